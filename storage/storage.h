@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/storage.h: the contract between those who write spans, those who read them, and the engines that keep them.
+ * Two engines implement it: sp_store_reference_open (in memory, brute force, the oracle) and sp_store_rocksdb_open. The
+ * contract suite in tests/contract runs on both. The collector uses the writer half, the query room the reader half.
+ *
+ * What every engine promises:
+ *   1. An append whose callback got SP_OK is durable: it survives kill -9 and, with durability sync, power loss.
+ *   2. It is whole or absent: never a part of one append.
+ *   3. It is visible to every read that begins after the callback was called.
+ *   4. Reads return every stored span, field for field, duplicates included, in a stated order, or an error.
+ *   5. Whatever cannot be taken now is refused with a retryable status before it costs memory.
+ *
+ * Threads: every function may be called from any thread at any time between open and close, unless it says otherwise. */
+#pragma once
+
+#include "lib/analysis/analysis.h"
+#include "lib/model/model.h"
+
+struct sp_store;
+
+/* ---- writer ---- */
+
+enum sp_body_format { SP_BODY_OTLP_PROTOBUF = 1, SP_BODY_OTLP_JSON = 2 }; /* numbers are on disk */
+enum sp_body_encoding {
+    SP_BODY_IDENTITY = 1,
+    SP_BODY_GZIP = 2,
+    SP_BODY_ZSTD = 3
+}; /* numbers are on disk */
+
+/* One received export request, decoded. Made by the collector on the heap, owned by the store from sp_store_append on
+ * (whatever that returns), freed by the store with sp_append_free once neither journal nor head needs it. */
+struct sp_append {
+    struct sp_buf body; /* as received, still compressed: what the journal keeps */
+    struct sp_buf
+        plain; /* decompressed; empty for SP_BODY_IDENTITY. batch may point into body and plain */
+    enum sp_body_format format;
+    enum sp_body_encoding encoding;
+    uint64_t received_unix_ns;
+    struct sp_slice tenant; /* "" for now; memory of arena */
+    struct sp_arena arena;  /* owns batch */
+    const struct sp_batch *batch;
+    struct sp_budget *budget; /* NULL, or where budget_bytes are given back when this is freed */
+    size_t budget_bytes;
+
+    /* Called exactly once, from any thread, perhaps before sp_store_append returns, never with a lock of the store held:
+     * SP_OK (durable), or why not. error is valid during the call only. Must not block and not call the store. */
+    void (*done)(void *cookie, enum sp_status status, const struct sp_error *error);
+    void *cookie;
+};
+
+struct sp_append *sp_append_new(size_t body_bytes_max, size_t plain_bytes_max,
+                                size_t arena_bytes_max); /* NULL: no memory */
+void sp_append_free(struct sp_append *append);           /* NULL is fine */
+
+/* Takes the request over and calls append->done when it is durable or has failed:
+ * SP_OVERLOADED  the backlog is full: try again.   SP_UNAVAILABLE  closing, or the disk is full: try again.
+ * SP_IO, SP_CORRUPT  the store cannot write any more. */
+void sp_store_append(struct sp_store *store, struct sp_append *append);
+
+/* ---- reader ---- */
+
+/* All stored spans of a trace, in the order they were acked, duplicates included; copied into arena, so that they stay
+ * valid as long as it does.
+ * SP_NOT_FOUND  no span of it is stored.   SP_LIMIT  arena full.   SP_IO, SP_CORRUPT  reterr names the place. */
+SP_MUST_USE enum sp_status sp_store_trace_read(struct sp_store *store, const struct sp_trace_id *id,
+                                               struct sp_arena *arena,
+                                               const struct sp_batch **ret_batch,
+                                               struct sp_error *reterr);
+
+/* Half-open range of span starts. {0, UINT64_MAX} is everything. */
+struct sp_time_range {
+    uint64_t from_unix_ns, to_unix_ns;
+};
+
+enum sp_field {
+    SP_FIELD_SERVICE,
+    SP_FIELD_NAME,
+    SP_FIELD_KIND,
+    SP_FIELD_STATUS,
+    SP_FIELD_STATUS_MESSAGE,
+    SP_FIELD_DURATION,
+    SP_FIELD_ATTRIBUTE, /* key and scopes below */
+};
+
+enum sp_attribute_scope { /* a set of bits */
+                          SP_SCOPE_SPAN = 1,
+                          SP_SCOPE_RESOURCE = 2,
+                          SP_SCOPE_INSTRUMENTATION = 4,
+                          SP_SCOPE_EVENT = 8,
+                          SP_SCOPE_LINK = 16,
+};
+
+enum sp_condition_operator {
+    SP_OP_EXISTS,
+    SP_OP_EQ,
+    SP_OP_NE,
+    SP_OP_LT,
+    SP_OP_LE,
+    SP_OP_GT,
+    SP_OP_GE
+};
+
+/* What one span must satisfy; a hint for pruning. Integers and doubles compare as numbers. */
+struct sp_condition {
+    enum sp_field field;
+    uint32_t scopes;     /* ATTRIBUTE: any of these levels */
+    struct sp_slice key; /* ATTRIBUTE */
+    enum sp_condition_operator operation;
+    struct sp_value value; /* KIND, STATUS: INT; DURATION: INT, ns */
+};
+
+/* Which traces may match. An engine may visit more traces than match, never fewer: the caller evaluates whole traces. */
+struct sp_scan {
+    struct sp_time_range range; /* candidates have at least one span that starts in it ... */
+    const struct sp_condition
+        *conditions; /* ... and satisfies all, or any, of these; none: every span does */
+    size_t condition_count;
+    bool match_any;
+};
+
+struct sp_candidate {
+    struct sp_trace_id trace_id;
+    uint64_t
+        bound_unix_ns; /* no span in range of this or of any later candidate starts after this */
+};
+
+/* What a scan has read; for "scanned" in answers. */
+struct sp_scanned {
+    uint64_t segments, rows, bytes, traces;
+};
+
+enum sp_visit { SP_VISIT_CONTINUE, SP_VISIT_STOP };
+
+/* Visits each candidate trace exactly once, bound_unix_ns descending (newest first), until the visitor stops it. The
+ * visitor may call the store's read functions. What is appended during a scan may or may not be seen.
+ * SP_OK (also when stopped); SP_IO, SP_CORRUPT, SP_LIMIT with reterr. *ret_scanned is written in any case. */
+SP_MUST_USE enum sp_status
+sp_store_scan(struct sp_store *store, const struct sp_scan *scan,
+              enum sp_visit (*visit)(void *cookie, const struct sp_candidate *candidate),
+              void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
+
+/* ---- catalogue: exact counts over the spans that start in a range; all memory is the arena's ---- */
+
+struct sp_service_row {
+    struct sp_slice name;
+    uint64_t span_count, error_count;
+    uint32_t
+        slot; /* colour slot: given in order of first appearance, kept for ever, unique for each service */
+};
+
+/* Sorted by name. */
+SP_MUST_USE enum sp_status sp_store_services(struct sp_store *store, struct sp_time_range range,
+                                             struct sp_arena *arena,
+                                             const struct sp_service_row **ret_rows,
+                                             size_t *ret_count, struct sp_error *reterr);
+
+struct sp_operation_row {
+    struct sp_slice service, name;
+    int32_t kind;
+    uint64_t span_count, error_count;
+};
+
+/* Sorted by service, name, kind. service: "" for all. */
+SP_MUST_USE enum sp_status sp_store_operations(struct sp_store *store, struct sp_slice service,
+                                               struct sp_time_range range, struct sp_arena *arena,
+                                               const struct sp_operation_row **ret_rows,
+                                               size_t *ret_count, struct sp_error *reterr);
+
+struct sp_key_row {
+    enum sp_attribute_scope scope; /* one bit */
+    struct sp_slice key;
+    enum sp_value_kind kind; /* one row for each kind of value seen under the key */
+    uint64_t span_count;     /* spans that carry it */
+};
+
+/* Sorted by scope, key, kind. scopes: bits; prefix: of the key, "" for all; at most limit rows, *ret_complete says
+ * whether that was all. */
+SP_MUST_USE enum sp_status
+sp_store_attribute_keys(struct sp_store *store, uint32_t scopes, struct sp_slice prefix,
+                        struct sp_time_range range, size_t limit, struct sp_arena *arena,
+                        const struct sp_key_row **ret_rows, size_t *ret_count, bool *ret_complete,
+                        struct sp_error *reterr);
+
+struct sp_value_row {
+    struct sp_slice text; /* sp_value_text */
+    enum sp_value_kind kind;
+    uint64_t span_count;
+};
+
+/* The most frequent values first (ties by text, kind). prefix: of the text; at most limit rows. */
+SP_MUST_USE enum sp_status
+sp_store_attribute_values(struct sp_store *store, uint32_t scopes, struct sp_slice key,
+                          struct sp_slice prefix, struct sp_time_range range, size_t limit,
+                          struct sp_arena *arena, const struct sp_value_row **ret_rows,
+                          size_t *ret_count, bool *ret_complete, struct sp_error *reterr);
+
+/* ---- rollups: exact counts, histograms; range is widened to whole minutes (from down, to up) ---- */
+
+/* One row for each (service, operation, kind), sorted so. service and operation: "" for all; kind: -1 for all. The rows
+ * are the arena's memory, their histograms are heap: free with sp_latency_rows_fini. */
+SP_MUST_USE enum sp_status sp_store_latency(struct sp_store *store, struct sp_slice service,
+                                            struct sp_slice operation, int32_t kind,
+                                            struct sp_time_range range, struct sp_arena *arena,
+                                            struct sp_latency_series **ret_rows, size_t *ret_count,
+                                            struct sp_error *reterr);
+void sp_latency_rows_fini(struct sp_latency_series *rows, size_t count);
+
+/* The dependency graph, equal to sp_graph over every stored trace (lib/analysis), calls whose time lies in the range;
+ * one row for each (client, server, type), sorted so. Free the histograms with sp_graph_edges_fini. */
+SP_MUST_USE enum sp_status sp_store_graph(struct sp_store *store, struct sp_time_range range,
+                                          struct sp_arena *arena, struct sp_graph_edge **ret_edges,
+                                          size_t *ret_count, struct sp_error *reterr);
+void sp_graph_edges_fini(struct sp_graph_edge *edges, size_t count);
+
+/* ---- state ---- */
+
+struct sp_store_stats {
+    uint64_t span_count, trace_count, append_count; /* stored now; appends: since open */
+    uint64_t disk_bytes;                     /* files of the data directory; 0 for the reference */
+    uint64_t backlog_appends, backlog_bytes; /* acked, not yet applied */
+    uint64_t oldest_unix_ns, newest_unix_ns; /* of span starts; 0, 0 when empty */
+    uint64_t commit_count;                   /* group commits since open */
+};
+
+SP_MUST_USE enum sp_status sp_store_stats(struct sp_store *store, struct sp_store_stats *ret,
+                                          struct sp_error *reterr);
+
+/* ---- engines ---- */
+
+/* How the store reads and writes span bytes; handed in by cmd/ so that storage need not know the wire formats. */
+struct sp_store_codec {
+    /* Decodes a journalled body; same contract as the collector's own decoding, so that the same spans are refused. */
+    enum sp_status (*decode)(void *cookie, enum sp_body_format format,
+                             enum sp_body_encoding encoding, struct sp_slice body,
+                             struct sp_buf *plain, struct sp_arena *arena,
+                             const struct sp_batch **ret_batch, struct sp_error *reterr);
+    /* Appends count spans as OTLP protobuf TracesData, lossless, to out. */
+    enum sp_status (*encode)(void *cookie, const struct sp_span *const *spans, size_t count,
+                             struct sp_buf *out);
+    void *cookie;
+};
+
+enum sp_durability {
+    SP_DURABILITY_SYNC, /* fdatasync before the ack */
+    SP_DURABILITY_OS, /* written to the operating system before the ack: survives kill -9, not power loss */
+};
+
+struct sp_store_options {
+    const char *data_dir; /* created if missing, with its parents */
+    enum sp_durability durability;
+    size_t
+        backlog_bytes_max; /* acked but not applied, and waiting: above it appends get SP_OVERLOADED */
+    struct sp_store_codec codec;
+    const struct sp_limits *limits;
+    const struct sp_clock *clock;
+    const struct sp_log *log; /* may be NULL */
+};
+
+#define SP_STORE_BACKLOG_BYTES_DEFAULT ((size_t)256 * 1024 * 1024)
+
+/* SP_NO_MEMORY only. */
+SP_MUST_USE enum sp_status sp_store_reference_open(const struct sp_store_options *options,
+                                                   struct sp_store **ret, struct sp_error *reterr);
+
+/* SP_BUSY        another process has the directory open.
+ * SP_VERSION     written by a version this one does not know; nothing was changed.
+ * SP_PERMISSION  directory or a file in it is not writable.   SP_CORRUPT  damaged: reterr names the file.
+ * SP_IO          anything else the file system said. */
+SP_MUST_USE enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options,
+                                                 struct sp_store **ret, struct sp_error *reterr);
+
+/* Refuses new appends, finishes the accepted ones, syncs, closes. No other call may be running. NULL is fine. */
+void sp_store_close(struct sp_store *store);
