@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds the web UI: TypeScript to hashed, minified, precompressed files, and the C table that embeds them.
+//
+//   node build.mjs --modules FOLDER/node_modules --dist FOLDER [--c FILE.c --depfile FILE.d] [--report]
+//
+// The same sources give the same bytes: no dates, no absolute names of this machine in any output file.
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { gzipSync } from "node:zlib";
+
+const { values: options } = parseArgs({
+  options: {
+    modules: { type: "string" },
+    dist: { type: "string" },
+    c: { type: "string" },
+    depfile: { type: "string" },
+    report: { type: "boolean", default: false },
+  },
+});
+const source = dirname(fileURLToPath(import.meta.url));
+const modules = resolve(options.modules);
+const dist = resolve(options.dist);
+const esbuild = createRequire(join(modules, "x.js"))("esbuild");
+
+/** Budgets of gzip bytes: a build that breaks one fails, so that growth is a decision and not an accident. */
+const budgets = { "main.js": 45 * 1024, "main.css": 12 * 1024, html: 2 * 1024, allJs: 120 * 1024 };
+
+const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
+const gzip = (bytes) => gzipSync(bytes, { level: 9 });
+const inputs = new Set();
+
+/** Bundles one entry and writes it as assets/NAME-HASH.EXT; returns that path. */
+async function bundle(entry, name, define = {}) {
+  const result = await esbuild.build({
+    absWorkingDir: source,
+    entryPoints: [join(source, entry)],
+    bundle: true,
+    minify: true,
+    write: false,
+    metafile: true,
+    format: "esm",
+    target: ["es2022", "chrome110", "firefox115", "safari16"],
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    nodePaths: [modules],
+    legalComments: "none",
+    charset: "utf8",
+    define,
+    outdir: dist,
+    logLevel: "warning",
+  });
+  for (const input of Object.keys(result.metafile.inputs)) {
+    const path = resolve(source, input);
+    if (!path.startsWith(modules)) inputs.add(path);
+  }
+  const bytes = result.outputFiles[0].contents;
+  return asset(name, bytes);
+}
+
+function asset(name, bytes) {
+  const dot = name.lastIndexOf(".");
+  const path = `assets/${name.slice(0, dot)}-${hash(bytes).slice(0, 10)}${name.slice(dot)}`;
+  writeFileSync(join(dist, path), bytes);
+  return path;
+}
+
+function assetFrom(file, name) {
+  inputs.add(join(source, file));
+  return asset(name, readFileSync(join(source, file)));
+}
+
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(join(dist, "assets"), { recursive: true });
+inputs.add(fileURLToPath(import.meta.url));
+
+const worker = await bundle("src/worker/layout.ts", "layout.js");
+const script = await bundle("src/main.tsx", "main.js", {
+  LAYOUT_WORKER: JSON.stringify(worker.slice("assets/".length)),
+});
+const style = await bundle("src/main.css", "main.css");
+const icon = assetFrom("src/icon.svg", "icon.svg");
+
+inputs.add(join(source, "src/index.html"));
+const shell = readFileSync(join(source, "src/index.html"), "utf8");
+const pages = { "": "Explore", "trace/": "Trace", "map/": "Map" };
+for (const [folder, title] of Object.entries(pages)) {
+  const up = folder ? "../" : "";
+  const html = shell
+    .replaceAll("{title}", title)
+    .replaceAll("{script}", up + script)
+    .replaceAll("{style}", up + style)
+    .replaceAll("{icon}", up + icon);
+  mkdirSync(join(dist, folder), { recursive: true });
+  writeFileSync(join(dist, folder, "index.html"), html);
+}
+
+const types = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+
+function listFiles(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? listFiles(join(folder, entry.name)) : [join(folder, entry.name)],
+  );
+}
+
+const files = listFiles(dist)
+  .map((file) => {
+    const bytes = readFileSync(file);
+    const zipped = gzip(bytes);
+    const smaller = zipped.length < bytes.length;
+    const name = relative(dist, file);
+    if (smaller) writeFileSync(`${file}.gz`, zipped);
+    return {
+      file,
+      path: `/${name.replace(/index\.html$/, "")}`,
+      type: types[name.slice(name.lastIndexOf("."))],
+      etag: hash(bytes).slice(0, 16),
+      bytes: bytes.length,
+      gzip: smaller ? zipped.length : 0,
+      immutable: name.startsWith("assets/"),
+    };
+  })
+  .sort((a, b) => (a.path < b.path ? -1 : 1));
+
+const over = [];
+let allJs = 0;
+for (const f of files) {
+  const key = f.path.endsWith("/") ? "html" : f.path.replace(/^\/assets\/(.*)-[0-9a-f]+(\..*)$/, "$1$2");
+  const sent = f.gzip || f.bytes;
+  if (f.path.endsWith(".js")) allJs += sent;
+  if (budgets[key] && sent > budgets[key]) over.push(`${f.path}: ${sent} bytes, budget ${budgets[key]}`);
+  if (options.report) console.log(`${String(f.bytes).padStart(8)} ${String(sent).padStart(7)} gz  ${f.path}`);
+}
+if (allJs > budgets.allJs) over.push(`all JavaScript: ${allJs} bytes, budget ${budgets.allJs}`);
+if (over.length) {
+  console.error(`spoor-ui: over budget\n  ${over.join("\n  ")}`);
+  process.exit(1);
+}
+
+/** One C file: the bytes come in through .incbin, so the compiler never parses them. The ETags in it change with the
+ * content, so the object is made anew whenever a file does. */
+function tableOfFiles() {
+  const blobs = [];
+  const rows = [];
+  const quote = (text) => JSON.stringify(text);
+  const blob = (symbol, file) => blobs.push(`BLOB(${symbol}, ${quote(file)})`);
+  files.forEach((f, i) => {
+    blob(`sp_ui_blob_${i}`, f.file);
+    if (f.gzip) blob(`sp_ui_blob_${i}_gz`, `${f.file}.gz`);
+    rows.push(
+      `    {${quote(f.path)}, ${quote(f.type)}, ${quote(`"${f.etag}"`)},\n` +
+        `     sp_ui_blob_${i}, ${f.bytes}, ${f.gzip ? `sp_ui_blob_${i}_gz` : "NULL"}, ${f.gzip}, ${f.immutable}},`,
+    );
+  });
+  return `/* SPDX-License-Identifier: Apache-2.0
+ * Made by ui-static/build.mjs: the files of the web UI. */
+#include "ui-static/ui.h"
+
+#define BLOB(symbol, file)                                                                         \\
+    __asm__(".section .rodata\\n"                                                                   \\
+            ".balign 16\\n"                                                                         \\
+            #symbol ":\\n"                                                                          \\
+            ".incbin \\"" file "\\"\\n"                                                               \\
+            ".byte 0\\n"                                                                            \\
+            ".previous\\n");                                                                        \\
+    extern __attribute__((visibility("hidden"))) const uint8_t symbol[];
+
+${blobs.join("\n")}
+
+const struct sp_ui_file sp_ui_files[] = {
+${rows.join("\n")}
+};
+const size_t sp_ui_file_count = sizeof sp_ui_files / sizeof sp_ui_files[0];
+`;
+}
+
+if (options.c) writeFileSync(options.c, tableOfFiles());
+if (options.depfile) {
+  const escape = (path) => path.replaceAll(" ", "\\ ");
+  writeFileSync(options.depfile, `${escape(options.c)}: ${[...inputs].sort().map(escape).join(" \\\n  ")}\n`);
+}
