@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/query.h: the read side: the HTTP API over a store, and the web UI's files. docs/api.md and docs/openapi.json
+ * say what it answers. Uses wire, traceql, net, analysis, model, base and the reader half of storage; never writes spans
+ * and knows nothing of the collector.
+ *
+ * Threads: requests come in on the transport's threads. What is cheap is answered there; what reads spans goes to a
+ * bounded pool of query threads, so that no query can hold up another connection. */
+#pragma once
+
+#include "lib/base/base.h"
+#include "storage/storage.h"
+
+struct sp_exchange; /* lib/net: one request and the reply to it */
+struct sp_ui_file;  /* ui-static: one embedded file */
+
+struct sp_query_api;
+
+/* What queries may cost. Reasons and tests: docs/limits.md. */
+struct sp_query_limits {
+    uint32_t threads;     /* queries that run at the same time */
+    uint32_t waiting_max; /* queries that wait for a thread; more get 503 with Retry-After */
+    uint64_t time_ns_max; /* of one query, waiting included */
+    size_t
+        memory_bytes_max; /* of one query: the largest trace it can hold, and what it works with */
+    size_t response_bytes_max; /* of one answer */
+    uint32_t
+        count_traces_max; /* candidates a search looks at for an exact count after its page is full */
+};
+
+#define SP_QUERY_THREADS        ((uint32_t)2)
+#define SP_QUERY_WAITING        ((uint32_t)64)
+#define SP_QUERY_TIME_NS        ((uint64_t)30 * 1000 * 1000 * 1000)
+#define SP_QUERY_MEMORY_BYTES   ((size_t)2 * 1024 * 1024 * 1024)
+#define SP_QUERY_RESPONSE_BYTES ((size_t)1024 * 1024 * 1024)
+#define SP_QUERY_COUNT_TRACES   ((uint32_t)2000)
+
+/* The defaults above. Static. */
+const struct sp_query_limits *sp_query_limits_default(void);
+
+/* Where the process listens, as "HOST:PORT"; "" for what it does not offer. Copied. */
+struct sp_query_addresses {
+    const char *otlp_grpc, *otlp_http, *http;
+};
+
+struct sp_query_options {
+    struct sp_store *store;               /* borrowed; closed after sp_query_api_free */
+    const struct sp_query_limits *limits; /* NULL: the defaults */
+    const struct sp_clock *clock;         /* borrowed; never NULL */
+    const struct sp_log *log;             /* borrowed; NULL: nothing is logged */
+    const char *version;                  /* of the program, static: "0.1.0" */
+    const struct sp_ui_file *ui_files; /* sp_ui_files of ui-static/ui.h, sorted by path; borrowed */
+    size_t ui_file_count;              /* 0: no web UI in this build */
+};
+
+/* Starts the query threads. SP_NO_MEMORY; SP_INTERNAL when a thread cannot be started. */
+SP_MUST_USE enum sp_status sp_query_api_new(const struct sp_query_options *options,
+                                            struct sp_query_api **ret, struct sp_error *reterr);
+
+/* Answers what still waits with 503, ends what runs as soon as it looks at the clock, joins the threads. The transport
+ * must hand in nothing any more. NULL is fine. */
+void sp_query_api_free(struct sp_query_api *api);
+
+/* Ready: /readyz says 200 and /v1/status names the addresses. Call it when the listeners are bound; once. */
+void sp_query_api_set_ready(struct sp_query_api *api, const struct sp_query_addresses *addresses);
+
+/* Draining: /readyz says 503 from now on; requests are still answered. */
+void sp_query_api_set_draining(struct sp_query_api *api);
+
+/* The handler for lib/net: cookie is a struct sp_query_api *. Answers every request, at once or from a query thread. */
+void sp_query_api_handle(void *cookie, struct sp_exchange *exchange);
+
+/* ---- numbers for GET /metrics ---- */
+
+enum sp_metric_type { SP_METRIC_COUNTER, SP_METRIC_GAUGE };
+
+/* One sample of OpenMetrics. Rows of one name stand together and share type and help. */
+struct sp_metric {
+    const char *name;   /* "spoor_received_spans"; a counter gets "_total" behind it */
+    const char *labels; /* "transport=\"grpc\"", or NULL */
+    const char *help;   /* one sentence */
+    enum sp_metric_type type;
+    uint64_t (*read)(void *cookie); /* any thread, must not block */
+    void *cookie;
+};
+
+#define SP_QUERY_METRIC_SETS_MAX 8
+
+/* Adds rows of other rooms (the collector's counters, say). Borrowed; they outlive the api. Before the first request. */
+void sp_query_api_add_metrics(struct sp_query_api *api, const struct sp_metric *metrics,
+                              size_t count);
