@@ -33,8 +33,8 @@ SP_MUST_USE enum sp_status sp_histogram_add(struct sp_histogram *h, uint64_t val
 SP_MUST_USE enum sp_status sp_histogram_merge(struct sp_histogram *into,
                                               const struct sp_histogram *from);
 
-/* The value of rank ceil(q * count) (1-based, at least 1), within the relative error and never outside [min, max].
- * 0 for an empty histogram. q is clamped to [0, 1]. */
+/* The value of rank ceil(q * count) (1-based, at least 1), within the relative error (then rounded to whole nanoseconds)
+ * and never outside [min, max]. 0 for an empty histogram. q is clamped to [0, 1]; NaN counts as 0. */
 uint64_t sp_histogram_quantile(const struct sp_histogram *h, double q);
 
 /* ---- rollup keys and rows: what the store adds up for each minute, and what the API shows ---- */
@@ -92,3 +92,122 @@ struct sp_graph_call {
     uint64_t
         time_unix_ns; /* start of the client span if there is one, else of the server span: decides the minute */
 };
+
+/* ---- assembly: the spans of one trace as a tree in flat arrays. Nothing here recurses: a trace may be a million spans
+ * wide or deep. Which decisions were taken, and why: docs/decisions/0025-trace-assembly.md ---- */
+
+#define SP_ROW_NONE UINT32_MAX
+
+enum sp_row_flag {                   /* a set of bits; the numbers are those of the read API */
+                   SP_ROW_ERROR = 1, /* status ERROR */
+                   SP_ROW_ERROR_BELOW = 2, /* a descendant has status ERROR */
+                   SP_ROW_EVENTS = 4,
+                   SP_ROW_LINKS = 8,
+                   SP_ROW_ORPHAN = 16,    /* names a parent that is not among the spans */
+                   SP_ROW_DUPLICATE = 32, /* an earlier row has the same span id */
+                   SP_ROW_CRITICAL =
+                       64, /* has a segment of the critical path (sp_critical_path sets it) */
+                   SP_ROW_CYCLE = 128, /* cut out of a cycle of parents here, shown at the top */
+                   SP_ROW_END_BEFORE_START = 256, /* its duration counts as 0 */
+};
+
+struct sp_trace_row {
+    const struct sp_span *span;
+    uint64_t duration_ns;
+    uint64_t
+        self_ns; /* time no child covers: duration minus the union of the children's intervals inside it */
+    uint32_t parent, first_child, next_sibling; /* rows, or SP_ROW_NONE */
+    uint32_t depth;                             /* 0 for a row at the top */
+    uint32_t subtree_size; /* itself included: its descendants are the next rows */
+    uint32_t flags;        /* enum sp_row_flag */
+};
+
+struct sp_trace {
+    struct sp_trace_row *rows; /* depth first, parents before children */
+    uint32_t row_count;        /* one for each span given, duplicates included */
+    uint32_t root_count;       /* rows whose span has no parent id: they come first */
+    uint32_t orphan_count;     /* rows whose parent is missing: at the top, behind the roots */
+    uint32_t cycle_count;      /* cycles of parents that were cut: at the top, among the orphans */
+    uint32_t duplicate_count, error_count, depth_max;
+    uint64_t start_unix_ns,
+        end_unix_ns; /* the earliest start, the latest end; 0, 0 without spans */
+};
+
+/* Makes the tree of a batch whose spans all belong to one trace. The result does not depend on the order of the batch,
+ * except between spans that are equal in every compared field (start, span id, end, kind, status, name, service).
+ *
+ * Rows at the top and children are ordered by start, then span id. A span hangs from the first row with its parent's
+ * id; a span that shares its id with a client span and is itself a server span (Zipkin's shared spans) hangs from
+ * that client span, and is no duplicate.
+ *
+ * arena  owns the rows; about 150 bytes a span while it works, 56 of them for the rows.
+ * SP_LIMIT  the arena is full, or there are more than SP_TRACE_ROWS_MAX spans.  *ret is untouched then. */
+#define SP_TRACE_ROWS_MAX ((size_t)1 << 30)
+SP_MUST_USE enum sp_status sp_trace_assemble(struct sp_arena *arena, const struct sp_batch *batch,
+                                             struct sp_trace *ret);
+
+/* ---- critical path: which span the end of the root waited for, at each moment ---- */
+
+struct sp_path_segment {
+    uint32_t row;
+    uint64_t start_unix_ns, end_unix_ns; /* half open, never empty */
+};
+
+struct sp_critical_path {
+    const struct sp_path_segment
+        *segments; /* ascending, gapless from start to end of the root; the arena's memory */
+    size_t segment_count;
+    const char *
+        note; /* NULL, or an English sentence: why there is no path, or what it leaves out. Static. */
+};
+
+/* Walks back from the end of the root: the child that finished last before the present moment is what was waited for;
+ * what lies between is the parent's own work. Children are cut to the interval of their parent; a consumer that ends
+ * after its producer's parent is asynchronous and not waited for. Algorithm and assumptions:
+ * docs/decisions/0026-critical-path.md. Sets SP_ROW_CRITICAL in trace->rows.
+ * SP_LIMIT  the arena is full; *ret is untouched then. */
+SP_MUST_USE enum sp_status sp_critical_path(struct sp_arena *arena, struct sp_trace *trace,
+                                            struct sp_critical_path *ret);
+
+/* ---- service graph ---- */
+
+/* Finds the calls of one trace, each once, whatever the order the spans came in (docs/decisions/0027-service-graph.md):
+ *   a server span under a client span, or under a span of another service     DIRECT
+ *   a consumer under, or with a link to, a producer of this trace             MESSAGING
+ *   a client span without a server span that names a database                 DATABASE
+ *   any other client or producer span without its other end                   VIRTUAL, to peer.service, server.address,
+ *                                                                             messaging.system, ... or "unknown"
+ *   a server span that is a root                                              VIRTUAL, from "user"
+ *   a consumer without a parent and without a producer in this trace          VIRTUAL, from messaging.system, ...
+ * Nothing is counted for a server whose parent is not stored (its caller is not here yet), for a duplicate, and for a
+ * client span that only wraps another client or producer span of the same service.
+ *
+ * arena  owns *ret_calls; names are memory of the spans, or static.     SP_LIMIT  the arena is full. */
+SP_MUST_USE enum sp_status sp_graph_calls(struct sp_arena *arena, const struct sp_trace *trace,
+                                          const struct sp_graph_call **ret_calls,
+                                          size_t *ret_count);
+
+/* Calls added up. Adding and merging give the same edges in any order and grouping. */
+struct sp_graph {
+    struct sp_graph_edge *edges; /* heap; sorted by client, server, type */
+    size_t edge_count, edge_cap;
+    struct sp_arena names; /* owns client and server of the edges */
+};
+
+#define SP_GRAPH_NAMES_BYTES_MAX ((size_t)64 * 1024 * 1024)
+
+void sp_graph_init(struct sp_graph *graph);
+void sp_graph_fini(struct sp_graph *graph); /* NULL and a finished graph are fine */
+
+/* SP_NO_MEMORY, or SP_LIMIT: names take more than SP_GRAPH_NAMES_BYTES_MAX. Then the graph may lack a part of this call
+ * and must be thrown away. */
+SP_MUST_USE enum sp_status sp_graph_add(struct sp_graph *graph, const struct sp_graph_call *call);
+
+/* Adds edges (in any order) to a graph; names are copied. Errors as sp_graph_add. */
+SP_MUST_USE enum sp_status sp_graph_merge(struct sp_graph *graph, const struct sp_graph_edge *edges,
+                                          size_t edge_count);
+
+/* Hands the edges over: the array and names are copied into arena, the histograms move (the caller frees them with
+ * sp_histogram_fini), and the graph is empty afterwards. SP_LIMIT: the arena is full; the graph is unchanged. */
+SP_MUST_USE enum sp_status sp_graph_take(struct sp_graph *graph, struct sp_arena *arena,
+                                         struct sp_graph_edge **ret_edges, size_t *ret_count);
