@@ -11,7 +11,7 @@
 #include "lib/base/status.h"
 
 /* Levels of arrays and objects inside one another that writer and reader take. */
-#define SP_JSON_DEPTH_MAX 256
+#define SP_JSON_DEPTH_MAX 512
 
 /* ---- writer ---- */
 
