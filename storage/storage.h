@@ -10,6 +10,7 @@
  *   3. It is visible to every read that begins after the callback was called.
  *   4. Reads return every stored span, field for field, duplicates included, in a stated order, or an error.
  *   5. Whatever cannot be taken now is refused with a retryable status before it costs memory.
+ *   6. A read sees one state of the store: whole appends, and none that came between its first and its last row.
  *
  * Threads: every function may be called from any thread at any time between open and close, unless it says otherwise. */
 #pragma once
@@ -54,9 +55,16 @@ struct sp_append *sp_append_new(size_t body_bytes_max, size_t plain_bytes_max,
 void sp_append_free(struct sp_append *append);           /* NULL is fine */
 
 /* Takes the request over and calls append->done when it is durable or has failed:
- * SP_OVERLOADED  the backlog is full: try again.   SP_UNAVAILABLE  closing, or the disk is full: try again.
+ * SP_OVERLOADED  the backlog is full: try again. A request is never too large for an empty backlog.
+ * SP_UNAVAILABLE  draining, or the disk is full: try again.
+ * SP_NO_MEMORY  try again.   SP_LIMIT  the reference store's copy of the batch did not fit into limits->arena_bytes_max.
  * SP_IO, SP_CORRUPT  the store cannot write any more. */
 void sp_store_append(struct sp_store *store, struct sp_append *append);
+
+/* From now on appends are answered with SP_UNAVAILABLE; returns when the accepted ones are durable, their callbacks have
+ * returned and all of it stands in its final place (or cannot be written there: then the journal keeps it). Reads go on.
+ * Twice is fine. */
+void sp_store_drain(struct sp_store *store);
 
 /* ---- reader ---- */
 
@@ -68,10 +76,27 @@ SP_MUST_USE enum sp_status sp_store_trace_read(struct sp_store *store, const str
                                                const struct sp_batch **ret_batch,
                                                struct sp_error *reterr);
 
-/* Half-open range of span starts. {0, UINT64_MAX} is everything. */
+/* Half-open range of span starts. to_unix_ns == UINT64_MAX has no upper end (a span that starts at UINT64_MAX is in it),
+ * so {0, UINT64_MAX} is everything. from >= to holds nothing, and is no error. */
 struct sp_time_range {
     uint64_t from_unix_ns, to_unix_ns;
 };
+
+#define SP_TIME_RANGE_ALL ((struct sp_time_range){0, UINT64_MAX})
+
+static inline bool sp_time_range_is_empty(struct sp_time_range range)
+{
+    return range.from_unix_ns >= range.to_unix_ns && range.to_unix_ns != UINT64_MAX;
+}
+
+static inline bool sp_time_range_contains(struct sp_time_range range, uint64_t unix_ns)
+{
+    return unix_ns >= range.from_unix_ns &&
+           (unix_ns < range.to_unix_ns || range.to_unix_ns == UINT64_MAX);
+}
+
+/* The whole minutes that rollups over range are made of: from down, to up. An empty range stays empty. */
+struct sp_time_range sp_time_range_minutes(struct sp_time_range range);
 
 enum sp_field {
     SP_FIELD_SERVICE,
@@ -132,15 +157,21 @@ struct sp_scanned {
 
 enum sp_visit { SP_VISIT_CONTINUE, SP_VISIT_STOP };
 
-/* Visits each candidate trace exactly once, bound_unix_ns descending (newest first), until the visitor stops it. The
- * visitor may call the store's read functions. What is appended during a scan may or may not be seen.
- * SP_OK (also when stopped); SP_IO, SP_CORRUPT, SP_LIMIT with reterr. *ret_scanned is written in any case. */
+/* Traces one scan may visit; it has to remember them. About 700 MB of memory at the limit. */
+#define SP_SCAN_TRACES_MAX ((size_t)16 * 1024 * 1024)
+
+/* Visits each candidate trace exactly once, bound_unix_ns never ascending (newest first), until the visitor stops it.
+ * Traces of the same bound come in an order that is the same in every scan of the same content. The visitor may call
+ * the store's read functions. What is appended during a scan is not visited.
+ * SP_OK (also when stopped); SP_IO, SP_CORRUPT, SP_LIMIT (SP_SCAN_TRACES_MAX), SP_NO_MEMORY with reterr.
+ * *ret_scanned is written in any case. */
 SP_MUST_USE enum sp_status
 sp_store_scan(struct sp_store *store, const struct sp_scan *scan,
               enum sp_visit (*visit)(void *cookie, const struct sp_candidate *candidate),
               void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
 
-/* ---- catalogue: exact counts over the spans that start in a range; all memory is the arena's ---- */
+/* ---- catalogue: exact counts over the spans that start in a range; all memory is the arena's. Nothing found is SP_OK
+ * with no rows. SP_LIMIT: the arena is full. ---- */
 
 struct sp_service_row {
     struct sp_slice name;
@@ -171,7 +202,7 @@ struct sp_key_row {
     enum sp_attribute_scope scope; /* one bit */
     struct sp_slice key;
     enum sp_value_kind kind; /* one row for each kind of value seen under the key */
-    uint64_t span_count;     /* spans that carry it */
+    uint64_t span_count;     /* spans that carry it there; one that carries it twice counts once */
 };
 
 /* Sorted by scope, key, kind. scopes: bits; prefix: of the key, "" for all; at most limit rows, *ret_complete says
@@ -188,14 +219,15 @@ struct sp_value_row {
     uint64_t span_count;
 };
 
-/* The most frequent values first (ties by text, kind). prefix: of the text; at most limit rows. */
+/* The most frequent values first (ties by text, kind). prefix: of the text; at most limit rows. A span that carries a
+ * value several times, or on several of the levels asked for, counts once for it. */
 SP_MUST_USE enum sp_status
 sp_store_attribute_values(struct sp_store *store, uint32_t scopes, struct sp_slice key,
                           struct sp_slice prefix, struct sp_time_range range, size_t limit,
                           struct sp_arena *arena, const struct sp_value_row **ret_rows,
                           size_t *ret_count, bool *ret_complete, struct sp_error *reterr);
 
-/* ---- rollups: exact counts, histograms; range is widened to whole minutes (from down, to up) ---- */
+/* ---- rollups: exact counts, histograms; range is widened to whole minutes (sp_time_range_minutes) ---- */
 
 /* One row for each (service, operation, kind), sorted so. service and operation: "" for all; kind: -1 for all. The rows
  * are the arena's memory, their histograms are heap: free with sp_latency_rows_fini. */
@@ -230,12 +262,15 @@ SP_MUST_USE enum sp_status sp_store_stats(struct sp_store *store, struct sp_stor
 
 /* How the store reads and writes span bytes; handed in by cmd/ so that storage need not know the wire formats. */
 struct sp_store_codec {
-    /* Decodes a journalled body; same contract as the collector's own decoding, so that the same spans are refused. */
+    /* Decodes a body: one that was journalled as received, or (SP_BODY_OTLP_PROTOBUF, SP_BODY_IDENTITY) one that encode
+     * made. Same contract as the collector's own decoding, so that the same spans are refused; but its limits must be at
+     * least those of every earlier run on this directory, for what was once accepted has to decode for ever. plain takes
+     * the decompressed bytes. */
     enum sp_status (*decode)(void *cookie, enum sp_body_format format,
                              enum sp_body_encoding encoding, struct sp_slice body,
                              struct sp_buf *plain, struct sp_arena *arena,
                              const struct sp_batch **ret_batch, struct sp_error *reterr);
-    /* Appends count spans as OTLP protobuf TracesData, lossless, to out. */
+    /* Appends count spans as OTLP protobuf TracesData to out, in this order, lossless: decode gives equal spans. */
     enum sp_status (*encode)(void *cookie, const struct sp_span *const *spans, size_t count,
                              struct sp_buf *out);
     void *cookie;
@@ -247,7 +282,7 @@ enum sp_durability {
 };
 
 struct sp_store_options {
-    const char *data_dir; /* created if missing, with its parents */
+    const char *data_dir; /* created if missing, with its parents; the reference ignores it */
     enum sp_durability durability;
     size_t
         backlog_bytes_max; /* acked but not applied, and waiting: above it appends get SP_OVERLOADED */
@@ -270,5 +305,5 @@ SP_MUST_USE enum sp_status sp_store_reference_open(const struct sp_store_options
 SP_MUST_USE enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options,
                                                  struct sp_store **ret, struct sp_error *reterr);
 
-/* Refuses new appends, finishes the accepted ones, syncs, closes. No other call may be running. NULL is fine. */
+/* Drains, syncs, closes. No other call may be running or come later. NULL is fine. */
 void sp_store_close(struct sp_store *store);
