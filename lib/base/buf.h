@@ -11,8 +11,7 @@
 struct sp_buf {
     uint8_t *ptr;
     size_t len, cap, max; /* bytes; len <= cap <= max */
-    enum sp_status
-        error; /* SP_OK, SP_LIMIT (would pass max) or SP_NO_MEMORY; sticky until sp_buf_reset */
+    enum sp_status error; /* SP_OK, SP_LIMIT (would pass max), SP_NO_MEMORY; until sp_buf_reset */
 };
 
 /* Starts empty, without memory. max_bytes is the ceiling. */
@@ -20,7 +19,8 @@ void sp_buf_init(struct sp_buf *buf, size_t max_bytes);
 void sp_buf_fini(struct sp_buf *buf);  /* frees; NULL and an already finished buffer are fine */
 void sp_buf_reset(struct sp_buf *buf); /* empties, clears the error, keeps the memory */
 
-/* Moves memory from one to the other; *from becomes an empty buffer with the same ceiling. *to must be finished or new. */
+/* Moves memory from one to the other; *from becomes an empty buffer with the same ceiling. *to must be finished or new;
+ * its ceiling becomes that of *from. */
 void sp_buf_move(struct sp_buf *to, struct sp_buf *from);
 
 /* Makes room for more_bytes behind len and returns it, or NULL with the error set. The caller writes and then adds to

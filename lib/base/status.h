@@ -24,8 +24,9 @@ struct sp_error {
     enum sp_status status;
     uint64_t offset;    /* byte offset in the input the message is about, or SP_ERROR_NO_OFFSET */
     char parameter[64]; /* name of the offending parameter, field or option; "" if none */
-    char message
-        [SP_ERROR_MESSAGE_MAX]; /* one English sentence part, valid UTF-8, no trailing full stop */
+    /* One English sentence part, no trailing full stop. Always valid UTF-8 without control characters: what a message
+     * quotes from the input is cleaned when the error is set. */
+    char message[SP_ERROR_MESSAGE_MAX];
 };
 
 #define SP_ERROR_NO_OFFSET UINT64_MAX

@@ -31,25 +31,30 @@ bool sp_base64_decode(struct sp_slice text, struct sp_buf *out);
 bool sp_parse_u64(struct sp_slice text, uint64_t *ret);
 bool sp_parse_i64(struct sp_slice text, int64_t *ret);
 
-/* Whole text as a finite decimal floating-point number, independent of the locale. */
+/* Longest text of a floating-point number that is read. */
+#define SP_DOUBLE_TEXT_MAX 1024
+
+/* Whole text as a finite decimal floating-point number (digits, point, exponent; no "inf", no hex), correctly rounded,
+ * independent of the locale. False on anything else, overflow, or more than SP_DOUBLE_TEXT_MAX bytes. */
 bool sp_parse_double(struct sp_slice text, double *ret);
 
-/* Shortest text that reads back as the same double, JSON number grammar (value must be finite). out: 32 bytes at least;
+/* Shortest correctly rounded text that reads back as the same double, JSON number grammar (value must be finite). out: 32 bytes at least;
  * returns the length. */
 size_t sp_format_double(double value, char *out);
 
-/* "250ms", "1.5s", "2h", "100us" or "100µs", "7d", sums like "1h30m": to nanoseconds. Units ns us µs ms s m h d. */
+/* "250ms", "1.5s", "2h", "100us" or "100µs", "7d", sums like "1h30m": to nanoseconds. Units ns us µs ms s m h d;
+ * only "0" needs none. What is below a nanosecond is cut off. */
 bool sp_parse_duration_ns(struct sp_slice text, uint64_t *ret_ns);
 
 /* "1.28s", "310ms", "45.2µs": three significant digits, ns to d, for people. out: 32 bytes at least; returns the length. */
 size_t sp_format_duration(uint64_t duration_ns, char *out);
 
-/* "64MiB", "1GiB", "500kB", "1024": to bytes. Units B kB MB GB KiB MiB GiB TB TiB. */
+/* "64MiB", "1.5GiB", "500kB", "1024": to bytes. Units B kB MB GB KiB MiB GiB TB TiB. */
 bool sp_parse_bytes(struct sp_slice text, uint64_t *ret_bytes);
 
 /* A point in time as the read API takes it: RFC 3339 ("2026-11-22T12:00:00Z", offsets and fractions allowed), Unix
  * seconds, milliseconds, microseconds or nanoseconds (told apart by magnitude: up to 11 digits are seconds, 12 to 14
- * milliseconds, 15 to 17 microseconds, more nanoseconds), "now", "now-15m", "now+1h".
+ * milliseconds, 15 to 17 microseconds, more nanoseconds), "now", "now-15m", "now+1h". Times before 1970 and past 2554 are refused.
  * Returns SP_OK and *ret_unix_ns, or SP_INVALID_ARGUMENT with a sentence that says what was expected. */
 SP_MUST_USE enum sp_status sp_parse_time(struct sp_slice text, uint64_t now_unix_ns,
                                          uint64_t *ret_unix_ns, struct sp_error *reterr);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lib/base/budget.c: the shared ceiling on memory. One atomic counter; relaxed order is enough, because the number
+ * guards no other memory. */
+#include "lib/base/budget.h"
+
+#include "lib/base/compiler.h"
+
+void sp_budget_init(struct sp_budget *budget, size_t max_bytes)
+{
+    atomic_init(&budget->used_bytes, 0);
+    budget->max_bytes = max_bytes;
+}
+
+bool sp_budget_take(struct sp_budget *budget, size_t bytes)
+{
+    size_t used = atomic_load_explicit(&budget->used_bytes, memory_order_relaxed);
+    do {
+        if (bytes > budget->max_bytes - used) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&budget->used_bytes, &used, used + bytes,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
+void sp_budget_give(struct sp_budget *budget, size_t bytes)
+{
+    size_t before = atomic_fetch_sub_explicit(&budget->used_bytes, bytes, memory_order_relaxed);
+    SP_ASSERT(before >= bytes);
+}
+
+size_t sp_budget_used(const struct sp_budget *budget)
+{
+    return atomic_load_explicit(&budget->used_bytes, memory_order_relaxed);
+}
