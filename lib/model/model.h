@@ -37,6 +37,10 @@ struct sp_limits {
 #define SP_LIMIT_ARENA_BYTES ((size_t)1024 * 1024 * 1024)
 #define SP_LIMIT_NESTING     ((uint32_t)64)
 
+/* Ceiling of nesting_max, whatever is configured: every walk over a value has a stack of this size. Decoders obey it, and
+ * so must whoever builds values by hand; deeper ones are a bug and assert. */
+#define SP_NESTING_MAX ((uint32_t)100)
+
 /* The defaults above. Static. */
 const struct sp_limits *sp_limits_default(void);
 
@@ -217,6 +221,31 @@ bool sp_span_equal(const struct sp_span *a, const struct sp_span *b);
 SP_MUST_USE enum sp_status sp_batch_copy(struct sp_arena *arena, const struct sp_span *const *spans,
                                          size_t count, const struct sp_batch **ret_batch);
 
+/* ---- walking a value without recursion ---- */
+
+enum sp_walk_event {
+    SP_WALK_SCALAR, /* value is not a container */
+    SP_WALK_ENTER,  /* value is an ARRAY or KVLIST; its children follow */
+    SP_WALK_LEAVE,  /* the same value again, behind its last child */
+    SP_WALK_END,    /* the root is done */
+};
+
+/* Depth first, in order:  sp_value_walk_init(&walk, root); while ((event = sp_value_walk_next(&walk)) != SP_WALK_END). */
+struct sp_value_walk {
+    const struct sp_value *value;     /* what the event is about */
+    const struct sp_attribute *entry; /* the entry of a KVLIST it is the value of, otherwise NULL */
+    bool done;
+    uint32_t depth; /* containers entered and not left */
+    struct {
+        const struct sp_value *container;
+        const struct sp_attribute *entry; /* of the container itself */
+        uint32_t next;                    /* child that comes next */
+    } stack[SP_NESTING_MAX];
+};
+
+void sp_value_walk_init(struct sp_value_walk *walk, const struct sp_value *root);
+enum sp_walk_event sp_value_walk_next(struct sp_value_walk *walk);
+
 /* A value as text for search, facets and graph labels: strings as they are, numbers and booleans in their JSON form,
- * bytes as base64, arrays and kvlists as JSON. Appended to out (sticky error there). */
+ * bytes as base64, arrays and kvlists as JSON, an empty value as nothing. Appended to out (sticky error there). */
 void sp_value_text(const struct sp_value *value, struct sp_buf *out);

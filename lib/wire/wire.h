@@ -50,14 +50,11 @@ SP_MUST_USE enum sp_status sp_compress(enum sp_encoding encoding, struct sp_slic
 
 /* ---- OTLP protobuf ---- */
 
-/* limits->nesting_max is taken as at most this, so that what was let in can be written as JSON. */
-#define SP_WIRE_NESTING_MAX 100
-
 /* Decodes an ExportTraceServiceRequest; TracesData has the same shape on the wire.
  *
  * arena   owns everything of the result but strings and bytes; its cap bounds memory.
  * in      borrowed; the batch keeps slices into it, so it must outlive the batch.
- * limits  body_bytes_max, spans_max, attributes_max and nesting_max are obeyed here; never NULL.
+ * limits  body_bytes_max, spans_max, attributes_max and nesting_max (at most SP_NESTING_MAX) are obeyed here; never NULL.
  *
  * A span is refused alone (rejected_count, rejected_reason) when its trace id is not 16 bytes or its span id not 8, or
  * one of them is zero; when its parent is neither 8 bytes nor empty (a zero parent is no parent); when an id of a link
