@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd/cmd.h: the sub-commands of the program. Each is one small file that composes rooms; none holds logic of its own. */
+#pragma once
+
+/* Exit codes of every sub-command, for scripts. */
+enum sp_exit {
+    SP_EXIT_OK = 0,
+    SP_EXIT_NOT_FOUND = 1, /* the question was answered: nothing there */
+    SP_EXIT_USAGE = 2,     /* the command line or the configuration is wrong */
+    SP_EXIT_FAILURE = 3,   /* the server, the store or the network said no */
+};
+
+/* argv[0] is the sub-command's own name. Each returns an enum sp_exit. */
+int sp_cmd_serve(int argc, char **argv);
+int sp_cmd_load(int argc, char **argv);
+int sp_cmd_trace(int argc, char **argv);
+int sp_cmd_search(int argc, char **argv);
+int sp_cmd_graph(int argc, char **argv);

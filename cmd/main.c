@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd/main.c: finds the sub-command. */
+#include "cmd/cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/base.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    {"serve", sp_cmd_serve, "receive, keep and answer: the server, with the web UI"},
+    {"load", sp_cmd_load, "send generated or recorded spans to a server"},
+    {"trace", sp_cmd_trace, "draw one trace as a waterfall in the terminal"},
+    {"search", sp_cmd_search, "find traces with a TraceQL query"},
+    {"graph", sp_cmd_graph, "print the service dependency graph"},
+};
+
+static void print_usage(FILE *out)
+{
+    fputs("Usage: spoor COMMAND [OPTION...]\n\n"
+          "Spoor keeps every span your services send over OTLP and answers questions about "
+          "them.\n\nCommands:\n",
+          out);
+    for (size_t i = 0; i < SP_ARRAY_LEN(commands); i++)
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
+    fputs("\n`spoor COMMAND --help` lists the options of a command; `spoor --version` prints the "
+          "version.\n",
+          out);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
+        puts("spoor " SPOOR_VERSION);
+        return SP_EXIT_OK;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_usage(stdout);
+        return SP_EXIT_OK;
+    }
+    for (size_t i = 0; i < SP_ARRAY_LEN(commands); i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    if (name[0] != '\0')
+        fprintf(stderr, "spoor: there is no command \"%s\"\n\n", name);
+    print_usage(stderr);
+    return SP_EXIT_USAGE;
+}
