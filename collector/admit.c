@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * collector/admit.c: one export request from its body to the store and back, the same for both transports. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "collector/internal.h"
+
+void sp_collector_count_refused(struct sp_collector *collector, enum sp_status status)
+{
+    sp_counter_add(sp_status_retryable(status) ? &collector->counters.requests_refused_retryable
+                                               : &collector->counters.requests_refused_permanent,
+                   1);
+}
+
+/* The last step of every export: count, reply, forget. */
+static void finish(struct sp_receipt *receipt, enum sp_status status, const struct sp_error *error)
+{
+    struct sp_collector *collector = receipt->collector;
+    if (status == SP_OK) {
+        sp_counter_add(&collector->counters.requests_acked, 1);
+        sp_counter_add(&collector->counters.spans_acked, receipt->spans);
+        sp_counter_add(&collector->counters.spans_rejected, receipt->rejected);
+    } else {
+        sp_collector_count_refused(collector, status);
+    }
+    receipt->reply(receipt, status, error);
+    free(receipt);
+}
+
+static void on_stored(void *cookie, enum sp_status status, const struct sp_error *error)
+{
+    struct sp_receipt *receipt = cookie;
+    atomic_fetch_sub_explicit(&receipt->collector->counters.requests_open, 1, memory_order_relaxed);
+    if (status != SP_OK) /* our operator must see it: the client only retries or gives up */
+        sp_log_event(receipt->collector->options.log, SP_LOG_WARN, "append_refused", NULL,
+                     sp_log_cstr("status", sp_status_name(status)),
+                     sp_log_cstr("error", error ? error->message : ""));
+    finish(receipt, status, error);
+}
+
+static enum sp_body_format body_format(enum sp_wire_format format)
+{
+    return format == SP_WIRE_JSON ? SP_BODY_OTLP_JSON : SP_BODY_OTLP_PROTOBUF;
+}
+
+static enum sp_body_encoding body_encoding(enum sp_encoding encoding)
+{
+    switch (encoding) {
+    case SP_ENCODING_IDENTITY:
+        return SP_BODY_IDENTITY;
+    case SP_ENCODING_GZIP:
+        return SP_BODY_GZIP;
+    case SP_ENCODING_ZSTD:
+        return SP_BODY_ZSTD;
+    }
+    SP_ASSERT(!"an encoding that sp_encoding_parse does not know");
+}
+
+/* Decodes into the append and charges its memory. The body's own budget moves with the body. */
+static enum sp_status decode(struct sp_collector *collector, struct sp_append *append, enum sp_wire_format format,
+                             enum sp_encoding encoding, struct sp_error *error)
+{
+    enum sp_status status =
+        sp_otlp_decode_body(&append->arena, format, encoding, sp_buf_slice(&append->body), &append->plain,
+                            collector->options.limits, &append->batch, error);
+    if (status != SP_OK)
+        return status;
+    size_t decoded_bytes = append->plain.cap + append->arena.used_bytes;
+    if (!sp_budget_take(append->budget, decoded_bytes))
+        return sp_error_set(error, SP_OVERLOADED, "the memory for requests in flight (%zu bytes) is in use, try again",
+                            append->budget->max_bytes);
+    append->budget_bytes += decoded_bytes;
+    return SP_OK;
+}
+
+/* A request with nothing to keep: empty, or every span refused. */
+static bool nothing_to_keep(const struct sp_append *append)
+{
+    return append->batch->span_count == 0;
+}
+
+static struct sp_append *take_append(struct sp_collector *collector, struct sp_exchange *exchange,
+                                     enum sp_wire_format format, enum sp_encoding encoding)
+{
+    const struct sp_limits *limits = collector->options.limits;
+    struct sp_append *append = sp_append_new(limits->body_bytes_max, limits->body_bytes_max, limits->arena_bytes_max);
+    if (!append)
+        return NULL;
+    struct sp_body body;
+    sp_exchange_take_body(exchange, &body);
+    SP_ASSERT(body.budget == NULL || body.budget == collector->options.budget);
+    sp_buf_move(&append->body, &body.bytes);
+    append->budget = collector->options.budget;
+    append->budget_bytes = body.budget_bytes;
+    append->format = body_format(format);
+    append->encoding = body_encoding(encoding);
+    append->received_unix_ns = sp_clock_unix_ns(collector->options.clock);
+    return append;
+}
+
+void sp_collector_admit(struct sp_collector *collector, struct sp_exchange *exchange, enum sp_wire_format format,
+                        enum sp_encoding encoding,
+                        void (*reply)(const struct sp_receipt *receipt, enum sp_status status,
+                                      const struct sp_error *error))
+{
+    struct sp_error error;
+    struct sp_receipt local = {.collector = collector, .exchange = exchange, .format = format, .reply = reply};
+    struct sp_receipt *receipt = malloc(sizeof(*receipt));
+    struct sp_append *append = receipt ? take_append(collector, exchange, format, encoding) : NULL;
+    if (!append) {
+        free(receipt);
+        sp_collector_count_refused(collector, SP_NO_MEMORY);
+        reply(&local, sp_error_set(&error, SP_NO_MEMORY, "no memory for this request, try again"), &error);
+        return;
+    }
+    *receipt = local;
+    sp_counter_add(&collector->counters.body_bytes, append->body.len);
+    enum sp_status status;
+    if (atomic_load_explicit(&collector->draining, memory_order_relaxed))
+        status = sp_error_set(&error, SP_UNAVAILABLE, "the server is shutting down, try again");
+    else
+        status = decode(collector, append, format, encoding, &error);
+    if (status != SP_OK) {
+        sp_append_free(append);
+        finish(receipt, status, &error);
+        return;
+    }
+    receipt->spans = append->batch->span_count;
+    receipt->rejected = append->batch->rejected_count;
+    snprintf(receipt->reason, sizeof(receipt->reason), "%.*s", SP_SLICE_PRINTF(append->batch->rejected_reason));
+    receipt->reason[sp_utf8_valid_prefix(sp_slice_cstr(receipt->reason))] = '\0'; /* never cut inside a character */
+    if (nothing_to_keep(append)) {
+        sp_append_free(append);
+        finish(receipt, SP_OK, NULL);
+        return;
+    }
+    append->done = on_stored;
+    append->cookie = receipt;
+    sp_counter_add(&collector->counters.requests_open, 1);
+    sp_store_append(collector->options.store, append);
+}
