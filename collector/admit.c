@@ -58,17 +58,19 @@ static enum sp_body_encoding body_encoding(enum sp_encoding encoding)
 }
 
 /* Decodes into the append and charges its memory. The body's own budget moves with the body. */
-static enum sp_status decode(struct sp_collector *collector, struct sp_append *append, enum sp_wire_format format,
-                             enum sp_encoding encoding, struct sp_error *error)
+static enum sp_status decode(struct sp_collector *collector, struct sp_append *append,
+                             enum sp_wire_format format, enum sp_encoding encoding,
+                             struct sp_error *error)
 {
     enum sp_status status =
-        sp_otlp_decode_body(&append->arena, format, encoding, sp_buf_slice(&append->body), &append->plain,
-                            collector->options.limits, &append->batch, error);
+        sp_otlp_decode_body(&append->arena, format, encoding, sp_buf_slice(&append->body),
+                            &append->plain, collector->options.limits, &append->batch, error);
     if (status != SP_OK)
         return status;
     size_t decoded_bytes = append->plain.cap + append->arena.used_bytes;
     if (!sp_budget_take(append->budget, decoded_bytes))
-        return sp_error_set(error, SP_OVERLOADED, "the memory for requests in flight (%zu bytes) is in use, try again",
+        return sp_error_set(error, SP_OVERLOADED,
+                            "the memory for requests in flight (%zu bytes) is in use, try again",
                             append->budget->max_bytes);
     append->budget_bytes += decoded_bytes;
     return SP_OK;
@@ -84,7 +86,8 @@ static struct sp_append *take_append(struct sp_collector *collector, struct sp_e
                                      enum sp_wire_format format, enum sp_encoding encoding)
 {
     const struct sp_limits *limits = collector->options.limits;
-    struct sp_append *append = sp_append_new(limits->body_bytes_max, limits->body_bytes_max, limits->arena_bytes_max);
+    struct sp_append *append =
+        sp_append_new(limits->body_bytes_max, limits->body_bytes_max, limits->arena_bytes_max);
     if (!append)
         return NULL;
     struct sp_body body;
@@ -99,19 +102,21 @@ static struct sp_append *take_append(struct sp_collector *collector, struct sp_e
     return append;
 }
 
-void sp_collector_admit(struct sp_collector *collector, struct sp_exchange *exchange, enum sp_wire_format format,
-                        enum sp_encoding encoding,
+void sp_collector_admit(struct sp_collector *collector, struct sp_exchange *exchange,
+                        enum sp_wire_format format, enum sp_encoding encoding,
                         void (*reply)(const struct sp_receipt *receipt, enum sp_status status,
                                       const struct sp_error *error))
 {
     struct sp_error error;
-    struct sp_receipt local = {.collector = collector, .exchange = exchange, .format = format, .reply = reply};
+    struct sp_receipt local = {
+        .collector = collector, .exchange = exchange, .format = format, .reply = reply};
     struct sp_receipt *receipt = malloc(sizeof(*receipt));
     struct sp_append *append = receipt ? take_append(collector, exchange, format, encoding) : NULL;
     if (!append) {
         free(receipt);
         sp_collector_count_refused(collector, SP_NO_MEMORY);
-        reply(&local, sp_error_set(&error, SP_NO_MEMORY, "no memory for this request, try again"), &error);
+        reply(&local, sp_error_set(&error, SP_NO_MEMORY, "no memory for this request, try again"),
+              &error);
         return;
     }
     *receipt = local;
@@ -128,8 +133,10 @@ void sp_collector_admit(struct sp_collector *collector, struct sp_exchange *exch
     }
     receipt->spans = append->batch->span_count;
     receipt->rejected = append->batch->rejected_count;
-    snprintf(receipt->reason, sizeof(receipt->reason), "%.*s", SP_SLICE_PRINTF(append->batch->rejected_reason));
-    receipt->reason[sp_utf8_valid_prefix(sp_slice_cstr(receipt->reason))] = '\0'; /* never cut inside a character */
+    snprintf(receipt->reason, sizeof(receipt->reason), "%.*s",
+             SP_SLICE_PRINTF(append->batch->rejected_reason));
+    receipt->reason[sp_utf8_valid_prefix(sp_slice_cstr(receipt->reason))] =
+        '\0'; /* never cut inside a character */
     if (nothing_to_keep(append)) {
         sp_append_free(append);
         finish(receipt, SP_OK, NULL);

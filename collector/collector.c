@@ -5,8 +5,8 @@
 
 #include "collector/internal.h"
 
-enum sp_status sp_collector_new(const struct sp_collector_options *options, struct sp_collector **ret,
-                                struct sp_error *reterr)
+enum sp_status sp_collector_new(const struct sp_collector_options *options,
+                                struct sp_collector **ret, struct sp_error *reterr)
 {
     SP_ASSERT(options->store && options->limits && options->budget && options->clock);
     struct sp_collector *collector = calloc(1, sizeof(*collector));
@@ -60,15 +60,17 @@ static enum sp_encoding wire_encoding(enum sp_body_encoding encoding)
     return SP_ENCODING_IDENTITY; /* from disk: decoding will say that it is not OTLP */
 }
 
-static enum sp_status codec_decode(void *cookie, enum sp_body_format format, enum sp_body_encoding encoding,
-                                   struct sp_slice body, struct sp_buf *plain, struct sp_arena *arena,
+static enum sp_status codec_decode(void *cookie, enum sp_body_format format,
+                                   enum sp_body_encoding encoding, struct sp_slice body,
+                                   struct sp_buf *plain, struct sp_arena *arena,
                                    const struct sp_batch **ret_batch, struct sp_error *reterr)
 {
     return sp_otlp_decode_body(arena, format == SP_BODY_OTLP_JSON ? SP_WIRE_JSON : SP_WIRE_PROTOBUF,
                                wire_encoding(encoding), body, plain, cookie, ret_batch, reterr);
 }
 
-static enum sp_status codec_encode(void *cookie, const struct sp_span *const *spans, size_t count, struct sp_buf *out)
+static enum sp_status codec_encode(void *cookie, const struct sp_span *const *spans, size_t count,
+                                   struct sp_buf *out)
 {
     (void)cookie;
     return sp_otlp_encode(spans, count, out);
@@ -77,5 +79,6 @@ static enum sp_status codec_encode(void *cookie, const struct sp_span *const *sp
 struct sp_store_codec sp_collector_codec(const struct sp_limits *limits)
 {
     /* The cookie is only ever read, as const limits, by codec_decode above. */
-    return (struct sp_store_codec){.decode = codec_decode, .encode = codec_encode, .cookie = (void *)(uintptr_t)limits};
+    return (struct sp_store_codec){
+        .decode = codec_decode, .encode = codec_encode, .cookie = (void *)(uintptr_t)limits};
 }

@@ -13,18 +13,20 @@
 struct sp_collector;
 
 struct sp_collector_options {
-    struct sp_store *store;          /* borrowed; closed after sp_collector_free */
-    const struct sp_limits *limits;  /* borrowed; of one request */
-    struct sp_budget *budget;        /* borrowed; memory of all requests from decoding until the store has applied them */
-    const struct sp_clock *clock;    /* borrowed */
-    const struct sp_log *log;        /* borrowed, may be NULL */
-    const struct sp_slice *cors_origins; /* borrowed; origins that browsers may send from, "*" for all; none: no CORS */
+    struct sp_store *store;         /* borrowed; closed after sp_collector_free */
+    const struct sp_limits *limits; /* borrowed; of one request */
+    struct sp_budget *
+        budget; /* borrowed; memory of all requests from decoding until the store has applied them */
+    const struct sp_clock *clock; /* borrowed */
+    const struct sp_log *log;     /* borrowed, may be NULL */
+    const struct sp_slice *
+        cors_origins; /* borrowed; origins that browsers may send from, "*" for all; none: no CORS */
     size_t cors_origin_count;
 };
 
 /* SP_NO_MEMORY only. */
-SP_MUST_USE enum sp_status sp_collector_new(const struct sp_collector_options *options, struct sp_collector **ret,
-                                            struct sp_error *reterr);
+SP_MUST_USE enum sp_status sp_collector_new(const struct sp_collector_options *options,
+                                            struct sp_collector **ret, struct sp_error *reterr);
 
 /* No transport may call it any more and every append must have been answered (servers stopped, store closed). NULL is
  * fine. */
@@ -43,11 +45,11 @@ struct sp_store_codec sp_collector_codec(const struct sp_limits *limits);
 
 /* Since start; each counter alone is exact. */
 struct sp_collector_stats {
-    uint64_t http_requests, grpc_requests;                /* exports, refused ones included */
+    uint64_t http_requests, grpc_requests; /* exports, refused ones included */
     uint64_t requests_acked, requests_refused_permanent, requests_refused_retryable;
     uint64_t spans_acked, spans_rejected;
-    uint64_t body_bytes;                                  /* as received */
-    uint64_t requests_open;                               /* waiting for the store now */
+    uint64_t body_bytes;    /* as received */
+    uint64_t requests_open; /* waiting for the store now */
 };
 
 void sp_collector_stats(const struct sp_collector *collector, struct sp_collector_stats *ret);

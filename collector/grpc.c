@@ -13,7 +13,8 @@
 
 struct method {
     const char *path;
-    void (*call)(struct sp_collector *collector, struct sp_exchange *exchange, enum sp_encoding encoding);
+    void (*call)(struct sp_collector *collector, struct sp_exchange *exchange,
+                 enum sp_encoding encoding);
     const char *sentence; /* for methods that are known and not offered */
 };
 
@@ -21,22 +22,26 @@ static void reply_error(struct sp_exchange *exchange, const struct sp_error *err
 {
     struct sp_buf details;
     sp_buf_init(&details, SP_COLLECTOR_REPLY_BYTES_MAX);
-    if (sp_rpc_status_encode(SP_WIRE_PROTOBUF, error, SP_COLLECTOR_RETRY_AFTER_NS, &details) != SP_OK)
+    if (sp_rpc_status_encode(SP_WIRE_PROTOBUF, error, SP_COLLECTOR_RETRY_AFTER_NS, &details) !=
+        SP_OK)
         sp_buf_reset(&details); /* code and message still go out in the trailers */
     sp_exchange_reply_grpc(exchange, sp_status_grpc(error->status), sp_slice_cstr(error->message),
                            sp_buf_slice(&details), NULL);
     sp_buf_fini(&details);
 }
 
-static void reply_export(const struct sp_receipt *receipt, enum sp_status status, const struct sp_error *error)
+static void reply_export(const struct sp_receipt *receipt, enum sp_status status,
+                         const struct sp_error *error)
 {
     struct sp_error encode_error;
     struct sp_buf body;
     sp_buf_init(&body, SP_COLLECTOR_REPLY_BYTES_MAX);
     if (status == SP_OK) {
-        status = sp_export_response_encode(SP_WIRE_PROTOBUF, receipt->rejected, sp_slice_cstr(receipt->reason), &body);
+        status = sp_export_response_encode(SP_WIRE_PROTOBUF, receipt->rejected,
+                                           sp_slice_cstr(receipt->reason), &body);
         if (status != SP_OK) {
-            sp_error_set(&encode_error, status, "the spans are stored, but the reply could not be made");
+            sp_error_set(&encode_error, status,
+                         "the spans are stored, but the reply could not be made");
             error = &encode_error;
         }
     }
@@ -47,7 +52,8 @@ static void reply_export(const struct sp_receipt *receipt, enum sp_status status
     sp_buf_fini(&body);
 }
 
-static void call_export(struct sp_collector *collector, struct sp_exchange *exchange, enum sp_encoding encoding)
+static void call_export(struct sp_collector *collector, struct sp_exchange *exchange,
+                        enum sp_encoding encoding)
 {
     sp_counter_add(&collector->counters.grpc_requests, 1);
     sp_collector_admit(collector, exchange, SP_WIRE_PROTOBUF, encoding, reply_export);
@@ -67,7 +73,8 @@ static enum sp_status read_health_request(struct sp_exchange *exchange, enum sp_
     return status;
 }
 
-static void call_health_check(struct sp_collector *collector, struct sp_exchange *exchange, enum sp_encoding encoding)
+static void call_health_check(struct sp_collector *collector, struct sp_exchange *exchange,
+                              enum sp_encoding encoding)
 {
     struct sp_error error;
     struct sp_slice service;
@@ -77,11 +84,13 @@ static void call_health_check(struct sp_collector *collector, struct sp_exchange
     sp_buf_init(&body, SP_COLLECTOR_REPLY_BYTES_MAX);
     enum sp_status status = read_health_request(exchange, encoding, &arena, &service, &error);
     if (status == SP_OK && service.len > 0 && !sp_slice_equal_cstr(service, SP_TRACE_SERVICE))
-        status = sp_error_set(&error, SP_NOT_FOUND, "there is no service \"%.*s\" here; \"\" and \"%s\" are known",
+        status = sp_error_set(&error, SP_NOT_FOUND,
+                              "there is no service \"%.*s\" here; \"\" and \"%s\" are known",
                               SP_SLICE_PRINTF(sp_slice_sub(service, 0, 200)), SP_TRACE_SERVICE);
     if (status == SP_OK) {
         bool serving = !atomic_load(&collector->draining);
-        status = sp_health_response_encode(serving ? SP_HEALTH_SERVING : SP_HEALTH_NOT_SERVING, &body);
+        status =
+            sp_health_response_encode(serving ? SP_HEALTH_SERVING : SP_HEALTH_NOT_SERVING, &body);
         if (status != SP_OK)
             sp_error_set(&error, status, "the health reply could not be made");
     }
@@ -98,11 +107,14 @@ static const struct method methods[] = {
     {"/grpc.health.v1.Health/Check", call_health_check, NULL},
     {"/grpc.health.v1.Health/Watch", NULL, "health is answered by Check; Watch is not offered"},
     {"/opentelemetry.proto.collector.logs.v1.LogsService/Export", NULL,
-     "Spoor takes traces only; logs are not stored here: turn off this exporter or send it elsewhere"},
+     "Spoor takes traces only; logs are not stored here: turn off this exporter or send it "
+     "elsewhere"},
     {"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", NULL,
-     "Spoor takes traces only; metrics are not stored here: turn off this exporter or send it elsewhere"},
+     "Spoor takes traces only; metrics are not stored here: turn off this exporter or send it "
+     "elsewhere"},
     {"/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export", NULL,
-     "Spoor takes traces only; profiles are not stored here: turn off this exporter or send it elsewhere"},
+     "Spoor takes traces only; profiles are not stored here: turn off this exporter or send it "
+     "elsewhere"},
 };
 
 static const struct method *find_method(struct sp_slice path)
@@ -122,13 +134,15 @@ static enum sp_status message_encoding(const struct sp_exchange *exchange, enum 
     struct sp_slice name = SP_SLICE("");
     bool named = sp_exchange_header(exchange, "grpc-encoding", &name);
     if (named && !sp_encoding_parse(name, ret))
-        return sp_error_set_parameter(reterr, SP_UNSUPPORTED, "grpc-encoding",
-                                      "grpc-encoding \"%.*s\" is not supported; identity, gzip and zstd are",
-                                      SP_SLICE_PRINTF(sp_slice_sub(name, 0, 64)));
+        return sp_error_set_parameter(
+            reterr, SP_UNSUPPORTED, "grpc-encoding",
+            "grpc-encoding \"%.*s\" is not supported; identity, gzip and zstd are",
+            SP_SLICE_PRINTF(sp_slice_sub(name, 0, 64)));
     bool compressed = sp_exchange_grpc_compressed(exchange);
     if (compressed && *ret == SP_ENCODING_IDENTITY)
-        return sp_error_set_parameter(reterr, SP_INTERNAL, "grpc-encoding",
-                                      "the message is flagged as compressed, but grpc-encoding does not say how");
+        return sp_error_set_parameter(
+            reterr, SP_INTERNAL, "grpc-encoding",
+            "the message is flagged as compressed, but grpc-encoding does not say how");
     if (!compressed)
         *ret = SP_ENCODING_IDENTITY;
     return SP_OK;
@@ -142,7 +156,8 @@ static void on_head(void *cookie, struct sp_exchange *exchange)
     struct sp_error error;
     enum sp_encoding encoding;
     if (!method)
-        sp_error_set(&error, SP_UNIMPLEMENTED, "there is no method %.*s here; Spoor answers %s and %s",
+        sp_error_set(&error, SP_UNIMPLEMENTED,
+                     "there is no method %.*s here; Spoor answers %s and %s",
                      SP_SLICE_PRINTF(sp_slice_sub(path, 0, 200)), methods[0].path, methods[1].path);
     else if (!method->call)
         sp_error_set(&error, SP_UNIMPLEMENTED, "%s", method->sentence);

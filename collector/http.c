@@ -41,8 +41,8 @@ static bool allowed_origin(const struct sp_collector *collector, const struct sp
 }
 
 /* Without an allowed origin nothing is added: the browser then refuses the answer, which is the point. */
-static void add_cors_headers(const struct sp_collector *collector, const struct sp_exchange *exchange,
-                             struct reply_headers *headers)
+static void add_cors_headers(const struct sp_collector *collector,
+                             const struct sp_exchange *exchange, struct reply_headers *headers)
 {
     struct sp_slice origin;
     if (collector->options.cors_origin_count > 0)
@@ -71,8 +71,9 @@ static const char *media_type(enum sp_wire_format format)
     return format == SP_WIRE_JSON ? "application/json" : "application/x-protobuf";
 }
 
-static void reply_body(const struct sp_collector *collector, struct sp_exchange *exchange, int http_status,
-                       enum sp_wire_format format, struct reply_headers *headers, struct sp_buf *body)
+static void reply_body(const struct sp_collector *collector, struct sp_exchange *exchange,
+                       int http_status, enum sp_wire_format format, struct reply_headers *headers,
+                       struct sp_buf *body)
 {
     add_header(headers, "content-type", sp_slice_cstr(media_type(format)));
     add_cors_headers(collector, exchange, headers);
@@ -80,8 +81,8 @@ static void reply_body(const struct sp_collector *collector, struct sp_exchange 
     sp_buf_fini(body);
 }
 
-static void reply_error(const struct sp_collector *collector, struct sp_exchange *exchange, enum sp_wire_format format,
-                        const struct sp_error *error)
+static void reply_error(const struct sp_collector *collector, struct sp_exchange *exchange,
+                        enum sp_wire_format format, const struct sp_error *error)
 {
     struct reply_headers headers = {.count = 0};
     struct sp_buf body;
@@ -97,17 +98,19 @@ static void reply_error(const struct sp_collector *collector, struct sp_exchange
     reply_body(collector, exchange, sp_status_http(error->status), format, &headers, &body);
 }
 
-static void reply_export(const struct sp_receipt *receipt, enum sp_status status, const struct sp_error *error)
+static void reply_export(const struct sp_receipt *receipt, enum sp_status status,
+                         const struct sp_error *error)
 {
     struct sp_error encode_error;
     struct reply_headers headers = {.count = 0};
     struct sp_buf body;
     sp_buf_init(&body, SP_COLLECTOR_REPLY_BYTES_MAX);
     if (status == SP_OK) {
-        status =
-            sp_export_response_encode(receipt->format, receipt->rejected, sp_slice_cstr(receipt->reason), &body);
+        status = sp_export_response_encode(receipt->format, receipt->rejected,
+                                           sp_slice_cstr(receipt->reason), &body);
         if (status != SP_OK) {
-            sp_error_set(&encode_error, status, "the spans are stored, but the reply could not be made");
+            sp_error_set(&encode_error, status,
+                         "the spans are stored, but the reply could not be made");
             error = &encode_error;
         }
     }
@@ -121,8 +124,8 @@ static void reply_export(const struct sp_receipt *receipt, enum sp_status status
 
 /* ---- admission by the head ---- */
 
-static enum sp_status parse_content_type(const struct sp_exchange *exchange, enum sp_wire_format *ret,
-                                         struct sp_error *reterr)
+static enum sp_status parse_content_type(const struct sp_exchange *exchange,
+                                         enum sp_wire_format *ret, struct sp_error *reterr)
 {
     struct sp_slice value = SP_SLICE("");
     *ret = SP_WIRE_JSON;
@@ -133,7 +136,8 @@ static enum sp_status parse_content_type(const struct sp_exchange *exchange, enu
     if (sp_media_type_is(value, "application/json"))
         return SP_OK;
     *ret = SP_WIRE_PROTOBUF;
-    if (sp_media_type_is(value, "application/x-protobuf") || sp_media_type_is(value, "application/protobuf"))
+    if (sp_media_type_is(value, "application/x-protobuf") ||
+        sp_media_type_is(value, "application/protobuf"))
         return SP_OK;
     *ret = SP_WIRE_JSON;
     return sp_error_set_parameter(
@@ -142,27 +146,31 @@ static enum sp_status parse_content_type(const struct sp_exchange *exchange, enu
         SP_SLICE_PRINTF(sp_slice_sub(value, 0, 128)));
 }
 
-static enum sp_status parse_content_encoding(const struct sp_exchange *exchange, enum sp_encoding *ret,
-                                             struct sp_error *reterr)
+static enum sp_status parse_content_encoding(const struct sp_exchange *exchange,
+                                             enum sp_encoding *ret, struct sp_error *reterr)
 {
     struct sp_slice value = SP_SLICE("");
     *ret = SP_ENCODING_IDENTITY;
-    if (!sp_exchange_header(exchange, "content-encoding", &value) || sp_encoding_parse(sp_slice_trim(value), ret))
+    if (!sp_exchange_header(exchange, "content-encoding", &value) ||
+        sp_encoding_parse(sp_slice_trim(value), ret))
         return SP_OK;
-    return sp_error_set_parameter(reterr, SP_UNSUPPORTED, "content-encoding",
-                                  "Content-Encoding \"%.*s\" is not supported; gzip, zstd and identity are",
-                                  SP_SLICE_PRINTF(sp_slice_sub(value, 0, 128)));
+    return sp_error_set_parameter(
+        reterr, SP_UNSUPPORTED, "content-encoding",
+        "Content-Encoding \"%.*s\" is not supported; gzip, zstd and identity are",
+        SP_SLICE_PRINTF(sp_slice_sub(value, 0, 128)));
 }
 
 static enum sp_status check_path(struct sp_slice path, struct sp_error *reterr)
 {
-    static const char *const other_signals[] = {"/v1/logs", "/v1/metrics", "/v1development/profiles"};
+    static const char *const other_signals[] = {"/v1/logs", "/v1/metrics",
+                                                "/v1development/profiles"};
     if (sp_slice_equal_cstr(path, SP_TRACES_PATH))
         return SP_OK;
     for (size_t i = 0; i < SP_ARRAY_LEN(other_signals); i++) {
         if (sp_slice_equal_cstr(path, other_signals[i]))
             return sp_error_set(reterr, SP_NOT_FOUND,
-                                "Spoor takes traces only (POST " SP_TRACES_PATH "); nothing is stored for %s: turn "
+                                "Spoor takes traces only (POST " SP_TRACES_PATH
+                                "); nothing is stored for %s: turn "
                                 "off this exporter or send it elsewhere",
                                 other_signals[i]);
     }
@@ -172,16 +180,18 @@ static enum sp_status check_path(struct sp_slice path, struct sp_error *reterr)
 }
 
 /* A declared length over the limit is refused before a byte is read. */
-static enum sp_status check_length(const struct sp_collector *collector, const struct sp_exchange *exchange,
-                                   struct sp_error *reterr)
+static enum sp_status check_length(const struct sp_collector *collector,
+                                   const struct sp_exchange *exchange, struct sp_error *reterr)
 {
     struct sp_slice value;
     uint64_t length;
-    if (sp_exchange_header(exchange, "content-length", &value) && sp_parse_u64(sp_slice_trim(value), &length) &&
+    if (sp_exchange_header(exchange, "content-length", &value) &&
+        sp_parse_u64(sp_slice_trim(value), &length) &&
         length > collector->options.limits->body_bytes_max)
-        return sp_error_set_parameter(reterr, SP_LIMIT, "content-length",
-                                      "the body has %llu bytes, more than the limit of %zu; send smaller batches",
-                                      (unsigned long long)length, collector->options.limits->body_bytes_max);
+        return sp_error_set_parameter(
+            reterr, SP_LIMIT, "content-length",
+            "the body has %llu bytes, more than the limit of %zu; send smaller batches",
+            (unsigned long long)length, collector->options.limits->body_bytes_max);
     return SP_OK;
 }
 

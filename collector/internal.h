@@ -41,12 +41,13 @@ struct sp_receipt {
     enum sp_wire_format format;
     uint64_t spans, rejected;
     char reason[SP_COLLECTOR_REASON_MAX];
-    void (*reply)(const struct sp_receipt *receipt, enum sp_status status, const struct sp_error *error);
+    void (*reply)(const struct sp_receipt *receipt, enum sp_status status,
+                  const struct sp_error *error);
 };
 
 /* Takes the exchange's body, decodes it and hands it to the store; replies through `reply`, now or later, exactly once. */
-void sp_collector_admit(struct sp_collector *collector, struct sp_exchange *exchange, enum sp_wire_format format,
-                        enum sp_encoding encoding,
+void sp_collector_admit(struct sp_collector *collector, struct sp_exchange *exchange,
+                        enum sp_wire_format format, enum sp_encoding encoding,
                         void (*reply)(const struct sp_receipt *receipt, enum sp_status status,
                                       const struct sp_error *error));
 

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd/serve.c: `spoor serve`: opens the store, starts the receivers and the read API, waits for a signal, drains.
+ * Composition only: every part is a room of its own. */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/options.h"
+#include "collector/collector.h"
+#include "lib/base/base.h"
+#include "lib/net/net.h"
+#include "query/query.h"
+#include "storage/storage.h"
+#include "ui-static/ui.h"
+
+#define SP_SERVE_CONFIG_ARENA_BYTES ((size_t)8 * 1024 * 1024)
+
+/* What may once have been let in must decode for ever, so stored bytes are read with the widest limits any
+ * configuration may set (cmd/options.c). */
+static const struct sp_limits replay_limits = {
+    .body_bytes_max = SP_OPTION_BODY_BYTES_MAX,
+    .spans_max = SIZE_MAX,
+    .attributes_max = SIZE_MAX,
+    .arena_bytes_max = SIZE_MAX,
+    .nesting_max = SP_LIMIT_NESTING,
+};
+
+struct server {
+    struct sp_log log;
+    struct sp_limits limits;
+    struct sp_budget budget;
+    struct sp_store *store;
+    struct sp_collector *collector;
+    struct sp_query_api *query;
+    struct sp_server *otlp_grpc, *otlp_http, *http;
+    uint32_t drain_timeout_ms;
+};
+
+/* ---- numbers of the collector for /metrics ---- */
+
+#define SP_COLLECTOR_METRIC(field)                                                                 \
+    static uint64_t read_##field(void *cookie)                                                     \
+    {                                                                                              \
+        struct sp_collector_stats stats;                                                           \
+        sp_collector_stats(cookie, &stats);                                                        \
+        return stats.field;                                                                        \
+    }
+SP_COLLECTOR_METRIC(http_requests)
+SP_COLLECTOR_METRIC(grpc_requests)
+SP_COLLECTOR_METRIC(requests_acked)
+SP_COLLECTOR_METRIC(requests_refused_permanent)
+SP_COLLECTOR_METRIC(requests_refused_retryable)
+SP_COLLECTOR_METRIC(spans_acked)
+SP_COLLECTOR_METRIC(spans_rejected)
+SP_COLLECTOR_METRIC(body_bytes)
+SP_COLLECTOR_METRIC(requests_open)
+
+static void add_collector_metrics(struct server *server)
+{
+    static struct sp_metric metrics[] = {
+        {"spoor_received_requests", "transport=\"http\"", "Export requests received.",
+         SP_METRIC_COUNTER, read_http_requests, NULL},
+        {"spoor_received_requests", "transport=\"grpc\"", "Export requests received.",
+         SP_METRIC_COUNTER, read_grpc_requests, NULL},
+        {"spoor_acked_requests", NULL, "Export requests answered with success.", SP_METRIC_COUNTER,
+         read_requests_acked, NULL},
+        {"spoor_refused_requests", "retryable=\"false\"", "Export requests refused.",
+         SP_METRIC_COUNTER, read_requests_refused_permanent, NULL},
+        {"spoor_refused_requests", "retryable=\"true\"", "Export requests refused.",
+         SP_METRIC_COUNTER, read_requests_refused_retryable, NULL},
+        {"spoor_acked_spans", NULL, "Spans made durable.", SP_METRIC_COUNTER, read_spans_acked,
+         NULL},
+        {"spoor_rejected_spans", NULL, "Spans refused one by one.", SP_METRIC_COUNTER,
+         read_spans_rejected, NULL},
+        {"spoor_received_bytes", NULL, "Bytes of request bodies as received.", SP_METRIC_COUNTER,
+         read_body_bytes, NULL},
+        {"spoor_open_requests", NULL, "Export requests waiting for the store.", SP_METRIC_GAUGE,
+         read_requests_open, NULL},
+    };
+    for (size_t i = 0; i < SP_ARRAY_LEN(metrics); i++)
+        metrics[i].cookie = server->collector;
+    sp_query_api_add_metrics(server->query, metrics, SP_ARRAY_LEN(metrics));
+}
+
+/* ---- start ---- */
+
+static enum sp_status open_store(struct server *server, const struct sp_config *config,
+                                 struct sp_error *reterr)
+{
+    struct sp_store_options options = {
+        .data_dir = (const char *)sp_config_get(config, "data-dir")->text.ptr,
+        .durability = sp_config_get(config, "durability")->number == 0 ? SP_DURABILITY_SYNC
+                                                                       : SP_DURABILITY_OS,
+        .backlog_bytes_max = sp_config_get(config, "backlog")->number,
+        .codec = sp_collector_codec(&replay_limits),
+        .limits = &server->limits,
+        .clock = sp_clock_system(),
+        .log = &server->log,
+    };
+    return sp_store_rocksdb_open(&options, &server->store, reterr);
+}
+
+static enum sp_status start_rooms(struct server *server, const struct sp_config *config,
+                                  struct sp_error *reterr)
+{
+    const struct sp_option_value *cors = sp_config_get(config, "cors-origins");
+    struct sp_collector_options collector = {
+        .store = server->store,
+        .limits = &server->limits,
+        .budget = &server->budget,
+        .clock = sp_clock_system(),
+        .log = &server->log,
+        .cors_origins = cors->items,
+        .cors_origin_count = cors->item_count,
+    };
+    struct sp_query_limits query_limits = *sp_query_limits_default();
+    query_limits.threads = (uint32_t)sp_config_get(config, "query-threads")->number;
+    query_limits.time_ns_max = sp_config_get(config, "query-timeout")->number;
+    query_limits.memory_bytes_max = sp_config_get(config, "query-memory")->number;
+    struct sp_query_options query = {
+        .store = server->store,
+        .limits = &query_limits,
+        .clock = sp_clock_system(),
+        .log = &server->log,
+        .version = SPOOR_VERSION,
+        .ui_files = sp_ui_files,
+        .ui_file_count = sp_ui_file_count,
+    };
+    enum sp_status status = sp_collector_new(&collector, &server->collector, reterr);
+    if (status == SP_OK)
+        status = sp_query_api_new(&query, &server->query, reterr);
+    if (status == SP_OK)
+        add_collector_metrics(server);
+    return status;
+}
+
+static enum sp_status listen_on(struct server *server, const struct sp_config *config,
+                                const char *option,
+                                enum sp_status (*start)(const struct sp_server_options *,
+                                                        struct sp_server **, struct sp_error *),
+                                struct sp_handler handler, struct sp_server **ret,
+                                struct sp_error *reterr)
+{
+    struct sp_server_options options = {
+        .address = (const char *)sp_config_get(config, option)->text.ptr,
+        .threads = (uint32_t)sp_config_get(config, "threads")->number,
+        .handler = handler,
+        .budget = &server->budget,
+        .clock = sp_clock_system(),
+        .log = &server->log,
+        .limits = sp_net_limits_default(),
+    };
+    options.limits.body_bytes_max = server->limits.body_bytes_max;
+    enum sp_status status = start(&options, ret, reterr);
+    if (status == SP_OK)
+        sp_log_event(&server->log, SP_LOG_INFO, "listening", NULL, sp_log_cstr("interface", option),
+                     sp_log_cstr("address", sp_server_address(*ret)));
+    return status;
+}
+
+static enum sp_status start_listeners(struct server *server, const struct sp_config *config,
+                                      struct sp_error *reterr)
+{
+    struct sp_handler query_handler = {.cookie = server->query, .on_request = sp_query_api_handle};
+    bool collector_only = sp_config_get(config, "only")->set;
+    enum sp_status status =
+        listen_on(server, config, "otlp-grpc", sp_http2_server_start,
+                  sp_collector_grpc_handler(server->collector), &server->otlp_grpc, reterr);
+    if (status == SP_OK)
+        status =
+            listen_on(server, config, "otlp-http", sp_http1_server_start,
+                      sp_collector_http_handler(server->collector), &server->otlp_http, reterr);
+    if (status == SP_OK && !collector_only)
+        status = listen_on(server, config, "http", sp_http1_server_start, query_handler,
+                           &server->http, reterr);
+    if (status != SP_OK)
+        return status;
+    struct sp_query_addresses addresses = {
+        .otlp_grpc = sp_server_address(server->otlp_grpc),
+        .otlp_http = sp_server_address(server->otlp_http),
+        .http = server->http ? sp_server_address(server->http) : "",
+    };
+    sp_query_api_set_ready(server->query, &addresses);
+    return SP_OK;
+}
+
+/* ---- stop ---- */
+
+static void drain_listener(struct server *server, struct sp_server *listener)
+{
+    if (listener && !sp_server_drain(listener, server->drain_timeout_ms))
+        sp_log_event(&server->log, SP_LOG_WARN, "drain_timeout",
+                     "requests were still open and are cut off",
+                     sp_log_cstr("address", sp_server_address(listener)));
+}
+
+/* From the outside in: no new work, then what runs, then the store. Also takes half-started servers apart. */
+static void stop_server(struct server *server)
+{
+    if (server->query)
+        sp_query_api_set_draining(server->query);
+    if (server->collector)
+        sp_collector_drain(server->collector);
+    drain_listener(server, server->otlp_grpc);
+    drain_listener(server, server->otlp_http);
+    drain_listener(server, server->http);
+    sp_server_stop(server->otlp_grpc);
+    sp_server_stop(server->otlp_http);
+    sp_server_stop(server->http);
+    sp_query_api_free(server->query);
+    sp_store_close(server->store);
+    sp_collector_free(server->collector);
+}
+
+/* Blocked before any thread starts, so that only the wait below sees them. */
+static sigset_t block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return set;
+}
+
+static void wait_for_signal(const struct server *server, const sigset_t *set)
+{
+    int number = 0;
+    sp_log_event(&server->log, SP_LOG_INFO, "ready", NULL, sp_log_cstr("version", SPOOR_VERSION));
+    sigwait(set, &number);
+    sp_log_event(&server->log, SP_LOG_INFO, "stopping", NULL,
+                 sp_log_cstr("signal", strsignal(number)));
+}
+
+static int run(const struct sp_config *config)
+{
+    struct sp_error error;
+    struct server server = {
+        .log = {.fd = STDERR_FILENO,
+                .level = (enum sp_log_level)sp_config_get(config, "log-level")->number,
+                .format = (enum sp_log_format)sp_config_get(config, "log-format")->number,
+                .clock = sp_clock_system()},
+        .limits = *sp_limits_default(),
+        .drain_timeout_ms = (uint32_t)(sp_config_get(config, "drain-timeout")->number / 1000000),
+    };
+    server.limits.body_bytes_max = sp_config_get(config, "max-body")->number;
+    sp_budget_init(&server.budget, sp_config_get(config, "memory")->number);
+    sigset_t signals = block_signals();
+    enum sp_status status = open_store(&server, config, &error);
+    if (status == SP_OK)
+        status = start_rooms(&server, config, &error);
+    if (status == SP_OK)
+        status = start_listeners(&server, config, &error);
+    if (status == SP_OK)
+        wait_for_signal(&server, &signals);
+    else
+        sp_log_event(&server.log, SP_LOG_ERROR, "start_failed", error.message,
+                     sp_log_cstr("status", sp_status_name(status)));
+    stop_server(&server);
+    if (status == SP_OK)
+        sp_log_event(&server.log, SP_LOG_INFO, "stopped", NULL);
+    return status == SP_OK ? SP_EXIT_OK : SP_EXIT_FAILURE;
+}
+
+int sp_cmd_serve(int argc, char **argv)
+{
+    const struct sp_command command = {
+        .name = "serve",
+        .arguments = "",
+        .summary = "Receives spans over OTLP, keeps them, answers queries and serves the web UI.",
+        .options = sp_serve_options,
+        .option_count = sp_serve_option_count,
+    };
+    struct sp_arena arena;
+    struct sp_config config;
+    sp_arena_init(&arena, SP_SERVE_CONFIG_ARENA_BYTES);
+    int code = sp_cmd_options(&arena, &command, argc, argv, &config);
+    if (code < 0)
+        code = run(&config);
+    sp_arena_fini(&arena);
+    return code;
+}
