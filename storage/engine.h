@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/engine.h: what an engine implements: one function for each of the public ones, which do nothing but call it.
+ * Internal to storage/. Knows no engine. */
+#pragma once
+
+#include "storage/storage.h"
+
+struct sp_store_ops {
+    void (*append)(struct sp_store *store, struct sp_append *append);
+    void (*drain)(struct sp_store *store);
+    void (*close)(struct sp_store *store);
+
+    enum sp_status (*trace_read)(struct sp_store *store, const struct sp_trace_id *id,
+                                 struct sp_arena *arena, const struct sp_batch **ret_batch,
+                                 struct sp_error *reterr);
+    enum sp_status (*scan)(struct sp_store *store, const struct sp_scan *scan,
+                           enum sp_visit (*visit)(void *cookie,
+                                                  const struct sp_candidate *candidate),
+                           void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
+
+    enum sp_status (*services)(struct sp_store *store, struct sp_time_range range,
+                               struct sp_arena *arena, const struct sp_service_row **ret_rows,
+                               size_t *ret_count, struct sp_error *reterr);
+    enum sp_status (*operations)(struct sp_store *store, struct sp_slice service,
+                                 struct sp_time_range range, struct sp_arena *arena,
+                                 const struct sp_operation_row **ret_rows, size_t *ret_count,
+                                 struct sp_error *reterr);
+    enum sp_status (*attribute_keys)(struct sp_store *store, uint32_t scopes,
+                                     struct sp_slice prefix, struct sp_time_range range,
+                                     size_t limit, struct sp_arena *arena,
+                                     const struct sp_key_row **ret_rows, size_t *ret_count,
+                                     bool *ret_complete, struct sp_error *reterr);
+    enum sp_status (*attribute_values)(struct sp_store *store, uint32_t scopes, struct sp_slice key,
+                                       struct sp_slice prefix, struct sp_time_range range,
+                                       size_t limit, struct sp_arena *arena,
+                                       const struct sp_value_row **ret_rows, size_t *ret_count,
+                                       bool *ret_complete, struct sp_error *reterr);
+    enum sp_status (*latency)(struct sp_store *store, struct sp_slice service,
+                              struct sp_slice operation, int32_t kind, struct sp_time_range range,
+                              struct sp_arena *arena, struct sp_latency_series **ret_rows,
+                              size_t *ret_count, struct sp_error *reterr);
+    enum sp_status (*graph)(struct sp_store *store, struct sp_time_range range,
+                            struct sp_arena *arena, struct sp_graph_edge **ret_edges,
+                            size_t *ret_count, struct sp_error *reterr);
+    enum sp_status (*stats)(struct sp_store *store, struct sp_store_stats *ret,
+                            struct sp_error *reterr);
+};
+
+/* The first member of every engine's struct. */
+struct sp_store {
+    const struct sp_store_ops *ops;
+};
+
+/* Answers the sender and frees the request: the end of every append. */
+void sp_append_finish(struct sp_append *append, enum sp_status status,
+                      const struct sp_error *error);
+
+/* The minute a time lies in, counted from 1970. */
+static inline uint64_t sp_minute_of(uint64_t unix_ns)
+{
+    return unix_ns / SP_ROLLUP_NS;
+}

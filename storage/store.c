@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/store.c: the public functions of the contract: each hands over to the engine that opened the store. Also the
+ * life of an append, and of rows that own heap memory. Knows no engine. */
+#include "storage/engine.h"
+
+#include <stdlib.h>
+
+struct sp_append *sp_append_new(size_t body_bytes_max, size_t plain_bytes_max,
+                                size_t arena_bytes_max)
+{
+    struct sp_append *append = calloc(1, sizeof(*append));
+    if (append == NULL)
+        return NULL;
+    sp_buf_init(&append->body, body_bytes_max);
+    sp_buf_init(&append->plain, plain_bytes_max);
+    sp_arena_init(&append->arena, arena_bytes_max);
+    return append;
+}
+
+void sp_append_free(struct sp_append *append)
+{
+    if (append == NULL)
+        return;
+    if (append->budget != NULL)
+        sp_budget_give(append->budget, append->budget_bytes);
+    sp_buf_fini(&append->body);
+    sp_buf_fini(&append->plain);
+    sp_arena_fini(&append->arena);
+    free(append);
+}
+
+void sp_append_finish(struct sp_append *append, enum sp_status status, const struct sp_error *error)
+{
+    if (append->done != NULL)
+        append->done(append->cookie, status, error);
+    sp_append_free(append);
+}
+
+struct sp_time_range sp_time_range_minutes(struct sp_time_range range)
+{
+    if (sp_time_range_is_empty(range))
+        return range;
+    uint64_t from = sp_minute_of(range.from_unix_ns) * SP_ROLLUP_NS;
+    uint64_t last = sp_minute_of(range.to_unix_ns);
+    if (last * SP_ROLLUP_NS == range.to_unix_ns)
+        return (struct sp_time_range){from, range.to_unix_ns};
+    /* The last minute that fits into 64 bits has no end that does. */
+    uint64_t to = last >= sp_minute_of(UINT64_MAX) ? UINT64_MAX : (last + 1) * SP_ROLLUP_NS;
+    return (struct sp_time_range){from, to};
+}
+
+void sp_latency_rows_fini(struct sp_latency_series *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sp_histogram_fini(&rows[i].latency);
+}
+
+void sp_graph_edges_fini(struct sp_graph_edge *edges, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        sp_histogram_fini(&edges[i].client_latency);
+        sp_histogram_fini(&edges[i].server_latency);
+    }
+}
+
+void sp_store_append(struct sp_store *store, struct sp_append *append)
+{
+    SP_ASSERT(append->batch != NULL);
+    store->ops->append(store, append);
+}
+
+void sp_store_drain(struct sp_store *store)
+{
+    store->ops->drain(store);
+}
+
+void sp_store_close(struct sp_store *store)
+{
+    if (store != NULL)
+        store->ops->close(store);
+}
+
+enum sp_status sp_store_trace_read(struct sp_store *store, const struct sp_trace_id *id,
+                                   struct sp_arena *arena, const struct sp_batch **ret_batch,
+                                   struct sp_error *reterr)
+{
+    return store->ops->trace_read(store, id, arena, ret_batch, reterr);
+}
+
+enum sp_status sp_store_scan(struct sp_store *store, const struct sp_scan *scan,
+                             enum sp_visit (*visit)(void *cookie,
+                                                    const struct sp_candidate *candidate),
+                             void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr)
+{
+    *ret_scanned = (struct sp_scanned){0};
+    if (sp_time_range_is_empty(scan->range))
+        return SP_OK;
+    return store->ops->scan(store, scan, visit, cookie, ret_scanned, reterr);
+}
+
+enum sp_status sp_store_services(struct sp_store *store, struct sp_time_range range,
+                                 struct sp_arena *arena, const struct sp_service_row **ret_rows,
+                                 size_t *ret_count, struct sp_error *reterr)
+{
+    return store->ops->services(store, range, arena, ret_rows, ret_count, reterr);
+}
+
+enum sp_status sp_store_operations(struct sp_store *store, struct sp_slice service,
+                                   struct sp_time_range range, struct sp_arena *arena,
+                                   const struct sp_operation_row **ret_rows, size_t *ret_count,
+                                   struct sp_error *reterr)
+{
+    return store->ops->operations(store, service, range, arena, ret_rows, ret_count, reterr);
+}
+
+enum sp_status sp_store_attribute_keys(struct sp_store *store, uint32_t scopes,
+                                       struct sp_slice prefix, struct sp_time_range range,
+                                       size_t limit, struct sp_arena *arena,
+                                       const struct sp_key_row **ret_rows, size_t *ret_count,
+                                       bool *ret_complete, struct sp_error *reterr)
+{
+    return store->ops->attribute_keys(store, scopes, prefix, range, limit, arena, ret_rows,
+                                      ret_count, ret_complete, reterr);
+}
+
+enum sp_status sp_store_attribute_values(struct sp_store *store, uint32_t scopes,
+                                         struct sp_slice key, struct sp_slice prefix,
+                                         struct sp_time_range range, size_t limit,
+                                         struct sp_arena *arena,
+                                         const struct sp_value_row **ret_rows, size_t *ret_count,
+                                         bool *ret_complete, struct sp_error *reterr)
+{
+    return store->ops->attribute_values(store, scopes, key, prefix, range, limit, arena, ret_rows,
+                                        ret_count, ret_complete, reterr);
+}
+
+enum sp_status sp_store_latency(struct sp_store *store, struct sp_slice service,
+                                struct sp_slice operation, int32_t kind, struct sp_time_range range,
+                                struct sp_arena *arena, struct sp_latency_series **ret_rows,
+                                size_t *ret_count, struct sp_error *reterr)
+{
+    return store->ops->latency(store, service, operation, kind, sp_time_range_minutes(range), arena,
+                               ret_rows, ret_count, reterr);
+}
+
+enum sp_status sp_store_graph(struct sp_store *store, struct sp_time_range range,
+                              struct sp_arena *arena, struct sp_graph_edge **ret_edges,
+                              size_t *ret_count, struct sp_error *reterr)
+{
+    return store->ops->graph(store, sp_time_range_minutes(range), arena, ret_edges, ret_count,
+                             reterr);
+}
+
+enum sp_status sp_store_stats(struct sp_store *store, struct sp_store_stats *ret,
+                              struct sp_error *reterr)
+{
+    return store->ops->stats(store, ret, reterr);
+}
