@@ -15,14 +15,14 @@
 
 /* ---- writer ---- */
 
-/* Appends to a buffer; commas and colons are the writer's work. Misuse (a value where a key is due, unbalanced ends)
- * is our own bug and asserts. Errors are the buffer's and stick there. */
+/* Appends to a buffer; commas and colons are the writer's work. Misuse (a value where a key is due, unbalanced ends, a
+ * second top-level value) is our own bug and asserts. Errors are the buffer's and stick there; nesting deeper than
+ * SP_JSON_DEPTH_MAX is one of them (SP_LIMIT), because depth may come from data. */
 struct sp_json_writer {
     struct sp_buf *out;
     uint32_t depth;
-    bool after_key;
-    uint8_t state
-        [SP_JSON_DEPTH_MAX]; /* for each level: array or object, first element written or not */
+    bool after_key, done;
+    uint8_t state[SP_JSON_DEPTH_MAX]; /* a level: array or object, first element written or not */
 };
 
 void sp_json_writer_init(struct sp_json_writer *w, struct sp_buf *out);
@@ -32,16 +32,19 @@ void sp_json_array_begin(struct sp_json_writer *w);
 void sp_json_array_end(struct sp_json_writer *w);
 void sp_json_key(struct sp_json_writer *w, const char *key);
 void sp_json_key_slice(struct sp_json_writer *w, struct sp_slice key);
-void sp_json_string(struct sp_json_writer *w,
-                    struct sp_slice value); /* bytes that are not UTF-8 become U+FFFD */
+
+/* Bytes that are not UTF-8 become U+FFFD, one for each byte. */
+void sp_json_string(struct sp_json_writer *w, struct sp_slice value);
 void sp_json_cstr(struct sp_json_writer *w, const char *value);
-void sp_json_i64(struct sp_json_writer *w, int64_t value);  /* as a number */
-void sp_json_u64(struct sp_json_writer *w, uint64_t value); /* as a number */
-void sp_json_i64_string(struct sp_json_writer *w,
-                        int64_t value); /* "123": 64-bit integers in the API are strings */
+
+/* As numbers; and as strings ("123"), which is how 64-bit integers stand in the API. */
+void sp_json_i64(struct sp_json_writer *w, int64_t value);
+void sp_json_u64(struct sp_json_writer *w, uint64_t value);
+void sp_json_i64_string(struct sp_json_writer *w, int64_t value);
 void sp_json_u64_string(struct sp_json_writer *w, uint64_t value);
-void sp_json_double(struct sp_json_writer *w,
-                    double value); /* "NaN", "Infinity", "-Infinity" as strings, as OTLP does */
+
+/* What is not finite becomes the strings "NaN", "Infinity", "-Infinity", as in OTLP. */
+void sp_json_double(struct sp_json_writer *w, double value);
 void sp_json_bool(struct sp_json_writer *w, bool value);
 void sp_json_null(struct sp_json_writer *w);
 void sp_json_hex(struct sp_json_writer *w, struct sp_slice bytes);
@@ -70,24 +73,31 @@ struct sp_json_reader {
     size_t pos;       /* byte offset of what comes next */
     size_t event_pos; /* byte offset where the last event began */
     struct sp_arena *arena;
-    struct sp_slice text;
+    struct sp_slice text; /* of the last KEY, STRING or NUMBER */
     struct sp_error error;
     uint32_t depth, depth_max;
+    bool skipping;  /* internal: strings are checked but not unescaped */
     uint8_t expect; /* internal: what the grammar allows next */
     uint8_t state[SP_JSON_DEPTH_MAX];
 };
 
 /* in is borrowed. Strings without escapes are slices of in, others are unescaped into arena (borrowed). depth_max is at
  * most SP_JSON_DEPTH_MAX. Strict: invalid UTF-8, lone surrogates, control characters, trailing commas, leading zeros and
- * a second top-level value are SP_MALFORMED with the offset; too deep or the arena full is SP_LIMIT. */
+ * a second top-level value are SP_MALFORMED with the offset; too deep or the arena full is SP_LIMIT. Keys that stand
+ * twice in an object are given twice. */
 void sp_json_reader_init(struct sp_json_reader *r, struct sp_slice in, struct sp_arena *arena,
                          uint32_t depth_max);
 
 enum sp_json_event sp_json_next(struct sp_json_reader *r);
 
-/* Reads past the value that comes next (after a KEY, or an array element); SP_OK or the reader's error. */
+/* Reads past the value that comes next (after a KEY, or an array element), taking nothing from the arena; SP_OK or the
+ * reader's error. */
 SP_MUST_USE enum sp_status sp_json_skip(struct sp_json_reader *r);
 
+/* Reads to the end of the innermost array or object that is open, its END event included: the rest of a value that
+ * turned out not to be of interest after its BEGIN was read. */
+SP_MUST_USE enum sp_status sp_json_skip_rest(struct sp_json_reader *r);
+
 /* Makes the reader fail at the last event with this message: for errors of meaning, so that they carry the offset too.
- * Returns SP_MALFORMED. */
+ * A reader that has failed already keeps its first error. Returns the status of the reader's error. */
 SP_PRINTF(2, 3) enum sp_status sp_json_fail(struct sp_json_reader *r, const char *format, ...);
