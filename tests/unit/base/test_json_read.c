@@ -235,12 +235,12 @@ END_TEST
 START_TEST(json_reader_stops_at_its_depth)
 {
     for (uint32_t depth = 0; depth <= SP_JSON_DEPTH_MAX; depth += 16) {
-        char text[2 * SP_JSON_DEPTH_MAX + 2];
+        char text[2 * SP_JSON_DEPTH_MAX + 4];
         for (uint32_t extra = 0; extra < 2; extra++) {
             uint32_t levels = depth + extra;
             memset(text, '[', levels);
             memset(text + levels, ']', levels);
-            memcpy(text + levels * 2, "1", levels == 0);
+            text[levels * 2] = levels ? 0 : '1';
             sp_json_reader_init(&reader, sp_slice_make(text, levels ? levels * 2 : 1), &arena,
                                 depth);
             enum sp_status status = sp_json_skip(&reader);
