@@ -88,7 +88,7 @@ void sp_exchange_reply_grpc(struct sp_exchange *exchange, int grpc_status, struc
 void sp_exchange_reply_problem(struct sp_exchange *exchange, int http_status,
                                const struct sp_error *error);
 
-/* Both run on transport threads and must not block; what takes long goes to another thread, which replies. */
+/* All run on transport threads and must not block; what takes long goes to another thread, which replies. */
 struct sp_handler {
     void *cookie;
 
@@ -98,6 +98,12 @@ struct sp_handler {
 
     /* The body is whole. The exchange is the handler's until it replies, here or later. */
     void (*on_request)(void *cookie, struct sp_exchange *exchange);
+
+    /* The transport refuses by itself (too large, no budget, too slow, not a gRPC message) and error says why. Replies at
+     * once, in the form that this service's clients expect; http_status is what HTTP/1.1 sends. NULL: a problem document,
+     * or a bare gRPC status. Neither on_head nor on_request is called afterwards. */
+    void (*on_refused)(void *cookie, struct sp_exchange *exchange, int http_status,
+                       const struct sp_error *error);
 };
 
 /* ---- query parameters ---- */

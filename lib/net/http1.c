@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lib/net/http1.c: the HTTP/1.1 server, and the only file that knows libmicrohttpd.
+ *
+ * The library's threads read heads and bodies and write replies. A handler that does not reply at once leaves the connection
+ * suspended, and the reply resumes it. One thread of our own closes what takes too long.
+ *
+ * Who owns what: a struct connection is under server->lock; a struct request belongs to its connection's thread but for
+ * what its lock protects, and lives as long as its exchange. Locks: server before request. */
+#include <errno.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/net/exchange.h"
+#include "lib/net/server.h"
+
+#define UPLOAD_BYTES  ((size_t)128 << 10) /* read at once, of each connection, above the head */
+#define TICK_MS_MIN   10                  /* how often timeouts are looked at */
+#define TICK_MS_MAX   1000
+#define NS_PER_MS     UINT64_C(1000000)
+#define TIMEOUT_SLACK 30 /* seconds the library's own idle timer comes after ours */
+
+struct http1_server {
+    struct sp_server base;
+    struct MHD_Daemon *daemon;
+    pthread_t ticker;
+    bool ticker_runs;
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a request ended, or stopping */
+    struct connection *connections;
+    atomic_bool draining, stopping;
+};
+
+struct connection {
+    struct connection *previous, *next;
+    struct http1_server *server;
+    struct request *request; /* that runs, or NULL */
+    int fd;
+    uint64_t deadline_ns; /* when it is closed: by what it does now */
+};
+
+enum request_state { REQUEST_RUNNING, REQUEST_SUSPENDED, REQUEST_GONE };
+
+struct request {
+    pthread_mutex_t lock; /* of state and replied */
+    enum request_state state;
+    bool replied; /* after the hand-over */
+
+    struct http1_server *server;
+    struct connection *connection;
+    struct MHD_Connection *library_connection;
+    struct sp_exchange *exchange;
+    bool head_done, queued, close_after;
+    size_t discarded_bytes;
+    size_t target_len;
+    char target[]; /* no zero byte at its end */
+};
+
+static uint64_t now_ns(const struct http1_server *server)
+{
+    return sp_clock_monotonic_ns(server->base.options.clock);
+}
+
+static void set_deadline(struct connection *connection, uint32_t timeout_ms)
+{
+    struct http1_server *server = connection->server;
+    pthread_mutex_lock(&server->lock);
+    connection->deadline_ns =
+        timeout_ms == 0 ? UINT64_MAX : now_ns(server) + timeout_ms * NS_PER_MS;
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* ---- the exchange's side ---- */
+
+static void on_replied(struct sp_exchange *exchange)
+{
+    struct request *request = exchange->transport_cookie;
+    if (!exchange->handed_over) {
+        exchange->replied = true;
+    } else {
+        pthread_mutex_lock(&request->lock);
+        request->replied = true;
+        if (request->state == REQUEST_SUSPENDED) {
+            request->state = REQUEST_RUNNING;
+            MHD_resume_connection(request->library_connection);
+        }
+        pthread_mutex_unlock(&request->lock);
+    }
+    sp_exchange_release(exchange);
+}
+
+static void on_freed(void *cookie)
+{
+    struct request *request = cookie;
+    pthread_mutex_destroy(&request->lock);
+    free(request);
+}
+
+static const struct sp_exchange_transport http1_transport = {on_replied, on_freed};
+
+/* ---- replies ---- */
+
+static enum MHD_Result queue_reply(struct request *request)
+{
+    struct http1_server *server = request->server;
+    const struct sp_exchange_reply *reply = &request->exchange->reply;
+    struct sp_slice body = sp_exchange_reply_body(request->exchange);
+    /* The bytes stay the exchange's, which lives until the library says that the request is complete. */
+    union {
+        const void *ours;
+        void *theirs; /* the library only reads it; its parameter forgot the const */
+    } bytes = {.ours = body.ptr};
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(body.len, bytes.theirs, MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return MHD_NO;
+    bool ok = true;
+    for (size_t i = 0; i < reply->header_count; i++) {
+        ok = ok && MHD_add_response_header(response, (const char *)reply->headers[i].name.ptr,
+                                           (const char *)reply->headers[i].value.ptr) == MHD_YES;
+    }
+    if (request->close_after || atomic_load(&server->draining))
+        ok =
+            ok && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
+    enum MHD_Result result = ok ? MHD_queue_response(request->library_connection,
+                                                     (unsigned int)reply->http_status, response)
+                                : MHD_NO;
+    MHD_destroy_response(response);
+    request->queued = true;
+    sp_exchange_drop_body(request->exchange);
+    set_deadline(request->connection, server->base.options.limits.write_timeout_ms);
+    return result;
+}
+
+static void refuse(struct request *request, int http_status, const struct sp_error *error)
+{
+    request->close_after = true;
+    sp_exchange_refuse(request->exchange, &request->server->base.options.handler, http_status,
+                       error);
+}
+
+/* ---- the head ---- */
+
+static enum MHD_Result add_field(void *cookie, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    struct sp_exchange *exchange = cookie;
+    enum sp_status status = sp_exchange_add_field(exchange, sp_slice_make(name, name_len),
+                                                  sp_slice_make(value, value_len));
+    if (status != SP_OK)
+        exchange->head_bytes = SIZE_MAX; /* seen by read_head */
+    return status == SP_OK ? MHD_YES : MHD_NO;
+}
+
+static enum sp_status read_head(struct request *request, const char *method, struct sp_error *error)
+{
+    struct sp_exchange *exchange = request->exchange;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->library_connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    char peer[SP_ADDRESS_TEXT_MAX];
+    sp_address_format(info ? info->client_addr : NULL, peer);
+    if (sp_exchange_set_peer(exchange, sp_slice_cstr(peer)) != SP_OK)
+        return sp_error_set(error, SP_NO_MEMORY, "out of memory");
+    if (sp_exchange_set_target(exchange, sp_slice_cstr(method),
+                               sp_slice_make(request->target, request->target_len)) == SP_OK)
+        MHD_get_connection_values_n(request->library_connection, MHD_HEADER_KIND, add_field,
+                                    exchange);
+    else
+        exchange->head_bytes = SIZE_MAX;
+    if (exchange->head_bytes == SIZE_MAX)
+        return sp_error_set(error, SP_LIMIT, "the request's head is larger than %zu bytes",
+                            exchange->head_bytes_max);
+    if (!sp_exchange_charge_head(exchange))
+        return sp_error_set(error, SP_OVERLOADED, "too much is in flight, try again");
+    return SP_OK;
+}
+
+static enum sp_status no_budget(struct request *request, struct sp_error *error)
+{
+    sp_count(&request->server->base.counters.budget_refusals, 1);
+    return sp_error_set(error, SP_OVERLOADED, "too many request bodies are in flight, try again");
+}
+
+static enum sp_status too_large(const struct request *request, struct sp_error *error)
+{
+    return sp_error_set(error, SP_LIMIT, "the request body is larger than %zu bytes",
+                        request->server->base.options.limits.body_bytes_max);
+}
+
+/* Takes the whole body's budget and memory when its length is known. */
+static enum sp_status expect_body(struct request *request, struct sp_error *error)
+{
+    struct sp_exchange *exchange = request->exchange;
+    struct sp_slice text;
+    uint64_t length;
+    if (!sp_exchange_header(exchange, "content-length", &text) || !sp_parse_u64(text, &length) ||
+        length == 0)
+        return SP_OK;
+    if (length > exchange->body.bytes.max)
+        return too_large(request, error);
+    if (!sp_exchange_charge_body(exchange, (size_t)length))
+        return no_budget(request, error);
+    if (!sp_buf_reserve(&exchange->body.bytes, (size_t)length))
+        return sp_error_set(error, SP_NO_MEMORY, "out of memory, try again");
+    return SP_OK;
+}
+
+static bool has_body(const struct request *request)
+{
+    struct sp_slice value;
+    if (sp_exchange_header(request->exchange, "transfer-encoding", &value))
+        return true;
+    return sp_exchange_header(request->exchange, "content-length", &value) &&
+           !sp_slice_equal_cstr(value, "0");
+}
+
+/* A client that waits for "100 Continue" has not sent its body: the refusal can go at once. Every other is still sending,
+ * and would be cut off before it reads the reply, so its body is read and thrown away first. */
+static bool body_follows(const struct request *request)
+{
+    struct sp_slice expect;
+    return has_body(request) && !sp_exchange_header(request->exchange, "expect", &expect);
+}
+
+static enum MHD_Result begin(struct request *request, const char *method)
+{
+    struct http1_server *server = request->server;
+    const struct sp_server_options *options = &server->base.options;
+    struct sp_error error;
+    request->head_done = true;
+    sp_count(&server->base.counters.requests, 1);
+    enum sp_status status = read_head(request, method, &error);
+    if (status != SP_OK) {
+        refuse(request, status == SP_LIMIT ? 431 : sp_status_http(status), &error);
+    } else {
+        if (options->handler.on_head)
+            options->handler.on_head(options->handler.cookie, request->exchange);
+        if (!request->exchange->replied && expect_body(request, &error) != SP_OK)
+            refuse(request, sp_status_http(error.status), &error);
+    }
+    set_deadline(request->connection, options->limits.body_timeout_ms);
+    if (request->exchange->replied && !body_follows(request)) {
+        request->close_after = request->close_after || has_body(request);
+        return queue_reply(request);
+    }
+    return MHD_YES;
+}
+
+/* ---- the body ---- */
+
+/* MHD_NO closes the connection: a refused body that never ends. */
+static enum MHD_Result discard(struct request *request, size_t len)
+{
+    request->discarded_bytes += len;
+    return request->discarded_bytes <= request->server->base.options.limits.refused_body_bytes_max
+               ? MHD_YES
+               : MHD_NO;
+}
+
+static enum MHD_Result receive(struct request *request, const char *bytes, size_t len)
+{
+    struct sp_exchange *exchange = request->exchange;
+    struct sp_buf *body = &exchange->body.bytes;
+    if (exchange->replied)
+        return discard(request, len);
+    struct sp_error error;
+    sp_count(&request->server->base.counters.body_bytes, len);
+    size_t charged = exchange->body.budget_bytes;
+    enum sp_status status = SP_OK;
+    if (len > body->max - body->len)
+        status = too_large(request, &error);
+    else if (body->len + len > charged &&
+             !sp_exchange_charge_body(exchange, body->len + len - charged))
+        status = no_budget(request, &error);
+    else
+        sp_buf_append(body, bytes, len);
+    if (status == SP_OK && body->error != SP_OK)
+        status = sp_error_set(&error, SP_NO_MEMORY, "out of memory, try again");
+    if (status == SP_OK)
+        return MHD_YES;
+    sp_exchange_drop_body(exchange);
+    refuse(request, sp_status_http(status), &error);
+    return discard(request, len);
+}
+
+static enum MHD_Result complete(struct request *request)
+{
+    struct sp_exchange *exchange = request->exchange;
+    if (!exchange->handed_over) {
+        const struct sp_handler *handler = &request->server->base.options.handler;
+        set_deadline(request->connection, 0);
+        exchange->handed_over = true;
+        handler->on_request(handler->cookie, exchange);
+    }
+    enum MHD_Result result = MHD_YES;
+    pthread_mutex_lock(&request->lock);
+    bool replied = request->replied;
+    if (!replied && atomic_load(&request->server->stopping)) {
+        result = MHD_NO;
+    } else if (!replied) {
+        request->state = REQUEST_SUSPENDED;
+        MHD_suspend_connection(request->library_connection);
+    }
+    pthread_mutex_unlock(&request->lock);
+    return replied ? queue_reply(request) : result;
+}
+
+static enum MHD_Result on_access(void *cookie, struct MHD_Connection *library_connection,
+                                 const char *url, const char *method, const char *version,
+                                 const char *upload, size_t *upload_len, void **request_cookie)
+{
+    (void)cookie;
+    (void)library_connection;
+    (void)url;
+    (void)version;
+    struct request *request = *request_cookie;
+    if (!request)
+        return MHD_NO; /* there was no memory for it */
+    if (!request->head_done)
+        return begin(request, method);
+    if (*upload_len > 0) {
+        enum MHD_Result result = receive(request, upload, *upload_len);
+        *upload_len = 0;
+        return result;
+    }
+    if (request->queued)
+        return MHD_YES;
+    return request->exchange->replied ? queue_reply(request) : complete(request);
+}
+
+/* ---- requests and connections come and go ---- */
+
+static struct connection *connection_of(struct MHD_Connection *library_connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(library_connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+/* The request line was read. What this returns is the request_cookie of on_access. */
+static void *on_target(void *cookie, const char *target, struct MHD_Connection *library_connection)
+{
+    struct http1_server *server = cookie;
+    struct connection *connection = connection_of(library_connection);
+    size_t len = strlen(target);
+    struct request *request = connection ? calloc(1, sizeof(*request) + len) : NULL;
+    if (!request)
+        return NULL;
+    for (size_t i = 0; i < len; i++)
+        request->target[i] = target[i];
+    request->target_len = len;
+    request->server = server;
+    request->connection = connection;
+    request->library_connection = library_connection;
+    request->exchange = sp_exchange_new(&http1_transport, request, server->base.options.budget,
+                                        &server->base.options.limits);
+    if (!request->exchange) {
+        free(request);
+        return NULL;
+    }
+    pthread_mutex_init(&request->lock, NULL);
+    sp_count(&server->base.counters.requests_open, 1);
+    pthread_mutex_lock(&server->lock);
+    connection->request = request;
+    pthread_mutex_unlock(&server->lock);
+    return request;
+}
+
+static void on_completed(void *cookie, struct MHD_Connection *library_connection,
+                         void **request_cookie, enum MHD_RequestTerminationCode code)
+{
+    (void)library_connection;
+    (void)code;
+    struct http1_server *server = cookie;
+    struct request *request = *request_cookie;
+    if (!request)
+        return;
+    *request_cookie = NULL;
+    struct sp_exchange *exchange = request->exchange;
+    bool handed_over = exchange->handed_over;
+    pthread_mutex_lock(&server->lock);
+    request->connection->request = NULL;
+    request->connection->deadline_ns =
+        now_ns(server) + server->base.options.limits.idle_timeout_ms * NS_PER_MS;
+    pthread_mutex_unlock(&server->lock);
+    pthread_mutex_lock(&request->lock);
+    request->state = REQUEST_GONE;
+    if (!request->queued)
+        atomic_store(&exchange->cancelled, true);
+    pthread_mutex_unlock(&request->lock);
+    if (!handed_over && !exchange->replied)
+        sp_exchange_abandon(exchange);
+    else
+        sp_exchange_release(exchange);
+    pthread_mutex_lock(&server->lock);
+    sp_uncount(&server->base.counters.requests_open, 1);
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void connection_add(struct http1_server *server, struct MHD_Connection *library_connection,
+                           void **socket_context)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(library_connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct connection *connection = info ? calloc(1, sizeof(*connection)) : NULL;
+    *socket_context = connection;
+    if (!connection)
+        return;
+    connection->server = server;
+    connection->fd = info->connect_fd;
+    connection->deadline_ns =
+        now_ns(server) + server->base.options.limits.head_timeout_ms * NS_PER_MS;
+    pthread_mutex_lock(&server->lock);
+    connection->next = server->connections;
+    if (server->connections)
+        server->connections->previous = connection;
+    server->connections = connection;
+    pthread_mutex_unlock(&server->lock);
+    sp_count(&server->base.counters.connections_accepted, 1);
+    sp_count(&server->base.counters.connections_open, 1);
+}
+
+/* Runs before the socket is closed, so the ticker, which works under the lock, never meets a reused descriptor. */
+static void connection_remove(struct http1_server *server, struct connection *connection)
+{
+    pthread_mutex_lock(&server->lock);
+    if (connection->previous)
+        connection->previous->next = connection->next;
+    else
+        server->connections = connection->next;
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    pthread_mutex_unlock(&server->lock);
+    sp_uncount(&server->base.counters.connections_open, 1);
+    free(connection);
+}
+
+static void on_connection(void *cookie, struct MHD_Connection *library_connection,
+                          void **socket_context, enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        connection_add(cookie, library_connection, socket_context);
+    else if (*socket_context)
+        connection_remove(cookie, *socket_context);
+}
+
+/* ---- time ---- */
+
+/* Under the lock. Shutting the socket down makes the library see its end and clean up by itself. */
+static void close_late_connections(struct http1_server *server)
+{
+    uint64_t now = now_ns(server);
+    for (struct connection *c = server->connections; c; c = c->next) {
+        bool idle = !c->request;
+        if (c->deadline_ns > now && !(idle && atomic_load(&server->draining)))
+            continue;
+        if (c->deadline_ns <= now)
+            sp_count(&server->base.counters.timeouts, 1);
+        c->deadline_ns = UINT64_MAX;
+        shutdown(c->fd, SHUT_RDWR);
+    }
+}
+
+static void wait_ms(struct http1_server *server, uint32_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    uint64_t ns = (uint64_t)until.tv_nsec + ms * NS_PER_MS;
+    until.tv_sec += (time_t)(ns / (1000 * NS_PER_MS));
+    until.tv_nsec = (long)(ns % (1000 * NS_PER_MS));
+    pthread_cond_timedwait(&server->changed, &server->lock, &until);
+}
+
+static uint32_t tick_ms(const struct sp_net_limits *limits)
+{
+    uint32_t least = limits->head_timeout_ms;
+    least = limits->body_timeout_ms < least ? limits->body_timeout_ms : least;
+    least = limits->write_timeout_ms < least ? limits->write_timeout_ms : least;
+    least = limits->idle_timeout_ms < least ? limits->idle_timeout_ms : least;
+    least /= 4;
+    return least < TICK_MS_MIN ? TICK_MS_MIN : least > TICK_MS_MAX ? TICK_MS_MAX : least;
+}
+
+static void *run_ticker(void *cookie)
+{
+    struct http1_server *server = cookie;
+    uint32_t ms = tick_ms(&server->base.options.limits);
+    uint64_t next_ns = 0;
+    pthread_mutex_lock(&server->lock);
+    while (!atomic_load(&server->stopping)) {
+        if (now_ns(server) >= next_ns) {
+            close_late_connections(server);
+            next_ns = now_ns(server) + ms * NS_PER_MS;
+        }
+        wait_ms(server, ms);
+    }
+    pthread_mutex_unlock(&server->lock);
+    return NULL;
+}
+
+/* ---- the server ---- */
+
+static bool http1_drain(struct sp_server *base, uint32_t timeout_ms)
+{
+    struct http1_server *server = (struct http1_server *)base;
+    uint64_t until = now_ns(server) + timeout_ms * NS_PER_MS;
+    if (!atomic_exchange(&server->draining, true))
+        MHD_quiesce_daemon(server->daemon);
+    pthread_mutex_lock(&server->lock);
+    close_late_connections(server);
+    while (sp_counted(&base->counters.requests_open) > 0 && now_ns(server) < until)
+        wait_ms(server, TICK_MS_MIN);
+    pthread_mutex_unlock(&server->lock);
+    return sp_counted(&base->counters.requests_open) == 0;
+}
+
+/* The library refuses to stop with suspended connections: they are resumed, and on_access closes them. */
+static void resume_all(struct http1_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    for (struct connection *c = server->connections; c; c = c->next) {
+        struct request *request = c->request;
+        if (!request)
+            continue;
+        pthread_mutex_lock(&request->lock);
+        if (request->state == REQUEST_SUSPENDED) {
+            request->state = REQUEST_RUNNING;
+            MHD_resume_connection(request->library_connection);
+        }
+        pthread_mutex_unlock(&request->lock);
+    }
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void http1_stop(struct sp_server *base)
+{
+    struct http1_server *server = (struct http1_server *)base;
+    atomic_store(&server->draining, true);
+    atomic_store(&server->stopping, true);
+    resume_all(server);
+    if (server->ticker_runs)
+        pthread_join(server->ticker, NULL);
+    if (server->daemon) {
+        MHD_quiesce_daemon(server->daemon);
+        MHD_stop_daemon(server->daemon);
+    }
+    if (base->listen_fd >= 0)
+        close(base->listen_fd);
+    pthread_cond_destroy(&server->changed);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+}
+
+static struct MHD_Daemon *start_library(struct http1_server *server)
+{
+    const struct sp_server_options *options = &server->base.options;
+    const struct sp_net_limits *limits = &options->limits;
+    unsigned int idle_s = limits->idle_timeout_ms / 1000 + TIMEOUT_SLACK;
+    unsigned int threads = options->threads;
+    /* The library wants a thread pool of two or more, and each thread its share of the connections. */
+    struct MHD_OptionItem pool[] = {
+        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
+        on_access, server, MHD_OPTION_LISTEN_SOCKET, server->base.listen_fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned int)limits->connections_max,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * limits->head_bytes_max + UPLOAD_BYTES,
+        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, UPLOAD_BYTES / 2, MHD_OPTION_CONNECTION_TIMEOUT,
+        idle_s, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, server, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+}
+
+enum sp_status sp_http1_server_start(const struct sp_server_options *options,
+                                     struct sp_server **ret_server, struct sp_error *reterr)
+{
+    static const struct sp_server_kind kind = {http1_drain, http1_stop};
+    struct http1_server *server = calloc(1, sizeof(*server));
+    if (!server)
+        return sp_error_set(reterr, SP_NO_MEMORY, "out of memory");
+    enum sp_status status = sp_server_init(&server->base, &kind, options, reterr);
+    if (status != SP_OK) {
+        free(server);
+        return status;
+    }
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&server->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&server->lock, NULL);
+    server->daemon = start_library(server);
+    server->ticker_runs =
+        server->daemon && pthread_create(&server->ticker, NULL, run_ticker, server) == 0;
+    if (!server->ticker_runs) {
+        status = sp_error_set(reterr, SP_IO, "cannot start the HTTP/1.1 server on %s: %s",
+                              server->base.address, strerror(errno));
+        http1_stop(&server->base);
+        return status;
+    }
+    *ret_server = &server->base;
+    return SP_OK;
+}
