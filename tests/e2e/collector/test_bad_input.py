@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What bad input gets: a precise answer that names the problem and its place, and a server that goes on. Each test sends
+something wrong to a real process and then shows that a good span is still taken and everything acked is still there."""
+
+import gzip
+import json
+import os
+import secrets
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import zlib
+
+import spoor
+import tap
+from spoor import field_bytes, field_fixed64, field_varint, request_message, span_message, varint
+
+MIB = 1024 * 1024
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+
+def new_ids():
+    return secrets.token_bytes(16), secrets.token_bytes(8)
+
+
+def good_request():
+    trace_id, span_id = new_ids()
+    return trace_id, request_message([span_message(trace_id, span_id)])
+
+
+def assert_goes_on(server):
+    trace_id, body = good_request()
+    status, _, reply = server.export(body)
+    assert status == 200, (status, reply)
+    assert spoor.partial_success(reply) is None, reply
+    assert len(server.trace(trace_id.hex())) == 1
+
+
+def assert_refused(server, body, code, words, headers=None):
+    """A permanent refusal in protobuf with these words; then the server goes on."""
+    status, reply_headers, reply = server.export(body, headers)
+    assert status == code, (status, reply[:300])
+    assert reply_headers["content-type"] == "application/x-protobuf", reply_headers
+    assert "retry-after" not in reply_headers
+    _, message = spoor.rpc_status(reply)
+    for word in words:
+        assert word in message, f"{word!r} not in {message!r}"
+    assert_goes_on(server)
+
+
+def assert_rejected(server, spans, rejected, words):
+    """Spans refused one by one: success with partial_success."""
+    status, _, reply = server.export(request_message(spans))
+    assert status == 200, (status, reply)
+    count, message = spoor.partial_success(reply)
+    assert count == rejected, (count, message)
+    for word in words:
+        assert word in message, f"{word!r} not in {message!r}"
+    assert_goes_on(server)
+
+
+# ---- the body ----
+
+def test_truncated_protobuf_is_refused_whole(server):
+    trace_id, body = good_request()
+    for cut in (1, len(body) // 2, len(body) - 1):
+        assert_refused(server, body[:cut], 400, ["byte"])
+    assert server.trace(trace_id.hex()) == []
+
+
+def test_garbage_is_refused(server):
+    for seed in range(20):
+        body = bytes((seed * 7919 + i * i * 31 + 0xFF) & 0xFF for i in range(200)) + b"\xff" * 12
+        status, _, reply = server.export(body)
+        assert status == 400, (status, reply)
+        assert spoor.rpc_status(reply)[0] == 3
+    assert_goes_on(server)
+
+
+def test_garbage_json_names_the_offset(server):
+    for body, words in ((b'{"resourceSpans": [', ["19"]), (b"not json", ["0"]), (b'{"resourceSpans": 7}', ["resourceSpans"])):
+        status, headers, reply = server.request("otlp-http", "POST", "/v1/traces", body, {"content-type": "application/json"})
+        assert status == 400, (status, reply)
+        assert headers["content-type"] == "application/json"
+        message = json.loads(reply)["message"]
+        assert json.loads(reply)["code"] == 3
+        for word in words:
+            assert word in message, message
+    assert_goes_on(server)
+
+
+def test_nothing_unacked_is_half_there(server):
+    first, second = new_ids(), new_ids()
+    good = span_message(*first)
+    broken = span_message(*second)[:-4]
+    body = request_message([good]) + field_bytes(1, field_bytes(2, varint(2 << 3 | 2) + varint(len(broken) + 4) + broken))
+    assert_refused(server, body, 400, ["resource_spans[1]"])
+    assert server.trace(first[0].hex()) == []
+
+
+def test_ids_of_wrong_length_and_zero_ids_are_rejected_one_by_one(server):
+    trace_id, span_id = new_ids()
+    bad = [span_message(trace_id[:15], span_id), span_message(trace_id + b"x", span_id), span_message(b"", span_id),
+           span_message(bytes(16), span_id), span_message(trace_id, span_id[:7]), span_message(trace_id, bytes(8)),
+           span_message(trace_id, span_id, parent=b"abc")]
+    assert_rejected(server, bad + [span_message(trace_id, span_id)], len(bad), ["spans[0]", "trace"])
+    assert len(server.trace(trace_id.hex())) == 1
+
+
+def test_a_request_whose_spans_are_all_rejected_is_still_a_success(server):
+    assert_rejected(server, [span_message(bytes(16), b"12345678")], 1, ["spans[0]"])
+
+
+def test_invalid_utf8_is_rejected_span_by_span(server):
+    trace_id, span_id = new_ids()
+    bad = span_message(trace_id, span_id, name=b"caf\xe9")
+    assert_rejected(server, [bad, span_message(trace_id, secrets.token_bytes(8))], 1, ["UTF-8", "spans[0]"])
+    assert len(server.trace(trace_id.hex())) == 1
+
+
+def test_deep_nesting_is_refused(server):
+    value = field_bytes(1, "leaf")
+    for _ in range(10000):
+        value = field_bytes(5, field_bytes(1, value))
+        if len(value) > 8 * MIB:
+            break
+    attribute = field_bytes(9, field_bytes(1, "deep") + field_bytes(2, value))
+    trace_id, span_id = new_ids()
+    assert_refused(server, request_message([span_message(trace_id, span_id, extra=attribute)]), 413, ["64"])
+
+
+def test_deeply_nested_json_is_refused(server):
+    body = b'{"resourceSpans":' + b"[" * 10000
+    status, _, reply = server.request("otlp-http", "POST", "/v1/traces", body, {"content-type": "application/json"})
+    assert status in (400, 413), (status, reply)
+    assert json.loads(reply)["message"]
+    assert_goes_on(server)
+
+
+def test_a_million_attributes_are_kept(server):
+    trace_id, span_id = new_ids()
+    one = field_bytes(9, field_bytes(1, "k") + field_bytes(2, field_varint(3, 7)))
+    body = request_message([span_message(trace_id, span_id, extra=one * 1000000)])
+    status, _, reply = server.export(body)
+    assert status == 200, (status, reply[:200])
+    assert len(server.trace(trace_id.hex())[0]["attributes"]) == 1000000
+    assert_goes_on(server)
+
+
+def test_end_before_start_and_times_in_1970_and_2200_are_kept_as_sent(server):
+    for start, end in ((5, 3), (0, 0), (1, 2), (7258118400 * 10**9, 7258118400 * 10**9 + 1), (2**64 - 1, 2**64 - 1)):
+        trace_id, span_id = new_ids()
+        status, _, reply = server.export(request_message([span_message(trace_id, span_id, start=start, end=end)]))
+        assert status == 200 and spoor.partial_success(reply) is None, (status, reply)
+        span = server.trace(trace_id.hex())[0]
+        assert span.get("startTimeUnixNano", "0") == str(start), span
+        assert span.get("endTimeUnixNano", "0") == str(end), span
+        server.get_json(f"/v1/traces/{trace_id.hex()}?view=columns")
+    assert_goes_on(server)
+
+
+def test_an_empty_request_is_a_success(server):
+    status, _, reply = server.export(b"")
+    assert (status, reply) == (200, b"")
+    status, _, reply = server.request("otlp-http", "POST", "/v1/traces", b"{}", {"content-type": "application/json"})
+    assert status == 200 and json.loads(reply) == {}, reply
+
+
+# ---- compression ----
+
+def test_gzip_and_zstd_and_identity_are_taken(server):
+    for encoding in ("gzip", "identity", "GZIP"):
+        trace_id, body = good_request()
+        packed = gzip.compress(body) if encoding.lower() == "gzip" else body
+        status, _, reply = server.export(packed, {"content-encoding": encoding})
+        assert status == 200, (encoding, status, reply)
+        assert len(server.trace(trace_id.hex())) == 1
+
+
+def test_a_gzip_bomb_is_refused(server):
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    zeros = bytes(MIB)
+    bomb = b"".join(packer.compress(zeros) for _ in range(256)) + packer.flush()
+    assert len(bomb) < MIB
+    assert_refused(server, bomb, 413, ["67108864"], {"content-encoding": "gzip"})
+
+
+def test_a_body_that_is_not_what_its_encoding_says_is_refused(server):
+    _, body = good_request()
+    assert_refused(server, body, 400, ["gzip"], {"content-encoding": "gzip"})
+    assert_refused(server, body, 400, ["zstd"], {"content-encoding": "zstd"})
+    assert_refused(server, gzip.compress(body)[:-3], 400, ["gzip"], {"content-encoding": "gzip"})
+
+
+def test_unknown_content_encoding_is_named(server):
+    assert_refused(server, good_request()[1], 415, ["br", "gzip"], {"content-encoding": "br"})
+
+
+# ---- the head ----
+
+def test_wrong_content_type_is_named(server):
+    status, _, reply = server.request("otlp-http", "POST", "/v1/traces", good_request()[1], {"content-type": "text/plain"})
+    assert status == 415, (status, reply)
+    assert "text/plain" in json.loads(reply)["message"]
+    status, _, reply = server.request("otlp-http", "POST", "/v1/traces", good_request()[1])
+    assert status == 415 and "Content-Type" in json.loads(reply)["message"]
+    assert_goes_on(server)
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_read(server):
+    with socket.create_connection(server.address("otlp-http"), timeout=30) as s:
+        s.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+                  b"Content-Length: 104857600\r\n\r\n")
+        reply = s.recv(65536)
+    assert b" 413 " in reply.split(b"\r\n")[0], reply
+    assert_goes_on(server)
+
+
+def test_100_megabytes_in_chunks_are_refused(server):
+    with socket.create_connection(server.address("otlp-http"), timeout=60) as s:
+        s.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+                  b"Transfer-Encoding: chunked\r\n\r\n")
+        chunk = b"100000\r\n" + bytes(MIB) + b"\r\n"
+        reply = b""
+        try:
+            for _ in range(100):
+                s.sendall(chunk)
+        except OSError:
+            pass  # the server has stopped reading; its answer is still in the socket
+        s.settimeout(20)
+        try:
+            reply = s.recv(65536)
+        except OSError:
+            pass
+    assert reply == b"" or b" 413 " in reply.split(b"\r\n")[0], reply[:200]
+    assert_goes_on(server)
+
+
+def test_unknown_paths_and_other_signals_get_404_with_a_sentence(server):
+    for path, words in (("/v1/logs", ["traces only"]), ("/v1/metrics", ["traces only"]), ("/", ["/v1/traces"]),
+                        ("/v1/traces/", ["/v1/traces"])):
+        status, _, reply = server.request("otlp-http", "POST", path, b"x", {"content-type": "application/x-protobuf"})
+        assert status == 404, (path, status)
+        for word in words:
+            assert word in spoor.rpc_status(reply)[1], reply
+
+
+def test_other_methods_get_405_with_allow(server):
+    for method in ("GET", "PUT", "DELETE", "OPTIONS"):
+        status, headers, _ = server.request("otlp-http", method, "/v1/traces")
+        assert status == 405 and headers["allow"] == "POST", (method, status, headers)
+
+
+def test_cors_is_off_unless_configured(server):
+    headers = {"origin": "https://shop.example", "content-type": "application/x-protobuf"}
+    _, reply_headers, _ = server.request("otlp-http", "POST", "/v1/traces", good_request()[1], headers)
+    assert "access-control-allow-origin" not in reply_headers
+    with spoor.Spoor(server.binary, args=["--cors-origins", "https://shop.example,https://admin.example"]) as other:
+        status, reply_headers, _ = other.request("otlp-http", "OPTIONS", "/v1/traces", headers={
+            "origin": "https://shop.example", "access-control-request-method": "POST",
+            "access-control-request-headers": "content-type,x-token"})
+        assert status == 204 and reply_headers["access-control-allow-origin"] == "https://shop.example", reply_headers
+        assert reply_headers["access-control-allow-headers"] == "content-type,x-token"
+        status, reply_headers, _ = other.request("otlp-http", "POST", "/v1/traces", good_request()[1], headers)
+        assert status == 200 and reply_headers["access-control-allow-origin"] == "https://shop.example"
+        headers["origin"] = "https://evil.example"
+        status, reply_headers, _ = other.request("otlp-http", "POST", "/v1/traces", good_request()[1], headers)
+        assert "access-control-allow-origin" not in reply_headers
+
+
+# ---- slow and broken peers ----
+
+def test_slow_senders_and_open_connections_do_not_stop_others(server):
+    sockets = []
+    try:
+        for i in range(20):
+            s = socket.create_connection(server.address("otlp-http"), timeout=10)
+            s.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 100\r\n\r\n"
+                      if i % 2 else b"POST /v1/tra")
+            sockets.append(s)
+            g = socket.create_connection(server.address("otlp-grpc"), timeout=10)
+            g.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + struct.pack(">I", 0)[1:] + b"\x04\x00\x00\x00\x00\x00")
+            sockets.append(g)
+        assert_goes_on(server)
+    finally:
+        for s in sockets:
+            s.close()
+    assert_goes_on(server)
+
+
+# ---- gRPC, with curl as the client ----
+
+def grpc(server, path, message, headers=(), flag=0, raw=None):
+    """(HTTP status, trailers and headers as one dictionary, body)."""
+    host, port = server.address("otlp-grpc")
+    frame = raw if raw is not None else bytes([flag]) + struct.pack(">I", len(message)) + message
+    with tempfile.TemporaryDirectory() as directory:
+        body_file, head_file, out_file = (os.path.join(directory, n) for n in ("body", "head", "out"))
+        with open(body_file, "wb") as f:
+            f.write(frame)
+        command = ["curl", "-sS", "--http2-prior-knowledge", "-o", out_file, "-D", head_file, "--max-time", "60",
+                   "-H", "content-type: application/grpc", "-H", "te: trailers", "--data-binary", "@" + body_file]
+        for header in headers:
+            command += ["-H", header]
+        done = subprocess.run(command + [f"http://{host}:{port}{path}"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        with open(head_file, encoding="utf-8", errors="replace") as f:
+            lines = f.read().splitlines()
+        with open(out_file, "rb") as f:
+            body = f.read()
+    fields = dict(line.split(": ", 1) for line in lines if ": " in line)
+    return int(lines[0].split()[1]), fields, body
+
+
+def test_grpc_export_is_acked(server):
+    trace_id, body = good_request()
+    status, fields, reply = grpc(server, EXPORT, body)
+    assert status == 200 and fields["grpc-status"] == "0", fields
+    assert reply == b"\0\0\0\0\0", reply
+    assert len(server.trace(trace_id.hex())) == 1
+
+
+def test_grpc_gzip_is_taken(server):
+    trace_id, body = good_request()
+    _, fields, _ = grpc(server, EXPORT, gzip.compress(body), ["grpc-encoding: gzip"], flag=1)
+    assert fields["grpc-status"] == "0", fields
+    assert len(server.trace(trace_id.hex())) == 1
+
+
+def test_grpc_partial_success_has_count_and_reason(server):
+    trace_id, span_id = new_ids()
+    body = request_message([span_message(bytes(16), span_id), span_message(trace_id, span_id)])
+    _, fields, reply = grpc(server, EXPORT, body)
+    assert fields["grpc-status"] == "0", fields
+    count, message = spoor.partial_success(reply[5:])
+    assert count == 1 and "spans[0]" in message, (count, message)
+
+
+def test_grpc_errors_name_the_problem(server):
+    _, body = good_request()
+    other = "/opentelemetry.proto.collector.%s.v1.%sService/Export"
+    cases = [
+        ((EXPORT, body[:-1]), "3", "byte"),
+        ((EXPORT, body, ["grpc-encoding: gzip"], 1), "3", "gzip"),
+        ((EXPORT, body, ["grpc-encoding: snappy"], 1), "12", "snappy"),
+        ((EXPORT, body, [], 1), "13", "grpc-encoding"),
+        ((other % ("logs", "Logs"), b""), "12", "traces only"),
+        ((other % ("metrics", "Metrics"), b""), "12", "traces only"),
+        (("/some.Service/Method", b""), "12", "some.Service"),
+        (("/grpc.health.v1.Health/Check", field_bytes(1, "no.such.Service")), "5", "no.such.Service"),
+        (("/grpc.health.v1.Health/Watch", b""), "12", "Check"),
+    ]
+    for arguments, code, word in cases:
+        _, fields, _ = grpc(server, *arguments)
+        assert fields.get("grpc-status") == code, (arguments[0], fields)
+        assert word in fields.get("grpc-message", "").replace("%20", " "), (arguments[0], fields)
+    assert_goes_on(server)
+
+
+def test_grpc_health_says_serving(server):
+    for service in ("", "opentelemetry.proto.collector.trace.v1.TraceService"):
+        _, fields, reply = grpc(server, "/grpc.health.v1.Health/Check", field_bytes(1, service) if service else b"")
+        assert fields["grpc-status"] == "0" and reply[5:] == b"\x08\x01", (fields, reply)
+
+
+def test_grpc_bomb_is_resource_exhausted_without_retry_info(server):
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    zeros = bytes(MIB)
+    bomb = b"".join(packer.compress(zeros) for _ in range(256)) + packer.flush()
+    _, fields, _ = grpc(server, EXPORT, bomb, ["grpc-encoding: gzip"], flag=1)
+    assert fields["grpc-status"] == "8", fields
+    assert "RetryInfo" not in str(fields)
+    assert_goes_on(server)
+
+
+def test_grpc_message_of_100_megabytes_is_resource_exhausted(server):
+    raw = b"\0" + struct.pack(">I", 100 * MIB) + bytes(5 * MIB)
+    _, fields, _ = grpc(server, EXPORT, b"", raw=raw)
+    assert fields.get("grpc-status") == "8", fields
+    assert_goes_on(server)
+
+
+if __name__ == "__main__":
+    tap.main(globals(), spoor.Spoor)
