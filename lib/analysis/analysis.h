@@ -104,7 +104,7 @@ enum sp_row_flag {                   /* a set of bits; the numbers are those of 
                    SP_ROW_EVENTS = 4,
                    SP_ROW_LINKS = 8,
                    SP_ROW_ORPHAN = 16,    /* names a parent that is not among the spans */
-                   SP_ROW_DUPLICATE = 32, /* an earlier row has the same span id */
+                   SP_ROW_DUPLICATE = 32, /* a span that comes first by start has the same id */
                    SP_ROW_CRITICAL =
                        64, /* has a segment of the critical path (sp_critical_path sets it) */
                    SP_ROW_CYCLE = 128, /* cut out of a cycle of parents here, shown at the top */
@@ -116,10 +116,11 @@ struct sp_trace_row {
     uint64_t duration_ns;
     uint64_t
         self_ns; /* time no child covers: duration minus the union of the children's intervals inside it */
-    uint32_t parent, first_child, next_sibling; /* rows, or SP_ROW_NONE */
-    uint32_t depth;                             /* 0 for a row at the top */
-    uint32_t subtree_size; /* itself included: its descendants are the next rows */
-    uint32_t flags;        /* enum sp_row_flag */
+    uint32_t parent, first_child; /* rows, or SP_ROW_NONE */
+    uint32_t next_sibling;        /* at the top: the next row at the top */
+    uint32_t depth;               /* 0 for a row at the top */
+    uint32_t subtree_size;        /* itself included: its descendants are the next rows */
+    uint32_t flags;               /* enum sp_row_flag */
 };
 
 struct sp_trace {
@@ -140,7 +141,7 @@ struct sp_trace {
  * id; a span that shares its id with a client span and is itself a server span (Zipkin's shared spans) hangs from
  * that client span, and is no duplicate.
  *
- * arena  owns the rows; about 150 bytes a span while it works, 56 of them for the rows.
+ * arena  owns the rows; about 110 bytes a span, 48 of them for the rows.
  * SP_LIMIT  the arena is full, or there are more than SP_TRACE_ROWS_MAX spans.  *ret is untouched then. */
 #define SP_TRACE_ROWS_MAX ((size_t)1 << 30)
 SP_MUST_USE enum sp_status sp_trace_assemble(struct sp_arena *arena, const struct sp_batch *batch,
@@ -162,8 +163,8 @@ struct sp_critical_path {
 };
 
 /* Walks back from the end of the root: the child that finished last before the present moment is what was waited for;
- * what lies between is the parent's own work. Children are cut to the interval of their parent; a consumer that ends
- * after its producer's parent is asynchronous and not waited for. Algorithm and assumptions:
+ * what lies between is the parent's own work. Children are cut to the interval of their parent; a consumer that outlives
+ * its parent is asynchronous and not waited for. Algorithm and assumptions:
  * docs/decisions/0026-critical-path.md. Sets SP_ROW_CRITICAL in trace->rows.
  * SP_LIMIT  the arena is full; *ret is untouched then. */
 SP_MUST_USE enum sp_status sp_critical_path(struct sp_arena *arena, struct sp_trace *trace,
