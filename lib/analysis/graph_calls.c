@@ -73,7 +73,8 @@ static struct sp_slice url_host(struct sp_slice url)
             continue;
         struct sp_slice rest = sp_slice_sub(url, i + 3, url.len);
         size_t end = 0;
-        while (end < rest.len && !memchr("/?#", rest.ptr[end], 3))
+        while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?' &&
+               rest.ptr[end] != '#')
             end++;
         rest = sp_slice_sub(rest, 0, end);
         size_t user = sp_slice_find(rest, '@');
