@@ -79,28 +79,27 @@ void sp_decoder_refuse(struct sp_decoder *d, enum sp_level level, const char *fo
 
 bool sp_joined_add(struct sp_decoder *d, struct sp_joined *joined, struct sp_slice bytes)
 {
-    struct sp_slice *old = &joined->bytes;
-    if (old->len == 0 && joined->cap == 0) {
-        *old = bytes;
+    size_t len = joined->bytes.len;
+    if (!joined->own && (len == 0 || joined->bytes.ptr + len == bytes.ptr)) {
+        joined->bytes.ptr = len == 0 ? bytes.ptr : joined->bytes.ptr;
+        joined->bytes.len = len + bytes.len;
         return true;
     }
-    if (joined->cap == 0 && old->ptr + old->len == bytes.ptr) {
-        old->len += bytes.len;
-        return true;
-    }
-    if (bytes.len > joined->cap - (joined->cap ? old->len : 0)) {
-        size_t cap = (old->len + bytes.len) * 2;
+    if (bytes.len > joined->cap - (joined->own ? len : 0)) {
+        size_t cap = (len + bytes.len) * 2;
         uint8_t *grown = sp_arena_alloc(d->arena, cap);
         if (!grown) {
             return sp_decoder_no_memory(d);
         }
-        memcpy(grown, old->ptr, old->len);
-        old->ptr = grown;
+        memcpy(grown, joined->bytes.ptr, len);
+        joined->own = grown;
+        joined->bytes.ptr = grown;
         joined->cap = cap;
     }
-    /* With cap set the bytes are the arena's, and ours to write. */
-    memcpy((uint8_t *)(uintptr_t)old->ptr + old->len, bytes.ptr, bytes.len);
-    old->len += bytes.len;
+    if (bytes.len > 0) {
+        memcpy(joined->own + len, bytes.ptr, bytes.len);
+    }
+    joined->bytes.len = len + bytes.len;
     return true;
 }
 

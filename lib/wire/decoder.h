@@ -12,7 +12,8 @@
  * other). */
 struct sp_joined {
     struct sp_slice bytes;
-    size_t cap; /* 0: bytes is a slice of the input */
+    uint8_t *own; /* NULL: bytes is a slice of the input; otherwise bytes begins here */
+    size_t cap;
 };
 
 /* A repeated message that waits until its siblings are counted, so that their array can be made at its final size. */
