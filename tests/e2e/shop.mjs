@@ -7,7 +7,6 @@
 //   const shop = await startShop({ spoor, modules });   // {drive(requests), stop() -> spans}
 import { fork, spawn, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,38 +37,38 @@ export async function ensureModules(folder = join(build, "tests", "e2e", "module
   return join(folder, "node_modules");
 }
 
-/** A port that is free now. */
-function freePort() {
-  return new Promise((done, fail) => {
-    const server = net.createServer();
-    server.on("error", fail);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
-  });
-}
-
 const exited = (child) => new Promise((done) => (child.exitCode !== null || child.signalCode ? done() : child.once("exit", done)));
 
+const INTERFACES = { "otlp-grpc": "otlpGrpc", "otlp-http": "otlpHttp", "http": "http" };
+
+/** The addresses that the server says in its log that it listens on. */
+function addressesOf(log) {
+  const found = {};
+  for (const line of log.split("\n")) {
+    if (!line.startsWith("{") || !line.endsWith("}")) continue;
+    const event = JSON.parse(line);
+    if (event.interface in INTERFACES) found[INTERFACES[event.interface]] = event.address;
+  }
+  return found;
+}
+
 /**
- * Starts `spoor serve` on free ports and waits until it is ready. Without a data directory it makes one, which stop() removes.
- * stop(signal) resolves to {code, signal}; a data directory that was given stays.
+ * Starts `spoor serve` on ports that the system chooses and waits until it is ready. Without a data directory it makes one, which
+ * stop() removes. stop(signal) resolves to {code, signal}; a data directory that was given stays.
  */
 export async function startSpoor({ dataDir, flags = [] } = {}) {
+  if (!existsSync(binary)) throw new Missing(`no server to test: ${binary}`);
   const own = dataDir === undefined;
   if (own) dataDir = mkdtempSync(join(tmpdir(), "spoor-e2e-"));
-  const [grpc, otlp, api] = await Promise.all([freePort(), freePort(), freePort()]);
-  const at = { otlpGrpc: `127.0.0.1:${grpc}`, otlpHttp: `127.0.0.1:${otlp}`, http: `127.0.0.1:${api}` };
+  const any = "127.0.0.1:0";
   const child = spawn(
     binary,
-    ["serve", "--data-dir", dataDir, "--otlp-grpc", at.otlpGrpc, "--otlp-http", at.otlpHttp, "--http", at.http, ...flags],
+    ["serve", "--data-dir", dataDir, "--log-format", "json", "--otlp-grpc", any, "--otlp-http", any, "--http", any, ...flags],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
   let log = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (part) => (log = (log + part).slice(-100_000)));
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (part) => (log = (log + part).slice(-1_000_000)));
   const spoor = {
-    ...at,
     dataDir,
     pid: child.pid,
     log: () => log,
@@ -80,16 +79,17 @@ export async function startSpoor({ dataDir, flags = [] } = {}) {
       return { code: child.exitCode, signal: child.signalCode };
     },
   };
-  for (let tries = 0; ; tries++) {
-    if (child.exitCode !== null) throw new Error(`spoor serve ended with ${child.exitCode}:\n${log}`);
-    const answer = await fetch(`http://${at.http}/readyz`).catch(() => null);
-    if (answer?.status === 200) return spoor;
-    if (tries > 600) {
-      await spoor.stop("SIGKILL");
-      throw new Error(`spoor serve does not become ready:\n${log}`);
+  for (let tries = 0; tries < 1200; tries++) {
+    if (child.exitCode !== null) break;
+    Object.assign(spoor, addressesOf(log));
+    if (Object.values(INTERFACES).every((name) => spoor[name])) {
+      const answer = await fetch(`http://${spoor.http}/readyz`).catch(() => null);
+      if (answer?.status === 200) return spoor;
     }
     await pause(50);
   }
+  await spoor.stop("SIGKILL");
+  throw new Error(`spoor serve did not become ready:\n${log}`);
 }
 
 // In the order in which they start: each needs the addresses of those before it. All three ways of OTLP are in use, with and without gzip.
