@@ -166,7 +166,7 @@ static enum sp_status listen_on(struct server *server, const struct sp_config *c
 static enum sp_status start_listeners(struct server *server, const struct sp_config *config,
                                       struct sp_error *reterr)
 {
-    struct sp_handler query_handler = {.cookie = server->query, .on_request = sp_query_api_handle};
+    struct sp_handler query_handler = sp_query_api_handler(server->query);
     bool collector_only = sp_config_get(config, "only")->set;
     enum sp_status status =
         listen_on(server, config, "otlp-grpc", sp_http2_server_start,

@@ -9,10 +9,10 @@
 #pragma once
 
 #include "lib/base/base.h"
+#include "lib/net/net.h"
 #include "storage/storage.h"
 
-struct sp_exchange; /* lib/net: one request and the reply to it */
-struct sp_ui_file;  /* ui-static: one embedded file */
+struct sp_ui_file; /* ui-static/ui.h: one embedded file */
 
 struct sp_query_api;
 
@@ -67,8 +67,8 @@ void sp_query_api_set_ready(struct sp_query_api *api, const struct sp_query_addr
 /* Draining: /readyz says 503 from now on; requests are still answered. */
 void sp_query_api_set_draining(struct sp_query_api *api);
 
-/* The handler for lib/net: cookie is a struct sp_query_api *. Answers every request, at once or from a query thread. */
-void sp_query_api_handle(void *cookie, struct sp_exchange *exchange);
+/* For struct sp_server_options of lib/net. Answers every request, at once or from a query thread. */
+struct sp_handler sp_query_api_handler(struct sp_query_api *api);
 
 /* ---- numbers for GET /metrics ---- */
 

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/api.c: the api's life, and the translation between exchanges of lib/net and calls. The only file of this room
+ * that replies to an exchange. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/wire/wire.h"
+#include "query/internal.h"
+
+/* Bodies smaller than this are sent as they are: below it gzip saves less than it costs. */
+#define GZIP_BYTES_MIN ((size_t)16 * 1024)
+
+/* A call that waits for, or runs on, a query thread. */
+struct pooled_call {
+    struct sp_query_job job; /* first: the pool hands this pointer back */
+    struct sp_query_call call;
+    struct sp_exchange *exchange;
+};
+
+const struct sp_query_limits *sp_query_limits_default(void)
+{
+    static const struct sp_query_limits limits = {
+        .threads = SP_QUERY_THREADS,
+        .waiting_max = SP_QUERY_WAITING,
+        .time_ns_max = SP_QUERY_TIME_NS,
+        .memory_bytes_max = SP_QUERY_MEMORY_BYTES,
+        .response_bytes_max = SP_QUERY_RESPONSE_BYTES,
+        .count_traces_max = SP_QUERY_COUNT_TRACES,
+    };
+    return &limits;
+}
+
+enum sp_status sp_query_api_new(const struct sp_query_options *options, struct sp_query_api **ret,
+                                struct sp_error *reterr)
+{
+    struct sp_query_api *api = calloc(1, sizeof(*api));
+    if (!api)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory for the query api");
+    api->store = options->store;
+    api->limits = options->limits ? *options->limits : *sp_query_limits_default();
+    api->clock = options->clock;
+    api->log = options->log;
+    api->version = options->version;
+    api->ui_files = options->ui_files;
+    api->ui_file_count = options->ui_file_count;
+    api->started_unix_ns = sp_clock_unix_ns(api->clock);
+    api->started_ns = sp_clock_monotonic_ns(api->clock);
+    api->pool = sp_query_pool_new(api->limits.threads, api->limits.waiting_max);
+    if (!api->pool) {
+        free(api);
+        return sp_error_set(reterr, SP_INTERNAL, "the query threads could not be started");
+    }
+    *ret = api;
+    return SP_OK;
+}
+
+void sp_query_api_free(struct sp_query_api *api)
+{
+    if (!api)
+        return;
+    api->stopping = true;
+    sp_query_pool_free(api->pool);
+    free(api);
+}
+
+void sp_query_api_set_ready(struct sp_query_api *api, const struct sp_query_addresses *addresses)
+{
+    SP_ASSERT(!api->ready);
+    const char *texts[] = {addresses->otlp_grpc, addresses->otlp_http, addresses->http};
+    for (size_t i = 0; i < SP_ARRAY_LEN(texts); i++)
+        snprintf(api->listen[i], sizeof(api->listen[i]), "%s", texts[i] ? texts[i] : "");
+    api->ready = true;
+}
+
+void sp_query_api_set_draining(struct sp_query_api *api)
+{
+    api->ready = false;
+}
+
+void sp_query_api_add_metrics(struct sp_query_api *api, const struct sp_metric *metrics,
+                              size_t count)
+{
+    SP_ASSERT(api->metric_set_count < SP_QUERY_METRIC_SETS_MAX);
+    api->metric_sets[api->metric_set_count].metrics = metrics;
+    api->metric_sets[api->metric_set_count++].count = count;
+}
+
+/* ---- exchanges ---- */
+
+static bool exchange_cancelled(void *cookie)
+{
+    return sp_exchange_cancelled(cookie);
+}
+
+static void call_init(struct sp_query_call *call, struct sp_query_api *api,
+                      struct sp_exchange *exchange)
+{
+    call->api = api;
+    call->id = ++api->next_id;
+    call->begin_ns = sp_clock_monotonic_ns(api->clock);
+    struct sp_query_request *request = &call->request;
+    request->method = sp_exchange_method(exchange);
+    request->path = sp_exchange_path(exchange);
+    request->query = sp_exchange_query(exchange);
+    request->cancelled = exchange_cancelled;
+    request->cookie = exchange;
+    sp_exchange_header(exchange, "accept", &request->accept);
+    sp_exchange_header(exchange, "accept-encoding", &request->accept_encoding);
+    sp_exchange_header(exchange, "if-none-match", &request->if_none_match);
+    call->endpoint = sp_query_route(request->path, &call->path_id);
+}
+
+/* Large answers shrink about fourfold; an encoding that fails for want of memory leaves the body as it is. */
+static void compress_body(struct sp_query_call *call)
+{
+    static const char *const offers[] = {"gzip"};
+    struct sp_query_reply *reply = &call->reply;
+    if (reply->body.len < GZIP_BYTES_MIN)
+        return;
+    sp_query_reply_header(reply, "vary", "accept, accept-encoding");
+    if (call->request.accept_encoding.len == 0 ||
+        sp_accept_encoding_choose(call->request.accept_encoding, offers, 1) != 0)
+        return;
+    struct sp_buf packed;
+    sp_buf_init(&packed, reply->body.len);
+    if (sp_compress(SP_ENCODING_GZIP, sp_buf_slice(&reply->body), 1, &packed) == SP_OK) {
+        sp_buf_fini(&reply->body);
+        sp_buf_move(&reply->body, &packed);
+        sp_query_reply_header(reply, "content-encoding", "gzip");
+    }
+    sp_buf_fini(&packed);
+}
+
+static void call_reply(struct sp_query_call *call, struct sp_exchange *exchange)
+{
+    struct sp_query_reply *reply = &call->reply;
+    struct sp_header headers[SP_QUERY_HEADERS_MAX + 1];
+    size_t count = 0;
+    for (; count < reply->header_count; count++)
+        headers[count] = (struct sp_header){sp_slice_cstr(reply->headers[count].name),
+                                            sp_slice_cstr(reply->headers[count].value)};
+    if (reply->content_type)
+        headers[count++] =
+            (struct sp_header){SP_SLICE("content-type"), sp_slice_cstr(reply->content_type)};
+    if (reply->body.len > 0)
+        sp_exchange_reply(exchange, reply->status, headers, count, &reply->body);
+    else
+        sp_exchange_reply_static(exchange, reply->status, headers, count, reply->fixed);
+}
+
+static void run_pooled(struct sp_query_job *job)
+{
+    struct pooled_call *pooled = (struct pooled_call *)(void *)job;
+    sp_query_call_run(&pooled->call);
+    compress_body(&pooled->call);
+    call_reply(&pooled->call, pooled->exchange);
+    sp_query_call_fini(&pooled->call);
+    free(pooled);
+}
+
+/* A request that no thread can take: refused before it costs anything. */
+static void refuse(struct sp_query_api *api, struct sp_exchange *exchange, enum sp_status status)
+{
+    struct sp_error error;
+    (void)sp_error_set(&error, status, "%u queries run and %u wait already: try again in a moment",
+                       api->limits.threads, api->limits.waiting_max);
+    struct sp_query_call call = {0};
+    call_init(&call, api, exchange);
+    sp_query_call_refuse(&call, &error);
+    call_reply(&call, exchange);
+    sp_query_call_fini(&call);
+}
+
+static void answer_here(struct sp_query_api *api, struct sp_exchange *exchange)
+{
+    struct sp_query_call call = {0};
+    call_init(&call, api, exchange);
+    sp_query_call_run(&call);
+    call_reply(&call, exchange);
+    sp_query_call_fini(&call);
+}
+
+static void on_request(void *cookie, struct sp_exchange *exchange)
+{
+    struct sp_query_api *api = cookie;
+    struct sp_slice id;
+    const struct sp_query_endpoint *endpoint = sp_query_route(sp_exchange_path(exchange), &id);
+    if (endpoint && endpoint->pooled) {
+        struct pooled_call *pooled = calloc(1, sizeof(*pooled));
+        if (!pooled) {
+            refuse(api, exchange, SP_NO_MEMORY);
+            return;
+        }
+        pooled->job.run = run_pooled;
+        pooled->exchange = exchange;
+        call_init(&pooled->call, api, exchange);
+        if (!sp_query_pool_submit(api->pool, &pooled->job)) {
+            free(pooled);
+            refuse(api, exchange, SP_OVERLOADED);
+        }
+        return;
+    }
+    answer_here(api, exchange);
+}
+
+/* Nothing here takes a body: other methods are refused before one is read. */
+static void on_head(void *cookie, struct sp_exchange *exchange)
+{
+    struct sp_slice method = sp_exchange_method(exchange);
+    if (!sp_slice_equal_cstr(method, "GET") && !sp_slice_equal_cstr(method, "HEAD"))
+        answer_here(cookie, exchange);
+}
+
+struct sp_handler sp_query_api_handler(struct sp_query_api *api)
+{
+    return (struct sp_handler){.cookie = api, .on_head = on_head, .on_request = on_request};
+}

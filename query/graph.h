@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/graph.h: the dependency graph as it is shown, and its five formats. Pure: no store, no request. */
+#pragma once
+
+#include "lib/analysis/analysis.h"
+#include "storage/storage.h"
+
+struct sp_graph_node {
+    struct sp_slice name; /* what edges name it by */
+    enum sp_node_type type;
+    uint32_t slot;
+    uint64_t calls, errors; /* of the edges that lead to it */
+    uint32_t distance;      /* edges from the focus; UINT32_MAX: not reached */
+};
+
+struct sp_graph_view {
+    struct sp_graph_node *nodes; /* sorted by name */
+    size_t node_count;
+    const struct sp_graph_edge **edges; /* sorted by client, server, type */
+    size_t edge_count;
+    struct sp_time_range range; /* whole minutes */
+    struct sp_slice focus;      /* "": everything */
+    uint64_t hops;
+};
+
+/* Nodes of the edges, and the services that called nobody and that nobody called.
+ *
+ * edges, services  borrowed, sorted as the store gives them; the view points into them.
+ * focus, hops      only what is within hops edges of that service, in either direction; "": everything.
+ * SP_LIMIT  the arena is full. */
+SP_MUST_USE enum sp_status sp_graph_view_make(struct sp_arena *arena,
+                                              const struct sp_graph_edge *edges, size_t edge_count,
+                                              const struct sp_service_row *services,
+                                              size_t service_count, struct sp_time_range range,
+                                              struct sp_slice focus, uint64_t hops,
+                                              struct sp_graph_view *ret);
+
+/* Each appends one whole document; errors stick in out. The same view gives the same bytes. Names are untrusted: every
+ * format escapes them by its own rules. */
+void sp_graph_write_json(const struct sp_graph_view *view, struct sp_buf *out);
+void sp_graph_write_dot(const struct sp_graph_view *view, struct sp_buf *out);
+void sp_graph_write_graphml(const struct sp_graph_view *view, struct sp_buf *out);
+void sp_graph_write_csv(const struct sp_graph_view *view, struct sp_buf *out);
+void sp_graph_write_mermaid(const struct sp_graph_view *view, struct sp_buf *out);
+
+/* Row of a node by name; SIZE_MAX when there is none. */
+size_t sp_graph_view_find(const struct sp_graph_view *view, struct sp_slice name);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/internal.h: what the files of this room share: one request, its parameters, its reply. Sockets are not known
+ * here: query/api.c translates between these and lib/net, so that every answer can be tested without a socket. */
+#pragma once
+
+#include "lib/net/net.h"
+#include "query/query.h"
+
+#define SP_QUERY_PARAMETERS_MAX   16          /* of one endpoint */
+#define SP_QUERY_STRING_BYTES_MAX (64 * 1024) /* of a query string; a TraceQL text can be long */
+#define SP_QUERY_HEADERS_MAX      12
+
+/* ---- request ---- */
+
+struct sp_query_request {
+    struct sp_slice method; /* "GET" */
+    struct sp_slice path;   /* as sent, not decoded, without the query string */
+    struct sp_slice query;  /* what follows '?', not decoded */
+    struct sp_slice accept, accept_encoding, if_none_match; /* header values; "" when absent */
+    bool (*cancelled)(void *cookie);                        /* has the client gone? NULL: never */
+    void *cookie;
+};
+
+/* ---- parameters ---- */
+
+enum sp_parameter_type {
+    SP_PARAMETER_TEXT,
+    SP_PARAMETER_TIME,   /* number: Unix nanoseconds */
+    SP_PARAMETER_NUMBER, /* number: decimal, between min and max */
+    SP_PARAMETER_CHOICE, /* number: index into choices */
+};
+
+struct sp_parameter {
+    const char *name;
+    enum sp_parameter_type type;
+    const char *choices;             /* CHOICE: "json|dot" */
+    uint64_t preset;                 /* NUMBER, CHOICE, TIME: the value when it is not given */
+    uint64_t number_min, number_max; /* NUMBER */
+};
+
+struct sp_parameter_value {
+    bool set;             /* given and not empty; an empty value counts as not given */
+    struct sp_slice text; /* decoded; memory of the arena */
+    uint64_t number;
+};
+
+/* Decodes and checks a query string against the table of an endpoint.
+ * values  one for each row of the table, in its order.
+ * SP_INVALID_ARGUMENT  unknown, repeated or malformed parameter: reterr->parameter names it, the message says what is
+ *                      allowed.   SP_LIMIT  too long, or the arena is full. */
+SP_MUST_USE enum sp_status sp_parameters_parse(const struct sp_parameter *table, size_t count,
+                                               struct sp_slice query, uint64_t now_unix_ns,
+                                               struct sp_arena *arena,
+                                               struct sp_parameter_value *values,
+                                               struct sp_error *reterr);
+
+/* Does an If-None-Match header name this entity tag (weak comparison)? */
+bool sp_etag_matches(struct sp_slice if_none_match, const char *etag);
+
+/* ---- reply ---- */
+
+struct sp_query_call;
+
+struct sp_query_reply {
+    int status;
+    const char *content_type; /* NULL: no body */
+    struct sp_buf body;       /* heap; the reply's */
+    struct sp_slice fixed;    /* a body in static memory, used when body is empty */
+    struct {
+        const char *name, *value; /* static, or location below */
+    } headers[SP_QUERY_HEADERS_MAX];
+    size_t header_count;
+    char location[128]; /* room for one built header value */
+};
+
+void sp_query_reply_header(struct sp_query_reply *reply, const char *name, const char *value);
+
+/* Begins a JSON answer: sets status and type and readies the writer on the reply's body. */
+void sp_query_reply_json(struct sp_query_call *call, struct sp_json_writer *w);
+
+/* The body's error, as the error of an endpoint: SP_LIMIT says that the answer is larger than response_bytes_max. */
+SP_MUST_USE enum sp_status sp_query_reply_end(struct sp_query_call *call, struct sp_error *reterr);
+
+/* ---- one call ---- */
+
+struct sp_query_endpoint;
+
+struct sp_query_call {
+    struct sp_query_api *api;
+    const struct sp_query_endpoint *endpoint;
+    struct sp_query_request request;
+    struct sp_slice path_id; /* the {id} of the path; memory of the request */
+    struct sp_parameter_value values[SP_QUERY_PARAMETERS_MAX];
+    struct sp_arena arena; /* everything of this call; its cap is limits.memory_bytes_max */
+    struct sp_query_reply reply;
+    uint64_t id;              /* for logs and problem documents */
+    uint64_t now_unix_ns;     /* the same "now" for all of the call */
+    uint64_t begin_ns;        /* monotonic: when it came */
+    uint64_t deadline_ns;     /* monotonic */
+    const char *error_title;  /* of a problem document; NULL: the status's own */
+    char error_expected[256]; /* "expected" of a problem document; "" for none */
+};
+
+/* SP_OK, SP_DEADLINE when the time is used up, SP_CANCELLED when the client went or the api is being freed. Cheap
+ * enough to ask for every trace and every few thousand spans. */
+SP_MUST_USE enum sp_status sp_query_check(const struct sp_query_call *call,
+                                          struct sp_error *reterr);
+
+/* The time range of the parameters `from` and `to`, which an endpoint with these has as its first two rows. */
+SP_MUST_USE enum sp_status sp_query_range(const struct sp_query_call *call,
+                                          struct sp_time_range *ret, struct sp_error *reterr);
+
+/* "unix ns" as a string, or null for the open ends 0 and UINT64_MAX. */
+void sp_query_json_bound(struct sp_json_writer *w, uint64_t unix_ns);
+
+/* ---- endpoints ---- */
+
+typedef enum sp_status (*sp_query_answer)(struct sp_query_call *call, struct sp_error *reterr);
+
+struct sp_query_endpoint {
+    const char *path; /* "/v1/services"; "{id}" stands for one segment */
+    bool pooled;      /* reads spans: answered by a query thread */
+    const struct sp_parameter *parameters;
+    size_t parameter_count;
+    sp_query_answer answer; /* fills call->reply; on failure a problem document is made of reterr */
+};
+
+/* The table of all endpoints, in query/routes.c. */
+extern const struct sp_query_endpoint sp_query_endpoints[];
+extern const size_t sp_query_endpoint_count;
+
+/* The row for a path, or NULL; *ret_id is the segment that stood for {id}. */
+const struct sp_query_endpoint *sp_query_route(struct sp_slice path, struct sp_slice *ret_id);
+
+/* Colour slots on the wire: the palette has 30. */
+#define SP_QUERY_SLOTS 30
+
+/* Slot of a service by name among rows sorted by name; 0 when it is not there. */
+uint32_t sp_query_slot(const struct sp_service_row *rows, size_t count, struct sp_slice name);
+
+enum sp_status sp_query_answer_status(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_services(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_operations(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_attributes(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_intrinsics(struct sp_query_call *call, struct sp_time_range range,
+                                          struct sp_error *reterr); /* of attributes */
+enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_trace(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_spans(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_latency(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_health(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_ready(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_metrics(struct sp_query_call *call, struct sp_error *reterr);
+
+/* Static files and redirects; SP_NOT_FOUND for every other path. */
+enum sp_status sp_query_answer_file(struct sp_query_call *call, struct sp_error *reterr);
+
+/* ---- the api ---- */
+
+/* Counters of one endpoint; all atomics, read by /metrics. */
+#define SP_QUERY_DURATION_BUCKETS 9
+extern const double sp_query_duration_bounds[SP_QUERY_DURATION_BUCKETS]; /* seconds */
+
+struct sp_query_counters {
+    _Atomic uint64_t by_class[6]; /* answers by status / 100 */
+    _Atomic uint64_t buckets[SP_QUERY_DURATION_BUCKETS + 1];
+    _Atomic uint64_t duration_ns;
+};
+
+#define SP_QUERY_ENDPOINTS_MAX 16
+
+struct sp_query_pool;
+
+struct sp_query_api {
+    struct sp_store *store;
+    struct sp_query_limits limits;
+    const struct sp_clock *clock;
+    const struct sp_log *log;
+    const char *version;
+    const struct sp_ui_file *ui_files;
+    size_t ui_file_count;
+    uint64_t started_unix_ns, started_ns;
+    struct sp_query_pool *pool;
+    struct {
+        const struct sp_metric *metrics;
+        size_t count;
+    } metric_sets[SP_QUERY_METRIC_SETS_MAX];
+    size_t metric_set_count;
+    char listen[3][128]; /* written before ready is set */
+    _Atomic bool ready, stopping;
+    _Atomic uint64_t next_id;
+    struct sp_query_counters
+        counters[SP_QUERY_ENDPOINTS_MAX + 1]; /* the last: files and unknown paths */
+};
+
+/* Answers one call from beginning to end: routes, checks, answers, writes the problem document on failure, counts.
+ * call->api, ->request and ->begin_ns are filled in by the caller; call->reply is the result. */
+void sp_query_call_run(struct sp_query_call *call);
+
+/* The same for a call that is refused unseen. */
+void sp_query_call_refuse(struct sp_query_call *call, const struct sp_error *error);
+
+void sp_query_call_fini(struct sp_query_call *call);
+
+/* Fills the reply with a problem document (RFC 9457). */
+void sp_query_problem(struct sp_query_call *call, const struct sp_error *error);
+
+/* ---- pool of query threads (query/pool.c) ---- */
+
+struct sp_query_job {
+    struct sp_query_job *next;
+    void (*run)(struct sp_query_job *job); /* on a query thread */
+};
+
+/* NULL: no memory, or no thread could be started. */
+struct sp_query_pool *sp_query_pool_new(uint32_t threads, uint32_t waiting_max);
+bool sp_query_pool_submit(struct sp_query_pool *pool,
+                          struct sp_query_job *job); /* false: full or stopping */
+void sp_query_pool_free(struct sp_query_pool *pool); /* runs what waits, then joins; NULL is fine */
+void sp_query_pool_load(struct sp_query_pool *pool, uint64_t *ret_running, uint64_t *ret_waiting);

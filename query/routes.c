@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/routes.c: the table of endpoints: path, parameters, answer. To add an endpoint, add a row here, its function to
+ * query/internal.h, and its description to docs/openapi.json. */
+#include "query/internal.h"
+
+#define RANGE                                                                                      \
+    {.name = "from", .type = SP_PARAMETER_TIME, .preset = 0},                                      \
+    {                                                                                              \
+        .name = "to", .type = SP_PARAMETER_TIME, .preset = UINT64_MAX                              \
+    }
+
+static const struct sp_parameter range_only[] = {RANGE};
+
+static const struct sp_parameter operations[] = {
+    RANGE,
+    {.name = "service", .type = SP_PARAMETER_TEXT},
+};
+
+/* The order of the choices of scope is that of attribute_scopes in query/catalogue.c. */
+static const struct sp_parameter attributes[] = {
+    RANGE,
+    {.name = "scope",
+     .type = SP_PARAMETER_CHOICE,
+     .choices = "any|span|resource|event|link|instrumentation|intrinsic"},
+    {.name = "key", .type = SP_PARAMETER_TEXT},
+    {.name = "prefix", .type = SP_PARAMETER_TEXT},
+    {.name = "limit",
+     .type = SP_PARAMETER_NUMBER,
+     .preset = 100,
+     .number_min = 1,
+     .number_max = 10000},
+};
+
+/* The order of the choices of order is that of enum sp_search_order in query/search.h. */
+static const struct sp_parameter search[] = {
+    RANGE,
+    {.name = "q", .type = SP_PARAMETER_TEXT},
+    {.name = "limit",
+     .type = SP_PARAMETER_NUMBER,
+     .preset = 20,
+     .number_min = 1,
+     .number_max = 1000},
+    {.name = "order",
+     .type = SP_PARAMETER_CHOICE,
+     .choices = "-start|start|-duration|duration|-spans|spans|-errors|errors"},
+    {.name = "cursor", .type = SP_PARAMETER_TEXT},
+};
+
+static const struct sp_parameter trace[] = {
+    RANGE,
+    {.name = "view", .type = SP_PARAMETER_CHOICE, .choices = "otlp|columns"},
+};
+
+static const struct sp_parameter spans[] = {
+    RANGE,
+    {.name = "rows", .type = SP_PARAMETER_TEXT},
+};
+
+/* The order of the choices of format is that of graph_formats in query/graph.c. */
+static const struct sp_parameter graph[] = {
+    RANGE,
+    {.name = "format", .type = SP_PARAMETER_CHOICE, .choices = "json|dot|graphml|csv|mermaid"},
+    {.name = "service", .type = SP_PARAMETER_TEXT},
+    {.name = "hops", .type = SP_PARAMETER_NUMBER, .preset = 1, .number_min = 0, .number_max = 64},
+};
+
+/* The choices of kind are OTLP's numbers; "any" stands behind them. */
+static const struct sp_parameter latency[] = {
+    RANGE,
+    {.name = "service", .type = SP_PARAMETER_TEXT},
+    {.name = "operation", .type = SP_PARAMETER_TEXT},
+    {.name = "kind",
+     .type = SP_PARAMETER_CHOICE,
+     .choices = "unspecified|internal|server|client|producer|consumer|any",
+     .preset = 6},
+    {.name = "q", .type = SP_PARAMETER_TEXT},
+};
+
+#define TABLE(rows) (rows), SP_ARRAY_LEN(rows)
+
+const struct sp_query_endpoint sp_query_endpoints[] = {
+    {"/v1/status", false, NULL, 0, sp_query_answer_status},
+    {"/v1/services", true, TABLE(range_only), sp_query_answer_services},
+    {"/v1/operations", true, TABLE(operations), sp_query_answer_operations},
+    {"/v1/attributes", true, TABLE(attributes), sp_query_answer_attributes},
+    {"/v1/search", true, TABLE(search), sp_query_answer_search},
+    {"/v1/traces/{id}", true, TABLE(trace), sp_query_answer_trace},
+    {"/v1/traces/{id}/spans", true, TABLE(spans), sp_query_answer_spans},
+    {"/v1/graph", true, TABLE(graph), sp_query_answer_graph},
+    {"/v1/latency", true, TABLE(latency), sp_query_answer_latency},
+    {"/healthz", false, NULL, 0, sp_query_answer_health},
+    {"/readyz", false, NULL, 0, sp_query_answer_ready},
+    {"/metrics", false, NULL, 0, sp_query_answer_metrics},
+};
+const size_t sp_query_endpoint_count = SP_ARRAY_LEN(sp_query_endpoints);
+_Static_assert(SP_ARRAY_LEN(sp_query_endpoints) <= SP_QUERY_ENDPOINTS_MAX, "counters are too few");
+
+/* Does path follow the pattern? "{id}" takes one segment that is not empty. */
+static bool path_matches(const char *pattern, struct sp_slice path, struct sp_slice *ret_id)
+{
+    struct sp_slice p = sp_slice_cstr(pattern);
+    size_t brace = sp_slice_find(p, '{');
+    if (brace == p.len)
+        return sp_slice_equal(p, path);
+    if (!sp_slice_starts_with(path, sp_slice_sub(p, 0, brace)))
+        return false;
+    struct sp_slice rest = sp_slice_sub(path, brace, path.len);
+    size_t slash = sp_slice_find(rest, '/');
+    *ret_id = sp_slice_sub(rest, 0, slash);
+    return slash > 0 && sp_slice_equal(sp_slice_sub(rest, slash, rest.len),
+                                       sp_slice_sub(p, sp_slice_find(p, '}') + 1, p.len));
+}
+
+const struct sp_query_endpoint *sp_query_route(struct sp_slice path, struct sp_slice *ret_id)
+{
+    *ret_id = (struct sp_slice){0};
+    for (size_t i = 0; i < sp_query_endpoint_count; i++)
+        if (path_matches(sp_query_endpoints[i].path, path, ret_id))
+            return &sp_query_endpoints[i];
+    return NULL;
+}

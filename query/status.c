@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/status.c: how the process is: /v1/status, /healthz, /readyz and /metrics. Cheap, and answered even when all query
+ * threads are busy. */
+#include <inttypes.h>
+
+#include "query/internal.h"
+
+static void write_time(struct sp_json_writer *w, const char *key,
+                       const struct sp_store_stats *stats, uint64_t unix_ns)
+{
+    sp_json_key(w, key);
+    if (stats->span_count == 0)
+        sp_json_null(w);
+    else
+        sp_json_u64_string(w, unix_ns);
+}
+
+enum sp_status sp_query_answer_status(struct sp_query_call *call, struct sp_error *reterr)
+{
+    static const char *const names[] = {"otlpGrpc", "otlpHttp", "http"};
+    const struct sp_query_api *api = call->api;
+    struct sp_store_stats stats;
+    enum sp_status status = sp_store_stats(api->store, &stats, reterr);
+    if (status != SP_OK)
+        return status;
+    struct sp_json_writer w;
+    sp_query_reply_json(call, &w);
+    sp_json_object_begin(&w);
+    sp_json_key(&w, "version");
+    sp_json_cstr(&w, api->version);
+    sp_json_key(&w, "startedAtUnixNano");
+    sp_json_u64_string(&w, api->started_unix_ns);
+    sp_json_key(&w, "uptimeSeconds");
+    sp_json_u64(&w, (sp_clock_monotonic_ns(api->clock) - api->started_ns) / 1000000000);
+    sp_json_key(&w, "spanCount");
+    sp_json_u64_string(&w, stats.span_count);
+    sp_json_key(&w, "traceCount");
+    sp_json_u64_string(&w, stats.trace_count);
+    sp_json_key(&w, "requestCount");
+    sp_json_u64_string(&w, stats.append_count);
+    sp_json_key(&w, "storedBytes");
+    sp_json_u64_string(&w, stats.disk_bytes);
+    write_time(&w, "oldestUnixNano", &stats, stats.oldest_unix_ns);
+    write_time(&w, "newestUnixNano", &stats, stats.newest_unix_ns);
+    sp_json_key(&w, "listen");
+    sp_json_object_begin(&w);
+    for (size_t i = 0; i < SP_ARRAY_LEN(names); i++) {
+        sp_json_key(&w, names[i]);
+        sp_json_cstr(&w, api->ready ? api->listen[i] : "");
+    }
+    sp_json_object_end(&w);
+    sp_json_object_end(&w);
+    return SP_OK;
+}
+
+static void answer_text(struct sp_query_call *call, const char *text)
+{
+    call->reply.status = 200;
+    call->reply.content_type = "text/plain; charset=utf-8";
+    call->reply.fixed = sp_slice_cstr(text);
+}
+
+enum sp_status sp_query_answer_health(struct sp_query_call *call, struct sp_error *reterr)
+{
+    (void)reterr;
+    answer_text(call, "ok\n");
+    return SP_OK;
+}
+
+enum sp_status sp_query_answer_ready(struct sp_query_call *call, struct sp_error *reterr)
+{
+    if (!call->api->ready)
+        return sp_error_set(reterr, SP_UNAVAILABLE, "starting, or draining");
+    answer_text(call, "ok\n");
+    return SP_OK;
+}
+
+/* ---- OpenMetrics 1.0 ---- */
+
+static void metric_head(struct sp_buf *out, const char *name, const char *type, const char *help)
+{
+    sp_buf_printf(out, "# TYPE %s %s\n# HELP %s %s\n", name, type, name, help);
+}
+
+static void metric_value(struct sp_buf *out, const char *name, const char *type, const char *help,
+                         uint64_t value)
+{
+    metric_head(out, name, type, help);
+    sp_buf_printf(out, "%s%s %" PRIu64 "\n", name, strcmp(type, "counter") == 0 ? "_total" : "",
+                  value);
+}
+
+static void write_store(struct sp_buf *out, const struct sp_store_stats *stats)
+{
+    metric_value(out, "spoor_stored_spans", "gauge", "Spans stored now.", stats->span_count);
+    metric_value(out, "spoor_stored_traces", "gauge", "Traces stored now.", stats->trace_count);
+    metric_value(out, "spoor_stored_bytes", "gauge", "Bytes of the data directory.",
+                 stats->disk_bytes);
+    metric_value(out, "spoor_store_appends", "counter", "Requests made durable since start.",
+                 stats->append_count);
+    metric_value(out, "spoor_store_commits", "counter", "Group commits since start.",
+                 stats->commit_count);
+    metric_value(out, "spoor_store_backlog_appends", "gauge",
+                 "Requests acked and not yet in their final place.", stats->backlog_appends);
+    metric_value(out, "spoor_store_backlog_bytes", "gauge",
+                 "Bytes acked and not yet in their final place.", stats->backlog_bytes);
+}
+
+static const char *endpoint_name(size_t index)
+{
+    return index < sp_query_endpoint_count ? sp_query_endpoints[index].path : "other";
+}
+
+static bool counted(size_t index)
+{
+    return index < sp_query_endpoint_count || index == SP_QUERY_ENDPOINTS_MAX;
+}
+
+static void write_requests(struct sp_buf *out, struct sp_query_api *api)
+{
+    metric_head(out, "spoor_http_requests", "counter",
+                "Requests to the read API answered, by endpoint and class of status.");
+    for (size_t i = 0; i <= SP_QUERY_ENDPOINTS_MAX; i++)
+        for (int class = 2; counted(i) && class <= 5; class ++)
+            sp_buf_printf(out,
+                          "spoor_http_requests_total{endpoint=\"%s\",code=\"%dxx\"} %" PRIu64 "\n",
+                          endpoint_name(i), class, (uint64_t)api->counters[i].by_class[class]);
+    metric_head(out, "spoor_http_request_duration_seconds", "histogram",
+                "Time from request to answer, waiting included.");
+    for (size_t i = 0; i <= SP_QUERY_ENDPOINTS_MAX; i++) {
+        if (!counted(i))
+            continue;
+        uint64_t sum = 0;
+        for (size_t b = 0; b <= SP_QUERY_DURATION_BUCKETS; b++) {
+            sum += api->counters[i].buckets[b];
+            sp_buf_printf(out, "spoor_http_request_duration_seconds_bucket{endpoint=\"%s\",le=\"",
+                          endpoint_name(i));
+            if (b < SP_QUERY_DURATION_BUCKETS)
+                sp_buf_printf(out, "%g", sp_query_duration_bounds[b]);
+            else
+                sp_buf_append_cstr(out, "+Inf");
+            sp_buf_printf(out, "\"} %" PRIu64 "\n", sum);
+        }
+        sp_buf_printf(out,
+                      "spoor_http_request_duration_seconds_count{endpoint=\"%s\"} %" PRIu64
+                      "\nspoor_http_request_duration_seconds_sum{endpoint=\"%s\"} %.9f\n",
+                      endpoint_name(i), sum, endpoint_name(i),
+                      (double)api->counters[i].duration_ns / 1e9);
+    }
+}
+
+/* Rows of the same name stand together; the first of them writes type and help. */
+static void write_set(struct sp_buf *out, const struct sp_metric *metrics, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct sp_metric *metric = &metrics[i];
+        bool is_counter = metric->type == SP_METRIC_COUNTER;
+        if (i == 0 || strcmp(metrics[i - 1].name, metric->name) != 0)
+            metric_head(out, metric->name, is_counter ? "counter" : "gauge", metric->help);
+        sp_buf_printf(out, "%s%s%s%s%s %" PRIu64 "\n", metric->name, is_counter ? "_total" : "",
+                      metric->labels ? "{" : "", metric->labels ? metric->labels : "",
+                      metric->labels ? "}" : "", metric->read(metric->cookie));
+    }
+}
+
+enum sp_status sp_query_answer_metrics(struct sp_query_call *call, struct sp_error *reterr)
+{
+    struct sp_query_api *api = call->api;
+    struct sp_buf *out = &call->reply.body;
+    struct sp_store_stats stats;
+    uint64_t running, waiting;
+    enum sp_status status = sp_store_stats(api->store, &stats, reterr);
+    if (status != SP_OK)
+        return status;
+    call->reply.status = 200;
+    call->reply.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    metric_head(out, "spoor_build", "info", "What runs.");
+    sp_buf_printf(out, "spoor_build_info{version=\"%s\"} 1\n", api->version);
+    metric_head(out, "spoor_start_time_seconds", "gauge", "When the process started, Unix time.");
+    sp_buf_printf(out, "spoor_start_time_seconds %.3f\n", (double)api->started_unix_ns / 1e9);
+    write_store(out, &stats);
+    sp_query_pool_load(api->pool, &running, &waiting);
+    metric_value(out, "spoor_queries_running", "gauge", "Queries on a query thread.", running);
+    metric_value(out, "spoor_queries_waiting", "gauge", "Queries waiting for one.", waiting);
+    write_requests(out, api);
+    for (size_t i = 0; i < api->metric_set_count; i++)
+        write_set(out, api->metric_sets[i].metrics, api->metric_sets[i].count);
+    sp_buf_append_cstr(out, "# EOF\n");
+    return SP_OK;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/trace_columns.c: see query/trace_columns.h. */
+#include "query/trace_columns.h"
+
+#include <stdlib.h>
+
+#include "query/internal.h"
+
+/* ---- dictionaries: texts of the rows as indices into a sorted table ---- */
+
+struct dictionary {
+    struct sp_slice *texts; /* sorted, each once */
+    size_t count;
+    uint32_t *codes; /* one for each row */
+};
+
+struct row_text {
+    struct sp_slice text;
+    uint32_t row;
+};
+
+static int compare_texts(const void *a, const void *b)
+{
+    const struct row_text *x = a, *y = b;
+    return sp_slice_compare(x->text, y->text);
+}
+
+static bool make_dictionary(struct sp_arena *arena, const struct sp_trace *trace,
+                            struct sp_slice (*text_of)(const struct sp_span *span),
+                            struct dictionary *ret)
+{
+    uint32_t count = trace->row_count;
+    struct row_text *rows = sp_arena_calloc(arena, count, sizeof(*rows));
+    ret->codes = sp_arena_calloc(arena, count, sizeof(*ret->codes));
+    if (!rows || !ret->codes)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        rows[i] = (struct row_text){text_of(trace->rows[i].span), i};
+    if (count > 0)
+        qsort(rows, count, sizeof(*rows), compare_texts);
+    size_t distinct = 0;
+    for (uint32_t i = 0; i < count; i++)
+        distinct += i == 0 || !sp_slice_equal(rows[i - 1].text, rows[i].text);
+    ret->texts = sp_arena_calloc(arena, distinct, sizeof(*ret->texts));
+    if (!ret->texts)
+        return false;
+    ret->count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (i == 0 || !sp_slice_equal(rows[i - 1].text, rows[i].text))
+            ret->texts[ret->count++] = rows[i].text;
+        ret->codes[rows[i].row] = (uint32_t)(ret->count - 1);
+    }
+    return true;
+}
+
+static struct sp_slice operation_of(const struct sp_span *span)
+{
+    return span->name;
+}
+
+/* ---- columns ---- */
+
+struct source {
+    const struct sp_trace *trace;
+    const uint32_t *service_codes, *operation_codes;
+};
+
+static int64_t column_start(const struct source *s, uint32_t row)
+{
+    return (int64_t)(s->trace->rows[row].span->start_unix_ns - s->trace->start_unix_ns);
+}
+
+static int64_t column_duration(const struct source *s, uint32_t row)
+{
+    return (int64_t)s->trace->rows[row].duration_ns;
+}
+
+static int64_t column_self(const struct source *s, uint32_t row)
+{
+    return (int64_t)s->trace->rows[row].self_ns;
+}
+
+static int64_t column_depth(const struct source *s, uint32_t row)
+{
+    return s->trace->rows[row].depth;
+}
+
+static int64_t column_subtree_size(const struct source *s, uint32_t row)
+{
+    return s->trace->rows[row].subtree_size;
+}
+
+static int64_t column_parent(const struct source *s, uint32_t row)
+{
+    uint32_t parent = s->trace->rows[row].parent;
+    return parent == SP_ROW_NONE ? -1 : (int64_t)parent;
+}
+
+static int64_t column_service(const struct source *s, uint32_t row)
+{
+    return s->service_codes[row];
+}
+
+static int64_t column_operation(const struct source *s, uint32_t row)
+{
+    return s->operation_codes[row];
+}
+
+static int64_t column_kind(const struct source *s, uint32_t row)
+{
+    return s->trace->rows[row].span->kind;
+}
+
+static int64_t column_status(const struct source *s, uint32_t row)
+{
+    return s->trace->rows[row].span->status_code;
+}
+
+static int64_t column_flags(const struct source *s, uint32_t row)
+{
+    return s->trace->rows[row].flags;
+}
+
+static const struct {
+    const char *name;
+    int64_t (*value)(const struct source *s, uint32_t row);
+} columns[] = {
+    {"start", column_start},
+    {"duration", column_duration},
+    {"self", column_self},
+    {"depth", column_depth},
+    {"subtreeSize", column_subtree_size},
+    {"parent", column_parent},
+    {"service", column_service},
+    {"operation", column_operation},
+    {"kind", column_kind},
+    {"status", column_status},
+    {"flags", column_flags},
+};
+
+static void write_columns(const struct source *s, struct sp_json_writer *w)
+{
+    sp_json_key(w, "columns");
+    sp_json_object_begin(w);
+    for (size_t i = 0; i < SP_ARRAY_LEN(columns); i++) {
+        sp_json_key(w, columns[i].name);
+        sp_json_array_begin(w);
+        for (uint32_t row = 0; row < s->trace->row_count; row++)
+            sp_json_i64(w, columns[i].value(s, row));
+        sp_json_array_end(w);
+    }
+    sp_json_object_end(w);
+}
+
+/* ---- the rest ---- */
+
+static void number(struct sp_json_writer *w, const char *key, uint64_t value)
+{
+    sp_json_key(w, key);
+    sp_json_u64(w, value);
+}
+
+static void write_head(const struct sp_trace_id *id, const struct sp_trace *trace,
+                       struct sp_json_writer *w)
+{
+    sp_json_key(w, "traceId");
+    sp_json_hex(w, sp_slice_make(id->bytes, SP_TRACE_ID_BYTES));
+    sp_json_key(w, "startTimeUnixNano");
+    sp_json_u64_string(w, trace->start_unix_ns);
+    sp_json_key(w, "durationNano");
+    sp_json_u64_string(w, trace->end_unix_ns - trace->start_unix_ns);
+    number(w, "spanCount", trace->row_count);
+    number(w, "errorCount", trace->error_count);
+    number(w, "orphanCount", trace->orphan_count);
+    number(w, "duplicateCount", trace->duplicate_count);
+    number(w, "rootCount", trace->root_count);
+    number(w, "depthMax", trace->depth_max);
+    number(w, "cycleCount", trace->cycle_count);
+}
+
+static void write_dictionaries(const struct dictionary *service_names,
+                               const struct dictionary *operations,
+                               const struct sp_service_row *services, size_t service_count,
+                               struct sp_json_writer *w)
+{
+    sp_json_key(w, "services");
+    sp_json_array_begin(w);
+    for (size_t i = 0; i < service_names->count; i++) {
+        sp_json_object_begin(w);
+        sp_json_key(w, "name");
+        sp_json_string(w, service_names->texts[i]);
+        number(w, "slot", sp_query_slot(services, service_count, service_names->texts[i]));
+        sp_json_object_end(w);
+    }
+    sp_json_array_end(w);
+    sp_json_key(w, "operations");
+    sp_json_array_begin(w);
+    for (size_t i = 0; i < operations->count; i++)
+        sp_json_string(w, operations->texts[i]);
+    sp_json_array_end(w);
+}
+
+static bool write_span_ids(struct sp_arena *arena, const struct sp_trace *trace,
+                           struct sp_json_writer *w)
+{
+    uint8_t *ids = sp_arena_calloc(arena, trace->row_count, SP_SPAN_ID_BYTES);
+    if (!ids)
+        return false;
+    for (uint32_t row = 0; row < trace->row_count; row++)
+        memcpy(ids + (size_t)row * SP_SPAN_ID_BYTES, trace->rows[row].span->span_id.bytes,
+               SP_SPAN_ID_BYTES);
+    sp_json_key(w, "spanIds");
+    sp_json_hex(w, sp_slice_make(ids, (size_t)trace->row_count * SP_SPAN_ID_BYTES));
+    return true;
+}
+
+static void write_missing_parents(const struct sp_trace *trace, struct sp_json_writer *w)
+{
+    sp_json_key(w, "missingParents");
+    sp_json_array_begin(w);
+    for (uint32_t row = 0; row < trace->row_count; row++) {
+        if (!(trace->rows[row].flags & SP_ROW_ORPHAN))
+            continue;
+        const struct sp_span *span = trace->rows[row].span;
+        sp_json_object_begin(w);
+        number(w, "row", row);
+        sp_json_key(w, "parentSpanId");
+        sp_json_hex(w, sp_slice_make(span->parent_span_id.bytes, SP_SPAN_ID_BYTES));
+        sp_json_object_end(w);
+    }
+    sp_json_array_end(w);
+}
+
+static void write_path(const struct sp_trace *trace, const struct sp_critical_path *path,
+                       struct sp_json_writer *w)
+{
+    sp_json_key(w, "criticalPath");
+    sp_json_array_begin(w);
+    for (size_t i = 0; i < path->segment_count; i++) {
+        sp_json_object_begin(w);
+        number(w, "row", path->segments[i].row);
+        number(w, "start", path->segments[i].start_unix_ns - trace->start_unix_ns);
+        number(w, "end", path->segments[i].end_unix_ns - trace->start_unix_ns);
+        sp_json_object_end(w);
+    }
+    sp_json_array_end(w);
+    if (path->note) {
+        sp_json_key(w, "criticalPathNote");
+        sp_json_cstr(w, path->note);
+    }
+}
+
+bool sp_trace_write_columns(struct sp_arena *arena, const struct sp_trace_id *id,
+                            const struct sp_trace *trace, const struct sp_critical_path *path,
+                            const struct sp_service_row *services, size_t service_count,
+                            struct sp_json_writer *w)
+{
+    struct dictionary service_names, operations;
+    if (!make_dictionary(arena, trace, sp_span_service, &service_names) ||
+        !make_dictionary(arena, trace, operation_of, &operations))
+        return false;
+    struct source source = {trace, service_names.codes, operations.codes};
+    sp_json_object_begin(w);
+    write_head(id, trace, w);
+    write_dictionaries(&service_names, &operations, services, service_count, w);
+    write_columns(&source, w);
+    bool fits = write_span_ids(arena, trace, w);
+    write_missing_parents(trace, w);
+    write_path(trace, path, w);
+    sp_json_object_end(w);
+    return fits;
+}
