@@ -315,7 +315,8 @@ void sp_graph_write_graphml(const struct sp_graph_view *view, struct sp_buf *out
 static void csv_cell(struct sp_slice text, struct sp_buf *out)
 {
     sp_buf_append_byte(out, '"');
-    if (text.len > 0 && memchr("=+-@\t\r", text.ptr[0], 6))
+    static const uint8_t formula[] = {'=', '+', '-', '@', '\t', '\r'};
+    if (text.len > 0 && memchr(formula, text.ptr[0], sizeof(formula)))
         sp_buf_append_byte(out, '\'');
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] == '"')
