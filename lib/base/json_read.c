@@ -184,9 +184,9 @@ static bool unescape(struct sp_arena *arena, struct sp_slice raw, struct sp_slic
 static bool read_string(struct sp_json_reader *r)
 {
     size_t begin = r->pos + 1, pos = begin;
-    bool escapes = false;
+    bool escapes = false, high = false;
     for (;;) {
-        pos += sp_json_plain_run(r->in.ptr + pos, r->in.len - pos, 1);
+        pos += sp_json_plain_run(r->in.ptr + pos, r->in.len - pos, high);
         if (pos >= r->in.len) {
             fail_at(r, SP_MALFORMED, r->in.len, "the string that begins at byte %zu has no end",
                     begin - 1);
@@ -195,6 +195,10 @@ static bool read_string(struct sp_json_reader *r)
         uint8_t byte = r->in.ptr[pos];
         if (byte == '"') {
             break;
+        }
+        if (byte > 0x7f) {
+            high = true; /* checked as a whole below; ASCII, the usual case, needs no second look */
+            continue;
         }
         uint32_t code;
         size_t escape_len;
@@ -210,7 +214,7 @@ static bool read_string(struct sp_json_reader *r)
         pos += escape_len;
     }
     struct sp_slice raw = sp_slice_make(r->in.ptr + begin, pos - begin);
-    size_t valid = sp_utf8_valid_prefix(raw);
+    size_t valid = high ? sp_utf8_valid_prefix(raw) : raw.len;
     if (valid < raw.len) {
         fail_at(r, SP_MALFORMED, begin + valid, "not valid UTF-8 in a string");
         return false;

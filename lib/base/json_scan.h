@@ -20,8 +20,13 @@ static inline size_t sp_json_plain_run(const uint8_t *p, size_t len, int high_is
         /* (x - n) & ~x has a high bit where a byte of x is below n; borrows reach only past such a byte. */
         uint64_t found = ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) |
                          ((backslash - ones) & ~backslash) | (high_is_plain ? 0 : word);
-        if (found & highs) {
+        found &= highs;
+        if (found) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+            return pos + (size_t)__builtin_ctzll(found) / 8; /* the lowest is always a true one */
+#else
             break;
+#endif
         }
     }
     for (; pos < len; pos++) {

@@ -98,8 +98,21 @@ static void put_escape(struct sp_buf *out, uint8_t byte)
 
 static void put_string(struct sp_buf *out, struct sp_slice s)
 {
-    sp_buf_append_byte(out, '"');
-    size_t begin = 0, pos = 0; /* [begin, pos) goes out as it is */
+    /* Nearly every string is plain: one look, one copy. */
+    size_t begin = 0, pos = s.len ? sp_json_plain_run(s.ptr, s.len, 0) : 0;
+    if (pos == s.len) {
+        uint8_t *quoted = s.len <= SIZE_MAX - 2 ? sp_buf_reserve(out, s.len + 2) : NULL;
+        if (quoted) {
+            quoted[0] = '"';
+            if (s.len) {
+                memcpy(quoted + 1, s.ptr, s.len);
+            }
+            quoted[s.len + 1] = '"';
+            out->len += s.len + 2;
+        }
+        return;
+    }
+    sp_buf_append_byte(out, '"'); /* from here on [begin, pos) goes out as it is */
     while (pos < s.len) {
         pos += sp_json_plain_run(s.ptr + pos, s.len - pos, 0);
         size_t step = sp_utf8_sequence(s.ptr + pos, s.len - pos);
@@ -115,9 +128,7 @@ static void put_string(struct sp_buf *out, struct sp_slice s)
         }
         begin = ++pos;
     }
-    if (s.len) {
-        sp_buf_append(out, s.ptr + begin, s.len - begin);
-    }
+    sp_buf_append(out, s.ptr + begin, s.len - begin);
     sp_buf_append_byte(out, '"');
 }
 
