@@ -67,12 +67,15 @@ static enum sp_status grow_head(struct sp_exchange *exchange, size_t bytes)
     return SP_OK;
 }
 
-enum sp_status sp_exchange_set_target(struct sp_exchange *exchange, struct sp_slice method,
-                                      struct sp_slice target)
+enum sp_status sp_exchange_set_method(struct sp_exchange *exchange, struct sp_slice method)
 {
-    enum sp_status status = grow_head(exchange, method.len + target.len);
-    if (status == SP_OK)
-        status = copy(exchange, method, &exchange->method);
+    enum sp_status status = grow_head(exchange, method.len);
+    return status == SP_OK ? copy(exchange, method, &exchange->method) : status;
+}
+
+enum sp_status sp_exchange_set_target(struct sp_exchange *exchange, struct sp_slice target)
+{
+    enum sp_status status = grow_head(exchange, target.len);
     if (status == SP_OK)
         status = copy(exchange, target, &exchange->path);
     if (status != SP_OK)

@@ -67,8 +67,10 @@ void sp_exchange_release(struct sp_exchange *exchange);
 void sp_exchange_abandon(struct sp_exchange *exchange);
 
 /* Copies into the exchange's arena. SP_LIMIT: the head would be larger than head_bytes_max. */
+SP_MUST_USE enum sp_status sp_exchange_set_method(struct sp_exchange *exchange,
+                                                  struct sp_slice method);
 SP_MUST_USE enum sp_status sp_exchange_set_target(struct sp_exchange *exchange,
-                                                  struct sp_slice method, struct sp_slice target);
+                                                  struct sp_slice target);
 SP_MUST_USE enum sp_status sp_exchange_set_peer(struct sp_exchange *exchange, struct sp_slice peer);
 
 /* Adds a header field; a repeated one is joined to the first with ", ". The same errors. */

@@ -166,8 +166,9 @@ static enum sp_status read_head(struct request *request, const char *method, str
     sp_address_format(info ? info->client_addr : NULL, peer);
     if (sp_exchange_set_peer(exchange, sp_slice_cstr(peer)) != SP_OK)
         return sp_error_set(error, SP_NO_MEMORY, "out of memory");
-    if (sp_exchange_set_target(exchange, sp_slice_cstr(method),
-                               sp_slice_make(request->target, request->target_len)) == SP_OK)
+    if (sp_exchange_set_method(exchange, sp_slice_cstr(method)) == SP_OK &&
+        sp_exchange_set_target(exchange, sp_slice_make(request->target, request->target_len)) ==
+            SP_OK)
         MHD_get_connection_values_n(request->library_connection, MHD_HEADER_KIND, add_field,
                                     exchange);
     else
