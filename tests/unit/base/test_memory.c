@@ -2,6 +2,7 @@
  *
  * Arenas, buffers, budgets and slices: above all what they do at their ceilings. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,6 +223,15 @@ START_TEST(budget_refuses_what_would_pass_its_ceiling)
 }
 END_TEST
 
+START_TEST(budget_asserts_when_more_is_given_back_than_was_taken)
+{
+    struct sp_budget budget;
+    sp_budget_init(&budget, 100);
+    ck_assert(sp_budget_take(&budget, 10));
+    sp_budget_give(&budget, 11);
+}
+END_TEST
+
 static void *budget_thread(void *cookie)
 {
     struct sp_budget *budget = cookie;
@@ -323,5 +333,12 @@ Suite *sp_test_suite(void)
     tcase_add_test(tests, slice_finds_and_trims);
     tcase_add_test(tests, clock_goes_forward);
     suite_add_tcase(suite, tests);
+    const char *fork_mode = getenv("CK_FORK");
+    if (!fork_mode || strcmp(fork_mode, "no") != 0) { /* what aborts needs a process of its own */
+        TCase *misuse = tcase_create("misuse");
+        tcase_add_test_raise_signal(misuse, budget_asserts_when_more_is_given_back_than_was_taken,
+                                    SIGABRT);
+        suite_add_tcase(suite, misuse);
+    }
     return suite;
 }

@@ -116,7 +116,9 @@ START_TEST(utf8_prefix_ends_at_the_first_bad_byte_wherever_it_is)
             uint8_t *bytes = malloc(len);
             memset(bytes, 'a', len);
             ck_assert_uint_eq(sp_utf8_valid_prefix(sp_slice_make(bytes, len)), len);
+            ck_assert(sp_utf8_valid(sp_slice_make(bytes, len)));
             bytes[bad] = 0xff;
+            ck_assert(!sp_utf8_valid(sp_slice_make(bytes, len)));
             ck_assert_uint_eq(sp_utf8_valid_prefix(sp_slice_make(bytes, len)), bad);
             bytes[bad] = 0xe2; /* truncated by the end, or followed by ASCII */
             ck_assert_uint_eq(sp_utf8_valid_prefix(sp_slice_make(bytes, len)), bad);
