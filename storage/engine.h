@@ -61,3 +61,9 @@ static inline uint64_t sp_minute_of(uint64_t unix_ns)
 {
     return unix_ns / SP_ROLLUP_NS;
 }
+
+/* The last nanosecond of a range that is not empty. */
+static inline uint64_t sp_time_range_last(struct sp_time_range range)
+{
+    return range.to_unix_ns == UINT64_MAX ? UINT64_MAX : range.to_unix_ns - 1;
+}

@@ -40,12 +40,18 @@ static uint64_t key_hash(const struct sp_tally *tally, struct sp_slice first,
     return mix(hash, (uint32_t)number);
 }
 
+uint64_t sp_tally_seed(void)
+{
+    uint64_t seed;
+    /* Without entropy an address has to do: a predictable seed costs speed under attack, never a wrong answer. */
+    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+        seed = (uint64_t)(uintptr_t)&seed;
+    return seed;
+}
+
 void sp_tally_init(struct sp_tally *tally, struct sp_arena *arena)
 {
-    *tally = (struct sp_tally){.arena = arena};
-    /* Without entropy the address has to do: a predictable seed costs speed under attack, never a wrong answer. */
-    if (getrandom(&tally->seed, sizeof(tally->seed), GRND_NONBLOCK) != sizeof(tally->seed))
-        tally->seed = (uint64_t)(uintptr_t)tally;
+    *tally = (struct sp_tally){.arena = arena, .seed = sp_tally_seed()};
 }
 
 void sp_tally_fini(struct sp_tally *tally)

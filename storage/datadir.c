@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/datadir.c: makes, checks and locks the data directory. Knows neither spans nor RocksDB. */
+#include "storage/datadir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FORMAT_PREFIX    "spoor data, format "
+#define FORMAT_BYTES_MAX 64
+
+static enum sp_status error_from_errno(int error, const char *what, const char *path,
+                                       struct sp_error *reterr)
+{
+    enum sp_status status = SP_IO;
+    if (error == EACCES || error == EPERM || error == EROFS)
+        status = SP_PERMISSION;
+    else if (error == ENOMEM)
+        status = SP_NO_MEMORY;
+    return sp_error_set(reterr, status, "cannot %s %s: %s", what, path, strerror(error));
+}
+
+static char *join(const char *folder, const char *name)
+{
+    char *path;
+    return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
+}
+
+/* mkdir -p */
+static enum sp_status make_folders(const char *path, struct sp_error *reterr)
+{
+    char *partial = strdup(path);
+    if (partial == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to open %s", path);
+    enum sp_status status = SP_OK;
+    for (char *at = partial + 1;; at++) {
+        if (*at != '/' && *at != '\0')
+            continue;
+        char end = *at;
+        *at = '\0';
+        if (mkdir(partial, 0777) != 0 && errno != EEXIST) {
+            status = error_from_errno(errno, "make the data directory", partial, reterr);
+            break;
+        }
+        if (end == '\0')
+            break;
+        *at = end;
+    }
+    free(partial);
+    return status;
+}
+
+/* SP_NOT_FOUND: no FORMAT file, and nothing that would need one. */
+static enum sp_status check_format(const struct sp_datadir *dir, struct sp_error *reterr)
+{
+    enum sp_status status = SP_NO_MEMORY;
+    char *path = join(dir->root, "FORMAT");
+    int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0 && path != NULL && errno == ENOENT)
+        status = SP_NOT_FOUND;
+    else if (fd < 0)
+        status = error_from_errno(errno, "read", path != NULL ? path : "FORMAT", reterr);
+    if (fd >= 0) {
+        char text[FORMAT_BYTES_MAX + 1];
+        ssize_t len = read(fd, text, FORMAT_BYTES_MAX);
+        struct sp_slice line = sp_slice_trim(sp_slice_make(text, len > 0 ? (size_t)len : 0));
+        uint64_t format = 0;
+        if (!sp_slice_starts_with(line, SP_SLICE(FORMAT_PREFIX)) ||
+            !sp_parse_u64(sp_slice_sub(line, sizeof(FORMAT_PREFIX) - 1, SIZE_MAX), &format))
+            status =
+                sp_error_set(reterr, SP_CORRUPT, "%s is damaged: it does not name a format", path);
+        else if (format != SP_DATADIR_FORMAT)
+            status = sp_error_set(reterr, SP_VERSION,
+                                  "%s says format %llu, and this version of Spoor knows format %d "
+                                  "only; nothing was changed",
+                                  path, (unsigned long long)format, SP_DATADIR_FORMAT);
+        else
+            status = SP_OK;
+        close(fd);
+    }
+    free(path);
+    return status;
+}
+
+static enum sp_status take_lock(struct sp_datadir *dir, struct sp_error *reterr)
+{
+    char *path = join(dir->root, "LOCK");
+    if (path == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to open %s", dir->root);
+    enum sp_status status = SP_OK;
+    dir->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (dir->lock_fd < 0) {
+        status = error_from_errno(errno, "write", path, reterr);
+    } else if (flock(dir->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        int error = errno;
+        char owner[32] = "";
+        ssize_t len = read(dir->lock_fd, owner, sizeof(owner) - 1);
+        struct sp_slice pid = sp_slice_trim(sp_slice_make(owner, len > 0 ? (size_t)len : 0));
+        if (error == EWOULDBLOCK)
+            status = sp_error_set(reterr, SP_BUSY,
+                                  "the data directory %s is in use by another process (pid %.*s)",
+                                  dir->root, SP_SLICE_PRINTF(pid));
+        else
+            status = error_from_errno(error, "lock", path, reterr);
+    } else {
+        /* Only for people; a short write does no harm. */
+        if (ftruncate(dir->lock_fd, 0) == 0)
+            dprintf(dir->lock_fd, "%ld\n", (long)getpid());
+    }
+    free(path);
+    return status;
+}
+
+/* Complete or absent, whenever the machine stops: written beside, synced, renamed. */
+static enum sp_status write_format(const struct sp_datadir *dir, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    char *path = join(dir->root, "FORMAT");
+    char *beside = join(dir->root, "FORMAT.new");
+    int fd = path != NULL && beside != NULL
+                 ? open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
+                 : -1;
+    bool written = fd >= 0 && dprintf(fd, FORMAT_PREFIX "%d\n", SP_DATADIR_FORMAT) > 0 &&
+                   fsync(fd) == 0 && rename(beside, path) == 0;
+    if (!written)
+        status = error_from_errno(errno, "write", path != NULL ? path : "FORMAT", reterr);
+    if (fd >= 0)
+        close(fd);
+    int root = open(dir->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root >= 0) {
+        if (fsync(root) != 0 && written)
+            status = error_from_errno(errno, "sync", dir->root, reterr);
+        close(root);
+    }
+    free(path);
+    free(beside);
+    return status;
+}
+
+/* A database whose first open was cut short has no table and no log with content: it may be made anew. Anything else is
+ * never overwritten, whatever is missing. */
+static bool holds_data(const char *folder)
+{
+    DIR *stream = opendir(folder);
+    bool found = false;
+    struct dirent *entry;
+    while (stream != NULL && !found && (entry = readdir(stream)) != NULL) {
+        size_t len = strlen(entry->d_name);
+        struct stat info;
+        bool is_table = len > 4 && strcmp(entry->d_name + len - 4, ".sst") == 0;
+        bool is_log = len > 4 && strcmp(entry->d_name + len - 4, ".log") == 0;
+        found = is_table || (is_log && fstatat(dirfd(stream), entry->d_name, &info, 0) == 0 &&
+                             info.st_size > 0);
+    }
+    if (stream != NULL)
+        closedir(stream);
+    return found;
+}
+
+static enum sp_status check_folder(struct sp_datadir *dir, struct sp_error *reterr)
+{
+    dir->db = join(dir->root, "db");
+    if (dir->db == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to open %s", dir->root);
+    enum sp_status status = check_format(dir, reterr);
+    if (status != SP_OK && status != SP_NOT_FOUND)
+        return status;
+    bool known = status == SP_OK;
+    if (!known && holds_data(dir->db))
+        return sp_error_set(reterr, SP_VERSION,
+                            "%s holds a database but no FORMAT file: not made by this version of "
+                            "Spoor; nothing was changed",
+                            dir->root);
+    status = take_lock(dir, reterr);
+    if (status == SP_OK && !known)
+        status = write_format(dir, reterr);
+    if (status == SP_OK && mkdir(dir->db, 0777) != 0 && errno != EEXIST)
+        status = error_from_errno(errno, "make", dir->db, reterr);
+    if (status == SP_OK && faccessat(AT_FDCWD, dir->db, R_OK | W_OK | X_OK, AT_EACCESS) != 0)
+        status = error_from_errno(errno, "write to", dir->db, reterr);
+    if (status == SP_OK)
+        dir->db_is_new = !holds_data(dir->db);
+    return status;
+}
+
+enum sp_status sp_datadir_open(const char *path, struct sp_datadir *ret, struct sp_error *reterr)
+{
+    struct sp_datadir dir = {.lock_fd = -1};
+    if (path == NULL || path[0] == '\0')
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "data-dir",
+                                      "the data directory has no name");
+    enum sp_status status = make_folders(path, reterr);
+    if (status != SP_OK)
+        return status;
+    dir.root = strdup(path);
+    status = dir.root != NULL ? check_folder(&dir, reterr)
+                              : sp_error_set(reterr, SP_NO_MEMORY, "no memory to open %s", path);
+    if (status == SP_OK)
+        *ret = dir;
+    else
+        sp_datadir_close(&dir);
+    return status;
+}
+
+void sp_datadir_close(struct sp_datadir *dir)
+{
+    if (dir->lock_fd >= 0)
+        close(dir->lock_fd);
+    free(dir->root);
+    free(dir->db);
+    *dir = (struct sp_datadir){.lock_fd = -1};
+}
+
+static uint64_t folder_bytes(const char *folder)
+{
+    uint64_t bytes = 0;
+    DIR *stream = opendir(folder);
+    struct dirent *entry;
+    while (stream != NULL && (entry = readdir(stream)) != NULL) {
+        struct stat info;
+        if (fstatat(dirfd(stream), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(info.st_mode))
+            bytes += (uint64_t)info.st_size;
+    }
+    if (stream != NULL)
+        closedir(stream);
+    return bytes;
+}
+
+uint64_t sp_datadir_bytes(const struct sp_datadir *dir)
+{
+    return folder_bytes(dir->root) + folder_bytes(dir->db);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/datadir.h: the data directory around the database: who may use it, and which format it has. Internal to
+ * storage/. Knows neither spans nor RocksDB.
+ *
+ *   DIR/FORMAT   "spoor data, format 1": written once, before anything else, and read before anything is touched
+ *   DIR/LOCK     locked while the directory is open; holds the process id, for people
+ *   DIR/db/      the database */
+#pragma once
+
+#include "lib/base/base.h"
+
+#define SP_DATADIR_FORMAT 1
+
+struct sp_datadir {
+    char *root, *db; /* paths; heap */
+    int lock_fd;
+    bool db_is_new; /* db/ holds no data: a database may be made there */
+};
+
+/* Makes the directory if it is missing. Errors as sp_store_rocksdb_open. */
+SP_MUST_USE enum sp_status sp_datadir_open(const char *path, struct sp_datadir *ret,
+                                           struct sp_error *reterr);
+void sp_datadir_close(struct sp_datadir *dir); /* gives the lock back */
+
+/* The sizes of all files below, added up. Files that go away meanwhile count as 0. */
+uint64_t sp_datadir_bytes(const struct sp_datadir *dir);

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/kv_rocksdb.c: storage/kv.h on RocksDB's C API: the only file that includes it. RocksDB says errors as text;
+ * here they become status codes. Knows no spans. */
+#include "storage/kv.h"
+
+#include <rocksdb/c.h>
+#include <stdlib.h>
+
+/* Memory of RocksDB: all memtables together, and blocks read. Reasons: docs/limits.md. */
+#define MEMTABLES_BYTES   ((size_t)128 * 1024 * 1024)
+#define BLOCK_CACHE_BYTES ((size_t)64 * 1024 * 1024)
+#define WAL_BYTES_MAX     ((uint64_t)512 * 1024 * 1024)
+#define OPEN_FILES_MAX    512
+
+#define TRACE_ID_PREFIX_BYTES 16
+#define BLOOM_BITS_PER_KEY    10
+
+/* RocksDB's number for "an incomplete record at the end of a log is a crash, anything else is damage": acked requests
+ * are never dropped silently. */
+#define RECOVERY_TOLERATE_TORN_TAIL 0
+
+struct family_options {
+    const char *name;
+    size_t block_bytes;
+    int compression; /* of the upper levels */
+    int bottommost;  /* of the last level, where nearly all data is */
+    bool trace_prefix;
+};
+
+static const struct family_options families[SP_KV_FAMILY_COUNT] = {
+    [SP_KV_META] = {"default", 4096, rocksdb_lz4_compression, rocksdb_lz4_compression, false},
+    [SP_KV_JOURNAL] = {"journal", 65536, rocksdb_lz4_compression, rocksdb_lz4_compression, false},
+    [SP_KV_SPANS] = {"spans", 65536, rocksdb_lz4_compression, rocksdb_zstd_compression, true},
+    [SP_KV_TRACES] = {"traces", 4096, rocksdb_lz4_compression, rocksdb_lz4_compression, false},
+    [SP_KV_TIME] = {"time", 16384, rocksdb_lz4_compression, rocksdb_lz4_compression, false},
+    [SP_KV_CATALOGUE] = {"catalogue", 65536, rocksdb_lz4_compression, rocksdb_zstd_compression,
+                         false},
+};
+
+struct sp_kv {
+    rocksdb_t *db;
+    rocksdb_options_t *options[SP_KV_FAMILY_COUNT];
+    rocksdb_column_family_handle_t *handles[SP_KV_FAMILY_COUNT];
+    rocksdb_cache_t *cache;
+    rocksdb_writeoptions_t *write_synced, *write_unsynced;
+};
+
+struct sp_kv_batch {
+    rocksdb_writebatch_t *batch;
+};
+
+struct sp_kv_snapshot {
+    struct sp_kv *kv;
+    const rocksdb_snapshot_t *snapshot;
+};
+
+struct sp_kv_iterator {
+    rocksdb_readoptions_t *options;
+    rocksdb_iterator_t *iterator;
+};
+
+/* ---- errors ---- */
+
+/* "IO error: No space left on device: While ..." and the like. Takes over text, RocksDB's memory. */
+static enum sp_status error_from_text(char *text, struct sp_error *reterr)
+{
+    enum sp_status status = SP_IO;
+    const char *rest = text;
+    if (strstr(text, "No space left on device") != NULL || strstr(text, "Disk quota") != NULL)
+        status = SP_UNAVAILABLE;
+    else if (strstr(text, "ermission denied") != NULL || strstr(text, "Read-only file") != NULL)
+        status = SP_PERMISSION;
+    else if (strncmp(text, "Corruption", 10) == 0 || strncmp(text, "Invalid argument", 16) == 0 ||
+             strstr(text, "No such file or directory") != NULL)
+        status = SP_CORRUPT;
+    const char *colon = strstr(text, ": ");
+    if (colon != NULL && colon - text < 24)
+        rest = colon + 2;
+    sp_error_set(reterr, status, "%s: %s", sp_status_text(status), rest);
+    rocksdb_free(text);
+    return status;
+}
+
+/* ---- open and close ---- */
+
+static rocksdb_options_t *base_options(bool create, struct sp_error *reterr)
+{
+    rocksdb_options_t *plain = rocksdb_options_create();
+    rocksdb_options_t *options = rocksdb_options_create();
+    char *error = NULL;
+    /* Not in the C API. With it, a log that a damaged MANIFEST has forgotten is an error instead of a loss. */
+    rocksdb_get_options_from_string(plain, "track_and_verify_wals_in_manifest=true", options,
+                                    &error);
+    rocksdb_options_destroy(plain);
+    if (error != NULL) {
+        rocksdb_options_destroy(options);
+        error_from_text(error, reterr);
+        return NULL;
+    }
+    rocksdb_options_set_create_if_missing(options, create);
+    rocksdb_options_set_create_missing_column_families(options, create);
+    rocksdb_options_set_paranoid_checks(options, 1);
+    rocksdb_options_set_wal_recovery_mode(options, RECOVERY_TOLERATE_TORN_TAIL);
+    rocksdb_options_set_max_total_wal_size(options, WAL_BYTES_MAX);
+    rocksdb_options_set_db_write_buffer_size(options, MEMTABLES_BYTES);
+    rocksdb_options_set_max_open_files(options, OPEN_FILES_MAX);
+    rocksdb_options_set_max_background_jobs(options, 2);
+    rocksdb_options_set_keep_log_file_num(options, 2);
+    rocksdb_options_set_info_log_level(options, 2); /* warnings */
+    return options;
+}
+
+static rocksdb_options_t *family_options(const struct sp_kv *kv, rocksdb_options_t *base,
+                                         const struct family_options *family)
+{
+    rocksdb_options_t *options = rocksdb_options_create_copy(base);
+    rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
+    rocksdb_block_based_options_set_block_cache(table, kv->cache);
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+    rocksdb_block_based_options_set_block_size(table, family->block_bytes);
+    rocksdb_block_based_options_set_filter_policy(
+        table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
+    rocksdb_block_based_options_set_format_version(table, 5);
+    if (family->trace_prefix) {
+        rocksdb_block_based_options_set_whole_key_filtering(table, 0);
+        rocksdb_options_set_prefix_extractor(
+            options, rocksdb_slicetransform_create_fixed_prefix(TRACE_ID_PREFIX_BYTES));
+    }
+    rocksdb_options_set_block_based_table_factory(options, table);
+    rocksdb_block_based_options_destroy(table);
+    rocksdb_options_set_compression(options, family->compression);
+    rocksdb_options_set_bottommost_compression(options, family->bottommost);
+    return options;
+}
+
+enum sp_status sp_kv_open(const char *path, bool create, struct sp_kv **ret,
+                          struct sp_error *reterr)
+{
+    struct sp_kv *kv = calloc(1, sizeof(*kv));
+    if (kv == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to open the data directory");
+    rocksdb_options_t *base = base_options(create, reterr);
+    if (base == NULL) {
+        free(kv);
+        return sp_error_set(reterr, SP_INTERNAL, "this RocksDB is too old");
+    }
+    kv->cache = rocksdb_cache_create_lru(BLOCK_CACHE_BYTES);
+    kv->write_synced = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_set_sync(kv->write_synced, 1);
+    kv->write_unsynced = rocksdb_writeoptions_create();
+    const char *names[SP_KV_FAMILY_COUNT];
+    for (int i = 0; i < SP_KV_FAMILY_COUNT; i++) {
+        names[i] = families[i].name;
+        kv->options[i] = family_options(kv, base, &families[i]);
+    }
+    char *error = NULL;
+    kv->db = rocksdb_open_column_families(base, path, SP_KV_FAMILY_COUNT, names,
+                                          (const rocksdb_options_t *const *)kv->options,
+                                          kv->handles, &error);
+    rocksdb_options_destroy(base);
+    if (error != NULL) {
+        kv->db = NULL;
+        sp_kv_close(kv);
+        return error_from_text(error, reterr);
+    }
+    *ret = kv;
+    return SP_OK;
+}
+
+void sp_kv_close(struct sp_kv *kv)
+{
+    if (kv == NULL)
+        return;
+    if (kv->db != NULL) {
+        for (int i = 0; i < SP_KV_FAMILY_COUNT; i++)
+            rocksdb_column_family_handle_destroy(kv->handles[i]);
+        rocksdb_close(kv->db);
+    }
+    for (int i = 0; i < SP_KV_FAMILY_COUNT; i++)
+        rocksdb_options_destroy(kv->options[i]);
+    rocksdb_cache_destroy(kv->cache);
+    rocksdb_writeoptions_destroy(kv->write_synced);
+    rocksdb_writeoptions_destroy(kv->write_unsynced);
+    free(kv);
+}
+
+enum sp_status sp_kv_flush(struct sp_kv *kv, struct sp_error *reterr)
+{
+    rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
+    char *error = NULL;
+    rocksdb_flushoptions_set_wait(options, 1);
+    for (int i = 0; i < SP_KV_FAMILY_COUNT && error == NULL; i++)
+        rocksdb_flush_cf(kv->db, options, kv->handles[i], &error);
+    rocksdb_flushoptions_destroy(options);
+    return error == NULL ? SP_OK : error_from_text(error, reterr);
+}
+
+/* ---- batches ---- */
+
+struct sp_kv_batch *sp_kv_batch_new(void)
+{
+    struct sp_kv_batch *batch = calloc(1, sizeof(*batch));
+    if (batch != NULL)
+        batch->batch = rocksdb_writebatch_create();
+    return batch;
+}
+
+void sp_kv_batch_free(struct sp_kv_batch *batch)
+{
+    if (batch == NULL)
+        return;
+    rocksdb_writebatch_destroy(batch->batch);
+    free(batch);
+}
+
+void sp_kv_batch_put(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_family family,
+                     struct sp_slice key, struct sp_slice value)
+{
+    rocksdb_writebatch_put_cf(batch->batch, kv->handles[family], (const char *)key.ptr, key.len,
+                              (const char *)value.ptr, value.len);
+}
+
+void sp_kv_batch_put2(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_family family,
+                      struct sp_slice key, struct sp_slice head, struct sp_slice tail)
+{
+    const char *keys[] = {(const char *)key.ptr};
+    const char *values[] = {(const char *)head.ptr, (const char *)tail.ptr};
+    size_t value_lens[] = {head.len, tail.len};
+    rocksdb_writebatch_putv_cf(batch->batch, kv->handles[family], 1, keys, &key.len, 2, values,
+                               value_lens);
+}
+
+void sp_kv_batch_delete_once(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_family family,
+                             struct sp_slice key)
+{
+    rocksdb_writebatch_singledelete_cf(batch->batch, kv->handles[family], (const char *)key.ptr,
+                                       key.len);
+}
+
+enum sp_status sp_kv_write(struct sp_kv *kv, struct sp_kv_batch *batch, bool sync,
+                           struct sp_error *reterr)
+{
+    char *error = NULL;
+    rocksdb_write(kv->db, sync ? kv->write_synced : kv->write_unsynced, batch->batch, &error);
+    return error == NULL ? SP_OK : error_from_text(error, reterr);
+}
+
+/* ---- reads ---- */
+
+struct sp_kv_snapshot *sp_kv_snapshot_new(struct sp_kv *kv)
+{
+    struct sp_kv_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    if (snapshot != NULL) {
+        snapshot->kv = kv;
+        snapshot->snapshot = rocksdb_create_snapshot(kv->db);
+    }
+    return snapshot;
+}
+
+void sp_kv_snapshot_free(struct sp_kv_snapshot *snapshot)
+{
+    if (snapshot == NULL)
+        return;
+    rocksdb_release_snapshot(snapshot->kv->db, snapshot->snapshot);
+    free(snapshot);
+}
+
+static rocksdb_readoptions_t *read_options(const struct sp_kv_snapshot *snapshot)
+{
+    rocksdb_readoptions_t *options = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_verify_checksums(options, 1);
+    if (snapshot != NULL)
+        rocksdb_readoptions_set_snapshot(options, snapshot->snapshot);
+    return options;
+}
+
+enum sp_status sp_kv_get(struct sp_kv *kv, const struct sp_kv_snapshot *snapshot,
+                         enum sp_kv_family family, struct sp_slice key, struct sp_buf *ret_value,
+                         struct sp_error *reterr)
+{
+    rocksdb_readoptions_t *options = read_options(snapshot);
+    char *error = NULL;
+    rocksdb_pinnableslice_t *value = rocksdb_get_pinned_cf(kv->db, options, kv->handles[family],
+                                                           (const char *)key.ptr, key.len, &error);
+    rocksdb_readoptions_destroy(options);
+    if (error != NULL)
+        return error_from_text(error, reterr);
+    if (value == NULL)
+        return SP_NOT_FOUND;
+    enum sp_status status = SP_OK;
+    if (ret_value != NULL) {
+        size_t len;
+        const char *bytes = rocksdb_pinnableslice_value(value, &len);
+        sp_buf_append(ret_value, bytes, len);
+        status = ret_value->error;
+        if (status != SP_OK)
+            sp_error_set(reterr, status, "a stored value of %zu bytes does not fit into memory",
+                         len);
+    }
+    rocksdb_pinnableslice_destroy(value);
+    return status;
+}
+
+struct sp_kv_iterator *sp_kv_iterator_new(struct sp_kv *kv, const struct sp_kv_snapshot *snapshot,
+                                          enum sp_kv_family family)
+{
+    struct sp_kv_iterator *iterator = calloc(1, sizeof(*iterator));
+    if (iterator == NULL)
+        return NULL;
+    iterator->options = read_options(snapshot);
+    if (families[family].trace_prefix)
+        rocksdb_readoptions_set_prefix_same_as_start(iterator->options, 1);
+    iterator->iterator = rocksdb_create_iterator_cf(kv->db, iterator->options, kv->handles[family]);
+    return iterator;
+}
+
+void sp_kv_iterator_free(struct sp_kv_iterator *iterator)
+{
+    if (iterator == NULL)
+        return;
+    rocksdb_iter_destroy(iterator->iterator);
+    rocksdb_readoptions_destroy(iterator->options);
+    free(iterator);
+}
+
+void sp_kv_iterator_seek(struct sp_kv_iterator *iterator, struct sp_slice key)
+{
+    rocksdb_iter_seek(iterator->iterator, (const char *)key.ptr, key.len);
+}
+
+void sp_kv_iterator_next(struct sp_kv_iterator *iterator)
+{
+    rocksdb_iter_next(iterator->iterator);
+}
+
+bool sp_kv_iterator_valid(const struct sp_kv_iterator *iterator)
+{
+    return rocksdb_iter_valid(iterator->iterator);
+}
+
+struct sp_slice sp_kv_iterator_key(const struct sp_kv_iterator *iterator)
+{
+    size_t len;
+    const char *bytes = rocksdb_iter_key(iterator->iterator, &len);
+    return sp_slice_make(bytes, len);
+}
+
+struct sp_slice sp_kv_iterator_value(const struct sp_kv_iterator *iterator)
+{
+    size_t len;
+    const char *bytes = rocksdb_iter_value(iterator->iterator, &len);
+    return sp_slice_make(bytes, len);
+}
+
+enum sp_status sp_kv_iterator_status(const struct sp_kv_iterator *iterator, struct sp_error *reterr)
+{
+    char *error = NULL;
+    rocksdb_iter_get_error(iterator->iterator, &error);
+    return error == NULL ? SP_OK : error_from_text(error, reterr);
+}
