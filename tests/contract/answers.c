@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tests/contract/answers.c: everything a store answers about a range, as text. Two stores with the same content must
+ * give the same text. */
+#include "tests/contract/fixture.h"
+
+#include <stdlib.h>
+
+#define ALL_SCOPES                                                                                 \
+    (SP_SCOPE_SPAN | SP_SCOPE_RESOURCE | SP_SCOPE_INSTRUMENTATION | SP_SCOPE_EVENT | SP_SCOPE_LINK)
+
+/* Keys whose values are listed: enough to meet every kind, few enough to be fast. */
+#define VALUE_KEYS_MAX 6
+
+static void expect_ok(enum sp_status status, const struct sp_error *error, const char *what)
+{
+    ck_assert_msg(status == SP_OK, "%s: %s: %s", what, sp_status_name(status), error->message);
+}
+
+static void describe_services(struct sp_store *store, struct sp_time_range range,
+                              struct sp_arena *arena, struct sp_buf *out)
+{
+    struct sp_error error = {0};
+    const struct sp_service_row *rows;
+    size_t count;
+    expect_ok(sp_store_services(store, range, arena, &rows, &count, &error), &error, "services");
+    for (size_t i = 0; i < count; i++)
+        sp_buf_printf(out, "service %.*s spans %llu errors %llu slot %u\n",
+                      SP_SLICE_PRINTF(rows[i].name), (unsigned long long)rows[i].span_count,
+                      (unsigned long long)rows[i].error_count, rows[i].slot);
+}
+
+static void describe_operations(struct sp_store *store, struct sp_slice service,
+                                struct sp_time_range range, struct sp_arena *arena,
+                                struct sp_buf *out)
+{
+    struct sp_error error = {0};
+    const struct sp_operation_row *rows;
+    size_t count;
+    expect_ok(sp_store_operations(store, service, range, arena, &rows, &count, &error), &error,
+              "operations");
+    for (size_t i = 0; i < count; i++)
+        sp_buf_printf(out, "operation %.*s | %.*s | %d spans %llu errors %llu\n",
+                      SP_SLICE_PRINTF(rows[i].service), SP_SLICE_PRINTF(rows[i].name), rows[i].kind,
+                      (unsigned long long)rows[i].span_count,
+                      (unsigned long long)rows[i].error_count);
+}
+
+static void describe_values(struct sp_store *store, const struct sp_key_row *key,
+                            struct sp_time_range range, struct sp_arena *arena, struct sp_buf *out)
+{
+    struct sp_error error = {0};
+    const struct sp_value_row *rows;
+    size_t count;
+    bool complete;
+    expect_ok(sp_store_attribute_values(store, ALL_SCOPES, key->key, SP_SLICE(""), range, 20, arena,
+                                        &rows, &count, &complete, &error),
+              &error, "attribute values");
+    for (size_t i = 0; i < count; i++)
+        sp_buf_printf(out, "value %.*s = %.*s (%s) spans %llu\n", SP_SLICE_PRINTF(key->key),
+                      SP_SLICE_PRINTF(rows[i].text), sp_value_kind_name(rows[i].kind),
+                      (unsigned long long)rows[i].span_count);
+    sp_buf_printf(out, "values complete %d\n", complete);
+}
+
+static void describe_attributes(struct sp_store *store, struct sp_time_range range,
+                                struct sp_arena *arena, struct sp_buf *out)
+{
+    struct sp_error error = {0};
+    const struct sp_key_row *rows;
+    size_t count;
+    bool complete;
+    expect_ok(sp_store_attribute_keys(store, ALL_SCOPES, SP_SLICE(""), range, 1000, arena, &rows,
+                                      &count, &complete, &error),
+              &error, "attribute keys");
+    for (size_t i = 0; i < count; i++)
+        sp_buf_printf(out, "key %d %.*s %s spans %llu\n", (int)rows[i].scope,
+                      SP_SLICE_PRINTF(rows[i].key), sp_value_kind_name(rows[i].kind),
+                      (unsigned long long)rows[i].span_count);
+    sp_buf_printf(out, "keys complete %d\n", complete);
+    for (size_t i = 0; i < count && i < VALUE_KEYS_MAX; i++)
+        describe_values(store, &rows[i * count / VALUE_KEYS_MAX % count], range, arena, out);
+}
+
+static void describe_histogram(const char *what, const struct sp_histogram *histogram,
+                               struct sp_buf *out)
+{
+    sp_buf_printf(out, "  %s count %llu zero %llu sum %llu min %llu max %llu:", what,
+                  (unsigned long long)histogram->count, (unsigned long long)histogram->zero_count,
+                  (unsigned long long)histogram->sum_ns, (unsigned long long)histogram->min_ns,
+                  (unsigned long long)histogram->max_ns);
+    for (uint32_t i = 0; i < histogram->bucket_count; i++)
+        sp_buf_printf(out, " %u:%llu", histogram->buckets[i].index,
+                      (unsigned long long)histogram->buckets[i].count);
+    sp_buf_append_cstr(out, "\n");
+}
+
+static void describe_latency(struct sp_store *store, struct sp_time_range range,
+                             struct sp_arena *arena, struct sp_buf *out)
+{
+    struct sp_error error = {0};
+    struct sp_latency_series *rows;
+    size_t count;
+    expect_ok(sp_store_latency(store, SP_SLICE(""), SP_SLICE(""), -1, range, arena, &rows, &count,
+                               &error),
+              &error, "latency");
+    for (size_t i = 0; i < count; i++) {
+        sp_buf_printf(out, "latency %.*s | %.*s | %d calls %llu errors %llu\n",
+                      SP_SLICE_PRINTF(rows[i].service), SP_SLICE_PRINTF(rows[i].operation),
+                      rows[i].kind, (unsigned long long)rows[i].calls,
+                      (unsigned long long)rows[i].errors);
+        describe_histogram("ns", &rows[i].latency, out);
+    }
+    sp_latency_rows_fini(rows, count);
+}
+
+static void describe_graph(struct sp_store *store, struct sp_time_range range,
+                           struct sp_arena *arena, struct sp_buf *out)
+{
+    struct sp_error error = {0};
+    struct sp_graph_edge *edges;
+    size_t count;
+    expect_ok(sp_store_graph(store, range, arena, &edges, &count, &error), &error, "graph");
+    for (size_t i = 0; i < count; i++) {
+        const struct sp_graph_edge *edge = &edges[i];
+        char exemplar[SP_TRACE_ID_TEXT];
+        sp_trace_id_format(&edge->exemplar, exemplar);
+        sp_buf_printf(out, "edge %.*s(%s) -> %.*s(%s) %s calls %llu errors %llu slowest %s %llu\n",
+                      SP_SLICE_PRINTF(edge->client), sp_node_type_name(edge->client_type),
+                      SP_SLICE_PRINTF(edge->server), sp_node_type_name(edge->server_type),
+                      sp_connection_type_name(edge->type), (unsigned long long)edge->calls,
+                      (unsigned long long)edge->errors, exemplar,
+                      (unsigned long long)edge->exemplar_duration_ns);
+        describe_histogram("client", &edge->client_latency, out);
+        describe_histogram("server", &edge->server_latency, out);
+    }
+    sp_graph_edges_fini(edges, count);
+}
+
+/* What a caller makes of candidates: the traces that really have a span in range, newest first. */
+struct found_trace {
+    struct sp_trace_id id;
+    uint64_t newest_unix_ns;
+    size_t span_count;
+};
+
+static int compare_found(const void *a, const void *b)
+{
+    const struct found_trace *x = a;
+    const struct found_trace *y = b;
+    int order = (x->newest_unix_ns < y->newest_unix_ns) - (x->newest_unix_ns > y->newest_unix_ns);
+    return order != 0 ? order : sp_trace_id_compare(&x->id, &y->id);
+}
+
+static bool look_at(struct sp_store *store, const struct sp_candidate *candidate,
+                    struct sp_time_range range, struct found_trace *ret)
+{
+    struct sp_arena arena;
+    struct sp_error error = {0};
+    const struct sp_batch *batch;
+    bool found = false;
+    sp_arena_init(&arena, SIZE_MAX);
+    expect_ok(sp_store_trace_read(store, &candidate->trace_id, &arena, &batch, &error), &error,
+              "trace of a candidate");
+    *ret = (struct found_trace){.id = candidate->trace_id, .span_count = batch->span_count};
+    for (size_t i = 0; i < batch->span_count; i++) {
+        uint64_t start = batch->spans[i].start_unix_ns;
+        if (!sp_time_range_contains(range, start))
+            continue;
+        ck_assert_uint_le(start, candidate->bound_unix_ns);
+        found = true;
+        ret->newest_unix_ns = start > ret->newest_unix_ns ? start : ret->newest_unix_ns;
+    }
+    sp_arena_fini(&arena);
+    return found;
+}
+
+static void describe_scan(struct sp_store *store, struct sp_time_range range,
+                          struct sp_arena *arena, struct sp_buf *out)
+{
+    struct candidate_list list = scan_all(store, arena, &(struct sp_scan){.range = range});
+    struct found_trace *found = calloc(list.count + 1, sizeof(*found));
+    size_t count = 0;
+    for (size_t i = 0; i < list.count; i++)
+        count += look_at(store, &list.items[i], range, &found[count]);
+    qsort(found, count, sizeof(*found), compare_found);
+    for (size_t i = 0; i < count; i++) {
+        char id[SP_TRACE_ID_TEXT];
+        sp_trace_id_format(&found[i].id, id);
+        sp_buf_printf(out, "trace %s newest %llu spans %zu\n", id,
+                      (unsigned long long)found[i].newest_unix_ns, found[i].span_count);
+    }
+    free(found);
+}
+
+void describe_answers(struct sp_store *store, struct sp_time_range range, struct sp_buf *out)
+{
+    struct sp_arena arena;
+    struct sp_error error = {0};
+    struct sp_store_stats stats;
+    sp_arena_init(&arena, SIZE_MAX);
+    expect_ok(sp_store_stats(store, &stats, &error), &error, "stats");
+    sp_buf_printf(out, "spans %llu traces %llu oldest %llu newest %llu\n",
+                  (unsigned long long)stats.span_count, (unsigned long long)stats.trace_count,
+                  (unsigned long long)stats.oldest_unix_ns,
+                  (unsigned long long)stats.newest_unix_ns);
+    describe_services(store, range, &arena, out);
+    describe_operations(store, SP_SLICE(""), range, &arena, out);
+    describe_operations(store, SP_SLICE("service-1"), range, &arena, out);
+    describe_attributes(store, range, &arena, out);
+    describe_latency(store, range, &arena, out);
+    describe_graph(store, range, &arena, out);
+    describe_scan(store, range, &arena, out);
+    ck_assert_int_eq(out->error, SP_OK);
+    sp_arena_fini(&arena);
+}
