@@ -15,6 +15,12 @@
 #define FORMAT_PREFIX    "spoor data, format "
 #define FORMAT_BYTES_MAX 64
 
+/* readdir on a stream of one's own is safe with threads (POSIX.1-2024), and readdir_r is deprecated. */
+static struct dirent *next_entry(DIR *stream)
+{
+    return stream != NULL ? readdir(stream) : NULL; // cppcheck-suppress readdirCalled
+}
+
 static enum sp_status error_from_errno(int error, const char *what, const char *path,
                                        struct sp_error *reterr)
 {
@@ -150,7 +156,7 @@ static bool holds_data(const char *folder)
     DIR *stream = opendir(folder);
     bool found = false;
     struct dirent *entry;
-    while (stream != NULL && !found && (entry = readdir(stream)) != NULL) {
+    while (!found && (entry = next_entry(stream)) != NULL) {
         size_t len = strlen(entry->d_name);
         struct stat info;
         bool is_table = len > 4 && strcmp(entry->d_name + len - 4, ".sst") == 0;
@@ -222,7 +228,7 @@ static uint64_t folder_bytes(const char *folder)
     uint64_t bytes = 0;
     DIR *stream = opendir(folder);
     struct dirent *entry;
-    while (stream != NULL && (entry = readdir(stream)) != NULL) {
+    while ((entry = next_entry(stream)) != NULL) {
         struct stat info;
         if (fstatat(dirfd(stream), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISREG(info.st_mode))
