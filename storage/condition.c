@@ -78,6 +78,9 @@ static bool value_satisfies(const struct sp_condition *condition, const struct s
 {
     if (condition->operation == SP_OP_EXISTS)
         return true;
+    /* In the query language one item of an array can be enough; which one decides the caller. */
+    if (value->kind == SP_VALUE_ARRAY)
+        return true;
     int order;
     if (compare_values(value, &condition->value, &order))
         return order_satisfies(condition->operation, order);

@@ -126,7 +126,8 @@ enum sp_condition_operator {
     SP_OP_GE
 };
 
-/* What one span must satisfy; a hint for pruning. Integers and doubles compare as numbers. */
+/* What one span must satisfy; a hint for pruning. Integers and doubles compare as numbers. An array satisfies every
+ * operator: one of its items may be what the caller looks for. */
 struct sp_condition {
     enum sp_field field;
     uint32_t scopes;     /* ATTRIBUTE: any of these levels */
