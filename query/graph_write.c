@@ -12,11 +12,15 @@ static const char *const percentile_names[] = {"p50", "p90", "p95", "p99"};
 
 /* ---- shared ---- */
 
-/* The range as text: "2026-11-22T12:00:00Z", or "" for an open end. out: 40 bytes. */
+/* The range as text, "2026-11-22T12:00:00Z", or "" for an open end. Bounds are whole minutes: the fraction is cut off.
+ * out: 40 bytes. */
 static const char *bound_text(uint64_t unix_ns, char *out)
 {
     size_t len = unix_ns == 0 || unix_ns == UINT64_MAX ? 0 : sp_format_time(unix_ns, out);
     out[len] = 0;
+    char *fraction = strchr(out, '.');
+    if (fraction)
+        memcpy(fraction, "Z", 2);
     return out;
 }
 

@@ -125,18 +125,19 @@ static int64_t column_flags(const struct source *s, uint32_t row)
 static const struct {
     const char *name;
     int64_t (*value)(const struct source *s, uint32_t row);
+    bool is_signed; /* otherwise the bits are those of a uint64_t: times can lie 584 years apart */
 } columns[] = {
-    {"start", column_start},
-    {"duration", column_duration},
-    {"self", column_self},
-    {"depth", column_depth},
-    {"subtreeSize", column_subtree_size},
-    {"parent", column_parent},
-    {"service", column_service},
-    {"operation", column_operation},
-    {"kind", column_kind},
-    {"status", column_status},
-    {"flags", column_flags},
+    {"start", column_start, false},
+    {"duration", column_duration, false},
+    {"self", column_self, false},
+    {"depth", column_depth, false},
+    {"subtreeSize", column_subtree_size, false},
+    {"parent", column_parent, true},
+    {"service", column_service, false},
+    {"operation", column_operation, false},
+    {"kind", column_kind, true},
+    {"status", column_status, true},
+    {"flags", column_flags, false},
 };
 
 static void write_columns(const struct source *s, struct sp_json_writer *w)
@@ -146,8 +147,13 @@ static void write_columns(const struct source *s, struct sp_json_writer *w)
     for (size_t i = 0; i < SP_ARRAY_LEN(columns); i++) {
         sp_json_key(w, columns[i].name);
         sp_json_array_begin(w);
-        for (uint32_t row = 0; row < s->trace->row_count; row++)
-            sp_json_i64(w, columns[i].value(s, row));
+        for (uint32_t row = 0; row < s->trace->row_count; row++) {
+            int64_t value = columns[i].value(s, row);
+            if (columns[i].is_signed)
+                sp_json_i64(w, value);
+            else
+                sp_json_u64(w, (uint64_t)value);
+        }
         sp_json_array_end(w);
     }
     sp_json_object_end(w);
