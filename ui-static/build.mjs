@@ -27,20 +27,21 @@ const dist = resolve(options.dist);
 const esbuild = createRequire(join(modules, "x.js"))("esbuild");
 
 /** Budgets of gzip bytes: a build that breaks one fails, so that growth is a decision and not an accident. */
-const budgets = { "main.js": 45 * 1024, "main.css": 12 * 1024, html: 2 * 1024, allJs: 120 * 1024 };
+const budgets = { explore: 45 * 1024, css: 12 * 1024, html: 2 * 1024, allJs: 120 * 1024 };
 
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const gzip = (bytes) => gzipSync(bytes, { level: 9 });
 const inputs = new Set();
 
-/** Bundles one entry and writes it as assets/NAME-HASH.EXT; returns that path. */
-async function bundle(entry, name, define = {}) {
+/** Bundles one entry, with the pages that it imports on demand as files of their own. Returns the paths of the entry, of
+ * what it needs at once, and of each page. */
+async function bundle(entry, define = {}) {
   const result = await esbuild.build({
     absWorkingDir: source,
-    entryPoints: [join(source, entry)],
+    entryPoints: [entry],
     bundle: true,
+    splitting: true,
     minify: true,
-    write: false,
     metafile: true,
     format: "esm",
     target: ["es2022", "chrome110", "firefox115", "safari16"],
@@ -51,14 +52,21 @@ async function bundle(entry, name, define = {}) {
     charset: "utf8",
     define,
     outdir: dist,
+    entryNames: "assets/[name]-[hash]",
+    chunkNames: "assets/[name]-[hash]",
     logLevel: "warning",
   });
   for (const input of Object.keys(result.metafile.inputs)) {
     const path = resolve(source, input);
     if (!path.startsWith(modules)) inputs.add(path);
   }
-  const bytes = result.outputFiles[0].contents;
-  return asset(name, bytes);
+  const outputs = Object.entries(result.metafile.outputs).map(([path, o]) => ({ ...o, path: relative(dist, resolve(source, path)) }));
+  const of = (name) => outputs.find((o) => o.entryPoint === name);
+  const needs = (name) =>
+    of(name)
+      .imports.filter((i) => i.kind === "import-statement")
+      .map((i) => relative(dist, resolve(source, i.path)));
+  return { path: of(entry).path, needs, page: (name) => of(name).path };
 }
 
 function asset(name, bytes) {
@@ -77,23 +85,30 @@ rmSync(dist, { recursive: true, force: true });
 mkdirSync(join(dist, "assets"), { recursive: true });
 inputs.add(fileURLToPath(import.meta.url));
 
-const worker = await bundle("src/worker/layout.ts", "layout.js");
-const script = await bundle("src/main.tsx", "main.js", {
-  LAYOUT_WORKER: JSON.stringify(worker.slice("assets/".length)),
-});
-const style = await bundle("src/main.css", "main.css");
+const worker = (await bundle("src/worker/layout.ts")).path;
+const main = await bundle("src/main.tsx", { LAYOUT_WORKER: JSON.stringify(worker.slice("assets/".length)) });
+const style = (await bundle("src/main.css")).path;
 const icon = assetFrom("src/icon.svg", "icon.svg");
 
 inputs.add(join(source, "src/index.html"));
 const shell = readFileSync(join(source, "src/index.html"), "utf8");
-const pages = { "": "Explore", "trace/": "Trace", "map/": "Map" };
-for (const [folder, title] of Object.entries(pages)) {
+const pages = [
+  { folder: "", title: "Explore" },
+  { folder: "trace/", title: "Trace", module: "src/pages/trace.tsx" },
+  { folder: "map/", title: "Map", module: "src/pages/map.tsx" },
+];
+const entry = [main.path, ...main.needs("src/main.tsx")];
+for (const { folder, title, module } of pages) {
   const up = folder ? "../" : "";
+  // What a page needs is asked for at once, not when the script that imports it has been read.
+  const wanted = new Set([...entry.slice(1), ...(module ? [main.page(module), ...main.needs(module)] : [])]);
+  const preload = [...wanted].map((path) => `<link rel="modulepreload" href="${up}${path}">`).join("\n");
   const html = shell
     .replaceAll("{title}", title)
-    .replaceAll("{script}", up + script)
+    .replaceAll("{script}", up + main.path)
     .replaceAll("{style}", up + style)
-    .replaceAll("{icon}", up + icon);
+    .replaceAll("{icon}", up + icon)
+    .replaceAll("{preload}", preload);
   mkdirSync(join(dist, folder), { recursive: true });
   writeFileSync(join(dist, folder, "index.html"), html);
 }
@@ -131,15 +146,17 @@ const files = listFiles(dist)
   .sort((a, b) => (a.path < b.path ? -1 : 1));
 
 const over = [];
-let allJs = 0;
-for (const f of files) {
-  const key = f.path.endsWith("/") ? "html" : f.path.replace(/^\/assets\/(.*)-[0-9a-f]+(\..*)$/, "$1$2");
-  const sent = f.gzip || f.bytes;
-  if (f.path.endsWith(".js")) allJs += sent;
-  if (budgets[key] && sent > budgets[key]) over.push(`${f.path}: ${sent} bytes, budget ${budgets[key]}`);
-  if (options.report) console.log(`${String(f.bytes).padStart(8)} ${String(sent).padStart(7)} gz  ${f.path}`);
+const check = (what, sent, most) => sent > most && over.push(`${what}: ${sent} bytes, budget ${most}`);
+const sentOf = (list) => list.reduce((sum, f) => sum + (f.gzip || f.bytes), 0);
+const ending = (end) => files.filter((f) => f.path.endsWith(end));
+check("JavaScript of Explore", sentOf(files.filter((f) => entry.includes(f.path.slice(1)))), budgets.explore);
+check("all JavaScript", sentOf(ending(".js")), budgets.allJs);
+check("CSS", sentOf(ending(".css")), budgets.css);
+for (const f of ending("/")) check(f.path, sentOf([f]), budgets.html);
+if (options.report) {
+  for (const f of files) console.log(`${String(f.bytes).padStart(8)} ${String(f.gzip || f.bytes).padStart(7)} gz  ${f.path}`);
+  console.log(`Explore: ${sentOf(files.filter((f) => entry.includes(f.path.slice(1))))} bytes gz of JavaScript`);
 }
-if (allJs > budgets.allJs) over.push(`all JavaScript: ${allJs} bytes, budget ${budgets.allJs}`);
 if (over.length) {
   console.error(`spoor-ui: over budget\n  ${over.join("\n  ")}`);
   process.exit(1);

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one file that fetches. Everything it asks is a GET of the read API, so everything it shows can be had with curl.
+import { signal } from "@preact/signals";
+import type * as api from "./types";
+
+/** The folder the site is served from, whatever it is: the script lies in assets/ below it. */
+export const base = new URL("..", import.meta.url);
+
+export type Params = Record<string, string | number | undefined | null>;
+
+/** Requests under way, for the progress line of the frame. */
+export const pending = signal(0);
+
+export class ApiError extends Error {
+  constructor(
+    readonly problem: api.Problem,
+    readonly url: string,
+  ) {
+    super(problem.title);
+  }
+}
+
+/** The address of an API call; empty parameters are left out. */
+export function apiUrl(path: string, params: Params = {}): string {
+  const url = new URL(path, base);
+  for (const [key, value] of Object.entries(params)) {
+    if (value !== undefined && value !== null && value !== "") url.searchParams.set(key, String(value));
+  }
+  return url.href;
+}
+
+async function get<T>(path: string, params: Params = {}, stop?: AbortSignal): Promise<T> {
+  const url = apiUrl(path, params);
+  pending.value++;
+  try {
+    const response = await fetch(url, { headers: { accept: "application/json" }, ...(stop ? { signal: stop } : {}) });
+    if (!response.ok) throw new ApiError(await problemOf(response), url);
+    return (await response.json()) as T;
+  } catch (error) {
+    if (error instanceof ApiError || isStopped(error)) throw error;
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new ApiError({ title: "Spoor does not answer", status: 0, detail }, url);
+  } finally {
+    pending.value--;
+  }
+}
+
+async function problemOf(response: Response): Promise<api.Problem> {
+  const text = await response.text();
+  try {
+    const body = JSON.parse(text) as Partial<api.Problem>;
+    if (body && typeof body.title === "string") return { ...body, title: body.title, status: response.status };
+  } catch {
+    // Not JSON: a proxy answered. Its status and the beginning of its text are all there is to say.
+  }
+  const title = `${response.status} ${response.statusText}`.trim();
+  return { title, status: response.status, detail: text.slice(0, 300) };
+}
+
+/** True for the error of a request that a newer one has made pointless. */
+export function isStopped(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
+export interface Range {
+  from?: string | undefined;
+  to?: string | undefined;
+}
+
+export const getStatus = (stop?: AbortSignal) => get<api.Status>("v1/status", {}, stop);
+
+export const getServices = (range: Range, stop?: AbortSignal) =>
+  get<{ services: api.Service[] }>("v1/services", { ...range }, stop);
+
+export const getKeys = (scope: string, prefix: string, range: Range, stop?: AbortSignal) =>
+  get<{ attributes: api.AttributeKey[] }>("v1/attributes", { scope, prefix, ...range, limit: 50 }, stop);
+
+export const getValues = (scope: string, key: string, prefix: string, range: Range, stop?: AbortSignal) =>
+  get<{ values: api.AttributeValue[] }>("v1/attributes", { key, scope, prefix, ...range, limit: 50 }, stop);
+
+export const search = (params: Params, cursor: string | null, stop?: AbortSignal) =>
+  get<api.SearchAnswer>("v1/search", { ...params, cursor }, stop);
+
+export const columnsPath = (id: string) => `v1/traces/${encodeURIComponent(id)}`;
+
+export const getColumns = (id: string, stop?: AbortSignal) =>
+  get<api.ColumnsAnswer>(columnsPath(id), { view: "columns" }, stop);
+
+export const getSpans = (id: string, rows: string, stop?: AbortSignal) =>
+  get<{ spans: api.SpanDetail[] }>(`${columnsPath(id)}/spans`, { rows }, stop);
+
+export const getGraph = (range: Range, stop?: AbortSignal) =>
+  get<api.GraphAnswer>("v1/graph", { ...range, format: "json" }, stop);
+
+export const graphUrl = (range: Range, format: string) => apiUrl("v1/graph", { ...range, format });

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// The read API's answers, as docs/api.md fixes them. 64-bit integers come as strings.
+
+export interface Status {
+  version: string;
+  startedAtUnixNano: string;
+  spanCount: string;
+  traceCount: string;
+  requestCount: string;
+  storedBytes: string;
+  oldestUnixNano: string | null;
+  newestUnixNano: string | null;
+  listen: { otlpGrpc: string; otlpHttp: string; http: string };
+}
+
+export interface Service {
+  name: string;
+  spanCount: string;
+  errorCount: string;
+  slot: number;
+}
+
+export interface AttributeKey {
+  scope: string;
+  key: string;
+  type: string;
+  spanCount: string;
+}
+
+export interface AttributeValue {
+  value: string;
+  type: string;
+  count: string;
+}
+
+export interface MatchedSpan {
+  spanId: string;
+  serviceName: string;
+  name: string;
+  kind: string;
+  status: string;
+  startTimeUnixNano: string;
+  durationNano: string;
+}
+
+export interface TraceService {
+  name: string;
+  spanCount: number;
+  errorCount: number;
+  slot: number;
+}
+
+export interface TraceSummary {
+  traceId: string;
+  rootServiceName: string;
+  rootTraceName: string;
+  startTimeUnixNano: string;
+  durationNano: string;
+  spanCount: number;
+  errorCount: number;
+  matchedSpanIds: string[];
+  matchedSpanCount: number;
+  matchedSpans: MatchedSpan[];
+  services: TraceService[];
+}
+
+export interface SearchAnswer {
+  traces: TraceSummary[];
+  complete: boolean;
+  cursor: string | null;
+  scanned: { segments: number; rows: string; bytes: string; traces: string };
+  matchedTraces: number;
+  order: string;
+  tookMs: number;
+}
+
+export type ColumnName =
+  | "start"
+  | "duration"
+  | "self"
+  | "depth"
+  | "subtreeSize"
+  | "parent"
+  | "service"
+  | "operation"
+  | "kind"
+  | "status"
+  | "flags";
+
+export interface ColumnsAnswer {
+  traceId: string;
+  startTimeUnixNano: string;
+  durationNano: string;
+  spanCount: number;
+  errorCount: number;
+  orphanCount: number;
+  duplicateCount: number;
+  rootCount: number;
+  depthMax: number;
+  cycleCount: number;
+  services: { name: string; slot: number }[];
+  operations: string[];
+  columns: Record<ColumnName, number[]>;
+  spanIds: string;
+  missingParents: { row: number; parentSpanId: string }[];
+  criticalPath: { row: number; start: number; end: number }[];
+  criticalPathNote?: string;
+}
+
+export interface AnyValue {
+  stringValue?: string;
+  intValue?: string | number;
+  doubleValue?: number | string;
+  boolValue?: boolean;
+  bytesValue?: string;
+  arrayValue?: { values?: AnyValue[] };
+  kvlistValue?: { values?: KeyValue[] };
+}
+
+export interface KeyValue {
+  key: string;
+  value?: AnyValue;
+}
+
+export interface SpanEvent {
+  timeUnixNano?: string;
+  name?: string;
+  attributes?: KeyValue[];
+  droppedAttributesCount?: number;
+}
+
+export interface SpanLink {
+  traceId: string;
+  spanId: string;
+  traceState?: string;
+  attributes?: KeyValue[];
+}
+
+export interface OtlpSpan {
+  traceId: string;
+  spanId: string;
+  parentSpanId?: string;
+  traceState?: string;
+  flags?: number;
+  name?: string;
+  kind?: number;
+  startTimeUnixNano?: string;
+  endTimeUnixNano?: string;
+  attributes?: KeyValue[];
+  droppedAttributesCount?: number;
+  events?: SpanEvent[];
+  droppedEventsCount?: number;
+  links?: SpanLink[];
+  droppedLinksCount?: number;
+  status?: { code?: number; message?: string };
+}
+
+export interface SpanDetail {
+  row: number;
+  span: OtlpSpan;
+  resource: { attributes?: KeyValue[]; droppedAttributesCount?: number };
+  resourceSchemaUrl?: string;
+  scope: { name?: string; version?: string; attributes?: KeyValue[] };
+  scopeSchemaUrl?: string;
+}
+
+export interface Quantiles {
+  p50: string;
+  p90: string;
+  p95: string;
+  p99: string;
+}
+
+export interface GraphNode {
+  service: string;
+  type: "service" | "database" | "messaging" | "external" | "client";
+  slot: number;
+  calls: string;
+  errors: string;
+}
+
+export interface GraphEdge {
+  client: string;
+  server: string;
+  connectionType: string;
+  calls: string;
+  errors: string;
+  clientLatency: Quantiles;
+  serverLatency: Quantiles | null;
+  exemplarTraceId: string;
+}
+
+export interface GraphAnswer {
+  nodes: GraphNode[];
+  edges: GraphEdge[];
+  from: string | null;
+  to: string | null;
+  relativeError: number;
+}
+
+/** RFC 9457. */
+export interface Problem {
+  type?: string;
+  title: string;
+  status: number;
+  detail?: string;
+  parameter?: string;
+  /** Byte offset in the query. */
+  offset?: number;
+  expected?: string;
+  requestId?: string;
+}

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The hashed file name of the layout worker, beside the main script; put in by build.mjs. */
+declare const LAYOUT_WORKER: string;

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Marks of a time axis at round numbers. No DOM.
+
+export interface Tick {
+  at: number;
+  label: string;
+}
+
+const UNITS: [number, string][] = [
+  [86400e9, "d"],
+  [3600e9, "h"],
+  [60e9, "m"],
+  [1e9, "s"],
+  [1e6, "ms"],
+  [1e3, "µs"],
+  [1, "ns"],
+];
+
+/** Steps that people count in, in the unit that the step falls in. */
+const STEPS: Record<string, number[]> = {
+  d: [1, 2, 5, 10, 20, 50, 100],
+  h: [1, 2, 3, 6, 12],
+  m: [1, 2, 5, 10, 15, 30],
+  s: [1, 2, 5, 10, 15, 30],
+};
+const DECIMAL = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+
+function niceStep(rough: number): number {
+  for (const [unit, name] of [...UNITS].reverse()) {
+    for (const step of STEPS[name] ?? DECIMAL) if (step * unit >= rough) return step * unit;
+  }
+  return 10 ** Math.ceil(Math.log10(rough));
+}
+
+/** Ticks of [from, to] (nanoseconds), at most one in each `spacing` pixels; all labels in one unit. */
+export function ticks(from: number, to: number, width: number, spacing = 90): Tick[] {
+  if (!(to > from) || width <= 0) return [];
+  const step = niceStep((to - from) / Math.max(1, Math.floor(width / spacing)));
+  const [unit, name] = UNITS.find(([u]) => Math.max(Math.abs(to), step) >= u) ?? UNITS[6];
+  const decimals = Math.max(0, Math.min(9, Math.ceil(-Math.log10(step / unit) - 1e-9)));
+  const out: Tick[] = [];
+  for (let i = Math.ceil(from / step - 1e-9); i * step <= to + step * 1e-9; i++) {
+    out.push({ at: i * step, label: `${((i * step) / unit).toFixed(decimals)} ${name}` });
+  }
+  return out;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finding spans in a trace by service, name or span id. Names are few and rows are many, so the words are compared with
+// the dictionaries once and the rows only look the answer up. No DOM.
+import { rowOfSpan, type Skeleton } from "./skeleton";
+
+export interface Found {
+  /** 1 for a row that matches. */
+  mask: Uint8Array;
+  count: number;
+}
+
+/** Words match anywhere in service or name, without regard to case, and all must; "a b" in quotes is one word. */
+export function words(text: string): string[] {
+  return [...text.toLowerCase().matchAll(/"([^"]*)"?|(\S+)/g)].map((m) => m[1] ?? m[2]).filter((w) => w !== "");
+}
+
+export function findSpans(s: Skeleton, text: string): Found | null {
+  const wanted = words(text);
+  if (wanted.length === 0) return null;
+  const mask = new Uint8Array(s.count);
+  const byId = /^[0-9a-f]{16}$/.test(wanted[0]) ? rowOfSpan(s, wanted[0]) : -1;
+  if (byId >= 0) {
+    mask[byId] = 1;
+    return { mask, count: 1 };
+  }
+  const services = s.services.map((x) => x.name.toLowerCase());
+  const operations = s.operations.map((x) => x.toLowerCase());
+  const inService = wanted.map((w) => services.map((name) => name.includes(w)));
+  const inOperation = wanted.map((w) => operations.map((name) => name.includes(w)));
+  let count = 0;
+  for (let row = 0; row < s.count; row++) {
+    let all = 1;
+    for (let w = 0; w < wanted.length && all; w++) {
+      if (!inService[w][s.service[row]] && !inOperation[w][s.operation[row]]) all = 0;
+    }
+    mask[row] = all;
+    count += all;
+  }
+  return { mask, count };
+}
+
+/** The next row for which the test holds, in this direction, around the end; -1 when there is none. */
+export function nextRow(count: number, from: number, step: 1 | -1, test: (row: number) => boolean): number {
+  for (let i = 1; i <= count; i++) {
+    const row = (((from + step * i) % count) + count) % count;
+    if (test(row)) return row;
+  }
+  return -1;
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which rows the waterfall shows: folded subtrees, folded repeats, an isolated subtree, only the matches. An item is a
+// span (its row, >= 0) or a run of repeats (~index of the run, < 0). Items are in the order of their rows. No DOM.
+import type { Skeleton } from "./skeleton";
+
+/** Siblings in a row with one service, name, kind and status, and no children: shown as one line. */
+export interface Run {
+  first: number;
+  count: number;
+}
+
+/** Fewer repeats than this are easier to read one by one. */
+export const RUN_MIN = 5;
+
+export function findRuns(s: Skeleton): Run[] {
+  const runs: Run[] = [];
+  const same = (a: number, b: number) =>
+    s.parent[a] === s.parent[b] &&
+    s.parent[a] >= 0 &&
+    s.subtree[b] === 1 &&
+    s.service[a] === s.service[b] &&
+    s.operation[a] === s.operation[b] &&
+    s.kind[a] === s.kind[b] &&
+    s.status[a] === s.status[b];
+  for (let row = 0; row < s.count; ) {
+    let end = row + 1;
+    if (s.subtree[row] === 1) while (end < s.count && same(row, end)) end++;
+    if (end - row >= RUN_MIN) runs.push({ first: row, count: end - row });
+    row = end;
+  }
+  return runs;
+}
+
+export interface RunStats {
+  sum: number;
+  p50: number;
+  p95: number;
+  max: number;
+  start: number;
+  end: number;
+}
+
+export function runStats(s: Skeleton, run: Run): RunStats {
+  const lengths = s.length.slice(run.first, run.first + run.count).sort();
+  let end = 0;
+  let sum = 0;
+  for (let row = run.first; row < run.first + run.count; row++) {
+    end = Math.max(end, s.start[row] + s.length[row]);
+    sum += s.length[row];
+  }
+  const at = (q: number) => lengths[Math.max(0, Math.ceil(q * run.count) - 1)];
+  return { sum, p50: at(0.5), p95: at(0.95), max: lengths[run.count - 1], start: s.start[run.first], end };
+}
+
+export interface Folding {
+  /** 1 for a row whose subtree is folded away. */
+  closed: Uint8Array;
+  runs: Run[];
+  /** Runs are folded, except the ones opened by hand. */
+  foldRuns: boolean;
+  openRuns: Set<number>;
+  /** Only this subtree; -1 for all. */
+  isolated: number;
+  /** When set: only rows with 1, and their ancestors. */
+  only: Uint8Array | null;
+}
+
+export function newFolding(s: Skeleton): Folding {
+  const closed = new Uint8Array(s.count);
+  return { closed, runs: findRuns(s), foldRuns: true, openRuns: new Set(), isolated: -1, only: null };
+}
+
+/** The items to show, top to bottom. One pass over the rows, whatever is folded. */
+export function visibleItems(s: Skeleton, f: Folding): Int32Array {
+  const items = new Int32Array(s.count + f.runs.length);
+  const from = f.isolated < 0 ? 0 : f.isolated;
+  const to = f.isolated < 0 ? s.count : f.isolated + s.subtree[f.isolated];
+  const keep = f.only ? withAncestors(s, f.only) : null;
+  let n = 0;
+  let run = 0;
+  for (let row = from; row < to; ) {
+    while (run < f.runs.length && f.runs[run].first < row) run++;
+    if (keep && !keep[row]) {
+      row++;
+      continue;
+    }
+    if (!keep && f.foldRuns && f.runs[run]?.first === row) {
+      items[n++] = ~run;
+      if (!f.openRuns.has(run)) {
+        row += f.runs[run].count;
+        continue;
+      }
+    }
+    items[n++] = row;
+    row += f.closed[row] && !keep ? s.subtree[row] : 1;
+  }
+  return items.slice(0, n);
+}
+
+function withAncestors(s: Skeleton, only: Uint8Array): Uint8Array {
+  const keep = new Uint8Array(s.count);
+  for (let row = s.count - 1; row >= 0; row--) {
+    if (!only[row] && !keep[row]) continue;
+    keep[row] = 1;
+    if (s.parent[row] >= 0) keep[s.parent[row]] = 1;
+  }
+  return keep;
+}
+
+/** The row an item stands for: a run stands for its first span. */
+export const rowOfItem = (f: Folding, item: number) => (item >= 0 ? item : f.runs[~item].first);
+
+/** The position of the item that shows this row, or of the folded one that hides it; -1 when it is outside. */
+export function positionOf(f: Folding, items: Int32Array, row: number): number {
+  let low = 0;
+  let high = items.length - 1;
+  let found = -1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    if (rowOfItem(f, items[middle]) <= row) {
+      found = middle;
+      low = middle + 1;
+    } else high = middle - 1;
+  }
+  return found;
+}
+
+/** Opens whatever hides a row. */
+export function reveal(s: Skeleton, f: Folding, row: number): void {
+  for (let at = s.parent[row]; at >= 0; at = s.parent[at]) f.closed[at] = 0;
+  const hiding = f.runs.findIndex((r) => row >= r.first && row < r.first + r.count);
+  if (hiding >= 0) f.openRuns.add(hiding);
+  const outside = f.isolated >= 0 && (row < f.isolated || row >= f.isolated + s.subtree[f.isolated]);
+  if (outside) f.isolated = -1;
+}
+
+/** Folds every row that has children and lies at this depth or deeper; 0 folds all, Infinity opens all. */
+export function foldFrom(s: Skeleton, f: Folding, depth: number): void {
+  for (let row = 0; row < s.count; row++) f.closed[row] = s.subtree[row] > 1 && s.depth[row] >= depth ? 1 : 0;
+}
+
+/** The smallest depth with a folded row, or the deepest: the level that "one level" commands move. */
+export function foldedDepth(s: Skeleton, f: Folding): number {
+  let depth = s.depthMax;
+  for (let row = 0; row < s.count; row++) if (f.closed[row] && s.depth[row] < depth) depth = s.depth[row];
+  return depth;
+}

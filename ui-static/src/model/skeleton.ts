@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// The skeleton of a trace: columns in depth-first pre-order, one row a span. A subtree is the slice
+// [row, row + subtree[row]), so folding, isolating and walking need no tree. No DOM.
+import type { ColumnName, ColumnsAnswer } from "../api/types";
+import { assignSlots } from "./palette";
+
+export const ERROR = 1;
+export const ERROR_BELOW = 2;
+export const HAS_EVENTS = 4;
+export const HAS_LINKS = 8;
+export const ORPHAN = 16;
+export const DUPLICATE = 32;
+export const CRITICAL = 64;
+export const CYCLE = 128;
+export const BACKWARDS = 256;
+
+export const KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"];
+export const STATUS = ["unset", "ok", "error"];
+
+export interface CriticalSegment {
+  row: number;
+  start: number;
+  end: number;
+}
+
+export interface Skeleton {
+  traceId: string;
+  /** Unix nanoseconds of the first start. */
+  startNs: bigint;
+  /** Nanoseconds from the first start to the last end. */
+  duration: number;
+  count: number;
+  errorCount: number;
+  rootCount: number;
+  duplicateCount: number;
+  cycleCount: number;
+  depthMax: number;
+  services: { name: string; slot: number }[];
+  operations: string[];
+  start: Float64Array;
+  length: Float64Array;
+  self: Float64Array;
+  depth: Int32Array;
+  subtree: Int32Array;
+  parent: Int32Array;
+  service: Int32Array;
+  operation: Int32Array;
+  kind: Uint8Array;
+  status: Uint8Array;
+  flags: Uint16Array;
+  spanIds: string;
+  missingParent: Map<number, string>;
+  critical: CriticalSegment[];
+  criticalNote: string;
+}
+
+/** Checks and converts an answer; throws when it is not what it says it is, since every view indexes by it. */
+export function decodeSkeleton(answer: ColumnsAnswer): Skeleton {
+  const count = answer.spanCount;
+  const column = (name: ColumnName) => {
+    const values = answer.columns[name];
+    if (values?.length !== count) throw new Error(`the trace's column "${name}" does not have ${count} rows`);
+    return values;
+  };
+  if (answer.spanIds.length !== count * 16) throw new Error("the trace's span ids do not fit its rows");
+  const skeleton: Skeleton = {
+    traceId: answer.traceId,
+    startNs: BigInt(answer.startTimeUnixNano),
+    duration: Number(answer.durationNano),
+    count,
+    errorCount: answer.errorCount,
+    rootCount: answer.rootCount,
+    duplicateCount: answer.duplicateCount,
+    cycleCount: answer.cycleCount,
+    depthMax: answer.depthMax,
+    services: answer.services,
+    operations: answer.operations,
+    start: Float64Array.from(column("start")),
+    length: Float64Array.from(column("duration")),
+    self: Float64Array.from(column("self")),
+    depth: Int32Array.from(column("depth")),
+    subtree: Int32Array.from(column("subtreeSize")),
+    parent: Int32Array.from(column("parent")),
+    service: Int32Array.from(column("service")),
+    operation: Int32Array.from(column("operation")),
+    kind: Uint8Array.from(column("kind")),
+    status: Uint8Array.from(column("status")),
+    flags: Uint16Array.from(column("flags")),
+    spanIds: answer.spanIds,
+    missingParent: new Map(answer.missingParents.map((m) => [m.row, m.parentSpanId])),
+    critical: answer.criticalPath,
+    criticalNote: answer.criticalPathNote ?? "",
+  };
+  checkTree(skeleton);
+  const slots = assignSlots(skeleton.services, selfByService(skeleton));
+  skeleton.services = skeleton.services.map(({ name }, i) => ({ name, slot: slots[i] }));
+  return skeleton;
+}
+
+function checkTree(s: Skeleton): void {
+  for (let row = 0; row < s.count; row++) {
+    const parent = s.parent[row];
+    const inside = parent < 0 || (parent < row && row + s.subtree[row] <= parent + s.subtree[parent]);
+    if (!inside || s.subtree[row] < 1 || row + s.subtree[row] > s.count) {
+      throw new Error(`row ${row} of the trace is not inside its parent's subtree`);
+    }
+    if (s.service[row] >= s.services.length || s.operation[row] >= s.operations.length) {
+      throw new Error(`row ${row} of the trace names a service or an operation that is not listed`);
+    }
+  }
+}
+
+/** Self time of each service, in nanoseconds. */
+export function selfByService(s: Skeleton): Float64Array {
+  const sum = new Float64Array(s.services.length);
+  for (let row = 0; row < s.count; row++) sum[s.service[row]] += s.self[row];
+  return sum;
+}
+
+export const serviceName = (s: Skeleton, row: number) => s.services[s.service[row]].name;
+export const operationName = (s: Skeleton, row: number) => s.operations[s.operation[row]];
+export const spanIdAt = (s: Skeleton, row: number) => s.spanIds.slice(row * 16, row * 16 + 16);
+
+export function rowOfSpan(s: Skeleton, spanId: string): number {
+  const wanted = spanId.toLowerCase();
+  for (let at = s.spanIds.indexOf(wanted); at >= 0; at = s.spanIds.indexOf(wanted, at + 1)) {
+    if (at % 16 === 0) return at / 16;
+  }
+  return -1;
+}
+
+/** The rows from the root down to this one, itself not included. */
+export function ancestors(s: Skeleton, row: number): number[] {
+  const path: number[] = [];
+  for (let at = s.parent[row]; at >= 0; at = s.parent[at]) path.push(at);
+  return path.reverse();
+}
+
+/** Nanoseconds on the critical path, a row. */
+export function criticalTime(s: Skeleton): Float64Array {
+  const own = new Float64Array(s.count);
+  for (const c of s.critical) own[c.row] += c.end - c.start;
+  return own;
+}

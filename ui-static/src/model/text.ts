@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers as people read them. No DOM.
+
+const grouped = new Intl.NumberFormat("en-US");
+
+/** 13,208: exact, whatever the size. */
+export function formatCount(n: number | string | bigint): string {
+  return grouped.format(typeof n === "number" ? n : BigInt(n));
+}
+
+export function plural(n: number | string, one: string, many = `${one}s`): string {
+  return `${formatCount(n)} ${Number(n) === 1 ? one : many}`;
+}
+
+/** 412 B, 1.70 MB: decimal units. */
+export function formatBytes(n: number | string): string {
+  const bytes = Number(n);
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ["kB", "MB", "GB", "TB"];
+  let value = bytes / 1000;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0)} ${units[unit]}`;
+}
+
+/** 0 %, 0.03 %, 2.1 %, 45 %; never "0 %" for something that is there. */
+export function formatPercent(part: number, whole: number): string {
+  if (whole <= 0 || part <= 0) return "0 %";
+  const p = (100 * part) / whole;
+  if (p < 0.01) return "<0.01 %";
+  return `${p < 1 ? p.toFixed(2) : p < 10 ? p.toFixed(1) : Math.round(p)} %`;
+}
+
+/** Calls a second: 0.021/s, 3.4/s, 412/s. */
+export function formatRate(calls: number, seconds: number): string {
+  if (seconds <= 0) return "–";
+  const rate = calls / seconds;
+  return `${rate < 0.095 ? rate.toFixed(3) : rate < 9.95 ? rate.toFixed(1) : formatCount(Math.round(rate))}/s`;
+}

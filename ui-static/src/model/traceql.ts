@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// TraceQL as far as the query box needs it: tokens to colour, what can stand at the caret, and text to insert. The server
+// parses; nothing here decides what is valid. No DOM.
+
+export type TokenKind = "space" | "brace" | "operator" | "logic" | "string" | "number" | "field" | "word" | "other";
+
+export interface Token {
+  kind: TokenKind;
+  start: number;
+  end: number;
+  text: string;
+}
+
+const PATTERNS: [TokenKind, RegExp][] = [
+  ["space", /\s+/y],
+  ["string", /"(?:[^"\\]|\\.)*"?|`[^`]*`?/y],
+  ["number", /-?\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h)?(?![\w.])/y],
+  ["field", /(?:resource|span|event|link|instrumentation|parent)\.(?:"(?:[^"\\]|\\.)*"?|[^\s{}()=~!<>&|,"`])*/y],
+  ["field", /\.(?:"(?:[^"\\]|\\.)*"?|[^\s{}()=~!<>&|,"`])+/y],
+  ["field", /(?:trace|span|event|link|instrumentation):\w*/y],
+  ["word", /[\p{L}_][\p{L}\p{N}_]*/uy],
+  ["logic", /&&|\|\|/y],
+  ["operator", /!>>|!<<|!>|!<|!~|=~|!=|<=|>=|>>|<<|[=<>~+\-*/%^]/y],
+  ["logic", /[!|]/y],
+  ["brace", /[{}()]/y],
+  ["other", /./suy],
+];
+
+export function tokenize(text: string): Token[] {
+  const tokens: Token[] = [];
+  for (let at = 0; at < text.length; ) {
+    for (const [kind, pattern] of PATTERNS) {
+      pattern.lastIndex = at;
+      const m = pattern.exec(text);
+      if (!m) continue;
+      tokens.push({ kind, start: at, end: at + m[0].length, text: m[0] });
+      at += m[0].length;
+      break;
+    }
+  }
+  return tokens;
+}
+
+export const INTRINSICS = ["name", "duration", "status", "kind", "rootName", "rootServiceName", "traceDuration"];
+const WORD_VALUES: Record<string, string[]> = {
+  status: ["error", "ok", "unset"],
+  kind: ["server", "client", "internal", "producer", "consumer", "unspecified"],
+};
+const COMPARISONS = ["=", "!=", "=~", "!~", "<", "<=", ">", ">="];
+
+/** How a token is shown: words are intrinsics, known values, or nothing special. */
+export function tokenClass(token: Token): string {
+  if (token.kind === "word") return INTRINSICS.includes(token.text) ? "field" : "value";
+  return token.kind;
+}
+
+export type Expecting = "spanset" | "field" | "operator" | "value" | "logic" | "nothing";
+
+export interface Context {
+  expecting: Expecting;
+  /** The part of the text that a completion replaces. */
+  start: number;
+  end: number;
+  /** What is typed of it, up to the caret. */
+  typed: string;
+  /** The field whose value or operator is expected. */
+  field: string;
+}
+
+/** What can stand at the caret. */
+export function contextAt(text: string, caret: number): Context {
+  const all = tokenize(text).filter((t) => t.kind !== "space");
+  const at = all.findIndex((t) => t.start < caret && caret <= t.end && !["brace", "logic", "other"].includes(t.kind));
+  const under = at >= 0 ? all[at] : undefined;
+  const before = all.filter((t) => t.end <= (under ? under.start : caret));
+  const previous = before.at(-1);
+  const expecting = expectedAfter(before);
+  const field = expecting === "value" ? (before.at(-2)?.text ?? "") : expecting === "operator" ? (previous?.text ?? "") : "";
+  // A finished token under the caret with something else expected there: complete behind it, not in its place.
+  const fits = under && (under.kind === "operator") === (expecting === "operator");
+  if (under && !fits) return { ...contextAfter(under, before, caret) };
+  return {
+    expecting,
+    start: under ? under.start : caret,
+    end: under ? under.end : caret,
+    typed: under ? text.slice(under.start, caret) : "",
+    field,
+  };
+}
+
+function contextAfter(under: Token, before: Token[], caret: number): Context {
+  const expecting = expectedAfter([...before, under]);
+  const field = expecting === "value" ? (before.at(-1)?.text ?? "") : expecting === "operator" ? under.text : "";
+  return { expecting, start: caret, end: caret, typed: "", field };
+}
+
+function expectedAfter(before: Token[]): Expecting {
+  const last = before.at(-1);
+  if (!last) return "spanset";
+  if (last.text === "}") return "nothing";
+  if (last.text === "{" || last.text === "(" || last.kind === "logic") return "field";
+  if (last.kind === "operator") return "value";
+  if (last.text === ")") return "logic";
+  const earlier = before.at(-2);
+  if (earlier?.kind === "operator") return "logic";
+  return last.kind === "field" || last.kind === "word" ? "operator" : "nothing";
+}
+
+export interface FieldRef {
+  scope: string;
+  key: string;
+}
+
+/** resource.service.name -> resource, service.name; name -> intrinsic, name. */
+export function fieldRef(field: string): FieldRef {
+  const m = /^(resource|span|event|link|instrumentation)?\.(.*)$/s.exec(field);
+  if (!m) return { scope: "intrinsic", key: field };
+  return { scope: m[1] ?? "", key: m[2].startsWith('"') ? unquote(m[2]) : m[2] };
+}
+
+function unquote(text: string): string {
+  return text.replace(/^"|"$/g, "").replace(/\\(.)/g, "$1");
+}
+
+export function fieldText(scope: string, key: string): string {
+  if (scope === "intrinsic") return key;
+  const plain = /^[\p{L}\p{N}_.\-/:]+$/u.test(key);
+  return `${scope}.${plain ? key : quote(key)}`;
+}
+
+/** A TraceQL string: double quotes, with backslash and quote escaped. */
+export function quote(text: string): string {
+  const escaped = text.replace(/[\\"]/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\r", "\\r").replaceAll("\t", "\\t");
+  return `"${escaped}"`;
+}
+
+export function valueText(field: string, value: string, type: string): string {
+  if (field in WORD_VALUES) return value;
+  return type === "int" || type === "double" || type === "bool" ? value : quote(value);
+}
+
+export const operatorsFor = (field: string): string[] =>
+  field === "status" || field === "kind" ? ["=", "!="] : /[dD]uration$/.test(field) ? COMPARISONS.filter((c) => !c.includes("~")) : COMPARISONS;
+
+export const fixedValues = (field: string): string[] | undefined =>
+  field in WORD_VALUES ? WORD_VALUES[field] : /[dD]uration$/.test(field) ? ["10ms", "100ms", "500ms", "1s", "5s"] : undefined;
+
+/** A query with one more condition: { a } and b make { a && b }. A query that is more than one spanset is left alone and
+ * the condition stands by itself. */
+export function withCondition(query: string, condition: string): string {
+  const text = query.trim();
+  const m = /^\{([^{}]*)\}$/s.exec(text);
+  const inner = m?.[1].trim();
+  if (text !== "" && !m) return `{ ${condition} }`;
+  if (!inner) return `{ ${condition} }`;
+  if (inner.split("&&").some((part) => part.trim() === condition)) return `{ ${inner} }`;
+  return inner.includes("||") ? `{ (${inner}) && ${condition} }` : `{ ${inner} && ${condition} }`;
+}
+
+/** The place in a string of a byte offset in its UTF-8 form. */
+export function indexOfByte(text: string, offset: number): number {
+  let bytes = 0;
+  let index = 0;
+  for (const c of text) {
+    if (bytes >= offset) break;
+    const code = c.codePointAt(0) as number;
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    index += c.length;
+  }
+  return index;
+}
+
+/** The conditions of { a && b && c }, if the query is no more than that; else nothing. */
+export function conditions(query: string): string[] {
+  const tokens = tokenize(query.trim());
+  const plain = tokens.every((t, i) => {
+    if (t.text === "{") return i === 0;
+    if (t.text === "}") return i === tokens.length - 1;
+    return t.text !== "(" && t.text !== ")" && t.text !== "||" && t.text !== "|" && t.text !== "!";
+  });
+  if (!plain || tokens[0]?.text !== "{" || tokens.at(-1)?.text !== "}") return [];
+  const parts: string[] = [""];
+  for (const t of tokens.slice(1, -1)) {
+    if (t.text === "&&") parts.push("");
+    else parts[parts.length - 1] += t.text;
+  }
+  return parts.map((p) => p.trim()).filter((p) => p !== "");
+}

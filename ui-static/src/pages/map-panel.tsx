@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of one service or one edge of the map.
+import type { GraphAnswer, Quantiles } from "../api/types";
+import type { Edge, Graph, Node } from "../model/graph";
+import { formatCount, formatPercent, formatRate } from "../model/text";
+import { formatDuration } from "../model/time";
+import { quote } from "../model/traceql";
+import { href } from "../route";
+import { currentRange } from "../state/range";
+import { NodeName } from "../ui/controls";
+import { Icon } from "../ui/icons";
+import type { Selection } from "../views/graph";
+import { callsText, secondsOf } from "./map";
+
+interface Props {
+  selection: Selection;
+  graph: Graph;
+  value: GraphAnswer;
+  focus: string;
+  setSelection: (selection: Selection | null) => void;
+  setFocus: (service: string) => void;
+}
+
+export function MapPanel(props: Props) {
+  const { selection, graph, setSelection } = props;
+  const node = selection.kind === "node" ? graph.nodes.get(selection.id) : undefined;
+  const edge = selection.kind === "edge" ? graph.edges.find((e) => e.id === selection.id) : undefined;
+  if (!node && !edge) return null;
+  return (
+    <aside class="details" aria-label={node ? "Service" : "Edge"}>
+      <div class="details-head">
+        <div>{node ? <NodeTitle node={node} /> : edge ? <EdgeTitle edge={edge} graph={graph} /> : null}</div>
+        <button type="button" class="button quiet square" aria-label="Close the panel" title="Close (Esc)" onClick={() => setSelection(null)}>
+          <Icon name="close" />
+        </button>
+      </div>
+      <div class="details-body" tabIndex={0} role="region" aria-label="Details">
+        {node ? <NodeBody {...props} node={node} /> : edge ? <EdgeBody {...props} edge={edge} /> : null}
+      </div>
+    </aside>
+  );
+}
+
+function NodeTitle({ node }: { node: Node }) {
+  return (
+    <>
+      <h2>
+        <NodeName node={node} />
+      </h2>
+      <span class="dim">{node.type === "service" ? "service" : `${node.type}, seen from its callers only`}</span>
+    </>
+  );
+}
+
+function EdgeTitle({ edge, graph }: { edge: Edge; graph: Graph }) {
+  return (
+    <>
+      <h2 class="edge-title">
+        <NodeName node={graph.nodes.get(edge.client)} />
+        <span aria-label="calls">→</span>
+        <NodeName node={graph.nodes.get(edge.server)} />
+      </h2>
+      <span class="dim">{edge.connectionType || "call"}</span>
+    </>
+  );
+}
+
+function Facts({ calls, errors, seconds }: { calls: number; errors: number; seconds: number }) {
+  return (
+    <dl class="facts">
+      <div>
+        <dt>Calls</dt>
+        <dd class="num strong">{formatCount(calls)}</dd>
+      </div>
+      {seconds > 0 ? (
+        <div>
+          <dt>Rate</dt>
+          <dd class="num">{formatRate(calls, seconds)}</dd>
+        </div>
+      ) : null}
+      <div>
+        <dt>Errors</dt>
+        <dd class="num">
+          {errors > 0 ? (
+            <span class="error-mark">
+              <span aria-hidden="true">▲</span>
+              {formatCount(errors)} · {formatPercent(errors, calls)}
+            </span>
+          ) : (
+            "0"
+          )}
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+function NodeBody({ node, graph, value, setSelection, setFocus, focus }: Props & { node: Node }) {
+  const seconds = secondsOf(value);
+  const callers = graph.edges.filter((e) => e.server === node.service);
+  const callees = graph.edges.filter((e) => e.client === node.service);
+  const isService = node.type === "service";
+  const condition = `{ resource.service.name = ${quote(node.service)} }`;
+  const list = (title: string, edges: Edge[], other: (e: Edge) => string) => (
+    <section>
+      <h3>
+        {title} <span class="count">{edges.length}</span>
+      </h3>
+      {edges.length === 0 ? <p class="dim">none</p> : null}
+      <ul class="neighbours">
+        {edges.map((e) => (
+          <li key={e.id}>
+            <button type="button" class="link" onClick={() => setSelection({ kind: "edge", id: e.id })}>
+              <NodeName node={graph.nodes.get(other(e))} />
+            </button>
+            <span class="dim num">
+              {callsText(e.callCount, seconds)} · p95 {formatDuration(Number(e.clientLatency.p95))}
+            </span>
+            {e.errorCount > 0 ? (
+              <span class="error-mark">
+                <span aria-hidden="true">▲</span>
+                {formatPercent(e.errorCount, e.callCount)}
+              </span>
+            ) : null}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+  return (
+    <>
+      <Facts calls={node.callCount} errors={node.errorCount} seconds={seconds} />
+      <p class="row">
+        {isService ? (
+          <a class="button" href={href("explore", { q: condition, ...currentRange() })}>
+            Its traces
+          </a>
+        ) : null}
+        {focus === node.service ? null : (
+          <button type="button" class="button" onClick={() => setFocus(node.service)}>
+            Focus
+          </button>
+        )}
+      </p>
+      {list("Called by", callers, (e) => e.client)}
+      {list("Calls", callees, (e) => e.server)}
+    </>
+  );
+}
+
+const QUANTILES = ["p50", "p90", "p95", "p99"] as const;
+
+function EdgeBody({ edge, graph, value }: Props & { edge: Edge }) {
+  const most = Math.max(Number(edge.clientLatency.p99), Number(edge.serverLatency?.p99 ?? 0), 1);
+  const server = graph.nodes.get(edge.server)?.type === "service";
+  const query = server
+    ? `{ resource.service.name = ${quote(edge.server)} && kind = ${edge.connectionType === "messaging_system" ? "consumer" : "server"} }`
+    : `{ resource.service.name = ${quote(edge.client)} && kind = client }`;
+  const cell = (q: Quantiles | null, name: (typeof QUANTILES)[number]) =>
+    q ? (
+      <>
+        <span class="num">{formatDuration(Number(q[name]))}</span>
+        <span class="bar" aria-hidden="true">
+          <span style={{ width: `${Math.max(1, (100 * Number(q[name])) / most)}%` }} />
+        </span>
+      </>
+    ) : (
+      <span class="dim">–</span>
+    );
+  return (
+    <>
+      <Facts calls={edge.callCount} errors={edge.errorCount} seconds={secondsOf(value)} />
+      <section>
+        <h3>Latency</h3>
+        <table class="latency">
+          <thead>
+            <tr>
+              <th>
+                <span class="offscreen">Quantile</span>
+              </th>
+              <th>seen by {edge.client}</th>
+              <th>{edge.serverLatency ? `in ${edge.server}` : "no server span"}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {QUANTILES.map((name) => (
+              <tr key={name}>
+                <th>{name}</th>
+                <td>{cell(edge.clientLatency, name)}</td>
+                <td>{cell(edge.serverLatency, name)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        <p class="dim">Quantiles of all calls, ± {(100 * value.relativeError).toFixed(1)} % of the value.</p>
+      </section>
+      <p class="row">
+        {edge.exemplarTraceId ? (
+          <a class="button" href={href("trace", { id: edge.exemplarTraceId })}>
+            A trace with this call
+          </a>
+        ) : null}
+        <a class="button" href={href("explore", { q: query, ...currentRange() })} title={query}>
+          Search its spans
+        </a>
+      </p>
+    </>
+  );
+}

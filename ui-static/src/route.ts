@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// The address is the state: which page, and its parameters. Pages read `route` and change it through here only.
+import { signal } from "@preact/signals";
+import { base } from "./api/client";
+
+export type Page = "explore" | "trace" | "map";
+
+const FOLDERS: Record<Page, string> = { explore: "", trace: "trace/", map: "map/" };
+
+export interface Route {
+  page: Page;
+  params: URLSearchParams;
+}
+
+export type ParamPatch = Record<string, string | number | null | undefined>;
+
+function read(address: string): Route {
+  const url = new URL(address);
+  const folder = url.pathname.slice(base.pathname.length).replace(/index\.html$/, "");
+  const page = (Object.keys(FOLDERS) as Page[]).find((p) => FOLDERS[p] === folder) ?? "explore";
+  return { page, params: url.searchParams };
+}
+
+export const route = signal<Route>(read(window.location.href));
+
+export const param = (name: string): string => route.value.params.get(name) ?? "";
+
+/** The address of a page; empty parameters are left out. */
+export function href(page: Page, params: ParamPatch | URLSearchParams = {}): string {
+  const url = new URL(FOLDERS[page], base);
+  if (params instanceof URLSearchParams) url.search = params.toString();
+  else setAll(url.searchParams, params);
+  return url.href;
+}
+
+function setAll(search: URLSearchParams, patch: ParamPatch): void {
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null || value === undefined || value === "") search.delete(key);
+    else search.set(key, String(value));
+  }
+}
+
+/** The address of the same page with some parameters changed. */
+export function patched(patch: ParamPatch): string {
+  const params = new URLSearchParams(route.peek().params);
+  setAll(params, patch);
+  return href(route.peek().page, params);
+}
+
+export function go(address: string): void {
+  if (address === window.location.href) return;
+  window.history.pushState(null, "", address);
+  route.value = read(address);
+}
+
+/** For state that changes all the time (zoom, selection): no entry in the history. */
+export function replace(address: string): void {
+  if (address === window.location.href) return;
+  window.history.replaceState(null, "", address);
+  route.value = read(address);
+}
+
+export function startRouting(): void {
+  window.addEventListener("popstate", () => {
+    route.value = read(window.location.href);
+  });
+  document.addEventListener("click", (event) => {
+    const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    if (!plain || !link || event.defaultPrevented || link.target || link.hasAttribute("download")) return;
+    if (!isPage(link.href)) return;
+    event.preventDefault();
+    go(link.href);
+  });
+}
+
+function isPage(address: string): boolean {
+  const url = new URL(address, base);
+  if (url.origin !== base.origin || !url.pathname.startsWith(base.pathname)) return false;
+  return Object.values(FOLDERS).includes(url.pathname.slice(base.pathname.length));
+}

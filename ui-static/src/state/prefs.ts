@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a person prefers, kept in this browser: theme, zone of times, single-key shortcuts.
+import { computed, effect, signal } from "@preact/signals";
+import type { Zone } from "../model/time";
+
+export type Theme = "auto" | "light" | "dark";
+
+function stored<T extends string>(key: string, allowed: readonly T[], fallback: T) {
+  let initial = fallback;
+  try {
+    const found = window.localStorage.getItem(`spoor.${key}`) as T | null;
+    if (found && allowed.includes(found)) initial = found;
+  } catch {
+    // Storage is forbidden in this browser: preferences last as long as the page.
+  }
+  const value = signal<T>(initial);
+  effect(() => {
+    try {
+      window.localStorage.setItem(`spoor.${key}`, value.value);
+    } catch {
+      // As above.
+    }
+  });
+  return value;
+}
+
+export const theme = stored<Theme>("theme", ["auto", "light", "dark"], "auto");
+export const zone = stored<Zone>("zone", ["local", "utc"], "local");
+export const singleKeys = stored<"on" | "off">("keys", ["on", "off"], "on");
+
+const darkWanted = window.matchMedia("(prefers-color-scheme: dark)");
+const systemDark = signal(darkWanted.matches);
+darkWanted.addEventListener("change", () => {
+  systemDark.value = darkWanted.matches;
+});
+
+/** What is on the screen now, for everything that is drawn and not styled. */
+export const dark = computed(() => theme.value === "dark" || (theme.value === "auto" && systemDark.value));
+
+effect(() => {
+  document.documentElement.dataset.theme = dark.value ? "dark" : "light";
+});
+
+export function nextTheme(): void {
+  theme.value = theme.value === "auto" ? "light" : theme.value === "light" ? "dark" : "auto";
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The time range of the address: from and to as written there, and what they mean.
+import type { Range } from "../api/client";
+import { formatClock, formatDay, parseTime, toRfc3339, type Zone } from "../model/time";
+import { go, param, patched, route } from "../route";
+
+export const nowNs = (): bigint => BigInt(Date.now()) * 1000000n;
+
+export function currentRange(): Range {
+  return { from: param("from") || undefined, to: param("to") || undefined };
+}
+
+export const PRESETS: [string, string][] = [
+  ["now-5m", "Last 5 minutes"],
+  ["now-15m", "Last 15 minutes"],
+  ["now-1h", "Last hour"],
+  ["now-6h", "Last 6 hours"],
+  ["now-24h", "Last 24 hours"],
+  ["now-7d", "Last 7 days"],
+];
+
+/** What the button says: the preset's name, or the two ends. */
+export function rangeLabel(zone: Zone): string {
+  const { from, to } = currentRange();
+  if (!from && !to) return "All time";
+  const preset = PRESETS.find(([value]) => value === from && (!to || to === "now"));
+  if (preset) return preset[1];
+  const end = (text: string | undefined) => {
+    const ns = text ? parseTime(text, nowNs()) : null;
+    if (!text) return "…";
+    return ns === null ? text : `${formatDay(ns, zone).slice(5)} ${formatClock(ns, zone, 0)}`;
+  };
+  return `${end(from)} – ${end(to)}`;
+}
+
+export function setRange(from: string | null, to: string | null): void {
+  go(patched({ from, to }));
+}
+
+/** The two ends as absolute times, for links that should mean the same tomorrow. */
+export function absoluteAddress(): string {
+  const params = new URLSearchParams(route.peek().params);
+  for (const name of ["from", "to"]) {
+    const ns = parseTime(params.get(name) ?? "", nowNs());
+    if (ns !== null) params.set(name, toRfc3339(ns));
+  }
+  const url = new URL(window.location.href);
+  url.search = params.toString();
+  return url.href;
+}
+
+/** Moves the range by its own length: -1 back, 1 forward. An open end means now. */
+export function shiftRange(step: -1 | 1): void {
+  const { from, to } = currentRange();
+  if (!from) return;
+  const a = parseTime(from, nowNs());
+  const b = to ? parseTime(to, nowNs()) : nowNs();
+  if (a === null || b === null || b <= a) return;
+  const by = BigInt(step) * (b - a);
+  setRange(toRfc3339(a + by), toRfc3339(b + by));
+}

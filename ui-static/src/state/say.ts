@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Short messages: on the screen for a moment, and to screen readers.
+import { signal } from "@preact/signals";
+
+export const message = signal("");
+let timer = 0;
+const SHOWN_MS = 2500;
+
+export function say(text: string): void {
+  message.value = text;
+  window.clearTimeout(timer);
+  timer = window.setTimeout(() => {
+    message.value = "";
+  }, SHOWN_MS);
+}
+
+/** Copies text; browsers allow it on secure pages and localhost only, so there is an older way behind it. */
+export async function copy(text: string, what: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "offscreen";
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  say(`${what} copied`);
+}

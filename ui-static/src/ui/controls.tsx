@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small parts that pages share: copy button, service chip, problem panel, popover.
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { ApiError } from "../api/client";
+import { curlOf } from "../model/curl";
+import { colourOf, textureOf } from "../model/palette";
+import { dark } from "../state/prefs";
+import { copy } from "../state/say";
+import { Icon, type IconName } from "./icons";
+
+export function CopyButton(props: { text: string | (() => string); what: string; label?: string; icon?: IconName }) {
+  const { text, what, label, icon = "copy" } = props;
+  return (
+    <button
+      type="button"
+      class={label ? "button" : "button quiet square"}
+      aria-label={label ? undefined : `Copy ${what}`}
+      title={`Copy ${what}`}
+      onClick={() => void copy(typeof text === "string" ? text : text(), what)}
+    >
+      <Icon name={icon} />
+      {label}
+    </button>
+  );
+}
+
+/** The colour of a service: a square with its texture. The name always stands beside it. */
+export function Swatch({ slot }: { slot: number }) {
+  return <span class={`swatch ${textureOf(slot)}`} style={{ "--service": colourOf(slot, dark.value) }} aria-hidden="true" />;
+}
+
+export function ServiceName({ name, slot }: { name: string; slot: number }) {
+  return (
+    <span class="service">
+      <Swatch slot={slot} />
+      <span class="clip">{name || "(no service name)"}</span>
+    </span>
+  );
+}
+
+/** A node of the service graph: only services have a colour of their own, the others have an icon. */
+export function NodeName({ node }: { node: { service: string; type: IconName; slot: number } | undefined }) {
+  if (!node) return null;
+  if (node.type === "service") return <ServiceName name={node.service} slot={node.slot} />;
+  return (
+    <span class="service">
+      <span class="dim">
+        <Icon name={node.type} />
+      </span>
+      <span class="clip">{node.service}</span>
+    </span>
+  );
+}
+
+export function ErrorMark({ count }: { count: number }) {
+  return (
+    <span class="error-mark">
+      <span aria-hidden="true">▲</span>
+      {count.toLocaleString("en-US")}
+      <span class="offscreen">{count === 1 ? " error" : " errors"}</span>
+    </span>
+  );
+}
+
+/** What went wrong, where it went wrong: never a page of its own. */
+export function ProblemPanel({ error, retry, children }: { error: ApiError; retry?: () => void; children?: ComponentChildren }) {
+  const { problem, url } = error;
+  return (
+    <section class="problem" role="alert">
+      <h2>
+        <span aria-hidden="true">▲</span> {problem.title}
+      </h2>
+      {children}
+      {problem.detail && problem.detail !== problem.title ? <p>{problem.detail}</p> : null}
+      <p class="row">
+        {retry ? (
+          <button type="button" class="button" onClick={retry}>
+            Try again
+          </button>
+        ) : null}
+        {url ? <CopyButton text={() => curlOf(url)} what="curl command" label="Copy curl" icon="terminal" /> : null}
+        <span class="dim">
+          {problem.status ? `status ${problem.status}` : null}
+          {problem.requestId ? ` · request ${problem.requestId}` : null}
+        </span>
+      </p>
+    </section>
+  );
+}
+
+interface PopoverProps {
+  label: ComponentChildren;
+  title: string;
+  children: (close: () => void) => ComponentChildren;
+  /** Counts up when a command opens it from outside. */
+  opened?: number;
+  class?: string;
+}
+
+/** A button and a panel under it; Escape and a click elsewhere close it and give the focus back. */
+export function Popover({ label, title, children, opened = 0, class: name = "" }: PopoverProps) {
+  const [open, setOpen] = useState(false);
+  const root = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  const close = () => {
+    setOpen(false);
+    button.current?.focus();
+  };
+  useEffect(() => {
+    if (opened > 0) setOpen(true);
+  }, [opened]);
+  useEffect(() => {
+    if (!open) return;
+    const first = root.current?.querySelector<HTMLElement>(".popover :is(a,button,input,select)");
+    first?.focus();
+    const away = (event: Event) => {
+      if (!root.current?.contains(event.target as globalThis.Node)) setOpen(false);
+    };
+    document.addEventListener("pointerdown", away);
+    return () => document.removeEventListener("pointerdown", away);
+  }, [open]);
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Escape" || !open) return;
+    event.preventDefault();
+    event.stopPropagation();
+    close();
+  };
+  return (
+    <div class={`popover-root ${name}`} ref={root} onKeyDown={onKeyDown}>
+      <button type="button" class="button" ref={button} aria-expanded={open} aria-haspopup="dialog" title={title} onClick={() => setOpen(!open)}>
+        {label}
+        <Icon name="down" />
+      </button>
+      {open ? (
+        <div class="popover" role="dialog" aria-label={title}>
+          {children(close)}
+        </div>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bar above every page: home, pages, a box for trace ids, the time range, theme and help.
+import { signal } from "@preact/signals";
+import { useRef, useState } from "preact/hooks";
+import { pending } from "../api/client";
+import { parseTraceRef } from "../model/ids";
+import { go, href, type Page, param, route } from "../route";
+import { nextTheme, theme } from "../state/prefs";
+import { absoluteAddress } from "../state/range";
+import { CopyButton } from "./controls";
+import { helpOpen } from "./help";
+import { Icon } from "./icons";
+import { TimeRange } from "./timerange";
+
+/** Counts up to open the time range from the keyboard. */
+export const rangeOpened = signal(0);
+
+export function TopBar() {
+  const page = route.value.page;
+  const range = { from: param("from"), to: param("to") };
+  const tab = (target: Page, name: string) => (
+    <a href={href(target, page === "trace" ? {} : range)} aria-current={page === target ? "page" : undefined}>
+      {name}
+    </a>
+  );
+  const themeName = { auto: "follows the system", light: "light", dark: "dark" }[theme.value];
+  return (
+    <header class="topbar">
+      <a class="logo" href={href("explore")} aria-label="Spoor, home">
+        <Logo />
+        <span>Spoor</span>
+      </a>
+      <nav aria-label="Pages">
+        {tab("explore", "Explore")}
+        {tab("map", "Map")}
+      </nav>
+      <TraceBox />
+      <span class="spring" />
+      {page === "trace" ? null : <TimeRange opened={rangeOpened.value} />}
+      <CopyButton text={absoluteAddress} what="link" icon="link" />
+      <button type="button" class="button quiet square" title={`Theme: ${themeName} (D)`} aria-label={`Theme: ${themeName}`} onClick={nextTheme}>
+        <Icon name={theme.value === "auto" ? "auto" : theme.value === "light" ? "sun" : "moon"} />
+      </button>
+      <button
+        type="button"
+        class="button quiet square"
+        title="Help and keyboard (?)"
+        aria-label="Help and keyboard"
+        onClick={() => {
+          helpOpen.value = true;
+        }}
+      >
+        <Icon name="help" />
+      </button>
+      <div class={pending.value > 0 ? "progress busy" : "progress"} aria-hidden="true" />
+    </header>
+  );
+}
+
+function Logo() {
+  return (
+    <svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">
+      <rect x="1" y="3" width="18" height="3.5" rx="1.2" fill="var(--accent)" />
+      <rect x="4" y="8.25" width="10" height="3.5" rx="1.2" fill="var(--accent)" opacity=".8" />
+      <rect x="9" y="13.5" width="7" height="3.5" rx="1.2" fill="var(--accent)" opacity=".6" />
+    </svg>
+  );
+}
+
+function TraceBox() {
+  const [bad, setBad] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  const open = (text: string): boolean => {
+    const ref = parseTraceRef(text);
+    if (!ref) return false;
+    if (input.current) {
+      input.current.value = "";
+      input.current.blur();
+    }
+    setBad(false);
+    go(href("trace", { id: ref.traceId, span: ref.spanId }));
+    return true;
+  };
+  return (
+    <form
+      class="trace-box"
+      role="search"
+      aria-label="Open a trace"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const text = input.current?.value.trim() ?? "";
+        if (text !== "" && !open(text)) setBad(true);
+      }}
+    >
+      <input
+        ref={input}
+        class="mono"
+        placeholder="Trace id or traceparent"
+        aria-label="Trace id, traceparent, or an address with a trace id"
+        aria-invalid={bad}
+        aria-describedby={bad ? "trace-box-problem" : undefined}
+        autocomplete="off"
+        spellcheck={false}
+        onInput={() => setBad(false)}
+        onPaste={(event) => {
+          if (open(event.clipboardData?.getData("text") ?? "")) event.preventDefault();
+        }}
+      />
+      {bad ? (
+        <span class="box-problem" id="trace-box-problem" role="alert">
+          Not a trace id: 32 or 16 hex digits, a traceparent, or an address that holds one
+        </span>
+      ) : null}
+    </form>
+  );
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Draws the bars of the rows in view on a canvas. What it shows is said in each row's accessible name as well.
+import { formatDuration } from "../model/time";
+import { type Folding, rowOfItem, type RunStats } from "../model/rows";
+import { ERROR, ERROR_BELOW, HAS_EVENTS, HAS_LINKS, type CriticalSegment, type Skeleton } from "../model/skeleton";
+import { fillOf, type Ink, labelColour } from "./ink";
+
+export interface Scene {
+  skeleton: Skeleton;
+  folding: Folding;
+  items: Int32Array;
+  /** First and last item in view (last not included), and the y of the first. */
+  first: number;
+  last: number;
+  y: number;
+  rowHeight: number;
+  /** Where in the row the bar lies. */
+  barTop: number;
+  /** The time window, nanoseconds after the trace's start. */
+  from: number;
+  to: number;
+  width: number;
+  height: number;
+  grid: number[];
+  matches: Uint8Array | null;
+  critical: Map<number, CriticalSegment[]> | null;
+  subtreeEnd: Float64Array;
+  runStats: (run: number) => RunStats;
+}
+
+export const BAR = 12;
+const MIN_BAR = 1.5;
+const PAD = 5;
+
+export function drawBars(c: CanvasRenderingContext2D, ink: Ink, scene: Scene): void {
+  c.font = ink.font;
+  c.textBaseline = "middle";
+  c.lineWidth = 1;
+  c.strokeStyle = ink.line;
+  c.globalAlpha = ink.forced ? 1 : 0.55;
+  c.beginPath();
+  for (const x of grid(scene)) {
+    c.moveTo(x, 0);
+    c.lineTo(x, scene.height);
+  }
+  c.stroke();
+  for (let i = scene.first; i < scene.last; i++) {
+    const y = scene.y + (i - scene.first) * scene.rowHeight + scene.barTop;
+    const item = scene.items[i];
+    const row = rowOfItem(scene.folding, item);
+    c.globalAlpha = scene.matches && !scene.matches[row] ? 0.35 : 1;
+    if (item < 0) drawRun(c, ink, scene, ~item, y);
+    else drawSpan(c, ink, scene, row, y);
+  }
+  c.globalAlpha = 1;
+}
+
+const grid = (scene: Scene) => scene.grid.map((at) => Math.round(xOf(scene, at)) + 0.5);
+
+function xOf(scene: Scene, at: number): number {
+  return ((at - scene.from) / (scene.to - scene.from)) * scene.width;
+}
+
+function drawSpan(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, row: number, y: number): void {
+  const s = scene.skeleton;
+  const slot = s.services[s.service[row]].slot;
+  const x0 = xOf(scene, s.start[row]);
+  const x1 = Math.max(x0 + MIN_BAR, xOf(scene, s.start[row] + s.length[row]));
+  const later = xOf(scene, scene.subtreeEnd[row]);
+  const fill = fillOf(c, ink, slot);
+  if (later > x1 + 1) {
+    // Work of children that goes on after the span itself has ended.
+    c.fillStyle = fill;
+    c.fillRect(clampX(scene, x1), y + BAR / 2 - 0.5, clampX(scene, later) - clampX(scene, x1), 1);
+  }
+  const label = formatDuration(s.length[row]) + (s.flags[row] & HAS_EVENTS ? " ◆" : "") + (s.flags[row] & HAS_LINKS ? " ⛓" : "");
+  if (x1 < 0 || x0 > scene.width) {
+    drawAway(c, ink, scene, x1 < 0, label, y);
+    return;
+  }
+  const [a, b] = [clampX(scene, x0), Math.max(clampX(scene, x1), clampX(scene, x0) + MIN_BAR)];
+  c.fillStyle = fill;
+  roundBar(c, a, y, b - a);
+  if (ink.forced) border(c, ink.text, a, y, b - a);
+  else if (s.kind[row] >= 4) dashed(c, ink, a, y, b - a);
+  if (scene.folding.closed[row] && s.subtree[row] > 1) foldedMarks(c, ink, a, y, b - a);
+  if (s.flags[row] & ERROR) {
+    c.fillStyle = ink.error;
+    c.fillRect(Math.max(a, b - 3), y, Math.min(3, b - a), BAR);
+  }
+  if (scene.critical) drawCritical(c, ink, scene, row, y);
+  drawLabel(c, ink, scene, slot, label, a, b, y, later > x1 + 1 ? clampX(scene, later) : b);
+}
+
+const clampX = (scene: Scene, x: number) => Math.max(-2, Math.min(scene.width + 2, x));
+
+function roundBar(c: CanvasRenderingContext2D, x: number, y: number, width: number): void {
+  if (width < 4) {
+    c.fillRect(x, y, width, BAR);
+    return;
+  }
+  c.beginPath();
+  c.roundRect(x, y, width, BAR, 2);
+  c.fill();
+}
+
+function border(c: CanvasRenderingContext2D, colour: string, x: number, y: number, width: number): void {
+  c.strokeStyle = colour;
+  c.lineWidth = 1;
+  c.strokeRect(x + 0.5, y + 0.5, Math.max(1, width - 1), BAR - 1);
+}
+
+/** Producers and consumers: work that nobody waits for. */
+function dashed(c: CanvasRenderingContext2D, ink: Ink, x: number, y: number, width: number): void {
+  if (width < 6) return;
+  c.setLineDash([3, 2]);
+  border(c, ink.bg, x + 1, y + 1, width - 2);
+  c.setLineDash([]);
+}
+
+/** A folded subtree: a lower edge of small teeth says that there is more inside. */
+function foldedMarks(c: CanvasRenderingContext2D, ink: Ink, x: number, y: number, width: number): void {
+  c.fillStyle = ink.bg;
+  for (let at = x + 3; at < x + width - 3; at += 6) c.fillRect(at, y + BAR - 3, 3, 1);
+}
+
+function drawRun(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, run: number, y: number): void {
+  const s = scene.skeleton;
+  const { first, count } = scene.folding.runs[run];
+  const slot = s.services[s.service[first]].slot;
+  c.fillStyle = fillOf(c, ink, slot);
+  let painted = -1;
+  let [a, b] = [scene.width, 0];
+  for (let row = first; row < first + count; row++) {
+    const x0 = clampX(scene, xOf(scene, s.start[row]));
+    const x1 = Math.max(x0 + MIN_BAR, clampX(scene, xOf(scene, s.start[row] + s.length[row])) - 0.75);
+    a = Math.min(a, x0);
+    b = Math.max(b, x1);
+    if (x1 <= painted) continue;
+    c.fillRect(Math.max(x0, painted), y + 2, x1 - Math.max(x0, painted), BAR - 4);
+    painted = x1;
+  }
+  const stats = scene.runStats(run);
+  drawLabel(c, ink, scene, slot, `Σ ${formatDuration(stats.sum)} · p95 ${formatDuration(stats.p95)}`, a, b, y);
+}
+
+/** Where the critical path runs through the span: a line with a halo, readable on any colour. */
+function drawCritical(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, row: number, y: number): void {
+  for (const part of scene.critical?.get(row) ?? []) {
+    const a = clampX(scene, xOf(scene, part.start));
+    const b = Math.max(a + 1, clampX(scene, xOf(scene, part.end)));
+    c.fillStyle = ink.bg;
+    c.fillRect(a, y + BAR - 1, b - a, 4);
+    c.fillStyle = ink.text;
+    c.fillRect(a, y + BAR, b - a, 2);
+  }
+}
+
+/** The duration: right of the bar and of the line behind it, else left of it, else inside at the right edge. */
+function drawLabel(
+  c: CanvasRenderingContext2D,
+  ink: Ink,
+  scene: Scene,
+  slot: number,
+  text: string,
+  a: number,
+  b: number,
+  y: number,
+  end = b,
+): void {
+  const width = c.measureText(text).width;
+  const middle = y + BAR / 2 + 0.5;
+  c.fillStyle = ink.text2;
+  if (end + PAD + width <= scene.width - 2) c.fillText(text, end + PAD, middle);
+  else if (a - PAD - width >= 2) c.fillText(text, a - PAD - width, middle);
+  else {
+    c.fillStyle = labelColour(ink, slot);
+    c.fillText(text, Math.min(b, scene.width) - width - PAD - 3, middle);
+  }
+}
+
+/** A span outside the window: an arrow to where it is. */
+function drawAway(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, left: boolean, label: string, y: number): void {
+  const text = left ? `◂ ${label}` : `${label} ▸`;
+  c.fillStyle = ink.text2;
+  c.fillText(text, left ? PAD : scene.width - c.measureText(text).width - PAD, y + BAR / 2 + 0.5);
+}
+
+/** Whether a row, or a folded row's inside, has errors: what the name column marks. */
+export function errorState(s: Skeleton, row: number, closed: boolean): "own" | "below" | "none" {
+  if (s.flags[row] & ERROR) return "own";
+  return closed && s.flags[row] & ERROR_BELOW ? "below" : "none";
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole trace in one strip: drag over it to zoom, double-click to see all. The keys w s a d 0 do the same.
+import { type Overview, overviewOf } from "../model/overview";
+import { formatDuration } from "../model/time";
+import type { Skeleton } from "../model/skeleton";
+import { barColour, fitCanvas, type Ink, inkOf } from "./ink";
+
+const HEIGHT = 56;
+const TICKS_HEIGHT = 5;
+/** A shorter drag is a click. */
+const DRAG_MIN = 4;
+
+export class Minimap {
+  private readonly canvas = document.createElement("canvas");
+  private readonly shade = document.createElement("div");
+  private readonly observer: ResizeObserver;
+  private overview: Overview | null = null;
+  private ink: Ink;
+  private window: { from: number; to: number };
+  private matches: Uint8Array | null = null;
+  private dragFrom = -1;
+
+  constructor(
+    private readonly host: HTMLElement,
+    private readonly skeleton: Skeleton,
+    dark: boolean,
+    private readonly onZoom: (from: number, to: number) => void,
+  ) {
+    this.ink = inkOf(dark);
+    this.window = { from: 0, to: skeleton.duration };
+    this.canvas.setAttribute("aria-hidden", "true");
+    this.shade.className = "minimap-window";
+    host.replaceChildren(this.canvas, this.shade);
+    this.observer = new ResizeObserver(() => this.draw());
+    this.observer.observe(host);
+    host.addEventListener("pointerdown", this.down);
+    host.addEventListener("pointermove", this.move);
+    host.addEventListener("pointerup", this.up);
+    host.addEventListener("dblclick", this.reset);
+  }
+
+  stop(): void {
+    this.observer.disconnect();
+    this.host.removeEventListener("pointerdown", this.down);
+    this.host.removeEventListener("pointermove", this.move);
+    this.host.removeEventListener("pointerup", this.up);
+    this.host.removeEventListener("dblclick", this.reset);
+    this.host.replaceChildren();
+  }
+
+  setDark(dark: boolean): void {
+    this.ink = inkOf(dark);
+    this.draw();
+  }
+
+  setMatches(matches: Uint8Array | null): void {
+    this.matches = matches;
+    this.draw();
+  }
+
+  setWindow(from: number, to: number): void {
+    this.window = { from, to };
+    this.placeWindow(from, to);
+  }
+
+  private placeWindow(from: number, to: number): void {
+    const all = Math.max(1, this.skeleton.duration);
+    const whole = from <= 0 && to >= this.skeleton.duration;
+    this.shade.hidden = whole;
+    this.shade.style.left = `${(100 * from) / all}%`;
+    this.shade.style.width = `${(100 * (to - from)) / all}%`;
+  }
+
+  private timeAt(event: PointerEvent): number {
+    const box = this.host.getBoundingClientRect();
+    const part = (event.clientX - box.left) / Math.max(1, box.width);
+    return Math.max(0, Math.min(1, part)) * this.skeleton.duration;
+  }
+
+  private readonly down = (event: PointerEvent) => {
+    if (event.button !== 0) return;
+    this.dragFrom = this.timeAt(event);
+    this.host.setPointerCapture(event.pointerId);
+  };
+
+  private readonly move = (event: PointerEvent) => {
+    const at = this.timeAt(event);
+    this.host.title = `${formatDuration(at)} after the start. Drag to zoom.`;
+    if (this.dragFrom >= 0) this.placeWindow(Math.min(at, this.dragFrom), Math.max(at, this.dragFrom));
+  };
+
+  private readonly up = (event: PointerEvent) => {
+    if (this.dragFrom < 0) return;
+    const at = this.timeAt(event);
+    const [from, to] = [Math.min(at, this.dragFrom), Math.max(at, this.dragFrom)];
+    this.dragFrom = -1;
+    const pixels = ((to - from) / Math.max(1, this.skeleton.duration)) * this.host.clientWidth;
+    if (pixels >= DRAG_MIN) this.onZoom(from, to);
+    else this.placeWindow(this.window.from, this.window.to);
+  };
+
+  private readonly reset = () => this.onZoom(0, this.skeleton.duration);
+
+  private draw(): void {
+    const width = this.host.clientWidth;
+    if (width < 1) return;
+    if (this.overview?.width !== width) this.overview = overviewOf(this.skeleton, width, Math.floor((HEIGHT - TICKS_HEIGHT) / 2));
+    const { lanes, cells, errors } = this.overview;
+    const c = fitCanvas(this.canvas, width, HEIGHT);
+    const lane = Math.min(9, (HEIGHT - TICKS_HEIGHT - 4) / Math.max(1, lanes));
+    for (let l = 0; l < lanes; l++) {
+      for (let x = 0; x < width; ) {
+        const cell = cells[l * width + x];
+        let end = x + 1;
+        while (end < width && cells[l * width + end] === cell) end++;
+        if (cell > 0) {
+          c.fillStyle = barColour(this.ink, this.skeleton.services[cell - 1].slot);
+          c.fillRect(x, TICKS_HEIGHT + 2 + l * lane, end - x, Math.max(1, lane - (lane > 3 ? 1 : 0)));
+        }
+        x = end;
+      }
+    }
+    c.fillStyle = this.ink.error;
+    for (let x = 0; x < width; x++) if (errors[x]) c.fillRect(x - 0.5, 0, 2, TICKS_HEIGHT);
+    this.drawMatches(c, width);
+    this.placeWindow(this.window.from, this.window.to);
+  }
+
+  private drawMatches(c: CanvasRenderingContext2D, width: number): void {
+    if (!this.matches) return;
+    const s = this.skeleton;
+    c.fillStyle = this.ink.text;
+    for (let row = 0; row < s.count; row++) {
+      if (this.matches[row]) c.fillRect(Math.min(width - 1, (s.start[row] / Math.max(1, s.duration)) * width), HEIGHT - 4, 1, 4);
+    }
+  }
+}

@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: Apache-2.0
+// The waterfall: a treegrid of any size. Names are a pool of real rows, as many as fit on the screen; bars are one canvas.
+// Both lie in a layer that stays in view while the scroller moves, so a frame costs the rows in view and nothing else.
+import { type Tick, ticks } from "../model/axis";
+import { nextRow } from "../model/find";
+import {
+  type Folding,
+  foldedDepth,
+  foldFrom,
+  newFolding,
+  positionOf,
+  reveal,
+  rowOfItem,
+  type RunStats,
+  runStats,
+  visibleItems,
+} from "../model/rows";
+import { type CriticalSegment, criticalTime, ERROR, ORPHAN, type Skeleton } from "../model/skeleton";
+import { formatDuration } from "../model/time";
+import { BAR, drawBars } from "./bars";
+import { fitCanvas, type Ink, inkOf } from "./ink";
+import { fillRow, makeRow, type RowParts } from "./waterfall-row";
+
+export interface WaterfallEvents {
+  /** The cursor moved; `open` when details were asked for. */
+  select: (row: number, open: boolean) => void;
+  zoom: (from: number, to: number) => void;
+}
+
+const ROW = 24;
+const ROW_NARROW = 44;
+const NARROW = 720;
+/** Browsers stop laying out somewhere above 30 million pixels; beyond this the scroll bar is a scaled one. */
+const SCROLL_MAX = 8e6;
+/** The closest zoom, in nanoseconds across the view. */
+const WINDOW_MIN = 20;
+const NAME_MIN = 160;
+
+export class Waterfall {
+  readonly folding: Folding;
+  items: Int32Array;
+  /** The row under the cursor and its position among the items; -1 for none. */
+  cursor = -1;
+  private cursorAt = -1;
+  from = 0;
+  to: number;
+
+  private readonly scroller = document.createElement("div");
+  private readonly layer = document.createElement("div");
+  private readonly spacer = document.createElement("div");
+  private readonly canvas = document.createElement("canvas");
+  private readonly axis = document.createElement("div");
+  private readonly hair = document.createElement("div");
+  private readonly pool: RowParts[] = [];
+  private readonly observer: ResizeObserver;
+  private readonly subtreeEnd: Float64Array;
+  private readonly stats = new Map<number, RunStats>();
+  private readonly criticalOf: Float64Array;
+  private critical: Map<number, CriticalSegment[]> | null = null;
+  private matches: Uint8Array | null = null;
+  private ink: Ink;
+  private frame = 0;
+  private width = 0;
+  private height = 0;
+  private nameWidth = 0;
+  /** Part of the width that names get; kept when the view is resized. */
+  private nameShare = 0.38;
+
+  constructor(
+    private readonly host: HTMLElement,
+    private readonly skeleton: Skeleton,
+    dark: boolean,
+    private readonly events: WaterfallEvents,
+  ) {
+    this.folding = newFolding(skeleton);
+    this.items = visibleItems(skeleton, this.folding);
+    this.to = Math.max(1, skeleton.duration);
+    this.ink = inkOf(dark);
+    this.criticalOf = criticalTime(skeleton);
+    this.subtreeEnd = endsOf(skeleton);
+    this.build();
+    this.observer = new ResizeObserver(() => this.resize());
+    this.observer.observe(host);
+    this.resize();
+  }
+
+  private build(): void {
+    this.axis.className = "wf-axis";
+    this.axis.setAttribute("aria-hidden", "true");
+    this.scroller.className = "wf-scroll";
+    this.scroller.setAttribute("role", "treegrid");
+    this.scroller.setAttribute("aria-label", "Spans");
+    this.scroller.tabIndex = 0;
+    this.layer.className = "wf-layer";
+    this.layer.setAttribute("role", "rowgroup");
+    this.canvas.className = "wf-bars";
+    this.canvas.setAttribute("aria-hidden", "true");
+    this.hair.className = "wf-hair";
+    this.hair.hidden = true;
+    this.hair.setAttribute("aria-hidden", "true");
+    this.spacer.setAttribute("role", "presentation");
+    this.layer.append(this.canvas, this.hair);
+    this.scroller.append(this.layer, this.spacer);
+    this.host.replaceChildren(this.axis, this.scroller);
+    this.scroller.addEventListener("scroll", () => this.schedule(), { passive: true });
+    this.scroller.addEventListener("click", this.onClick);
+    this.scroller.addEventListener("dblclick", (e) => this.rowAt(e) >= 0 && this.fit(this.rowAt(e)));
+    this.scroller.addEventListener("wheel", this.onWheel, { passive: false });
+    this.scroller.addEventListener("pointermove", this.onHover);
+    this.scroller.addEventListener("pointerleave", () => {
+      this.hair.hidden = true;
+    });
+    this.axis.addEventListener("pointerdown", this.onAxisDown);
+  }
+
+  stop(): void {
+    this.observer.disconnect();
+    cancelAnimationFrame(this.frame);
+    this.host.replaceChildren();
+  }
+
+  get narrow(): boolean {
+    return this.width < NARROW;
+  }
+
+  get rowHeight(): number {
+    return this.narrow ? ROW_NARROW : ROW;
+  }
+
+  /** Where the bars begin, in pixels from the left. */
+  private get barsLeft(): number {
+    return this.narrow ? 0 : this.nameWidth;
+  }
+
+  setNameWidth(pixels: number): void {
+    this.nameWidth = Math.max(NAME_MIN, Math.min(this.width - 200, pixels));
+    this.nameShare = this.nameWidth / Math.max(1, this.width);
+    this.placeSplit();
+    this.drawAxis();
+    this.schedule();
+  }
+
+  /** The splitter lies beside the host, so it hears of the width through the parent. */
+  private placeSplit(): void {
+    this.host.style.setProperty("--name-width", `${this.nameWidth}px`);
+    this.host.parentElement?.style.setProperty("--split", `${this.nameWidth}px`);
+  }
+
+  setDark(dark: boolean): void {
+    this.ink = inkOf(dark);
+    this.schedule();
+  }
+
+  setMatches(matches: Uint8Array | null, only: boolean): void {
+    this.matches = matches;
+    const at = this.cursor;
+    this.folding.only = only && matches ? matches : null;
+    this.refold(at);
+  }
+
+  setCritical(on: boolean): void {
+    if (!on) this.critical = null;
+    else {
+      this.critical = new Map();
+      for (const part of this.skeleton.critical) {
+        const list = this.critical.get(part.row);
+        if (list) list.push(part);
+        else this.critical.set(part.row, [part]);
+      }
+    }
+    this.schedule();
+  }
+
+  setFoldRuns(on: boolean): void {
+    this.folding.foldRuns = on;
+    this.folding.openRuns.clear();
+    this.refold(this.cursor);
+  }
+
+  /** Only the subtree of a row; -1 for the whole trace. */
+  setIsolated(row: number): void {
+    this.folding.isolated = row;
+    this.refold(this.cursor);
+    this.scroller.scrollTop = 0;
+    if (row >= 0) this.fit(row);
+    else this.zoom(0, this.skeleton.duration);
+  }
+
+  /** Recomputes the items after a change of folding and keeps the row in view. */
+  refold(row: number): void {
+    const before = row >= 0 ? positionOf(this.folding, this.items, row) - this.top / this.rowHeight : 0;
+    this.items = visibleItems(this.skeleton, this.folding);
+    this.layout();
+    this.cursorAt = row >= 0 && this.items.length > 0 ? this.find(row) : -1;
+    if (this.cursorAt >= 0) this.scrollTo((this.cursorAt - before) * this.rowHeight);
+    this.schedule();
+  }
+
+  private resize(): void {
+    this.width = this.host.clientWidth;
+    this.host.classList.toggle("narrow", this.narrow);
+    this.height = this.scroller.clientHeight;
+    this.nameWidth = Math.max(NAME_MIN, Math.min(this.width - 200, Math.round(this.width * this.nameShare)));
+    this.placeSplit();
+    const wanted = Math.ceil(this.height / this.rowHeight) + 2;
+    while (this.pool.length < wanted) {
+      const parts = makeRow();
+      this.pool.push(parts);
+      this.layer.insertBefore(parts.row, this.canvas);
+    }
+    while (this.pool.length > wanted) this.pool.pop()?.row.remove();
+    for (const parts of this.pool) parts.shown = "";
+    this.layout();
+    this.drawAxis();
+    this.draw();
+  }
+
+  private layout(): void {
+    const total = this.items.length * this.rowHeight;
+    this.layer.style.height = `${this.height}px`;
+    this.spacer.style.height = `${Math.max(0, Math.min(total, SCROLL_MAX) - this.height)}px`;
+    this.scroller.setAttribute("aria-rowcount", String(this.items.length));
+  }
+
+  /** Pixels of rows above the view; with a scaled scroll bar not the scroller's own number. */
+  private get top(): number {
+    const total = this.items.length * this.rowHeight;
+    if (total <= SCROLL_MAX) return this.scroller.scrollTop;
+    return (this.scroller.scrollTop / Math.max(1, SCROLL_MAX - this.height)) * (total - this.height);
+  }
+
+  private scrollTo(top: number): void {
+    const total = this.items.length * this.rowHeight;
+    const clamped = Math.max(0, Math.min(total - this.height, top));
+    this.scroller.scrollTop = total <= SCROLL_MAX ? clamped : (clamped / (total - this.height)) * (SCROLL_MAX - this.height);
+  }
+
+  private schedule(): void {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.draw();
+    });
+  }
+
+  private timeTicks(): Tick[] {
+    const width = this.width - this.barsLeft;
+    return ticks(this.from, this.to, width, width < 500 ? 70 : 100);
+  }
+
+  private drawAxis(): void {
+    const width = this.scroller.clientWidth - this.barsLeft;
+    const labels = this.timeTicks().map((tick) => {
+      const label = document.createElement("span");
+      const x = ((tick.at - this.from) / (this.to - this.from)) * width;
+      label.textContent = tick.label;
+      label.style.left = `${this.barsLeft + x}px`;
+      return x > width - 54 ? null : label;
+    });
+    this.axis.replaceChildren(...labels.filter((label) => label !== null));
+  }
+
+  private draw(): void {
+    const top = this.top;
+    const first = Math.max(0, Math.floor(top / this.rowHeight));
+    const last = Math.min(this.items.length, first + this.pool.length);
+    const y = first * this.rowHeight - top;
+    const barsWidth = this.scroller.clientWidth - this.barsLeft;
+    const c = fitCanvas(this.canvas, Math.max(1, barsWidth), this.height);
+    drawBars(c, this.ink, {
+      skeleton: this.skeleton,
+      folding: this.folding,
+      items: this.items,
+      first,
+      last,
+      y,
+      rowHeight: this.rowHeight,
+      barTop: this.narrow ? 25 : (ROW - BAR) / 2,
+      from: this.from,
+      to: this.to,
+      width: barsWidth,
+      height: this.height,
+      grid: this.narrow ? [] : this.timeTicks().map((t) => t.at),
+      matches: this.matches,
+      critical: this.critical,
+      subtreeEnd: this.subtreeEnd,
+      runStats: this.statsOf,
+    });
+    this.drawRows(first, last, y);
+  }
+
+  private readonly statsOf = (run: number): RunStats => {
+    let stats = this.stats.get(run);
+    if (!stats) {
+      stats = runStats(this.skeleton, this.folding.runs[run]);
+      this.stats.set(run, stats);
+    }
+    return stats;
+  };
+
+  private drawRows(first: number, last: number, y: number): void {
+    const active = document.activeElement;
+    const hadFocus = active !== null && this.scroller.contains(active);
+    const size = this.pool.length;
+    let cursorRow: HTMLElement | null = null;
+    for (let slot = 0; slot < size; slot++) {
+      // A row keeps its element while it is in view: positions modulo the pool's size.
+      const position = first + ((slot - (first % size) + size) % size);
+      const parts = this.pool[slot];
+      if (position >= last) {
+        parts.row.hidden = true;
+        continue;
+      }
+      const item = this.items[position];
+      fillRow(parts, {
+        skeleton: this.skeleton,
+        folding: this.folding,
+        item,
+        position,
+        dark: this.ink.dark,
+        dimmed: this.matches !== null && !this.matches[rowOfItem(this.folding, item)],
+        current: position === this.cursorAt,
+        criticalTime: this.critical ? this.criticalOf : null,
+        stats: this.statsOf,
+      });
+      parts.row.hidden = false;
+      parts.row.style.transform = `translateY(${y + (position - first) * this.rowHeight}px)`;
+      if (position === this.cursorAt) cursorRow = parts.row;
+    }
+    this.scroller.tabIndex = cursorRow ? -1 : 0;
+    if (!hadFocus) return;
+    if (cursorRow) cursorRow.focus({ preventScroll: true });
+    else this.scroller.focus({ preventScroll: true });
+  }
+
+  /** Moves the cursor to a position of the list. */
+  private moveTo(position: number, open = false): void {
+    const at = Math.max(0, Math.min(this.items.length - 1, position));
+    this.cursorAt = at;
+    this.cursor = rowOfItem(this.folding, this.items[at]);
+    const [above, below] = [at * this.rowHeight, (at + 1) * this.rowHeight];
+    if (above < this.top) this.scrollTo(above);
+    else if (below > this.top + this.height) this.scrollTo(below - this.height);
+    this.schedule();
+    this.events.select(this.cursor, open);
+  }
+
+  /** Shows a row wherever it is: opens what hides it, scrolls it to the middle when it is out of view. */
+  goTo(row: number, open = false): void {
+    reveal(this.skeleton, this.folding, row);
+    this.items = visibleItems(this.skeleton, this.folding);
+    this.layout();
+    const position = this.find(row);
+    const y = position * this.rowHeight - this.top;
+    if (y < 0 || y > this.height - this.rowHeight) this.scrollTo(position * this.rowHeight - this.height / 2);
+    this.moveTo(position, open);
+  }
+
+  /** The position of the span itself, not of the run that heads it. */
+  private find(row: number): number {
+    const position = positionOf(this.folding, this.items, row);
+    return this.items[position] < 0 && this.items[position + 1] === row ? position + 1 : Math.max(0, position);
+  }
+
+  focus(): void {
+    if (this.cursorAt < 0) this.moveTo(0);
+    this.scroller.focus({ preventScroll: true });
+    this.schedule();
+  }
+
+  /** The commands of the keyboard; false when a name is not one. */
+  command(name: string): void {
+    const page = Math.max(1, Math.floor(this.height / this.rowHeight) - 1);
+    const span = this.to - this.from;
+    switch (name) {
+      case "down": return this.step(1);
+      case "up": return this.step(-1);
+      case "page-down": return this.step(page);
+      case "page-up": return this.step(-page);
+      case "home": return this.moveTo(0);
+      case "end": return this.moveTo(this.items.length - 1);
+      case "open": return this.cursor < 0 ? this.moveTo(0, true) : this.events.select(this.cursor, true);
+      case "right": return this.unfold();
+      case "left": return this.fold();
+      case "zoom-in": return this.zoomAt(0.5, this.middle());
+      case "zoom-out": return this.zoomAt(2, this.middle());
+      case "pan-left": return this.zoom(this.from - span / 4, this.to - span / 4);
+      case "pan-right": return this.zoom(this.from + span / 4, this.to + span / 4);
+      case "fit": return this.cursor >= 0 ? this.fit(this.cursor) : undefined;
+      case "reset": return this.zoom(0, this.skeleton.duration);
+      case "fold-all": return this.foldDepth(0);
+      case "unfold-all": return this.foldDepth(Number.POSITIVE_INFINITY);
+      case "fold-level": return this.foldDepth(Math.max(0, foldedDepth(this.skeleton, this.folding) - 1));
+      case "unfold-level": return this.foldDepth(foldedDepth(this.skeleton, this.folding) + 1);
+      case "next-error": return this.jump(1, (row) => (this.skeleton.flags[row] & ERROR) !== 0);
+      case "previous-error": return this.jump(-1, (row) => (this.skeleton.flags[row] & ERROR) !== 0);
+      case "next-match": return this.jump(1, (row) => this.matches?.[row] === 1);
+      case "previous-match": return this.jump(-1, (row) => this.matches?.[row] === 1);
+      case "next-orphan": return this.jump(1, (row) => (this.skeleton.flags[row] & ORPHAN) !== 0);
+      case "next-critical": return this.jump(1, (row) => this.criticalOf[row] > 0);
+      case "previous-critical": return this.jump(-1, (row) => this.criticalOf[row] > 0);
+    }
+  }
+
+  private step(by: number): void {
+    this.moveTo(this.cursorAt < 0 ? 0 : this.cursorAt + by);
+  }
+
+  private jump(step: 1 | -1, test: (row: number) => boolean): void {
+    const row = nextRow(this.skeleton.count, this.cursor < 0 ? (step > 0 ? -1 : 0) : this.cursor, step, test);
+    if (row >= 0) this.goTo(row);
+  }
+
+  private foldDepth(depth: number): void {
+    foldFrom(this.skeleton, this.folding, depth);
+    this.refold(this.cursor);
+    if (this.cursor >= 0) this.moveTo(this.find(this.cursor));
+  }
+
+  /** Opens the row under the cursor, or goes to its first child. */
+  private unfold(): void {
+    const item = this.items[this.cursorAt];
+    if (item === undefined) return this.moveTo(0);
+    if (item < 0) {
+      if (this.folding.openRuns.has(~item)) this.moveTo(this.cursorAt + 1);
+      else this.toggle(this.cursorAt);
+    } else if (this.folding.closed[item]) this.toggle(this.cursorAt);
+    else if (this.skeleton.subtree[item] > 1) this.moveTo(this.cursorAt + 1);
+  }
+
+  /** Closes the row under the cursor, or goes to its parent. */
+  private fold(): void {
+    const item = this.items[this.cursorAt];
+    if (item === undefined) return;
+    if (item < 0 && this.folding.openRuns.has(~item)) return this.toggle(this.cursorAt);
+    const row = rowOfItem(this.folding, item);
+    if (item >= 0 && this.skeleton.subtree[row] > 1 && !this.folding.closed[row]) return this.toggle(this.cursorAt);
+    const parent = this.skeleton.parent[row];
+    if (parent >= 0) this.moveTo(this.find(parent));
+  }
+
+  private toggle(position: number): void {
+    const item = this.items[position];
+    if (item < 0) {
+      if (!this.folding.openRuns.delete(~item)) this.folding.openRuns.add(~item);
+    } else this.folding.closed[item] = this.folding.closed[item] ? 0 : 1;
+    this.items = visibleItems(this.skeleton, this.folding);
+    this.layout();
+    this.moveTo(position);
+  }
+
+  private middle(): number {
+    const row = this.cursor;
+    const at = row >= 0 ? this.skeleton.start[row] + this.skeleton.length[row] / 2 : -1;
+    return at >= this.from && at <= this.to ? at : (this.from + this.to) / 2;
+  }
+
+  private fit(row: number): void {
+    const length = Math.max(this.skeleton.length[row], this.subtreeEnd[row] - this.skeleton.start[row], WINDOW_MIN);
+    this.zoom(this.skeleton.start[row] - length * 0.04, this.skeleton.start[row] + length * 1.1);
+  }
+
+  private zoomAt(factor: number, at: number): void {
+    this.zoom(at - (at - this.from) * factor, at + (this.to - at) * factor);
+  }
+
+  zoom(from: number, to: number): void {
+    const all = Math.max(1, this.skeleton.duration);
+    const length = Math.max(Math.min(WINDOW_MIN, all), Math.min(all, to - from));
+    const start = Math.max(0, Math.min(all - length, from));
+    this.from = start;
+    this.to = start + length;
+    this.drawAxis();
+    this.schedule();
+    this.events.zoom(this.from, this.to);
+  }
+
+  private rowAt(event: MouseEvent): number {
+    const position = this.positionAt(event);
+    return position < 0 ? -1 : rowOfItem(this.folding, this.items[position]);
+  }
+
+  private positionAt(event: MouseEvent): number {
+    const y = event.clientY - this.scroller.getBoundingClientRect().top;
+    const position = Math.floor((y + this.top) / this.rowHeight);
+    return position < this.items.length ? position : -1;
+  }
+
+  private readonly onClick = (event: MouseEvent) => {
+    const position = this.positionAt(event);
+    if (position < 0) return;
+    const onTwisty = event.target instanceof Element && event.target.closest(".wf-twisty:not(.leaf)") !== null;
+    this.cursorAt = position;
+    if (onTwisty || this.items[position] < 0) this.toggle(position);
+    else this.moveTo(position, true);
+    this.scroller.focus({ preventScroll: true });
+    this.schedule();
+  };
+
+  private timeAt(event: MouseEvent): number {
+    const box = this.scroller.getBoundingClientRect();
+    const width = this.scroller.clientWidth - this.barsLeft;
+    return this.from + ((event.clientX - box.left - this.barsLeft) / Math.max(1, width)) * (this.to - this.from);
+  }
+
+  private readonly onWheel = (event: WheelEvent) => {
+    const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) ? event.deltaX : event.shiftKey ? event.deltaY : 0;
+    if (event.ctrlKey || event.metaKey) {
+      event.preventDefault();
+      this.zoomAt(event.deltaY > 0 ? 1.25 : 0.8, this.timeAt(event));
+    } else if (sideways !== 0 && this.to - this.from < this.skeleton.duration) {
+      event.preventDefault();
+      const by = (sideways / Math.max(1, this.width)) * (this.to - this.from);
+      this.zoom(this.from + by, this.to + by);
+    }
+  };
+
+  private readonly onHover = (event: PointerEvent) => {
+    const x = event.clientX - this.scroller.getBoundingClientRect().left;
+    const inside = !this.narrow && x > this.barsLeft && x < this.scroller.clientWidth;
+    this.hair.hidden = !inside;
+    if (!inside) return;
+    this.hair.style.transform = `translateX(${x}px)`;
+    this.hair.dataset.time = formatDuration(this.timeAt(event));
+    this.hair.classList.toggle("left", x > this.width - 90);
+  };
+
+  /** Dragging over the axis chooses a window. */
+  private readonly onAxisDown = (event: PointerEvent) => {
+    if (event.button !== 0) return;
+    const from = this.timeAt(event);
+    this.axis.setPointerCapture(event.pointerId);
+    const up = (end: PointerEvent) => {
+      const to = this.timeAt(end);
+      const pixels = Math.abs(end.clientX - event.clientX);
+      if (pixels > 4) this.zoom(Math.min(from, to), Math.max(from, to));
+    };
+    this.axis.addEventListener("pointerup", up, { once: true });
+  };
+}
+
+/** For each row, the last end in its subtree. */
+function endsOf(s: Skeleton): Float64Array {
+  const ends = new Float64Array(s.count);
+  for (let row = s.count - 1; row >= 0; row--) {
+    ends[row] = Math.max(ends[row], s.start[row] + s.length[row]);
+    const parent = s.parent[row];
+    if (parent >= 0 && ends[row] > ends[parent]) ends[parent] = ends[row];
+  }
+  return ends;
+}
