@@ -57,6 +57,17 @@ static enum sp_body_encoding body_encoding(enum sp_encoding encoding)
     SP_ASSERT(!"an encoding that sp_encoding_parse does not know");
 }
 
+/* The reply carries one sentence, so the byte offset goes into it. */
+static void add_offset(struct sp_error *error)
+{
+    struct sp_error whole;
+    if (error->offset == SP_ERROR_NO_OFFSET)
+        return;
+    sp_error_set_at(&whole, error->status, error->offset, "%s (at byte %llu)", error->message,
+                    (unsigned long long)error->offset);
+    *error = whole;
+}
+
 /* Decodes into the append and charges its memory. The body's own budget moves with the body. */
 static enum sp_status decode(struct sp_collector *collector, struct sp_append *append,
                              enum sp_wire_format format, enum sp_encoding encoding,
@@ -65,8 +76,10 @@ static enum sp_status decode(struct sp_collector *collector, struct sp_append *a
     enum sp_status status =
         sp_otlp_decode_body(&append->arena, format, encoding, sp_buf_slice(&append->body),
                             &append->plain, collector->options.limits, &append->batch, error);
-    if (status != SP_OK)
+    if (status != SP_OK) {
+        add_offset(error);
         return status;
+    }
     size_t decoded_bytes = append->plain.cap + append->arena.used_bytes;
     if (!sp_budget_take(append->budget, decoded_bytes))
         return sp_error_set(error, SP_OVERLOADED,

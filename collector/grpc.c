@@ -178,7 +178,21 @@ static void on_request(void *cookie, struct sp_exchange *exchange)
         method->call(cookie, exchange, encoding);
 }
 
+/* The transport's own refusals (too large, too slow, no memory, not one message), with their google.rpc.Status. */
+static void on_refused(void *cookie, struct sp_exchange *exchange, int http_status,
+                       const struct sp_error *error)
+{
+    struct sp_collector *collector = cookie;
+    (void)http_status;
+    sp_counter_add(&collector->counters.grpc_requests, 1);
+    sp_collector_count_refused(collector, error->status);
+    reply_error(exchange, error);
+}
+
 struct sp_handler sp_collector_grpc_handler(struct sp_collector *collector)
 {
-    return (struct sp_handler){.cookie = collector, .on_head = on_head, .on_request = on_request};
+    return (struct sp_handler){.cookie = collector,
+                               .on_head = on_head,
+                               .on_request = on_request,
+                               .on_refused = on_refused};
 }

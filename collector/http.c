@@ -82,7 +82,7 @@ static void reply_body(const struct sp_collector *collector, struct sp_exchange 
 }
 
 static void reply_error(const struct sp_collector *collector, struct sp_exchange *exchange,
-                        enum sp_wire_format format, const struct sp_error *error)
+                        int http_status, enum sp_wire_format format, const struct sp_error *error)
 {
     struct reply_headers headers = {.count = 0};
     struct sp_buf body;
@@ -95,7 +95,7 @@ static void reply_error(const struct sp_collector *collector, struct sp_exchange
         add_header(&headers, "allow", SP_SLICE("POST"));
     if (error->status == SP_UNSUPPORTED)
         add_header(&headers, "accept-encoding", SP_SLICE("gzip, zstd, identity"));
-    reply_body(collector, exchange, sp_status_http(error->status), format, &headers, &body);
+    reply_body(collector, exchange, http_status, format, &headers, &body);
 }
 
 static void reply_export(const struct sp_receipt *receipt, enum sp_status status,
@@ -118,7 +118,8 @@ static void reply_export(const struct sp_receipt *receipt, enum sp_status status
         reply_body(receipt->collector, receipt->exchange, 200, receipt->format, &headers, &body);
     } else {
         sp_buf_fini(&body);
-        reply_error(receipt->collector, receipt->exchange, receipt->format, error);
+        reply_error(receipt->collector, receipt->exchange, sp_status_http(error->status),
+                    receipt->format, error);
     }
 }
 
@@ -228,7 +229,7 @@ static void on_head(void *cookie, struct sp_exchange *exchange)
         return;
     sp_counter_add(&collector->counters.http_requests, 1);
     sp_collector_count_refused(collector, status);
-    reply_error(collector, exchange, format, &error);
+    reply_error(collector, exchange, sp_status_http(status), format, &error);
 }
 
 static void on_request(void *cookie, struct sp_exchange *exchange)
@@ -243,7 +244,23 @@ static void on_request(void *cookie, struct sp_exchange *exchange)
     sp_collector_admit(collector, exchange, format, encoding, reply_export);
 }
 
+/* The transport's own refusals (too large, too slow, no memory), in the form that OTLP asks for. */
+static void on_refused(void *cookie, struct sp_exchange *exchange, int http_status,
+                       const struct sp_error *error)
+{
+    struct sp_collector *collector = cookie;
+    enum sp_wire_format format;
+    if (parse_content_type(exchange, &format, NULL) != SP_OK)
+        format = SP_WIRE_JSON;
+    sp_counter_add(&collector->counters.http_requests, 1);
+    sp_collector_count_refused(collector, error->status);
+    reply_error(collector, exchange, http_status, format, error);
+}
+
 struct sp_handler sp_collector_http_handler(struct sp_collector *collector)
 {
-    return (struct sp_handler){.cookie = collector, .on_head = on_head, .on_request = on_request};
+    return (struct sp_handler){.cookie = collector,
+                               .on_head = on_head,
+                               .on_request = on_request,
+                               .on_refused = on_refused};
 }

@@ -143,7 +143,7 @@ static void read_prefix(struct sp_grpc_call *call)
         sp_grpc_call_refuse(call, SP_MALFORMED,
                             "a gRPC message begins with 0 or 1 (compressed), not with %u", p[0]);
     else if (p[0] == 1 && !sp_exchange_header(exchange, "grpc-encoding", &encoding))
-        sp_grpc_call_refuse(call, SP_MALFORMED,
+        sp_grpc_call_refuse(call, SP_INTERNAL, /* so says gRPC's compression.md */
                             "the message is marked as compressed, but grpc-encoding is missing");
     else if (call->message_len > exchange->body.bytes.max)
         sp_grpc_call_refuse(call, SP_LIMIT, "the message of %u bytes is larger than %zu bytes",

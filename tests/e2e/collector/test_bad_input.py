@@ -80,7 +80,8 @@ def test_garbage_is_refused(server):
 
 
 def test_garbage_json_names_the_offset(server):
-    for body, words in ((b'{"resourceSpans": [', ["19"]), (b"not json", ["0"]), (b'{"resourceSpans": 7}', ["resourceSpans"])):
+    for body, words in ((b'{"resourceSpans": [', ["resourceSpans[0]", "byte 19"]), (b"not json", ["byte 0"]),
+                        (b'{"resourceSpans": 7}', ["array", "byte 18"])):
         status, headers, reply = server.request("otlp-http", "POST", "/v1/traces", body, {"content-type": "application/json"})
         assert status == 400, (status, reply)
         assert headers["content-type"] == "application/json"
@@ -212,9 +213,9 @@ def test_wrong_content_type_is_named(server):
 def test_a_body_over_the_limit_is_refused_before_it_is_read(server):
     with socket.create_connection(server.address("otlp-http"), timeout=30) as s:
         s.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
-                  b"Content-Length: 104857600\r\n\r\n")
+                  b"Expect: 100-continue\r\nContent-Length: 104857600\r\n\r\n")
         reply = s.recv(65536)
-    assert b" 413 " in reply.split(b"\r\n")[0], reply
+    assert b" 413 " in reply.split(b"\r\n")[0] and b"104857600" in reply, reply
     assert_goes_on(server)
 
 
@@ -223,18 +224,16 @@ def test_100_megabytes_in_chunks_are_refused(server):
         s.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
                   b"Transfer-Encoding: chunked\r\n\r\n")
         chunk = b"100000\r\n" + bytes(MIB) + b"\r\n"
-        reply = b""
         try:
             for _ in range(100):
                 s.sendall(chunk)
+            s.sendall(b"0\r\n\r\n")
         except OSError:
             pass  # the server has stopped reading; its answer is still in the socket
         s.settimeout(20)
-        try:
-            reply = s.recv(65536)
-        except OSError:
-            pass
-    assert reply == b"" or b" 413 " in reply.split(b"\r\n")[0], reply[:200]
+        reply = s.recv(65536)
+    assert b" 413 " in reply.split(b"\r\n")[0], reply[:200]
+    assert b"application/x-protobuf" in reply and b"67108864" in reply, reply
     assert_goes_on(server)
 
 
@@ -292,10 +291,10 @@ def test_slow_senders_and_open_connections_do_not_stop_others(server):
 
 # ---- gRPC, with curl as the client ----
 
-def grpc(server, path, message, headers=(), flag=0, raw=None):
+def grpc(server, path, message, headers=(), flag=0):
     """(HTTP status, trailers and headers as one dictionary, body)."""
     host, port = server.address("otlp-grpc")
-    frame = raw if raw is not None else bytes([flag]) + struct.pack(">I", len(message)) + message
+    frame = bytes([flag]) + struct.pack(">I", len(message)) + message
     with tempfile.TemporaryDirectory() as directory:
         body_file, head_file, out_file = (os.path.join(directory, n) for n in ("body", "head", "out"))
         with open(body_file, "wb") as f:
@@ -376,9 +375,14 @@ def test_grpc_bomb_is_resource_exhausted_without_retry_info(server):
 
 
 def test_grpc_message_of_100_megabytes_is_resource_exhausted(server):
-    raw = b"\0" + struct.pack(">I", 100 * MIB) + bytes(5 * MIB)
-    _, fields, _ = grpc(server, EXPORT, b"", raw=raw)
-    assert fields.get("grpc-status") == "8", fields
+    host, port = server.address("otlp-grpc")
+    # Not curl: 7.88 loses a reply that comes before the whole body was sent.
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"\0" + struct.pack(">I", 100 * MIB) + bytes(5 * MIB))
+        file.flush()
+        done = subprocess.run(["nghttp", "-nv", "-H", "content-type: application/grpc", "-H", "te: trailers", "-d",
+                               file.name, f"http://{host}:{port}{EXPORT}"], capture_output=True, text=True, timeout=60)
+    assert "grpc-status: 8" in done.stdout and "104857600" in done.stdout, done.stdout[-2000:]
     assert_goes_on(server)
 
 

@@ -5,6 +5,7 @@ newer version, or damaged. Nothing stored is changed by a refused start."""
 import glob
 import os
 import pathlib
+import re
 import secrets
 import shutil
 import subprocess
@@ -94,10 +95,8 @@ def test_a_directory_of_a_newer_version_is_refused_and_untouched(binary):
     with tempfile.TemporaryDirectory() as directory:
         trace_id = filled_directory(binary, directory)
         version = pathlib.Path(directory) / "FORMAT"
-        if not version.exists():
-            raise tap.SkipTest("the format version is not a file; the contract suite covers it")
         text = version.read_text(encoding="utf-8")
-        version.write_text("999\n", encoding="utf-8")
+        version.write_text(re.sub("[0-9]+", "999", text), encoding="utf-8")
         before = {path: os.stat(path).st_mtime_ns for path in glob.glob(directory + "/*")}
         assert_refused(binary, ["--data-dir", directory], 3, ["VERSION", "999"])
         assert {path: os.stat(path).st_mtime_ns for path in glob.glob(directory + "/*")} == before
