@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lib/net/h2_session.c: HTTP/2 by nghttp2, and the only file that knows it. Frames become calls of grpc_call.h; replies
- * become frames. Must not know sockets or threads.
+ * lib/net/h2_session.c: the server's streams: events of h2_link.h become calls of grpc_call.h, replies go the other way;
+ * timeouts, floods and window credit. Must not know sockets or threads.
  *
  * Back-pressure. Received bytes are counted against the shared budget and kept. Their window credit is given back to the
  * peer at once while the budget has room to spare, later when it has not: the peer then stops by itself. A call that waited
@@ -9,20 +9,19 @@
  * received messages never block one another. */
 #include "lib/net/h2_session.h"
 
-#include <nghttp2/nghttp2.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/net/flood.h"
 #include "lib/net/grpc_call.h"
+#include "lib/net/h2_link.h"
 #include "lib/net/h2_reply.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-#define BUDGET_SPARE_PARTS                                                                         \
-    8 /* credit is given back while a part of so many of the budget is free */
-#define FLOOD_EARNED_BY_REPLY                                                                      \
-    4 /* pings and window updates that a well-behaved client sends with a call */
-#define EXTENSION_FRAME_FIRST 10 /* RFC 9113 ends at 9; nghttp2 lets us watch the types behind */
+#define NS_PER_MS             UINT64_C(1000000)
+#define BUDGET_SPARE_PARTS    8 /* credit goes back while one of so many parts of the budget is free */
+#define FLOOD_EARNED_BY_REPLY 4 /* pings and window updates that a good client sends with a call */
+#define REPLIED_BYTES_MAX     ((size_t)1 << 20) /* of a request that is answered already */
+#define REPLIED_WAIT_MS       1000              /* for its end */
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 #define PREFACE_LEN (sizeof(preface) - 1)
@@ -32,11 +31,17 @@ static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     "This port speaks gRPC on HTTP/2 without TLS. HTTP/1.1 is served on another port.\n"
 
 enum session_state { SESSION_PREFACE, SESSION_OPEN, SESSION_FAILED };
-enum stream_stage { STREAM_HEAD, STREAM_BODY, STREAM_HANDLER, STREAM_REPLY };
+enum stream_stage {
+    STREAM_HEAD,
+    STREAM_BODY,
+    STREAM_HANDLER,
+    STREAM_REPLY,
+    STREAM_REPLIED /* the reply is out, the request is still coming: it is thrown away for a while */
+};
 
 struct sp_h2_session {
     const struct sp_h2_environment *environment;
-    nghttp2_session *library;
+    struct sp_h2_link *link;
     void *owner;
     enum session_state state;
     size_t preface_len; /* matched so far */
@@ -45,7 +50,6 @@ struct sp_h2_session {
     uint64_t since_ns; /* opened, or the last stream ended: idle since then */
     struct sp_flood flood;
     struct stream *streams;
-    size_t deferred_bytes; /* received, their credit not given back */
     char peer[SP_ADDRESS_TEXT_MAX];
 };
 
@@ -56,8 +60,9 @@ struct stream {
     enum stream_stage stage;
     uint64_t since_ns;          /* of the stage */
     uint64_t deferred_since_ns; /* of the oldest deferred credit; 0: none */
-    size_t deferred_bytes;
+    size_t deferred_bytes;      /* received, their credit not given back */
     bool request_ended;
+    size_t discarded_bytes; /* of the stage STREAM_REPLIED */
     struct sp_grpc_call call;
     struct sp_exchange *exchange; /* call.exchange */
     struct sp_h2_reply reply;
@@ -76,17 +81,9 @@ static void set_stage(struct stream *stream, enum stream_stage stage)
 
 static void terminate(struct sp_h2_session *session, uint32_t error_code)
 {
-    if (error_code != NGHTTP2_NO_ERROR)
+    if (error_code != SP_H2_NO_ERROR)
         sp_count(&session->environment->counters->protocol_errors, 1);
-    if (nghttp2_session_terminate_session(session->library, error_code) != 0)
-        session->state = SESSION_FAILED;
-}
-
-/* A failure here is lack of memory: the connection cannot go on. */
-static void must(struct sp_h2_session *session, int result)
-{
-    if (result != 0)
-        session->state = SESSION_FAILED;
+    sp_h2_link_terminate(session->link, error_code);
 }
 
 /* ---- window credit ---- */
@@ -97,13 +94,12 @@ static void give_credit(struct stream *stream)
     size_t bytes = stream->deferred_bytes;
     if (bytes == 0)
         return;
-    session->deferred_bytes -= bytes;
     stream->deferred_bytes = 0;
     stream->deferred_since_ns = 0;
-    /* An ended stream needs no window of its own. */
-    must(session, stream->request_ended
-                      ? nghttp2_session_consume_connection(session->library, bytes)
-                      : nghttp2_session_consume(session->library, stream->id, bytes));
+    if (stream->request_ended) /* and needs no window of its own */
+        sp_h2_link_credit_connection(session->link, bytes);
+    else
+        sp_h2_link_credit(session->link, stream->id, bytes);
 }
 
 static bool budget_has_room(const struct sp_h2_session *session)
@@ -115,60 +111,23 @@ static bool budget_has_room(const struct sp_h2_session *session)
 static void defer_credit(struct stream *stream, size_t bytes)
 {
     stream->deferred_bytes += bytes;
-    stream->session->deferred_bytes += bytes;
     if (stream->deferred_since_ns == 0)
         stream->deferred_since_ns = stream->session->now_ns;
 }
 
 /* ---- replies ---- */
 
-/* nghttp2's list of fields. It copies names and values at once; its type only forgot the const. */
-static size_t list_fields(const struct sp_header *headers, size_t count, nghttp2_nv *out)
+static size_t on_read_body(void *cookie, uint8_t *out, size_t room, bool *ret_all)
 {
-    for (size_t i = 0; i < count; i++) {
-        union {
-            const uint8_t *ours;
-            uint8_t *theirs;
-        } name = {.ours = headers[i].name.ptr}, value = {.ours = headers[i].value.ptr};
-        out[i] = (nghttp2_nv){name.theirs, value.theirs, headers[i].name.len, headers[i].value.len,
-                              NGHTTP2_NV_FLAG_NONE};
-    }
-    return count;
+    struct stream *stream = cookie;
+    return sp_h2_reply_read(&stream->reply, stream->exchange, out, room, ret_all);
 }
 
-static ssize_t on_read_reply(nghttp2_session *library, int32_t id, uint8_t *out, size_t room,
-                             uint32_t *flags, nghttp2_data_source *source, void *cookie)
+static size_t on_trailers(void *cookie, const struct sp_header **ret)
 {
-    (void)cookie;
-    struct stream *stream = source->ptr;
-    struct sp_h2_reply *reply = &stream->reply;
-    nghttp2_nv trailers[SP_ARRAY_LEN(reply->trailers)];
-    bool all;
-    size_t copied = sp_h2_reply_read(reply, stream->exchange, out, room, &all);
-    if (all)
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (all && reply->trailer_count > 0) {
-        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        size_t count = list_fields(reply->trailers, reply->trailer_count, trailers);
-        if (nghttp2_submit_trailer(library, id, trailers, count) != 0)
-            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    }
-    return (ssize_t)copied;
-}
-
-static int submit_reply(struct stream *stream)
-{
-    struct sp_h2_reply *reply = &stream->reply;
-    if (!sp_h2_reply_prepare(reply, stream->exchange))
-        return NGHTTP2_ERR_NOMEM;
-    nghttp2_nv *fields =
-        sp_arena_calloc(&stream->exchange->arena, reply->field_count, sizeof(*fields));
-    if (!fields)
-        return NGHTTP2_ERR_NOMEM;
-    size_t count = list_fields(reply->fields, reply->field_count, fields);
-    nghttp2_data_provider provider = {{.ptr = stream}, on_read_reply};
-    return nghttp2_submit_response(stream->session->library, stream->id, fields, count,
-                                   reply->has_body ? &provider : NULL);
+    struct stream *stream = cookie;
+    *ret = stream->reply.trailers;
+    return stream->reply.trailer_count;
 }
 
 static void send_reply(struct stream *stream)
@@ -178,7 +137,11 @@ static void send_reply(struct stream *stream)
     sp_exchange_drop_body(stream->exchange);
     give_credit(stream);
     sp_flood_earn(&session->flood, FLOOD_EARNED_BY_REPLY);
-    must(session, submit_reply(stream));
+    if (sp_h2_reply_prepare(&stream->reply, stream->exchange))
+        sp_h2_link_reply(session->link, stream->id, stream->reply.fields, stream->reply.field_count,
+                         stream->reply.has_body, stream);
+    else
+        terminate(session, SP_H2_INTERNAL_ERROR);
 }
 
 /* After each step of a call that was not handed over. */
@@ -200,7 +163,6 @@ static void stream_remove(struct stream *stream)
     if (stream->next)
         stream->next->previous = stream->previous;
     session->since_ns = session->now_ns;
-    session->deferred_bytes -= stream->deferred_bytes;
     sp_uncount(&session->environment->counters->requests_open, 1);
     struct sp_exchange *exchange = stream->exchange;
     exchange->transport_state = NULL;
@@ -246,50 +208,44 @@ static struct stream *stream_add(struct sp_h2_session *session, int32_t id)
     return stream;
 }
 
-/* ---- what the peer sends: nghttp2's callbacks ---- */
+/* ---- what the peer sends ---- */
 
-static struct stream *stream_of(nghttp2_session *library, int32_t id)
+/* Frames that carry no call cost a token. */
+static bool on_idle_frame(void *cookie)
 {
-    return nghttp2_session_get_stream_user_data(library, id);
-}
-
-/* Frames that carry no call cost a token; who has none left is told to calm down. */
-static int on_begin_frame(nghttp2_session *library, const nghttp2_frame_hd *head, void *cookie)
-{
-    (void)library;
     struct sp_h2_session *session = cookie;
-    bool carries_call = head->type == NGHTTP2_DATA || head->type == NGHTTP2_HEADERS;
-    if (!carries_call && !sp_flood_take(&session->flood, session->now_ns))
-        terminate(session, NGHTTP2_ENHANCE_YOUR_CALM);
-    return 0;
+    bool ok = sp_flood_take(&session->flood, session->now_ns);
+    if (!ok)
+        sp_count(&session->environment->counters->protocol_errors, 1);
+    return ok;
 }
 
-static int on_begin_headers(nghttp2_session *library, const nghttp2_frame *frame, void *cookie)
+static void *on_opened(void *cookie, int32_t id)
 {
-    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
-        return 0;
-    struct stream *stream = stream_add(cookie, frame->hd.stream_id);
-    if (!stream)
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    return nghttp2_session_set_stream_user_data(library, stream->id, stream);
+    return stream_add(cookie, id);
 }
 
-static int on_header(nghttp2_session *library, const nghttp2_frame *frame, const uint8_t *name,
-                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
-                     void *cookie)
+static void on_field(void *cookie, struct sp_slice name, struct sp_slice value)
 {
-    (void)flags;
-    (void)cookie;
-    struct stream *stream = stream_of(library, frame->hd.stream_id);
-    /* Request trailers mean nothing to gRPC: they are checked by nghttp2 and dropped. */
-    if (stream && stream->stage == STREAM_HEAD)
-        sp_grpc_call_field(&stream->call, sp_slice_make(name, name_len),
-                           sp_slice_make(value, value_len));
-    return 0;
+    struct stream *stream = cookie;
+    /* Request trailers mean nothing to gRPC: they are checked and dropped. */
+    if (stream->stage == STREAM_HEAD)
+        sp_grpc_call_field(&stream->call, name, value);
 }
 
-static void end_request(struct stream *stream)
+static void on_head_ended(void *cookie)
 {
+    struct stream *stream = cookie;
+    if (stream->stage != STREAM_HEAD)
+        return;
+    set_stage(stream, STREAM_BODY);
+    sp_grpc_call_head(&stream->call, stream->session->now_ns);
+    send_refusal(stream);
+}
+
+static void on_ended(void *cookie)
+{
+    struct stream *stream = cookie;
     stream->request_ended = true;
     if (stream->stage != STREAM_BODY)
         return;
@@ -300,42 +256,35 @@ static void end_request(struct stream *stream)
         send_refusal(stream);
 }
 
-static int on_frame(nghttp2_session *library, const nghttp2_frame *frame, void *cookie)
+/* Tells a client that still sends that nobody reads it (RFC 9113 8.1). Not at once: most have nearly finished, and some
+ * client libraries report the reset and forget the reply. */
+static void reset_replied(struct stream *stream)
 {
-    struct sp_h2_session *session = cookie;
-    if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS)
-        return 0;
-    struct stream *stream = stream_of(library, frame->hd.stream_id);
-    bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
-    bool empty = frame->hd.type == NGHTTP2_DATA && frame->hd.length == frame->data.padlen && !end;
-    if (empty && !sp_flood_take(&session->flood, session->now_ns))
-        terminate(session, NGHTTP2_ENHANCE_YOUR_CALM);
-    if (!stream)
-        return 0;
-    if (stream->stage == STREAM_HEAD) {
-        set_stage(stream, STREAM_BODY);
-        sp_grpc_call_head(&stream->call, session->now_ns);
-        send_refusal(stream);
-    }
-    if (end)
-        end_request(stream);
-    return 0;
+    sp_h2_link_reset(stream->session->link, stream->id, SP_H2_NO_ERROR);
 }
 
-static int on_data(nghttp2_session *library, uint8_t flags, int32_t id, const uint8_t *bytes,
-                   size_t len, void *cookie)
+static void discard(struct stream *stream, size_t len)
 {
-    (void)flags;
+    bool before = stream->discarded_bytes > REPLIED_BYTES_MAX;
+    stream->discarded_bytes += len;
+    if (!before && stream->discarded_bytes > REPLIED_BYTES_MAX)
+        reset_replied(stream);
+}
+
+static void on_data(void *cookie, void *stream_cookie, int32_t id, struct sp_slice bytes)
+{
     struct sp_h2_session *session = cookie;
-    struct stream *stream = stream_of(library, id);
+    struct stream *stream = stream_cookie;
     if (!stream || stream->stage != STREAM_BODY) {
-        must(session, nghttp2_session_consume(library, id, len));
-        return 0;
+        sp_h2_link_credit(session->link, id, bytes.len);
+        if (stream && stream->stage == STREAM_REPLIED)
+            discard(stream, bytes.len);
+        return;
     }
-    sp_count(&session->environment->counters->body_bytes, len);
-    defer_credit(stream, len);
-    if (sp_exchange_charge_body(stream->exchange, len)) {
-        sp_grpc_call_data(&stream->call, sp_slice_make(bytes, len));
+    sp_count(&session->environment->counters->body_bytes, bytes.len);
+    defer_credit(stream, bytes.len);
+    if (sp_exchange_charge_body(stream->exchange, bytes.len)) {
+        sp_grpc_call_data(&stream->call, bytes);
     } else {
         sp_count(&session->environment->counters->budget_refusals, 1);
         sp_grpc_call_refuse(&stream->call, SP_OVERLOADED,
@@ -344,141 +293,61 @@ static int on_data(nghttp2_session *library, uint8_t flags, int32_t id, const ui
     send_refusal(stream);
     if (budget_has_room(session))
         give_credit(stream);
-    return 0;
 }
 
-static int on_stream_close(nghttp2_session *library, int32_t id, uint32_t error_code, void *cookie)
+static void on_closed(void *cookie, uint32_t error_code)
 {
     (void)error_code;
-    struct sp_h2_session *session = cookie;
-    struct stream *stream = stream_of(library, id);
-    if (!stream)
-        return 0;
+    struct stream *stream = cookie;
     if (stream->deferred_bytes > 0)
-        must(session, nghttp2_session_consume_connection(library, stream->deferred_bytes));
-    (void)nghttp2_session_set_stream_user_data(library, id, NULL);
+        sp_h2_link_credit_connection(stream->session->link, stream->deferred_bytes);
     stream_remove(stream);
-    return 0;
 }
 
-/* The reply is out. A client that still sends is told that nobody reads it (RFC 9113 8.1). */
-static int on_frame_sent(nghttp2_session *library, const nghttp2_frame *frame, void *cookie)
+static void on_sent(void *cookie)
 {
-    bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
-                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
-    struct stream *stream = ends ? stream_of(library, frame->hd.stream_id) : NULL;
-    if (stream && !stream->request_ended)
-        must(cookie, nghttp2_submit_rst_stream(library, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                               NGHTTP2_NO_ERROR));
-    return 0;
+    struct stream *stream = cookie;
+    if (!stream->request_ended)
+        set_stage(stream, STREAM_REPLIED);
 }
 
-static int on_invalid_frame(nghttp2_session *library, const nghttp2_frame *frame, int error,
-                            void *cookie)
+static void on_invalid(void *cookie)
 {
-    (void)library;
-    (void)frame;
-    (void)error;
     struct sp_h2_session *session = cookie;
     sp_count(&session->environment->counters->protocol_errors, 1);
-    return 0;
 }
 
-/* Frames of unknown types are watched only to be counted by on_begin_frame; their payload is dropped. */
-static int on_extension_chunk(nghttp2_session *library, const nghttp2_frame_hd *head,
-                              const uint8_t *bytes, size_t len, void *cookie)
-{
-    (void)library;
-    (void)head;
-    (void)bytes;
-    (void)len;
-    (void)cookie;
-    return NGHTTP2_ERR_CANCEL;
-}
-
-static int on_extension_end(nghttp2_session *library, void **payload, const nghttp2_frame_hd *head,
-                            void *cookie)
-{
-    (void)library;
-    (void)payload;
-    (void)head;
-    (void)cookie;
-    return NGHTTP2_ERR_CANCEL;
-}
+static const struct sp_h2_events server_events = {
+    .idle_frame = on_idle_frame,
+    .opened = on_opened,
+    .field = on_field,
+    .head_ended = on_head_ended,
+    .data = on_data,
+    .ended = on_ended,
+    .sent = on_sent,
+    .closed = on_closed,
+    .invalid = on_invalid,
+    .read_body = on_read_body,
+    .trailers = on_trailers,
+};
 
 /* ---- opening ---- */
-
-static nghttp2_session_callbacks *make_callbacks(void)
-{
-    nghttp2_session_callbacks *c = NULL;
-    if (nghttp2_session_callbacks_new(&c) != 0)
-        return NULL;
-    nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
-    nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
-    nghttp2_session_callbacks_set_on_header_callback(c, on_header);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
-    nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
-    nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_sent);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame);
-    nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(c, on_extension_chunk);
-    nghttp2_session_callbacks_set_unpack_extension_callback(c, on_extension_end);
-    return c;
-}
-
-static nghttp2_option *make_option(const struct sp_net_limits *limits)
-{
-    nghttp2_option *option = NULL;
-    if (nghttp2_option_new(&option) != 0)
-        return NULL;
-    nghttp2_option_set_no_auto_window_update(option, 1);
-    /* One judge of floods, the token bucket: nghttp2's own limits are put behind it. */
-    nghttp2_option_set_max_outbound_ack(option, 2 * (size_t)limits->control_frames_burst);
-    nghttp2_option_set_stream_reset_rate_limit(option, 2 * (uint64_t)limits->control_frames_burst,
-                                               2 * (uint64_t)limits->control_frames_per_second);
-    for (unsigned int type = EXTENSION_FRAME_FIRST; type <= UINT8_MAX; type++)
-        nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
-    return option;
-}
-
-static int submit_settings(struct sp_h2_session *session)
-{
-    const struct sp_net_limits *limits = limits_of(session);
-    const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->streams_max},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->stream_window_bytes},
-        {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, limits->frame_bytes_max},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)limits->head_bytes_max},
-    };
-    int result = nghttp2_submit_settings(session->library, NGHTTP2_FLAG_NONE, settings,
-                                         SP_ARRAY_LEN(settings));
-    if (result == 0)
-        result = nghttp2_session_set_local_window_size(session->library, NGHTTP2_FLAG_NONE, 0,
-                                                       (int32_t)limits->connection_window_bytes);
-    return result;
-}
 
 struct sp_h2_session *sp_h2_session_new(const struct sp_h2_environment *environment,
                                         struct sp_slice peer, void *owner, uint64_t now_ns)
 {
     const struct sp_net_limits *limits = &environment->options->limits;
     struct sp_h2_session *session = calloc(1, sizeof(*session));
-    nghttp2_session_callbacks *callbacks = make_callbacks();
-    nghttp2_option *option = make_option(limits);
-    bool ok = session && callbacks && option;
-    if (ok) {
-        session->environment = environment;
-        session->owner = owner;
-        session->now_ns = session->since_ns = now_ns;
-        snprintf(session->peer, sizeof(session->peer), "%.*s", SP_SLICE_PRINTF(peer));
-        sp_flood_init(&session->flood, limits->control_frames_burst,
-                      limits->control_frames_per_second, now_ns);
-        ok = nghttp2_session_server_new2(&session->library, callbacks, session, option) == 0 &&
-             submit_settings(session) == 0;
-    }
-    nghttp2_session_callbacks_del(callbacks);
-    nghttp2_option_del(option);
-    if (ok)
+    if (!session)
+        return NULL;
+    session->environment = environment;
+    session->owner = owner;
+    session->now_ns = session->since_ns = now_ns;
+    snprintf(session->peer, sizeof(session->peer), "%.*s", SP_SLICE_PRINTF(peer));
+    sp_flood_init(&session->flood, limits->control_frames_burst, limits->control_frames_per_second,
+                  now_ns);
+    session->link = sp_h2_link_new(SP_H2_SERVER, limits, &server_events, session);
+    if (session->link)
         return session;
     sp_h2_session_free(session);
     return NULL;
@@ -488,7 +357,7 @@ void sp_h2_session_free(struct sp_h2_session *session)
 {
     if (!session)
         return;
-    nghttp2_session_del(session->library);
+    sp_h2_link_free(session->link);
     while (session->streams)
         stream_remove(session->streams);
     free(session);
@@ -521,11 +390,7 @@ void sp_h2_session_receive(struct sp_h2_session *session, struct sp_slice bytes,
     if (session->state == SESSION_FAILED ||
         (session->state == SESSION_PREFACE && !check_preface(session, bytes)))
         return;
-    ssize_t taken = nghttp2_session_mem_recv(session->library, bytes.ptr, bytes.len);
-    if (taken >= 0)
-        return;
-    sp_count(&session->environment->counters->protocol_errors, 1);
-    session->state = SESSION_FAILED;
+    sp_h2_link_receive(session->link, bytes);
 }
 
 void sp_h2_session_send(struct sp_h2_session *session, struct sp_buf *out, size_t at_least,
@@ -540,25 +405,15 @@ void sp_h2_session_send(struct sp_h2_session *session, struct sp_buf *out, size_
                       "connection: close\r\n\r\n%s",
                       sizeof(HTTP1_SENTENCE) - 1, HTTP1_SENTENCE);
     }
-    while (session->state == SESSION_OPEN && out->len < at_least && out->error == SP_OK) {
-        const uint8_t *bytes;
-        ssize_t len = nghttp2_session_mem_send(session->library, &bytes);
-        if (len <= 0) {
-            must(session, len < 0);
-            break;
-        }
-        sp_buf_append(out, bytes, (size_t)len);
-    }
-    if (out->error != SP_OK)
-        session->state = SESSION_FAILED;
+    if (session->state == SESSION_OPEN)
+        sp_h2_link_send(session->link, out, at_least);
 }
 
 bool sp_h2_session_done(const struct sp_h2_session *session)
 {
     if (session->state == SESSION_FAILED)
         return !session->http1_answer_due;
-    return !nghttp2_session_want_read(session->library) &&
-           !nghttp2_session_want_write(session->library);
+    return sp_h2_link_done(session->link);
 }
 
 /* ---- time ---- */
@@ -596,7 +451,7 @@ static void tick_stream(struct stream *stream)
         /* Nothing else can come between the frames of a header block: the whole connection hangs. */
         if (older_than(stream->since_ns, limits->head_timeout_ms, session->now_ns)) {
             sp_count(&session->environment->counters->timeouts, 1);
-            terminate(session, NGHTTP2_ENHANCE_YOUR_CALM);
+            terminate(session, SP_H2_ENHANCE_YOUR_CALM);
         }
         break;
     case STREAM_BODY:
@@ -610,8 +465,13 @@ static void tick_stream(struct stream *stream)
         if (older_than(stream->since_ns, limits->write_timeout_ms, session->now_ns)) {
             sp_count(&session->environment->counters->timeouts, 1);
             set_stage(stream, STREAM_REPLY);
-            must(session, nghttp2_submit_rst_stream(session->library, NGHTTP2_FLAG_NONE, stream->id,
-                                                    NGHTTP2_CANCEL));
+            sp_h2_link_reset(session->link, stream->id, SP_H2_CANCEL);
+        }
+        break;
+    case STREAM_REPLIED:
+        if (older_than(stream->since_ns, REPLIED_WAIT_MS, session->now_ns)) {
+            set_stage(stream, STREAM_REPLIED);
+            reset_replied(stream);
         }
         break;
     }
@@ -633,7 +493,7 @@ void sp_h2_session_tick(struct sp_h2_session *session, uint64_t now_ns)
     if (session->state == SESSION_OPEN && !session->streams &&
         older_than(session->since_ns, limits->idle_timeout_ms, now_ns)) {
         session->since_ns = now_ns;
-        terminate(session, NGHTTP2_NO_ERROR);
+        terminate(session, SP_H2_NO_ERROR);
     }
 }
 
@@ -642,16 +502,13 @@ void sp_h2_session_drain_announce(struct sp_h2_session *session)
     if (session->state == SESSION_PREFACE)
         session->state = SESSION_FAILED;
     else if (session->state == SESSION_OPEN)
-        must(session, nghttp2_submit_shutdown_notice(session->library));
+        sp_h2_link_announce_drain(session->link);
 }
 
 void sp_h2_session_drain_finish(struct sp_h2_session *session)
 {
-    if (session->state != SESSION_OPEN)
-        return;
-    int32_t last = nghttp2_session_get_last_proc_stream_id(session->library);
-    must(session, nghttp2_submit_goaway(session->library, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR,
-                                        NULL, 0));
+    if (session->state == SESSION_OPEN)
+        sp_h2_link_finish_drain(session->link);
 }
 
 /* ---- replies of handlers ---- */
