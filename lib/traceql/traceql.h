@@ -13,6 +13,9 @@
 #define SP_TRACEQL_QUERY_BYTES_MAX ((size_t)64 * 1024)
 #define SP_TRACEQL_DEPTH_MAX       128u /* nodes from the root to a leaf; also open brackets */
 
+/* Memory that is enough to parse a text of so many bytes. */
+#define SP_TRACEQL_ARENA_BYTES_FOR(text_bytes) ((size_t)64 * 1024 + 400 * (size_t)(text_bytes))
+
 /* ---- what a node can be ---- */
 
 enum sp_traceql_node_kind {
@@ -196,8 +199,8 @@ struct sp_traceql_node {
     union {
         struct sp_traceql_field field;
         struct sp_traceql_value value;
-        struct { /* METRIC */
-            const double *numbers;
+        struct {                                    /* METRIC */
+            const struct sp_traceql_value *numbers; /* quantiles: FLOAT; of compare(): INT */
             uint32_t number_count;
         };
         uint64_t limit; /* TOPK, BOTTOMK: at least 1 */
@@ -224,7 +227,7 @@ struct sp_traceql_query {
 
 /* Parses and checks types. Empty text and text of white space only mean { }.
  *
- * text   UTF-8, borrowed; must outlive the tree.     arena  owns the tree; 300 bytes for each byte of text are enough.
+ * text   UTF-8, borrowed; must outlive the tree.     arena  owns the tree.
  *
  * SP_INVALID_ARGUMENT  not a query, or one that cannot mean anything: reterr->offset is the byte where it went wrong,
  *                      the message says what stands there and what was expected.
