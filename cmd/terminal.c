@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd/terminal.c: see cmd/terminal.h. */
+#include "cmd/terminal.h"
+
+#include <locale.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#define COLUMNS_DEFAULT 80
+#define COLUMNS_MIN     40
+#define COLUMNS_MAX     1000
+
+static unsigned find_columns(FILE *out)
+{
+    uint64_t columns = 0;
+    struct winsize size;
+    const char *variable = getenv("COLUMNS");
+    if (variable && sp_parse_u64(sp_slice_cstr(variable), &columns) && columns > 0)
+        ;
+    else if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        columns = size.ws_col;
+    else
+        columns = COLUMNS_DEFAULT;
+    if (columns < COLUMNS_MIN)
+        return COLUMNS_MIN;
+    return columns > COLUMNS_MAX ? COLUMNS_MAX : (unsigned)columns;
+}
+
+void sp_terminal_init(struct sp_terminal *terminal, FILE *out)
+{
+    /* wcwidth needs a locale that knows Unicode; this one is part of the C library. */
+    setlocale(LC_CTYPE, "C.UTF-8");
+    const char *no_colour = getenv("NO_COLOR");
+    *terminal = (struct sp_terminal){
+        .out = out,
+        .columns = find_columns(out),
+        .colours = isatty(fileno(out)) && !(no_colour && no_colour[0]),
+    };
+}
+
+/* The next character: its bytes (the replacement for what cannot be shown) and its width. */
+static unsigned next_character(struct sp_slice *text, struct sp_slice *ret_bytes)
+{
+    wchar_t wide;
+    mbstate_t state = {0};
+    size_t len = mbrtowc(&wide, (const char *)text->ptr, text->len, &state);
+    int width = len == 0 || len > text->len ? -1 : wcwidth(wide);
+    size_t taken = len == 0 || len > text->len ? 1 : len;
+    *ret_bytes = width < 0 ? SP_SLICE("\xEF\xBF\xBD") : sp_slice_make(text->ptr, taken);
+    *text = sp_slice_sub(*text, taken, text->len);
+    return width < 0 ? 1 : (unsigned)width;
+}
+
+unsigned sp_terminal_width(struct sp_slice text)
+{
+    unsigned width = 0;
+    struct sp_slice bytes;
+    while (text.len > 0)
+        width += next_character(&text, &bytes);
+    return width;
+}
+
+static void fill(const struct sp_terminal *terminal, unsigned count)
+{
+    while (count-- > 0)
+        putc(' ', terminal->out);
+}
+
+void sp_terminal_cell(const struct sp_terminal *terminal, struct sp_slice text, unsigned width,
+                      bool right)
+{
+    unsigned needed = sp_terminal_width(text), room = needed > width ? width - 1 : width;
+    if (width == 0)
+        return;
+    if (right && needed < width)
+        fill(terminal, width - needed);
+    unsigned used = 0;
+    struct sp_slice bytes;
+    while (text.len > 0) {
+        unsigned columns = next_character(&text, &bytes);
+        if (used + columns > room)
+            break;
+        fwrite(bytes.ptr, 1, bytes.len, terminal->out);
+        used += columns;
+    }
+    if (needed > width) {
+        fputs("\xE2\x80\xA6", terminal->out);
+        used++;
+    }
+    if (!right || needed > width)
+        fill(terminal, width - used);
+}
+
+void sp_terminal_colour(const struct sp_terminal *terminal, const char *sgr)
+{
+    if (terminal->colours)
+        fprintf(terminal->out, "\033[%sm", sgr);
+}
