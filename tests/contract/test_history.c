@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 
 #define GROUPS      20
-#define GROUP_SEEDS 12
+#define GROUP_SEEDS 10
 #define OPERATIONS  14
 
 /* Shared with the parent process, which prints it when the child has failed. */
@@ -19,7 +19,7 @@ static struct record {
     bool running;
     size_t len;
     char text[64 * 1024];
-} *record;
+} * record;
 
 static void note(const char *format, ...)
 {
@@ -108,9 +108,9 @@ static void do_read(struct history *history)
     sp_trace_id_format(&id, text);
     note("read trace %s\n", text);
     sp_arena_init(&arena, SIZE_MAX);
-    ck_assert_int_eq(sp_store_trace_read(history->stores[ENGINE_REFERENCE].store, &id, &arena,
-                                         &batch, &error),
-                     SP_OK);
+    ck_assert_int_eq(
+        sp_store_trace_read(history->stores[ENGINE_REFERENCE].store, &id, &arena, &batch, &error),
+        SP_OK);
     struct span_list want = span_list_make(&arena, &batch, 1);
     assert_trace(history->stores[ENGINE_ROCKSDB].store, &id, &want);
     sp_arena_fini(&arena);
