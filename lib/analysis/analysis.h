@@ -34,7 +34,8 @@ SP_MUST_USE enum sp_status sp_histogram_merge(struct sp_histogram *into,
                                               const struct sp_histogram *from);
 
 /* The value of rank ceil(q * count) (1-based, at least 1), within the relative error (then rounded to whole nanoseconds)
- * and never outside [min, max]. 0 for an empty histogram. q is clamped to [0, 1]; NaN counts as 0. */
+ * and never outside [min, max]. 0 for an empty histogram. q is clamped to [0, 1]; NaN counts as 0. The last bit of q does
+ * not count, so that 0.9 of 40 values is the 36th. */
 uint64_t sp_histogram_quantile(const struct sp_histogram *h, double q);
 
 /* ---- rollup keys and rows: what the store adds up for each minute, and what the API shows ---- */

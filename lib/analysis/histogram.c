@@ -187,8 +187,9 @@ static uint64_t quantile_rank(uint64_t count, double q)
         return 1;
     if (q >= 1)
         return count;
-    /* long double holds every count exactly, so that ceil() is right for large counts too. */
-    long double rank = ceill((long double)q * (long double)count);
+    /* long double holds every count exactly, so that ceil() is right for large counts too. A double is rarely the decimal
+     * that was meant: 0.9 is a little more than 0.9, and 0.9 * 40 would round up to 37. So its last bit does not count. */
+    long double rank = ceill((long double)q * (long double)count * (1 - 0x1p-52L));
     if (rank < 1)
         return 1;
     return rank >= (long double)count ? count : (uint64_t)rank;

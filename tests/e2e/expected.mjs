@@ -121,8 +121,8 @@ export function edges(spans) {
   return found;
 }
 
-/** The exact order statistic that Spoor's quantiles approximate: rank ceil(q * n), at least 1. */
+/** The exact order statistic that Spoor's quantiles approximate: rank ceil(q * n), at least 1, with q as it was written: 0.07 of 100 is 7. */
 export function quantile(durations, q) {
   const ordered = [...durations].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-  return ordered[Math.max(1, Math.ceil(q * ordered.length)) - 1];
+  return ordered[Math.max(1, Math.ceil(Number((q * ordered.length).toPrecision(14)))) - 1];
 }

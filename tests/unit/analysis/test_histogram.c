@@ -82,7 +82,7 @@ START_TEST(histogram_quantile_is_within_the_stated_error)
     }
     qsort(values, count, sizeof *values, compare_u64);
     for (size_t i = 0; i < SP_ARRAY_LEN(quantiles); i++) {
-        size_t rank = (size_t)ceil(quantiles[i] * (double)count);
+        size_t rank = (size_t)ceil(quantiles[i] * (double)count * (1 - 0x1p-52));
         uint64_t exact = values[rank == 0 ? 0 : rank - 1];
         uint64_t got = sp_histogram_quantile(&h, quantiles[i]);
         double error = got > exact ? (double)(got - exact) : (double)(exact - got);
@@ -155,6 +155,25 @@ START_TEST(histogram_that_is_empty_says_zero_and_merges_as_nothing)
 }
 END_TEST
 
+START_TEST(histogram_quantile_rank_is_that_of_the_decimal_that_was_meant)
+{
+    /* As doubles, 0.9 * 40 is a little more than 36 and 0.07 * 100 a little more than 7. */
+    static const struct {
+        double q;
+        uint64_t count, rank;
+    } cases[] = {{0.9, 40, 36}, {0.07, 100, 7}, {0.95, 20, 19}, {0.99, 1000, 990}};
+    for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+        struct sp_histogram h = {0};
+        uint64_t rank = cases[i].rank;
+        ck_assert_int_eq(sp_histogram_add(&h, 1000, rank), SP_OK);
+        ck_assert_int_eq(sp_histogram_add(&h, 9000, cases[i].count - rank), SP_OK);
+        ck_assert_uint_lt(sp_histogram_quantile(&h, cases[i].q), 2000);
+        ck_assert_uint_gt(sp_histogram_quantile(&h, cases[i].q + 1e-9), 8000);
+        sp_histogram_fini(&h);
+    }
+}
+END_TEST
+
 START_TEST(histogram_clamps_quantiles_and_saturates_sums)
 {
     struct sp_histogram h = {0};
@@ -177,6 +196,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, histogram_bucket_index_is_the_floor_of_the_logarithm);
     tcase_add_loop_test(tcase, histogram_merge_equals_adding_everything_to_one, 0, 8);
     tcase_add_test(tcase, histogram_that_is_empty_says_zero_and_merges_as_nothing);
+    tcase_add_test(tcase, histogram_quantile_rank_is_that_of_the_decimal_that_was_meant);
     tcase_add_test(tcase, histogram_clamps_quantiles_and_saturates_sums);
     suite_add_tcase(suite, tcase);
     return suite;
