@@ -24,9 +24,20 @@ static const char *const service_names[SERVICES] = {
     "frontend",       "checkout", "cart",     "catalog", "payment",
     "recommendation", "shipping", "currency", "email",   "inventory"};
 
-/* The shape of a trace: span i is called by span parents[i]. */
-static const size_t parents[SPANS_A_TRACE] = {0, 0, 1, 1, 1, 4, 1, 6, 0, 8, 0, 10};
-static const size_t services[SPANS_A_TRACE] = {0, 1, 2, 3, 4, 7, 6, 9, 5, 3, 2, 8};
+/* The shape of a trace: which service a span is of, who called it, and as what. A call is a client span and the server span
+ * that is its child; the last call goes to a database, which is not instrumented. */
+static const struct {
+    size_t service, parent;
+    int32_t kind;
+} shape[SPANS_A_TRACE] = {
+    {0, 0, SP_KIND_SERVER},                          /* frontend */
+    {0, 0, SP_KIND_CLIENT},  {1, 1, SP_KIND_SERVER}, /* frontend calls checkout */
+    {1, 2, SP_KIND_CLIENT},  {2, 3, SP_KIND_SERVER}, /* checkout calls cart */
+    {1, 2, SP_KIND_CLIENT},  {4, 5, SP_KIND_SERVER}, /* checkout calls payment */
+    {4, 6, SP_KIND_CLIENT},  {7, 7, SP_KIND_SERVER}, /* payment calls currency */
+    {1, 2, SP_KIND_CLIENT},  {6, 9, SP_KIND_SERVER}, /* checkout calls shipping */
+    {6, 10, SP_KIND_CLIENT},                         /* shipping asks its database */
+};
 
 /* splitmix64. */
 static uint64_t next_random(uint64_t *state)
@@ -66,7 +77,7 @@ static struct sp_value int_value(int64_t n)
     return (struct sp_value){.kind = SP_VALUE_INT, .integer = n};
 }
 
-static bool make_attributes(struct maker *m, struct sp_span *span, bool error)
+static bool make_attributes(struct maker *m, struct sp_span *span, bool error, bool database)
 {
     struct sp_attribute *a = sp_arena_calloc(&m->arena, ATTRIBUTES, sizeof(*a));
     if (!a)
@@ -77,13 +88,15 @@ static bool make_attributes(struct maker *m, struct sp_span *span, bool error)
         {SP_SLICE("http.route"), text_value(m, "/api/v1/resource/%llu/{id}", r % 23)},
         {SP_SLICE("http.response.status_code"), int_value(error ? 500 : 200)},
         {SP_SLICE("url.path"), text_value(m, "/api/v1/resource/item-%llu", r % 5000)},
-        {SP_SLICE("server.address"), text_value(m, "10.0.%llu.17", r % 40)},
-        {SP_SLICE("server.port"), int_value(8080)},
+        {SP_SLICE("client.address"), text_value(m, "10.0.%llu.17", r % 40)},
+        {SP_SLICE("client.port"), int_value((int64_t)(1024 + r % 60000))},
         {SP_SLICE("user.id"), text_value(m, "user-%08llu", r % 100000)},
         {SP_SLICE("session.id"), text_value(m, "%016llx", next_random(&m->random))},
         {SP_SLICE("app.cart.items"), int_value((int64_t)(r % 17))},
         {SP_SLICE("app.region"), text_value(m, "eu-central-%llu", r % 3)},
-        {SP_SLICE("thread.name"), text_value(m, "worker-%llu", r % 16)},
+        database
+            ? (struct sp_attribute){SP_SLICE("db.system.name"), text_value(m, "postgresql", 0)}
+            : (struct sp_attribute){SP_SLICE("thread.name"), text_value(m, "worker-%llu", r % 16)},
     };
     memcpy(a, items, sizeof(items));
     span->attributes = (struct sp_attributes){.items = a, .count = ATTRIBUTES};
@@ -97,11 +110,11 @@ static bool make_trace(struct maker *m, struct sp_span *spans, uint64_t start_ns
     fill_random(&m->random, trace_id.bytes, sizeof(trace_id.bytes));
     for (size_t i = 0; i < SPANS_A_TRACE; i++) {
         struct sp_span *span = &spans[i];
-        const struct sp_span *parent = i > 0 ? &spans[parents[i]] : NULL;
+        const struct sp_span *parent = i > 0 ? &spans[shape[i].parent] : NULL;
         uint64_t r = next_random(&m->random);
         bool error = r % ERROR_ONE_IN == 0;
         *span = (struct sp_span){
-            .trace_id = trace_id, .scope = &m->scope, .resource = &m->resources[services[i]]};
+            .trace_id = trace_id, .scope = &m->scope, .resource = &m->resources[shape[i].service]};
         fill_random(&m->random, span->span_id.bytes, sizeof(span->span_id.bytes));
         span->start_unix_ns = start_ns;
         span->end_unix_ns = start_ns + 20 * MILLISECOND + r % (200 * MILLISECOND);
@@ -111,12 +124,12 @@ static bool make_trace(struct maker *m, struct sp_span *spans, uint64_t start_ns
             span->start_unix_ns = parent->start_unix_ns + room / 20 + r % (room / 4 + 1);
             span->end_unix_ns = span->start_unix_ns + room / 8 + (r >> 20) % (room / 2 + 1);
         }
-        span->kind = i == 0 || i % 2 == 1 ? SP_KIND_SERVER : SP_KIND_CLIENT;
+        span->kind = shape[i].kind;
         span->name = text_value(m, "GET /api/v1/resource/%llu", r % 23).string;
         span->status_present = error;
         span->status_code = error ? SP_SPAN_STATUS_ERROR : SP_SPAN_STATUS_UNSET;
         span->flags = 0x101; /* sampled; the parent's context is known not to be remote */
-        if (!make_attributes(m, span, error))
+        if (!make_attributes(m, span, error, i == SPANS_A_TRACE - 1))
             return false;
     }
     return true;
