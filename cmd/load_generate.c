@@ -161,7 +161,7 @@ static enum sp_status make_request(struct maker *m, uint64_t start_ns, struct sp
 {
     enum { SPANS = TRACES_A_REQUEST * SPANS_A_TRACE };
     struct sp_span *spans = sp_arena_calloc(&m->arena, SPANS, sizeof(*spans));
-    const struct sp_span **order = sp_arena_alloc(&m->arena, SPANS * sizeof(*order));
+    const struct sp_span **order = sp_arena_alloc(&m->arena, sizeof(const struct sp_span *[SPANS]));
     if (!spans || !order)
         return SP_NO_MEMORY;
     for (size_t t = 0; t < TRACES_A_REQUEST; t++) {
