@@ -153,9 +153,10 @@ static bool translate_escape(struct translation *t, bool in_class)
         emit_text(t, start, "\\x0b");
     } else if (name == 's') { /* PCRE2 adds the vertical tab */
         emit_text(t, start, in_class ? "\\t\\n\\f\\r " : "[\\t\\n\\f\\r ]");
-    } else if (name == 'S' && !in_class) {
-        emit_text(t, start, "[^\\t\\n\\f\\r ]");
-    } else if (strchr("afnrtdDwWS", name) || (!in_class && strchr("bBAz", name))) {
+    } else if (name == 'S') {
+        emit_text(t, start,
+                  in_class ? "\\x00-\\x08\\x0b\\x0e-\\x1f!-\\x{10ffff}" : "[^\\t\\n\\f\\r ]");
+    } else if (strchr("afnrtdDwW", name)) {
         copy(t, 2);
         return true;
     } else {
@@ -305,6 +306,32 @@ static bool translate_repeat(struct translation *t, size_t len)
     return true;
 }
 
+/* The length of an assertion that stands here (^ $ \b \B \A \z), or 0. */
+static size_t assertion_len(const struct translation *t)
+{
+    uint8_t byte = peek(t, 0), next = peek(t, 1);
+    if (byte == '^' || byte == '$')
+        return 1;
+    return byte == '\\' && (next == 'b' || next == 'B' || next == 'A' || next == 'z') ? 2 : 0;
+}
+
+/* RE2 repeats assertions, PCRE2 only groups of them. */
+static void translate_assertion(struct translation *t, size_t len)
+{
+    uint32_t bounds[2];
+    uint8_t behind = peek(t, len);
+    size_t start = t->pos;
+    t->pos += len;
+    bool repeated = behind == '*' || behind == '+' || behind == '?' ||
+                    (behind == '{' && repeat_len(t, bounds) > 0);
+    t->pos = start;
+    if (repeated)
+        emit_text(t, start, "(?:");
+    copy(t, len);
+    if (repeated)
+        emit_text(t, start, ")");
+}
+
 static bool translate_one(struct translation *t)
 {
     uint32_t bounds[2];
@@ -326,7 +353,9 @@ static bool translate_one(struct translation *t)
     }
     t->can_repeat = byte != '|';
     t->was_repeat = false;
-    if (byte == '\\')
+    if (assertion_len(t) > 0)
+        translate_assertion(t, assertion_len(t));
+    else if (byte == '\\')
         good = translate_escape(t, false);
     else if (byte == '[')
         good = translate_class(t);

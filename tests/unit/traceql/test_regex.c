@@ -40,6 +40,10 @@ static const struct {
     {"\\d", "\xd9\xa1", false}, /* digits are ASCII */
     {"\\s", "\v", false},       /* the vertical tab is no white space to RE2 */
     {"[\\s]", "\v", false},
+    {"[\\S]", "\v", true},
+    {"[^\\S]", " ", true},
+    {"[^\\S]", "\v", false},
+    {"\\b*a^?$+\\B{0}", "a", true},
     {"\\v", "\v", true},
     {"\\v", "\n", false},
     {"\\a\\f\\t\\n\\r", "\a\f\t\n\r", true},
