@@ -1,36 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 // Installs the packages of package-lock.json into a folder of the build tree, never into the source tree.
 //
-//   node install.mjs --npm NPM --out FOLDER [--dev] [--stamp FILE]
+//   node install.mjs --npm NPM --out FOLDER [--stamp FILE]
 //
 // Install scripts are not run; the lockfile holds exact versions and hashes, so the result is the same everywhere.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
-const { values: options } = parseArgs({
-  options: {
-    npm: { type: "string", default: "npm" },
-    out: { type: "string" },
-    dev: { type: "boolean", default: false },
-    stamp: { type: "string" },
-  },
-});
 const source = dirname(fileURLToPath(import.meta.url));
-mkdirSync(options.out, { recursive: true });
-for (const name of ["package.json", "package-lock.json", ".npmrc"]) {
-  copyFileSync(join(source, name), join(options.out, name));
+
+/** Runs npm ci in a folder; true when it went well. */
+function install(npm, out, extra) {
+  mkdirSync(out, { recursive: true });
+  for (const name of ["package.json", "package-lock.json", ".npmrc"]) copyFileSync(join(source, name), join(out, name));
+  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", ...extra];
+  return spawnSync(npm, args, { cwd: out, stdio: ["ignore", "inherit", "inherit"] }).status === 0;
 }
-const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-if (!options.dev) args.push("--omit=dev");
-const run = spawnSync(options.npm, args, { cwd: options.out, stdio: ["ignore", "inherit", "inherit"] });
-if (run.status !== 0) {
-  console.error(
-    `spoor-ui: "npm ${args.join(" ")}" failed in ${options.out}. ` +
-      "The web UI needs its packages from an npm registry; configure with -Dui=none to build without it.",
-  );
-  process.exit(1);
+
+/** The packages with the ones for development and tests, installed once for each lockfile; null when that fails. */
+export function developmentModules(npm, out) {
+  const lock = readFileSync(join(source, "package-lock.json"), "utf8");
+  const mark = join(out, "node_modules", ".spoor-lock");
+  const fresh = existsSync(mark) && readFileSync(mark, "utf8") === lock;
+  if (!fresh) {
+    if (!install(npm, out, [])) return null;
+    writeFileSync(mark, lock);
+  }
+  return resolve(out, "node_modules");
 }
-if (options.stamp) writeFileSync(options.stamp, "");
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { values: options } = parseArgs({
+    options: { npm: { type: "string", default: "npm" }, out: { type: "string" }, stamp: { type: "string" } },
+  });
+  if (!install(options.npm, options.out, ["--omit=dev"])) {
+    console.error(
+      `spoor-ui: npm ci failed in ${options.out}. The web UI needs its packages from an npm registry; ` +
+        "configure with -Dui=none to build without it.",
+    );
+    process.exit(1);
+  }
+  if (options.stamp) writeFileSync(options.stamp, "");
+}

@@ -61,6 +61,9 @@ export function replace(address: string): void {
 }
 
 export function startRouting(): void {
+  // Browsers resolve the icon's relative address anew when the page's address changes: pin it.
+  const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]");
+  if (icon) icon.href = new URL(icon.href).href;
   window.addEventListener("popstate", () => {
     route.value = read(window.location.href);
   });

@@ -94,9 +94,9 @@ export function neighbourhood(graph: Graph, focus: string, hops: number): Set<st
   return near;
 }
 
-/** Line width of an edge: the logarithm of its calls, 1.25 to 6 pixels. */
+/** Line width of an edge: the logarithm of its calls, 1.25 to 5 pixels. */
 export function edgeWidth(calls: number, most: number): number {
-  return 1.25 + 4.75 * (Math.log1p(calls) / Math.log1p(Math.max(1, most)));
+  return 1.25 + 3.75 * (Math.log1p(calls) / Math.log1p(Math.max(1, most)));
 }
 
 /** The neighbour to move to with an arrow key: the nearest in that direction, by angle first. */

@@ -16,7 +16,7 @@ import {
   spanIdAt,
   STATUS,
 } from "../model/skeleton";
-import { formatCount, formatPercent } from "../model/text";
+import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration, formatFull } from "../model/time";
 import { fieldText, quote, valueText } from "../model/traceql";
 import { href } from "../route";
@@ -121,7 +121,7 @@ function Timings({ s, row, goTo, isolate }: { s: Skeleton; row: number; goTo: (r
       </Pair>
       {s.subtree[row] > 1 ? (
         <Pair name="Below">
-          {formatCount(s.subtree[row] - 1)} spans{" "}
+          {plural(s.subtree[row] - 1, "span")}{" "}
           <button type="button" class="link" title="Show only this subtree (o)" onClick={isolate}>
             only these
           </button>
@@ -269,7 +269,8 @@ function AttributeList({ scope, list }: { scope: string; list: KeyValue[] }) {
         return (
           <div key={`${i} ${a.key}`}>
             <dt class="mono">{a.key}</dt>
-            <dd class={`mono type-${type}`}>{type === "empty" ? <span class="dim">empty</span> : <Long text={text} />}</dd>
+            <dd class={`mono type-${type}`}>
+              {type === "empty" ? <span class="dim">empty</span> : <Long text={text} />}
             <span class="attribute-tools">
               {searchable ? (
                 <>
@@ -283,6 +284,7 @@ function AttributeList({ scope, list }: { scope: string; list: KeyValue[] }) {
               ) : null}
               <CopyButton text={type === "string" ? text : `${a.key}=${quote(text)}`} what={`value of ${a.key}`} />
             </span>
+            </dd>
           </div>
         );
       })}

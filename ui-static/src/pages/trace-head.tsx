@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Above the waterfall: what the trace is, what is wrong with its data, and the tools to look at it.
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { apiUrl } from "../api/client";
 import { curlOf } from "../model/curl";
 import type { Found } from "../model/find";
@@ -100,12 +100,9 @@ interface ToolsProps {
 
 export function TraceTools(props: ToolsProps) {
   const { skeleton: s, found, critical, folded, isolated, setIsolated, command, goTo } = props;
-  const [text, setText] = useState(param("find"));
-  const address = param("find");
-  useEffect(() => setText(address), [address]);
+  // The address holds the text: a second copy would lag behind fast typing.
   const setFind = (find: string) => {
-    setText(find);
-    replace(patched({ find: find.trim() ? find : null, only: find.trim() ? param("only") : null }));
+    replace(patched({ find, only: find.trim() ? param("only") : null }));
   };
   const only = param("only") === "1";
   return (
@@ -121,7 +118,7 @@ export function TraceTools(props: ToolsProps) {
           }}
         >
           <Icon name="search" />
-          <input id="trace-find" value={text} placeholder="Find service or name" aria-label="Find service, name or span id" spellcheck={false} autocomplete="off" onInput={(e) => setFind(e.currentTarget.value)} />
+          <input id="trace-find" value={param("find")} placeholder="Find service or name" aria-label="Find service, name or span id" spellcheck={false} autocomplete="off" onInput={(e) => setFind(e.currentTarget.value)} />
           {found ? (
             <span class="find-count num" role="status">
               {formatCount(found.count)} of {formatCount(s.count)}

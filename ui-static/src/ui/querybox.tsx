@@ -67,6 +67,7 @@ export function QueryBox({ value, range, fault, onRun, focused, children }: Prop
   const suggest = (typed: string, caret: number) => {
     const context = contextAt(typed, caret);
     place.current = context;
+    setActive(-1);
     window.clearTimeout(timer.current);
     stopper.current?.abort();
     const stop = new AbortController();

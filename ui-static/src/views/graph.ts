@@ -18,6 +18,8 @@ const LARGEST = 1.15;
 const SMALLEST = 0.6;
 /** With more edges than this, labels only show on hover and selection. */
 const LABELS_MAX = 28;
+/** Characters of a name that fit on a card. */
+const NAME_MAX = 18;
 const SVG = "http://www.w3.org/2000/svg";
 
 export interface GraphEvents {
@@ -192,7 +194,7 @@ export class GraphView {
   private drawNode(n: Node, line: string): void {
     const at = this.places.get(n.service) ?? { x: 0, y: 0 };
     const inferred = n.type !== "service";
-    const failed = n.errorCount > 0 ? `, ${formatPercent(n.errorCount, n.callCount)} failed` : "";
+    const failed = n.errorCount > 0 ? ` ▲ ${formatPercent(n.errorCount, n.callCount)} failed` : "";
     const group = make(
       "g",
       {
@@ -201,7 +203,7 @@ export class GraphView {
         transform: `translate(${at.x - NODE_WIDTH / 2} ${at.y - NODE_HEIGHT / 2})`,
         role: "button",
         tabindex: -1,
-        "aria-label": `${n.service}, ${n.type}, ${line}${failed}`,
+        "aria-label": `${clip(n.service || "(no service name)", NAME_MAX)} ${line}${failed}, ${n.service} is a ${n.type}`,
       },
       this.scene,
     );
@@ -216,14 +218,15 @@ export class GraphView {
     if (!inferred && textureOf(n.slot) !== "solid") make("path", { d: `M4 6v${NODE_HEIGHT - 12}`, stroke: this.ink.panel, "stroke-width": 2, "stroke-dasharray": textureOf(n.slot) === "dots" ? "2 4" : "5 3" }, group);
     const icon = make("g", { transform: `translate(14 ${(NODE_HEIGHT - 16) / 2})` }, group);
     make("path", { d: iconPath(n.type), fill: "none", stroke: this.ink.text2, "stroke-width": 1.3, "stroke-linecap": "round", "stroke-linejoin": "round" }, icon);
-    text(clip(n.service || "(no service name)", 18), { x: 37, y: 17, "font-size": 13, "font-weight": 600, fill: this.ink.text }, group);
+    text(clip(n.service || "(no service name)", NAME_MAX), { x: 37, y: 17, "font-size": 13, "font-weight": 600, fill: this.ink.text }, group);
+    group.append(" ");
     const second = text(line, { x: 37, y: 32, "font-size": 11, fill: this.ink.text2 }, group);
     if (n.errorCount > 0) {
-      const errors = make("tspan", { fill: this.ink.error, dx: 6 }, second);
-      errors.textContent = `▲ ${formatPercent(n.errorCount, n.callCount)}`;
+      const errors = make("tspan", { fill: this.ink.error, dx: 2 }, second);
+      errors.textContent = ` ▲ ${formatPercent(n.errorCount, n.callCount)}`;
       this.errorBar(group, n.errorCount / Math.max(1, n.callCount));
     }
-    make("title", {}, group).textContent = `${n.service} (${n.type}): ${line}${failed}`;
+    make("title", { "aria-hidden": "true" }, group).textContent = `${n.service} (${n.type}): ${line}${failed}`;
     this.nodes.set(n.service, group);
   }
 

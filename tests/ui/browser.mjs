@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Chromium for the tests. A page made here may not write an error to its console, nor ask anything of another origin: both
+// fail the test that closes it.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+const require = createRequire(join(process.env.UI_MODULES, "x.js"));
+const { chromium } = require("playwright-core");
+const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+const FLAGS = [
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--force-color-profile=srgb",
+  "--font-render-hinting=none",
+];
+
+export async function startBrowser() {
+  const root = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+  return chromium.launch({ executablePath: process.env.CHROMIUM, headless: true, args: [...FLAGS, ...root] });
+}
+
+/** Opens an address in a context of its own, runs the test, and looks at what the page has done meanwhile.
+ * `expectErrors` is for pages whose API call is meant to fail: browsers write failed requests to the console. */
+export async function withPage(browser, address, test, { width = 1440, height = 900, dark = false, expectErrors = false, ...more } = {}) {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: dark ? "dark" : "light",
+    reducedMotion: "reduce",
+    timezoneId: "UTC",
+    locale: "en-US",
+    ...more,
+  });
+  const origin = new URL(address).origin;
+  context.setDefaultTimeout(10000);
+  const page = await context.newPage();
+  const faults = [];
+  page.on("console", (m) => {
+    const refused = /Failed to load resource/.test(m.text());
+    const where = m.location().url;
+    if (["error", "warning"].includes(m.type()) && !(expectErrors && refused)) faults.push(`console: ${m.text()} ${where}`);
+  });
+  page.on("pageerror", (error) => faults.push(`error: ${error.stack}`));
+  page.on("request", (r) => {
+    if (!/^(data|blob):/.test(r.url()) && new URL(r.url()).origin !== origin) faults.push(`off-origin: ${r.url()}`);
+  });
+  try {
+    await page.goto(address);
+    await test(page);
+    assert.deepEqual(faults, []);
+  } finally {
+    await context.close();
+  }
+}
+
+/** No violation of WCAG A and AA, nor of axe's best practices. axe is brought in past the page's content security policy, through
+ * the debugger. */
+export async function assertAccessible(page, what) {
+  await page.evaluate(`${axeSource}; window.__axe = axe; undefined`);
+  const violations = await page.evaluate(async () => {
+    const { violations } = await window.__axe.run(document, { resultTypes: ["violations"] });
+    return violations.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target.join(" ")} (${n.failureSummary})`).slice(0, 3).join("; ")}`);
+  });
+  assert.deepEqual(violations, [], what);
+}
+
+export async function assertNoSidewaysScroll(page, what) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  assert.ok(over <= 0, `${what} is ${over} pixels wider than the screen`);
+}
+
+/** The texts of the elements that match, whitespace folded. */
+export async function texts(page, selector) {
+  const all = await page.locator(selector).allInnerTexts();
+  return all.map((t) => t.replace(/\s+/g, " ").trim());
+}

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pages against the mock: every state that is hard to bring about with a real system.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { assertAccessible, assertNoSidewaysScroll, startBrowser, texts, withPage } from "./browser.mjs";
+import { Mock } from "./mock.mjs";
+
+let browser;
+before(async () => {
+  browser = await startBrowser();
+});
+after(() => browser.close());
+
+const T0 = 1795350535000000000n;
+const hex = (n, digits) => n.toString(16).padStart(digits, "0");
+const HOSTILE = [
+  "<script>window.__pwned = 1</script>",
+  '"><img src=x onerror="window.__pwned = 2">',
+  "‮right to left‬ العربية 🎉 \u0000\u0007 tail",
+  "{{constructor.constructor('window.__pwned = 3')()}}",
+  "javascript:window.__pwned=4",
+];
+
+let ids = 0;
+function span(traceId, name, more = {}) {
+  const { start = 0, length = 1000000, ...rest } = more;
+  return {
+    traceId,
+    spanId: hex(++ids, 16),
+    name,
+    kind: 1,
+    startTimeUnixNano: String(T0 + BigInt(start)),
+    endTimeUnixNano: String(T0 + BigInt(start + length)),
+    ...rest,
+  };
+}
+
+function request(service, spans) {
+  const attributes = [{ key: "service.name", value: { stringValue: service } }];
+  return { resourceSpans: [{ resource: { attributes }, scopeSpans: [{ scope: { name: "test" }, spans }] }] };
+}
+
+async function withMock(requests, test) {
+  const mock = new Mock();
+  for (const r of requests) mock.add(r);
+  const { url, stop } = await mock.listen(process.env.UI_DIST);
+  try {
+    await test(url, mock);
+  } finally {
+    await stop();
+  }
+}
+
+const string = (key, value) => ({ key, value: { stringValue: value } });
+
+test("an empty store shows where to send, and the search when the first span comes", async () => {
+  await withMock([], async (url, mock) => {
+    await withPage(browser, url, async (page) => {
+      await page.getByRole("heading", { name: "Waiting for the first span" }).waitFor();
+      const text = await page.locator(".first-run").innerText();
+      for (const part of ["http://127.0.0.1:4318", "http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_ENDPOINT", "curl -s"]) assert.ok(text.includes(part), part);
+      await assertAccessible(page, "first run");
+      mock.add(request("hello", [span(hex(1, 32), "first span")]));
+      await page.locator(".result:not(.head)").waitFor();
+      assert.deepEqual(await texts(page, ".result .root"), ["hello first span"]);
+    });
+  });
+});
+
+test("the curl command of the empty page sends a span that the store takes", async () => {
+  await withMock([], async (url, mock) => {
+    await withPage(browser, url, async (page) => {
+      const command = await page.locator(".snippet pre").nth(1).innerText();
+      mock.add(JSON.parse(/-d '(.*)'$/s.exec(command)[1]));
+      assert.equal(mock.spans[0].name, "first span");
+      assert.equal(mock.spans[0].duration, 42000000n);
+    });
+  });
+});
+
+test("hostile names and values are text everywhere", async () => {
+  const trace = hex(7, 32);
+  const root = span(trace, HOSTILE[0], { length: 9000000, status: { code: 2, message: HOSTILE[1] } });
+  const rest = HOSTILE.map((text, i) =>
+    span(trace, text, {
+      parentSpanId: root.spanId,
+      start: i * 1000,
+      kind: 3,
+      attributes: [string(HOSTILE[i], HOSTILE[1]), string("url", HOSTILE[4]), string("db.system", HOSTILE[1])],
+      events: [{ name: HOSTILE[1], timeUnixNano: String(T0), attributes: [string("exception.stacktrace", HOSTILE[0])] }],
+      links: [{ traceId: hex(8, 32), spanId: hex(9, 16), attributes: [string(HOSTILE[1], HOSTILE[0])] }],
+    }),
+  );
+  await withMock([request(HOSTILE[1], [root, ...rest])], async (url) => {
+    const clean = async (page) => assert.equal(await page.evaluate(() => window.__pwned ?? 0), 0);
+    await withPage(browser, `${url}/?q=${encodeURIComponent("{ status = error }")}`, async (page) => {
+      await page.locator(".result:not(.head)").waitFor();
+      assert.ok((await page.locator(".result .root").innerText()).includes(HOSTILE[0]));
+      await page.locator(".query-box input").fill("{ resource.service.name = ");
+      await page.locator(".suggestions li").first().waitFor();
+      assert.ok((await page.locator(".suggestions").innerText()).includes(HOSTILE[1]));
+      await clean(page);
+    });
+    await withPage(browser, `${url}/trace/?id=${trace}&span=${rest[1].spanId}`, async (page) => {
+      await page.locator(".attributes dd").first().waitFor();
+      const text = await page.locator(".details").innerText();
+      for (const part of [HOSTILE[1], HOSTILE[4]]) assert.ok(text.includes(part), part);
+      assert.equal(await page.locator(".details img, .details script, .wf-host img, a[href^='javascript']").count(), 0);
+      await assertAccessible(page, "hostile trace");
+      await clean(page);
+    });
+    await withPage(browser, `${url}/map/?view=table`, async (page) => {
+      await page.locator(".edges tbody tr").first().waitFor();
+      await clean(page);
+    });
+    await withPage(browser, `${url}/map/`, async (page) => {
+      await page.locator(".graph .node").first().waitFor();
+      assert.equal(await page.locator(".graph image, .graph foreignObject").count(), 0);
+      await clean(page);
+    });
+  });
+});
+
+test("a broken query shows a caret at its byte, and keeps what was typed", async () => {
+  await withMock([request("shop", [span(hex(1, 32), "a")])], async (url) => {
+    await withPage(
+      browser,
+      `${url}/?q=${encodeURIComponent('{ name = "é" && }')}`,
+      async (page) => {
+        await page.locator(".fault-line").waitFor();
+        const [query, caret] = (await page.locator(".fault-line").innerText()).split("\n");
+        assert.equal(query, '{ name = "é" && }');
+        assert.equal(caret.indexOf("^"), query.indexOf("}"));
+        assert.equal(await page.locator(".query-box input").inputValue(), query);
+        assert.equal(await page.locator(".query-box input").getAttribute("aria-invalid"), "true");
+        await assertAccessible(page, "query error");
+      },
+      { expectErrors: true },
+    );
+  });
+});
+
+test("a query without matches says which condition is to blame", async () => {
+  await withMock([request("shop", [span(hex(1, 32), "a"), span(hex(2, 32), "a")])], async (url) => {
+    const q = encodeURIComponent('{ name = "a" && status = error }');
+    await withPage(browser, `${url}/?q=${q}`, async (page) => {
+      await page.getByRole("heading", { name: "No trace matches" }).waitFor();
+      await page.getByRole("link", { name: "2 traces" }).click();
+      await page.locator(".result:not(.head)").first().waitFor();
+      assert.equal(await page.locator(".query-box input").inputValue(), '{ name = "a" }');
+    });
+  });
+});
+
+test("completion walks from field to operator to value with the keyboard alone", async () => {
+  await withMock([request("cart", [span(hex(1, 32), "a", { attributes: [string("http.route", "/x")] })])], async (url) => {
+    await withPage(browser, url, async (page) => {
+      await page.locator(".result:not(.head)").waitFor();
+      await page.keyboard.press("/");
+      await page.keyboard.type("{ resource.serv");
+      const pick = async (label) => {
+        await page.locator(".suggestions li", { hasText: label }).first().waitFor();
+        for (let i = 0; i < 20; i++) {
+          await page.keyboard.press("ArrowDown");
+          const id = await page.locator(".query-box input").getAttribute("aria-activedescendant");
+          const active = id ? await page.locator(`[id="${id}"]`).innerText() : "";
+          if (active.startsWith(label)) break;
+        }
+        await page.keyboard.press("Enter");
+      };
+      await pick("resource.service.name");
+      await pick("=");
+      await pick("cart");
+      assert.equal(await page.locator(".query-box input").inputValue(), '{ resource.service.name = "cart" ');
+      await page.keyboard.type("}");
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/q=/);
+      assert.equal(new URL(page.url()).searchParams.get("q"), '{ resource.service.name = "cart" }');
+      assert.equal(await page.locator(".result:not(.head)").count(), 1);
+    });
+  });
+});
+
+test("orphans, duplicates, cycles and ends before starts are shown and said", async () => {
+  const trace = hex(5, 32);
+  const root = span(trace, "root", { length: 5000000 });
+  const orphan = span(trace, "orphan", { parentSpanId: hex(0xdead, 16), start: 1000 });
+  const twice = span(trace, "twice", { parentSpanId: root.spanId });
+  const a = span(trace, "cycle a", { start: 50 });
+  const b = span(trace, "cycle b", { start: 60, parentSpanId: a.spanId });
+  a.parentSpanId = b.spanId;
+  const backwards = span(trace, "backwards", { parentSpanId: root.spanId, start: 4000, length: -3000 });
+  await withMock([request("shop", [root, orphan, twice, { ...twice, name: "twice again" }, a, b, backwards])], async (url) => {
+    await withPage(browser, `${url}/trace/?id=${trace}`, async (page) => {
+      await page.locator(".wf-row").first().waitFor();
+      const banner = await page.locator(".banner").innerText();
+      for (const part of ["1 span whose parent is not stored", "id that is used twice", "cycle", "end before they start"]) assert.ok(banner.includes(part), part);
+      assert.equal(await page.locator(".wf-row:visible").count(), 7);
+      await page.getByRole("button", { name: "Next one" }).click();
+      assert.match(await page.locator(".wf-row.current").getAttribute("aria-label"), /^shop orphan, .*parent is not stored/);
+      await page.locator(".wf-row.current").click();
+      await page.locator(".details").getByText(hex(0xdead, 16)).waitFor();
+      await assertAccessible(page, "broken trace");
+    });
+  });
+});
+
+test("a trace of 100,000 spans scrolls and is searched with a small document", async () => {
+  const trace = hex(6, 32);
+  const root = span(trace, "root", { length: 1e9 });
+  const spans = [root];
+  for (let i = 1; i < 100000; i++) {
+    const parent = i % 10 === 1 ? root : spans[i - ((i - 1) % 10 || 10)];
+    spans.push(span(trace, `operation ${i % 50}`, { parentSpanId: parent.spanId, start: i * 9000, length: 8000 }));
+  }
+  await withMock([request("big", spans)], async (url) => {
+    await withPage(browser, `${url}/trace/?id=${trace}`, async (page) => {
+      await page.locator(".wf-row").first().waitFor({ timeout: 30000 });
+      const count = () => page.evaluate(() => document.querySelectorAll("*").length);
+      assert.ok((await count()) < 2000, `${await count()} elements`);
+      assert.equal(await page.locator(".wf-scroll").getAttribute("aria-rowcount"), "100000");
+      const seen = new Set();
+      for (const part of [0.25, 0.5, 0.75, 1]) {
+        await page.locator(".wf-scroll").evaluate((e, at) => {
+          e.scrollTop = at * e.scrollHeight;
+        }, part);
+        await page.waitForTimeout(60);
+        seen.add(await page.locator(".wf-row:visible").first().getAttribute("aria-rowindex"));
+        assert.ok((await count()) < 2000);
+      }
+      assert.equal(seen.size, 4);
+      await page.keyboard.press("End");
+      await page.locator('.wf-row.current[aria-rowindex="100000"]').waitFor();
+      await page.keyboard.press("/");
+      await page.keyboard.type("operation 7");
+      await page.locator(".find-count").waitFor();
+      const named = spans.filter((s) => s.name.includes("operation") && s.name.includes("7")).length;
+      assert.equal(await page.locator(".find-count").innerText(), `${named.toLocaleString("en-US")} of 100,000`);
+    });
+  });
+});
+
+test("more results are loaded on request, in the same order", async () => {
+  const requests = Array.from({ length: 130 }, (_, i) => request("shop", [span(hex(1000 + i, 32), `trace ${i}`, { start: i * 1e6, length: 1000 + i })]));
+  await withMock(requests, async (url, mock) => {
+    await withPage(browser, `${url}/?order=duration`, async (page) => {
+      await page.locator(".summary", { hasText: "130 traces, 100 shown" }).waitFor();
+      assert.ok((await page.locator(".result:not(.head)").count()) < 100);
+      await page.locator(".virtual").evaluate((e) => {
+        e.scrollTop = e.scrollHeight;
+      });
+      await page.getByRole("button", { name: "Load 30 more" }).click();
+      await page.locator(".summary", { hasText: /^130 traces(?!,)/ }).waitFor();
+      await page.locator(".virtual").evaluate((e) => {
+        e.scrollTop = e.scrollHeight;
+      });
+      await page.locator(".result .root", { hasText: "trace 129" }).waitFor();
+      assert.equal(mock.log.filter((l) => l.startsWith("/v1/search") && l.includes("cursor=")).length, 1);
+      // Back from a trace the list is still there, without asking again.
+      const asked = mock.log.filter((l) => l.startsWith("/v1/search")).length;
+      await page.locator(".result .root a", { hasText: "trace 129" }).click();
+      await page.locator(".wf-row").first().waitFor();
+      await page.goBack();
+      await page.locator(".result .root", { hasText: "trace 129" }).waitFor();
+      assert.equal(mock.log.filter((l) => l.startsWith("/v1/search")).length, asked);
+    });
+  });
+});
+
+test("a trace that is not stored says so, and a server that goes away is not a blank page", async () => {
+  await withMock([request("shop", [span(hex(1, 32), "a")])], async (url, mock) => {
+    await withPage(
+      browser,
+      `${url}/trace/?id=${hex(0xabc, 32)}`,
+      async (page) => {
+        await page.getByRole("heading", { name: "No such trace", level: 1 }).waitFor();
+        await page.locator(".trace-box input").fill(`00-${hex(1, 32)}-${hex(2, 16)}-01`);
+        await page.keyboard.press("Enter");
+        await page.locator(".wf-row").first().waitFor();
+        await page.locator(".trace-box input").fill("not an id");
+        await page.keyboard.press("Enter");
+        await page.getByRole("alert").filter({ hasText: "Not a trace id" }).waitFor();
+        await page.route("**/v1/**", (route) => route.abort());
+        await page.getByRole("link", { name: "Explore" }).click();
+        await page.getByRole("heading", { name: "Spoor does not answer" }).waitFor();
+      },
+      { expectErrors: true },
+    );
+    assert.ok(mock.log.length > 0);
+  });
+});
+
+test("300 services are not one drawing: a choice, a count, and the way to see all", async () => {
+  const requests = Array.from({ length: 299 }, (_, i) => {
+    const trace = hex(5000 + i, 32);
+    const client = span(trace, "call", { kind: 3, length: 2000 });
+    const server = span(trace, "serve", { kind: 2, parentSpanId: client.spanId });
+    const one = request(`service-${i}`, [client]).resourceSpans;
+    return { resourceSpans: [...one, ...request(`service-${i + 1}`, [server]).resourceSpans] };
+  });
+  await withMock(requests, async (url) => {
+    await withPage(browser, `${url}/map/`, async (page) => {
+      await page.locator(".too-many").waitFor();
+      assert.match(await page.locator(".summary").innerText(), /0 of 300 services.*0 of 299 edges/s);
+      await page.getByRole("link", { name: "service-5", exact: true }).first().click();
+      await page.locator(".graph .node").first().waitFor();
+      assert.equal(await page.locator(".graph .node").count(), 3);
+      await page.keyboard.press("h");
+      await page.waitForFunction(() => document.querySelectorAll(".graph .node").length === 5);
+      await assertAccessible(page, "focused map");
+    });
+  });
+});
+
+test("no page scrolls sideways at 390 and 320 pixels", async () => {
+  const trace = hex(1, 32);
+  const root = span(trace, "a very long operation name that goes on and on and on /with/a/path/{and}/parameters", { length: 5000000 });
+  const kids = Array.from({ length: 30 }, (_, i) => span(trace, `child ${i}`, { parentSpanId: i ? "" : root.spanId, start: i * 1000 }));
+  await withMock([request("a-service-with-a-rather-long-name", [root, ...kids])], async (url) => {
+    for (const width of [390, 320]) {
+      for (const [path, ready] of [["/", ".result:not(.head)"], [`/trace/?id=${trace}&cp=1`, ".wf-row"], ["/map/", ".graph .node"], ["/map/?view=table", ".edges"]]) {
+        await withPage(
+          browser,
+          url + path,
+          async (page) => {
+            await page.locator(ready).first().waitFor();
+            await assertNoSidewaysScroll(page, `${path} at ${width}`);
+          },
+          { width, height: 800 },
+        );
+      }
+    }
+  });
+});
+
+test("single keys can be switched off, and the choice is kept", async () => {
+  await withMock([request("shop", [span(hex(1, 32), "a")])], async (url) => {
+    await withPage(browser, url, async (page) => {
+      await page.locator(".result:not(.head)").waitFor();
+      await page.keyboard.press("?");
+      await page.locator("dialog[open]").waitFor();
+      await assertAccessible(page, "help");
+      await page.getByLabel("Single-key shortcuts").uncheck();
+      await page.keyboard.press("Escape");
+      await page.locator("dialog[open]").waitFor({ state: "detached" }).catch(() => {});
+      await page.keyboard.press("/");
+      assert.equal(await page.locator(".query-box input:focus").count(), 0);
+      await page.reload();
+      await page.locator(".result:not(.head)").waitFor();
+      await page.keyboard.press("/");
+      assert.equal(await page.locator(".query-box input:focus").count(), 0);
+    });
+  });
+});
+
+test("forced colours keep every page readable", async () => {
+  const trace = hex(1, 32);
+  await withMock([request("shop", [span(trace, "a", { status: { code: 2 } })])], async (url) => {
+    for (const [path, ready] of [["/", ".result:not(.head)"], [`/trace/?id=${trace}`, ".wf-row"], ["/map/", ".graph .node"]]) {
+      await withPage(browser, url + path, (page) => page.locator(ready).first().waitFor(), { forcedColors: "active" });
+    }
+  });
+});

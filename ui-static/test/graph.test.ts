@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import test from "node:test";
+import { curlOf, firstSpanCurl, shellQuote } from "../src/model/curl";
+import { DRAW_ALL_MAX, DRAW_TOP_MAX, edgeWidth, readGraph, shownOf, towards } from "../src/model/graph";
+import { formatBytes, formatCount, formatPercent, formatRate, plural } from "../src/model/text";
+import { filterAttributes, NESTING_MAX, valueToText } from "../src/model/anyvalue";
+import type { AnyValue } from "../src/api/types";
+
+const latency = { p50: "1", p90: "2", p95: "3", p99: "4" };
+const view = { focus: "", hops: 1, onlyErrors: false, top: 3, all: false };
+
+function chain(count: number) {
+  const name = (i: number) => `s${i}`;
+  return readGraph({
+    nodes: Array.from({ length: count }, (_, i) => ({ service: name(i), type: "service" as const, slot: i % 30, calls: "1", errors: "0" })),
+    edges: Array.from({ length: count - 1 }, (_, i) => ({
+      client: name(i), server: name(i + 1), connectionType: "", calls: String(count - i), errors: i === 0 ? "1" : "0",
+      clientLatency: latency, serverLatency: null, exemplarTraceId: "",
+    })),
+    from: null,
+    to: null,
+    relativeError: 0.011,
+  });
+}
+
+test("a small graph is drawn whole, a large one by its top edges, a huge one not before a focus", () => {
+  const small = shownOf(chain(DRAW_ALL_MAX), view);
+  assert.deepEqual([small.nodes.length, small.hiddenNodes, small.hiddenEdges], [DRAW_ALL_MAX, 0, 0]);
+  const large = shownOf(chain(DRAW_ALL_MAX + 1), view);
+  assert.deepEqual([large.edges.length, large.hiddenEdges, large.nodes.length], [3, DRAW_ALL_MAX - 3, 4]);
+  const huge = shownOf(chain(DRAW_TOP_MAX + 1), view);
+  assert.equal(huge.tooMany, true);
+  assert.equal(huge.hiddenNodes, DRAW_TOP_MAX + 1);
+  assert.equal(shownOf(chain(DRAW_TOP_MAX + 1), { ...view, all: true }).hiddenEdges, 0);
+});
+
+test("a focus shows its neighbours, as many hops as asked for", () => {
+  const graph = chain(300);
+  const names = (hops: number) => shownOf(graph, { ...view, focus: "s5", hops }).nodes.map((n) => n.service);
+  assert.deepEqual(names(1), ["s4", "s5", "s6"]);
+  assert.equal(names(2).length, 5);
+});
+
+test("only errors keeps the edges that fail", () => {
+  const shown = shownOf(chain(5), { ...view, onlyErrors: true });
+  assert.deepEqual(shown.edges.map((e) => e.client), ["s0"]);
+  assert.deepEqual(shown.nodes.map((n) => n.service), ["s0", "s1"]);
+});
+
+test("arrow keys go to the nearest service in their direction", () => {
+  const others = [{ id: "far", x: 100, y: 90 }, { id: "near", x: 100, y: 5 }, { id: "behind", x: -10, y: 0 }];
+  assert.equal(towards({ x: 0, y: 0 }, others, "right"), "near");
+  assert.equal(towards({ x: 0, y: 0 }, others, "left"), "behind");
+  assert.equal(towards({ x: 0, y: 0 }, [], "up"), null);
+  assert.ok(edgeWidth(1, 1000) < edgeWidth(1000, 1000));
+});
+
+test("numbers say what is there", () => {
+  assert.equal(formatCount("18446744073709551615"), "18,446,744,073,709,551,615");
+  assert.equal(plural(1, "span"), "1 span");
+  assert.equal(formatBytes(1717040), "1.72 MB");
+  assert.equal(formatPercent(1, 1000000), "<0.01 %");
+  assert.equal(formatPercent(0, 10), "0 %");
+  assert.equal(formatRate(5, 100), "0.050/s");
+});
+
+test("a command survives any text", () => {
+  assert.equal(shellQuote("a'b"), `'a'\\''b'`);
+  assert.equal(curlOf("http://h/?q={a='b'}"), `curl -s 'http://h/?q={a='\\''b'\\''}'`);
+  const body = /-d '(.*)'$/s.exec(firstSpanCurl("http://h", "a".repeat(32), "b".repeat(16), 5n))?.[1] ?? "";
+  assert.equal(JSON.parse(body).resourceSpans[0].scopeSpans[0].spans[0].endTimeUnixNano, "42000005");
+});
+
+test("values become text, however deep they are nested", () => {
+  assert.equal(valueToText({ stringValue: "<b>" }), "<b>");
+  assert.equal(valueToText({ arrayValue: { values: [{ stringValue: "a" }, { intValue: "9007199254740993" }, {}] } }), '["a", 9007199254740993, ]');
+  let deep: AnyValue = { boolValue: true };
+  for (let i = 0; i < NESTING_MAX * 4; i++) deep = { kvlistValue: { values: [{ key: "k", value: deep }] } };
+  assert.ok(valueToText(deep).includes("…"));
+  const list = [{ key: "b", value: { stringValue: "x" } }, { key: "a", value: { stringValue: "Y" } }];
+  assert.deepEqual(filterAttributes(list, "y").map((a) => a.key), ["a"]);
+  assert.deepEqual(filterAttributes(list, "").map((a) => a.key), ["a", "b"]);
+});

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import test from "node:test";
+import { conditions, contextAt, fieldRef, fieldText, indexOfByte, quote, tokenize, valueText, withCondition } from "../src/model/traceql";
+
+test("tokens cover the text without gaps, whatever it holds", () => {
+  const texts = ['{ resource.service.name = "a \\" b" && duration > 1.5ms }', "{ span.\"odd key\" =~ `x.*` } | count() > 2", '"open', "{{{ >>!~ é 🎉 \u0000", ""];
+  for (const text of texts) {
+    const tokens = tokenize(text);
+    assert.equal(tokens.map((t) => t.text).join(""), text);
+    tokens.forEach((t, i) => assert.equal(t.start, i === 0 ? 0 : tokens[i - 1].end));
+  }
+});
+
+test("the caret knows what can stand at its place", () => {
+  const at = (marked: string) => {
+    const caret = marked.indexOf("|");
+    return contextAt(marked.replace("|", ""), caret);
+  };
+  assert.equal(at("|").expecting, "spanset");
+  assert.equal(at("{ |").expecting, "field");
+  const field = at("{ resource.serv|");
+  assert.deepEqual([field.expecting, field.typed, field.start], ["field", "resource.serv", 2]);
+  const operator = at("{ status |");
+  assert.deepEqual([operator.expecting, operator.field], ["operator", "status"]);
+  const value = at('{ resource.service.name = "ca|');
+  assert.deepEqual([value.expecting, value.field, value.typed], ["value", "resource.service.name", '"ca']);
+  assert.equal(at('{ resource.service.name = "cart" |').expecting, "logic");
+  assert.equal(at('{ resource.service.name = "cart" && |').expecting, "field");
+  assert.equal(at("{ status = error } |").expecting, "nothing");
+  assert.equal(at("{ (status = error) |").expecting, "logic");
+});
+
+test("fields and values are written so that the server reads them back", () => {
+  assert.equal(fieldText("span", "http.status_code"), "span.http.status_code");
+  assert.equal(fieldText("span", "odd key"), 'span."odd key"');
+  assert.deepEqual(fieldRef('span."odd key"'), { scope: "span", key: "odd key" });
+  assert.deepEqual(fieldRef("name"), { scope: "intrinsic", key: "name" });
+  assert.deepEqual(fieldRef(".x"), { scope: "", key: "x" });
+  assert.equal(quote('a"b\\c\n'), '"a\\"b\\\\c\\n"');
+  assert.equal(valueText("span.n", "5", "int"), "5");
+  assert.equal(valueText("status", "error", "string"), "error");
+});
+
+test("conditions are added once and taken apart again", () => {
+  assert.equal(withCondition("", "status = error"), "{ status = error }");
+  assert.equal(withCondition("{ }", "status = error"), "{ status = error }");
+  assert.equal(withCondition("{ a = 1 }", "b = 2"), "{ a = 1 && b = 2 }");
+  assert.equal(withCondition("{ a = 1 && b = 2 }", "b = 2"), "{ a = 1 && b = 2 }");
+  assert.equal(withCondition("{ a = 1 || b = 2 }", "c = 3"), "{ (a = 1 || b = 2) && c = 3 }");
+  assert.deepEqual(conditions('{ name = "x && y" && status = error }'), ['name = "x && y"', "status = error"]);
+  assert.deepEqual(conditions("{ a = 1 || b = 2 }"), []);
+  assert.deepEqual(conditions("{ a = 1 } >> { b = 2 }"), []);
+});
+
+test("a byte offset becomes a place in the text", () => {
+  assert.equal(indexOfByte("é🎉x", 2), 1);
+  assert.equal(indexOfByte("é🎉x", 6), 3);
+  assert.equal(indexOfByte("abc", 99), 3);
+});
