@@ -41,6 +41,7 @@ export function Results({ value, query, cursor, scrollTop, loading, loadMore }: 
     </div>
   ) : null;
   return (
+    <>
     <div class={`results${why ? " with-why" : ""}${days.size > 1 ? " with-day" : ""}`} role="table" aria-label="Traces" aria-rowcount={traces.length + 1}>
       <div role="rowgroup">
         <div class="result head" role="row" aria-rowindex={1}>
@@ -59,7 +60,6 @@ export function Results({ value, query, cursor, scrollTop, loading, loadMore }: 
           rowHeight={narrow() ? ROW_NARROW : ROW}
           cursor={cursor.value}
           scrollTop={scrollTop}
-          footer={footer}
           row={(i) => (
             <Row
               key={traces[i].traceId}
@@ -77,6 +77,8 @@ export function Results({ value, query, cursor, scrollTop, loading, loadMore }: 
         />
       </div>
     </div>
+    {footer}
+    </>
   );
 }
 

@@ -7,7 +7,6 @@ interface Props {
   count: number;
   rowHeight: number;
   row: (index: number) => ComponentChildren;
-  footer?: ComponentChildren;
   /** The row that must be in view, -1 for none; scrolled to when it changes. */
   cursor: number;
   /** Where to start, and where to tell about scrolling: kept by the page. */
@@ -16,7 +15,7 @@ interface Props {
 
 const BEYOND = 6;
 
-export function VirtualRows({ count, rowHeight, row, footer, cursor, scrollTop }: Props) {
+export function VirtualRows({ count, rowHeight, row, cursor, scrollTop }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: scrollTop.current, height: 800 });
   useLayoutEffect(() => {
@@ -51,7 +50,6 @@ export function VirtualRows({ count, rowHeight, row, footer, cursor, scrollTop }
       <div role="presentation" style={{ height: `${first * rowHeight}px` }} />
       {rows}
       <div role="presentation" style={{ height: `${(count - last) * rowHeight}px` }} />
-      {footer}
     </div>
   );
 }

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pages against the real server. First the recorded shop, replayed; what the pages show must be what spans.mjs computes
+// from the recording. Then the live shop: eight services that send while the browser looks.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ensureModules, Missing, startShop, startSpoor } from "../e2e/shop.mjs";
+import { assertAccessible, assertNoSidewaysScroll, startBrowser, texts, withPage } from "./browser.mjs";
+import { Mock } from "./mock.mjs";
+import { attribute, groupBy, recordedRequests, spansOf, summaryOf } from "./spans.mjs";
+
+const archive = join(dirname(fileURLToPath(import.meta.url)), "../data/otel-js-shop/json.tar.gz");
+const requests = recordedRequests(archive).map((r) => JSON.parse(r.body));
+const spans = requests.flatMap(spansOf);
+const traces = [...groupBy(spans, (s) => s.traceId).values()];
+
+/** UI_SYSTEM=mock runs these tests against the mock, to work on them without a server. */
+async function startSystem() {
+  if (process.env.UI_SYSTEM !== "mock") {
+    const spoor = await startSpoor();
+    return { url: `http://${spoor.http}`, otlp: `http://${spoor.otlpHttp}`, spoor, stop: () => spoor.stop() };
+  }
+  const { url, stop } = await new Mock().listen(process.env.UI_DIST);
+  return { url, otlp: url, stop };
+}
+
+let browser;
+let system;
+before(async () => {
+  browser = await startBrowser();
+  system = await startSystem();
+  for (const r of requests) {
+    const answer = await fetch(`${system.otlp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(r) });
+    assert.equal(answer.status, 200);
+  }
+});
+after(async () => {
+  await browser?.close();
+  await system?.stop();
+});
+
+const at = (path, params = {}) => `${system.url}${path}?${new URLSearchParams(params)}`;
+const count = (n) => n.toLocaleString("en-US");
+
+/** As the pages write durations below a minute. */
+function duration(ns) {
+  for (const [unit, name] of [[1e3, "ns"], [1e6, "µs"], [1e9, "ms"], [60e9, "s"]]) {
+    const value = Number(ns) / (unit / (name === "s" ? 60 : 1000));
+    if (name === "ns" && value < 999.5) return `${Math.round(value)} ns`;
+    if (name !== "ns" && value < (name === "s" ? 59.95 : 999.5)) return `${value < 9.995 ? value.toFixed(2) : value < 99.95 ? value.toFixed(1) : value.toFixed(0)} ${name}`;
+  }
+  return "a minute or more";
+}
+
+/** The spans of a trace as a tree's lines, children by start and id; orphans are roots. */
+function treeOf(trace) {
+  const order = (a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : a.spanId < b.spanId ? -1 : 1);
+  const ids = new Set(trace.map((s) => s.spanId));
+  const children = groupBy(trace, (s) => (ids.has(s.parentSpanId) ? s.parentSpanId : ""));
+  const lines = [];
+  const walk = (list, level) => {
+    for (const s of [...list].sort(order)) {
+      lines.push({ span: s, level });
+      walk(children.get(s.spanId) ?? [], level + 1);
+    }
+  };
+  walk(children.get("") ?? [], 1);
+  return lines;
+}
+
+const errors = (trace) => trace.filter((s) => s.status === 2).length;
+const rooted = (trace) => trace.filter((s) => !s.parentSpanId).length === 1 && orphans(trace) === 0;
+const orphans = (trace) => {
+  const ids = new Set(trace.map((s) => s.spanId));
+  return trace.filter((s) => s.parentSpanId && !ids.has(s.parentSpanId)).length;
+};
+/** A whole trace with errors in several services. */
+const chosen = traces.filter((t) => errors(t) > 1 && rooted(t)).sort((a, b) => summaryOf(b).services.length - summaryOf(a).services.length || b.length - a.length)[0];
+
+test("the search counts every trace and span, and sorts by what it is asked", async () => {
+  await withPage(browser, at("/", { order: "-spans" }), async (page) => {
+    await page.locator(".result:not(.head)").first().waitFor();
+    const summary = await page.locator(".summary").innerText();
+    assert.ok(summary.startsWith(`${count(traces.length)} traces, 100 shown`), summary);
+    assert.ok(summary.includes(`${count(spans.length)} spans looked at`), summary);
+    const most = traces.map((t) => t.length).sort((a, b) => b - a);
+    assert.deepEqual((await texts(page, ".result:not(.head) .spans")).slice(0, 10).map(Number), most.slice(0, 10));
+    await page.getByRole("button", { name: "Duration" }).click();
+    await page.waitForURL(/order=-duration/);
+    const longest = traces.map(summaryOf).sort((a, b) => (a.duration < b.duration ? 1 : -1))[0];
+    await page.locator(".result:not(.head)", { hasText: duration(longest.duration) }).first().waitFor();
+    const first = await texts(page, ".result:not(.head) .duration");
+    assert.equal(first[0], duration(longest.duration));
+    await assertAccessible(page, "Explore");
+  });
+});
+
+test("a query finds the traces it should, and says why each matched", async () => {
+  const matches = (s) => s.service === "checkout" && s.status === 2;
+  const expected = traces.filter((t) => t.some(matches));
+  await withPage(browser, at("/", { q: '{ resource.service.name = "checkout" && status = error }', order: "-errors" }), async (page) => {
+    await page.locator(".result:not(.head)").first().waitFor();
+    assert.match(await page.locator(".summary").innerText(), new RegExp(`^${count(expected.length)} traces`));
+    const why = page.locator(".result:not(.head) .why a").first();
+    assert.match((await why.innerText()).trim(), /^▲ checkout /);
+    await why.click();
+    await page.locator(".wf-row.current").waitFor();
+    const span = new URL(page.url()).searchParams.get("span");
+    const found = spans.find((s) => s.spanId === span);
+    assert.ok(matches(found));
+    await page.locator(".details h2", { hasText: found.name }).waitFor();
+  });
+});
+
+test("a trace shows the right tree, names, durations and counts", async () => {
+  const summary = summaryOf(chosen);
+  await withPage(browser, at("/trace/", { id: summary.traceId, fold: "0" }), async (page) => {
+    await page.locator(".wf-row").first().waitFor();
+    assert.equal((await texts(page, ".trace-head h1"))[0], `${summary.rootServiceName} ${summary.rootTraceName}`);
+    const facts = Object.fromEntries((await texts(page, ".trace-head .facts > div")).map((t) => [t.split(" ")[0], t.slice(t.indexOf(" ") + 1)]));
+    assert.equal(facts.Duration, duration(summary.duration));
+    assert.equal(facts.Spans, String(chosen.length));
+    assert.equal(facts.Services, String(summary.services.length));
+    assert.match(facts.Errors, new RegExp(`^▲ ?${summary.errorCount} errors?$`));
+    const rows = await page.locator(".wf-row:visible").evaluateAll((list) =>
+      list.map((e) => ({ at: Number(e.ariaRowIndex), level: Number(e.getAttribute("aria-level")), label: e.getAttribute("aria-label") })).sort((a, b) => a.at - b.at),
+    );
+    const tree = treeOf(chosen);
+    assert.ok(rows.length > 15);
+    rows.forEach((row, i) => {
+      const { span, level } = tree[i];
+      assert.equal(row.level, level, row.label);
+      assert.ok(row.label.startsWith(`${span.service} ${span.name}, ${duration(span.duration)}, starts at ${duration(span.start - summary.start)}`), `${row.label}\n${span.service} ${span.name} ${duration(span.duration)}`);
+    });
+    await assertAccessible(page, "Trace");
+  });
+});
+
+test("the details of a span are the recorded ones, exceptions first", async () => {
+  const span = chosen.find((s) => s.span.events?.some((e) => e.name === "exception")) ?? spans.find((s) => s.span.events?.some((e) => e.name === "exception"));
+  await withPage(browser, at("/trace/", { id: span.traceId, span: span.spanId }), async (page) => {
+    await page.locator(".event.exception").first().waitFor();
+    const exception = span.span.events.find((e) => e.name === "exception");
+    const shown = await page.locator(".details-body").innerText();
+    assert.ok(shown.includes(attribute(exception.attributes, "exception.message")));
+    for (const { key } of [...(span.span.attributes ?? []), ...(span.resource.attributes ?? [])]) assert.ok(shown.includes(key), key);
+    const link = page.locator('.details a[title^="Search { resource.service.name = "]');
+    assert.match(await link.getAttribute("href"), /\?q=/);
+    await assertAccessible(page, "Details");
+  });
+});
+
+test("spans whose parent never came are shown as what they are", async () => {
+  const broken = traces.filter((t) => orphans(t) > 0 && t.length > 3).sort((a, b) => b.length - a.length)[0];
+  const n = orphans(broken);
+  await withPage(browser, at("/trace/", { id: broken[0].traceId }), async (page) => {
+    await page.locator(".banner").first().waitFor();
+    const banner = await page.locator(".banner").first().innerText();
+    assert.ok(banner.includes(n === 1 ? "1 span whose parent is not stored" : `${n} spans whose parent is not stored`), banner);
+  });
+});
+
+test("the keyboard alone goes from the list to an error and back", async () => {
+  await withPage(browser, at("/", { q: `{ trace:id = "${chosen[0].traceId}" }` }), async (page) => {
+    await page.locator(".query-box input").waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type('{ resource.service.name = "payment" && status = error }');
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/payment/);
+    await page.locator(".result .why a", { hasText: "payment" }).first().waitFor();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("j");
+    await page.locator(".result.chosen").waitFor();
+    await page.keyboard.press("Enter");
+    await page.locator(".wf-row").first().waitFor();
+    await page.keyboard.press("e");
+    const current = page.locator(".wf-row.current");
+    await current.waitFor();
+    assert.match(await current.getAttribute("aria-label"), /, error/);
+    await page.keyboard.press("Enter");
+    await page.locator(".details").waitFor();
+    await page.keyboard.press("Home");
+    await page.keyboard.press("ArrowDown");
+    await page.locator('.wf-row.current[aria-rowindex="2"]').waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator(".details").waitFor({ state: "detached" });
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("role")), "row");
+    for (const key of ["w", "w", "d", "s", "0", "f", "[", "]", "{", "}", "x", "c", "End", "Home", "ArrowRight", "ArrowLeft", "o", "Backspace", "p", "n"]) await page.keyboard.press(key);
+    await page.keyboard.press("g");
+    await page.keyboard.press("e");
+    await page.locator(".result:not(.head)").first().waitFor();
+  });
+});
+
+test("the map has the recorded calls, and its panel and exports lead on", async () => {
+  const byId = new Map(spans.map((s) => [`${s.traceId}${s.spanId}`, s]));
+  const calls = new Map();
+  for (const s of spans) {
+    const parent = byId.get(`${s.traceId}${s.parentSpanId}`);
+    if (s.kind !== 2 || parent?.kind !== 3) continue;
+    const key = `${parent.service} ${s.service}`;
+    calls.set(key, (calls.get(key) ?? 0) + 1);
+  }
+  await withPage(browser, at("/map/", { view: "table" }), async (page) => {
+    await page.locator(".edges tbody tr").first().waitFor();
+    const rows = await page.locator(".edges tbody tr").evaluateAll((list) => list.map((tr) => [...tr.cells].map((td) => td.innerText.trim())));
+    for (const [key, n] of calls) {
+      const [client, server] = key.split(" ");
+      const row = rows.find((r) => r[0] === client && r[1] === server);
+      assert.equal(row?.[2], count(n), `${key}: ${row}`);
+    }
+    await assertAccessible(page, "Map, table");
+  });
+  await withPage(browser, at("/map/"), async (page) => {
+    await page.locator('.graph [data-node="checkout"]').click();
+    await page.locator(".details h2", { hasText: "checkout" }).waitFor();
+    await page.locator(".neighbours .link", { hasText: "payment" }).click();
+    await page.locator(".latency").waitFor();
+    assert.match(await page.locator(".details .facts").innerText(), new RegExp(`Calls\\s+${calls.get("checkout payment")}`));
+    await assertAccessible(page, "Map");
+    await page.getByRole("button", { name: "Export" }).click();
+    for (const [name, format] of [["JSON", "json"], ["Graphviz DOT", "dot"], ["GraphML", "graphml"], ["CSV", "csv"], ["Mermaid", "mermaid"]]) {
+      const address = await page.locator(".export a", { hasText: name }).first().getAttribute("href");
+      assert.equal(new URL(address).searchParams.get("format"), format);
+      if (process.env.UI_SYSTEM === "mock") continue;
+      const answer = await fetch(address);
+      assert.equal(answer.status, 200);
+      assert.ok((await answer.text()).includes("checkout"), name);
+    }
+    await page.keyboard.press("Escape");
+    await page.locator('.graph .node[tabindex="0"]').focus();
+    const walked = new Set();
+    for (const key of ["ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft"]) {
+      await page.keyboard.press(key);
+      walked.add(await page.evaluate(() => document.activeElement?.getAttribute("data-node")));
+    }
+    assert.ok(walked.size > 1 && !walked.has(null));
+  });
+});
+
+test("every page is accessible in the dark and fits a narrow screen", async () => {
+  const pages = [
+    ["/", { q: "{ status = error }" }, ".result:not(.head)"],
+    ["/trace/", { id: chosen[0].traceId, cp: "1", find: "checkout" }, ".wf-row"],
+    ["/map/", {}, ".graph .node"],
+  ];
+  for (const [path, params, ready] of pages) {
+    await withPage(
+      browser,
+      at(path, params),
+      async (page) => {
+        await page.locator(ready).first().waitFor();
+        assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(20, 22, 26)");
+        await assertAccessible(page, `${path} dark`);
+        await page.setViewportSize({ width: 390, height: 844 });
+        await page.waitForTimeout(100);
+        await assertNoSidewaysScroll(page, path);
+        await assertAccessible(page, `${path} dark and narrow`);
+      },
+      { dark: true },
+    );
+  }
+});
+
+test("the server sends the pages with the policy and the caching that they need", { skip: process.env.UI_SYSTEM === "mock" }, async () => {
+  for (const path of ["/", "/trace/", "/map/"]) {
+    const answer = await fetch(system.url + path, { headers: { "accept-encoding": "identity" } });
+    assert.equal(answer.status, 200);
+    const policy = answer.headers.get("content-security-policy") ?? "";
+    assert.match(policy, /default-src 'self'/);
+    assert.doesNotMatch(policy, /unsafe/);
+    const html = await answer.text();
+    assert.doesNotMatch(html, /<script>|style=| on\w+=/);
+    const script = /src="([^"]+)"/.exec(html)[1];
+    const file = await fetch(new URL(script, system.url + path));
+    assert.equal(file.status, 200);
+    assert.match(file.headers.get("cache-control") ?? "", /immutable/);
+    const again = await fetch(system.url + path, { headers: { "if-none-match": answer.headers.get("etag") ?? "" } });
+    assert.equal(again.status, 304);
+  }
+  const jaeger = await fetch(`${system.url}/trace/${chosen[0].traceId}`, { redirect: "manual" });
+  assert.equal(jaeger.status, 302);
+});
+
+test("the live shop: what the services send is what the pages show", { skip: process.env.UI_SYSTEM === "mock" }, async (t) => {
+  let modules;
+  try {
+    modules = await ensureModules();
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    return t.skip(error.message);
+  }
+  const spoor = await startSpoor();
+  try {
+    const shop = await startShop({ spoor, modules });
+    let routes;
+    let sent;
+    try {
+      routes = await shop.drive(42);
+    } finally {
+      sent = await shop.stop();
+    }
+    await withPage(browser, `http://${spoor.http}/`, async (page) => {
+      await page.locator(".result:not(.head)").first().waitFor();
+      const summary = await page.locator(".summary").innerText();
+      const ids = new Set(sent.map((s) => s.traceId));
+      assert.match(summary, new RegExp(`^${ids.size} traces`));
+      assert.ok(summary.includes(`${count(sent.length)} spans looked at`), summary);
+      const [route, calls] = Object.entries(routes).find(([name]) => name.startsWith("POST /checkout"));
+      await page.locator(".query-box input").fill(`{ resource.service.name = "frontend" && kind = server && name = "${route}" }`);
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/checkout/);
+      await page.locator(".summary", { hasText: calls === 1 ? "1 trace" : `${calls} traces` }).waitFor();
+      await page.locator(".result .root a").first().click();
+      await page.locator(".wf-row").first().waitFor();
+      const id = new URL(page.url()).searchParams.get("id");
+      const own = sent.filter((s) => s.traceId === id);
+      assert.match(await page.locator(".trace-head .facts").innerText(), new RegExp(`Spans\\s+${own.length}\\b`));
+      await page.getByRole("link", { name: "Map" }).click();
+      await page.locator(".graph .node").first().waitFor();
+      const shown = await page.locator(".graph .node").evaluateAll((list) => list.map((e) => e.getAttribute("data-node")));
+      for (const service of shop.services) assert.ok(shown.includes(service), service);
+    });
+  } finally {
+    await spoor.stop();
+  }
+});
