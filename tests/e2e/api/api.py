@@ -1,0 +1,433 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The read API over HTTP: every reply is checked against docs/openapi.json, every path and parameter of the document is used,
+every kind of bad request gets its problem document, and what it answers agrees with what it answers elsewhere."""
+import contextlib
+import csv
+import gzip
+import io
+import json
+import pathlib
+import shutil
+import subprocess
+import tarfile
+import time
+import urllib.parse
+import xml.etree.ElementTree
+
+import schema
+import spoor
+import tap
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+ORDERS = ("-start", "start", "-duration", "duration", "-spans", "spans", "-errors", "errors")
+HOSTILE = "=a\"b\\n<c>&'|]#;{}--> \u202e"
+
+
+def recorded_traces():
+    """Yields (content type, body) of the trace requests of the shop's protobuf recording."""
+    with tarfile.open(ROOT / "tests" / "data" / "otel-js-shop" / "pb.tar.gz") as archive:
+        for line in archive.extractfile("pb/index.jsonl").read().splitlines():
+            entry = json.loads(line)
+            if entry["signal"] == "traces":
+                yield entry["contentType"], archive.extractfile(f"pb/{entry['file']}").read()
+
+
+class Context:
+    """A server with the shop in it, and the document."""
+
+    def __init__(self, server):
+        self.server = server
+        self.document = schema.Document(ROOT / "docs" / "openapi.json")
+        self.used = set()  # (path, parameter) that were asked with success
+
+    def get(self, path, headers=None, method="GET"):
+        return self.server.request("http", method, path, headers=headers)
+
+    def pattern(self, path):
+        """The path of the document that a request is for."""
+        asked = path.partition("?")[0].split("/")
+        for known in self.document.paths():
+            parts = known.split("/")
+            if len(parts) == len(asked) and all(p in (a, "{id}") for p, a in zip(parts, asked)):
+                return known
+        raise AssertionError(f"{path} is not in the document")
+
+    def check(self, path, headers=None):
+        """GET with success; the reply must be one that the document knows. Returns the parsed or raw body."""
+        status, reply_headers, body = self.get(path, headers)
+        assert status == 200, f"GET {path}: {status} {body[:500]!r}"
+        known = self.pattern(path)
+        operation = self.document.operation(known)
+        content = operation["responses"]["200"]["content"]
+        media_type = reply_headers["content-type"].partition(";")[0]
+        assert media_type in content, f"GET {path}: {media_type} is not in the document"
+        names = {parameter["name"] for parameter in operation["parameters"]}
+        for name, _ in urllib.parse.parse_qsl(path.partition("?")[2]):
+            assert name in names, f"GET {path}: {name} is not in the document"
+            self.used.add((known, name))
+        self.used.add((known, None))
+        assert reply_headers["x-content-type-options"] == "nosniff"
+        if not media_type.endswith("json"):
+            return body
+        value = json.loads(body)
+        for error in self.document.errors(value, content[media_type]["schema"]):
+            raise AssertionError(f"GET {path}: {error}")
+        return value
+
+    def problem(self, path, expected_status, **members):
+        status, headers, body = self.get(path)
+        assert status == expected_status, f"GET {path}: {status}, not {expected_status}: {body[:500]!r}"
+        assert headers["content-type"] == "application/problem+json", f"GET {path}: {headers['content-type']}"
+        problem = json.loads(body)
+        for error in self.document.errors(problem, {"$ref": "#/components/schemas/Problem"}):
+            raise AssertionError(f"GET {path}: {error}")
+        assert problem["status"] == expected_status and problem["detail"]
+        for name, value in members.items():
+            found = problem.get(name)
+            right = value in found if name == "detail" else found == value
+            assert right, f"GET {path}: {name} is {found!r}, expected {value!r}"
+        return problem
+
+    def search(self, query="{}", **parameters):
+        return self.check("/v1/search?" + urllib.parse.urlencode({"q": query, **parameters}))
+
+    def search_all(self, query="{}", **parameters):
+        """All pages of a search."""
+        traces, cursor = [], None
+        while True:
+            page = self.search(query, **parameters, **({"cursor": cursor} if cursor else {}))
+            traces += page["traces"]
+            cursor = page["cursor"]
+            if cursor is None:
+                return traces
+
+
+@contextlib.contextmanager
+def make_context(binary):
+    with spoor.Spoor(binary) as server:
+        for content_type, body in recorded_traces():
+            status, _, answer = server.request("otlp-http", "POST", "/v1/traces", body, {"content-type": content_type})
+            assert status == 200, answer
+        yield Context(server)
+
+
+def otlp_spans(data):
+    return [span for group in data["resourceSpans"] for scope in group["scopeSpans"] for span in scope["spans"]]
+
+
+# ---- every path ----
+
+def test_the_check_against_the_document_can_fail(context):
+    service = {"name": "a", "spanCount": "1", "errorCount": "0", "slot": 0}
+    reply = {"$ref": "#/components/schemas/Services"}
+    assert not list(context.document.errors({"services": [service]}, reply))
+    for change in ({"spanCount": 1}, {"spanCount": "-1"}, {"slot": 30}, {"slot": True}, {"more": 1}, {"name": None}):
+        assert len(list(context.document.errors({"services": [{**service, **change}]}, reply))) == 1, change
+    assert list(context.document.errors({}, reply)) == ["$: services is missing"]
+
+
+def test_every_reply_is_what_the_document_says(context):
+    status = context.check("/v1/status")
+    services = context.check("/v1/services")["services"]
+    assert sum(int(service["spanCount"]) for service in services) == int(status["spanCount"]) > 10000
+    assert len({service["slot"] for service in services}) == len(services)
+    whole = f"from={status['oldestUnixNano']}&to=now%2B1h"
+    assert context.check(f"/v1/services?{whole}")["services"] == services
+    name = services[0]["name"]
+    operations = context.check(f"/v1/operations?service={name}&{whole}")["operations"]
+    assert operations and {operation["service"] for operation in operations} == {name}
+    for scope in ("any", "span", "resource", "event", "link", "instrumentation", "intrinsic"):
+        context.check(f"/v1/attributes?scope={scope}&limit=10000&{whole}")
+    keys = context.check("/v1/attributes?scope=span&prefix=http.&limit=3")
+    assert len(keys["attributes"]) == 3 and keys["complete"] is False
+    values = context.check("/v1/attributes?key=service.name&scope=resource")["values"]
+    assert {value["value"]: value["count"] for value in values} == {s["name"]: s["spanCount"] for s in services}
+    for key in ("name", "kind", "status", "service", "duration", "rootName", "rootServiceName"):
+        context.check(f"/v1/attributes?scope=intrinsic&key={key}")
+    context.check(f"/v1/latency?service={name}&operation={urllib.parse.quote(operations[0]['name'])}&kind=any&q=0.5,1&{whole}")
+    for file_format in ("json", "dot", "graphml", "csv", "mermaid"):
+        context.check(f"/v1/graph?format={file_format}&service={name}&hops=2&{whole}")
+    for path in ("/healthz", "/readyz"):
+        assert context.check(path).strip() == b"ok"
+    assert context.check("/metrics").endswith(b"# EOF\n")
+
+
+def test_searches_are_what_the_document_says(context):
+    page = context.search("{ status = error }", limit=5, order="-duration", **{"from": "2020-01-01T00:00:00Z", "to": "now+1h"})
+    assert page["cursor"] and len(page["traces"]) == 5 and page["complete"] is True
+    context.search("{ status = error }", limit=5, order="-duration", cursor=page["cursor"],
+                   **{"from": "2020-01-01T00:00:00Z", "to": "now+1h"})
+    for trace in page["traces"]:
+        assert trace["errorCount"] > 0 and trace["matchedSpanCount"] > 0
+        assert all(span["status"] == "error" for span in trace["matchedSpans"])
+
+
+def test_traces_are_what_the_document_says(context):
+    status = context.check("/v1/status")
+    for trace in context.search(order="-spans", limit=20)["traces"]:
+        path = f"/v1/traces/{trace['traceId']}"
+        assert len(otlp_spans(context.check(path))) == trace["spanCount"]
+        columns = context.check(f"{path}?view=columns&from={status['oldestUnixNano']}&to=now%2B1h")
+        assert columns["spanCount"] == trace["spanCount"]
+        context.check(f"{path}/spans?rows=0&from={status['oldestUnixNano']}&to=now%2B1h")
+        for media_type in ("application/x-protobuf", "application/protobuf"):
+            assert context.check(path, {"accept": media_type})
+        assert context.check(path.upper().replace("/V1/TRACES", "/v1/traces"))
+
+
+def test_every_path_and_parameter_of_the_document_was_used(context):
+    for path in context.document.paths():
+        wanted = {None} | {p["name"] for p in context.document.operation(path)["parameters"] if p["in"] == "query"}
+        missing = {name for name in wanted if (path, name) not in context.used}
+        assert not missing, f"{path}: {missing} were never asked for"
+
+
+# ---- bad requests ----
+
+def test_bad_requests_are_named(context):
+    trace = context.search(limit=1)["traces"][0]["traceId"]
+    cursor = context.search(limit=1)["cursor"]
+    for path, status, members in (
+            ("/v1/services?form=now", 400, {"parameter": "form", "detail": "from, to"}),
+            ("/v1/services?from=yesterday", 400, {"parameter": "from"}),
+            ("/v1/services?from=now&from=now", 400, {"parameter": "from", "detail": "more than once"}),
+            ("/v1/services?from=now&to=now-1h", 400, {"parameter": "to"}),
+            ("/v1/services?from=%zz", 400, {}),
+            ("/v1/services?from=%ff", 400, {}),
+            ("/v1/status?verbose=1", 400, {"parameter": "verbose"}),
+            ("/v1/attributes?scope=spam", 400, {"parameter": "scope", "detail": "instrumentation"}),
+            ("/v1/attributes?scope=intrinsic&key=colour", 400, {"parameter": "key"}),
+            ("/v1/attributes?limit=0", 400, {"parameter": "limit"}),
+            ("/v1/attributes?limit=many", 400, {"parameter": "limit"}),
+            ("/v1/search?limit=1001", 400, {"parameter": "limit", "detail": "between 1 and 1000"}),
+            ("/v1/search?limit=-1", 400, {"parameter": "limit"}),
+            ("/v1/search?order=random", 400, {"parameter": "order", "detail": "-duration"}),
+            ("/v1/search?cursor=AAAA", 400, {"parameter": "cursor"}),
+            (f"/v1/search?cursor={cursor}&order=start", 400, {"parameter": "cursor", "detail": "another"}),
+            (f"/v1/search?cursor={cursor}&q=%7Bname%3D%22a%22%7D", 400, {"parameter": "cursor"}),
+            (f"/v1/search?cursor={cursor[:-2]}xx", 400, {"parameter": "cursor"}),
+            ("/v1/traces/xyz", 400, {"parameter": "id"}),
+            ("/v1/traces/" + "0" * 32, 400, {"parameter": "id"}),
+            ("/v1/traces/" + "a" * 33, 400, {"parameter": "id"}),
+            ("/v1/traces/" + "a" * 32, 404, {}),
+            ("/v1/traces/" + "a" * 32 + "?view=columns", 404, {}),
+            ("/v1/traces/" + "a" * 32 + "/spans?rows=0", 404, {}),
+            (f"/v1/traces/{trace}?view=tree", 400, {"parameter": "view"}),
+            (f"/v1/traces/{trace}?to=2001-01-01T00:00:00Z", 404, {}),
+            (f"/v1/traces/{trace}/spans", 400, {"parameter": "rows"}),
+            (f"/v1/traces/{trace}/spans?rows=0-200", 400, {"parameter": "rows"}),
+            (f"/v1/traces/{trace}/spans?rows=9999999", 400, {"parameter": "rows"}),
+            (f"/v1/traces/{trace}/span", 404, {}),
+            ("/v1/graph?format=svg", 400, {"parameter": "format", "detail": "mermaid"}),
+            ("/v1/graph?hops=65", 400, {"parameter": "hops"}),
+            ("/v1/latency?q=2", 400, {"parameter": "q"}),
+            ("/v1/latency?kind=sever", 400, {"parameter": "kind"}),
+            ("/v1", 404, {}), ("/v2/services", 404, {}), ("/v1/services/", 404, {}), ("/v1/traces", 404, {}),
+            ("/../etc/passwd", 404, {}), ("/trace/nonsense", 404, {}), ("/api/traces", 404, {})):
+        context.problem(path, status, **members)
+
+
+def test_bad_queries_are_pointed_at(context):
+    for query, offset in (("{ name = }", 9), ("{ name == 1 }", None), ("{ nmae = 1 }", 2), ("{", 1), ("}", 0), ("{ name = \"a }", None),
+                          ("{ name =~ \"(\" }", None), ("{ name > 5 }", None), ("{ duration > 5parsecs }", None), ("name = 1", 0),
+                          ("{ " + "(" * 10000 + " }", None), ("{ .a = 1 } trailing", None)):
+        problem = context.problem("/v1/search?" + urllib.parse.urlencode({"q": query}), 413 if len(query) > 5000 else 400)
+        assert 0 <= problem["offset"] <= len(query), (query, problem)
+        assert offset is None or problem["offset"] == offset, (query, problem)
+        assert problem["parameter"] == "q", (query, problem)
+
+
+def test_what_is_not_evaluated_yet_says_so(context):
+    for query, offset in (("{} && {}", 3), ("{} >> {}", 3), ("{} | count() > 2", None), ("{} | rate()", 5), ("{} | by(name)", 5),
+                          ("{ status = error } | select(.a)", 21)):
+        problem = context.problem("/v1/search?" + urllib.parse.urlencode({"q": query}), 400, title="Not evaluated yet", parameter="q")
+        assert offset is None or problem["offset"] == offset, (query, problem)
+
+
+def test_long_questions_are_refused_and_the_server_goes_on(context):
+    status, _, _ = context.get("/v1/search?q=" + "a" * 200000)
+    assert status in (400, 413, 414, 431), status
+    context.check("/v1/status")
+
+
+def test_only_get_and_head_are_answered(context):
+    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+        status, headers, body = context.get("/v1/services", method=method)
+        assert status == 405 and headers["allow"] == "GET, HEAD", (method, status, headers)
+        assert json.loads(body)["status"] == 405
+
+
+def test_head_is_get_without_a_body(context):
+    for path in ("/v1/services", "/v1/search", "/healthz", "/v1/graph?format=dot", "/v1/nothing"):
+        get_status, get_headers, get_body = context.get(path)
+        status, headers, body = context.get(path, method="HEAD")
+        assert (status, body) == (get_status, b"")
+        assert headers["content-type"] == get_headers["content-type"]
+        if path == "/v1/services":
+            assert int(headers["content-length"]) == len(get_body)
+
+
+def test_redirects_lead_to_the_pages(context):
+    for path, target in (("/trace/" + "0" * 28 + "ABCD", "/trace/?id=" + "0" * 28 + "abcd"), ("/map", "/map/"), ("/trace", "/trace/")):
+        status, headers, _ = context.get(path)
+        assert (status, headers["location"]) == (302, target)
+
+
+def test_large_answers_are_packed_when_asked_for(context):
+    plain = context.get("/v1/search?limit=100")
+    packed = context.get("/v1/search?limit=100", {"accept-encoding": "gzip"})
+    assert "content-encoding" not in plain[1] and packed[1]["content-encoding"] == "gzip"
+    assert "accept-encoding" in plain[1]["vary"] and len(packed[2]) < len(plain[2]) / 2
+    assert json.loads(gzip.decompress(packed[2]))["traces"] == json.loads(plain[2])["traces"]
+
+
+# ---- answers agree with one another ----
+
+def test_pages_of_every_order_hold_every_trace_once_and_sorted(context):
+    count = int(context.check("/v1/status")["traceCount"])
+    keys = {"start": lambda t: int(t["startTimeUnixNano"]), "duration": lambda t: int(t["durationNano"]),
+            "spans": lambda t: t["spanCount"], "errors": lambda t: t["errorCount"]}
+    for order in ORDERS:
+        traces = context.search_all(order=order, limit=97)
+        assert len({trace["traceId"] for trace in traces}) == len(traces) == count, order
+        sign = -1 if order.startswith("-") else 1
+        places = [(sign * keys[order.lstrip("-")](trace), trace["traceId"]) for trace in traces]
+        assert places == sorted(places), order
+
+
+def attributes_of(group):
+    return {a["key"]: a["value"] for a in group.get("attributes", [])}
+
+
+def test_searches_find_what_a_pass_over_all_traces_finds(context):
+    found = {name: set() for name in ("cart errors", "slow", "500", "get")}
+    for trace in context.search_all(limit=500):
+        data = context.check(f"/v1/traces/{trace['traceId']}")
+        for group in data["resourceSpans"]:
+            service = attributes_of(group["resource"]).get("service.name", {}).get("stringValue")
+            for span in (span for scope in group["scopeSpans"] for span in scope["spans"]):
+                attributes = attributes_of(span)
+                duration = int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"])
+                status = attributes.get("http.response.status_code", attributes.get("http.status_code", {})).get("intValue")
+                if span.get("status", {}).get("code") == 2 and service != "gateway":
+                    found["cart errors"].add(trace["traceId"])
+                if duration > 250000000 and span.get("kind") == 2:
+                    found["slow"].add(trace["traceId"])
+                if status is not None and int(status) >= 500:
+                    found["500"].add(trace["traceId"])
+                if span["name"].startswith("GET"):
+                    found["get"].add(trace["traceId"])
+    for name, query in (("cart errors", '{ status = error && service != "gateway" }'), ("slow", "{ duration > 250ms && kind = server }"),
+                        ("500", "{ .http.response.status_code >= 500 || .http.status_code >= 500 }"), ("get", '{ name =~ "GET.*" }')):
+        traces = {trace["traceId"] for trace in context.search_all(query, limit=100)}
+        assert traces == found[name], f"{query}: {len(traces)} traces, expected {len(found[name])}"
+    assert found["get"] and found["slow"]
+
+
+def test_columns_agree_with_the_spans(context):
+    for trace in context.search(order="-spans", limit=15)["traces"] + context.search("{ nestedSetParent = 0 }", limit=15)["traces"]:
+        path = f"/v1/traces/{trace['traceId']}"
+        spans = otlp_spans(context.check(path))
+        c = context.check(path + "?view=columns")
+        columns, count = c["columns"], c["spanCount"]
+        assert all(len(column) == count for column in columns.values()) and len(c["spanIds"]) == 16 * count
+        ids = [c["spanIds"][16 * i:16 * i + 16] for i in range(count)]
+        assert sorted(ids) == sorted(span["spanId"] for span in spans)
+        by_id = {span["spanId"]: span for span in spans}
+        orphans = {entry["row"]: entry["parentSpanId"] for entry in c["missingParents"]}
+        assert len(orphans) == c["orphanCount"]
+        for row in range(count):
+            span, parent = by_id[ids[row]], columns["parent"][row]
+            assert columns["start"][row] + int(c["startTimeUnixNano"]) == int(span["startTimeUnixNano"])
+            assert columns["duration"][row] == max(0, int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"]))
+            assert c["operations"][columns["operation"][row]] == span["name"]
+            assert 0 <= columns["self"][row] <= columns["duration"][row]
+            assert bool(columns["flags"][row] & 1) == (span.get("status", {}).get("code") == 2)
+            if parent >= 0:
+                assert parent < row < parent + columns["subtreeSize"][parent] and columns["depth"][row] == columns["depth"][parent] + 1
+                assert span["parentSpanId"] == ids[parent]
+            else:
+                assert columns["depth"][row] == 0 and bool(columns["flags"][row] & 16) == (row in orphans)
+                assert span.get("parentSpanId", "") == orphans.get(row, "")
+        ends = [0] + [segment["end"] for segment in c["criticalPath"]]
+        assert all(s["start"] >= end and s["end"] > s["start"] for s, end in zip(c["criticalPath"], ends))
+        rows = context.check(f"{path}/spans?rows={count - 1},0-{min(count, 100) - 1}")["spans"]
+        assert [entry["row"] for entry in rows] == [count - 1, *range(min(count, 100))]
+        assert all(entry["span"] == by_id[ids[entry["row"]]] for entry in rows)
+
+
+def graph_texts(context, more=""):
+    return {name: context.check(f"/v1/graph?format={name}{more}") for name in ("json", "dot", "graphml", "csv", "mermaid")}
+
+
+def check_formats_agree(texts):
+    graph = texts["json"]
+    edges = {(e["client"], e["server"], e["connectionType"]): (int(e["calls"]), int(e["errors"])) for e in graph["edges"]}
+    assert len(edges) == len(graph["edges"])
+    rows = list(csv.DictReader(io.StringIO(texts["csv"].decode(), newline="")))
+    plain = lambda cell: cell[1:] if cell[:1] == "'" else cell  # noqa: E731 - the apostrophe in front of formulas
+    assert {(plain(r["client"]), plain(r["server"]), r["connection_type"]): (int(r["calls"]), int(r["errors"])) for r in rows} == edges
+    root = xml.etree.ElementTree.fromstring(texts["graphml"])
+    space = "{http://graphml.graphdrawing.org/xmlns}"
+    data = lambda node: {d.get("key"): d.text or "" for d in node.findall(space + "data")}  # noqa: E731
+    names = {node.get("id"): data(node)["service"] for node in root.iter(space + "node")}
+    assert sorted(names.values()) == sorted(node["service"] for node in graph["nodes"])
+    assert {(names[e.get("source")], names[e.get("target")], data(e)["connectionType"]): (int(data(e)["calls"]), int(data(e)["errors"]))
+            for e in root.iter(space + "edge")} == edges
+    mermaid = texts["mermaid"].decode().splitlines()
+    assert mermaid[0] == "flowchart LR" and sum("-->" in line or "-.->" in line for line in mermaid) == len(edges)
+    assert texts["dot"].startswith(b"digraph") and texts["dot"].count(b" -> ") == len(edges)
+    if shutil.which("dot"):
+        parsed = json.loads(subprocess.run(["dot", "-Tdot_json"], input=texts["dot"], capture_output=True, check=True).stdout)
+        assert len(parsed.get("objects", [])) == len(graph["nodes"]) and len(parsed.get("edges", [])) == len(edges)
+
+
+def test_graph_formats_hold_the_same_graph(context):
+    texts = graph_texts(context)
+    assert texts["json"]["edges"]
+    check_formats_agree(texts)
+    assert graph_texts(context) == texts, "the same question gives the same bytes"
+    name = texts["json"]["edges"][0]["client"]
+    check_formats_agree(graph_texts(context, f"&service={urllib.parse.quote(name)}&hops=1"))
+    check_formats_agree(graph_texts(context, "&service=nobody"))
+
+
+def test_latency_lies_between_the_fastest_and_the_slowest(context):
+    for series in context.check("/v1/latency?q=0,0.5,0.99,1")["series"]:
+        values = [int(series["quantiles"][q]) for q in ("0", "0.5", "0.99", "1")]
+        assert values == sorted(values) and int(series["calls"]) > 0
+
+
+# ---- what changes what is stored comes last ----
+
+def test_hostile_names_break_no_format(context):
+    spans = [spoor.span_message(b"\x01" * 16, b"\x02" * 8, name=HOSTILE, kind=3),
+             spoor.span_message(b"\x01" * 16, b"\x03" * 8, name=HOSTILE, kind=2, parent=b"\x02" * 8)]
+    for span, service in zip(spans, (HOSTILE, "-" + HOSTILE)):
+        assert context.server.export(spoor.request_message([span], service))[0] == 200
+    texts = graph_texts(context)
+    assert any(node["service"] == HOSTILE for node in texts["json"]["nodes"])
+    check_formats_agree(texts)
+    found = context.search("{ service = " + json.dumps(HOSTILE, ensure_ascii=False) + " }")
+    assert [trace["traceId"] for trace in found["traces"]] == ["01" * 16]
+
+
+def test_cursors_stay_valid_while_data_comes_in(context):
+    before = [trace["traceId"] for trace in context.search_all(limit=500)]
+    first = context.search(limit=10)
+    start = time.time_ns()
+    for i in range(20):
+        span = spoor.span_message(bytes([7] * 15 + [i + 1]), b"\x01" * 8, start=start + i)
+        assert context.server.export(spoor.request_message([span]))[0] == 200
+    rest, cursor = [], first["cursor"]
+    while cursor:
+        page = context.search(limit=100, cursor=cursor)
+        rest += [trace["traceId"] for trace in page["traces"]]
+        cursor = page["cursor"]
+    assert [trace["traceId"] for trace in first["traces"]] + rest == before
+    assert len(context.search_all(limit=500)) == len(before) + 20
+
+
+if __name__ == "__main__":
+    tap.main(globals(), make_context)

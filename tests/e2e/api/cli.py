@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The sub-commands that are clients of the read API: what they print, and their exit codes (0 found, 1 nothing there, 2 usage,
+3 the server's fault)."""
+import contextlib
+import json
+import os
+import subprocess
+
+import spoor
+import tap
+
+TRACE = bytes(range(1, 17))
+START = 1767225600000000000
+MS = 1000000
+# Would clear a terminal and set its title, if it got there.
+STEERING = "\x1b[2J\x1b]0;title\x07name\r\n"
+
+
+def error_status():
+    return spoor.field_bytes(15, spoor.field_varint(3, 2))
+
+
+def requests():
+    """A trace of two services: the second span fails, the third one's parent is not stored."""
+    yield "web", [spoor.span_message(TRACE, b"\x00" * 7 + b"\x01", "GET /", START, START + 100 * MS),
+                  spoor.span_message(TRACE, b"\x00" * 7 + b"\x02", "call cart", START + 10 * MS, START + 60 * MS,
+                                     parent=b"\x00" * 7 + b"\x01", kind=3)]
+    yield "cart", [spoor.span_message(TRACE, b"\x00" * 7 + b"\x03", "add", START + 20 * MS, START + 50 * MS,
+                                      parent=b"\x00" * 7 + b"\x02", extra=error_status()),
+                   spoor.span_message(TRACE, b"\x00" * 7 + b"\x04", STEERING, START + 90 * MS, START + 95 * MS,
+                                      parent=b"\x00" * 7 + b"\x63")]
+
+
+class Context:
+    def __init__(self, server):
+        self.server = server
+        self.url = "http://{}:{}".format(*server.address("http"))
+
+    def run(self, *args, columns=100, url=None):
+        """(exit code, stdout, stderr)."""
+        result = subprocess.run([self.server.binary, *args, "--server", url or self.url], capture_output=True, text=True,
+                                env={**os.environ, "COLUMNS": str(columns)}, stdin=subprocess.DEVNULL, check=False)
+        return result.returncode, result.stdout, result.stderr
+
+
+@contextlib.contextmanager
+def make_context(binary):
+    with spoor.Spoor(binary) as server:
+        for service, spans in requests():
+            assert server.export(spoor.request_message(spans, service))[0] == 200
+        yield Context(server)
+
+
+def test_trace_draws_tree_bars_errors_and_orphans(context):
+    code, out, err = context.run("trace", TRACE.hex())
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == f"Trace {TRACE.hex()}"
+    assert lines[1].startswith("2026-01-01T00:00:00") and "100ms, 4 spans, 2 services, 1 error" in lines[1]
+    assert lines[2] == "? 1 of them name a parent that is not stored"
+    root, call, add, orphan = lines[-4:]
+    assert root.startswith("*  GET /") and "web" in root and "100ms" in root and root.endswith("█" * 30)
+    assert call.startswith("*  └ call cart") and "50ms" in call
+    assert add.startswith("*!   └ add") and "cart" in add
+    assert orphan.startswith(" ? ") and orphan.rstrip().endswith(("▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"))
+    assert all(len(line) <= 100 for line in lines)
+
+
+def test_trace_fits_into_narrow_and_wide_terminals(context):
+    for columns in (1, 40, 80, 300):
+        _, out, _ = context.run("trace", TRACE.hex(), columns=columns)
+        assert max(len(line) for line in out.splitlines()[4:]) <= max(columns, 40)
+
+
+def test_names_cannot_steer_the_terminal(context):
+    for args in (("trace", TRACE.hex()), ("search",), ("search", "{ duration < 6ms }")):
+        _, out, _ = context.run(*args)
+        assert not any(ord(c) < 32 and c != "\n" for c in out), out
+
+
+def test_trace_as_json_is_otlp(context):
+    code, out, _ = context.run("trace", TRACE.hex().upper(), "--json")
+    assert code == 0 and len(json.loads(out)["resourceSpans"]) == 2
+
+
+def test_search_prints_a_table(context):
+    code, out, err = context.run("search", "{ status = error }", "--from", "2025-12-31T00:00:00Z", "--limit=5", "--order=-duration")
+    assert (code, err) == (0, "")
+    head, row = out.splitlines()
+    assert head.split() == ["START", "DURATION", "SPANS", "ERRORS", "TRACE", "ID", "ROOT"]
+    assert row.split() == ["2026-01-01T00:00:00.000Z", "100ms", "4", "1", TRACE.hex(), "web:", "GET", "/"]
+
+
+def test_search_as_json_is_the_answer(context):
+    code, out, _ = context.run("search", "--json")
+    assert code == 0 and json.loads(out)["traces"][0]["traceId"] == TRACE.hex()
+
+
+def test_search_points_at_what_is_wrong(context):
+    code, out, err = context.run("search", "{ näme = }")
+    assert (code, out) == (2, "")
+    lines = err.splitlines()
+    assert lines[-2] == "  { näme = }" and lines[-1].strip() == "^"
+
+
+def test_graph_passes_every_format_through(context):
+    for name in ("dot", "graphml", "json", "csv", "mermaid"):
+        code, out, err = context.run("graph", "--format", name)
+        status, _, body = context.server.request("http", "GET", f"/v1/graph?format={name}")
+        assert (code, err, status) == (0, "", 200)
+        assert out.encode().replace(b"\r\n", b"\n").rstrip(b"\n") == body.replace(b"\r\n", b"\n").rstrip(b"\n")
+    assert context.run("graph", "--service", "cart", "--hops", "0")[1].count("->") == 0
+
+
+def test_exit_codes(context):
+    absent, nowhere = "ab" * 16, "http://127.0.0.1:1"
+    for expected, args, url in ((1, ("trace", absent), None), (1, ("trace", absent, "--json"), None),
+                                (1, ("search", "{ name = \"absent\" }"), None), (1, ("search", "{ name = \"absent\" }", "--json"), None),
+                                (2, ("trace", "xyz"), None), (2, ("trace",), None), (2, ("trace", absent, absent), None),
+                                (2, ("search", "--limit", "0"), None), (2, ("search", "--order", "name"), None),
+                                (2, ("search", "{} | count() > 1"), None), (2, ("search", "--from", "then"), None),
+                                (2, ("search", "--cursor", "abc"), None), (2, ("graph", "--format", "svg"), None),
+                                (2, ("graph", "--hops", "65"), None), (3, ("trace", absent), nowhere), (3, ("search",), nowhere),
+                                (3, ("graph",), nowhere)):
+        code, _, err = context.run(*args, url=url)
+        assert code == expected, (args, code, err)
+        assert err.strip() or args[-1] == "--json", args
+    for command in ("trace", "search", "graph"):
+        code, out, err = context.run(command, "--help")
+        assert (code, err) == (0, "") and out.startswith(f"Usage: spoor {command}")
+
+
+if __name__ == "__main__":
+    tap.main(globals(), make_context)
