@@ -102,9 +102,23 @@ static int on_stream_close(nghttp2_session *library, int32_t id, uint32_t error_
     return 0;
 }
 
+/* Does what we send tell the peer that it broke a rule? */
+static bool tells_of_error(const nghttp2_frame *frame)
+{
+    if (frame->hd.type == NGHTTP2_GOAWAY)
+        return frame->goaway.error_code != NGHTTP2_NO_ERROR;
+    return frame->hd.type == NGHTTP2_RST_STREAM &&
+           (frame->rst_stream.error_code == NGHTTP2_PROTOCOL_ERROR ||
+            frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR ||
+            frame->rst_stream.error_code == NGHTTP2_STREAM_CLOSED ||
+            frame->rst_stream.error_code == NGHTTP2_FRAME_SIZE_ERROR);
+}
+
 static int on_frame_sent(nghttp2_session *library, const nghttp2_frame *frame, void *cookie)
 {
     struct sp_h2_link *link = cookie;
+    if (tells_of_error(frame) && link->events->invalid)
+        link->events->invalid(link->cookie);
     bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
                 (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
     void *stream = ends ? stream_of(library, frame->hd.stream_id) : NULL;
@@ -113,16 +127,20 @@ static int on_frame_sent(nghttp2_session *library, const nghttp2_frame *frame, v
     return 0;
 }
 
-static int on_invalid_frame(nghttp2_session *library, const nghttp2_frame *frame, int error,
-                            void *cookie)
+/* RFC 9113 8.2.1: a request with a malformed field is malformed. By default nghttp2 would drop the field alone. */
+static int on_invalid_header(nghttp2_session *library, const nghttp2_frame *frame,
+                             const uint8_t *name, size_t name_len, const uint8_t *value,
+                             size_t value_len, uint8_t flags, void *cookie)
 {
     (void)library;
     (void)frame;
-    (void)error;
-    struct sp_h2_link *link = cookie;
-    if (link->events->invalid)
-        link->events->invalid(link->cookie);
-    return 0;
+    (void)name;
+    (void)name_len;
+    (void)value;
+    (void)value_len;
+    (void)flags;
+    (void)cookie;
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 /* Frames of unknown types are watched only to be counted by on_begin_frame; their payload is dropped. */
@@ -293,7 +311,7 @@ static nghttp2_session_callbacks *make_callbacks(void)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
     nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_sent);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(c, on_invalid_header);
     nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(c, on_extension_chunk);
     nghttp2_session_callbacks_set_unpack_extension_callback(c, on_extension_end);
     return c;
@@ -305,6 +323,8 @@ static nghttp2_option *make_option(enum sp_h2_role role, const struct sp_net_lim
     if (nghttp2_option_new(&option) != 0 || role == SP_H2_CLIENT)
         return option;
     nghttp2_option_set_no_auto_window_update(option, 1);
+    /* A space around a value that a user typed into OTEL_EXPORTER_OTLP_HEADERS must not cost the spans. */
+    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
     /* One judge of floods, our token bucket: nghttp2's own limits are put behind it. */
     nghttp2_option_set_max_outbound_ack(option, 2 * (size_t)limits->control_frames_burst);
     nghttp2_option_set_stream_reset_rate_limit(option, 2 * (uint64_t)limits->control_frames_burst,

@@ -35,7 +35,7 @@ struct sp_h2_events {
     void (*ended)(void *stream); /* the peer's side is whole */
     void (*sent)(void *stream);  /* our side is out */
     void (*closed)(void *stream, uint32_t error_code);
-    void (*invalid)(void *cookie); /* the peer broke a rule; the answer is under way */
+    void (*invalid)(void *cookie); /* the peer broke a rule, and is told so */
 
     /* Our side's body: copies what comes next. */
     size_t (*read_body)(void *stream, uint8_t *out, size_t room, bool *ret_all);

@@ -79,13 +79,6 @@ static void set_stage(struct stream *stream, enum stream_stage stage)
     stream->since_ns = stream->session->now_ns;
 }
 
-static void terminate(struct sp_h2_session *session, uint32_t error_code)
-{
-    if (error_code != SP_H2_NO_ERROR)
-        sp_count(&session->environment->counters->protocol_errors, 1);
-    sp_h2_link_terminate(session->link, error_code);
-}
-
 /* ---- window credit ---- */
 
 static void give_credit(struct stream *stream)
@@ -141,7 +134,7 @@ static void send_reply(struct stream *stream)
         sp_h2_link_reply(session->link, stream->id, stream->reply.fields, stream->reply.field_count,
                          stream->reply.has_body, stream);
     else
-        terminate(session, SP_H2_INTERNAL_ERROR);
+        sp_h2_link_terminate(session->link, SP_H2_INTERNAL_ERROR);
 }
 
 /* After each step of a call that was not handed over. */
@@ -214,10 +207,7 @@ static struct stream *stream_add(struct sp_h2_session *session, int32_t id)
 static bool on_idle_frame(void *cookie)
 {
     struct sp_h2_session *session = cookie;
-    bool ok = sp_flood_take(&session->flood, session->now_ns);
-    if (!ok)
-        sp_count(&session->environment->counters->protocol_errors, 1);
-    return ok;
+    return sp_flood_take(&session->flood, session->now_ns);
 }
 
 static void *on_opened(void *cookie, int32_t id)
@@ -451,7 +441,7 @@ static void tick_stream(struct stream *stream)
         /* Nothing else can come between the frames of a header block: the whole connection hangs. */
         if (older_than(stream->since_ns, limits->head_timeout_ms, session->now_ns)) {
             sp_count(&session->environment->counters->timeouts, 1);
-            terminate(session, SP_H2_ENHANCE_YOUR_CALM);
+            sp_h2_link_terminate(session->link, SP_H2_ENHANCE_YOUR_CALM);
         }
         break;
     case STREAM_BODY:
@@ -493,7 +483,7 @@ void sp_h2_session_tick(struct sp_h2_session *session, uint64_t now_ns)
     if (session->state == SESSION_OPEN && !session->streams &&
         older_than(session->since_ns, limits->idle_timeout_ms, now_ns)) {
         session->since_ns = now_ns;
-        terminate(session, SP_H2_NO_ERROR);
+        sp_h2_link_terminate(session->link, SP_H2_NO_ERROR);
     }
 }
 
