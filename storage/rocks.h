@@ -27,6 +27,8 @@
 #define SP_ROCKS_APPLY_BYTES_MAX ((size_t)16 * 1024 * 1024)
 /* A stored row, and the catalogue of one batch: more than any request that is let in can make. */
 #define SP_ROCKS_ROW_BYTES_MAX ((size_t)1024 * 1024 * 1024)
+/* A database that is opened again writes a new log and a new manifest: not on a disk with less room than this. */
+#define SP_ROCKS_REOPEN_BYTES_MIN ((uint64_t)16 * 1024 * 1024)
 /* How long the applier waits before it tries again to write to a disk that was full. */
 #define SP_ROCKS_RETRY_NS 500000000ULL
 
@@ -53,8 +55,13 @@ struct sp_rocks {
     size_t backlog_bytes_max;
     const struct sp_log *log;
     struct sp_datadir dir;
-    struct sp_kv *kv;
     struct sp_totals totals; /* the applier's copy of what it wrote last */
+
+    /* After a failed write RocksDB takes no more; the applier then closes and opens it again, when nobody reads. Who uses
+     * kv holds it for reading. A lock that prefers readers: a visitor reads within a scan. */
+    pthread_rwlock_t kv_lock;
+    struct sp_kv *kv; /* NULL: it could not be opened again yet */
+    _Atomic bool kv_broken;
 
     pthread_mutex_t lock; /* of all below; never held while a callback runs */
     pthread_cond_t committer_wakes, applier_wakes, somebody_idles;
@@ -81,6 +88,15 @@ void sp_rocks_stop(struct sp_rocks *rocks); /* drains first */
 void sp_rocks_append(struct sp_store *store, struct sp_append *append);
 void sp_rocks_drain(struct sp_store *store);
 void sp_rocks_entry_unref(struct sp_rocks_entry *entry);
+
+/* ---- rocks_repair.c ---- */
+
+/* Opens the database again after a failed write, if nobody reads now and there is room, and drops what was not acked from
+ * its journal. The applier's. SP_BUSY, SP_UNAVAILABLE: try again later. */
+SP_MUST_USE enum sp_status sp_rocks_repair(struct sp_rocks *rocks, struct sp_error *reterr);
+
+/* Drops the head entries whose rows are written. With the lock held; returns them, linked by next. */
+struct sp_rocks_entry *sp_rocks_head_take_applied(struct sp_rocks *rocks);
 
 /* ---- rocks_apply.c ---- */
 
@@ -147,6 +163,9 @@ enum sp_status sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan,
 /* ---- rocks_open.c ---- */
 
 void sp_rocks_close(struct sp_rocks *rocks); /* half-open ones, too */
+
+/* What the database says it holds, into rocks->totals. */
+SP_MUST_USE enum sp_status sp_rocks_read_totals(struct sp_rocks *rocks, struct sp_error *reterr);
 
 /* ---- rocks_catalogue.c ---- */
 

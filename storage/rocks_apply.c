@@ -258,7 +258,8 @@ static enum sp_status build_batch(struct build *build, struct sp_rocks_entry *co
         struct sp_layout_key key = sp_layout_journal_key(entries[i]->sequence);
         sp_kv_batch_delete_once(build->batch, build->rocks->kv, SP_KV_JOURNAL,
                                 sp_layout_key_slice(&key));
-        build->totals.applied_sequence = entries[i]->sequence;
+        if (entries[i]->sequence > build->totals.applied_sequence)
+            build->totals.applied_sequence = entries[i]->sequence;
         status = put_services(build, entries[i]->append->batch, reterr);
         if (status == SP_OK)
             status = put_spans(build, entries[i], reterr);
@@ -296,10 +297,13 @@ enum sp_status sp_rocks_apply(struct sp_rocks *rocks, struct sp_rocks_entry *con
         status = no_memory(reterr);
     else
         status = build_batch(&build, entries, count, reterr);
-    if (status == SP_OK)
+    if (status == SP_OK) {
         status = sp_kv_write(rocks->kv, build.batch, false, reterr);
-    if (status == SP_OK)
-        rocks->totals = build.totals;
+        if (status == SP_OK)
+            rocks->totals = build.totals;
+        else
+            atomic_store(&rocks->kv_broken, true);
+    }
 
     sp_kv_batch_free(build.batch);
     free(build.order);

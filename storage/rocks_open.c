@@ -84,7 +84,7 @@ static enum sp_status replay(struct sp_rocks *rocks, struct sp_error *reterr)
 
 /* ---- open and close ---- */
 
-static enum sp_status read_totals(struct sp_rocks *rocks, struct sp_error *reterr)
+enum sp_status sp_rocks_read_totals(struct sp_rocks *rocks, struct sp_error *reterr)
 {
     struct sp_buf value;
     sp_buf_init(&value, 4096);
@@ -105,7 +105,7 @@ static enum sp_status open_all(struct sp_rocks *rocks, const struct sp_store_opt
     if (status == SP_OK)
         status = sp_kv_open(rocks->dir.db, rocks->dir.db_is_new, &rocks->kv, reterr);
     if (status == SP_OK)
-        status = read_totals(rocks, reterr);
+        status = sp_rocks_read_totals(rocks, reterr);
     if (status == SP_OK)
         status = replay(rocks, reterr);
     if (status == SP_OK) {
@@ -119,7 +119,8 @@ void sp_rocks_close(struct sp_rocks *rocks)
 {
     struct sp_error error;
     sp_rocks_stop(rocks);
-    if (rocks->kv != NULL && rocks->applier_runs && sp_kv_flush(rocks->kv, &error) != SP_OK)
+    if (rocks->kv != NULL && rocks->applier_runs && !atomic_load(&rocks->kv_broken) &&
+        sp_kv_flush(rocks->kv, &error) != SP_OK)
         sp_log_event(rocks->log, SP_LOG_WARN, "flush",
                      "the next start reads the log of the database",
                      sp_log_cstr("error", error.message));
@@ -129,6 +130,7 @@ void sp_rocks_close(struct sp_rocks *rocks)
     pthread_cond_destroy(&rocks->applier_wakes);
     pthread_cond_destroy(&rocks->somebody_idles);
     pthread_mutex_destroy(&rocks->lock);
+    pthread_rwlock_destroy(&rocks->kv_lock);
     free(rocks);
 }
 
@@ -149,6 +151,7 @@ enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options, str
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&rocks->lock, NULL);
+    pthread_rwlock_init(&rocks->kv_lock, NULL); /* prefers readers, which glibc documents */
     pthread_cond_init(&rocks->committer_wakes, NULL);
     pthread_cond_init(&rocks->applier_wakes, &monotonic);
     pthread_cond_init(&rocks->somebody_idles, NULL);

@@ -12,6 +12,11 @@ enum sp_status sp_rocks_view_open(struct sp_rocks *rocks, struct sp_rocks_view *
                                   struct sp_error *reterr)
 {
     struct sp_rocks_view view = {.rocks = rocks};
+    pthread_rwlock_rdlock(&rocks->kv_lock);
+    if (rocks->kv == NULL) {
+        pthread_rwlock_unlock(&rocks->kv_lock);
+        return sp_error_set(reterr, SP_UNAVAILABLE, "the database is being opened again");
+    }
     pthread_mutex_lock(&rocks->lock);
     view.snapshot = sp_kv_snapshot_new(rocks->kv);
     view.head = calloc(rocks->head.count + 1, sizeof(struct sp_rocks_entry *));
@@ -58,6 +63,7 @@ void sp_rocks_view_close(struct sp_rocks_view *view)
         sp_rocks_entry_unref(view->head[i]);
     free(view->head);
     sp_kv_snapshot_free(view->snapshot);
+    pthread_rwlock_unlock(&view->rocks->kv_lock);
     *view = (struct sp_rocks_view){0};
 }
 

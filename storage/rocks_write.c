@@ -106,8 +106,8 @@ void sp_rocks_drain(struct sp_store *store)
 /* ---- committer ---- */
 
 /* Entries it takes are linked through next, and belong to nobody else meanwhile. */
-static enum sp_status write_journal(struct sp_rocks *rocks, struct sp_rocks_queue *group,
-                                    struct sp_error *reterr)
+static enum sp_status write_group(struct sp_rocks *rocks, struct sp_rocks_queue *group,
+                                  struct sp_error *reterr)
 {
     struct sp_kv_batch *batch = sp_kv_batch_new();
     struct sp_buf head;
@@ -126,8 +126,25 @@ static enum sp_status write_journal(struct sp_rocks *rocks, struct sp_rocks_queu
         status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to write the journal");
     else
         status = sp_kv_write(rocks->kv, batch, rocks->durability == SP_DURABILITY_SYNC, reterr);
+    if (status != SP_OK && status != SP_NO_MEMORY)
+        atomic_store(&rocks->kv_broken, true);
     sp_kv_batch_free(batch);
     sp_buf_fini(&head);
+    return status;
+}
+
+static enum sp_status write_journal(struct sp_rocks *rocks, struct sp_rocks_queue *group,
+                                    struct sp_error *reterr)
+{
+    pthread_rwlock_rdlock(&rocks->kv_lock);
+    enum sp_status status = SP_UNAVAILABLE;
+    if (atomic_load(&rocks->kv_broken))
+        sp_error_set(reterr, status,
+                     "the last write to the disk failed; waiting until it takes "
+                     "writes again");
+    else
+        status = write_group(rocks, group, reterr);
+    pthread_rwlock_unlock(&rocks->kv_lock);
     return status;
 }
 
@@ -202,6 +219,8 @@ static void *committer_main(void *cookie)
         ack(to_ack, status, &error);
 
         pthread_mutex_lock(&rocks->lock);
+        if (status != SP_OK)
+            pthread_cond_signal(&rocks->applier_wakes); /* it repairs */
         rocks->in_commit_count = 0;
         pthread_cond_broadcast(&rocks->somebody_idles);
     }
@@ -238,39 +257,59 @@ static void wait_before_retry(struct sp_rocks *rocks)
     pthread_cond_timedwait(&rocks->applier_wakes, &rocks->lock, &until);
 }
 
+struct sp_rocks_entry *sp_rocks_head_take_applied(struct sp_rocks *rocks)
+{
+    struct sp_rocks_queue taken = {0};
+    while (rocks->head.first != NULL &&
+           rocks->head.first->sequence <= rocks->totals.applied_sequence)
+        queue_push(&taken, queue_pop(&rocks->head));
+    return taken.first;
+}
+
+/* Applies some of the head, or repairs the database first. */
+static enum sp_status apply_some(struct sp_rocks *rocks, struct sp_rocks_entry *const *entries,
+                                 size_t count, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    if (atomic_load(&rocks->kv_broken))
+        status = sp_rocks_repair(rocks, reterr);
+    else if (count > 0)
+        status = sp_rocks_apply(rocks, entries, count, reterr);
+    return status;
+}
+
 static void *applier_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
     struct sp_rocks_entry *entries[APPLY_ENTRIES_MAX];
     pthread_mutex_lock(&rocks->lock);
     for (;;) {
-        while (rocks->head.count == 0 && !rocks->stopping)
+        while (rocks->head.count == 0 && !rocks->stopping && !atomic_load(&rocks->kv_broken))
             pthread_cond_wait(&rocks->applier_wakes, &rocks->lock);
-        if (rocks->head.count == 0 || (rocks->stopping && rocks->applier_stuck))
+        if (rocks->stopping && (rocks->head.count == 0 || rocks->applier_stuck))
             break;
         size_t count = peek_head(rocks, entries);
         pthread_mutex_unlock(&rocks->lock);
 
         struct sp_error error = {0};
-        bool written = sp_rocks_apply(rocks, entries, count, &error) == SP_OK;
+        bool done = apply_some(rocks, entries, count, &error) == SP_OK;
 
         pthread_mutex_lock(&rocks->lock);
-        for (size_t i = 0; i < count && written; i++)
-            queue_pop(&rocks->head);
-        if (!written && !rocks->applier_stuck)
+        struct sp_rocks_entry *applied = done ? sp_rocks_head_take_applied(rocks) : NULL;
+        if (!done && !rocks->applier_stuck)
             sp_log_event(rocks->log, SP_LOG_ERROR, "apply",
-                         "stored requests stay in the journal for now",
+                         "requests that were acked stay in the journal for now",
                          sp_log_cstr("error", error.message));
-        rocks->applier_stuck = !written;
+        rocks->applier_stuck = !done;
         pthread_cond_broadcast(&rocks->somebody_idles);
-        if (!written) {
-            if (!rocks->stopping)
-                wait_before_retry(rocks);
-            continue;
-        }
+        if (!done && !rocks->stopping)
+            wait_before_retry(rocks);
         pthread_mutex_unlock(&rocks->lock);
-        for (size_t i = 0; i < count; i++)
-            sp_rocks_entry_unref(entries[i]);
+        while (applied != NULL) {
+            struct sp_rocks_entry *entry = applied;
+            applied = entry->next;
+            sp_rocks_entry_unref(entry);
+        }
         pthread_mutex_lock(&rocks->lock);
     }
     pthread_mutex_unlock(&rocks->lock);

@@ -134,7 +134,8 @@ struct waiter {
 static void waiter_done(void *cookie, enum sp_status status, const struct sp_error *error)
 {
     struct waiter *waiter = cookie;
-    (void)error;
+    if (status != SP_OK && status != SP_OVERLOADED && status != SP_UNAVAILABLE)
+        fprintf(stderr, "# append: %s\n", error->message);
     pthread_mutex_lock(&waiter->lock);
     waiter->done = true;
     waiter->status = status;
