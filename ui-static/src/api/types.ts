@@ -61,12 +61,16 @@ export interface TraceSummary {
   matchedSpanIds: string[];
   matchedSpanCount: number;
   matchedSpans: MatchedSpan[];
+  /** All services of the trace; the list may hold only the largest. */
+  serviceCount?: number;
   services: TraceService[];
 }
 
 export interface SearchAnswer {
   traces: TraceSummary[];
+  /** False when the search ended early: the page was full and enough is counted, or its time was over. */
   complete: boolean;
+  incompleteReason?: "pageFull" | "timeBudget" | null;
   cursor: string | null;
   scanned: { segments: number; rows: string; bytes: string; traces: string };
   matchedTraces: number;
@@ -185,9 +189,9 @@ export interface GraphEdge {
   connectionType: string;
   calls: string;
   errors: string;
-  clientLatency: Quantiles;
+  clientLatency: Quantiles | null;
   serverLatency: Quantiles | null;
-  exemplarTraceId: string;
+  exemplarTraceId: string | null;
 }
 
 export interface GraphAnswer {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What of the service graph is drawn. Up to 60 services all of it; up to 250 the edges with most calls; beyond that
 // nothing until a service is in focus. Whatever is left out is counted. No DOM.
-import type { GraphAnswer, GraphEdge, GraphNode } from "../api/types";
+import type { GraphAnswer, GraphEdge, GraphNode, Quantiles } from "../api/types";
 
 export const DRAW_ALL_MAX = 60;
 export const DRAW_TOP_MAX = 250;
@@ -92,6 +92,12 @@ export function neighbourhood(graph: Graph, focus: string, hops: number): Set<st
     }
   }
   return near;
+}
+
+/** A quantile as the client saw it; as the server did where no client was seen; null where nobody measured. */
+export function latencyOf(e: GraphEdge, quantile: keyof Quantiles): number | null {
+  const seen = e.clientLatency ?? e.serverLatency;
+  return seen ? Number(seen[quantile]) : null;
 }
 
 /** Line width of an edge: the logarithm of its calls, 1.25 to 5 pixels. */

@@ -48,8 +48,8 @@ function parseRfc3339(text: string): bigint | null {
 }
 
 /** Three significant digits up to a minute, then two units: 850 ns, 1.28 ms, 12.0 s, 2 m 05 s, 3 h 20 m, 2 d 4 h. */
-export function formatDuration(ns: number): string {
-  if (!Number.isFinite(ns)) return "–";
+export function formatDuration(ns: number | null): string {
+  if (ns === null || !Number.isFinite(ns)) return "–";
   if (ns < 0) return `−${formatDuration(-ns)}`;
   if (ns < 999.5) return `${Math.round(ns)} ns`;
   if (ns < 999.5e3) return `${digits(ns / 1e3)} µs`;

@@ -17,9 +17,8 @@ import { Icon } from "../ui/icons";
 import { QueryBox } from "../ui/querybox";
 import { FirstRun } from "./firstrun";
 import { NoMatch } from "./nomatch";
-import { Results } from "./results";
+import { PAGE_SIZE, Results } from "./results";
 
-const PAGE_SIZE = 100;
 const POLL_MS = 1500;
 /** More services than this are found through the query box, not as buttons. */
 const QUICK_SERVICES = 12;
@@ -145,14 +144,18 @@ function Summary({ value, loading }: { value: SearchAnswer; loading: boolean }) 
   return (
     <div class="summary" role="status" aria-live="polite">
       <span>
-        <b>{plural(total, "trace")}</b>
-        {shown < total ? `, ${formatCount(shown)} shown` : ""}
-        {value.complete ? "" : " so far"}
+        <b>
+          {value.complete ? "" : "more than "}
+          {plural(total, "trace")}
+        </b>
+        {shown < total || !value.complete ? `, ${formatCount(shown)} shown` : ""}
       </span>
-      <span class="dim" title={`${formatCount(rows)} spans, ${formatBytes(bytes)}`}>
-        {loading ? "searching …" : `${formatCount(rows)} spans looked at in ${formatCount(value.tookMs)} ms`}
+      <span class="dim" title={`${plural(value.scanned.traces, "trace")} considered, ${plural(value.scanned.segments, "segment")}, ${formatBytes(bytes)}`}>
+        {loading ? "searching …" : `${plural(rows, "row")} read in ${formatCount(value.tookMs)} ms`}
       </span>
-      {value.complete ? null : <span class="warn">The search stopped before the end: narrow the time range to see all.</span>}
+      {value.incompleteReason === "timeBudget" ? (
+        <span class="warn">The search stopped when its time was over: narrow the time range to see all.</span>
+      ) : null}
     </div>
   );
 }
@@ -181,7 +184,7 @@ function QuickServices({ query }: { query: string }) {
             key={s.name}
             class="chip"
             aria-current={chosen ? "true" : undefined}
-            title={`${formatCount(s.spanCount)} spans, ${formatCount(s.errorCount)} errors`}
+            title={`${plural(s.spanCount, "span")}, ${plural(s.errorCount, "error")}`}
             href={href("explore", withParam({ q: chosen ? "" : withCondition(query, condition) }))}
           >
             <Swatch slot={s.slot} />

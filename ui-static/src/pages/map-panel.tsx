@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of one service or one edge of the map.
 import type { GraphAnswer, Quantiles } from "../api/types";
-import type { Edge, Graph, Node } from "../model/graph";
+import { type Edge, type Graph, latencyOf, type Node } from "../model/graph";
 import { formatCount, formatPercent, formatRate } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
@@ -114,7 +114,7 @@ function NodeBody({ node, graph, value, setSelection, setFocus, focus }: Props &
               <NodeName node={graph.nodes.get(other(e))} />
             </button>
             <span class="dim num">
-              {callsText(e.callCount, seconds)} · p95 {formatDuration(Number(e.clientLatency.p95))}
+              {callsText(e.callCount, seconds)} · p95 {formatDuration(latencyOf(e, "p95"))}
             </span>
             {e.errorCount > 0 ? (
               <span class="error-mark">
@@ -151,7 +151,7 @@ function NodeBody({ node, graph, value, setSelection, setFocus, focus }: Props &
 const QUANTILES = ["p50", "p90", "p95", "p99"] as const;
 
 function EdgeBody({ edge, graph, value }: Props & { edge: Edge }) {
-  const most = Math.max(Number(edge.clientLatency.p99), Number(edge.serverLatency?.p99 ?? 0), 1);
+  const most = Math.max(Number(edge.clientLatency?.p99 ?? 0), Number(edge.serverLatency?.p99 ?? 0), 1);
   const server = graph.nodes.get(edge.server)?.type === "service";
   const query = server
     ? `{ resource.service.name = ${quote(edge.server)} && kind = ${edge.connectionType === "messaging_system" ? "consumer" : "server"} }`
@@ -178,7 +178,7 @@ function EdgeBody({ edge, graph, value }: Props & { edge: Edge }) {
               <th>
                 <span class="offscreen">Quantile</span>
               </th>
-              <th>seen by {edge.client}</th>
+              <th>{edge.clientLatency ? `seen by ${edge.client}` : "no client span"}</th>
               <th>{edge.serverLatency ? `in ${edge.server}` : "no server span"}</th>
             </tr>
           </thead>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The graph as a table: the same edges, for reading, sorting and copying.
 import { useState } from "preact/hooks";
-import type { Edge, Graph } from "../model/graph";
+import { type Edge, type Graph, latencyOf } from "../model/graph";
 import { formatCount, formatPercent } from "../model/text";
 import { formatDuration } from "../model/time";
 import { NodeName } from "../ui/controls";
@@ -24,7 +24,7 @@ function keyOf(e: Edge, column: Column): string | number {
   if (column === "server") return e.server;
   if (column === "calls") return e.callCount;
   if (column === "errors") return e.errorCount / Math.max(1, e.callCount);
-  return Number(e.clientLatency[column]);
+  return latencyOf(e, column) ?? 0;
 }
 
 interface Props {
@@ -79,9 +79,9 @@ export function EdgeTable({ edges, graph, seconds, select }: Props) {
                   <span class="dim">0</span>
                 )}
               </td>
-              <td class="num right">{formatDuration(Number(e.clientLatency.p50))}</td>
-              <td class="num right">{formatDuration(Number(e.clientLatency.p95))}</td>
-              <td class="num right">{formatDuration(Number(e.clientLatency.p99))}</td>
+              <td class="num right">{formatDuration(latencyOf(e, "p50"))}</td>
+              <td class="num right">{formatDuration(latencyOf(e, "p95"))}</td>
+              <td class="num right">{formatDuration(latencyOf(e, "p99"))}</td>
               <td class="dim">{e.connectionType || "call"}</td>
             </tr>
           ))}

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { getGraph, graphUrl } from "../api/client";
 import type { GraphAnswer } from "../api/types";
 import { curlOf } from "../model/curl";
-import { DRAW_ALL_MAX, type Edge, type Graph, type Node, readGraph, type Shown, shownOf } from "../model/graph";
+import { DRAW_ALL_MAX, type Edge, type Graph, latencyOf, type Node, readGraph, type Shown, shownOf } from "../model/graph";
 import { formatCount, formatPercent, formatRate, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { go, param, patched, replace } from "../route";
@@ -44,7 +44,7 @@ export const callsText = (calls: number, seconds: number) => (seconds > 0 ? form
 
 function edgeLabel(e: Edge, metric: string, seconds: number): string {
   if (metric === "errors") return formatPercent(e.errorCount, e.callCount);
-  if (metric === "p50" || metric === "p95" || metric === "p99") return formatDuration(Number(e.clientLatency[metric]));
+  if (metric === "p50" || metric === "p95" || metric === "p99") return formatDuration(latencyOf(e, metric));
   return seconds > 0 ? formatRate(e.callCount, seconds) : formatCount(e.callCount);
 }
 

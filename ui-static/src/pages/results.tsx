@@ -23,20 +23,24 @@ const ROW_NARROW = 64;
 const NARROW = 720;
 const narrow = () => window.innerWidth < NARROW;
 const SWATCHES = 8;
+/** Traces in one request. */
+export const PAGE_SIZE = 100;
 
 export function Results({ value, query, cursor, scrollTop, loading, loadMore }: Props) {
   const { traces, order, matchedTraces } = value;
   const why = query.trim() !== "" && !/^\{\s*\}$/.test(query.trim());
   const longest = traces.reduce((most, t) => Math.max(most, Number(t.durationNano)), 1);
   const days = new Set(traces.map((t) => formatDay(BigInt(t.startTimeUnixNano), zone.value)));
-  const rest = matchedTraces - traces.length;
+  // When the search stopped at a full page, nobody has counted the rest.
+  const rest = value.complete ? matchedTraces - traces.length : PAGE_SIZE;
   const footer = value.cursor ? (
     <div class="more">
       <button type="button" class="button" disabled={loading} onClick={loadMore}>
-        {loading ? "Loading …" : `Load ${formatCount(Math.min(100, Math.max(rest, 1)))} more`}
+        {loading ? "Loading …" : `Load ${formatCount(Math.min(PAGE_SIZE, Math.max(rest, 1)))} more`}
       </button>
       <span class="dim">
-        {formatCount(traces.length)} of {formatCount(matchedTraces)} shown
+        {formatCount(traces.length)} of {value.complete ? "" : "more than "}
+        {formatCount(matchedTraces)} shown
       </span>
     </div>
   ) : null;
@@ -156,7 +160,7 @@ function Row({ trace, index, chosen, longest, why, withDay, choose }: RowProps) 
 
 function Services({ trace }: { trace: TraceSummary }) {
   const names = trace.services.map((s) => `${s.name || "(no service name)"}: ${plural(s.spanCount, "span")}`).join("\n");
-  const count = trace.services.length;
+  const count = trace.serviceCount ?? trace.services.length;
   return (
     <span role="cell" class="services" title={names}>
       {trace.services.slice(0, SWATCHES).map((s) => (
