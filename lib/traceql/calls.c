@@ -228,6 +228,8 @@ bool sp_parser_call(struct parser *p)
         bool good = begins_stage && parse_stage_call(p, word.text, word.offset, &known);
         if (known)
             return good;
+    } else if (sp_traceql_find_aggregate(word.text, &aggregate)) {
+        return sp_parser_fail_expected(p, "( behind the name of an aggregate");
     }
     p->lexer = lexer; /* back to the word, which is what is wrong */
     p->token = word;

@@ -90,6 +90,10 @@ static const struct graph_case {
     {"the halves of a shared span are one call",
      {{1, 0, "a", C, 0, 9}, {1, 0, "b", S, 1, 8}, {2, 1, "b", C, 2, 3}, {2, 1, "c", S, 2, 3}},
      "a>b  ss\nb>c  ss\n"},
+    {"as in the servicegraph connector's tests: two ends that never met",
+     {{1, 0, "foo-server", C, 0, 1000},
+      {2, 0, "bar-requester", S, 0, 1000, 0, {{"peer.service", "external-platform"}}}},
+     "foo-server>unknown virtual_node se\nuser>bar-requester virtual_node cs\n"},
     {"internal spans alone make no call", {{1, 0, "a", I, 0, 9}, {2, 1, "b", I, 1, 8}}, ""},
 };
 

@@ -100,9 +100,8 @@ static const struct refused {
     {"{ .a } | nope() > 1", 9,
      "expected { }, ( ), an aggregate like count(), by(), select(), coalesce() or a metric like "
      "rate(), found nope"},
-    {"{ .a } | count", 9,
-     "expected { }, ( ), an aggregate like count(), by(), select(), coalesce() or a metric like "
-     "rate(), found count"},
+    {"{ .a } | count", 14,
+     "expected ( behind the name of an aggregate, found the end of the query"},
     {"{ .a } | count( > 1", 16, "expected ) behind count(, found >"},
     {"{ .a } | max() > 1", 13, "expected a field or a value, found )"},
     {"{ .a } | max(name) > 1", 13, "max() needs numbers or durations, found string"},
