@@ -15,42 +15,63 @@ struct dictionary {
     uint32_t *codes; /* one for each row */
 };
 
-struct row_text {
+/* A text that was seen, perhaps not for the first time. */
+struct candidate {
     struct sp_slice text;
-    uint32_t row;
+    uint32_t index;
 };
 
-static int compare_texts(const void *a, const void *b)
+/* Rows repeat few texts: a small table remembers, for each hash, the candidate seen last. What it forgets only becomes a
+ * candidate again, so names that collide on purpose cost a larger sort and no more. */
+#define RECENT 4096
+
+static uint32_t recent_slot(struct sp_slice text)
 {
-    const struct row_text *x = a, *y = b;
-    return sp_slice_compare(x->text, y->text);
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < text.len && i < 64; i++)
+        hash = (hash ^ text.ptr[i]) * 16777619u;
+    return (hash ^ hash >> 16) % RECENT;
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+    return sp_slice_compare(((const struct candidate *)a)->text,
+                            ((const struct candidate *)b)->text);
 }
 
 static bool make_dictionary(struct sp_arena *arena, const struct sp_trace *trace,
                             struct sp_slice (*text_of)(const struct sp_span *span),
                             struct dictionary *ret)
 {
-    uint32_t count = trace->row_count;
-    struct row_text *rows = sp_arena_calloc(arena, count, sizeof(*rows));
-    ret->codes = sp_arena_calloc(arena, count, sizeof(*ret->codes));
-    if (!rows || !ret->codes)
+    uint32_t row_count = trace->row_count, count = 0;
+    struct candidate *candidates = sp_arena_calloc(arena, row_count, sizeof(*candidates));
+    uint32_t *recent = sp_arena_calloc(arena, RECENT, sizeof(*recent)); /* index + 1 */
+    ret->codes = sp_arena_calloc(arena, row_count, sizeof(*ret->codes));
+    if (!candidates || !recent || !ret->codes)
         return false;
-    for (uint32_t i = 0; i < count; i++)
-        rows[i] = (struct row_text){text_of(trace->rows[i].span), i};
+    for (uint32_t row = 0; row < row_count; row++) {
+        struct sp_slice text = text_of(trace->rows[row].span);
+        uint32_t *slot = &recent[recent_slot(text)];
+        if (*slot == 0 || !sp_slice_equal(candidates[*slot - 1].text, text)) {
+            candidates[count] = (struct candidate){text, count};
+            *slot = ++count;
+        }
+        ret->codes[row] = *slot - 1;
+    }
+    uint32_t *code_of = sp_arena_calloc(arena, count, sizeof(*code_of)); /* by candidate */
+    ret->texts = sp_arena_calloc(arena, count, sizeof(*ret->texts));
+    if (!code_of || !ret->texts)
+        return false;
     if (count > 0)
-        qsort(rows, count, sizeof(*rows), compare_texts);
-    size_t distinct = 0;
-    for (uint32_t i = 0; i < count; i++)
-        distinct += i == 0 || !sp_slice_equal(rows[i - 1].text, rows[i].text);
-    ret->texts = sp_arena_calloc(arena, distinct, sizeof(*ret->texts));
-    if (!ret->texts)
-        return false;
+        qsort(candidates, count, sizeof(*candidates), compare_candidates);
     ret->count = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (i == 0 || !sp_slice_equal(rows[i - 1].text, rows[i].text))
-            ret->texts[ret->count++] = rows[i].text;
-        ret->codes[rows[i].row] = (uint32_t)(ret->count - 1);
+        if (i == 0 || !sp_slice_equal(candidates[i - 1].text, candidates[i].text))
+            ret->texts[ret->count++] = candidates[i].text;
+        code_of[candidates[i].index] = (uint32_t)(ret->count - 1);
     }
+    for (uint32_t row = 0; row < row_count; row++)
+        ret->codes[row] = code_of[ret->codes[row]];
     return true;
 }
 

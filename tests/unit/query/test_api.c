@@ -193,6 +193,38 @@ START_TEST(columns_are_depth_first_and_honest_about_orphans)
 }
 END_TEST
 
+static size_t count_of(const char *text, const char *end, char c)
+{
+    size_t count = 0;
+    for (; text < end; text++)
+        count += *text == c;
+    return count;
+}
+
+/* More names than the table of recent ones remembers, each of them twice. */
+START_TEST(columns_name_each_operation_once)
+{
+    enum { NAMES = 6000 };
+    static char names[NAMES][16];
+    struct sp_span *spans = calloc((size_t)2 * NAMES, sizeof(*spans));
+    for (unsigned i = 0; i < 2 * NAMES; i++) {
+        snprintf(names[i % NAMES], sizeof(names[0]), "op %u", i % NAMES);
+        spans[i] = make_span(&arena, 1, i + 1, i > 0, "web", names[i % NAMES], T0 + i, MS);
+    }
+    world_add(&world, spans, (size_t)2 * NAMES);
+    free(spans);
+    struct sp_query_call *call = ask(&world, "/v1/traces/" TRACE1 "?view=columns");
+    char *text = answer_text(call);
+    const char *operations = strstr(text, "\"operations\":["), *end = strstr(operations, "],");
+    ck_assert_uint_eq(count_of(operations, end, ','), NAMES - 1);
+    /* Sorted as text, "op 0" is the first, "op 1" the second, "op 2" stands behind all of "op 1...". */
+    const char *codes = strstr(text, "\"operation\":[");
+    ck_assert_msg(strncmp(codes, "\"operation\":[0,1,1112,", 22) == 0, "%.60s", codes);
+    free(text);
+    answer_fini(call);
+}
+END_TEST
+
 START_TEST(rows_come_in_full)
 {
     add_two_traces();
@@ -485,6 +517,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, trace_comes_back_as_protobuf_when_asked_for);
     tcase_add_test(tcase, trace_ids_that_are_none_are_refused);
     tcase_add_test(tcase, columns_are_depth_first_and_honest_about_orphans);
+    tcase_add_test(tcase, columns_name_each_operation_once);
     tcase_add_test(tcase, rows_come_in_full);
     tcase_add_test(tcase, rows_that_are_none_are_refused);
     tcase_add_test(tcase, status_says_what_runs_and_what_is_stored);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The pool of query threads: what waits is bounded, everything taken is run, also at the end. */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "query/internal.h"
+#include "tests/support/check_main.h"
+
+struct gate_job {
+    struct sp_query_job job; /* first */
+    pthread_mutex_t *gate;   /* the job waits until the test lets go of it */
+    _Atomic int *started, *finished;
+};
+
+static void run_behind_gate(struct sp_query_job *job)
+{
+    struct gate_job *gated = (struct gate_job *)(void *)job;
+    ++*gated->started;
+    pthread_mutex_lock(gated->gate);
+    pthread_mutex_unlock(gated->gate);
+    ++*gated->finished;
+}
+
+START_TEST(pool_refuses_what_cannot_wait_and_runs_what_it_took)
+{
+    enum { THREADS = 2, WAITING = 3 };
+    static struct gate_job jobs[THREADS + WAITING + 1];
+    static _Atomic int started, finished;
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    struct sp_query_pool *pool = sp_query_pool_new(THREADS, WAITING);
+    ck_assert_ptr_nonnull(pool);
+    for (size_t i = 0; i < SP_ARRAY_LEN(jobs); i++)
+        jobs[i] = (struct gate_job){{.run = run_behind_gate}, &gate, &started, &finished};
+    pthread_mutex_lock(&gate);
+    size_t next = 0;
+    for (; next < THREADS; next++) {
+        ck_assert(sp_query_pool_submit(pool, &jobs[next].job));
+        while (started <= (int)next) /* until a thread has it: then it does not wait any more */
+            sched_yield();
+    }
+    for (; next < THREADS + WAITING; next++)
+        ck_assert(sp_query_pool_submit(pool, &jobs[next].job));
+    ck_assert(!sp_query_pool_submit(pool, &jobs[next].job));
+    uint64_t running, waiting;
+    sp_query_pool_load(pool, &running, &waiting);
+    ck_assert_uint_eq(running, THREADS);
+    ck_assert_uint_eq(waiting, WAITING);
+    pthread_mutex_unlock(&gate);
+    sp_query_pool_free(pool);
+    ck_assert_int_eq(finished, THREADS + WAITING);
+}
+END_TEST
+
+START_TEST(pool_without_jobs_ends)
+{
+    sp_query_pool_free(sp_query_pool_new(4, 1));
+    sp_query_pool_free(NULL);
+}
+END_TEST
+
+Suite *sp_test_suite(void)
+{
+    Suite *suite = suite_create("query pool");
+    TCase *tcase = tcase_create("all");
+    tcase_add_test(tcase, pool_refuses_what_cannot_wait_and_runs_what_it_took);
+    tcase_add_test(tcase, pool_without_jobs_ends);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
