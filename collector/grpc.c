@@ -148,31 +148,24 @@ static enum sp_status message_encoding(const struct sp_exchange *exchange, enum 
     return SP_OK;
 }
 
-static void on_head(void *cookie, struct sp_exchange *exchange)
+/* Refusals wait for the whole message, too: it is bounded and charged to the budget, and some clients lose a reply that
+ * comes while they still send. */
+static void on_request(void *cookie, struct sp_exchange *exchange)
 {
-    (void)cookie;
     struct sp_slice path = sp_exchange_path(exchange);
     const struct method *method = find_method(path);
     struct sp_error error;
     enum sp_encoding encoding;
+    enum sp_status status = SP_OK;
     if (!method)
-        sp_error_set(&error, SP_UNIMPLEMENTED,
-                     "there is no method %.*s here; Spoor answers %s and %s",
-                     SP_SLICE_PRINTF(sp_slice_sub(path, 0, 200)), methods[0].path, methods[1].path);
+        status = sp_error_set(
+            &error, SP_UNIMPLEMENTED, "there is no method %.*s here; Spoor answers %s and %s",
+            SP_SLICE_PRINTF(sp_slice_sub(path, 0, 200)), methods[0].path, methods[1].path);
     else if (!method->call)
-        sp_error_set(&error, SP_UNIMPLEMENTED, "%s", method->sentence);
-    else if (message_encoding(exchange, &encoding, &error) == SP_OK || error.status == SP_INTERNAL)
-        return; /* the compressed flag is known only with the message */
-    reply_error(exchange, &error);
-}
-
-static void on_request(void *cookie, struct sp_exchange *exchange)
-{
-    struct sp_error error;
-    enum sp_encoding encoding;
-    const struct method *method = find_method(sp_exchange_path(exchange));
-    SP_ASSERT(method && method->call); /* on_head let nothing else through */
-    if (message_encoding(exchange, &encoding, &error) != SP_OK)
+        status = sp_error_set(&error, SP_UNIMPLEMENTED, "%s", method->sentence);
+    else
+        status = message_encoding(exchange, &encoding, &error);
+    if (status != SP_OK)
         reply_error(exchange, &error);
     else
         method->call(cookie, exchange, encoding);
@@ -191,8 +184,6 @@ static void on_refused(void *cookie, struct sp_exchange *exchange, int http_stat
 
 struct sp_handler sp_collector_grpc_handler(struct sp_collector *collector)
 {
-    return (struct sp_handler){.cookie = collector,
-                               .on_head = on_head,
-                               .on_request = on_request,
-                               .on_refused = on_refused};
+    return (struct sp_handler){
+        .cookie = collector, .on_request = on_request, .on_refused = on_refused};
 }

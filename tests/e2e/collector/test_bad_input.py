@@ -304,7 +304,7 @@ def grpc(server, path, message, headers=(), flag=0):
         for header in headers:
             command += ["-H", header]
         done = subprocess.run(command + [f"http://{host}:{port}{path}"], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, (path, headers, flag, done.stderr)
         with open(head_file, encoding="utf-8", errors="replace") as f:
             lines = f.read().splitlines()
         with open(out_file, "rb") as f:
