@@ -136,6 +136,12 @@ static struct sp_slice messaging_name(const struct sp_span *span)
     return name.len > 0 ? name : or_unknown(first_name(span, peer_keys, SP_ARRAY_LEN(peer_keys)));
 }
 
+/* Fetching and settling messages are client spans in the newer conventions. */
+static bool talks_to_broker(const struct sp_span *span)
+{
+    return first_name(span, messaging_keys + 1, 1).len > 0;
+}
+
 /* ---- calls ---- */
 
 static void add_call(struct finder *f, struct sp_graph_call call)
@@ -270,7 +276,7 @@ static void find_unanswered_call(struct finder *f, uint32_t row)
         call.server = database;
         call.server_type = SP_NODE_DATABASE;
         call.type = SP_CONNECTION_DATABASE;
-    } else if (span->kind == SP_KIND_PRODUCER) {
+    } else if (span->kind == SP_KIND_PRODUCER || talks_to_broker(span)) {
         call.server = messaging_name(span);
         call.server_type = SP_NODE_MESSAGING;
         call.type = SP_CONNECTION_VIRTUAL;
