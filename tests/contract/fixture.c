@@ -45,13 +45,8 @@ static void open_store(struct fixture *fixture)
     ck_assert_msg(status == SP_OK, "open: %s: %s", sp_status_name(status), error.message);
 }
 
-void fixture_init(struct fixture *fixture, enum engine engine)
+void fixture_options(struct fixture *fixture)
 {
-    const char *folder = getenv("TMPDIR");
-    *fixture = (struct fixture){.engine = engine};
-    snprintf(fixture->data_dir, sizeof(fixture->data_dir), "%s/spoor-contract-XXXXXX",
-             folder != NULL ? folder : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(fixture->data_dir));
     fixture->options =
         (struct sp_store_options){.data_dir = fixture->data_dir,
                                   .durability = SP_DURABILITY_OS,
@@ -60,6 +55,16 @@ void fixture_init(struct fixture *fixture, enum engine engine)
                                   .limits = sp_limits_default(),
                                   .clock = sp_clock_system()};
     sp_arena_init(&fixture->arena, SIZE_MAX);
+}
+
+void fixture_init(struct fixture *fixture, enum engine engine)
+{
+    const char *folder = getenv("TMPDIR");
+    *fixture = (struct fixture){.engine = engine};
+    snprintf(fixture->data_dir, sizeof(fixture->data_dir), "%s/spoor-contract-XXXXXX",
+             folder != NULL ? folder : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(fixture->data_dir));
+    fixture_options(fixture);
     open_store(fixture);
 }
 
@@ -89,6 +94,46 @@ static int remove_entry(const char *path, const struct stat *info, int type, str
 void remove_folder(const char *path)
 {
     nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- roles ---- */
+
+pid_t spawn_role(const char *role, const char *argument)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        setenv("SPOOR_CONTRACT_ROLE", role, 1);
+        setenv("SPOOR_CONTRACT_ARGUMENT", argument, 1);
+        setenv("CK_FORK", "no", 1);
+        if (freopen("/dev/null", "w", stdout) == NULL) /* TAP is the parent's */
+            _exit(125);
+        execl("/proc/self/exe", "contract", (char *)NULL);
+        _exit(126);
+    }
+    return child;
+}
+
+bool played_role(const char *role)
+{
+    const char *played = getenv("SPOOR_CONTRACT_ROLE");
+    return played != NULL && strcmp(played, role) == 0;
+}
+
+Suite *role_suite(const TTest *play)
+{
+    Suite *suite = suite_create("role");
+    TCase *tcase = tcase_create("child");
+    tcase_set_timeout(tcase, 600);
+    tcase_add_test(tcase, play);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+const char *played_argument(void)
+{
+    return getenv("SPOOR_CONTRACT_ARGUMENT");
 }
 
 /* ---- appends ---- */

@@ -8,6 +8,7 @@
 #include "tests/support/span_gen.h"
 
 #include <check.h>
+#include <sys/types.h>
 
 enum engine { ENGINE_REFERENCE, ENGINE_ROCKSDB, ENGINE_COUNT };
 
@@ -21,6 +22,8 @@ struct fixture {
 
 /* Opens a new store. */
 void fixture_init(struct fixture *fixture, enum engine engine);
+/* For a child: the options and the arena of a fixture whose data_dir is set; opens nothing. */
+void fixture_options(struct fixture *fixture);
 void fixture_fini(struct fixture *fixture);
 
 /* Closes and opens again. The reference forgets when it is closed, so there it does nothing. */
@@ -72,6 +75,13 @@ struct sp_batch *batch_of(struct sp_arena *arena, const struct sp_span *spans, s
 
 /* All answers of a store for one range, as text: equal texts are equal answers. */
 void describe_answers(struct sp_store *store, struct sp_time_range range, struct sp_buf *out);
+
+/* Runs this program anew as a child that plays a role: sp_test_suite asks played_role and leaves the stage to it. A fork
+ * alone would not do: the threads of RocksDB do not live on in it. argument reaches the child as played_argument. */
+pid_t spawn_role(const char *role, const char *argument);
+bool played_role(const char *role);
+const char *played_argument(void);
+Suite *role_suite(const TTest *play); /* of that child: check asserts work within tests only */
 
 /* Removes a folder and the files and folders in it. */
 void remove_folder(const char *path);

@@ -6,7 +6,9 @@
 #include "tests/contract/fixture.h"
 #include "tests/support/check_main.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,12 +57,22 @@ static void report(void *cookie, enum sp_status status, const struct sp_error *e
         _exit(3);
 }
 
-/* Appends from number on until it is killed. tokens bounds what is in flight: the parent sends one byte for each ack. */
-static void child_main(const struct sp_store_options *options, uint64_t number, int acks,
-                       int tokens)
+/* Appends until it is killed. The parent sends one token for each ack, which bounds what is in flight.
+ * argument: "first-number ack-fd token-fd durability folder". */
+static void child_main(const char *argument)
 {
+    struct fixture fixture = {.engine = ENGINE_ROCKSDB};
     struct sp_store *store;
-    if (sp_store_rocksdb_open(options, &store, NULL) != SP_OK)
+    unsigned long long number;
+    int acks;
+    int tokens;
+    int durability;
+    if (sscanf(argument, "%llu %d %d %d %127s", &number, &acks, &tokens, &durability,
+               fixture.data_dir) != 5)
+        _exit(6);
+    fixture_options(&fixture);
+    fixture.options.durability = (enum sp_durability)durability;
+    if (sp_store_rocksdb_open(&fixture.options, &store, NULL) != SP_OK)
         _exit(4);
     for (size_t in_flight = 0; number < NUMBERS_MAX; number++) {
         struct sp_arena arena;
@@ -81,6 +93,12 @@ static void child_main(const struct sp_store_options *options, uint64_t number, 
     pause();
 }
 
+START_TEST(play_appender)
+{
+    child_main(played_argument());
+}
+END_TEST
+
 /* ---- the parent ---- */
 
 struct expectation {
@@ -94,14 +112,12 @@ static void run_child(const struct sp_store_options *options, struct sp_gen *gen
     int acks[2];
     int tokens[2];
     ck_assert(pipe(acks) == 0 && pipe(tokens) == 0);
-    pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0) {
-        close(acks[0]);
-        close(tokens[1]);
-        child_main(options, number, acks[1], tokens[0]);
-        _exit(0);
-    }
+    char argument[256];
+    snprintf(argument, sizeof(argument), "%llu %d %d %d %s", (unsigned long long)number, acks[1],
+             tokens[0], (int)options->durability, options->data_dir);
+    ck_assert(fcntl(acks[0], F_SETFD, FD_CLOEXEC) == 0 &&
+              fcntl(tokens[1], F_SETFD, FD_CLOEXEC) == 0);
+    pid_t child = spawn_role("appender", argument);
     close(acks[1]);
     close(tokens[0]);
     uint64_t wanted = sp_gen_below(gen, 70);
@@ -208,6 +224,8 @@ END_TEST
 
 Suite *sp_test_suite(void)
 {
+    if (played_role("appender"))
+        return role_suite(play_appender);
     Suite *suite = suite_create("crash");
     TCase *tcase = tcase_create("rocksdb");
     tcase_set_timeout(tcase, 180);

@@ -198,21 +198,31 @@ START_TEST(data_directory_is_made_with_its_parents)
 }
 END_TEST
 
-/* Runs as a user whom permissions bind. */
-static int open_as_nobody(struct fixture *fixture)
+#define ROLE_SKIPPED 77
+
+/* A child: opens the folder as a user whom permissions bind. */
+static void nobody_main(const char *folder)
 {
-    fflush(NULL);
-    pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0) {
-        struct sp_error error;
-        if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
-            _exit(77);
-        enum sp_status status = try_open(fixture, &error);
-        bool named = strstr(error.message, fixture->data_dir) != NULL;
-        _exit(status == SP_PERMISSION && named ? 0 : 1 + (int)status);
-    }
+    struct fixture fixture = {.engine = ENGINE_ROCKSDB};
+    struct sp_error error;
+    snprintf(fixture.data_dir, sizeof(fixture.data_dir), "%s", folder);
+    fixture_options(&fixture);
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+        _exit(ROLE_SKIPPED);
+    enum sp_status status = try_open(&fixture, &error);
+    _exit(status == SP_PERMISSION && strstr(error.message, folder) != NULL ? 0 : 1 + (int)status);
+}
+
+START_TEST(play_nobody)
+{
+    nobody_main(played_argument());
+}
+END_TEST
+
+static int open_as_nobody(const struct fixture *fixture)
+{
     int state;
+    pid_t child = spawn_role("nobody", fixture->data_dir);
     ck_assert_int_eq(waitpid(child, &state, 0), child);
     ck_assert(WIFEXITED(state));
     return WEXITSTATUS(state);
@@ -231,7 +241,7 @@ START_TEST(directory_that_is_not_writable_is_refused)
     path_in(&fixture, "LOCK", lock);
     ck_assert_int_eq(chmod(lock, 0666), 0);
     int outcome = open_as_nobody(&fixture); /* db/ */
-    if (outcome == 77) {
+    if (outcome == ROLE_SKIPPED) {
         printf("# skipped: this process may not become another user\n");
     } else {
         ck_assert_int_eq(outcome, 0);
@@ -258,31 +268,48 @@ struct truth {
     struct span_list all;
 };
 
-/* Tables from two closes, and a log with rows and journal records from a kill. */
-static void make_truth(struct fixture *fixture, struct truth *truth)
+static void make_batches(struct sp_arena *arena, struct truth *truth)
 {
     for (size_t i = 0; i < SP_ARRAY_LEN(truth->batches); i++) {
         struct sp_gen_options options = {.span_count = 120, .trace_seed = 8, .trace_count = 12};
-        truth->batches[i] = sp_gen_batch(&fixture->arena, 40 + i, &options);
+        truth->batches[i] = sp_gen_batch(arena, 40 + i, &options);
     }
+}
+
+/* A child: appends the last two batches and dies. */
+static void victim_main(const char *folder)
+{
+    struct fixture fixture = {.engine = ENGINE_ROCKSDB};
+    struct truth truth;
+    struct sp_error error;
+    snprintf(fixture.data_dir, sizeof(fixture.data_dir), "%s", folder);
+    fixture_options(&fixture);
+    make_batches(&fixture.arena, &truth);
+    if (try_open(&fixture, &error) != SP_OK)
+        _exit(1);
+    for (size_t i = 4; i < 6; i++)
+        append(&fixture, truth.batches[i]);
+    raise(SIGKILL);
+}
+
+START_TEST(play_victim)
+{
+    victim_main(played_argument());
+}
+END_TEST
+
+/* Tables from two closes, and a log with rows and journal records from a kill. */
+static void make_truth(struct fixture *fixture, struct truth *truth)
+{
+    make_batches(&fixture->arena, truth);
     for (size_t i = 0; i < 4; i++) {
         append(fixture, truth->batches[i]);
         if (i % 2)
             fixture_reopen(fixture);
     }
     close_store(fixture);
-    fflush(NULL);
-    pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0) {
-        struct sp_error error;
-        if (try_open(fixture, &error) != SP_OK)
-            _exit(1);
-        for (size_t i = 4; i < 6; i++)
-            append(fixture, truth->batches[i]);
-        raise(SIGKILL);
-    }
     int state;
+    pid_t child = spawn_role("victim", fixture->data_dir);
     ck_assert_int_eq(waitpid(child, &state, 0), child);
     ck_assert(WIFSIGNALED(state));
     truth->all = span_list_make(&fixture->arena, truth->batches, SP_ARRAY_LEN(truth->batches));
@@ -417,8 +444,10 @@ START_TEST(full_disk_refuses_appends_answers_reads_and_recovers)
     char path[512];
     char ballast[512];
     /* A namespace of its own, before there are threads: the mount ends with this process, however it ends. */
-    bool private =
-        unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+    const char *fork_mode = getenv("CK_FORK");
+    bool private = (fork_mode == NULL || strcmp(fork_mode, "no") != 0) &&
+                   unshare(CLONE_NEWNS) == 0 &&
+                   mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
     fixture_init(&fixture, ENGINE_ROCKSDB);
     close_store(&fixture);
     path_in(&fixture, "small", path);
@@ -479,6 +508,10 @@ END_TEST
 
 Suite *sp_test_suite(void)
 {
+    if (played_role("nobody"))
+        return role_suite(play_nobody);
+    if (played_role("victim"))
+        return role_suite(play_victim);
     Suite *suite = suite_create("damage");
     TCase *tcase = tcase_create("rocksdb");
     tcase_set_timeout(tcase, 180);
