@@ -294,17 +294,40 @@ struct sp_trace_id trace_id_of(uint64_t number)
     return id;
 }
 
+/* One resource for each service name, for as long as the program runs: spans of any thread point at it. */
+#define SERVICES_MAX 32
+
+static const struct sp_resource *resource_of(const char *service)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static struct {
+        struct sp_attribute attribute;
+        struct sp_resource resource;
+    } known[SERVICES_MAX];
+    static size_t count;
+    size_t i = 0;
+    pthread_mutex_lock(&lock);
+    while (i < count && !sp_slice_equal_cstr(known[i].attribute.value.string, service))
+        i++;
+    if (i == count) {
+        SP_ASSERT(count < SERVICES_MAX);
+        known[i].attribute.key = SP_SLICE("service.name");
+        known[i].attribute.value =
+            (struct sp_value){.kind = SP_VALUE_STRING, .string = sp_slice_cstr(service)};
+        known[i].resource.present = true;
+        known[i].resource.attributes =
+            (struct sp_attributes){.items = &known[i].attribute, .count = 1};
+        count++;
+    }
+    pthread_mutex_unlock(&lock);
+    return &known[i].resource;
+}
+
 struct sp_span simple_span(uint64_t trace, uint64_t span, uint64_t start_unix_ns,
                            uint64_t duration_ns, const char *service, const char *name)
 {
-    /* Never freed: tests are short, and resources must outlive the spans. */
-    struct sp_attribute *attribute = calloc(1, sizeof(*attribute));
-    struct sp_resource *resource = calloc(1, sizeof(*resource));
     static const struct sp_scope no_scope = {0};
-    attribute->key = SP_SLICE("service.name");
-    attribute->value = (struct sp_value){.kind = SP_VALUE_STRING, .string = sp_slice_cstr(service)};
-    resource->present = true;
-    resource->attributes = (struct sp_attributes){.items = attribute, .count = 1};
+    const struct sp_resource *resource = resource_of(service);
     struct sp_span made = {.trace_id = trace_id_of(trace),
                            .start_unix_ns = start_unix_ns,
                            .end_unix_ns = start_unix_ns + duration_ns,
