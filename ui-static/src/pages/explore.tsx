@@ -100,8 +100,8 @@ export function Explore() {
       </QueryBox>
       <QuickServices query={query} />
       {error ? (
-        <ProblemPanel error={error} retry={() => run(true)}>
-          {fault ? <FaultLine fault={fault} expected={error.problem.expected ?? ""} /> : null}
+        <ProblemPanel error={error} retry={() => run(true)} title={fault && error.problem.expected ? "This query cannot be read" : undefined}>
+          {fault ? <FaultLine fault={fault} said={error.problem.expected ? `expected ${error.problem.expected}` : (error.problem.detail ?? "")} /> : null}
         </ProblemPanel>
       ) : null}
       {value ? <Summary value={value} loading={loading} /> : error ? null : <Waiting />}
@@ -123,17 +123,19 @@ function useFault(error: { problem: { parameter?: string; offset?: number } } | 
 }
 
 /** The query with a caret under the byte that the parser stopped at. */
-function FaultLine({ fault, expected }: { fault: { offset: number; text: string }; expected: string }) {
+function FaultLine({ fault, said }: { fault: { offset: number; text: string }; said: string }) {
   const bytes = new TextEncoder().encode(fault.text);
   const before = new TextDecoder().decode(bytes.slice(0, fault.offset));
   return (
-    <pre class="fault-line mono">
-      {fault.text}
-      {"\n"}
-      {" ".repeat([...before].length)}
-      <b>^</b>
-      {expected ? ` expected ${expected}` : ""}
-    </pre>
+    <>
+      <pre class="fault-line mono">
+        {fault.text}
+        {"\n"}
+        {" ".repeat([...before].length)}
+        <b>^</b>
+      </pre>
+      <p>{said.charAt(0).toUpperCase() + said.slice(1)}</p>
+    </>
   );
 }
 

@@ -63,16 +63,25 @@ export function ErrorMark({ count }: { count: number }) {
   );
 }
 
+interface ProblemProps {
+  error: ApiError;
+  retry?: () => void;
+  /** Instead of the problem's own title. */
+  title?: string | undefined;
+  /** Says it better than the problem's detail, which is left out then. */
+  children?: ComponentChildren;
+}
+
 /** What went wrong, where it went wrong: never a page of its own. */
-export function ProblemPanel({ error, retry, children }: { error: ApiError; retry?: () => void; children?: ComponentChildren }) {
+export function ProblemPanel({ error, retry, title, children }: ProblemProps) {
   const { problem, url } = error;
   return (
     <section class="problem" role="alert">
       <h2>
-        <span aria-hidden="true">▲</span> {problem.title}
+        <span aria-hidden="true">▲</span> {title ?? sentence(problem.title)}
       </h2>
       {children}
-      {problem.detail && problem.detail !== problem.title ? <p>{problem.detail}</p> : null}
+      {!children && problem.detail && problem.detail !== problem.title ? <p>{sentence(problem.detail)}</p> : null}
       <p class="row">
         {retry ? (
           <button type="button" class="button" onClick={retry}>
@@ -88,6 +97,8 @@ export function ProblemPanel({ error, retry, children }: { error: ApiError; retr
     </section>
   );
 }
+
+const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 interface PopoverProps {
   label: ComponentChildren;

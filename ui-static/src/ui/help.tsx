@@ -18,7 +18,7 @@ const NAMES: Record<string, string> = {
   " ": "Space",
 };
 
-const keyName = (key: string) => (NAMES[key] ?? key).replace("Ctrl+", "Ctrl ");
+const keyName = (key: string) => (NAMES[key] ?? key).replace("Ctrl+", "Ctrl ").replace("Ctrl Enter", "Ctrl ↵");
 
 export function Help() {
   const dialog = useRef<HTMLDialogElement>(null);

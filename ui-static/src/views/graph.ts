@@ -14,10 +14,13 @@ export const NODE_HEIGHT = 40;
 export const FAILING = 0.05;
 /** A fitted drawing is at most so much larger than life. */
 const LARGEST = 1.15;
-/** Smaller than this nothing can be read: the rest is a drag away. */
-const SMALLEST = 0.6;
+/** Smaller than this nothing can be read: the rest is a drag away. On a narrow screen nothing would be left without that. */
+const SMALLEST = 0.35;
+const SMALLEST_NARROW = 0.6;
 /** With more edges than this, labels only show on hover and selection. */
 const LABELS_MAX = 28;
+/** Height of a label with the space around it. */
+const LABEL_HEIGHT = 17;
 /** Characters of a name that fit on a card. */
 const NAME_MAX = 18;
 const SVG = "http://www.w3.org/2000/svg";
@@ -62,6 +65,7 @@ export class GraphView {
   private shown: Shown | null = null;
   private size = { width: 1, height: 1 };
   private view = { x: 0, y: 0, scale: 1 };
+  private labels: { x: number; y: number; half: number }[] = [];
   private vertical = false;
   private touched = false;
   private selection: Selection | null = null;
@@ -96,6 +100,7 @@ export class GraphView {
     this.shown = shown;
     this.size = { width: layout.width, height: layout.height };
     this.vertical = layout.vertical;
+    this.labels = [];
     this.scene.replaceChildren();
     for (const map of [this.nodes, this.edges, this.places]) map.clear();
     for (const n of layout.nodes) this.places.set(n.id, n);
@@ -178,13 +183,22 @@ export class GraphView {
     make("path", { d: arrow(heading, width), fill: colour, "fill-opacity": opacity, class: "head" }, group);
     const title = make("title", {}, group);
     title.textContent = `${e.client} → ${e.server}: ${label}`;
-    const middle = middleOf(points);
+    const half = ((failing ? 2 : 0) + label.length) * 3.1 + 5;
+    const middle = this.freePlace(middleOf(points), half);
     const shown = (failing ? "▲ " : "") + label;
     const box = make("g", { class: this.shownLabels() ? "label" : "label hidden", "data-label": e.id }, labels);
-    const half = shown.length * 3.1 + 5;
     make("rect", { x: middle.x - half, y: middle.y - 9, width: 2 * half, height: 17, rx: 4, fill: this.ink.bg, "fill-opacity": 0.92 }, box);
     text(shown, { x: middle.x, y: middle.y + 3.5, "text-anchor": "middle", "font-size": 11, fill: failing ? this.ink.error : this.ink.text2 }, box);
     this.edges.set(e.id, group);
+  }
+
+  /** Labels of edges side by side would lie on one another: the later one moves down. */
+  private freePlace(at: Placed, half: number): Placed {
+    let y = at.y;
+    const near = (l: { x: number; y: number; half: number }) => Math.abs(l.x - at.x) < l.half + half && Math.abs(l.y - y) < LABEL_HEIGHT;
+    for (let tries = 0; tries < 8 && this.labels.some(near); tries++) y += LABEL_HEIGHT;
+    this.labels.push({ x: at.x, y, half });
+    return { x: at.x, y };
   }
 
   private shownLabels(): boolean {
@@ -315,7 +329,7 @@ export class GraphView {
   fit(): void {
     this.touched = false;
     const [w, h] = [this.host.clientWidth, this.host.clientHeight];
-    const scale = Math.max(SMALLEST, Math.min(LARGEST, w / this.size.width, h / this.size.height));
+    const scale = Math.max(this.vertical ? SMALLEST_NARROW : SMALLEST, Math.min(LARGEST, w / this.size.width, h / this.size.height));
     this.view = { scale, x: this.vertical ? Math.min((w - this.size.width * scale) / 2, 0) : Math.max(0, (w - this.size.width * scale) / 2), y: Math.max(0, (h - this.size.height * scale) / 2) };
     this.place();
   }

@@ -211,6 +211,7 @@ export class Waterfall {
     while (this.pool.length > wanted) this.pool.pop()?.row.remove();
     for (const parts of this.pool) parts.shown = "";
     this.layout();
+    this.keepInView();
     this.drawAxis();
     this.draw();
   }
@@ -338,11 +339,16 @@ export class Waterfall {
     const at = Math.max(0, Math.min(this.items.length - 1, position));
     this.cursorAt = at;
     this.cursor = rowOfItem(this.folding, this.items[at]);
-    const [above, below] = [at * this.rowHeight, (at + 1) * this.rowHeight];
-    if (above < this.top) this.scrollTo(above);
-    else if (below > this.top + this.height) this.scrollTo(below - this.height);
+    this.keepInView();
     this.schedule();
     this.events.select(this.cursor, open);
+  }
+
+  private keepInView(): void {
+    if (this.cursorAt < 0) return;
+    const [above, below] = [this.cursorAt * this.rowHeight, (this.cursorAt + 1) * this.rowHeight];
+    if (above < this.top) this.scrollTo(above);
+    else if (below > this.top + this.height) this.scrollTo(below - this.height);
   }
 
   /** Shows a row wherever it is: opens what hides it, scrolls it to the middle when it is out of view. */
@@ -352,7 +358,10 @@ export class Waterfall {
     this.layout();
     const position = this.find(row);
     const y = position * this.rowHeight - this.top;
-    if (y < 0 || y > this.height - this.rowHeight) this.scrollTo(position * this.rowHeight - this.height / 2);
+    if (y < 0 || y > this.height - this.rowHeight) {
+      const above = Math.floor(this.height / this.rowHeight / 2);
+      this.scrollTo((position - above) * this.rowHeight);
+    }
     this.moveTo(position, open);
   }
 
