@@ -374,7 +374,7 @@ export class Waterfall {
   focus(): void {
     if (this.cursorAt < 0) this.moveTo(0);
     this.scroller.focus({ preventScroll: true });
-    this.schedule();
+    this.draw();
   }
 
   /** The commands of the keyboard; false when a name is not one. */
