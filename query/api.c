@@ -27,6 +27,7 @@ const struct sp_query_limits *sp_query_limits_default(void)
         .memory_bytes_max = SP_QUERY_MEMORY_BYTES,
         .response_bytes_max = SP_QUERY_RESPONSE_BYTES,
         .count_traces_max = SP_QUERY_COUNT_TRACES,
+        .count_spans_max = SP_QUERY_COUNT_SPANS,
     };
     return &limits;
 }

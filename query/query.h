@@ -24,8 +24,8 @@ struct sp_query_limits {
     size_t
         memory_bytes_max; /* of one query: the largest trace it can hold, and what it works with */
     size_t response_bytes_max; /* of one answer */
-    uint32_t
-        count_traces_max; /* candidates a search looks at for an exact count after its page is full */
+    uint32_t count_traces_max; /* candidates, and ... */
+    uint64_t count_spans_max; /* ... spans a search looks at for an exact count, full page or not */
 };
 
 #define SP_QUERY_THREADS        ((uint32_t)2)
@@ -34,6 +34,7 @@ struct sp_query_limits {
 #define SP_QUERY_MEMORY_BYTES   ((size_t)2 * 1024 * 1024 * 1024)
 #define SP_QUERY_RESPONSE_BYTES ((size_t)1024 * 1024 * 1024)
 #define SP_QUERY_COUNT_TRACES   ((uint32_t)2000)
+#define SP_QUERY_COUNT_SPANS    ((uint64_t)200 * 1000)
 
 /* The defaults above. Static. */
 const struct sp_query_limits *sp_query_limits_default(void);

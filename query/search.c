@@ -35,7 +35,7 @@ struct search {
     struct kept *kept;           /* ascending by key */
     size_t kept_count, limit, kept_bytes;
     bool more; /* there are matches behind the page */
-    uint64_t considered, matched;
+    uint64_t considered, matched, spans;
     enum stop_reason stop;
     enum sp_status status; /* of the visitor */
     struct sp_error *reterr;
@@ -139,6 +139,7 @@ static enum sp_status consider(struct search *search, const struct sp_trace_id *
         return SP_OK; /* expired since the scan began */
     if (status != SP_OK)
         return status;
+    search->spans += batch->span_count;
     struct sp_search_result result;
     sp_search_result_init(&result, batch);
     status = evaluate(search, &result);
@@ -160,25 +161,37 @@ static enum sp_status consider(struct search *search, const struct sp_trace_id *
 static bool page_is_final(const struct search *search, uint64_t bound_unix_ns)
 {
     return search->order == SP_ORDER_START_DOWN && search->kept_count == search->limit &&
-           ~search->kept[search->limit - 1].key.rank > bound_unix_ns &&
-           search->considered >= search->call->api->limits.count_traces_max;
+           ~search->kept[search->limit - 1].key.rank > bound_unix_ns;
+}
+
+/* Beyond this the count of all matches is not worth its price. By numbers and not by time, so that the same question
+ * gets the same answer on a busy machine. */
+static bool counted_enough(const struct search *search)
+{
+    const struct sp_query_limits *limits = &search->call->api->limits;
+    return search->considered >= limits->count_traces_max ||
+           search->spans >= limits->count_spans_max;
+}
+
+static enum sp_visit stop(struct search *search, enum stop_reason reason)
+{
+    search->stop = reason;
+    search->more |= reason == STOP_PAGE_FULL;
+    return SP_VISIT_STOP;
 }
 
 static enum sp_visit visit(void *cookie, const struct sp_candidate *candidate)
 {
     struct search *search = cookie;
-    if (page_is_final(search, candidate->bound_unix_ns)) {
-        search->stop = STOP_PAGE_FULL;
-        search->more = true;
-        return SP_VISIT_STOP;
-    }
+    bool final = page_is_final(search, candidate->bound_unix_ns);
+    if (final && counted_enough(search))
+        return stop(search, STOP_PAGE_FULL);
     search->status = sp_query_check(search->call, search->reterr);
     if (search->status == SP_OK)
         search->status = consider(search, &candidate->trace_id);
     if (search->status == SP_DEADLINE) {
-        search->stop = STOP_TIME;
         search->status = SP_OK;
-        return SP_VISIT_STOP;
+        return stop(search, final ? STOP_PAGE_FULL : STOP_TIME);
     }
     search->considered++;
     return search->status == SP_OK ? SP_VISIT_CONTINUE : SP_VISIT_STOP;

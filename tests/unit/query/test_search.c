@@ -355,6 +355,21 @@ START_TEST(search_stops_early_when_the_page_cannot_change)
 }
 END_TEST
 
+START_TEST(search_stops_early_after_enough_spans)
+{
+    static struct page page;
+    struct sp_query_limits limits = *sp_query_limits_default();
+    limits.count_spans_max = 30;
+    world_fini(&world);
+    world_init_limits(&world, &limits);
+    add_small_traces(1, 100);
+    search_page("{}", "&limit=5", &page);
+    ck_assert_uint_eq(page.count, 5);
+    ck_assert_str_eq(page.reason, "pageFull");
+    ck_assert_uint_eq(page.matched, 30);
+}
+END_TEST
+
 /* ---- limits ---- */
 
 /* A clock that moves on by a second whenever it is read. */
@@ -375,6 +390,18 @@ START_TEST(search_out_of_time_says_that_it_is_partial)
     ck_assert_uint_gt(page.count, 0);
     ck_assert_uint_lt(page.count, 100);
     ck_assert_str_eq(page.cursor, "");
+}
+END_TEST
+
+START_TEST(search_out_of_time_with_a_final_page_is_not_partial)
+{
+    static struct page page;
+    add_small_traces(1, 100);
+    world.clock.monotonic_ns = hurrying_ns;
+    search_page("{}", "&limit=5", &page);
+    ck_assert_str_eq(page.reason, "pageFull");
+    ck_assert_uint_eq(page.count, 5);
+    ck_assert_str_ne(page.cursor, "");
 }
 END_TEST
 
@@ -491,7 +518,9 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, cursor_keeps_the_range_of_its_first_page);
     tcase_add_test(tcase, cursor_of_another_search_is_refused);
     tcase_add_test(tcase, search_stops_early_when_the_page_cannot_change);
+    tcase_add_test(tcase, search_stops_early_after_enough_spans);
     tcase_add_test(tcase, search_out_of_time_says_that_it_is_partial);
+    tcase_add_test(tcase, search_out_of_time_with_a_final_page_is_not_partial);
     tcase_add_test(tcase, search_without_memory_says_so);
     tcase_add_loop_test(tcase, search_refuses_what_is_no_query_or_not_evaluated_yet, 0,
                         SP_ARRAY_LEN(refused));
