@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The read API over HTTP: every reply is checked against docs/openapi.json, every path and parameter of the document is used,
 every kind of bad request gets its problem document, and what it answers agrees with what it answers elsewhere."""
+import collections
 import contextlib
 import csv
 import gzip
@@ -11,6 +12,7 @@ import pathlib
 import shutil
 import subprocess
 import tarfile
+import threading
 import time
 import urllib.parse
 import xml.etree.ElementTree
@@ -427,6 +429,28 @@ def test_cursors_stay_valid_while_data_comes_in(context):
         cursor = page["cursor"]
     assert [trace["traceId"] for trace in first["traces"]] + rest == before
     assert len(context.search_all(limit=500)) == len(before) + 20
+
+
+def test_too_many_queries_are_sent_away_and_the_others_answered(context):
+    spans = [spoor.span_message(b"\x09" * 16, (i + 1).to_bytes(8, "big"), parent=(i + 1).to_bytes(8, "big") if i else b"")
+             for i in range(12000)]
+    assert context.server.export(spoor.request_message(spans))[0] == 200
+    path, replies = "/v1/traces/" + "09" * 16 + "?view=columns", []
+    threads = [threading.Thread(target=lambda: replies.append(context.get(path))) for _ in range(200)]
+    for thread in threads:
+        thread.start()
+    context.check("/v1/status")  # needs no query thread
+    context.check("/metrics")
+    for thread in threads:
+        thread.join()
+    statuses = collections.Counter(status for status, _, _ in replies)
+    assert set(statuses) == {200, 503} and statuses[200] >= 64, statuses  # as many may wait
+    for status, headers, body in replies:
+        if status == 503:
+            assert headers["retry-after"] == "1" and json.loads(body)["status"] == 503, (headers, body)
+        else:
+            assert b'"spanCount":%d,' % len(spans) in body[:500]
+    context.check(path)
 
 
 if __name__ == "__main__":
