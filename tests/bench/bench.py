@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -52,11 +53,15 @@ def wait_idle(server):
 
 
 def load(binary, server, args):
+    """The result of `spoor load`, with the CPU seconds it took itself."""
     host, port = server.address("otlp-grpc")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([binary, "load", "--json", "--target", f"{host}:{port}", *args], capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"spoor load failed: {done.stderr}")
-    return json.loads(done.stdout)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own_cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return dict(json.loads(done.stdout), ownCpuSeconds=own_cpu)
 
 
 def rank(values, q):
@@ -113,6 +118,7 @@ def measure(binary, name, spans, source, extra):
             "spans a second": acked / result["seconds"],
             "CPU-seconds a million spans, until the last ack": load_cpu / acked * 1e6,
             "CPU-seconds a million spans, until idle": total_cpu / acked * 1e6,
+            "the generator's CPU-seconds a million spans": result["ownCpuSeconds"] / acked * 1e6,
             "ack p50, ms": result["ackNanos"]["p50"] / 1e6,
             "ack p99, ms": result["ackNanos"]["p99"] / 1e6,
             "retries asked for": result["retries"],
