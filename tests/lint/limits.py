@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/limits.md and the code name the same limits: a name on the page exists, and a ceiling in the code is on the page."""
+"""docs/limits.md and the code name the same limits: a name or a test on the page exists, a ceiling in the code is on the page."""
 import re
 
 from common import run
@@ -22,6 +22,8 @@ def check(tree):
             match = DEFINED.match(line)
             if match and CEILING.match(match.group(1)):
                 ceilings[match.group(1)] = f"{path}:{number}"
+    for path in tree.files(".c", ".py", under=["tests"]):
+        words.update(re.findall(r"\w+", path + " " + tree.text(path)))
     page = tree.text(PAGE)
     findings = [f"{PAGE}: {name} is not in the code" for name in sorted(set(NAME.findall(page)) - words)]
     findings += [f"{place}: {name} has no row in {PAGE}" for name, place in sorted(ceilings.items())
