@@ -8,7 +8,9 @@
  * Who owns what: a struct connection is under server->lock; a struct request belongs to its connection's thread but for
  * what its lock protects, and lives as long as its exchange. Locks: server before request. */
 #include <errno.h>
+#include <linux/tcp.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +43,7 @@ struct connection {
     struct request *request; /* that runs, or NULL */
     int fd;
     uint64_t deadline_ns; /* when it is closed: by what it does now */
+    uint64_t acked_bytes; /* by the peer, when that was last looked at */
 };
 
 enum request_state { REQUEST_RUNNING, REQUEST_SUSPENDED, REQUEST_GONE };
@@ -54,7 +57,8 @@ struct request {
     struct connection *connection;
     struct MHD_Connection *library_connection;
     struct sp_exchange *exchange;
-    bool head_done, queued, close_after;
+    atomic_bool queued; /* the reply is with the library; the ticker looks, too */
+    bool head_done, close_after;
     size_t discarded_bytes;
     size_t target_len;
     char target[]; /* no zero byte at its end */
@@ -453,6 +457,20 @@ static void on_connection(void *cookie, struct MHD_Connection *library_connectio
 
 /* ---- time ---- */
 
+/* Has the peer taken bytes of a reply since this was asked last? A large reply on a slow line may take its time; one that
+ * nobody reads may not. */
+static bool reply_advances(struct connection *connection)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+    if (!connection->request || !connection->request->queued ||
+        getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
+        info.tcpi_bytes_acked <= connection->acked_bytes)
+        return false;
+    connection->acked_bytes = info.tcpi_bytes_acked;
+    return true;
+}
+
 /* Under the lock. Shutting the socket down makes the library see its end and clean up by itself. */
 static void close_late_connections(struct http1_server *server)
 {
@@ -461,6 +479,10 @@ static void close_late_connections(struct http1_server *server)
         bool idle = !c->request;
         if (c->deadline_ns > now && !(idle && atomic_load(&server->draining)))
             continue;
+        if (c->deadline_ns <= now && reply_advances(c)) {
+            c->deadline_ns = now + server->base.options.limits.write_timeout_ms * NS_PER_MS;
+            continue;
+        }
         if (c->deadline_ns <= now)
             sp_count(&server->base.counters.timeouts, 1);
         c->deadline_ns = UINT64_MAX;

@@ -426,6 +426,25 @@ START_TEST(http2_closes_clients_that_never_read)
 }
 END_TEST
 
+START_TEST(http1_gives_slow_readers_their_time)
+{
+    struct fixture f = {0};
+    prepare(&f);
+    f.options.limits.write_timeout_ms = 1000;
+    start(&f, false);
+    int fd = dial(&f), small = 65536;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    say_text(fd, "GET /Big HTTP/1.1\r\nhost: x\r\nx-bytes: 20000000\r\nconnection: close\r\n\r\n");
+    char part[100000];
+    size_t total = 0;
+    for (ssize_t len; (len = recv(fd, part, sizeof(part), MSG_WAITALL)) > 0; poll(NULL, 0, 10))
+        total += (size_t)len; /* 200 parts: more than two seconds */
+    ck_assert_uint_gt(total, 20000000);
+    close(fd);
+    finish(&f);
+}
+END_TEST
+
 /* ---- connections ---- */
 
 START_TEST(http2_closes_connections_above_the_limit)
@@ -602,6 +621,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, http1_closes_clients_that_are_too_slow);
     tcase_add_test(tcase, http1_closes_idle_connections);
     tcase_add_test(tcase, http1_closes_clients_that_never_read);
+    tcase_add_test(tcase, http1_gives_slow_readers_their_time);
     tcase_add_test(tcase, http2_closes_clients_that_never_read);
     tcase_add_test(tcase, http2_closes_connections_above_the_limit);
     tcase_add_test(tcase, http1_lets_connections_above_the_limit_wait);
