@@ -85,8 +85,8 @@ struct slot {
     size_t span_count;
     struct sp_trace_id first_trace_id;
     uint64_t due_ns; /* monotonic: when it should be sent (again) */
-    uint64_t
-        scheduled_ns; /* monotonic: when it was due for the first time; latency counts from here */
+    /* monotonic: when it was due for the first time; latency counts from here */
+    uint64_t scheduled_ns;
     uint32_t attempts;
     enum { SLOT_FREE, SLOT_DUE, SLOT_SENT } state;
 };

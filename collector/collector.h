@@ -15,12 +15,12 @@ struct sp_collector;
 struct sp_collector_options {
     struct sp_store *store;         /* borrowed; closed after sp_collector_free */
     const struct sp_limits *limits; /* borrowed; of one request */
-    struct sp_budget *
-        budget; /* borrowed; memory of all requests from decoding until the store has applied them */
+    /* borrowed; memory of all requests from decoding until the store has applied them */
+    struct sp_budget *budget;
     const struct sp_clock *clock; /* borrowed */
     const struct sp_log *log;     /* borrowed, may be NULL */
-    const struct sp_slice *
-        cors_origins; /* borrowed; origins that browsers may send from, "*" for all; none: no CORS */
+    /* borrowed; origins that browsers may send from, "*" for all; none: no CORS */
+    const struct sp_slice *cors_origins;
     size_t cors_origin_count;
 };
 

@@ -191,8 +191,8 @@ struct sp_query_api {
     char listen[3][128]; /* written before ready is set */
     _Atomic bool ready, stopping;
     _Atomic uint64_t next_id;
-    struct sp_query_counters
-        counters[SP_QUERY_ENDPOINTS_MAX + 1]; /* the last: files and unknown paths */
+    /* the last: files and unknown paths */
+    struct sp_query_counters counters[SP_QUERY_ENDPOINTS_MAX + 1];
 };
 
 /* Answers one call from beginning to end: routes, checks, answers, writes the problem document on failure, counts.

@@ -12,8 +12,8 @@
 struct sp_trace_facts {
     const struct sp_batch *batch; /* all stored spans of the trace */
     const struct sp_trace *tree;  /* NULL unless sp_match_needs_tree */
-    const struct sp_span
-        *root; /* the first span without a parent id by start, then span id; NULL: none */
+    /* the first span without a parent id by start, then span id; NULL: none */
+    const struct sp_span *root;
     uint64_t start_unix_ns, end_unix_ns; /* of all its spans */
 };
 

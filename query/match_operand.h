@@ -21,8 +21,8 @@ struct sp_operand {
         const struct sp_value *array;
         const struct sp_traceql_field *each;
     };
-    char text
-        [SP_TRACE_ID_TEXT]; /* what scalar.string points at when it is an id; so operands are not copied */
+    /* what scalar.string points at when it is an id; so operands are not copied */
+    char text[SP_TRACE_ID_TEXT];
 };
 
 /* Where a field is read. */

@@ -21,8 +21,8 @@ struct sp_query_limits {
     uint32_t threads;     /* queries that run at the same time */
     uint32_t waiting_max; /* queries that wait for a thread; more get 503 with Retry-After */
     uint64_t time_ns_max; /* of one query, waiting included */
-    size_t
-        memory_bytes_max; /* of one query: the largest trace it can hold, and what it works with */
+    /* of one query: the largest trace it can hold, and what it works with */
+    size_t memory_bytes_max;
     size_t response_bytes_max; /* of one answer */
     uint32_t count_traces_max; /* candidates, and ... */
     uint64_t count_spans_max; /* ... spans a search looks at for an exact count, full page or not */

@@ -33,8 +33,8 @@ enum sp_body_encoding {
  * (whatever that returns), freed by the store with sp_append_free once neither journal nor head needs it. */
 struct sp_append {
     struct sp_buf body; /* as received, still compressed: what the journal keeps */
-    struct sp_buf
-        plain; /* decompressed; empty for SP_BODY_IDENTITY. batch may point into body and plain */
+    /* decompressed; empty for SP_BODY_IDENTITY. batch may point into body and plain */
+    struct sp_buf plain;
     enum sp_body_format format;
     enum sp_body_encoding encoding;
     uint64_t received_unix_ns;
@@ -139,16 +139,16 @@ struct sp_condition {
 /* Which traces may match. An engine may visit more traces than match, never fewer: the caller evaluates whole traces. */
 struct sp_scan {
     struct sp_time_range range; /* candidates have at least one span that starts in it ... */
-    const struct sp_condition
-        *conditions; /* ... and satisfies all, or any, of these; none: every span does */
+    /* ... and satisfies all, or any, of these; none: every span does */
+    const struct sp_condition *conditions;
     size_t condition_count;
     bool match_any;
 };
 
 struct sp_candidate {
     struct sp_trace_id trace_id;
-    uint64_t
-        bound_unix_ns; /* no span in range of this or of any later candidate starts after this */
+    /* no span in range of this or of any later candidate starts after this */
+    uint64_t bound_unix_ns;
 };
 
 /* What a scan has read; for "scanned" in answers. */
@@ -177,8 +177,8 @@ sp_store_scan(struct sp_store *store, const struct sp_scan *scan,
 struct sp_service_row {
     struct sp_slice name;
     uint64_t span_count, error_count;
-    uint32_t
-        slot; /* colour slot: given in order of first appearance, kept for ever, unique for each service */
+    /* colour slot: given in order of first appearance, kept for ever, unique for each service */
+    uint32_t slot;
 };
 
 /* Sorted by name. */
@@ -285,8 +285,8 @@ enum sp_durability {
 struct sp_store_options {
     const char *data_dir; /* created if missing, with its parents; the reference ignores it */
     enum sp_durability durability;
-    size_t
-        backlog_bytes_max; /* acked but not applied, and waiting: above it appends get SP_OVERLOADED */
+    /* acked but not applied, and waiting: above it appends get SP_OVERLOADED */
+    size_t backlog_bytes_max;
     struct sp_store_codec codec;
     const struct sp_limits *limits;
     const struct sp_clock *clock;

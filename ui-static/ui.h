@@ -12,15 +12,15 @@
 
 /* All memory is static and read-only. */
 struct sp_ui_file {
-    const char
-        *path; /* "/", "/trace/", "/map/", "/assets/main-1A2B3C4D.js": compare byte for byte */
+    /* "/", "/trace/", "/map/", "/assets/main-1A2B3C4D.js": compare byte for byte */
+    const char *path;
     const char *content_type; /* "text/html; charset=utf-8" */
-    const char *
-        etag; /* with its quotes; send the same one for both encodings with "Vary: Accept-Encoding" */
+    /* with its quotes; send the same one for both encodings with "Vary: Accept-Encoding" */
+    const char *etag;
     const uint8_t *bytes; /* as is */
     size_t bytes_len;
-    const uint8_t *
-        gzip; /* the same content for "Content-Encoding: gzip"; NULL where it would not be smaller */
+    /* the same content for "Content-Encoding: gzip"; NULL where it would not be smaller */
+    const uint8_t *gzip;
     size_t gzip_len;
     bool immutable; /* the name holds a hash of the content: "public, max-age=31536000, immutable";
                      * otherwise "no-cache", so that the ETag is asked for again */

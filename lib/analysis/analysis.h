@@ -90,8 +90,8 @@ struct sp_graph_call {
     enum sp_connection_type type;
     bool error;                                      /* either end has status ERROR */
     const struct sp_span *client_span, *server_span; /* one may be NULL */
-    uint64_t
-        time_unix_ns; /* start of the client span if there is one, else of the server span: decides the minute */
+    /* start of the client span if there is one, else of the server span: decides the minute */
+    uint64_t time_unix_ns;
 };
 
 /* ---- assembly: the spans of one trace as a tree in flat arrays. Nothing here recurses: a trace may be a million spans
@@ -115,8 +115,8 @@ enum sp_row_flag {                   /* a set of bits; the numbers are those of 
 struct sp_trace_row {
     const struct sp_span *span;
     uint64_t duration_ns;
-    uint64_t
-        self_ns; /* time no child covers: duration minus the union of the children's intervals inside it */
+    /* time no child covers: duration minus the union of the children's intervals inside it */
+    uint64_t self_ns;
     uint32_t parent, first_child; /* rows, or SP_ROW_NONE */
     uint32_t next_sibling;        /* at the top: the next row at the top */
     uint32_t depth;               /* 0 for a row at the top */
@@ -156,11 +156,11 @@ struct sp_path_segment {
 };
 
 struct sp_critical_path {
-    const struct sp_path_segment
-        *segments; /* ascending, gapless from start to end of the root; the arena's memory */
+    /* ascending, gapless from start to end of the root; the arena's memory */
+    const struct sp_path_segment *segments;
     size_t segment_count;
-    const char *
-        note; /* NULL, or an English sentence: why there is no path, or what it leaves out. Static. */
+    /* NULL, or an English sentence: why there is no path, or what it leaves out. Static. */
+    const char *note;
 };
 
 /* Walks back from the end of the root: the child that finished last before the present moment is what was waited for;

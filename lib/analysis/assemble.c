@@ -23,8 +23,8 @@ struct key {
 struct assembly {
     uint32_t count;
     struct key *keys; /* by position */
-    uint32_t
-        *slots; /* hash table of span ids: position of the first span that has the id, plus 1 */
+    /* hash table of span ids: position of the first span that has the id, plus 1 */
+    uint32_t *slots;
     uint32_t slot_mask;
     uint32_t *parent, *first, *next;
     uint32_t *other; /* of the first span with an id: the other half of a shared span, or NONE */

@@ -21,8 +21,8 @@
  * the tree: no memory is needed that grows with depth beyond this one array. */
 struct visit {
     uint32_t row;
-    uint32_t
-        candidate_end; /* children still to be looked at: candidates[candidate_begin .. candidate_end) */
+    /* children still to be looked at: candidates[candidate_begin .. candidate_end) */
+    uint32_t candidate_end;
     uint32_t candidate_begin;
     uint64_t start;  /* where its part of the path begins */
     uint64_t cursor; /* the present moment: what lies behind it is already explained */

@@ -36,8 +36,8 @@ struct finder {
     uint32_t row_by_id_count;
     uint8_t *state;   /* STATE_ bits for each row */
     uint32_t *linked; /* for a producer: the consumer that was last paired with it, plus 1 */
-    uint32_t
-        *outer_client; /* the client span of the same service that this row works for, or NONE */
+    /* the client span of the same service that this row works for, or NONE */
+    uint32_t *outer_client;
     struct sp_graph_call *calls;
     size_t call_count, call_cap;
     struct sp_arena *arena;

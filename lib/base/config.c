@@ -17,8 +17,8 @@ struct loader {
     struct sp_config *config;
     struct sp_error *reterr;
     const char **flags; /* for each option: the value given as a flag, or NULL; argv's memory */
-    const char *
-        *variables; /* for each option: the value in the environment, or NULL; env's memory */
+    /* for each option: the value in the environment, or NULL; env's memory */
+    const char **variables;
 };
 
 const struct sp_option *sp_config_find(const struct sp_config *config, struct sp_slice name)

@@ -47,8 +47,8 @@ struct sp_option_value {
     uint16_t port;                /* ADDRESS */
     const struct sp_slice *items; /* LIST */
     size_t item_count;
-    const char
-        *origin; /* "flag", "environment", "file", "default": for --print-config and errors */
+    /* "flag", "environment", "file", "default": for --print-config and errors */
+    const char *origin;
 };
 
 struct sp_config {

@@ -8,8 +8,8 @@
 /* Where a value stands. */
 struct sp_config_place {
     const char *origin; /* "flag", "environment", "file", "default" */
-    const char
-        *name; /* for messages: "--otlp-grpc", "SPOOR_OTLP_GRPC", "spoor.yaml:3: otlp-grpc" */
+    /* for messages: "--otlp-grpc", "SPOOR_OTLP_GRPC", "spoor.yaml:3: otlp-grpc" */
+    const char *name;
 };
 
 /* Checks text by the option's row and writes the value. config_value.c. */

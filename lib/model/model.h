@@ -25,8 +25,8 @@ struct sp_span_id {
 struct sp_limits {
     size_t body_bytes_max; /* of one request after decompression */
     size_t spans_max;      /* in one request */
-    size_t
-        attributes_max; /* attributes of one request, all levels together, values nested in others included */
+    /* attributes of one request, all levels together, values nested in others included */
+    size_t attributes_max;
     size_t arena_bytes_max; /* memory one decoded request may take */
     uint32_t nesting_max;   /* levels of array and kvlist values inside one another */
 };
@@ -71,8 +71,8 @@ struct sp_value {
 };
 
 struct sp_attribute {
-    struct sp_slice
-        key; /* valid UTF-8; may be empty; the same key may occur more than once, all are kept */
+    /* valid UTF-8; may be empty; the same key may occur more than once, all are kept */
+    struct sp_slice key;
     struct sp_value value;
 };
 
@@ -161,8 +161,8 @@ struct sp_batch {
     const struct sp_span *spans; /* in the order they came */
     size_t span_count;
     uint64_t rejected_count; /* spans refused one by one; they are not in spans */
-    struct sp_slice
-        rejected_reason; /* why the first of them was: an English sentence with its place; "" if none */
+    /* why the first of them was: an English sentence with its place; "" if none */
+    struct sp_slice rejected_reason;
 };
 
 /* ---- ids ---- */

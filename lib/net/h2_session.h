@@ -12,8 +12,8 @@
 struct sp_h2_environment {
     const struct sp_server_options *options; /* limits, handler, budget */
     struct sp_server_counters *counters;
-    const struct sp_exchange_transport
-        *transport; /* replied() is for exchanges that were handed over */
+    /* replied() is for exchanges that were handed over */
+    const struct sp_exchange_transport *transport;
     void *transport_cookie;
     void (*retain_cookie)(
         void *cookie); /* once for each exchange; transport->freed() is the other end */

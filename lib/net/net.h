@@ -181,8 +181,8 @@ struct sp_server_options {
     const char *address; /* HOST:PORT, [IPv6]:PORT; port 0: the system chooses */
     uint32_t threads;    /* 0: one a core */
     struct sp_handler handler;
-    struct sp_budget
-        *budget; /* borrowed: memory of all bodies in flight, may be shared by servers */
+    /* borrowed: memory of all bodies in flight, may be shared by servers */
+    struct sp_budget *budget;
     const struct sp_clock *clock; /* borrowed */
     const struct sp_log *log;     /* borrowed, may be NULL */
     struct sp_net_limits limits;
@@ -238,8 +238,8 @@ struct sp_client_options {
 };
 
 struct sp_client_reply {
-    enum sp_status
-        status; /* SP_OK: there was a reply (of any HTTP or gRPC status), else why there was none */
+    /* SP_OK: there was a reply (of any HTTP or gRPC status), else why there was none */
+    enum sp_status status;
     struct sp_error error; /* when there was none: a sentence */
     int http_status;
     int grpc_status;              /* -1: no grpc-status came */

@@ -23,8 +23,8 @@ struct sp_traceql_operand {
     const struct sp_traceql_node **items;
     uint32_t offset;
     bool is_nil; /* the word nil; node is NULL */
-    bool
-        is_stage; /* by(), rate(), ...: no operand of an operator, but its metric may be compared */
+    /* by(), rate(), ...: no operand of an operator, but its metric may be compared */
+    bool is_stage;
 };
 
 SP_PRINTF(3, 4)

@@ -173,8 +173,8 @@ struct sp_traceql_value {
     union {
         struct sp_slice string;
         bool boolean;
-        int64_t
-            integer; /* INT; DURATION: ns; STATUS: enum sp_span_status; KIND: enum sp_span_kind */
+        /* INT; DURATION: ns; STATUS: enum sp_span_status; KIND: enum sp_span_kind */
+        int64_t integer;
         double number;
     };
 };

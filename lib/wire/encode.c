@@ -8,8 +8,8 @@
 
 struct encoder {
     struct sp_buf *out;
-    struct sp_buf
-        lengths; /* size_t: content of each container of a value, in the order of entering */
+    /* size_t: content of each container of a value, in the order of entering */
+    struct sp_buf lengths;
 };
 
 static size_t varint_len(uint64_t value)

@@ -6,9 +6,9 @@
 #include "lib/model/model.h"
 
 struct sp_oracle {
-    bool
-        malformed; /* protobuf-c refuses a message of it, or a field number is outside 1 to 2^29-1 */
-    bool deep;     /* a value is nested deeper than nesting_max */
+    /* protobuf-c refuses a message of it, or a field number is outside 1 to 2^29-1 */
+    bool malformed;
+    bool deep;                    /* a value is nested deeper than nesting_max */
     const struct sp_batch *batch; /* NULL if one of the above; rejected_reason is not filled */
 };
 
