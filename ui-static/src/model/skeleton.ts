@@ -142,3 +142,14 @@ export function criticalTime(s: Skeleton): Float64Array {
   for (const c of s.critical) own[c.row] += c.end - c.start;
   return own;
 }
+
+/** For each row, the last end in its subtree: work of children may go on after a span has ended. */
+export function subtreeEnds(s: Skeleton): Float64Array {
+  const ends = new Float64Array(s.count);
+  for (let row = s.count - 1; row >= 0; row--) {
+    ends[row] = Math.max(ends[row], s.start[row] + s.length[row]);
+    const parent = s.parent[row];
+    if (parent >= 0 && ends[row] > ends[parent]) ends[parent] = ends[row];
+  }
+  return ends;
+}

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The waterfall: a treegrid of any size. Names are a pool of real rows, as many as fit on the screen; bars are one canvas.
 // Both lie in a layer that stays in view while the scroller moves, so a frame costs the rows in view and nothing else.
-import { type Tick, ticks } from "../model/axis";
 import { nextRow } from "../model/find";
 import {
   type Folding,
@@ -15,10 +14,11 @@ import {
   runStats,
   visibleItems,
 } from "../model/rows";
-import { type CriticalSegment, criticalTime, ERROR, ORPHAN, type Skeleton } from "../model/skeleton";
+import { type CriticalSegment, criticalTime, ERROR, ORPHAN, type Skeleton, subtreeEnds } from "../model/skeleton";
 import { formatDuration } from "../model/time";
 import { BAR, drawBars } from "./bars";
 import { fitCanvas, type Ink, inkOf } from "./ink";
+import { ticksOf, TimeAxis, timeAt, type TimeScale } from "./time-axis";
 import { fillRow, makeRow, type RowParts } from "./waterfall-row";
 
 export interface WaterfallEvents {
@@ -49,7 +49,7 @@ export class Waterfall {
   private readonly layer = document.createElement("div");
   private readonly spacer = document.createElement("div");
   private readonly canvas = document.createElement("canvas");
-  private readonly axis = document.createElement("div");
+  private readonly axis: TimeAxis;
   private readonly hair = document.createElement("div");
   private readonly pool: RowParts[] = [];
   private readonly observer: ResizeObserver;
@@ -77,7 +77,8 @@ export class Waterfall {
     this.to = Math.max(1, skeleton.duration);
     this.ink = inkOf(dark);
     this.criticalOf = criticalTime(skeleton);
-    this.subtreeEnd = endsOf(skeleton);
+    this.subtreeEnd = subtreeEnds(skeleton);
+    this.axis = new TimeAxis(() => this.scale, (from, to) => this.zoom(from, to));
     this.build();
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(host);
@@ -85,8 +86,6 @@ export class Waterfall {
   }
 
   private build(): void {
-    this.axis.className = "wf-axis";
-    this.axis.setAttribute("aria-hidden", "true");
     this.scroller.className = "wf-scroll";
     this.scroller.setAttribute("role", "treegrid");
     this.scroller.setAttribute("aria-label", "Spans");
@@ -101,7 +100,7 @@ export class Waterfall {
     this.spacer.setAttribute("role", "presentation");
     this.layer.append(this.canvas, this.hair);
     this.scroller.append(this.layer, this.spacer);
-    this.host.replaceChildren(this.axis, this.scroller);
+    this.host.replaceChildren(this.axis.element, this.scroller);
     this.scroller.addEventListener("scroll", () => this.schedule(), { passive: true });
     this.scroller.addEventListener("click", this.onClick);
     this.scroller.addEventListener("dblclick", (e) => this.rowAt(e) >= 0 && this.fit(this.rowAt(e)));
@@ -110,7 +109,6 @@ export class Waterfall {
     this.scroller.addEventListener("pointerleave", () => {
       this.hair.hidden = true;
     });
-    this.axis.addEventListener("pointerdown", this.onAxisDown);
   }
 
   stop(): void {
@@ -136,7 +134,7 @@ export class Waterfall {
     this.nameWidth = Math.max(NAME_MIN, Math.min(this.width - 200, pixels));
     this.nameShare = this.nameWidth / Math.max(1, this.width);
     this.placeSplit();
-    this.drawAxis();
+    this.axis.draw();
     this.schedule();
   }
 
@@ -212,7 +210,7 @@ export class Waterfall {
     for (const parts of this.pool) parts.shown = "";
     this.layout();
     this.keepInView();
-    this.drawAxis();
+    this.axis.draw();
     this.draw();
   }
 
@@ -244,21 +242,8 @@ export class Waterfall {
     });
   }
 
-  private timeTicks(): Tick[] {
-    const width = this.width - this.barsLeft;
-    return ticks(this.from, this.to, width, width < 500 ? 70 : 100);
-  }
-
-  private drawAxis(): void {
-    const width = this.scroller.clientWidth - this.barsLeft;
-    const labels = this.timeTicks().map((tick) => {
-      const label = document.createElement("span");
-      const x = ((tick.at - this.from) / (this.to - this.from)) * width;
-      label.textContent = tick.label;
-      label.style.left = `${this.barsLeft + x}px`;
-      return x > width - 54 ? null : label;
-    });
-    this.axis.replaceChildren(...labels.filter((label) => label !== null));
+  private get scale(): TimeScale {
+    return { left: this.barsLeft, width: this.scroller.clientWidth - this.barsLeft, from: this.from, to: this.to };
   }
 
   private draw(): void {
@@ -266,7 +251,7 @@ export class Waterfall {
     const first = Math.max(0, Math.floor(top / this.rowHeight));
     const last = Math.min(this.items.length, first + this.pool.length);
     const y = first * this.rowHeight - top;
-    const barsWidth = this.scroller.clientWidth - this.barsLeft;
+    const barsWidth = this.scale.width;
     const c = fitCanvas(this.canvas, Math.max(1, barsWidth), this.height);
     drawBars(c, this.ink, {
       skeleton: this.skeleton,
@@ -281,7 +266,7 @@ export class Waterfall {
       to: this.to,
       width: barsWidth,
       height: this.height,
-      grid: this.narrow ? [] : this.timeTicks().map((t) => t.at),
+      grid: this.narrow ? [] : ticksOf(this.scale).map((t) => t.at),
       matches: this.matches,
       critical: this.critical,
       subtreeEnd: this.subtreeEnd,
@@ -479,7 +464,7 @@ export class Waterfall {
     const start = Math.max(0, Math.min(all - length, from));
     this.from = start;
     this.to = start + length;
-    this.drawAxis();
+    this.axis.draw();
     this.schedule();
     this.events.zoom(this.from, this.to);
   }
@@ -507,9 +492,7 @@ export class Waterfall {
   };
 
   private timeAt(event: MouseEvent): number {
-    const box = this.scroller.getBoundingClientRect();
-    const width = this.scroller.clientWidth - this.barsLeft;
-    return this.from + ((event.clientX - box.left - this.barsLeft) / Math.max(1, width)) * (this.to - this.from);
+    return timeAt(this.scale, event.clientX - this.scroller.getBoundingClientRect().left);
   }
 
   private readonly onWheel = (event: WheelEvent) => {
@@ -533,28 +516,4 @@ export class Waterfall {
     this.hair.dataset.time = formatDuration(this.timeAt(event));
     this.hair.classList.toggle("left", x > this.width - 90);
   };
-
-  /** Dragging over the axis chooses a window. */
-  private readonly onAxisDown = (event: PointerEvent) => {
-    if (event.button !== 0) return;
-    const from = this.timeAt(event);
-    this.axis.setPointerCapture(event.pointerId);
-    const up = (end: PointerEvent) => {
-      const to = this.timeAt(end);
-      const pixels = Math.abs(end.clientX - event.clientX);
-      if (pixels > 4) this.zoom(Math.min(from, to), Math.max(from, to));
-    };
-    this.axis.addEventListener("pointerup", up, { once: true });
-  };
-}
-
-/** For each row, the last end in its subtree. */
-function endsOf(s: Skeleton): Float64Array {
-  const ends = new Float64Array(s.count);
-  for (let row = s.count - 1; row >= 0; row--) {
-    ends[row] = Math.max(ends[row], s.start[row] + s.length[row]);
-    const parent = s.parent[row];
-    if (parent >= 0 && ends[row] > ends[parent]) ends[parent] = ends[row];
-  }
-  return ends;
 }
