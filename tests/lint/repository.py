@@ -5,7 +5,7 @@ import re
 
 from common import run
 
-SOURCES = (".c", ".h", ".py", ".sh", ".mjs", ".js", ".proto", "meson.build", "meson_options.txt")
+SOURCES = (".c", ".h", ".py", ".sh", ".mjs", ".cjs", ".js", ".ts", ".tsx", ".css", ".proto", "meson.build", "meson_options.txt")
 BINARY = (".gz", ".png", ".pb", ".zst", ".ico", ".woff2", ".bin")
 LINES_MAX = 700  # style: near 500; beyond this a file holds more than one subject
 
