@@ -170,11 +170,14 @@ function drawLabel(
 ): void {
   const width = c.measureText(text).width;
   const middle = y + BAR / 2 + 0.5;
+  // A dimmed bar keeps a label that can be read.
+  const dimmed = c.globalAlpha < 1;
+  c.globalAlpha = 1;
   c.fillStyle = ink.text2;
   if (end + PAD + width <= scene.width - 2) c.fillText(text, end + PAD, middle);
   else if (a - PAD - width >= 2) c.fillText(text, a - PAD - width, middle);
   else {
-    c.fillStyle = labelColour(ink, slot);
+    c.fillStyle = dimmed ? ink.text : labelColour(ink, slot);
     c.fillText(text, Math.min(b, scene.width) - width - PAD - 3, middle);
   }
 }
