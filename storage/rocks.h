@@ -25,6 +25,9 @@
 #define SP_ROCKS_COMMIT_BYTES_MAX ((size_t)32 * 1024 * 1024)
 /* One batch of the applier: it is in memory twice, as rows and as RocksDB's batch. */
 #define SP_ROCKS_APPLY_BYTES_MAX ((size_t)16 * 1024 * 1024)
+/* Each row of a trace holds its resources and scopes anew, each minute of the catalogue their keys. So often may a request
+ * repeat them: without a limit, a megabyte of them and as much of tiny spans of as many traces would be terabytes. */
+#define SP_ROCKS_REPEATED_BYTES_MAX ((uint64_t)512 * 1024 * 1024)
 /* A stored row, and the catalogue of one batch: more than any request that is let in can make. */
 #define SP_ROCKS_ROW_BYTES_MAX ((size_t)1024 * 1024 * 1024)
 /* A database that is opened again writes a new log and a new manifest: not on a disk with less room than this. */
@@ -36,7 +39,8 @@
 struct sp_rocks_entry {
     struct sp_append *append;
     uint64_t sequence;
-    size_t bytes; /* counted in backlog_bytes */
+    size_t bytes;            /* counted in backlog_bytes */
+    uint64_t repeated_bytes; /* that its rows take beyond that */
     _Atomic uint32_t references;
     struct sp_rocks_entry *next;     /* in its queue */
     struct sp_rocks_entry *ack_next; /* the committer's list of those it has to ack */
@@ -50,7 +54,6 @@ struct sp_rocks_queue {
 struct sp_rocks {
     struct sp_store base;
     struct sp_store_codec codec;
-    struct sp_limits limits;
     enum sp_durability durability;
     size_t backlog_bytes_max;
     const struct sp_log *log;
@@ -105,6 +108,12 @@ struct sp_rocks_entry *sp_rocks_head_take_applied(struct sp_rocks *rocks);
 SP_MUST_USE enum sp_status sp_rocks_apply(struct sp_rocks *rocks,
                                           struct sp_rocks_entry *const *entries, size_t count,
                                           struct sp_error *reterr);
+
+/* What the rows of a batch will repeat of its resources and scopes; at least, not exactly. SP_LIMIT: more than
+ * SP_ROCKS_REPEATED_BYTES_MAX.   SP_NO_MEMORY. Any thread. */
+SP_MUST_USE enum sp_status sp_rocks_repeated_bytes(const struct sp_store_codec *codec,
+                                                   const struct sp_batch *batch, uint64_t *ret,
+                                                   struct sp_error *reterr);
 
 /* ---- rocks_view.c ---- */
 

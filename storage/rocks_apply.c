@@ -248,6 +248,76 @@ static enum sp_status put_catalogue(struct build *build, struct sp_rocks_entry *
     return SP_OK;
 }
 
+/* ---- what rows repeat ---- */
+
+/* A resource or a scope, as rows hold it: in the group of a span that has nothing but its place. */
+static enum sp_status group_bytes(const struct sp_store_codec *codec,
+                                  const struct sp_resource *resource, const struct sp_scope *scope,
+                                  const struct sp_span *like, struct sp_buf *scratch)
+{
+    struct sp_span bare = {
+        .trace_id = like->trace_id, .span_id = like->span_id, .resource = resource, .scope = scope};
+    const struct sp_span *spans[] = {&bare};
+    sp_buf_reset(scratch);
+    return codec->encode(codec->cookie, spans, 1, scratch);
+}
+
+/* Adds what the spans [from, end), which share a resource or a scope of these bytes, repeat of it. */
+static bool add_repeated(const struct sp_batch *batch, size_t from, size_t end, size_t bytes,
+                         uint64_t *sum)
+{
+    for (size_t i = from + 1; i < end; i++) {
+        const struct sp_span *before = &batch->spans[i - 1];
+        const struct sp_span *span = &batch->spans[i];
+        if (sp_trace_id_compare(&span->trace_id, &before->trace_id) != 0 ||
+            sp_minute_of(span->start_unix_ns) != sp_minute_of(before->start_unix_ns))
+            *sum += bytes;
+    }
+    return *sum <= SP_ROCKS_REPEATED_BYTES_MAX;
+}
+
+enum sp_status sp_rocks_repeated_bytes(const struct sp_store_codec *codec,
+                                       const struct sp_batch *batch, uint64_t *ret,
+                                       struct sp_error *reterr)
+{
+    static const struct sp_resource no_resource;
+    static const struct sp_scope no_scope;
+    struct sp_buf scratch;
+    uint64_t sum = 0;
+    enum sp_status status = SP_OK;
+    bool fits = true;
+    size_t of_resource = 0;
+    size_t of_scope = 0;
+    sp_buf_init(&scratch, SP_ROCKS_ROW_BYTES_MAX);
+    for (size_t i = 1; i <= batch->span_count && status == SP_OK && fits; i++) {
+        const struct sp_span *span = &batch->spans[i - 1];
+        const struct sp_span *next = i < batch->span_count ? &batch->spans[i] : NULL;
+        if (next == NULL || next->resource != span->resource) {
+            if (i - of_resource > 1)
+                status = group_bytes(codec, span->resource, &no_scope, span, &scratch);
+            fits = add_repeated(batch, of_resource, i, scratch.len, &sum);
+            of_resource = i;
+        }
+        if (status == SP_OK && fits && (next == NULL || next->scope != span->scope)) {
+            if (i - of_scope > 1)
+                status = group_bytes(codec, &no_resource, span->scope, span, &scratch);
+            fits = add_repeated(batch, of_scope, i, scratch.len, &sum);
+            of_scope = i;
+        }
+    }
+    sp_buf_fini(&scratch);
+    *ret = sum;
+    if (status != SP_OK)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to take the request");
+    if (fits)
+        return SP_OK;
+    return sp_error_set(
+        reterr, SP_LIMIT,
+        "stored by trace, the spans would repeat their resources and scopes to more "
+        "than %llu bytes; send smaller batches",
+        (unsigned long long)SP_ROCKS_REPEATED_BYTES_MAX);
+}
+
 /* ---- the batch ---- */
 
 static enum sp_status build_batch(struct build *build, struct sp_rocks_entry *const *entries,

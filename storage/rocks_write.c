@@ -59,12 +59,21 @@ static void refuse(struct sp_append *append, enum sp_status status, const char *
 void sp_rocks_append(struct sp_store *store, struct sp_append *append)
 {
     struct sp_rocks *rocks = sp_rocks_of(store);
+    struct sp_error error;
+    uint64_t repeated_bytes;
+    enum sp_status status =
+        sp_rocks_repeated_bytes(&rocks->codec, append->batch, &repeated_bytes, &error);
+    if (status != SP_OK) {
+        sp_append_finish(append, status, &error);
+        return;
+    }
     struct sp_rocks_entry *entry = calloc(1, sizeof(*entry));
     if (entry == NULL) {
         refuse(append, SP_NO_MEMORY, "no memory to take the request");
         return;
     }
     entry->append = append;
+    entry->repeated_bytes = repeated_bytes;
     entry->bytes = append_bytes(append);
     atomic_init(&entry->references, 1);
 
@@ -126,17 +135,19 @@ static enum sp_status write_group(struct sp_rocks *rocks, struct sp_rocks_queue 
         status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to write the journal");
     else
         status = sp_kv_write(rocks->kv, batch, rocks->durability == SP_DURABILITY_SYNC, reterr);
-    if (status != SP_OK && status != SP_NO_MEMORY)
+    if (status != SP_OK && status != SP_NO_MEMORY) {
         atomic_store(&rocks->kv_broken, true);
+        status = reterr->status = SP_UNAVAILABLE; /* the applier is going to repair it */
+    }
     sp_kv_batch_free(batch);
     sp_buf_fini(&head);
     return status;
 }
 
+/* With kv_lock held for reading. */
 static enum sp_status write_journal(struct sp_rocks *rocks, struct sp_rocks_queue *group,
                                     struct sp_error *reterr)
 {
-    pthread_rwlock_rdlock(&rocks->kv_lock);
     enum sp_status status = SP_UNAVAILABLE;
     if (atomic_load(&rocks->kv_broken))
         sp_error_set(reterr, status,
@@ -144,7 +155,6 @@ static enum sp_status write_journal(struct sp_rocks *rocks, struct sp_rocks_queu
                      "writes again");
     else
         status = write_group(rocks, group, reterr);
-    pthread_rwlock_unlock(&rocks->kv_lock);
     return status;
 }
 
@@ -207,6 +217,8 @@ static void *committer_main(void *cookie)
         size_t count = group.count;
         pthread_mutex_unlock(&rocks->lock);
 
+        /* Until what was written stands in the head: a repair drops the records that are not there. */
+        pthread_rwlock_rdlock(&rocks->kv_lock);
         struct sp_error error = {0};
         enum sp_status status = write_journal(rocks, &group, &error);
         if (status != SP_OK)
@@ -216,6 +228,7 @@ static void *committer_main(void *cookie)
         pthread_mutex_lock(&rocks->lock);
         struct sp_rocks_entry *to_ack = publish(rocks, &group, status == SP_OK);
         pthread_mutex_unlock(&rocks->lock);
+        pthread_rwlock_unlock(&rocks->kv_lock);
         ack(to_ack, status, &error);
 
         pthread_mutex_lock(&rocks->lock);
@@ -236,10 +249,10 @@ static void *committer_main(void *cookie)
 static size_t peek_head(const struct sp_rocks *rocks, struct sp_rocks_entry **ret_entries)
 {
     size_t count = 0;
-    size_t bytes = 0;
+    uint64_t bytes = 0;
     for (struct sp_rocks_entry *entry = rocks->head.first;
          entry != NULL && count < APPLY_ENTRIES_MAX; entry = entry->next) {
-        bytes += entry->bytes;
+        bytes += entry->bytes + entry->repeated_bytes;
         if (count > 0 && bytes > SP_ROCKS_APPLY_BYTES_MAX)
             break;
         ret_entries[count++] = entry;

@@ -56,9 +56,10 @@ void sp_append_free(struct sp_append *append);           /* NULL is fine */
 
 /* Takes the request over and calls append->done when it is durable or has failed:
  * SP_OVERLOADED  the backlog is full: try again. A request is never too large for an empty backlog.
- * SP_UNAVAILABLE  draining, or the disk is full: try again.
- * SP_NO_MEMORY  try again.   SP_LIMIT  the reference store's copy of the batch did not fit into limits->arena_bytes_max.
- * SP_IO, SP_CORRUPT  the store cannot write any more. */
+ * SP_UNAVAILABLE  draining, or the disk is full or did not take the write, which the store mends as soon as it can: try
+ * again.
+ * SP_NO_MEMORY  try again.   SP_LIMIT  the reference store's copy of the batch did not fit into limits->arena_bytes_max,
+ * or stored by trace the batch would be unreasonably larger than as it came. */
 void sp_store_append(struct sp_store *store, struct sp_append *append);
 
 /* From now on appends are answered with SP_UNAVAILABLE; returns when the accepted ones are durable, their callbacks have

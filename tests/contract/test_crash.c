@@ -222,6 +222,44 @@ START_TEST(killed_store_keeps_what_it_acked_whole_and_once)
 }
 END_TEST
 
+/* ---- a journal that is read under other limits ---- */
+
+/* A codec that cannot write the rows of this test, so that its request stays in the journal. */
+static enum sp_status encode_one_only(void *cookie, const struct sp_span *const *spans,
+                                      size_t count, struct sp_buf *out)
+{
+    const struct sp_store_codec codec = test_codec();
+    (void)cookie;
+    return count == 1 ? codec.encode(codec.cookie, spans, count, out) : SP_NO_MEMORY;
+}
+
+START_TEST(journal_is_replayed_although_the_limits_are_lower_now)
+{
+    struct fixture fixture;
+    struct sp_limits low = *sp_limits_default();
+    low.body_bytes_max = 1024;
+    low.arena_bytes_max = 4096;
+    fixture_init(&fixture, ENGINE_ROCKSDB);
+    sp_store_close(fixture.store);
+    fixture.options.codec.encode = encode_one_only;
+    ck_assert_int_eq(sp_store_rocksdb_open(&fixture.options, &fixture.store, NULL), SP_OK);
+    struct sp_gen_options options = {.span_count = 200, .trace_seed = 1, .trace_count = 3};
+    const struct sp_batch *batch = sp_gen_batch(&fixture.arena, 1, &options);
+    ck_assert_int_eq(append_as(fixture.store, batch, SP_BODY_OTLP_PROTOBUF, SP_BODY_GZIP), SP_OK);
+    sp_store_close(fixture.store);
+
+    struct sp_error error = {0};
+    fixture.store = NULL;
+    fixture.options.codec = test_codec();
+    fixture.options.limits = &low;
+    enum sp_status status = sp_store_rocksdb_open(&fixture.options, &fixture.store, &error);
+    ck_assert_msg(status == SP_OK, "open: %s: %s", sp_status_name(status), error.message);
+    struct span_list all = span_list_make(&fixture.arena, &batch, 1);
+    assert_all_traces(fixture.store, &all);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     if (played_role("appender"))
@@ -230,6 +268,7 @@ Suite *sp_test_suite(void)
     TCase *tcase = tcase_create("rocksdb");
     tcase_set_timeout(tcase, 180);
     tcase_add_loop_test(tcase, killed_store_keeps_what_it_acked_whole_and_once, 0, 3);
+    tcase_add_test(tcase, journal_is_replayed_although_the_limits_are_lower_now);
     suite_add_tcase(suite, tcase);
     return suite;
 }

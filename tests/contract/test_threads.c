@@ -178,6 +178,35 @@ START_TEST(store_refuses_at_the_door_when_its_backlog_is_full_and_recovers)
 }
 END_TEST
 
+START_TEST(request_whose_rows_would_repeat_a_large_resource_too_often_is_refused)
+{
+    enum { COUNT = 1024 }; /* rows of 1 MiB each, from a request that is hardly larger than one */
+    struct fixture fixture;
+    fixture_init(&fixture, ENGINE_ROCKSDB);
+    static struct sp_span spans[COUNT];
+    char *text = malloc(1 << 20);
+    memset(text, 'x', 1 << 20);
+    struct sp_attribute attribute = {
+        .key = SP_SLICE("large"),
+        .value = {.kind = SP_VALUE_STRING, .string = sp_slice_make(text, 1 << 20)}};
+    struct sp_resource resource = {.attributes = {.items = &attribute, .count = 1},
+                                   .present = true};
+    for (size_t i = 0; i < COUNT; i++) {
+        spans[i] = simple_span(1 + i, 1, noon_unix_ns, 5, "cart", "x");
+        spans[i].resource = &resource;
+    }
+    ck_assert_int_eq(append_as(fixture.store, batch_of(&fixture.arena, spans, COUNT),
+                               SP_BODY_OTLP_PROTOBUF, SP_BODY_IDENTITY),
+                     SP_LIMIT);
+    append(&fixture, batch_of(&fixture.arena, spans, 8)); /* fewer of them are fine */
+    for (size_t i = 0; i < COUNT; i++)
+        spans[i].trace_id = spans[0].trace_id;
+    append(&fixture, batch_of(&fixture.arena, spans, COUNT)); /* so is one trace: it is one row */
+    free(text);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(store_gives_the_budget_of_a_request_back)
 {
     struct fixture fixture;
@@ -260,6 +289,7 @@ Suite *sp_test_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, acked_spans_are_visible_to_reads_of_any_thread, 0, ENGINE_COUNT);
     tcase_add_test(tcase, store_refuses_at_the_door_when_its_backlog_is_full_and_recovers);
+    tcase_add_test(tcase, request_whose_rows_would_repeat_a_large_resource_too_often_is_refused);
     tcase_add_loop_test(tcase, store_gives_the_budget_of_a_request_back, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, drained_store_refuses_appends_and_answers_reads, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, close_finishes_every_accepted_append, 0, ENGINE_COUNT);
