@@ -81,6 +81,12 @@ static enum sp_status decode(struct sp_collector *collector, struct sp_append *a
         return status;
     }
     size_t decoded_bytes = append->plain.cap + append->arena.used_bytes;
+    if (decoded_bytes > append->budget->max_bytes ||
+        append->budget_bytes > append->budget->max_bytes - decoded_bytes)
+        return sp_error_set(error, SP_LIMIT,
+                            "decoded, the request takes %zu bytes, more than the memory for all "
+                            "requests in flight (%zu bytes); send smaller batches",
+                            append->budget_bytes + decoded_bytes, append->budget->max_bytes);
     if (!sp_budget_take(append->budget, decoded_bytes))
         return sp_error_set(error, SP_OVERLOADED,
                             "the memory for requests in flight (%zu bytes) is in use, try again",

@@ -161,7 +161,7 @@ bool sp_layout_time_parse(struct sp_slice key, uint64_t *ret_second, struct sp_t
         return false;
     *ret_second = ~read_key_u64(key.ptr);
     memcpy(ret_id->bytes, key.ptr + 8, SP_TRACE_ID_BYTES);
-    return true;
+    return !sp_trace_id_is_zero(ret_id); /* no span has it, and sets of ids take it for nothing */
 }
 
 bool sp_layout_catalogue_parse(struct sp_slice key, char family, uint64_t *ret_minute)

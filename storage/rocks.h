@@ -28,6 +28,9 @@
 /* Each row of a trace holds its resources and scopes anew, each minute of the catalogue their keys. So often may a request
  * repeat them: without a limit, a megabyte of them and as much of tiny spans of as many traces would be terabytes. */
 #define SP_ROCKS_REPEATED_BYTES_MAX ((uint64_t)512 * 1024 * 1024)
+/* Counting looks at the attributes of a resource and of a scope once for each of their spans: a request may make that many
+ * looks, some seconds of work. A million attributes over a million spans would be a day. */
+#define SP_ROCKS_SHARED_LOOKS_MAX ((uint64_t)128 * 1000 * 1000)
 /* A stored row, and the catalogue of one batch: more than any request that is let in can make. */
 #define SP_ROCKS_ROW_BYTES_MAX ((size_t)1024 * 1024 * 1024)
 /* A database that is opened again writes a new log and a new manifest: not on a disk with less room than this. */
@@ -110,7 +113,7 @@ SP_MUST_USE enum sp_status sp_rocks_apply(struct sp_rocks *rocks,
                                           struct sp_error *reterr);
 
 /* What the rows of a batch will repeat of its resources and scopes; at least, not exactly. SP_LIMIT: more than
- * SP_ROCKS_REPEATED_BYTES_MAX.   SP_NO_MEMORY. Any thread. */
+ * SP_ROCKS_REPEATED_BYTES_MAX, or than SP_ROCKS_SHARED_LOOKS_MAX.   SP_NO_MEMORY. Any thread. */
 SP_MUST_USE enum sp_status sp_rocks_repeated_bytes(const struct sp_store_codec *codec,
                                                    const struct sp_batch *batch, uint64_t *ret,
                                                    struct sp_error *reterr);

@@ -276,6 +276,16 @@ static bool add_repeated(const struct sp_batch *batch, size_t from, size_t end, 
     return *sum <= SP_ROCKS_REPEATED_BYTES_MAX;
 }
 
+/* The looks at shared attributes that counting these spans takes. */
+static bool looks_fit(const struct sp_batch *batch)
+{
+    uint64_t looks = 0;
+    for (size_t i = 0; i < batch->span_count && looks <= SP_ROCKS_SHARED_LOOKS_MAX; i++)
+        looks += (uint64_t)batch->spans[i].resource->attributes.count +
+                 batch->spans[i].scope->attributes.count;
+    return looks <= SP_ROCKS_SHARED_LOOKS_MAX;
+}
+
 enum sp_status sp_rocks_repeated_bytes(const struct sp_store_codec *codec,
                                        const struct sp_batch *batch, uint64_t *ret,
                                        struct sp_error *reterr)
@@ -288,6 +298,11 @@ enum sp_status sp_rocks_repeated_bytes(const struct sp_store_codec *codec,
     bool fits = true;
     size_t of_resource = 0;
     size_t of_scope = 0;
+    if (!looks_fit(batch))
+        return sp_error_set(reterr, SP_LIMIT,
+                            "the resources and scopes have too many attributes for so many spans "
+                            "(more than %llu in all); send smaller batches",
+                            (unsigned long long)SP_ROCKS_SHARED_LOOKS_MAX);
     sp_buf_init(&scratch, SP_ROCKS_ROW_BYTES_MAX);
     for (size_t i = 1; i <= batch->span_count && status == SP_OK && fits; i++) {
         const struct sp_span *span = &batch->spans[i - 1];

@@ -207,6 +207,29 @@ START_TEST(request_whose_rows_would_repeat_a_large_resource_too_often_is_refused
 }
 END_TEST
 
+START_TEST(request_with_too_many_shared_attributes_for_its_spans_is_refused)
+{
+    enum { SPANS = 20000, ATTRIBUTES = 10000 };
+    struct fixture fixture;
+    fixture_init(&fixture, ENGINE_ROCKSDB);
+    static struct sp_span spans[SPANS];
+    static struct sp_attribute attributes[ATTRIBUTES];
+    for (size_t i = 0; i < ATTRIBUTES; i++)
+        attributes[i] = (struct sp_attribute){.key = SP_SLICE("k"), .value.kind = SP_VALUE_EMPTY};
+    struct sp_resource resource = {.attributes = {.items = attributes, .count = ATTRIBUTES},
+                                   .present = true};
+    for (size_t i = 0; i < SPANS; i++) {
+        spans[i] = simple_span(1, 1 + i, noon_unix_ns, 5, "cart", "x");
+        spans[i].resource = &resource;
+    }
+    ck_assert_int_eq(append_as(fixture.store, batch_of(&fixture.arena, spans, SPANS),
+                               SP_BODY_OTLP_PROTOBUF, SP_BODY_IDENTITY),
+                     SP_LIMIT);
+    append(&fixture, batch_of(&fixture.arena, spans, 100));
+    fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(store_gives_the_budget_of_a_request_back)
 {
     struct fixture fixture;
@@ -290,6 +313,7 @@ Suite *sp_test_suite(void)
     tcase_add_loop_test(tcase, acked_spans_are_visible_to_reads_of_any_thread, 0, ENGINE_COUNT);
     tcase_add_test(tcase, store_refuses_at_the_door_when_its_backlog_is_full_and_recovers);
     tcase_add_test(tcase, request_whose_rows_would_repeat_a_large_resource_too_often_is_refused);
+    tcase_add_test(tcase, request_with_too_many_shared_attributes_for_its_spans_is_refused);
     tcase_add_loop_test(tcase, store_gives_the_budget_of_a_request_back, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, drained_store_refuses_appends_and_answers_reads, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, close_finishes_every_accepted_append, 0, ENGINE_COUNT);
