@@ -28,14 +28,28 @@ static void finish(struct sp_receipt *receipt, enum sp_status status, const stru
     free(receipt);
 }
 
+/* Our operator must see it: the client only retries or gives up. One line stands for all since the one before. */
+static void log_refusal(struct sp_collector *collector, enum sp_status status,
+                        const struct sp_error *error)
+{
+    uint64_t now_ns = sp_clock_monotonic_ns(collector->options.clock);
+    uint64_t next_ns = atomic_load(&collector->next_log_ns);
+    atomic_fetch_add(&collector->unlogged_refusals, 1);
+    if (now_ns < next_ns || !atomic_compare_exchange_strong(&collector->next_log_ns, &next_ns,
+                                                            now_ns + SP_COLLECTOR_LOG_EVERY_NS))
+        return;
+    sp_log_event(collector->options.log, SP_LOG_WARN, "append_refused", NULL,
+                 sp_log_cstr("status", sp_status_name(status)),
+                 sp_log_cstr("error", error ? error->message : ""),
+                 sp_log_u64("requests", atomic_exchange(&collector->unlogged_refusals, 0)));
+}
+
 static void on_stored(void *cookie, enum sp_status status, const struct sp_error *error)
 {
     struct sp_receipt *receipt = cookie;
     atomic_fetch_sub_explicit(&receipt->collector->counters.requests_open, 1, memory_order_relaxed);
-    if (status != SP_OK) /* our operator must see it: the client only retries or gives up */
-        sp_log_event(receipt->collector->options.log, SP_LOG_WARN, "append_refused", NULL,
-                     sp_log_cstr("status", sp_status_name(status)),
-                     sp_log_cstr("error", error ? error->message : ""));
+    if (status != SP_OK)
+        log_refusal(receipt->collector, status, error);
     finish(receipt, status, error);
 }
 

@@ -11,6 +11,9 @@
 /* How long a client should wait after "try again": long enough for a backlog to shrink, short enough not to matter. */
 #define SP_COLLECTOR_RETRY_AFTER_NS ((uint64_t)1000 * 1000 * 1000)
 
+/* Refused requests are logged at most so often: an overload must not fill the disk with lines about itself. */
+#define SP_COLLECTOR_LOG_EVERY_NS ((uint64_t)1000 * 1000 * 1000)
+
 /* Longest reason for refused spans in a reply; OTLP recommends replies of at most 4 MiB, this needs no more. */
 #define SP_COLLECTOR_REASON_MAX 512
 
@@ -20,6 +23,8 @@
 struct sp_collector {
     struct sp_collector_options options;
     atomic_bool draining;
+    _Atomic uint64_t next_log_ns; /* monotonic */
+    _Atomic uint64_t unlogged_refusals;
     struct {
         _Atomic uint64_t http_requests, grpc_requests;
         _Atomic uint64_t requests_acked, requests_refused_permanent, requests_refused_retryable;

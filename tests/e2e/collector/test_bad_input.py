@@ -199,6 +199,13 @@ def test_unknown_content_encoding_is_named(server):
     assert_refused(server, good_request()[1], 415, ["br", "gzip"], {"content-encoding": "br"})
 
 
+def test_a_request_that_never_fits_into_the_memory_is_not_asked_to_try_again(server):
+    trace_id, span_id = new_ids()
+    body = request_message([span_message(trace_id, span_id, extra=field_bytes(9, b"") * 700000)])
+    with spoor.Spoor(server.binary, args=["--memory", "16MiB"]) as other:
+        assert_refused(other, body, 413, ["16777216"])
+
+
 # ---- the head ----
 
 def test_wrong_content_type_is_named(server):
