@@ -101,7 +101,8 @@ def test_curl_speaks_grpc_with_prior_knowledge(binary):
         content = open(path, "rb").read()
         got = run(curl, "-sS", "--http2-prior-knowledge", f"{server.url}/t.T/Later", "--data-binary", f"@{path}", *GRPC)
         assert got == content
-        said = run(curl, "-sSi", "--http2-prior-knowledge", f"{server.url}/t.T/Head", "-d", "x", *GRPC).decode()
+        # Without a body: curl 7.88 loses a whole reply that comes before it has sent its body, and waits for ever.
+        said = run(curl, "-sSi", "--http2-prior-knowledge", f"{server.url}/t.T/Head", "-X", "POST", *GRPC).decode()
         assert "HTTP/2 200" in said and "grpc-status: 12" in said and "no such method: 100%25 %C3%A4" in said, said
         said = run(curl, "-sSi", "--http2-prior-knowledge", f"{server.url}/").decode()
         assert "HTTP/2 415" in said and "application/grpc" in said, said
