@@ -191,8 +191,10 @@ SP_MUST_USE enum sp_status sp_graph_calls(struct sp_arena *arena, const struct s
 
 /* Calls added up. Adding and merging give the same edges in any order and grouping. */
 struct sp_graph {
-    struct sp_graph_edge *edges; /* heap; sorted by client, server, type */
+    struct sp_graph_edge *edges; /* heap; in no order until sp_graph_sort */
     size_t edge_count, edge_cap;
+    uint32_t *slots; /* heap; hash table of keys: number of the edge that has the key, plus 1 */
+    size_t slot_cap; /* a power of two, more than twice edge_count; 0: to be built */
     struct sp_arena names; /* owns client and server of the edges */
 };
 
@@ -209,7 +211,10 @@ SP_MUST_USE enum sp_status sp_graph_add(struct sp_graph *graph, const struct sp_
 SP_MUST_USE enum sp_status sp_graph_merge(struct sp_graph *graph, const struct sp_graph_edge *edges,
                                           size_t edge_count);
 
-/* Hands the edges over: the array and names are copied into arena, the histograms move (the caller frees them with
+/* Sorts the edges by client, server, type. */
+void sp_graph_sort(struct sp_graph *graph);
+
+/* Hands the edges over, sorted: the array and names are copied into arena, the histograms move (the caller frees them with
  * sp_histogram_fini), and the graph is empty afterwards. SP_LIMIT: the arena is full; the graph is unchanged. */
 SP_MUST_USE enum sp_status sp_graph_take(struct sp_graph *graph, struct sp_arena *arena,
                                          struct sp_graph_edge **ret_edges, size_t *ret_count);

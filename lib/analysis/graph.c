@@ -47,8 +47,10 @@ void sp_graph_init(struct sp_graph *graph)
 static void forget_edges(struct sp_graph *graph)
 {
     free(graph->edges);
+    free(graph->slots);
     graph->edges = NULL;
-    graph->edge_count = graph->edge_cap = 0;
+    graph->slots = NULL;
+    graph->edge_count = graph->edge_cap = graph->slot_cap = 0;
 }
 
 void sp_graph_fini(struct sp_graph *graph)
@@ -63,19 +65,38 @@ void sp_graph_fini(struct sp_graph *graph)
     sp_arena_fini(&graph->names);
 }
 
-static int compare_edge(const struct sp_graph_edge *edge, struct sp_slice client,
-                        struct sp_slice server, enum sp_connection_type type)
+/* ---- edges by their key ---- */
+
+/* FNV-1a over both names and the type. */
+static uint64_t hash_key(struct sp_slice client, struct sp_slice server,
+                         enum sp_connection_type type)
 {
-    int order = sp_slice_compare(edge->client, client);
-    if (order == 0)
-        order = sp_slice_compare(edge->server, server);
-    if (order == 0)
-        order = (edge->type > type) - (edge->type < type);
-    return order;
+    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)type;
+    for (size_t i = 0; i < client.len; i++)
+        hash = (hash ^ client.ptr[i]) * UINT64_C(0x100000001b3);
+    hash = (hash ^ 0xff) * UINT64_C(0x100000001b3); /* no UTF-8 byte: where one name ends */
+    for (size_t i = 0; i < server.len; i++)
+        hash = (hash ^ server.ptr[i]) * UINT64_C(0x100000001b3);
+    return hash ^ hash >> 32;
 }
 
-static enum sp_status insert_edge(struct sp_graph *graph, size_t at, struct sp_slice client,
-                                  struct sp_slice server, enum sp_connection_type type)
+/* The slot of the key: with its edge, or empty. */
+static uint32_t *find_slot(const struct sp_graph *graph, struct sp_slice client,
+                           struct sp_slice server, enum sp_connection_type type)
+{
+    size_t at = (size_t)hash_key(client, server, type) & (graph->slot_cap - 1);
+    while (graph->slots[at]) {
+        const struct sp_graph_edge *edge = &graph->edges[graph->slots[at] - 1];
+        if (edge->type == type && sp_slice_equal(edge->client, client) &&
+            sp_slice_equal(edge->server, server))
+            break;
+        at = (at + 1) & (graph->slot_cap - 1);
+    }
+    return &graph->slots[at];
+}
+
+/* Room for one more edge, in the array and in the table. */
+static enum sp_status make_room(struct sp_graph *graph)
 {
     if (graph->edge_count == graph->edge_cap) {
         size_t cap = graph->edge_cap ? 2 * graph->edge_cap : 16;
@@ -85,16 +106,19 @@ static enum sp_status insert_edge(struct sp_graph *graph, size_t at, struct sp_s
         graph->edges = grown;
         graph->edge_cap = cap;
     }
-    struct sp_graph_edge edge = {.type = type,
-                                 .client_type = SP_NODE_CLIENT, /* the largest: minima follow */
-                                 .server_type = SP_NODE_CLIENT};
-    if (!sp_arena_copy(&graph->names, client, &edge.client) ||
-        !sp_arena_copy(&graph->names, server, &edge.server))
-        return SP_LIMIT;
-    memmove(graph->edges + at + 1, graph->edges + at,
-            (graph->edge_count - at) * sizeof *graph->edges);
-    graph->edges[at] = edge;
-    graph->edge_count++;
+    if (graph->slot_cap > 2 * graph->edge_count)
+        return SP_OK;
+    size_t cap = 4 * graph->edge_cap; /* a power of two, as edge_cap is */
+    uint32_t *slots = calloc(cap, sizeof *slots);
+    if (!slots)
+        return SP_NO_MEMORY;
+    free(graph->slots);
+    graph->slots = slots;
+    graph->slot_cap = cap;
+    for (size_t i = 0; i < graph->edge_count; i++) {
+        const struct sp_graph_edge *edge = &graph->edges[i];
+        *find_slot(graph, edge->client, edge->server, edge->type) = (uint32_t)i + 1;
+    }
     return SP_OK;
 }
 
@@ -103,22 +127,41 @@ static enum sp_status find_edge(struct sp_graph *graph, struct sp_slice client,
                                 struct sp_slice server, enum sp_connection_type type,
                                 struct sp_graph_edge **ret)
 {
-    size_t low = 0, high = graph->edge_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare_edge(&graph->edges[middle], client, server, type) < 0)
-            low = middle + 1;
-        else
-            high = middle;
+    enum sp_status status = make_room(graph);
+    if (status != SP_OK)
+        return status;
+    uint32_t *slot = find_slot(graph, client, server, type);
+    if (!*slot) {
+        struct sp_graph_edge edge = {.type = type,
+                                     .client_type = SP_NODE_CLIENT, /* the largest: minima follow */
+                                     .server_type = SP_NODE_CLIENT};
+        if (!sp_arena_copy(&graph->names, client, &edge.client) ||
+            !sp_arena_copy(&graph->names, server, &edge.server))
+            return SP_LIMIT;
+        graph->edges[graph->edge_count++] = edge;
+        *slot = (uint32_t)graph->edge_count;
     }
-    if (low == graph->edge_count || compare_edge(&graph->edges[low], client, server, type) != 0) {
-        enum sp_status status = insert_edge(graph, low, client, server, type);
-        if (status != SP_OK)
-            return status;
-    }
-    *ret = &graph->edges[low];
+    *ret = &graph->edges[*slot - 1];
     return SP_OK;
 }
+
+static int compare_edges(const void *a, const void *b)
+{
+    const struct sp_graph_edge *x = a, *y = b;
+    int order = sp_slice_compare(x->client, y->client);
+    if (order == 0)
+        order = sp_slice_compare(x->server, y->server);
+    return order ? order : (x->type > y->type) - (x->type < y->type);
+}
+
+void sp_graph_sort(struct sp_graph *graph)
+{
+    if (graph->edge_count > 0)
+        qsort(graph->edges, graph->edge_count, sizeof *graph->edges, compare_edges);
+    graph->slot_cap = 0; /* the edges have new places */
+}
+
+/* ---- sums ---- */
 
 /* A name may be seen as a service here and as something outside there: the lower type is the better known one. */
 static void settle_types(struct sp_graph_edge *edge, enum sp_node_type client,
@@ -189,6 +232,7 @@ enum sp_status sp_graph_merge(struct sp_graph *graph, const struct sp_graph_edge
 enum sp_status sp_graph_take(struct sp_graph *graph, struct sp_arena *arena,
                              struct sp_graph_edge **ret_edges, size_t *ret_count)
 {
+    sp_graph_sort(graph);
     struct sp_graph_edge *edges = sp_arena_calloc(arena, graph->edge_count, sizeof *edges);
     if (!edges)
         return SP_LIMIT;

@@ -210,6 +210,8 @@ START_TEST(graph_is_the_same_for_any_order_and_grouping)
             ck_assert_int_eq(sp_graph_merge(&merged, parts[i].edges, parts[i].edge_count), SP_OK);
             sp_graph_fini(&parts[i]);
         }
+        sp_graph_sort(&all);
+        sp_graph_sort(&merged);
         assert_same_graph(&all, &merged);
         for (size_t i = 1; i < all.edge_count; i++) {
             int order = sp_slice_compare(all.edges[i - 1].client, all.edges[i].client);
@@ -221,6 +223,33 @@ START_TEST(graph_is_the_same_for_any_order_and_grouping)
         sp_graph_fini(&merged);
     }
     sp_arena_fini(&arena);
+}
+END_TEST
+
+/* As many as clients that make up names can send: a sorted array took minutes of moving edges. */
+START_TEST(graph_of_a_hundred_thousand_names_adds_up_and_goes_on_after_sorting)
+{
+    enum { NAMES = 100000 };
+    static char names[NAMES][12];
+    struct sp_graph graph;
+    sp_graph_init(&graph);
+    struct sp_span span = {.trace_id = {{1}}, .start_unix_ns = 1, .end_unix_ns = 2};
+    for (int round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < NAMES; i++) {
+            snprintf(names[i], sizeof names[i], "s%u", i * 7919 % NAMES);
+            struct sp_graph_call call = {.client = SP_SLICE("front"),
+                                         .server = sp_slice_cstr(names[i]),
+                                         .server_span = &span};
+            ck_assert_int_eq(sp_graph_add(&graph, &call), SP_OK);
+        }
+        sp_graph_sort(&graph);
+    }
+    ck_assert_uint_eq(graph.edge_count, NAMES);
+    for (size_t i = 0; i < NAMES; i++) {
+        ck_assert_uint_eq(graph.edges[i].calls, 2);
+        ck_assert(i == 0 || sp_slice_compare(graph.edges[i - 1].server, graph.edges[i].server) < 0);
+    }
+    sp_graph_fini(&graph);
 }
 END_TEST
 
@@ -266,6 +295,7 @@ Suite *sp_test_suite(void)
     tcase_add_loop_test(tcase, calls_of_a_known_trace_in_any_order_of_arrival, 0,
                         (int)SP_ARRAY_LEN(graph_cases));
     tcase_add_test(tcase, graph_is_the_same_for_any_order_and_grouping);
+    tcase_add_test(tcase, graph_of_a_hundred_thousand_names_adds_up_and_goes_on_after_sorting);
     tcase_add_test(tcase, graph_edges_carry_latencies_errors_and_the_slowest_trace);
     suite_add_tcase(suite, tcase);
     return suite;

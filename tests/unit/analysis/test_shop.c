@@ -103,6 +103,7 @@ START_TEST(graph_of_the_shop_has_the_edges_of_an_independent_count)
         for (size_t i = 0; i < count; i++)
             ck_assert_int_eq(sp_graph_add(&graph, &calls[i]), SP_OK);
     }
+    sp_graph_sort(&graph);
     for (size_t i = 0; i < graph.edge_count; i++)
         snprintf(text + strlen(text), sizeof text - strlen(text), "%.*s > %.*s %s %lu %lu\n",
                  SP_SLICE_PRINTF(graph.edges[i].client), SP_SLICE_PRINTF(graph.edges[i].server),
