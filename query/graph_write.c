@@ -314,13 +314,23 @@ void sp_graph_write_graphml(const struct sp_graph_view *view, struct sp_buf *out
 
 /* ---- CSV (RFC 4180) ---- */
 
+/* What makes a spreadsheet take a cell for a formula; the last four are the full-width forms of = + - @. */
+static bool csv_is_formula(struct sp_slice text)
+{
+    static const char *const starts[] = {"=",  "+",      "-",      "@",      "\t",    "\r",
+                                         "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"};
+    for (size_t i = 0; i < SP_ARRAY_LEN(starts); i++)
+        if (sp_slice_starts_with(text, sp_slice_cstr(starts[i])))
+            return true;
+    return false;
+}
+
 /* Quoted always. A cell that a spreadsheet would take for a formula gets an apostrophe in front: names come from
  * whoever may send spans, and must not run anything where the file is opened. */
 static void csv_cell(struct sp_slice text, struct sp_buf *out)
 {
     sp_buf_append_byte(out, '"');
-    static const uint8_t formula[] = {'=', '+', '-', '@', '\t', '\r'};
-    if (text.len > 0 && memchr(formula, text.ptr[0], sizeof(formula)))
+    if (csv_is_formula(text))
         sp_buf_append_byte(out, '\'');
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] == '"')
