@@ -156,6 +156,8 @@ static enum sp_status listen_on(struct server *server, const struct sp_config *c
         .limits = sp_net_limits_default(),
     };
     options.limits.body_bytes_max = server->limits.body_bytes_max;
+    if (handler.cookie == server->query) /* the longest query string, and other fields beside it */
+        options.limits.head_bytes_max += SP_QUERY_STRING_BYTES_MAX;
     enum sp_status status = start(&options, ret, reterr);
     if (status == SP_OK)
         sp_log_event(&server->log, SP_LOG_INFO, "listening", NULL, sp_log_cstr("interface", option),

@@ -7,9 +7,8 @@
 #include "lib/net/net.h"
 #include "query/query.h"
 
-#define SP_QUERY_PARAMETERS_MAX   16          /* of one endpoint */
-#define SP_QUERY_STRING_BYTES_MAX (64 * 1024) /* of a query string; a TraceQL text can be long */
-#define SP_QUERY_HEADERS_MAX      12
+#define SP_QUERY_PARAMETERS_MAX 16 /* of one endpoint */
+#define SP_QUERY_HEADERS_MAX    12
 
 /* ---- request ---- */
 

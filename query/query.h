@@ -36,6 +36,9 @@ struct sp_query_limits {
 #define SP_QUERY_COUNT_TRACES   ((uint32_t)2000)
 #define SP_QUERY_COUNT_SPANS    ((uint64_t)200 * 1000)
 
+/* Of a query string: a TraceQL text can be long. Whoever listens must let a request's head be longer than this. */
+#define SP_QUERY_STRING_BYTES_MAX (64 * 1024)
+
 /* The defaults above. Static. */
 const struct sp_query_limits *sp_query_limits_default(void);
 

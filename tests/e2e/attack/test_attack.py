@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hard use, as a hostile or clumsy client would: each test is something that once went wrong in a running server."""
+
+import csv
+import io
+import json
+import secrets
+import socket
+import time
+import urllib.parse
+
+import spoor
+import tap
+from spoor import field_bytes, request_message, span_message, string_attribute
+
+
+def send(server, body):
+    status, _, reply = server.export(body)
+    assert status == 200 and spoor.partial_success(reply) is None, (status, reply[:200])
+
+
+def get(server, path):
+    return server.request("http", "GET", path)
+
+
+def resource_spans(service, span):
+    resource = field_bytes(1, field_bytes(1, string_attribute("service.name", service)))
+    return field_bytes(1, resource + field_bytes(2, field_bytes(2, span)))
+
+
+def call_all(server, names, trace_id=None):
+    """One trace in which "front" calls a service of each name."""
+    trace_id = trace_id or secrets.token_bytes(16)
+    start = time.time_ns()
+    root = (1).to_bytes(8, "big")
+    spans = [resource_spans("front", span_message(trace_id, root, kind=3, start=start, end=start + 10**9))]
+    spans += [resource_spans(name, span_message(trace_id, (i + 2).to_bytes(8, "big"), parent=root, start=start + 1, end=start + 2))
+              for i, name in enumerate(names)]
+    send(server, b"".join(spans))
+    return trace_id
+
+
+# ---- queries ----
+
+def test_a_query_string_may_be_as_long_as_its_own_limit(server):
+    query = urllib.parse.quote('{ name = "%s" }' % ("x" * 60000))
+    status, _, body = get(server, "/v1/search?q=" + query)
+    assert status == 200, (status, body[:300])
+    status, _, body = get(server, "/v1/search?q=" + "x" * 66000)
+    assert status == 413 and "65536" in json.loads(body)["detail"], (status, body[:300])
+
+
+def test_deep_and_long_queries_get_an_answer(server):
+    texts = ["{" * 60000, "(" * 60000, "{ " + "(" * 30000 + "true" + ")" * 30000 + " }", "{" + "!" * 60000 + "true}",
+             "{" + "-" * 60000 + "1=1}", "{ " + "1+" * 20000 + "1 = 1 }", "{ " + ".a=1&&" * 5000 + "true }",
+             "{}" + "|{}" * 15000, "{}" + ">{}" * 15000, "{ ." + "a." * 30000 + "b = 1 }"]
+    for text in texts:
+        status, _, body = get(server, "/v1/search?q=" + urllib.parse.quote(text, safe="(){}=!|.>"))
+        assert status in (200, 400, 413), (text[:20], status, body[:300])
+        assert status == 200 or json.loads(body)["detail"], body[:300]
+
+
+# ---- names ----
+
+def test_no_cell_of_the_csv_graph_begins_a_formula(server):
+    starts = ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
+    names = [start + "1+1" for start in starts]
+    call_all(server, names)
+    _, _, body = get(server, "/v1/graph?format=csv")
+    cells = {row[1] for row in csv.reader(io.StringIO(body.decode(), newline=""))}
+    for name in names:
+        assert "'" + name in cells and name not in cells, name
+
+
+def test_a_call_graph_of_many_services_is_answered(server):
+    trace_id = call_all(server, [f"service-{i * 7919 % 50000}" for i in range(50000)])
+    status, _, body = get(server, "/v1/graph")
+    assert status == 200, (status, body[:300])
+    assert len(json.loads(body)["edges"]) >= 50000
+    for path in ("/v1/graph?format=csv", "/v1/graph?service=front&hops=64", f"/v1/traces/{trace_id.hex()}?view=columns"):
+        status, _, body = get(server, path)
+        assert status == 200, (path, status, body[:300])
+
+
+# ---- clients ----
+
+def test_what_vanished_clients_asked_for_is_not_worked_on(server):
+    trace_id = secrets.token_bytes(16)
+    for part in range(4):
+        send(server, request_message([span_message(trace_id, (part * 10000 + i + 1).to_bytes(8, "big")) for i in range(10000)]))
+    path = f"/v1/traces/{trace_id.hex()}?view=columns"
+    for _ in range(40):
+        with socket.create_connection(server.address("http"), timeout=10) as s:
+            s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    for _ in range(300):
+        if get(server, "/v1/services")[0] == 200:
+            break
+        time.sleep(0.1)
+    assert get(server, path)[0] == 200
+
+
+if __name__ == "__main__":
+    tap.main(globals(), spoor.Spoor)
