@@ -97,6 +97,8 @@ struct load {
     struct sp_load_source source;
     char url[LOAD_URL_BYTES_MAX];
     bool grpc, as_recorded;
+    bool
+        server_lost; /* no reply to any of a request's attempts: what is in flight ends, nothing new begins */
     enum sp_encoding encoding;
     uint64_t seed, spans_wanted, rate;
     struct slot *slots;
@@ -142,6 +144,8 @@ static void begin_round(struct load *load)
 
 static bool is_all_sent(const struct load *load)
 {
+    if (load->server_lost)
+        return true;
     if (load->spans_wanted == 0)
         return load->next_item == load->source.count;
     return load->spans_sent >= load->spans_wanted;
@@ -248,6 +252,7 @@ static void on_reply(void *cookie, const struct sp_client_reply *reply)
         load->retries++;
     } else {
         count_failed(load, reply);
+        load->server_lost |= reply->status != SP_OK;
     }
 }
 

@@ -251,7 +251,10 @@ static int run(const struct sp_config *config)
         .limits = *sp_limits_default(),
         .drain_timeout_ms = (uint32_t)(sp_config_get(config, "drain-timeout")->number / 1000000),
     };
-    server.limits.body_bytes_max = sp_config_get(config, "max-body")->number;
+    /* A body that cannot fit into the memory for all bodies would be asked to try again for ever. */
+    size_t max_body = sp_config_get(config, "max-body")->number;
+    size_t memory = sp_config_get(config, "memory")->number;
+    server.limits.body_bytes_max = max_body < memory ? max_body : memory;
     sp_budget_init(&server.budget, sp_config_get(config, "memory")->number);
     sigset_t signals = block_signals();
     enum sp_status status = open_store(&server, config, &error);

@@ -226,6 +226,14 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(server):
     assert_goes_on(server)
 
 
+def test_a_body_larger_than_all_memory_for_bodies_is_not_asked_to_try_again(server):
+    with spoor.Spoor(server.binary, args=["--memory", "16MiB"]) as other:
+        status, headers, reply = other.export(bytes(20 * MIB))
+        assert status == 413 and "retry-after" not in headers, (status, headers)
+        assert "16777216" in spoor.rpc_status(reply)[1], reply
+        assert_goes_on(other)
+
+
 def test_100_megabytes_in_chunks_are_refused(server):
     with socket.create_connection(server.address("otlp-http"), timeout=60) as s:
         s.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
