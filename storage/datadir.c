@@ -38,27 +38,62 @@ static char *join(const char *folder, const char *name)
     return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
 }
 
-/* mkdir -p */
-static enum sp_status make_folders(const char *path, struct sp_error *reterr)
+static enum sp_status sync_folder(const char *path, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0)
+        status = error_from_errno(errno, "sync", path, reterr);
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+/* Calls visit with each leading part of a path: for "a/b/c" with a, a/b and a/b/c. */
+static enum sp_status
+each_folder(const char *path, enum sp_status (*visit)(const char *folder, struct sp_error *reterr),
+            struct sp_error *reterr)
 {
     char *partial = strdup(path);
     if (partial == NULL)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to open %s", path);
     enum sp_status status = SP_OK;
-    for (char *at = partial + 1;; at++) {
+    for (char *at = partial + 1; status == SP_OK; at++) {
         if (*at != '/' && *at != '\0')
             continue;
         char end = *at;
         *at = '\0';
-        if (mkdir(partial, 0777) != 0 && errno != EEXIST) {
-            status = error_from_errno(errno, "make the data directory", partial, reterr);
-            break;
-        }
+        status = visit(partial, reterr);
         if (end == '\0')
             break;
         *at = end;
     }
     free(partial);
+    return status;
+}
+
+static enum sp_status make_folder(const char *folder, struct sp_error *reterr)
+{
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return error_from_errno(errno, "make the data directory", folder, reterr);
+    return SP_OK;
+}
+
+/* Makes the entry of a folder durable: it stands in the folder above. Which of the folders were made by us nobody knows
+ * after an interrupted start, so all are synced. What we may not read or the system cannot sync was not made by us. */
+static enum sp_status sync_entry(const char *folder, struct sp_error *reterr)
+{
+    char *above = join(folder, "..");
+    if (above == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to open %s", folder);
+    enum sp_status status = SP_OK;
+    int fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if ((fd < 0 && errno != EACCES) ||
+        (fd >= 0 && fsync(fd) != 0 && errno != EINVAL && errno != EROFS))
+        status = error_from_errno(errno, "sync", above, reterr);
+    if (fd >= 0)
+        close(fd);
+    free(above);
     return status;
 }
 
@@ -123,7 +158,7 @@ static enum sp_status take_lock(struct sp_datadir *dir, struct sp_error *reterr)
     return status;
 }
 
-/* Complete or absent, whenever the machine stops: written beside, synced, renamed. */
+/* Complete or absent, whenever the machine stops: written beside, synced, renamed. The caller syncs the folder. */
 static enum sp_status write_format(const struct sp_datadir *dir, struct sp_error *reterr)
 {
     enum sp_status status = SP_OK;
@@ -138,12 +173,6 @@ static enum sp_status write_format(const struct sp_datadir *dir, struct sp_error
         status = error_from_errno(errno, "write", path != NULL ? path : "FORMAT", reterr);
     if (fd >= 0)
         close(fd);
-    int root = open(dir->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (root >= 0) {
-        if (fsync(root) != 0 && written)
-            status = error_from_errno(errno, "sync", dir->root, reterr);
-        close(root);
-    }
     free(path);
     free(beside);
     return status;
@@ -184,10 +213,15 @@ static enum sp_status check_folder(struct sp_datadir *dir, struct sp_error *rete
                             "Spoor; nothing was changed",
                             dir->root);
     status = take_lock(dir, reterr);
-    if (status == SP_OK && !known)
-        status = write_format(dir, reterr);
     if (status == SP_OK && mkdir(dir->db, 0777) != 0 && errno != EEXIST)
         status = error_from_errno(errno, "make", dir->db, reterr);
+    /* FORMAT says that everything above it will be found again after a power loss. */
+    if (status == SP_OK && !known)
+        status = each_folder(dir->root, sync_entry, reterr);
+    if (status == SP_OK && !known)
+        status = write_format(dir, reterr);
+    if (status == SP_OK)
+        status = sync_folder(dir->root, reterr);
     if (status == SP_OK && faccessat(AT_FDCWD, dir->db, R_OK | W_OK | X_OK, AT_EACCESS) != 0)
         status = error_from_errno(errno, "write to", dir->db, reterr);
     if (status == SP_OK)
@@ -201,7 +235,7 @@ enum sp_status sp_datadir_open(const char *path, struct sp_datadir *ret, struct 
     if (path == NULL || path[0] == '\0')
         return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "data-dir",
                                       "the data directory has no name");
-    enum sp_status status = make_folders(path, reterr);
+    enum sp_status status = each_folder(path, make_folder, reterr);
     if (status != SP_OK)
         return status;
     dir.root = strdup(path);

@@ -18,7 +18,7 @@ struct sp_datadir {
     bool db_is_new; /* db/ holds no data: a database may be made there */
 };
 
-/* Makes the directory if it is missing. Errors as sp_store_rocksdb_open. */
+/* Makes the directory if it is missing, and makes sure that a power loss leaves it where it is. Errors as sp_store_rocksdb_open. */
 SP_MUST_USE enum sp_status sp_datadir_open(const char *path, struct sp_datadir *ret,
                                            struct sp_error *reterr);
 void sp_datadir_close(struct sp_datadir *dir); /* gives the lock back */
