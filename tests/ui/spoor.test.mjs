@@ -169,7 +169,7 @@ test("the keyboard alone goes from the list to an error and back", async () => {
     await page.locator(".query-box input").waitFor();
     await page.keyboard.press("/");
     await page.keyboard.press("Control+A");
-    await page.keyboard.insertText('{ resource.service.name = "payment" && status = error }');
+    await page.keyboard.type('{ resource.service.name = "payment" && status = error }');
     await page.keyboard.press("Enter");
     await page.waitForURL(/payment/);
     await page.locator(".result .why a", { hasText: "payment" }).first().waitFor();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keyboard commands: one table feeds the listener and the help page. Single keys can be switched off (WCAG 2.1.4).
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { singleKeys } from "./prefs";
 
 export interface Command {
@@ -19,7 +19,7 @@ let firstAt = 0;
 const SEQUENCE_MS = 1200;
 
 export function useCommands(list: Command[], deps: unknown[] = []): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     commands.value = [...commands.peek(), ...list];
     return () => {
       commands.value = commands.peek().filter((c) => !list.includes(c));

@@ -2,7 +2,7 @@
 // The query box: a plain text field over a coloured copy of its text, with a list of what can stand at the caret. Keys and
 // values come from the server, filtered there; the text is the query, nothing is hidden behind it.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { getKeys, getValues, isStopped, type Range } from "../api/client";
 import { formatCount } from "../model/text";
 import {
@@ -52,10 +52,14 @@ export function QueryBox({ value, range, fault, onRun, focused, children }: Prop
   const id = useId();
 
   useEffect(() => setText(value), [value]);
-  useEffect(() => {
+  // Before the browser goes on to the next key: an effect after the paint would leave that key to the page.
+  useLayoutEffect(() => {
     if (focused > 0) area.current?.focus();
   }, [focused]);
   useEffect(() => () => window.clearTimeout(timer.current), []);
+
+  /** What stands in the field now: a key may follow a letter faster than the state that the letter sets. */
+  const typed = () => area.current?.value ?? text;
 
   const close = () => {
     window.clearTimeout(timer.current);
@@ -64,8 +68,9 @@ export function QueryBox({ value, range, fault, onRun, focused, children }: Prop
     setActive(-1);
   };
 
-  const suggest = (typed: string, caret: number) => {
-    const context = contextAt(typed, caret);
+  const suggest = () => {
+    const now = typed();
+    const context = contextAt(now, area.current?.selectionStart ?? now.length);
     place.current = context;
     setActive(-1);
     window.clearTimeout(timer.current);
@@ -91,8 +96,9 @@ export function QueryBox({ value, range, fault, onRun, focused, children }: Prop
     const at = place.current;
     const box = area.current;
     if (!at || !box) return;
-    const before = text.slice(0, at.start);
-    const after = text.slice(at.end);
+    const now = typed();
+    const before = now.slice(0, at.start);
+    const after = now.slice(at.end);
     const gap = before !== "" && !/[\s({]$/.test(before) && !/^[\s)]/.test(s.insert) ? " " : "";
     const inserted = gap + s.insert;
     const next = before + inserted + (after.startsWith(" ") ? after.slice(1) : after);
@@ -101,20 +107,20 @@ export function QueryBox({ value, range, fault, onRun, focused, children }: Prop
     requestAnimationFrame(() => {
       box.focus();
       box.setSelectionRange(caret, caret);
-      suggest(next, caret);
+      suggest();
     });
   };
 
   const submit = () => {
     close();
-    onRun(text.trim());
+    onRun(typed().trim());
   };
 
   const onKeyDown = (event: KeyboardEvent) => {
     const open = list.length > 0;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      if (!open) return void suggest(text, area.current?.selectionStart ?? text.length);
+      if (!open) return void suggest();
       const step = event.key === "ArrowDown" ? 1 : -1;
       setActive((active + step + list.length + (active < 0 && step < 0 ? 1 : 0)) % list.length);
     } else if (event.key === "Enter") {
@@ -166,11 +172,10 @@ export function QueryBox({ value, range, fault, onRun, focused, children }: Prop
         autocomplete="off"
         autocapitalize="off"
         onInput={(event) => {
-          const typed = event.currentTarget.value;
-          setText(typed);
-          suggest(typed, event.currentTarget.selectionStart ?? typed.length);
+          setText(event.currentTarget.value);
+          suggest();
         }}
-        onClick={(event) => suggest(text, event.currentTarget.selectionStart ?? text.length)}
+        onClick={suggest}
         onKeyDown={onKeyDown}
         onBlur={close}
         onScroll={(event) => {
