@@ -190,6 +190,11 @@ static void common_headers(struct sp_query_call *call)
     }
 }
 
+static enum sp_status ask_to_stop(void *cookie, struct sp_error *reterr)
+{
+    return sp_query_check(cookie, reterr);
+}
+
 void sp_query_call_run(struct sp_query_call *call)
 {
     struct sp_error error = {.offset = SP_ERROR_NO_OFFSET};
@@ -197,6 +202,7 @@ void sp_query_call_run(struct sp_query_call *call)
     sp_buf_init(&call->reply.body, call->api->limits.response_bytes_max);
     call->now_unix_ns = sp_clock_unix_ns(call->api->clock);
     call->deadline_ns = call->begin_ns + call->api->limits.time_ns_max;
+    call->stop = (struct sp_stop){.ask = ask_to_stop, .cookie = call};
     enum sp_status status = answer(call, &error);
     if (status != SP_OK) {
         SP_ASSERT(error.status == status);

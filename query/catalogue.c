@@ -23,7 +23,8 @@ enum sp_status sp_query_answer_services(struct sp_query_call *call, struct sp_er
     size_t count;
     enum sp_status status = sp_query_range(call, &range, reterr);
     if (status == SP_OK)
-        status = sp_store_services(call->api->store, range, &call->arena, &rows, &count, reterr);
+        status = sp_store_services(call->api->store, range, &call->stop, &call->arena, &rows,
+                                   &count, reterr);
     if (status != SP_OK)
         return status;
     struct sp_json_writer w;
@@ -52,8 +53,8 @@ enum sp_status sp_query_answer_operations(struct sp_query_call *call, struct sp_
     size_t count;
     enum sp_status status = sp_query_range(call, &range, reterr);
     if (status == SP_OK)
-        status = sp_store_operations(call->api->store, call->values[2].text, range, &call->arena,
-                                     &rows, &count, reterr);
+        status = sp_store_operations(call->api->store, call->values[2].text, range, &call->stop,
+                                     &call->arena, &rows, &count, reterr);
     if (status != SP_OK)
         return status;
     struct sp_json_writer w;
@@ -106,8 +107,8 @@ static enum sp_status answer_keys(struct sp_query_call *call, uint32_t scopes,
     size_t count;
     bool complete;
     enum sp_status status = sp_store_attribute_keys(call->api->store, scopes, call->values[4].text,
-                                                    range, call->values[5].number, &call->arena,
-                                                    &rows, &count, &complete, reterr);
+                                                    range, &call->stop, call->values[5].number,
+                                                    &call->arena, &rows, &count, &complete, reterr);
     if (status != SP_OK)
         return status;
     struct sp_json_writer w;
@@ -147,7 +148,7 @@ static enum sp_status answer_values(struct sp_query_call *call, uint32_t scopes,
     size_t count;
     bool complete;
     enum sp_status status = sp_store_attribute_values(
-        call->api->store, scopes, call->values[3].text, call->values[4].text, range,
+        call->api->store, scopes, call->values[3].text, call->values[4].text, range, &call->stop,
         call->values[5].number, &call->arena, &rows, &count, &complete, reterr);
     if (status != SP_OK)
         return status;
@@ -247,7 +248,7 @@ enum sp_status sp_query_answer_latency(struct sp_query_call *call, struct sp_err
     int32_t kind = call->values[4].number == 6 ? -1 : (int32_t)call->values[4].number;
     struct sp_latency_series *rows;
     status = sp_store_latency(call->api->store, call->values[2].text, call->values[3].text, kind,
-                              range, &call->arena, &rows, &count, reterr);
+                              range, &call->stop, &call->arena, &rows, &count, reterr);
     if (status != SP_OK)
         return status;
     range = sp_time_range_minutes(range);

@@ -26,10 +26,11 @@ enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error
     if (status != SP_OK)
         return status;
     range = sp_time_range_minutes(range);
-    status =
-        sp_store_services(call->api->store, range, &call->arena, &services, &service_count, reterr);
+    status = sp_store_services(call->api->store, range, &call->stop, &call->arena, &services,
+                               &service_count, reterr);
     if (status == SP_OK)
-        status = sp_store_graph(call->api->store, range, &call->arena, &edges, &edge_count, reterr);
+        status = sp_store_graph(call->api->store, range, &call->stop, &call->arena, &edges,
+                                &edge_count, reterr);
     if (status != SP_OK)
         return status;
     struct sp_graph_view view;

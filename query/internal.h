@@ -97,6 +97,7 @@ struct sp_query_call {
     uint64_t now_unix_ns;     /* the same "now" for all of the call */
     uint64_t begin_ns;        /* monotonic: when it came */
     uint64_t deadline_ns;     /* monotonic */
+    struct sp_stop stop;      /* sp_query_check, for the reads of the store */
     const char *error_title;  /* of a problem document; NULL: the status's own */
     char error_expected[256]; /* "expected" of a problem document; "" for none */
 };

@@ -32,8 +32,8 @@ static enum sp_status collect_services(struct sp_query_call *call, struct sp_tim
 {
     const struct sp_service_row *rows;
     size_t count;
-    enum sp_status status =
-        sp_store_services(call->api->store, range, &call->arena, &rows, &count, reterr);
+    enum sp_status status = sp_store_services(call->api->store, range, &call->stop, &call->arena,
+                                              &rows, &count, reterr);
     if (status != SP_OK)
         return status;
     ret->items = sp_arena_calloc(&call->arena, count, sizeof(*ret->items));
@@ -60,8 +60,8 @@ static enum sp_status collect_operations(struct sp_query_call *call, struct sp_t
 {
     const struct sp_operation_row *rows;
     size_t count;
-    enum sp_status status = sp_store_operations(call->api->store, SP_SLICE(""), range, &call->arena,
-                                                &rows, &count, reterr);
+    enum sp_status status = sp_store_operations(call->api->store, SP_SLICE(""), range, &call->stop,
+                                                &call->arena, &rows, &count, reterr);
     if (status != SP_OK)
         return status;
     ret->items = sp_arena_calloc(&call->arena, count, sizeof(*ret->items));
@@ -90,8 +90,8 @@ static enum sp_status collect_statuses(struct sp_query_call *call, struct sp_tim
 {
     const struct sp_service_row *rows;
     size_t count;
-    enum sp_status status =
-        sp_store_services(call->api->store, range, &call->arena, &rows, &count, reterr);
+    enum sp_status status = sp_store_services(call->api->store, range, &call->stop, &call->arena,
+                                              &rows, &count, reterr);
     if (status != SP_OK)
         return status;
     ret->items = sp_arena_calloc(&call->arena, 3, sizeof(*ret->items));
@@ -196,8 +196,8 @@ static enum sp_status answer_intrinsic_keys(struct sp_query_call *call, struct s
 {
     const struct sp_service_row *rows;
     size_t count, limit = call->values[5].number, matching = 0;
-    enum sp_status status =
-        sp_store_services(call->api->store, range, &call->arena, &rows, &count, reterr);
+    enum sp_status status = sp_store_services(call->api->store, range, &call->stop, &call->arena,
+                                              &rows, &count, reterr);
     if (status != SP_OK)
         return status;
     uint64_t spans = 0;

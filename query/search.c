@@ -262,8 +262,9 @@ static enum sp_status prepare(struct search *search, struct sp_buf *question,
         if (status == SP_OK)
             search->scan.range = search->cursor.range;
     }
+    /* Counts of whole minutes, and not to be stopped: a search out of time shows what it has found. */
     if (status == SP_OK)
-        status = sp_store_services(call->api->store, SP_TIME_RANGE_ALL, &call->arena,
+        status = sp_store_services(call->api->store, SP_TIME_RANGE_ALL, NULL, &call->arena,
                                    &search->services, &search->service_count, reterr);
     if (status != SP_OK)
         return status;

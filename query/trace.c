@@ -113,8 +113,8 @@ static enum sp_status answer_columns(struct sp_query_call *call, const struct sp
     size_t service_count;
     enum sp_status status = assemble(call, batch, &trace, reterr);
     if (status == SP_OK)
-        status = sp_store_services(call->api->store, SP_TIME_RANGE_ALL, &call->arena, &services,
-                                   &service_count, reterr);
+        status = sp_store_services(call->api->store, SP_TIME_RANGE_ALL, &call->stop, &call->arena,
+                                   &services, &service_count, reterr);
     if (status != SP_OK)
         return status;
     if (sp_critical_path(&call->arena, &trace, &path) != SP_OK)

@@ -41,7 +41,7 @@ static enum sp_status run(const struct sp_trace_source *source, struct span_pass
 {
     if (sp_time_range_is_empty(pass->range))
         return SP_OK;
-    return source->each(source->cookie, pass->range, visit_spans, pass, reterr);
+    return source->each(source->cookie, pass->range, source->stop, visit_spans, pass, reterr);
 }
 
 static enum sp_status pass_operation(struct span_pass *pass, const struct sp_span *span,
@@ -147,7 +147,7 @@ enum sp_status sp_brute_graph(const struct sp_trace_source *source, struct sp_ti
     if (!sp_time_range_is_empty(range)) {
         struct graph_pass pass = {.range = range, .graph = &graph};
         sp_arena_init(&pass.arena, SP_BRUTE_TRACE_BYTES_MAX);
-        status = source->each(source->cookie, range, visit_graph, &pass, reterr);
+        status = source->each(source->cookie, range, source->stop, visit_graph, &pass, reterr);
         sp_arena_fini(&pass.arena);
     }
     if (status == SP_OK) {

@@ -8,13 +8,14 @@
 
 /* Whole traces from somewhere. each visits every trace that has a span which starts in range, once, in any order, with
  * all its spans in the order they were acked; the batch is valid during the visit only. It returns the first error, its
- * own or the visitor's. */
+ * own, the visitor's or what stop says, which it asks before each trace. */
 struct sp_trace_source {
-    enum sp_status (*each)(void *cookie, struct sp_time_range range,
+    enum sp_status (*each)(void *cookie, struct sp_time_range range, const struct sp_stop *stop,
                            enum sp_status (*visit)(void *visitor, const struct sp_batch *trace,
                                                    struct sp_error *reterr),
                            void *visitor, struct sp_error *reterr);
     void *cookie;
+    const struct sp_stop *stop; /* for each; NULL: never */
 };
 
 /* Each adds what it finds to a tally (a graph), so that an engine can add several sources up. Errors: the source's,

@@ -20,29 +20,34 @@ struct sp_store_ops {
                            void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
 
     enum sp_status (*services)(struct sp_store *store, struct sp_time_range range,
-                               struct sp_arena *arena, const struct sp_service_row **ret_rows,
-                               size_t *ret_count, struct sp_error *reterr);
+                               const struct sp_stop *stop, struct sp_arena *arena,
+                               const struct sp_service_row **ret_rows, size_t *ret_count,
+                               struct sp_error *reterr);
     enum sp_status (*operations)(struct sp_store *store, struct sp_slice service,
-                                 struct sp_time_range range, struct sp_arena *arena,
-                                 const struct sp_operation_row **ret_rows, size_t *ret_count,
-                                 struct sp_error *reterr);
+                                 struct sp_time_range range, const struct sp_stop *stop,
+                                 struct sp_arena *arena, const struct sp_operation_row **ret_rows,
+                                 size_t *ret_count, struct sp_error *reterr);
     enum sp_status (*attribute_keys)(struct sp_store *store, uint32_t scopes,
                                      struct sp_slice prefix, struct sp_time_range range,
-                                     size_t limit, struct sp_arena *arena,
-                                     const struct sp_key_row **ret_rows, size_t *ret_count,
-                                     bool *ret_complete, struct sp_error *reterr);
+                                     const struct sp_stop *stop, size_t limit,
+                                     struct sp_arena *arena, const struct sp_key_row **ret_rows,
+                                     size_t *ret_count, bool *ret_complete,
+                                     struct sp_error *reterr);
     enum sp_status (*attribute_values)(struct sp_store *store, uint32_t scopes, struct sp_slice key,
                                        struct sp_slice prefix, struct sp_time_range range,
-                                       size_t limit, struct sp_arena *arena,
-                                       const struct sp_value_row **ret_rows, size_t *ret_count,
-                                       bool *ret_complete, struct sp_error *reterr);
+                                       const struct sp_stop *stop, size_t limit,
+                                       struct sp_arena *arena, const struct sp_value_row **ret_rows,
+                                       size_t *ret_count, bool *ret_complete,
+                                       struct sp_error *reterr);
     enum sp_status (*latency)(struct sp_store *store, struct sp_slice service,
                               struct sp_slice operation, int32_t kind, struct sp_time_range range,
-                              struct sp_arena *arena, struct sp_latency_series **ret_rows,
-                              size_t *ret_count, struct sp_error *reterr);
+                              const struct sp_stop *stop, struct sp_arena *arena,
+                              struct sp_latency_series **ret_rows, size_t *ret_count,
+                              struct sp_error *reterr);
     enum sp_status (*graph)(struct sp_store *store, struct sp_time_range range,
-                            struct sp_arena *arena, struct sp_graph_edge **ret_edges,
-                            size_t *ret_count, struct sp_error *reterr);
+                            const struct sp_stop *stop, struct sp_arena *arena,
+                            struct sp_graph_edge **ret_edges, size_t *ret_count,
+                            struct sp_error *reterr);
     enum sp_status (*stats)(struct sp_store *store, struct sp_store_stats *ret,
                             struct sp_error *reterr);
 };

@@ -233,11 +233,10 @@ static enum sp_status reference_trace_read(struct sp_store *store, const struct 
 }
 
 /* The source of all brute force: every trace with a span in range. */
-static enum sp_status each_trace(void *cookie, struct sp_time_range range,
-                                 enum sp_status (*visit)(void *visitor,
-                                                         const struct sp_batch *trace,
-                                                         struct sp_error *reterr),
-                                 void *visitor, struct sp_error *reterr)
+static enum sp_status each_trace(
+    void *cookie, struct sp_time_range range, const struct sp_stop *stop,
+    enum sp_status (*visit)(void *visitor, const struct sp_batch *trace, struct sp_error *reterr),
+    void *visitor, struct sp_error *reterr)
 {
     struct moment moment;
     enum sp_status status = moment_init(&moment, cookie, reterr);
@@ -245,6 +244,9 @@ static enum sp_status each_trace(void *cookie, struct sp_time_range range,
         return status;
     for (size_t from = 0, end; from < moment.span_count && status == SP_OK; from = end) {
         end = moment_trace_end(&moment, from);
+        status = sp_stop_ask(stop, reterr);
+        if (status != SP_OK)
+            break;
         bool in_range = false;
         struct sp_span *spans = calloc(end - from, sizeof(*spans));
         if (spans == NULL) {
@@ -265,9 +267,10 @@ static enum sp_status each_trace(void *cookie, struct sp_time_range range,
     return status;
 }
 
-static struct sp_trace_source source_of(struct sp_store *store)
+static struct sp_trace_source source_of(struct sp_store *store, const struct sp_stop *stop)
 {
-    return (struct sp_trace_source){.each = each_trace, .cookie = reference_of(store)};
+    return (struct sp_trace_source){
+        .each = each_trace, .cookie = reference_of(store), .stop = stop};
 }
 
 struct candidates {
@@ -322,9 +325,9 @@ reference_scan(struct sp_store *store, const struct sp_scan *scan,
                void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr)
 {
     struct candidates candidates = {.scan = scan};
-    struct sp_trace_source source = source_of(store);
-    enum sp_status status =
-        source.each(source.cookie, scan->range, collect_candidate, &candidates, reterr);
+    struct sp_trace_source source = source_of(store, NULL);
+    enum sp_status status = source.each(source.cookie, scan->range, source.stop, collect_candidate,
+                                        &candidates, reterr);
     if (status == SP_OK && candidates.count > 0) {
         qsort(candidates.items, candidates.count, sizeof(*candidates.items), compare_candidates);
         size_t i = 0;
@@ -368,11 +371,11 @@ static enum sp_status fill_slots(struct reference *reference, struct sp_service_
 }
 
 static enum sp_status reference_services(struct sp_store *store, struct sp_time_range range,
-                                         struct sp_arena *arena,
+                                         const struct sp_stop *stop, struct sp_arena *arena,
                                          const struct sp_service_row **ret_rows, size_t *ret_count,
                                          struct sp_error *reterr)
 {
-    struct sp_trace_source source = source_of(store);
+    struct sp_trace_source source = source_of(store, stop);
     struct sp_tally tally;
     struct sp_service_row *rows = NULL;
     size_t count = 0;
@@ -392,11 +395,12 @@ static enum sp_status reference_services(struct sp_store *store, struct sp_time_
 }
 
 static enum sp_status reference_operations(struct sp_store *store, struct sp_slice service,
-                                           struct sp_time_range range, struct sp_arena *arena,
+                                           struct sp_time_range range, const struct sp_stop *stop,
+                                           struct sp_arena *arena,
                                            const struct sp_operation_row **ret_rows,
                                            size_t *ret_count, struct sp_error *reterr)
 {
-    struct sp_trace_source source = source_of(store);
+    struct sp_trace_source source = source_of(store, stop);
     struct sp_operation_filter filter = {.service = service, .kind = SP_KIND_ANY};
     struct sp_tally tally;
     sp_tally_init(&tally, arena);
@@ -409,11 +413,11 @@ static enum sp_status reference_operations(struct sp_store *store, struct sp_sli
 
 static enum sp_status reference_keys(struct sp_store *store, uint32_t scopes,
                                      struct sp_slice prefix, struct sp_time_range range,
-                                     size_t limit, struct sp_arena *arena,
-                                     const struct sp_key_row **ret_rows, size_t *ret_count,
-                                     bool *ret_complete, struct sp_error *reterr)
+                                     const struct sp_stop *stop, size_t limit,
+                                     struct sp_arena *arena, const struct sp_key_row **ret_rows,
+                                     size_t *ret_count, bool *ret_complete, struct sp_error *reterr)
 {
-    struct sp_trace_source source = source_of(store);
+    struct sp_trace_source source = source_of(store, stop);
     struct sp_tally tally;
     uint64_t mark = 1;
     sp_tally_init(&tally, arena);
@@ -426,11 +430,12 @@ static enum sp_status reference_keys(struct sp_store *store, uint32_t scopes,
 
 static enum sp_status reference_values(struct sp_store *store, uint32_t scopes, struct sp_slice key,
                                        struct sp_slice prefix, struct sp_time_range range,
-                                       size_t limit, struct sp_arena *arena,
-                                       const struct sp_value_row **ret_rows, size_t *ret_count,
-                                       bool *ret_complete, struct sp_error *reterr)
+                                       const struct sp_stop *stop, size_t limit,
+                                       struct sp_arena *arena, const struct sp_value_row **ret_rows,
+                                       size_t *ret_count, bool *ret_complete,
+                                       struct sp_error *reterr)
 {
-    struct sp_trace_source source = source_of(store);
+    struct sp_trace_source source = source_of(store, stop);
     struct sp_value_filter filter = {.scopes = scopes, .key = key, .prefix = prefix};
     struct sp_tally tally;
     uint64_t mark = 1;
@@ -444,11 +449,11 @@ static enum sp_status reference_values(struct sp_store *store, uint32_t scopes, 
 
 static enum sp_status reference_latency(struct sp_store *store, struct sp_slice service,
                                         struct sp_slice operation, int32_t kind,
-                                        struct sp_time_range range, struct sp_arena *arena,
-                                        struct sp_latency_series **ret_rows, size_t *ret_count,
-                                        struct sp_error *reterr)
+                                        struct sp_time_range range, const struct sp_stop *stop,
+                                        struct sp_arena *arena, struct sp_latency_series **ret_rows,
+                                        size_t *ret_count, struct sp_error *reterr)
 {
-    struct sp_trace_source source = source_of(store);
+    struct sp_trace_source source = source_of(store, stop);
     struct sp_operation_filter filter = {.service = service, .name = operation, .kind = kind};
     struct sp_tally tally;
     sp_tally_init(&tally, arena);
@@ -460,10 +465,11 @@ static enum sp_status reference_latency(struct sp_store *store, struct sp_slice 
 }
 
 static enum sp_status reference_graph(struct sp_store *store, struct sp_time_range range,
-                                      struct sp_arena *arena, struct sp_graph_edge **ret_edges,
-                                      size_t *ret_count, struct sp_error *reterr)
+                                      const struct sp_stop *stop, struct sp_arena *arena,
+                                      struct sp_graph_edge **ret_edges, size_t *ret_count,
+                                      struct sp_error *reterr)
 {
-    struct sp_trace_source source = source_of(store);
+    struct sp_trace_source source = source_of(store, stop);
     return sp_brute_graph(&source, range, arena, ret_edges, ret_count, reterr);
 }
 

@@ -33,6 +33,8 @@
 #define SP_ROCKS_SHARED_LOOKS_MAX ((uint64_t)128 * 1000 * 1000)
 /* A stored row, and the catalogue of one batch: more than any request that is let in can make. */
 #define SP_ROCKS_ROW_BYTES_MAX ((size_t)1024 * 1024 * 1024)
+/* Entries of an index that a read walks over between two questions whether it should stop. */
+#define SP_ROCKS_STOP_ENTRIES ((size_t)4096)
 /* A database that is opened again writes a new log and a new manifest: not on a disk with less room than this. */
 #define SP_ROCKS_REOPEN_BYTES_MIN ((uint64_t)16 * 1024 * 1024)
 /* How long the applier waits before it tries again to write to a disk that was full. */
@@ -159,11 +161,10 @@ enum sp_status sp_rocks_trace_read(struct sp_store *store, const struct sp_trace
 /* ---- rocks_traces.c ---- */
 
 /* struct sp_trace_source.each; cookie is a view. */
-enum sp_status sp_rocks_each_trace(void *cookie, struct sp_time_range range,
-                                   enum sp_status (*visit)(void *visitor,
-                                                           const struct sp_batch *trace,
-                                                           struct sp_error *reterr),
-                                   void *visitor, struct sp_error *reterr);
+enum sp_status sp_rocks_each_trace(
+    void *cookie, struct sp_time_range range, const struct sp_stop *stop,
+    enum sp_status (*visit)(void *visitor, const struct sp_batch *trace, struct sp_error *reterr),
+    void *visitor, struct sp_error *reterr);
 
 /* ---- rocks_scan.c ---- */
 

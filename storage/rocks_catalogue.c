@@ -38,6 +38,7 @@ static struct parts parts_of(struct sp_time_range range)
 
 struct question {
     struct sp_time_range range;
+    const struct sp_stop *stop;
     struct sp_tally *tally;
     char family; /* of the catalogue: 'o' or 'k' */
 
@@ -75,7 +76,9 @@ static enum sp_status count_minutes(struct question *question, const struct sp_r
         if (!sp_layout_catalogue_parse(sp_kv_iterator_key(rows), question->family, &minute) ||
             minute >= parts->end_minute)
             break;
-        status = count_stored_row(question, sp_kv_iterator_value(rows), reterr);
+        status = sp_stop_ask(question->stop, reterr);
+        if (status == SP_OK)
+            status = count_stored_row(question, sp_kv_iterator_value(rows), reterr);
     }
     if (status == SP_OK)
         status = sp_kv_iterator_status(rows, reterr);
@@ -87,7 +90,8 @@ static enum sp_status count_minutes(struct question *question, const struct sp_r
 static enum sp_status count_part(struct question *question, struct sp_rocks_view *view,
                                  struct sp_time_range range, struct sp_error *reterr)
 {
-    struct sp_trace_source source = {.each = sp_rocks_each_trace, .cookie = view};
+    struct sp_trace_source source = {
+        .each = sp_rocks_each_trace, .cookie = view, .stop = question->stop};
     enum sp_status status;
     view->without_head = true;
     if (question->family == 'o')
@@ -118,11 +122,11 @@ static enum sp_status count_head(struct question *question, const struct sp_rock
 {
     for (size_t e = 0; e < view->head_count; e++) {
         const struct sp_batch *batch = view->head[e]->append->batch;
-        for (size_t i = 0; i < batch->span_count; i++) {
-            enum sp_status status = count_head_span(question, &batch->spans[i], reterr);
-            if (status != SP_OK)
-                return status;
-        }
+        enum sp_status status = sp_stop_ask(question->stop, reterr);
+        for (size_t i = 0; i < batch->span_count && status == SP_OK; i++)
+            status = count_head_span(question, &batch->spans[i], reterr);
+        if (status != SP_OK)
+            return status;
     }
     return SP_OK;
 }
@@ -211,8 +215,9 @@ static enum sp_status fill_slots(const struct sp_rocks_view *view, struct sp_are
 }
 
 static enum sp_status rocks_services(struct sp_store *store, struct sp_time_range range,
-                                     struct sp_arena *arena, const struct sp_service_row **ret_rows,
-                                     size_t *ret_count, struct sp_error *reterr)
+                                     const struct sp_stop *stop, struct sp_arena *arena,
+                                     const struct sp_service_row **ret_rows, size_t *ret_count,
+                                     struct sp_error *reterr)
 {
     struct sp_rocks_view view;
     struct sp_tally tally;
@@ -222,8 +227,11 @@ static enum sp_status rocks_services(struct sp_store *store, struct sp_time_rang
     if (status != SP_OK)
         return status;
     sp_tally_init(&tally, arena);
-    struct question question = {
-        .range = range, .tally = &tally, .family = 'o', .operations = {.kind = SP_KIND_ANY}};
+    struct question question = {.range = range,
+                                .stop = stop,
+                                .tally = &tally,
+                                .family = 'o',
+                                .operations = {.kind = SP_KIND_ANY}};
     status = count_all(&question, &view, reterr);
     if (status == SP_OK)
         status = sp_rows_services(&tally, arena, &rows, &count, reterr);
@@ -241,7 +249,8 @@ static enum sp_status rocks_services(struct sp_store *store, struct sp_time_rang
 /* ---- operations, latency, attributes, graph ---- */
 
 static enum sp_status rocks_operations(struct sp_store *store, struct sp_slice service,
-                                       struct sp_time_range range, struct sp_arena *arena,
+                                       struct sp_time_range range, const struct sp_stop *stop,
+                                       struct sp_arena *arena,
                                        const struct sp_operation_row **ret_rows, size_t *ret_count,
                                        struct sp_error *reterr)
 {
@@ -252,6 +261,7 @@ static enum sp_status rocks_operations(struct sp_store *store, struct sp_slice s
         return status;
     sp_tally_init(&tally, arena);
     struct question question = {.range = range,
+                                .stop = stop,
                                 .tally = &tally,
                                 .family = 'o',
                                 .operations = {.service = service, .kind = SP_KIND_ANY}};
@@ -265,9 +275,9 @@ static enum sp_status rocks_operations(struct sp_store *store, struct sp_slice s
 
 static enum sp_status rocks_latency(struct sp_store *store, struct sp_slice service,
                                     struct sp_slice operation, int32_t kind,
-                                    struct sp_time_range range, struct sp_arena *arena,
-                                    struct sp_latency_series **ret_rows, size_t *ret_count,
-                                    struct sp_error *reterr)
+                                    struct sp_time_range range, const struct sp_stop *stop,
+                                    struct sp_arena *arena, struct sp_latency_series **ret_rows,
+                                    size_t *ret_count, struct sp_error *reterr)
 {
     struct sp_rocks_view view;
     struct sp_tally tally;
@@ -276,6 +286,7 @@ static enum sp_status rocks_latency(struct sp_store *store, struct sp_slice serv
         return status;
     sp_tally_init(&tally, arena);
     struct question question = {.range = range,
+                                .stop = stop,
                                 .tally = &tally,
                                 .family = 'o',
                                 .operations = {.service = service, .name = operation, .kind = kind},
@@ -289,7 +300,8 @@ static enum sp_status rocks_latency(struct sp_store *store, struct sp_slice serv
 }
 
 static enum sp_status rocks_keys(struct sp_store *store, uint32_t scopes, struct sp_slice prefix,
-                                 struct sp_time_range range, size_t limit, struct sp_arena *arena,
+                                 struct sp_time_range range, const struct sp_stop *stop,
+                                 size_t limit, struct sp_arena *arena,
                                  const struct sp_key_row **ret_rows, size_t *ret_count,
                                  bool *ret_complete, struct sp_error *reterr)
 {
@@ -299,8 +311,12 @@ static enum sp_status rocks_keys(struct sp_store *store, uint32_t scopes, struct
     if (status != SP_OK)
         return status;
     sp_tally_init(&tally, arena);
-    struct question question = {
-        .range = range, .tally = &tally, .family = 'k', .scopes = scopes, .prefix = prefix};
+    struct question question = {.range = range,
+                                .stop = stop,
+                                .tally = &tally,
+                                .family = 'k',
+                                .scopes = scopes,
+                                .prefix = prefix};
     status = count_all(&question, &view, reterr);
     if (status == SP_OK)
         status = sp_rows_keys(&tally, limit, arena, ret_rows, ret_count, ret_complete, reterr);
@@ -310,9 +326,10 @@ static enum sp_status rocks_keys(struct sp_store *store, uint32_t scopes, struct
 }
 
 static enum sp_status rocks_values(struct sp_store *store, uint32_t scopes, struct sp_slice key,
-                                   struct sp_slice prefix, struct sp_time_range range, size_t limit,
-                                   struct sp_arena *arena, const struct sp_value_row **ret_rows,
-                                   size_t *ret_count, bool *ret_complete, struct sp_error *reterr)
+                                   struct sp_slice prefix, struct sp_time_range range,
+                                   const struct sp_stop *stop, size_t limit, struct sp_arena *arena,
+                                   const struct sp_value_row **ret_rows, size_t *ret_count,
+                                   bool *ret_complete, struct sp_error *reterr)
 {
     struct sp_rocks_view view;
     struct sp_tally tally;
@@ -321,7 +338,7 @@ static enum sp_status rocks_values(struct sp_store *store, uint32_t scopes, stru
     enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &view, reterr);
     if (status != SP_OK)
         return status;
-    struct sp_trace_source source = {.each = sp_rocks_each_trace, .cookie = &view};
+    struct sp_trace_source source = {.each = sp_rocks_each_trace, .cookie = &view, .stop = stop};
     sp_tally_init(&tally, arena);
     status = sp_brute_values(&source, &filter, range, &mark, &tally, reterr);
     if (status == SP_OK)
@@ -332,14 +349,15 @@ static enum sp_status rocks_values(struct sp_store *store, uint32_t scopes, stru
 }
 
 static enum sp_status rocks_graph(struct sp_store *store, struct sp_time_range range,
-                                  struct sp_arena *arena, struct sp_graph_edge **ret_edges,
-                                  size_t *ret_count, struct sp_error *reterr)
+                                  const struct sp_stop *stop, struct sp_arena *arena,
+                                  struct sp_graph_edge **ret_edges, size_t *ret_count,
+                                  struct sp_error *reterr)
 {
     struct sp_rocks_view view;
     enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &view, reterr);
     if (status != SP_OK)
         return status;
-    struct sp_trace_source source = {.each = sp_rocks_each_trace, .cookie = &view};
+    struct sp_trace_source source = {.each = sp_rocks_each_trace, .cookie = &view, .stop = stop};
     status = sp_brute_graph(&source, range, arena, ret_edges, ret_count, reterr);
     sp_rocks_view_close(&view);
     return status;

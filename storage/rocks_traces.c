@@ -56,7 +56,8 @@ static enum sp_status id_list_add(struct id_list *list, const struct sp_trace_id
 
 /* Ids of all traces that may have a span in range. The index is by second, so a few may not. */
 static enum sp_status id_list_fill(struct id_list *list, const struct sp_rocks_view *view,
-                                   struct sp_time_range range, struct sp_error *reterr)
+                                   struct sp_time_range range, const struct sp_stop *stop,
+                                   struct sp_error *reterr)
 {
     struct sp_kv_iterator *index = sp_kv_iterator_new(view->rocks->kv, view->snapshot, SP_KV_TIME);
     if (index == NULL)
@@ -65,7 +66,8 @@ static enum sp_status id_list_fill(struct id_list *list, const struct sp_rocks_v
     struct sp_layout_key newest =
         sp_layout_time_key(sp_time_range_last(range), &(struct sp_trace_id){{0}});
     sp_kv_iterator_seek(index, sp_layout_key_slice(&newest));
-    for (; sp_kv_iterator_valid(index) && status == SP_OK; sp_kv_iterator_next(index)) {
+    for (size_t i = 1; sp_kv_iterator_valid(index) && status == SP_OK;
+         sp_kv_iterator_next(index), i++) {
         uint64_t second;
         struct sp_trace_id id;
         if (!sp_layout_time_parse(sp_kv_iterator_key(index), &second, &id)) {
@@ -75,6 +77,8 @@ static enum sp_status id_list_fill(struct id_list *list, const struct sp_rocks_v
         if (second < range.from_unix_ns / SP_LAYOUT_NS_PER_SECOND)
             break;
         status = id_list_add(list, &id, reterr);
+        if (status == SP_OK && i % SP_ROCKS_STOP_ENTRIES == 0)
+            status = sp_stop_ask(stop, reterr);
     }
     if (status == SP_OK)
         status = sp_kv_iterator_status(index, reterr);
@@ -154,11 +158,10 @@ static bool any_in_range(const struct sp_rocks_spans *collected, struct sp_time_
     return false;
 }
 
-enum sp_status sp_rocks_each_trace(void *cookie, struct sp_time_range range,
-                                   enum sp_status (*visit)(void *visitor,
-                                                           const struct sp_batch *trace,
-                                                           struct sp_error *reterr),
-                                   void *visitor, struct sp_error *reterr)
+enum sp_status sp_rocks_each_trace(
+    void *cookie, struct sp_time_range range, const struct sp_stop *stop,
+    enum sp_status (*visit)(void *visitor, const struct sp_batch *trace, struct sp_error *reterr),
+    void *visitor, struct sp_error *reterr)
 {
     const struct sp_rocks_view *view = cookie;
     struct id_list list = {0};
@@ -169,13 +172,15 @@ enum sp_status sp_rocks_each_trace(void *cookie, struct sp_time_range range,
     enum sp_status status =
         rows != NULL ? SP_OK : sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
     if (status == SP_OK)
-        status = id_list_fill(&list, view, range, reterr);
+        status = id_list_fill(&list, view, range, stop, reterr);
     if (status == SP_OK)
         status = head_order_fill(&head, view, reterr);
     for (size_t i = 0; i < list.count && status == SP_OK; i++) {
         struct sp_rocks_spans collected = {.arena = &arena};
         sp_arena_reset(&arena);
-        status = sp_rocks_collect_rows(&collected, view->rocks, rows, &list.ids[i], reterr);
+        status = sp_stop_ask(stop, reterr);
+        if (status == SP_OK)
+            status = sp_rocks_collect_rows(&collected, view->rocks, rows, &list.ids[i], reterr);
         if (status == SP_OK)
             status = collect_head(&collected, &head, &list.ids[i], reterr);
         struct sp_batch batch = {.spans = collected.spans, .span_count = collected.count};

@@ -172,8 +172,21 @@ sp_store_scan(struct sp_store *store, const struct sp_scan *scan,
               enum sp_visit (*visit)(void *cookie, const struct sp_candidate *candidate),
               void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
 
+/* How the caller of a long read ends it. The answers below that count take one; NULL: never. */
+struct sp_stop {
+    /* Asked before every trace that is read and every few thousand smaller steps, on the thread of the read. Anything but
+     * SP_OK ends the read with that status and *reterr as it was left. Must not block. */
+    enum sp_status (*ask)(void *cookie, struct sp_error *reterr);
+    void *cookie;
+};
+
+static inline enum sp_status sp_stop_ask(const struct sp_stop *stop, struct sp_error *reterr)
+{
+    return stop != NULL ? stop->ask(stop->cookie, reterr) : SP_OK;
+}
+
 /* ---- catalogue: exact counts over the spans that start in a range; all memory is the arena's. Nothing found is SP_OK
- * with no rows. SP_LIMIT: the arena is full. ---- */
+ * with no rows. SP_LIMIT: the arena is full. Or what stop says. ---- */
 
 struct sp_service_row {
     struct sp_slice name;
@@ -184,7 +197,7 @@ struct sp_service_row {
 
 /* Sorted by name. */
 SP_MUST_USE enum sp_status sp_store_services(struct sp_store *store, struct sp_time_range range,
-                                             struct sp_arena *arena,
+                                             const struct sp_stop *stop, struct sp_arena *arena,
                                              const struct sp_service_row **ret_rows,
                                              size_t *ret_count, struct sp_error *reterr);
 
@@ -196,7 +209,8 @@ struct sp_operation_row {
 
 /* Sorted by service, name, kind. service: "" for all. */
 SP_MUST_USE enum sp_status sp_store_operations(struct sp_store *store, struct sp_slice service,
-                                               struct sp_time_range range, struct sp_arena *arena,
+                                               struct sp_time_range range,
+                                               const struct sp_stop *stop, struct sp_arena *arena,
                                                const struct sp_operation_row **ret_rows,
                                                size_t *ret_count, struct sp_error *reterr);
 
@@ -211,9 +225,9 @@ struct sp_key_row {
  * whether that was all. */
 SP_MUST_USE enum sp_status
 sp_store_attribute_keys(struct sp_store *store, uint32_t scopes, struct sp_slice prefix,
-                        struct sp_time_range range, size_t limit, struct sp_arena *arena,
-                        const struct sp_key_row **ret_rows, size_t *ret_count, bool *ret_complete,
-                        struct sp_error *reterr);
+                        struct sp_time_range range, const struct sp_stop *stop, size_t limit,
+                        struct sp_arena *arena, const struct sp_key_row **ret_rows,
+                        size_t *ret_count, bool *ret_complete, struct sp_error *reterr);
 
 struct sp_value_row {
     struct sp_slice text; /* sp_value_text */
@@ -225,17 +239,19 @@ struct sp_value_row {
  * value several times, or on several of the levels asked for, counts once for it. */
 SP_MUST_USE enum sp_status
 sp_store_attribute_values(struct sp_store *store, uint32_t scopes, struct sp_slice key,
-                          struct sp_slice prefix, struct sp_time_range range, size_t limit,
-                          struct sp_arena *arena, const struct sp_value_row **ret_rows,
-                          size_t *ret_count, bool *ret_complete, struct sp_error *reterr);
+                          struct sp_slice prefix, struct sp_time_range range,
+                          const struct sp_stop *stop, size_t limit, struct sp_arena *arena,
+                          const struct sp_value_row **ret_rows, size_t *ret_count,
+                          bool *ret_complete, struct sp_error *reterr);
 
-/* ---- rollups: exact counts, histograms; range is widened to whole minutes (sp_time_range_minutes) ---- */
+/* ---- rollups: exact counts, histograms; errors as above; range is widened to whole minutes (sp_time_range_minutes) ---- */
 
 /* One row for each (service, operation, kind), sorted so. service and operation: "" for all; kind: -1 for all. The rows
  * are the arena's memory, their histograms are heap: free with sp_latency_rows_fini. */
 SP_MUST_USE enum sp_status sp_store_latency(struct sp_store *store, struct sp_slice service,
                                             struct sp_slice operation, int32_t kind,
-                                            struct sp_time_range range, struct sp_arena *arena,
+                                            struct sp_time_range range, const struct sp_stop *stop,
+                                            struct sp_arena *arena,
                                             struct sp_latency_series **ret_rows, size_t *ret_count,
                                             struct sp_error *reterr);
 void sp_latency_rows_fini(struct sp_latency_series *rows, size_t count);
@@ -243,8 +259,9 @@ void sp_latency_rows_fini(struct sp_latency_series *rows, size_t count);
 /* The dependency graph, equal to sp_graph over every stored trace (lib/analysis), calls whose time lies in the range;
  * one row for each (client, server, type), sorted so. Free the histograms with sp_graph_edges_fini. */
 SP_MUST_USE enum sp_status sp_store_graph(struct sp_store *store, struct sp_time_range range,
-                                          struct sp_arena *arena, struct sp_graph_edge **ret_edges,
-                                          size_t *ret_count, struct sp_error *reterr);
+                                          const struct sp_stop *stop, struct sp_arena *arena,
+                                          struct sp_graph_edge **ret_edges, size_t *ret_count,
+                                          struct sp_error *reterr);
 void sp_graph_edges_fini(struct sp_graph_edge *edges, size_t count);
 
 /* ---- state ---- */

@@ -100,55 +100,59 @@ enum sp_status sp_store_scan(struct sp_store *store, const struct sp_scan *scan,
 }
 
 enum sp_status sp_store_services(struct sp_store *store, struct sp_time_range range,
-                                 struct sp_arena *arena, const struct sp_service_row **ret_rows,
-                                 size_t *ret_count, struct sp_error *reterr)
+                                 const struct sp_stop *stop, struct sp_arena *arena,
+                                 const struct sp_service_row **ret_rows, size_t *ret_count,
+                                 struct sp_error *reterr)
 {
-    return store->ops->services(store, range, arena, ret_rows, ret_count, reterr);
+    return store->ops->services(store, range, stop, arena, ret_rows, ret_count, reterr);
 }
 
 enum sp_status sp_store_operations(struct sp_store *store, struct sp_slice service,
-                                   struct sp_time_range range, struct sp_arena *arena,
-                                   const struct sp_operation_row **ret_rows, size_t *ret_count,
-                                   struct sp_error *reterr)
+                                   struct sp_time_range range, const struct sp_stop *stop,
+                                   struct sp_arena *arena, const struct sp_operation_row **ret_rows,
+                                   size_t *ret_count, struct sp_error *reterr)
 {
-    return store->ops->operations(store, service, range, arena, ret_rows, ret_count, reterr);
+    return store->ops->operations(store, service, range, stop, arena, ret_rows, ret_count, reterr);
 }
 
 enum sp_status sp_store_attribute_keys(struct sp_store *store, uint32_t scopes,
                                        struct sp_slice prefix, struct sp_time_range range,
-                                       size_t limit, struct sp_arena *arena,
-                                       const struct sp_key_row **ret_rows, size_t *ret_count,
-                                       bool *ret_complete, struct sp_error *reterr)
+                                       const struct sp_stop *stop, size_t limit,
+                                       struct sp_arena *arena, const struct sp_key_row **ret_rows,
+                                       size_t *ret_count, bool *ret_complete,
+                                       struct sp_error *reterr)
 {
-    return store->ops->attribute_keys(store, scopes, prefix, range, limit, arena, ret_rows,
+    return store->ops->attribute_keys(store, scopes, prefix, range, stop, limit, arena, ret_rows,
                                       ret_count, ret_complete, reterr);
 }
 
 enum sp_status sp_store_attribute_values(struct sp_store *store, uint32_t scopes,
                                          struct sp_slice key, struct sp_slice prefix,
-                                         struct sp_time_range range, size_t limit,
-                                         struct sp_arena *arena,
+                                         struct sp_time_range range, const struct sp_stop *stop,
+                                         size_t limit, struct sp_arena *arena,
                                          const struct sp_value_row **ret_rows, size_t *ret_count,
                                          bool *ret_complete, struct sp_error *reterr)
 {
-    return store->ops->attribute_values(store, scopes, key, prefix, range, limit, arena, ret_rows,
-                                        ret_count, ret_complete, reterr);
+    return store->ops->attribute_values(store, scopes, key, prefix, range, stop, limit, arena,
+                                        ret_rows, ret_count, ret_complete, reterr);
 }
 
 enum sp_status sp_store_latency(struct sp_store *store, struct sp_slice service,
                                 struct sp_slice operation, int32_t kind, struct sp_time_range range,
-                                struct sp_arena *arena, struct sp_latency_series **ret_rows,
-                                size_t *ret_count, struct sp_error *reterr)
+                                const struct sp_stop *stop, struct sp_arena *arena,
+                                struct sp_latency_series **ret_rows, size_t *ret_count,
+                                struct sp_error *reterr)
 {
-    return store->ops->latency(store, service, operation, kind, sp_time_range_minutes(range), arena,
-                               ret_rows, ret_count, reterr);
+    return store->ops->latency(store, service, operation, kind, sp_time_range_minutes(range), stop,
+                               arena, ret_rows, ret_count, reterr);
 }
 
 enum sp_status sp_store_graph(struct sp_store *store, struct sp_time_range range,
-                              struct sp_arena *arena, struct sp_graph_edge **ret_edges,
-                              size_t *ret_count, struct sp_error *reterr)
+                              const struct sp_stop *stop, struct sp_arena *arena,
+                              struct sp_graph_edge **ret_edges, size_t *ret_count,
+                              struct sp_error *reterr)
 {
-    return store->ops->graph(store, sp_time_range_minutes(range), arena, ret_edges, ret_count,
+    return store->ops->graph(store, sp_time_range_minutes(range), stop, arena, ret_edges, ret_count,
                              reterr);
 }
 

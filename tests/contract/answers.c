@@ -23,7 +23,8 @@ static void describe_services(struct sp_store *store, struct sp_time_range range
     struct sp_error error = {0};
     const struct sp_service_row *rows;
     size_t count;
-    expect_ok(sp_store_services(store, range, arena, &rows, &count, &error), &error, "services");
+    expect_ok(sp_store_services(store, range, NULL, arena, &rows, &count, &error), &error,
+              "services");
     for (size_t i = 0; i < count; i++)
         sp_buf_printf(out, "service %.*s spans %llu errors %llu slot %u\n",
                       SP_SLICE_PRINTF(rows[i].name), (unsigned long long)rows[i].span_count,
@@ -37,8 +38,8 @@ static void describe_operations(struct sp_store *store, struct sp_slice service,
     struct sp_error error = {0};
     const struct sp_operation_row *rows;
     size_t count;
-    expect_ok(sp_store_operations(store, service, range, arena, &rows, &count, &error), &error,
-              "operations");
+    expect_ok(sp_store_operations(store, service, range, NULL, arena, &rows, &count, &error),
+              &error, "operations");
     for (size_t i = 0; i < count; i++)
         sp_buf_printf(out, "operation %.*s | %.*s | %d spans %llu errors %llu\n",
                       SP_SLICE_PRINTF(rows[i].service), SP_SLICE_PRINTF(rows[i].name), rows[i].kind,
@@ -53,8 +54,8 @@ static void describe_values(struct sp_store *store, const struct sp_key_row *key
     const struct sp_value_row *rows;
     size_t count;
     bool complete;
-    expect_ok(sp_store_attribute_values(store, ALL_SCOPES, key->key, SP_SLICE(""), range, 20, arena,
-                                        &rows, &count, &complete, &error),
+    expect_ok(sp_store_attribute_values(store, ALL_SCOPES, key->key, SP_SLICE(""), range, NULL, 20,
+                                        arena, &rows, &count, &complete, &error),
               &error, "attribute values");
     for (size_t i = 0; i < count; i++)
         sp_buf_printf(out, "value %.*s = %.*s (%s) spans %llu\n", SP_SLICE_PRINTF(key->key),
@@ -70,8 +71,8 @@ static void describe_attributes(struct sp_store *store, struct sp_time_range ran
     const struct sp_key_row *rows;
     size_t count;
     bool complete;
-    expect_ok(sp_store_attribute_keys(store, ALL_SCOPES, SP_SLICE(""), range, 1000, arena, &rows,
-                                      &count, &complete, &error),
+    expect_ok(sp_store_attribute_keys(store, ALL_SCOPES, SP_SLICE(""), range, NULL, 1000, arena,
+                                      &rows, &count, &complete, &error),
               &error, "attribute keys");
     for (size_t i = 0; i < count; i++)
         sp_buf_printf(out, "key %d %.*s %s spans %llu\n", (int)rows[i].scope,
@@ -101,8 +102,8 @@ static void describe_latency(struct sp_store *store, struct sp_time_range range,
     struct sp_error error = {0};
     struct sp_latency_series *rows;
     size_t count;
-    expect_ok(sp_store_latency(store, SP_SLICE(""), SP_SLICE(""), -1, range, arena, &rows, &count,
-                               &error),
+    expect_ok(sp_store_latency(store, SP_SLICE(""), SP_SLICE(""), -1, range, NULL, arena, &rows,
+                               &count, &error),
               &error, "latency");
     for (size_t i = 0; i < count; i++) {
         sp_buf_printf(out, "latency %.*s | %.*s | %d calls %llu errors %llu\n",
@@ -120,7 +121,7 @@ static void describe_graph(struct sp_store *store, struct sp_time_range range,
     struct sp_error error = {0};
     struct sp_graph_edge *edges;
     size_t count;
-    expect_ok(sp_store_graph(store, range, arena, &edges, &count, &error), &error, "graph");
+    expect_ok(sp_store_graph(store, range, NULL, arena, &edges, &count, &error), &error, "graph");
     for (size_t i = 0; i < count; i++) {
         const struct sp_graph_edge *edge = &edges[i];
         char exemplar[SP_TRACE_ID_TEXT];

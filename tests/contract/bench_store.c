@@ -163,24 +163,24 @@ static void measure_answers(struct fixture *fixture)
     size_t count;
     bool complete;
     uint64_t start = sp_clock_monotonic_ns(sp_clock_system());
-    if (sp_store_services(fixture->store, SP_TIME_RANGE_ALL, &fixture->arena, &services, &count,
-                          NULL) != SP_OK)
+    if (sp_store_services(fixture->store, SP_TIME_RANGE_ALL, NULL, &fixture->arena, &services,
+                          &count, NULL) != SP_OK)
         exit(EXIT_FAILURE);
     printf("services                  %.1f ms\n", seconds_since(start) * 1e3);
     start = sp_clock_monotonic_ns(sp_clock_system());
-    if (sp_store_attribute_keys(fixture->store, 31, SP_SLICE(""), SP_TIME_RANGE_ALL, 1000,
+    if (sp_store_attribute_keys(fixture->store, 31, SP_SLICE(""), SP_TIME_RANGE_ALL, NULL, 1000,
                                 &fixture->arena, &keys, &count, &complete, NULL) != SP_OK)
         exit(EXIT_FAILURE);
     printf("attribute keys            %.1f ms\n", seconds_since(start) * 1e3);
     start = sp_clock_monotonic_ns(sp_clock_system());
-    if (sp_store_latency(fixture->store, SP_SLICE(""), SP_SLICE(""), -1, SP_TIME_RANGE_ALL,
+    if (sp_store_latency(fixture->store, SP_SLICE(""), SP_SLICE(""), -1, SP_TIME_RANGE_ALL, NULL,
                          &fixture->arena, &series, &count, NULL) != SP_OK)
         exit(EXIT_FAILURE);
     sp_latency_rows_fini(series, count);
     printf("latency                   %.1f ms\n", seconds_since(start) * 1e3);
     start = sp_clock_monotonic_ns(sp_clock_system());
-    if (sp_store_graph(fixture->store, SP_TIME_RANGE_ALL, &fixture->arena, &edges, &count, NULL) !=
-        SP_OK)
+    if (sp_store_graph(fixture->store, SP_TIME_RANGE_ALL, NULL, &fixture->arena, &edges, &count,
+                       NULL) != SP_OK)
         exit(EXIT_FAILURE);
     sp_graph_edges_fini(edges, count);
     printf("graph of every trace      %.1f ms\n", seconds_since(start) * 1e3);

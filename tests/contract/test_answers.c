@@ -60,8 +60,8 @@ START_TEST(services_are_counted_sorted_and_keep_their_slots)
         enter_stage(&fixture, stage);
         const struct sp_service_row *rows;
         size_t count;
-        ck_assert_int_eq(sp_store_services(fixture.store, SP_TIME_RANGE_ALL, &fixture.arena, &rows,
-                                           &count, NULL),
+        ck_assert_int_eq(sp_store_services(fixture.store, SP_TIME_RANGE_ALL, NULL, &fixture.arena,
+                                           &rows, &count, NULL),
                          SP_OK);
         const struct {
             const char *name;
@@ -85,9 +85,9 @@ START_TEST(services_are_counted_sorted_and_keep_their_slots)
     append_spans(&fixture, third, SP_ARRAY_LEN(third));
     const struct sp_service_row *rows;
     size_t count;
-    ck_assert_int_eq(
-        sp_store_services(fixture.store, SP_TIME_RANGE_ALL, &fixture.arena, &rows, &count, NULL),
-        SP_OK);
+    ck_assert_int_eq(sp_store_services(fixture.store, SP_TIME_RANGE_ALL, NULL, &fixture.arena,
+                                       &rows, &count, NULL),
+                     SP_OK);
     ck_assert_uint_eq(count, 5);
     ck_assert(text_is(rows[0].name, "aardvark"));
     ck_assert_uint_eq(rows[0].slot, 4);
@@ -114,7 +114,7 @@ START_TEST(operations_are_counted_by_service_name_and_kind)
         enter_stage(&fixture, stage);
         const struct sp_operation_row *rows;
         size_t count;
-        ck_assert_int_eq(sp_store_operations(fixture.store, SP_SLICE(""), SP_TIME_RANGE_ALL,
+        ck_assert_int_eq(sp_store_operations(fixture.store, SP_SLICE(""), SP_TIME_RANGE_ALL, NULL,
                                              &fixture.arena, &rows, &count, NULL),
                          SP_OK);
         const struct {
@@ -134,11 +134,11 @@ START_TEST(operations_are_counted_by_service_name_and_kind)
             ck_assert_uint_eq(rows[i].error_count, want[i].errors);
         }
         ck_assert_int_eq(sp_store_operations(fixture.store, SP_SLICE("apple"), SP_TIME_RANGE_ALL,
-                                             &fixture.arena, &rows, &count, NULL),
+                                             NULL, &fixture.arena, &rows, &count, NULL),
                          SP_OK);
         ck_assert_uint_eq(count, 1);
         ck_assert_int_eq(sp_store_operations(fixture.store, SP_SLICE("appl"), SP_TIME_RANGE_ALL,
-                                             &fixture.arena, &rows, &count, NULL),
+                                             NULL, &fixture.arena, &rows, &count, NULL),
                          SP_OK);
         ck_assert_uint_eq(count, 0);
     }
@@ -153,7 +153,7 @@ static uint64_t spans_in(struct fixture *fixture, uint64_t from_unix_ns, uint64_
     const struct sp_service_row *rows;
     size_t count;
     ck_assert_int_eq(sp_store_services(fixture->store,
-                                       (struct sp_time_range){from_unix_ns, to_unix_ns},
+                                       (struct sp_time_range){from_unix_ns, to_unix_ns}, NULL,
                                        &fixture->arena, &rows, &count, NULL),
                      SP_OK);
     return count > 0 ? rows[0].span_count : 0;
@@ -236,7 +236,7 @@ START_TEST(rollups_widen_their_range_to_whole_minutes)
         size_t count;
         struct sp_time_range second = {noon_unix_ns + second_ns, noon_unix_ns + 2 * second_ns};
         ck_assert_int_eq(sp_store_latency(fixture.store, SP_SLICE(""), SP_SLICE(""), -1, second,
-                                          &fixture.arena, &rows, &count, NULL),
+                                          NULL, &fixture.arena, &rows, &count, NULL),
                          SP_OK);
         ck_assert_uint_eq(count, 1);
         ck_assert_uint_eq(rows[0].calls, 2);
@@ -302,7 +302,7 @@ START_TEST(attribute_keys_count_spans_by_level_and_kind)
         bool complete;
         for (size_t limit = 0; limit <= SP_ARRAY_LEN(want) + 1; limit++) {
             ck_assert_int_eq(sp_store_attribute_keys(fixture.store, 31, SP_SLICE(""),
-                                                     SP_TIME_RANGE_ALL, limit, &fixture.arena,
+                                                     SP_TIME_RANGE_ALL, NULL, limit, &fixture.arena,
                                                      &rows, &count, &complete, NULL),
                              SP_OK);
             ck_assert_uint_eq(count, limit < SP_ARRAY_LEN(want) ? limit : SP_ARRAY_LEN(want));
@@ -315,7 +315,7 @@ START_TEST(attribute_keys_count_spans_by_level_and_kind)
             }
         }
         ck_assert_int_eq(sp_store_attribute_keys(fixture.store, SP_SCOPE_SPAN | SP_SCOPE_EVENT,
-                                                 SP_SLICE("col"), SP_TIME_RANGE_ALL, 100,
+                                                 SP_SLICE("col"), SP_TIME_RANGE_ALL, NULL, 100,
                                                  &fixture.arena, &rows, &count, &complete, NULL),
                          SP_OK);
         ck_assert_uint_eq(count, 3);
@@ -337,8 +337,8 @@ START_TEST(attribute_values_come_most_frequent_first)
         /* On both levels together the third span has red as well. */
         ck_assert_int_eq(sp_store_attribute_values(fixture.store, SP_SCOPE_SPAN | SP_SCOPE_EVENT,
                                                    SP_SLICE("colour"), SP_SLICE(""),
-                                                   SP_TIME_RANGE_ALL, 10, &fixture.arena, &rows,
-                                                   &count, &complete, NULL),
+                                                   SP_TIME_RANGE_ALL, NULL, 10, &fixture.arena,
+                                                   &rows, &count, &complete, NULL),
                          SP_OK);
         ck_assert_uint_eq(count, 3);
         ck_assert(complete);
@@ -349,14 +349,14 @@ START_TEST(attribute_values_come_most_frequent_first)
         ck_assert_uint_eq(rows[1].span_count, 2);
         ck_assert(text_is(rows[2].text, "blue"));
         ck_assert_int_eq(sp_store_attribute_values(fixture.store, SP_SCOPE_SPAN, SP_SLICE("colour"),
-                                                   SP_SLICE(""), SP_TIME_RANGE_ALL, 1,
+                                                   SP_SLICE(""), SP_TIME_RANGE_ALL, NULL, 1,
                                                    &fixture.arena, &rows, &count, &complete, NULL),
                          SP_OK);
         /* A tie between 7 and red: by text. */
         ck_assert(text_is(rows[0].text, "7"));
         ck_assert(!complete);
         ck_assert_int_eq(sp_store_attribute_values(fixture.store, SP_SCOPE_SPAN, SP_SLICE("colour"),
-                                                   SP_SLICE("b"), SP_TIME_RANGE_ALL, 10,
+                                                   SP_SLICE("b"), SP_TIME_RANGE_ALL, NULL, 10,
                                                    &fixture.arena, &rows, &count, &complete, NULL),
                          SP_OK);
         ck_assert_uint_eq(count, 1);
@@ -400,8 +400,8 @@ START_TEST(latency_quantiles_lie_within_their_error)
         struct sp_latency_series *rows;
         size_t count;
         ck_assert_int_eq(sp_store_latency(fixture.store, SP_SLICE("cart"), SP_SLICE("x"),
-                                          SP_KIND_SERVER, SP_TIME_RANGE_ALL, &fixture.arena, &rows,
-                                          &count, NULL),
+                                          SP_KIND_SERVER, SP_TIME_RANGE_ALL, NULL, &fixture.arena,
+                                          &rows, &count, NULL),
                          SP_OK);
         ck_assert_uint_eq(count, 1);
         ck_assert_uint_eq(rows[0].calls, COUNT);
@@ -417,8 +417,8 @@ START_TEST(latency_quantiles_lie_within_their_error)
         }
         sp_latency_rows_fini(rows, count);
         ck_assert_int_eq(sp_store_latency(fixture.store, SP_SLICE("cart"), SP_SLICE("x"),
-                                          SP_KIND_CLIENT, SP_TIME_RANGE_ALL, &fixture.arena, &rows,
-                                          &count, NULL),
+                                          SP_KIND_CLIENT, SP_TIME_RANGE_ALL, NULL, &fixture.arena,
+                                          &rows, &count, NULL),
                          SP_OK);
         ck_assert_uint_eq(count, 0);
     }
@@ -449,8 +449,9 @@ START_TEST(graph_joins_spans_that_came_in_different_requests)
         size_t found = 0;
         /* The minute of the caller decides, and is enough: the other span lies outside. */
         struct sp_time_range range = {noon_unix_ns, noon_unix_ns + 1};
-        ck_assert_int_eq(sp_store_graph(fixture.store, range, &fixture.arena, &edges, &count, NULL),
-                         SP_OK);
+        ck_assert_int_eq(
+            sp_store_graph(fixture.store, range, NULL, &fixture.arena, &edges, &count, NULL),
+            SP_OK);
         for (size_t i = 0; i < count; i++) {
             if (edges[i].type != SP_CONNECTION_DIRECT)
                 continue;
@@ -465,8 +466,9 @@ START_TEST(graph_joins_spans_that_came_in_different_requests)
         ck_assert_uint_eq(found, 1);
         sp_graph_edges_fini(edges, count);
         range = (struct sp_time_range){noon_unix_ns + minute_ns, noon_unix_ns + 2 * minute_ns};
-        ck_assert_int_eq(sp_store_graph(fixture.store, range, &fixture.arena, &edges, &count, NULL),
-                         SP_OK);
+        ck_assert_int_eq(
+            sp_store_graph(fixture.store, range, NULL, &fixture.arena, &edges, &count, NULL),
+            SP_OK);
         for (size_t i = 0; i < count; i++)
             ck_assert_int_ne(edges[i].type, SP_CONNECTION_DIRECT);
         sp_graph_edges_fini(edges, count);
@@ -529,21 +531,21 @@ START_TEST(answers_stop_at_the_cap_of_the_arena)
         bool complete;
         enum sp_status status[6];
         sp_arena_init(&arena, cap);
-        status[0] =
-            sp_store_services(fixture.store, SP_TIME_RANGE_ALL, &arena, &services, &count, &error);
-        status[1] = sp_store_operations(fixture.store, SP_SLICE(""), SP_TIME_RANGE_ALL, &arena,
-                                        &operations, &count, &error);
-        status[2] = sp_store_attribute_keys(fixture.store, 31, SP_SLICE(""), SP_TIME_RANGE_ALL, 99,
-                                            &arena, &keys, &count, &complete, &error);
+        status[0] = sp_store_services(fixture.store, SP_TIME_RANGE_ALL, NULL, &arena, &services,
+                                      &count, &error);
+        status[1] = sp_store_operations(fixture.store, SP_SLICE(""), SP_TIME_RANGE_ALL, NULL,
+                                        &arena, &operations, &count, &error);
+        status[2] = sp_store_attribute_keys(fixture.store, 31, SP_SLICE(""), SP_TIME_RANGE_ALL,
+                                            NULL, 99, &arena, &keys, &count, &complete, &error);
         status[3] = sp_store_attribute_values(fixture.store, 31, SP_SLICE("service.name"),
-                                              SP_SLICE(""), SP_TIME_RANGE_ALL, 99, &arena, &values,
-                                              &count, &complete, &error);
+                                              SP_SLICE(""), SP_TIME_RANGE_ALL, NULL, 99, &arena,
+                                              &values, &count, &complete, &error);
         status[4] = sp_store_latency(fixture.store, SP_SLICE(""), SP_SLICE(""), -1,
-                                     SP_TIME_RANGE_ALL, &arena, &series, &count, &error);
+                                     SP_TIME_RANGE_ALL, NULL, &arena, &series, &count, &error);
         if (status[4] == SP_OK)
             sp_latency_rows_fini(series, count);
         status[5] =
-            sp_store_graph(fixture.store, SP_TIME_RANGE_ALL, &arena, &edges, &count, &error);
+            sp_store_graph(fixture.store, SP_TIME_RANGE_ALL, NULL, &arena, &edges, &count, &error);
         if (status[5] == SP_OK)
             sp_graph_edges_fini(edges, count);
         all_answered = true;

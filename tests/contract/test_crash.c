@@ -187,7 +187,7 @@ static void check_content(struct sp_store *store, const struct expectation *expe
     size_t count;
     ck_assert_int_eq(sp_store_stats(store, &stats, NULL), SP_OK);
     ck_assert_uint_eq(stats.span_count, span_count);
-    ck_assert_int_eq(sp_store_services(store, SP_TIME_RANGE_ALL, &arena, &rows, &count, NULL),
+    ck_assert_int_eq(sp_store_services(store, SP_TIME_RANGE_ALL, NULL, &arena, &rows, &count, NULL),
                      SP_OK);
     ck_assert_uint_eq(count > 0 ? rows[0].span_count : 0, span_count);
     sp_arena_fini(&arena);

@@ -371,8 +371,8 @@ static bool right_or_refused(struct fixture *fixture, const struct truth *truth,
     const struct sp_operation_row *rows;
     size_t count;
     sp_arena_init(&arena, SIZE_MAX);
-    status = sp_store_operations(fixture->store, SP_SLICE(""), SP_TIME_RANGE_ALL, &arena, &rows,
-                                 &count, &error);
+    status = sp_store_operations(fixture->store, SP_SLICE(""), SP_TIME_RANGE_ALL, NULL, &arena,
+                                 &rows, &count, &error);
     uint64_t counted = 0;
     for (size_t i = 0; status == SP_OK && i < count; i++)
         counted += rows[i].span_count;

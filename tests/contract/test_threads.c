@@ -66,7 +66,7 @@ static void *reader_main(void *cookie)
         const struct sp_service_row *rows;
         size_t count;
         sp_arena_init(&arena, SIZE_MAX);
-        if (sp_store_services(crowd->fixture->store, SP_TIME_RANGE_ALL, &arena, &rows, &count,
+        if (sp_store_services(crowd->fixture->store, SP_TIME_RANGE_ALL, NULL, &arena, &rows, &count,
                               NULL) != SP_OK ||
             (count > 0 &&
              (rows[0].span_count % SPANS_A_APPEND != 0 || rows[0].span_count < before)))

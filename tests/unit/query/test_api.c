@@ -387,6 +387,74 @@ START_TEST(queries_end_when_the_client_is_gone)
 }
 END_TEST
 
+/* What counts by reading traces looks at the clock and the client while it reads. */
+static const char *const counting_urls[] = {
+    "/v1/graph",
+    "/v1/attributes?key=service.name",
+    "/v1/attributes?key=service.name&scope=resource",
+    "/v1/attributes",
+    "/v1/services",
+    "/v1/operations",
+    "/v1/latency",
+    "/v1/attributes?scope=intrinsic&key=name",
+};
+
+static void add_many_traces(void)
+{
+    for (unsigned i = 1; i <= 50; i++) {
+        struct sp_span span = make_span(&arena, i, i, 0, "cart", "GET", T0 + i * MS, MS);
+        world_add(&world, &span, 1);
+    }
+}
+
+/* Every look at the clock takes a second. */
+static uint64_t hurrying_ns(void *cookie)
+{
+    struct world *hurried = cookie;
+    return hurried->monotonic_ns += 1000 * MS;
+}
+
+START_TEST(counting_ends_when_its_time_is_used_up)
+{
+    add_many_traces();
+    expect_answer(&world, counting_urls[_i], 200, "");
+    uint64_t begin_ns = world.monotonic_ns;
+    world.clock.monotonic_ns = hurrying_ns;
+    expect_answer(&world, counting_urls[_i], 504, "\"detail\":\"the query took longer than 30 s\"");
+    ck_assert_uint_lt(world.monotonic_ns - begin_ns, SP_QUERY_TIME_NS + 5000 * MS);
+}
+END_TEST
+
+struct leaving {
+    int looks, until;
+};
+
+static bool leaves(void *cookie)
+{
+    struct leaving *leaving = cookie;
+    return leaving->looks++ >= leaving->until;
+}
+
+START_TEST(counting_ends_when_the_client_goes)
+{
+    struct leaving leaving = {.until = 10};
+    add_many_traces();
+    struct sp_query_call call = {.api = world.api, .begin_ns = world.monotonic_ns};
+    struct sp_slice url = sp_slice_cstr(counting_urls[_i]);
+    size_t mark = sp_slice_find(url, '?');
+    call.request.method = SP_SLICE("GET");
+    call.request.path = sp_slice_sub(url, 0, mark);
+    call.request.query = sp_slice_sub(url, mark + 1, SIZE_MAX);
+    call.request.cancelled = leaves;
+    call.request.cookie = &leaving;
+    call.endpoint = sp_query_route(call.request.path, &call.path_id);
+    sp_query_call_run(&call);
+    ck_assert_int_eq(call.reply.status, 503);
+    ck_assert_int_eq(leaving.looks, 11); /* and not once more */
+    sp_query_call_fini(&call);
+}
+END_TEST
+
 /* Whatever the memory, an answer is whole or a problem document. */
 START_TEST(queries_without_memory_say_so)
 {
@@ -528,6 +596,9 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, replies_carry_security_headers);
     tcase_add_test(tcase, queries_end_when_their_time_is_used_up);
     tcase_add_test(tcase, queries_end_when_the_client_is_gone);
+    tcase_add_loop_test(tcase, counting_ends_when_its_time_is_used_up, 0,
+                        SP_ARRAY_LEN(counting_urls));
+    tcase_add_loop_test(tcase, counting_ends_when_the_client_goes, 0, SP_ARRAY_LEN(counting_urls));
     tcase_add_test(tcase, queries_without_memory_say_so);
     tcase_add_test(tcase, answers_larger_than_the_limit_say_so);
     tcase_add_test(tcase, files_are_sent_with_policy_and_etag);
