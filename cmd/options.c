@@ -63,6 +63,13 @@ const struct sp_option sp_serve_options[] = {
      .min = 16 * MIB,
      .help =
          "Memory for requests in flight; above it senders are slowed down or asked to try again."},
+    {.name = "reply-memory",
+     .type = SP_OPTION_BYTES,
+     .default_text = "512MiB",
+     .value_name = "BYTES",
+     .min = 16 * MIB,
+     .help = "Memory for answers that wait for their readers, and the most for one of them; above "
+             "it clients are asked to try again. Small answers always go."},
     {.name = "backlog",
      .type = SP_OPTION_BYTES,
      .default_text = "256MiB",

@@ -33,7 +33,7 @@ static const struct sp_limits replay_limits = {
 struct server {
     struct sp_log log;
     struct sp_limits limits;
-    struct sp_budget budget;
+    struct sp_budget budget, reply_budget;
     struct sp_store *store;
     struct sp_collector *collector;
     struct sp_query_api *query;
@@ -87,6 +87,29 @@ static void add_collector_metrics(struct server *server)
     sp_query_api_add_metrics(server->query, metrics, SP_ARRAY_LEN(metrics));
 }
 
+static uint64_t read_reply_bytes(void *cookie)
+{
+    return sp_budget_used(cookie);
+}
+
+static uint64_t read_refused(void *cookie)
+{
+    return sp_budget_refused(cookie);
+}
+
+static void add_reply_metrics(struct server *server)
+{
+    static struct sp_metric metrics[] = {
+        {"spoor_waiting_reply_bytes", NULL, "Bytes of large answers that wait for their readers.",
+         SP_METRIC_GAUGE, read_reply_bytes, NULL},
+        {"spoor_refused_replies", NULL, "Answers replaced by 503 for want of --reply-memory.",
+         SP_METRIC_COUNTER, read_refused, NULL},
+    };
+    for (size_t i = 0; i < SP_ARRAY_LEN(metrics); i++)
+        metrics[i].cookie = &server->reply_budget;
+    sp_query_api_add_metrics(server->query, metrics, SP_ARRAY_LEN(metrics));
+}
+
 /* ---- start ---- */
 
 static enum sp_status open_store(struct server *server, const struct sp_config *config,
@@ -122,6 +145,9 @@ static enum sp_status start_rooms(struct server *server, const struct sp_config 
     query_limits.threads = (uint32_t)sp_config_get(config, "query-threads")->number;
     query_limits.time_ns_max = sp_config_get(config, "query-timeout")->number;
     query_limits.memory_bytes_max = sp_config_get(config, "query-memory")->number;
+    /* An answer that cannot fit would be asked for again and again. */
+    if (query_limits.response_bytes_max > server->reply_budget.max_bytes)
+        query_limits.response_bytes_max = server->reply_budget.max_bytes;
     struct sp_query_options query = {
         .store = server->store,
         .limits = &query_limits,
@@ -134,8 +160,10 @@ static enum sp_status start_rooms(struct server *server, const struct sp_config 
     enum sp_status status = sp_collector_new(&collector, &server->collector, reterr);
     if (status == SP_OK)
         status = sp_query_api_new(&query, &server->query, reterr);
-    if (status == SP_OK)
+    if (status == SP_OK) {
         add_collector_metrics(server);
+        add_reply_metrics(server);
+    }
     return status;
 }
 
@@ -151,6 +179,7 @@ static enum sp_status listen_on(struct server *server, const struct sp_config *c
         .threads = (uint32_t)sp_config_get(config, "threads")->number,
         .handler = handler,
         .budget = &server->budget,
+        .reply_budget = &server->reply_budget,
         .clock = sp_clock_system(),
         .log = &server->log,
         .limits = sp_net_limits_default(),
@@ -256,6 +285,7 @@ static int run(const struct sp_config *config)
     size_t memory = sp_config_get(config, "memory")->number;
     server.limits.body_bytes_max = max_body < memory ? max_body : memory;
     sp_budget_init(&server.budget, sp_config_get(config, "memory")->number);
+    sp_budget_init(&server.reply_budget, sp_config_get(config, "reply-memory")->number);
     sigset_t signals = block_signals();
     enum sp_status status = open_store(&server, config, &error);
     if (status == SP_OK)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lib/base/budget.c: the shared ceiling on memory. One atomic counter; relaxed order is enough, because the number
- * guards no other memory. */
+ * lib/base/budget.c: the shared ceiling on memory. Atomic counters; relaxed order is enough, because the numbers
+ * guard no other memory. */
 #include "lib/base/budget.h"
 
 #include "lib/base/compiler.h"
@@ -9,6 +9,7 @@
 void sp_budget_init(struct sp_budget *budget, size_t max_bytes)
 {
     atomic_init(&budget->used_bytes, 0);
+    atomic_init(&budget->refused_count, 0);
     budget->max_bytes = max_bytes;
 }
 
@@ -17,6 +18,7 @@ bool sp_budget_take(struct sp_budget *budget, size_t bytes)
     size_t used = atomic_load_explicit(&budget->used_bytes, memory_order_relaxed);
     do {
         if (bytes > budget->max_bytes - used) {
+            atomic_fetch_add_explicit(&budget->refused_count, 1, memory_order_relaxed);
             return false;
         }
     } while (!atomic_compare_exchange_weak_explicit(&budget->used_bytes, &used, used + bytes,
@@ -33,4 +35,9 @@ void sp_budget_give(struct sp_budget *budget, size_t bytes)
 size_t sp_budget_used(const struct sp_budget *budget)
 {
     return atomic_load_explicit(&budget->used_bytes, memory_order_relaxed);
+}
+
+uint64_t sp_budget_refused(const struct sp_budget *budget)
+{
+    return atomic_load_explicit(&budget->refused_count, memory_order_relaxed);
 }

@@ -7,9 +7,11 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct sp_budget {
     _Atomic size_t used_bytes;
+    _Atomic uint64_t refused_count; /* how often there was not enough left */
     size_t max_bytes;
 };
 
@@ -22,3 +24,4 @@ bool sp_budget_take(struct sp_budget *budget, size_t bytes);
 void sp_budget_give(struct sp_budget *budget, size_t bytes);
 
 size_t sp_budget_used(const struct sp_budget *budget);
+uint64_t sp_budget_refused(const struct sp_budget *budget);

@@ -38,6 +38,19 @@ void sp_buf_move(struct sp_buf *to, struct sp_buf *from)
     sp_buf_init(from, to->max);
 }
 
+void sp_buf_trim(struct sp_buf *buf)
+{
+    if (buf->len == buf->cap)
+        return;
+    uint8_t *trimmed = buf->len > 0 ? realloc(buf->ptr, buf->len) : NULL;
+    if (buf->len > 0 && !trimmed)
+        return;
+    if (buf->len == 0)
+        free(buf->ptr);
+    buf->ptr = trimmed;
+    buf->cap = buf->len;
+}
+
 static bool buf_grow(struct sp_buf *buf, size_t more_bytes)
 {
     if (more_bytes > buf->max - buf->len) {

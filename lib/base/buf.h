@@ -23,6 +23,9 @@ void sp_buf_reset(struct sp_buf *buf); /* empties, clears the error, keeps the m
  * its ceiling becomes that of *from. */
 void sp_buf_move(struct sp_buf *to, struct sp_buf *from);
 
+/* Gives back the memory behind len. Out of memory leaves the buffer as it is. */
+void sp_buf_trim(struct sp_buf *buf);
+
 /* Makes room for more_bytes behind len and returns it, or NULL with the error set. The caller writes and then adds to
  * len. The pointer is valid until the next call on this buffer. */
 uint8_t *sp_buf_reserve(struct sp_buf *buf, size_t more_bytes);

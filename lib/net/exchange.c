@@ -13,8 +13,9 @@
 #define PROBLEM_BYTES_MAX    8192
 
 struct sp_exchange *sp_exchange_new(const struct sp_exchange_transport *transport, void *cookie,
-                                    struct sp_budget *budget, const struct sp_net_limits *limits)
+                                    const struct sp_server_options *options)
 {
+    const struct sp_net_limits *limits = &options->limits;
     struct sp_exchange *exchange = calloc(1, sizeof(*exchange));
     if (!exchange)
         return NULL;
@@ -22,13 +23,14 @@ struct sp_exchange *sp_exchange_new(const struct sp_exchange_transport *transpor
     atomic_init(&exchange->cancelled, false);
     exchange->transport = transport;
     exchange->transport_cookie = cookie;
-    exchange->budget = budget;
+    exchange->budget = options->budget;
+    exchange->reply_budget = options->reply_budget;
     exchange->deadline_ns = UINT64_MAX;
     exchange->head_bytes_max = limits->head_bytes_max;
     /* Four times the head: joined fields and grown arrays leave holes behind. */
     sp_arena_init(&exchange->arena, 4 * limits->head_bytes_max + REPLY_HEAD_BYTES_MAX);
     sp_buf_init(&exchange->body.bytes, limits->body_bytes_max);
-    exchange->body.budget = budget;
+    exchange->body.budget = options->budget;
     sp_buf_init(&exchange->reply.owned, 0);
     return exchange;
 }
@@ -42,6 +44,8 @@ void sp_exchange_release(struct sp_exchange *exchange)
     sp_arena_fini(&exchange->arena);
     if (exchange->head_budget_bytes > 0)
         sp_budget_give(exchange->budget, exchange->head_budget_bytes);
+    if (exchange->reply_budget_bytes > 0)
+        sp_budget_give(exchange->reply_budget, exchange->reply_budget_bytes);
     exchange->transport->freed(exchange->transport_cookie);
     free(exchange);
 }
@@ -289,13 +293,53 @@ static void publish(struct sp_exchange *exchange)
     exchange->transport->replied(exchange);
 }
 
+/* Counts a reply that may have to wait for its reader, and takes it. Small ones always go: acks of what is stored already,
+ * and refusals; connections and heads in flight bound their number. Refused: body is untouched. */
+static enum sp_status take_reply(struct sp_exchange *exchange, struct sp_buf *body,
+                                 struct sp_error *error)
+{
+    struct sp_budget *budget = exchange->reply_budget;
+    if (!body)
+        return SP_OK;
+    if (budget && body->len > SP_REPLY_SMALL_BYTES_MAX) {
+        if (body->len > budget->max_bytes)
+            return sp_error_set(error, SP_LIMIT,
+                                "the answer has %zu bytes, and all answers together may have %zu",
+                                body->len, budget->max_bytes);
+        if (!sp_budget_take(budget, body->len))
+            return sp_error_set(error, SP_OVERLOADED,
+                                "too many answers wait for clients that read slowly, try again");
+        exchange->reply_budget_bytes = body->len;
+    }
+    if (body->cap > SP_REPLY_SMALL_BYTES_MAX)
+        sp_buf_trim(body);
+    sp_buf_move(&exchange->reply.owned, body);
+    return SP_OK;
+}
+
+static void set_problem(struct sp_exchange *exchange, int http_status, const struct sp_error *error)
+{
+    const struct sp_header headers[] = {
+        {SP_SLICE("content-type"), SP_SLICE(SP_PROBLEM_MEDIA_TYPE)},
+        {SP_SLICE("retry-after"), SP_SLICE("1")},
+    };
+    exchange->reply.http_status = http_status == 0 ? sp_status_http(error->status) : http_status;
+    set_headers(exchange, headers, sp_status_retryable(error->status) ? 2 : 1);
+    sp_buf_init(&exchange->reply.owned, PROBLEM_BYTES_MAX);
+    sp_problem_write(&exchange->reply.owned, exchange->reply.http_status, error);
+}
+
 void sp_exchange_reply(struct sp_exchange *exchange, int http_status,
                        const struct sp_header *headers, size_t header_count, struct sp_buf *body)
 {
-    exchange->reply.http_status = http_status;
-    set_headers(exchange, headers, header_count);
-    if (body)
-        sp_buf_move(&exchange->reply.owned, body);
+    struct sp_error error = {.offset = SP_ERROR_NO_OFFSET};
+    if (take_reply(exchange, body, &error) == SP_OK) {
+        exchange->reply.http_status = http_status;
+        set_headers(exchange, headers, header_count);
+    } else {
+        sp_buf_fini(body);
+        set_problem(exchange, 0, &error);
+    }
     publish(exchange);
 }
 
@@ -354,29 +398,24 @@ void sp_exchange_reply_grpc(struct sp_exchange *exchange, int grpc_status, struc
     struct sp_exchange_reply *reply = &exchange->reply;
     reply->grpc = true;
     reply->http_status = 200;
+    struct sp_error error;
+    if (take_reply(exchange, message_body, &error) != SP_OK) {
+        sp_buf_fini(message_body);
+        grpc_status = sp_status_grpc(error.status);
+        message = sp_slice_cstr(error.message);
+        details.len = 0;
+    }
     reply->grpc_status = grpc_status;
     reply->grpc_message = encode_message(exchange, message);
     reply->grpc_details = encode_details(exchange, details);
-    if (message_body)
-        sp_buf_move(&reply->owned, message_body);
     publish(exchange);
 }
 
 void sp_exchange_reply_problem(struct sp_exchange *exchange, int http_status,
                                const struct sp_error *error)
 {
-    if (http_status == 0)
-        http_status = sp_status_http(error->status);
-    struct sp_buf body;
-    sp_buf_init(&body, PROBLEM_BYTES_MAX);
-    sp_problem_write(&body, http_status, error);
-    struct sp_header headers[] = {
-        {SP_SLICE("content-type"), SP_SLICE(SP_PROBLEM_MEDIA_TYPE)},
-        {SP_SLICE("retry-after"), SP_SLICE("1")},
-    };
-    bool retryable = sp_status_retryable(error->status);
-    sp_exchange_reply(exchange, http_status, headers, retryable ? 2 : 1, &body);
-    sp_buf_fini(&body);
+    set_problem(exchange, http_status, error);
+    publish(exchange);
 }
 
 void sp_exchange_refuse(struct sp_exchange *exchange, const struct sp_handler *handler,

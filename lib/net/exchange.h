@@ -53,12 +53,14 @@ struct sp_exchange {
     struct sp_budget *budget;
     size_t head_budget_bytes; /* taken for this object and its head */
     struct sp_body body;
+    struct sp_budget *reply_budget; /* NULL: replies are not counted */
+    size_t reply_budget_bytes;      /* taken for the reply that waits to be sent */
     struct sp_exchange_reply reply;
 };
 
-/* A new exchange with two references. NULL: no memory. peer is borrowed for the exchange's life unless copied. */
+/* A new exchange with two references. NULL: no memory. options: budgets and limits; not kept. */
 struct sp_exchange *sp_exchange_new(const struct sp_exchange_transport *transport, void *cookie,
-                                    struct sp_budget *budget, const struct sp_net_limits *limits);
+                                    const struct sp_server_options *options);
 
 /* Drops one reference, frees with the last. */
 void sp_exchange_release(struct sp_exchange *exchange);

@@ -175,9 +175,8 @@ static struct stream *stream_add(struct sp_h2_session *session, int32_t id)
     struct stream *stream = calloc(1, sizeof(*stream));
     if (!stream)
         return NULL;
-    struct sp_exchange *exchange =
-        sp_exchange_new(environment->transport, environment->transport_cookie,
-                        environment->options->budget, &environment->options->limits);
+    struct sp_exchange *exchange = sp_exchange_new(
+        environment->transport, environment->transport_cookie, environment->options);
     if (exchange)
         environment->retain_cookie(environment->transport_cookie);
     if (!exchange || sp_exchange_set_peer(exchange, sp_slice_cstr(session->peer)) != SP_OK) {

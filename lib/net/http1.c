@@ -43,7 +43,9 @@ struct connection {
     struct request *request; /* that runs, or NULL */
     int fd;
     uint64_t deadline_ns; /* when it is closed: by what it does now */
-    uint64_t acked_bytes; /* by the peer, when that was last looked at */
+    /* Of a reply on its way, when that was last looked at: */
+    uint64_t acked_bytes;    /* by the peer */
+    uint64_t refused_before; /* replies of anybody, for want of memory */
 };
 
 enum request_state { REQUEST_RUNNING, REQUEST_SUSPENDED, REQUEST_GONE };
@@ -108,6 +110,26 @@ static const struct sp_exchange_transport http1_transport = {on_replied, on_free
 
 /* ---- replies ---- */
 
+/* Remembers how far the peer has come, and whether others were refused. False: the socket does not say. */
+static bool look_at_reply(struct connection *connection)
+{
+    const struct sp_budget *budget = connection->server->base.options.reply_budget;
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+    if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+        return false;
+    connection->acked_bytes = info.tcpi_bytes_acked;
+    connection->refused_before = budget ? sp_budget_refused(budget) : 0;
+    return true;
+}
+
+static void begin_large_reply(struct connection *connection)
+{
+    pthread_mutex_lock(&connection->server->lock);
+    (void)look_at_reply(connection); /* then the first look allows too much */
+    pthread_mutex_unlock(&connection->server->lock);
+}
+
 static enum MHD_Result queue_reply(struct request *request)
 {
     struct http1_server *server = request->server;
@@ -136,6 +158,8 @@ static enum MHD_Result queue_reply(struct request *request)
     MHD_destroy_response(response);
     request->queued = true;
     sp_exchange_drop_body(request->exchange);
+    if (request->exchange->reply_budget_bytes > 0)
+        begin_large_reply(request->connection);
     set_deadline(request->connection, server->base.options.limits.write_timeout_ms);
     return result;
 }
@@ -362,8 +386,7 @@ static void *on_target(void *cookie, const char *target, struct MHD_Connection *
     request->server = server;
     request->connection = connection;
     request->library_connection = library_connection;
-    request->exchange = sp_exchange_new(&http1_transport, request, server->base.options.budget,
-                                        &server->base.options.limits);
+    request->exchange = sp_exchange_new(&http1_transport, request, &server->base.options);
     if (!request->exchange) {
         free(request);
         return NULL;
@@ -457,18 +480,18 @@ static void on_connection(void *cookie, struct MHD_Connection *library_connectio
 
 /* ---- time ---- */
 
-/* Has the peer taken bytes of a reply since this was asked last? A large reply on a slow line may take its time; one that
- * nobody reads may not. */
+/* Has the peer taken enough of a reply since this was asked last? A large reply on a slow line may take its time; one that
+ * nobody reads may not, and one that is read by drops may not keep the memory that others were refused for want of. */
 static bool reply_advances(struct connection *connection)
 {
-    struct tcp_info info = {0};
-    socklen_t len = sizeof(info);
-    if (!connection->request || !connection->request->queued ||
-        getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
-        info.tcpi_bytes_acked <= connection->acked_bytes)
+    const struct sp_server_options *options = &connection->server->base.options;
+    const struct request *request = connection->request;
+    uint64_t acked_before = connection->acked_bytes, refused_before = connection->refused_before;
+    if (!request || !request->queued || !look_at_reply(connection))
         return false;
-    connection->acked_bytes = info.tcpi_bytes_acked;
-    return true;
+    bool wanted =
+        connection->refused_before > refused_before && request->exchange->reply_budget_bytes > 0;
+    return connection->acked_bytes - acked_before >= (wanted ? options->limits.write_bytes_min : 1);
 }
 
 /* Under the lock. Shutting the socket down makes the library see its end and clean up by itself. */

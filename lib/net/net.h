@@ -66,9 +66,13 @@ struct sp_header {
     struct sp_slice value;
 };
 
+/* A reply body up to this size always goes; a larger one takes its part of sp_server_options.reply_budget until it is sent. */
+#define SP_REPLY_SMALL_BYTES_MAX ((size_t)16 << 10)
+
 /* Replies and gives the exchange away. From any thread. Headers are copied (content-length, date and connection are the
  * transport's work); characters that would break a header field are replaced by spaces. body is moved and left empty;
- * NULL is an empty one. */
+ * NULL is an empty one. What the budget of replies has no room for becomes 503 with Retry-After (UNAVAILABLE of
+ * sp_exchange_reply_grpc), and 413 (RESOURCE_EXHAUSTED) when it never would. */
 void sp_exchange_reply(struct sp_exchange *exchange, int http_status,
                        const struct sp_header *headers, size_t header_count, struct sp_buf *body);
 
@@ -169,6 +173,7 @@ struct sp_net_limits {
     uint32_t head_timeout_ms;           /* first byte of a connection to its first whole head */
     uint32_t body_timeout_ms;           /* head to whole body */
     uint32_t write_timeout_ms;          /* a reply that the peer does not take */
+    uint32_t write_bytes_min;           /* HTTP/1.1: taken in that time while replies are refused */
     uint32_t idle_timeout_ms;           /* a connection without a request */
     uint32_t budget_wait_ms;            /* HTTP/2: a body stopped by the budget, then UNAVAILABLE */
     uint32_t control_frames_burst;      /* HTTP/2: pings, resets, settings, empty frames at once */
@@ -183,6 +188,8 @@ struct sp_server_options {
     struct sp_handler handler;
     /* borrowed: memory of all bodies in flight, may be shared by servers */
     struct sp_budget *budget;
+    /* borrowed: memory of all replies that wait to be sent, may be shared by servers; NULL: not counted */
+    struct sp_budget *reply_budget;
     const struct sp_clock *clock; /* borrowed */
     const struct sp_log *log;     /* borrowed, may be NULL */
     struct sp_net_limits limits;

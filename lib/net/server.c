@@ -26,6 +26,7 @@ struct sp_net_limits sp_net_limits_default(void)
         .head_timeout_ms = 10000,
         .body_timeout_ms = 60000,
         .write_timeout_ms = 30000,
+        .write_bytes_min = 1 << 20,
         .idle_timeout_ms = 300000,
         .budget_wait_ms = 1000,
         .control_frames_burst = 1000,

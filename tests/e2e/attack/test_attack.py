@@ -84,11 +84,59 @@ def test_a_call_graph_of_many_services_is_answered(server):
 
 # ---- clients ----
 
-def test_what_vanished_clients_asked_for_is_not_worked_on(server):
+def large_trace(server, parts=4):
+    """Path of a trace of so many times 10,000 spans."""
     trace_id = secrets.token_bytes(16)
-    for part in range(4):
+    for part in range(parts):
         send(server, request_message([span_message(trace_id, (part * 10000 + i + 1).to_bytes(8, "big")) for i in range(10000)]))
-    path = f"/v1/traces/{trace_id.hex()}?view=columns"
+    return "/v1/traces/" + trace_id.hex()
+
+
+def metric(server, name):
+    _, _, body = get(server, "/metrics")
+    return int(next(line for line in body.decode().splitlines() if line.startswith(name + " ")).split()[1])
+
+
+def wait_until(what, condition):
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError(what)
+
+
+def test_slow_readers_of_large_answers_do_not_stop_others(server):
+    limit = 32 << 20
+    with spoor.Spoor(server.binary, args=["--reply-memory", "32MiB"]) as other:
+        path = large_trace(other)
+        status, _, body = get(other, path)
+        # No more than four fit, and none into the buffers of its socket.
+        assert status == 200 and limit / 5 < len(body) <= limit, (status, len(body))
+        readers = []
+        for _ in range(8):
+            reader = socket.socket()
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            reader.connect(other.address("http"))
+            reader.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            readers.append(reader)
+        answers = [reader.recv(12) for reader in readers]
+        assert answers.count(b"HTTP/1.1 200") == limit // len(body), answers
+        assert answers.count(b"HTTP/1.1 503") == len(readers) - limit // len(body), answers
+        assert len(body) < metric(other, "spoor_waiting_reply_bytes") <= limit
+        status, headers, problem = get(other, path)
+        assert status == 503 and headers["retry-after"] and "read slowly" in json.loads(problem)["detail"], (status, problem[:300])
+        assert metric(other, "spoor_refused_replies_total") == len(readers) - limit // len(body) + 1
+        # Spans are still acked, and what is small is answered.
+        send(other, request_message([span_message(secrets.token_bytes(16), (1).to_bytes(8, "big"))]))
+        assert get(other, "/v1/services")[0] == 200
+        for reader in readers:
+            reader.close()
+        wait_until("the memory comes back", lambda: metric(other, "spoor_waiting_reply_bytes") == 0)
+        assert get(other, path)[0] == 200
+
+
+def test_what_vanished_clients_asked_for_is_not_worked_on(server):
+    path = large_trace(server) + "?view=columns"
     for _ in range(40):
         with socket.create_connection(server.address("http"), timeout=10) as s:
             s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())

@@ -208,6 +208,26 @@ START_TEST(buffer_moves_its_memory)
 }
 END_TEST
 
+START_TEST(buffer_gives_back_what_it_does_not_use)
+{
+    struct sp_buf buf;
+    sp_buf_init(&buf, 10000);
+    sp_buf_trim(&buf);
+    ck_assert_ptr_null(buf.ptr);
+    ck_assert_ptr_nonnull(sp_buf_reserve(&buf, 5000));
+    sp_buf_append_cstr(&buf, "some");
+    sp_buf_trim(&buf);
+    ck_assert_uint_eq(buf.cap, 4);
+    sp_buf_append_cstr(&buf, " more");
+    ck_assert_int_eq(memcmp(buf.ptr, "some more", 9), 0);
+    sp_buf_reset(&buf);
+    sp_buf_trim(&buf);
+    ck_assert_ptr_null(buf.ptr);
+    ck_assert_uint_eq(buf.cap, 0);
+    sp_buf_fini(&buf);
+}
+END_TEST
+
 START_TEST(budget_refuses_what_would_pass_its_ceiling)
 {
     struct sp_budget budget;
@@ -218,6 +238,7 @@ START_TEST(budget_refuses_what_would_pass_its_ceiling)
     ck_assert(sp_budget_take(&budget, 40));
     ck_assert(sp_budget_take(&budget, 0));
     ck_assert_uint_eq(sp_budget_used(&budget), 100);
+    ck_assert_uint_eq(sp_budget_refused(&budget), 2);
     sp_budget_give(&budget, 100);
     ck_assert_uint_eq(sp_budget_used(&budget), 0);
 }
@@ -325,6 +346,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tests, buffer_error_makes_every_append_do_nothing);
     tcase_add_test(tests, buffer_prints_short_long_and_too_long);
     tcase_add_test(tests, buffer_moves_its_memory);
+    tcase_add_test(tests, buffer_gives_back_what_it_does_not_use);
     tcase_add_test(tests, budget_refuses_what_would_pass_its_ceiling);
     tcase_add_test(tests, budget_is_exact_with_many_threads);
     tcase_add_test(tests, slice_sub_is_cut_at_the_end);

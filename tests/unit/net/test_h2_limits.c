@@ -325,6 +325,43 @@ START_TEST(h2_resets_a_reply_that_nobody_takes)
 }
 END_TEST
 
+START_TEST(h2_answers_unavailable_when_the_memory_for_replies_is_used_up)
+{
+    struct sp_budget replies;
+    struct sp_buf body;
+    sp_budget_init(&replies, SP_REPLY_SMALL_BYTES_MAX + 100);
+    peer_init(&peer, NULL);
+    peer.options.reply_budget = &replies;
+    peer_open(&peer);
+    peer_frame(&peer, SETTINGS, 0, 0, "\0\4\0\0\0\0", 6); /* a window of nothing */
+    static const struct {
+        size_t bytes, held_after;
+        int status; /* -1: the window is shut, the trailers wait */
+    } rows[] = {
+        {SP_REPLY_SMALL_BYTES_MAX + 1, SP_REPLY_SMALL_BYTES_MAX + 1, -1},
+        {SP_REPLY_SMALL_BYTES_MAX + 1, SP_REPLY_SMALL_BYTES_MAX + 1, 14},
+        {SP_REPLY_SMALL_BYTES_MAX + 101, SP_REPLY_SMALL_BYTES_MAX + 1, 8},
+        {SP_REPLY_SMALL_BYTES_MAX, SP_REPLY_SMALL_BYTES_MAX + 1, -1},
+    };
+    for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
+        int32_t id = (int32_t)(2 * i + 1);
+        peer_call(&peer, id, "/t.T/Hold", "x");
+        sp_buf_init(&body, SIZE_MAX);
+        sp_buf_append(&body, zeros, rows[i].bytes);
+        sp_exchange_reply_grpc(peer.held[i], 0, SP_SLICE(""), SP_SLICE(""), &body);
+        ck_assert_uint_eq(body.len, 0);
+        peer.held[i] = NULL;
+        peer_pump(&peer);
+        ck_assert_int_eq(peer_status(&peer, id), rows[i].status);
+        ck_assert_uint_eq(sp_budget_used(&replies), rows[i].held_after);
+    }
+    peer_wait(&peer, peer.options.limits.write_timeout_ms);
+    ck_assert_int_eq(peer_reset(&peer, 1), CANCEL);
+    ck_assert_uint_eq(sp_budget_used(&replies), 0);
+    peer_fini(&peer);
+}
+END_TEST
+
 START_TEST(h2_says_goodbye_to_idle_connections_only)
 {
     peer_init(&peer, NULL);
@@ -366,6 +403,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, h2_gives_up_on_half_a_header_block);
     tcase_add_test(tcase, h2_answers_and_resets_a_stream_that_was_opened_and_left);
     tcase_add_test(tcase, h2_resets_a_reply_that_nobody_takes);
+    tcase_add_test(tcase, h2_answers_unavailable_when_the_memory_for_replies_is_used_up);
     tcase_add_test(tcase, h2_says_goodbye_to_idle_connections_only);
     suite_add_tcase(suite, tcase);
     return suite;

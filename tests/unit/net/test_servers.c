@@ -1,147 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tests/unit/net/test_servers.c: both servers over real sockets: starting, limits, slow and vanishing clients, draining,
- * stopping with work in hand. What HTTP/2 frames mean is tested without sockets in test_h2_*.c. */
+ * tests/unit/net/test_servers.c: what both servers do over real sockets: starting, clients that vanish or never read,
+ * draining, stopping with work in hand. What HTTP/2 frames mean is tested without sockets in test_h2_*.c. */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/support/check_main.h"
-#include "tests/unit/net/service.h"
+#include "tests/unit/net/fixture.h"
 
-#define REPLY_MAX  ((size_t)64 << 20)
-#define SHORT_MS   60 /* a timeout that is to pass */
-#define PATIENCE_S 20 /* a test that waits so long has failed */
-#define DRAIN_MS   10000
+#define DRAIN_MS 10000
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
 /* HEADERS of a call to /t.T/Hold, and its message. */
 static const char hold_call[] =
     "\0\0\x2a\1\4\0\0\0\1\x83\x86\x04\x09/t.T/Hold\x41\x09localhost\x5f\x10"
     "application/grpc\0\0\6\0\1\0\0\0\1\0\0\0\0\1x";
-
-struct fixture {
-    struct service *service;
-    struct sp_budget budget;
-    struct sp_server_options options;
-    struct sp_server *server;
-};
-
-static void start(struct fixture *f, bool http2)
-{
-    struct sp_error error;
-    enum sp_status status = http2 ? sp_http2_server_start(&f->options, &f->server, &error)
-                                  : sp_http1_server_start(&f->options, &f->server, &error);
-    ck_assert_msg(status == SP_OK, "%s", error.message);
-}
-
-static void prepare(struct fixture *f)
-{
-    f->service = service_new();
-    sp_budget_init(&f->budget, (size_t)64 << 20);
-    f->options = (struct sp_server_options){
-        .address = "127.0.0.1:0",
-        .threads = 2,
-        .handler = service_handler(f->service),
-        .budget = &f->budget,
-        .clock = sp_clock_system(),
-        .limits = sp_net_limits_default(),
-    };
-}
-
-static void finish(struct fixture *f)
-{
-    if (f->server)
-        sp_server_stop(f->server);
-    service_free(f->service);
-    ck_assert_uint_eq(sp_budget_used(&f->budget), 0);
-}
-
-static int dial(const struct fixture *f)
-{
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(sp_server_port(f->server))};
-    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    const struct timeval patience = {.tv_sec = PATIENCE_S};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    ck_assert_int_eq(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
-    return fd;
-}
-
-static void say(int fd, const void *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t sent = send(fd, bytes, len, MSG_NOSIGNAL);
-        if (sent <= 0)
-            return; /* the server has closed: what it said is read by the caller */
-        bytes = (const char *)bytes + sent;
-        len -= (size_t)sent;
-    }
-}
-
-static void say_text(int fd, const char *text)
-{
-    say(fd, text, strlen(text));
-}
-
-/* Everything until the server closes; zero-terminated. */
-static char *read_all(int fd)
-{
-    static struct sp_buf all;
-    sp_buf_fini(&all);
-    sp_buf_init(&all, REPLY_MAX);
-    for (;;) {
-        uint8_t *room = sp_buf_reserve(&all, 65536);
-        ck_assert_ptr_nonnull(room);
-        ssize_t len = recv(fd, room, 65535, 0);
-        ck_assert_msg(len >= 0 || errno != EAGAIN, "the server did not close the connection");
-        if (len <= 0)
-            break;
-        all.len += (size_t)len;
-    }
-    sp_buf_append_byte(&all, 0);
-    close(fd);
-    return (char *)all.ptr;
-}
-
-static char *read_some(int fd)
-{
-    static char some[65536];
-    ssize_t len = recv(fd, some, sizeof(some) - 1, 0);
-    ck_assert_int_gt(len, 0);
-    some[len] = '\0';
-    return some;
-}
-
-static void wait_for(uint64_t (*value)(struct fixture *f), struct fixture *f, uint64_t wanted)
-{
-    for (int i = 0; i < PATIENCE_S * 1000 && value(f) != wanted; i++)
-        poll(NULL, 0, 1);
-    ck_assert_uint_eq(value(f), wanted);
-}
-
-static uint64_t waiting(struct fixture *f)
-{
-    return service_waiting(f->service);
-}
-
-static uint64_t open_connections(struct fixture *f)
-{
-    struct sp_server_stats stats;
-    sp_server_stats(f->server, &stats);
-    return stats.connections_open;
-}
-
-static uint64_t refused_connections(struct fixture *f)
-{
-    struct sp_server_stats stats;
-    sp_server_stats(f->server, &stats);
-    return stats.connections_refused;
-}
 
 /* ---- starting ---- */
 
@@ -204,185 +80,7 @@ START_TEST(server_listens_on_ipv6)
 }
 END_TEST
 
-/* ---- HTTP/1.1 ---- */
-
-static const char *exchange(struct fixture *f, const char *request)
-{
-    int fd = dial(f);
-    say_text(fd, request);
-    return read_all(fd);
-}
-
-static void check_starts(const char *said, const char *wanted)
-{
-    ck_assert_msg(strncmp(said, wanted, strlen(wanted)) == 0, "%.200s", said);
-}
-
-static void check_holds(const char *said, const char *wanted)
-{
-    ck_assert_msg(strstr(said, wanted) != NULL, "%.400s", said);
-}
-
-START_TEST(http1_keeps_connections_and_answers_in_order)
-{
-    struct fixture f = {0};
-    prepare(&f);
-    start(&f, false);
-    const char *said =
-        exchange(&f, "POST /Later HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\none"
-                     "POST /Echo?a=%20b HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n"
-                     "connection: close\r\n\r\ntwo");
-    const char *one = strstr(said, "\r\n\r\none"), *two = strstr(said, "\r\n\r\ntwo");
-    ck_assert(one && two && one < two);
-    finish(&f);
-}
-END_TEST
-
-START_TEST(http1_refuses_bodies_above_the_limit)
-{
-    static const char *const requests[] = {
-        "POST /Echo HTTP/1.1\r\nhost: x\r\ncontent-length: 11\r\n\r\n12345678901",
-        "POST /Echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
-        "b\r\n12345678901\r\n0\r\n\r\n",
-        "POST /Echo HTTP/1.1\r\nhost: x\r\ncontent-length: 11\r\nexpect: 100-continue\r\n\r\n",
-    };
-    struct fixture f = {0};
-    prepare(&f);
-    f.options.limits.body_bytes_max = 10;
-    start(&f, false);
-    for (size_t i = 0; i < SP_ARRAY_LEN(requests); i++) {
-        const char *said = exchange(&f, requests[i]); /* closed by the server */
-        check_starts(said, "HTTP/1.1 413 ");
-        check_holds(said, "Connection: close");
-        check_holds(said, "larger than 10 bytes");
-    }
-    const char *said = exchange(&f, "POST /Echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n"
-                                    "connection: close\r\n\r\n1234567890");
-    check_starts(said, "HTTP/1.1 200 ");
-    finish(&f);
-}
-END_TEST
-
-START_TEST(http1_reads_a_refused_body_so_that_the_refusal_is_read)
-{
-    struct fixture f = {0};
-    prepare(&f);
-    f.options.limits.body_bytes_max = 10;
-    start(&f, false);
-    size_t len = (size_t)20 << 20;
-    char *body = calloc(1, len);
-    int fd = dial(&f);
-    say_text(fd, "POST /Echo HTTP/1.1\r\nhost: x\r\ncontent-length: 20971520\r\n\r\n");
-    say(fd, body, len);
-    check_starts(read_all(fd), "HTTP/1.1 413 ");
-    free(body);
-    finish(&f);
-}
-END_TEST
-
-START_TEST(http1_stops_reading_refused_bodies_at_a_limit)
-{
-    struct fixture f = {0};
-    prepare(&f);
-    f.options.limits.body_bytes_max = 10;
-    f.options.limits.refused_body_bytes_max = 1000;
-    start(&f, false);
-    int fd = dial(&f);
-    char *body = calloc(1, 1 << 20);
-    say_text(fd, "POST /Echo HTTP/1.1\r\nhost: x\r\ncontent-length: 900000000\r\n\r\n");
-    say(fd, body, 1 << 20);
-    (void)read_all(fd); /* returns: the server has closed */
-    free(body);
-    finish(&f);
-}
-END_TEST
-
-START_TEST(http1_refuses_heads_above_the_limit)
-{
-    struct fixture f = {0};
-    prepare(&f);
-    f.options.limits.head_bytes_max = 1000;
-    start(&f, false);
-    char request[3000];
-    snprintf(request, sizeof(request), "GET /Echo HTTP/1.1\r\nhost: x\r\nx-long: %01500d\r\n\r\n",
-             1);
-    check_starts(exchange(&f, request), "HTTP/1.1 431 ");
-    snprintf(request, sizeof(request), "GET /Echo?%01500d HTTP/1.1\r\nhost: x\r\n\r\n", 1);
-    check_starts(exchange(&f, request), "HTTP/1.1 431 ");
-    finish(&f);
-}
-END_TEST
-
-START_TEST(http1_says_try_again_when_the_budget_is_used_up)
-{
-    struct fixture f = {0};
-    prepare(&f);
-    start(&f, false);
-    ck_assert(sp_budget_take(&f.budget, f.budget.max_bytes - 20000));
-    const char *said = exchange(&f, "POST /Echo HTTP/1.1\r\nhost: x\r\ncontent-length: 30000\r\n"
-                                    "expect: 100-continue\r\n\r\n");
-    check_starts(said, "HTTP/1.1 503 ");
-    check_holds(said, "retry-after: 1");
-    sp_budget_give(&f.budget, f.budget.max_bytes - 20000);
-    finish(&f);
-}
-END_TEST
-
-START_TEST(http1_refuses_before_the_body_is_read)
-{
-    struct fixture f = {0};
-    prepare(&f);
-    start(&f, false);
-    const char *said = exchange(&f, "POST /Head HTTP/1.1\r\nhost: x\r\ncontent-length: 5000000\r\n"
-                                    "expect: 100-continue\r\n\r\n");
-    check_starts(said, "HTTP/1.1 404 ");
-    check_holds(said, "application/problem+json");
-    finish(&f);
-}
-END_TEST
-
-START_TEST(http1_answers_what_is_not_http)
-{
-    static const char *const requests[] = {"nonsense\r\n\r\n", "GET / HTTP/3.7\r\nhost: x\r\n\r\n",
-                                           "GET / HTTP/1.1\r\n\r\n" /* no host */};
-    struct fixture f = {0};
-    prepare(&f);
-    start(&f, false);
-    for (size_t i = 0; i < SP_ARRAY_LEN(requests); i++) {
-        const char *said = exchange(&f, requests[i]);
-        ck_assert(said[0] == '\0' || said[9] == '4' || said[9] == '5');
-    }
-    finish(&f);
-}
-END_TEST
-
-START_TEST(http1_closes_clients_that_are_too_slow)
-{
-    static const char *const beginnings[] = {
-        "", "GET /Echo HT", "POST /Echo HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nabc"};
-    struct fixture f = {0};
-    prepare(&f);
-    f.options.limits.head_timeout_ms = SHORT_MS;
-    f.options.limits.body_timeout_ms = SHORT_MS;
-    start(&f, false);
-    for (size_t i = 0; i < SP_ARRAY_LEN(beginnings); i++) {
-        ck_assert_str_eq(exchange(&f, beginnings[i]), "");
-        wait_for(open_connections, &f, 0);
-    }
-    finish(&f);
-}
-END_TEST
-
-START_TEST(http1_closes_idle_connections)
-{
-    struct fixture f = {0};
-    prepare(&f);
-    f.options.limits.idle_timeout_ms = SHORT_MS;
-    start(&f, false);
-    check_starts(exchange(&f, "GET /Echo HTTP/1.1\r\nhost: x\r\n\r\n"), "HTTP/1.1 200 ");
-    finish(&f);
-}
-END_TEST
+/* ---- clients that never read ---- */
 
 static void check_never_reading(bool http2)
 {
@@ -423,25 +121,6 @@ END_TEST
 START_TEST(http2_closes_clients_that_never_read)
 {
     check_never_reading(true);
-}
-END_TEST
-
-START_TEST(http1_gives_slow_readers_their_time)
-{
-    struct fixture f = {0};
-    prepare(&f);
-    f.options.limits.write_timeout_ms = 1000;
-    start(&f, false);
-    int fd = dial(&f), small = 65536;
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-    say_text(fd, "GET /Big HTTP/1.1\r\nhost: x\r\nx-bytes: 20000000\r\nconnection: close\r\n\r\n");
-    char part[100000];
-    size_t total = 0;
-    for (ssize_t len; (len = recv(fd, part, sizeof(part), MSG_WAITALL)) > 0; poll(NULL, 0, 10))
-        total += (size_t)len; /* 200 parts: more than two seconds */
-    ck_assert_uint_gt(total, 20000000);
-    close(fd);
-    finish(&f);
 }
 END_TEST
 
@@ -610,18 +289,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, server_says_that_a_port_is_taken);
     tcase_add_test(tcase, server_reports_the_port_it_got);
     tcase_add_test(tcase, server_listens_on_ipv6);
-    tcase_add_test(tcase, http1_keeps_connections_and_answers_in_order);
-    tcase_add_test(tcase, http1_refuses_bodies_above_the_limit);
-    tcase_add_test(tcase, http1_reads_a_refused_body_so_that_the_refusal_is_read);
-    tcase_add_test(tcase, http1_stops_reading_refused_bodies_at_a_limit);
-    tcase_add_test(tcase, http1_refuses_heads_above_the_limit);
-    tcase_add_test(tcase, http1_says_try_again_when_the_budget_is_used_up);
-    tcase_add_test(tcase, http1_refuses_before_the_body_is_read);
-    tcase_add_test(tcase, http1_answers_what_is_not_http);
-    tcase_add_test(tcase, http1_closes_clients_that_are_too_slow);
-    tcase_add_test(tcase, http1_closes_idle_connections);
     tcase_add_test(tcase, http1_closes_clients_that_never_read);
-    tcase_add_test(tcase, http1_gives_slow_readers_their_time);
     tcase_add_test(tcase, http2_closes_clients_that_never_read);
     tcase_add_test(tcase, http2_closes_connections_above_the_limit);
     tcase_add_test(tcase, http1_lets_connections_above_the_limit_wait);
