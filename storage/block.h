@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/block.h: some thousand spans as columns, sorted by trace: the form that spans have in the head, in a merge, and
+ * (storage/block_codec.h) on disk. Internal to storage/. Knows neither disks nor engines.
+ *
+ *   rows          t0 t0 t0 t1 t1 t2 ...         sorted by trace id; within a trace in the order they were acked
+ *   fixed         span id, parent id, start, end                                     one value a row
+ *   template      what most spans share with others: resource, scope, name, kind, status, flags, dropped counts, and the list
+ *                 of the columns that the row has a value in                         one number a row
+ *   columns       the values of one attribute key and kind, or of one rare field, without gaps, in row order
+ *
+ * Which rows have a value in a column, and how many, say their templates: so there are no presence bits, attributes keep
+ * their order, and a key may occur twice. A predicate on anything in the template is decided once a template.
+ * Events and links are two more tables of the same kind: the events of row 0, then those of row 1, ... ; how many a row has
+ * stands in the columns of role EVENT_COUNT and LINK_COUNT (no value: none).
+ *
+ * A block never changes once it was made. Times are Unix nanoseconds. */
+#pragma once
+
+#include "lib/model/model.h"
+
+#include <stdatomic.h>
+
+/* A block takes no further rows beyond these. One span of any size fits into an empty block. */
+#define SP_BLOCK_ROWS_MAX    ((uint32_t)16384)
+#define SP_BLOCK_BYTES_MAX   ((size_t)8 * 1024 * 1024) /* of texts */
+#define SP_BLOCK_COLUMNS_MAX ((uint32_t)4096)
+/* Attributes of one list beyond these, and those with new keys in a block with SP_BLOCK_COLUMNS_MAX columns, are kept as one
+ * value, in a column of role MORE_ATTRIBUTES. */
+#define SP_BLOCK_LIST_MAX ((uint32_t)256)
+
+enum sp_block_table { /* numbers are on disk */
+                      SP_BLOCK_SPANS = 0,
+                      SP_BLOCK_EVENTS = 1,
+                      SP_BLOCK_LINKS = 2,
+};
+#define SP_BLOCK_TABLE_COUNT 3
+
+enum sp_column_role { /* numbers are on disk */
+                      SP_ROLE_ATTRIBUTE = 0,
+                      SP_ROLE_TRACE_STATE = 1,     /* spans, links: STRING */
+                      SP_ROLE_STATUS_MESSAGE = 2,  /* spans: STRING */
+                      SP_ROLE_STATUS_RESIDUE = 3,  /* spans: BYTES */
+                      SP_ROLE_RESIDUE = 4,         /* all: BYTES */
+                      SP_ROLE_EVENT_COUNT = 5,     /* spans: INT */
+                      SP_ROLE_LINK_COUNT = 6,      /* spans: INT */
+                      SP_ROLE_MORE_ATTRIBUTES = 7, /* all: BYTES, as sp_attributes_pack */
+};
+#define SP_ROLE_COUNT 8
+
+/* Texts by number. */
+struct sp_dictionary {
+    const struct sp_slice *texts;
+    uint32_t count;
+};
+
+struct sp_column {
+    enum sp_block_table table;
+    enum sp_column_role role;
+    enum sp_value_kind kind;
+    struct sp_slice key; /* ATTRIBUTE; else "" */
+    uint32_t count;      /* values */
+    /* STRING, BYTES, and ARRAY and KVLIST as sp_value_pack makes them: numbers of texts. Otherwise NULL */
+    const uint32_t *codes;
+    const struct sp_dictionary *dictionary;
+    const uint64_t *numbers; /* INT, BOOL, and DOUBLE by its bits; otherwise NULL. EMPTY has neither */
+};
+
+enum sp_template_flag { /* a set of bits; numbers are on disk */
+                        SP_TEMPLATE_STATUS_PRESENT = 1,
+};
+
+struct sp_template {
+    uint32_t resource, scope; /* spans: numbers in the block's lists */
+    uint32_t name;            /* spans, events: number in the block's names */
+    int32_t kind, status_code;
+    uint32_t bits;  /* enum sp_template_flag */
+    uint32_t flags; /* spans, links */
+    uint32_t dropped_attributes, dropped_events, dropped_links;
+    /* columns that a row has one value each in: first the roles, ascending, then the attributes in their order; a column
+     * that stands here twice has two values. MORE_ATTRIBUTES is a role: its attributes come behind the others. */
+    uint32_t column_count;
+    const uint32_t *columns;
+};
+
+struct sp_block_rows {
+    uint32_t count;
+    const uint32_t *templates; /* of each row */
+};
+
+struct sp_block {
+    struct sp_block_rows tables[SP_BLOCK_TABLE_COUNT];
+    const struct sp_template *templates[SP_BLOCK_TABLE_COUNT];
+    uint32_t template_counts[SP_BLOCK_TABLE_COUNT];
+
+    /* traces, ascending ids, no id twice */
+    uint32_t trace_count;
+    const struct sp_trace_id *trace_ids;
+    const uint32_t *trace_rows; /* first row of each; one more at the end */
+
+    /* spans */
+    const struct sp_span_id *span_ids, *parent_ids;
+    const uint64_t *starts, *ends;
+    /* events: time; links: what they point to */
+    const uint64_t *event_times;
+    const struct sp_trace_id *link_trace_ids;
+    const struct sp_span_id *link_span_ids;
+
+    const struct sp_dictionary *names;
+    const struct sp_resource *const *resources;
+    const struct sp_slice *resource_texts; /* as sp_resource_pack */
+    uint32_t resource_count;
+    const struct sp_scope *const *scopes;
+    const struct sp_slice *scope_texts; /* as sp_scope_pack */
+    uint32_t scope_count;
+
+    const struct sp_column *columns;
+    uint32_t column_count;
+
+    uint64_t start_min_unix_ns, start_max_unix_ns;
+};
+
+/* ---- reading ---- */
+
+/* The rows of a trace: *ret_first and how many; 0 when it is not in the block. */
+uint32_t sp_block_find(const struct sp_block *block, const struct sp_trace_id *id,
+                       uint32_t *ret_first);
+
+/* Spans of rows [first, first + count) of a block, appended to spans, which has room for them. Everything is copied into
+ * arena, except what the block's resources and scopes hold: they are the block's memory, unless copy_shared.
+ * SP_LIMIT, SP_NO_MEMORY: of the arena.   SP_CORRUPT: a packed value is not one (blocks from disk only). */
+SP_MUST_USE enum sp_status sp_block_spans(const struct sp_block *block, uint32_t first,
+                                          uint32_t count, bool copy_shared, struct sp_arena *arena,
+                                          struct sp_span *spans, struct sp_error *reterr);
+
+/* How many values each column has in rows before first of its table; counts has column_count places. */
+void sp_block_values_before(const struct sp_block *block, enum sp_block_table table, uint32_t first,
+                            uint32_t *counts);
+
+/* Events and links of the rows before first. */
+void sp_block_children_before(const struct sp_block *block, uint32_t first, uint32_t *ret_events,
+                              uint32_t *ret_links);
+
+/* ---- blocks that several hold ---- */
+
+struct sp_block_shared {
+    struct sp_block block;
+    struct sp_arena arena; /* all of it */
+    _Atomic uint32_t references;
+};
+
+/* A compact copy with one reference. SP_NO_MEMORY. */
+SP_MUST_USE enum sp_status sp_block_share(const struct sp_block *block,
+                                          struct sp_block_shared **ret, struct sp_error *reterr);
+struct sp_block_shared *sp_block_ref(struct sp_block_shared *shared);
+void sp_block_unref(struct sp_block_shared *shared); /* NULL is fine */
+
+/* ---- making: rows come sorted by trace ---- */
+
+struct sp_block_builder;
+
+SP_MUST_USE enum sp_status sp_block_builder_new(struct sp_block_builder **ret,
+                                                struct sp_error *reterr);
+void sp_block_builder_free(struct sp_block_builder *builder); /* NULL is fine */
+
+uint32_t sp_block_builder_rows(const struct sp_block_builder *builder);
+bool sp_block_builder_is_full(const struct sp_block_builder *builder);
+
+/* Adds spans until the block is full; *ret_taken says how many, at least one when it was not. Spans are sorted by trace id, and
+ * their first is not below the last row. SP_NO_MEMORY: the builder can only be reset. */
+SP_MUST_USE enum sp_status sp_block_builder_add_spans(struct sp_block_builder *builder,
+                                                      const struct sp_span *const *spans,
+                                                      size_t count, size_t *ret_taken,
+                                                      struct sp_error *reterr);
+
+/* What a builder remembers of a block that rows are copied from: which of its numbers are which of ours. One for each pair;
+ * valid until the builder is reset. The block outlives it. */
+struct sp_block_source;
+SP_MUST_USE enum sp_status sp_block_source_new(const struct sp_block *block,
+                                               struct sp_block_source **ret,
+                                               struct sp_error *reterr);
+void sp_block_source_free(struct sp_block_source *source); /* NULL is fine */
+
+/* Adds rows [first, first + count) of the source, as above. Rows of a source are added in ascending order. */
+SP_MUST_USE enum sp_status sp_block_builder_add_rows(struct sp_block_builder *builder,
+                                                     struct sp_block_source *source, uint32_t first,
+                                                     uint32_t count, uint32_t *ret_taken,
+                                                     struct sp_error *reterr);
+
+/* What was added, in the builder's memory: valid until the next add or reset. */
+SP_MUST_USE enum sp_status sp_block_builder_view(struct sp_block_builder *builder,
+                                                 struct sp_block *ret, struct sp_error *reterr);
+void sp_block_builder_reset(struct sp_block_builder *builder);
+
+/* ---- values as bytes (pack.c) ----
+ * A value: its kind as a byte, then BOOL a byte, INT and DOUBLE 8 bytes little endian, STRING and BYTES a varint length and the
+ * bytes, ARRAY and KVLIST a varint count and the items, each entry of a KVLIST behind its key. Iterative. Appended to out (sticky
+ * error there). The unpackers copy nothing: strings point into packed. SP_CORRUPT; SP_LIMIT and SP_NO_MEMORY of the arena. */
+void sp_value_pack(const struct sp_value *value, struct sp_buf *out);
+SP_MUST_USE enum sp_status sp_value_unpack(struct sp_slice packed, struct sp_arena *arena,
+                                           struct sp_value *ret);
+/* Items [from, count) of a list; dropped is not packed. */
+void sp_attributes_pack(const struct sp_attributes *list, uint32_t from, struct sp_buf *out);
+SP_MUST_USE enum sp_status sp_attributes_unpack(struct sp_slice packed, struct sp_arena *arena,
+                                                const struct sp_attribute **ret_items,
+                                                uint32_t *ret_count);
+void sp_resource_pack(const struct sp_resource *resource, struct sp_buf *out);
+SP_MUST_USE enum sp_status sp_resource_unpack(struct sp_slice packed, struct sp_arena *arena,
+                                              struct sp_resource *ret);
+void sp_scope_pack(const struct sp_scope *scope, struct sp_buf *out);
+SP_MUST_USE enum sp_status sp_scope_unpack(struct sp_slice packed, struct sp_arena *arena,
+                                           struct sp_scope *ret);
