@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lib/base/base.h: what every room stands on: slices, buffers with ceilings, capped arenas, status codes, text
- * codecs, JSON, clock, log, memory budget, configuration. Knows nothing of spans, sockets or disks.
+ * codecs, compression, checksums, JSON, clock, log, memory budget, configuration. Knows nothing of spans, sockets or disks.
  *
  * This is the room's one public header; other rooms include it and not its parts. */
 #pragma once
@@ -9,8 +9,10 @@
 #include "lib/base/arena.h"
 #include "lib/base/budget.h"
 #include "lib/base/buf.h"
+#include "lib/base/checksum.h"
 #include "lib/base/clock.h"
 #include "lib/base/compiler.h"
+#include "lib/base/compress.h"
 #include "lib/base/config.h"
 #include "lib/base/json.h"
 #include "lib/base/log.h"

@@ -42,6 +42,7 @@ enum sp_status sp_decompress_no_room(const struct sp_buf *out, struct sp_error *
 enum sp_status sp_decompress(enum sp_encoding encoding, struct sp_slice in, struct sp_buf *out,
                              struct sp_error *reterr)
 {
+    enum sp_status status;
     switch (encoding) {
     case SP_ENCODING_IDENTITY:
         sp_buf_append_slice(out, in);
@@ -49,7 +50,8 @@ enum sp_status sp_decompress(enum sp_encoding encoding, struct sp_slice in, stru
     case SP_ENCODING_GZIP:
         return sp_gzip_decompress(in, out, reterr);
     case SP_ENCODING_ZSTD:
-        return sp_zstd_decompress(in, out, reterr);
+        status = sp_zstd_decompress(in, SP_ZSTD_WINDOW_LOG_MAX, out, reterr);
+        return out->error == SP_OK ? status : sp_decompress_no_room(out, reterr);
     }
     return sp_error_set(reterr, SP_UNSUPPORTED, "unknown encoding %d", (int)encoding);
 }
