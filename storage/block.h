@@ -63,7 +63,8 @@ struct sp_column {
     /* STRING, BYTES, and ARRAY and KVLIST as sp_value_pack makes them: numbers of texts. Otherwise NULL */
     const uint32_t *codes;
     const struct sp_dictionary *dictionary;
-    const uint64_t *numbers; /* INT, BOOL, and DOUBLE by its bits; otherwise NULL. EMPTY has neither */
+    const uint64_t
+        *numbers; /* INT, BOOL, and DOUBLE by its bits; otherwise NULL. EMPTY has neither */
 };
 
 enum sp_template_flag { /* a set of bits; numbers are on disk */
@@ -107,10 +108,10 @@ struct sp_block {
     const struct sp_span_id *link_span_ids;
 
     const struct sp_dictionary *names;
-    const struct sp_resource *const *resources;
+    const struct sp_resource *resources;
     const struct sp_slice *resource_texts; /* as sp_resource_pack */
     uint32_t resource_count;
-    const struct sp_scope *const *scopes;
+    const struct sp_scope *scopes;
     const struct sp_slice *scope_texts; /* as sp_scope_pack */
     uint32_t scope_count;
 
@@ -126,20 +127,12 @@ struct sp_block {
 uint32_t sp_block_find(const struct sp_block *block, const struct sp_trace_id *id,
                        uint32_t *ret_first);
 
-/* Spans of rows [first, first + count) of a block, appended to spans, which has room for them. Everything is copied into
- * arena, except what the block's resources and scopes hold: they are the block's memory, unless copy_shared.
+/* Spans of rows [first, first + count), written to spans. copy: everything is copied into arena; otherwise texts, resources and
+ * scopes are the block's memory, and the arena's is only what holds them together.
  * SP_LIMIT, SP_NO_MEMORY: of the arena.   SP_CORRUPT: a packed value is not one (blocks from disk only). */
 SP_MUST_USE enum sp_status sp_block_spans(const struct sp_block *block, uint32_t first,
-                                          uint32_t count, bool copy_shared, struct sp_arena *arena,
+                                          uint32_t count, bool copy, struct sp_arena *arena,
                                           struct sp_span *spans, struct sp_error *reterr);
-
-/* How many values each column has in rows before first of its table; counts has column_count places. */
-void sp_block_values_before(const struct sp_block *block, enum sp_block_table table, uint32_t first,
-                            uint32_t *counts);
-
-/* Events and links of the rows before first. */
-void sp_block_children_before(const struct sp_block *block, uint32_t first, uint32_t *ret_events,
-                              uint32_t *ret_links);
 
 /* ---- blocks that several hold ---- */
 
@@ -173,17 +166,18 @@ SP_MUST_USE enum sp_status sp_block_builder_add_spans(struct sp_block_builder *b
                                                       size_t count, size_t *ret_taken,
                                                       struct sp_error *reterr);
 
-/* What a builder remembers of a block that rows are copied from: which of its numbers are which of ours. One for each pair;
- * valid until the builder is reset. The block outlives it. */
+/* A block that rows are copied from, front to back, into one block after the other, and what is known of which of its
+ * numbers are which of the builder's. The block outlives it. */
 struct sp_block_source;
 SP_MUST_USE enum sp_status sp_block_source_new(const struct sp_block *block,
                                                struct sp_block_source **ret,
                                                struct sp_error *reterr);
 void sp_block_source_free(struct sp_block_source *source); /* NULL is fine */
 
-/* Adds rows [first, first + count) of the source, as above. Rows of a source are added in ascending order. */
+/* Adds the next rows of the source until count are copied, all of the trace named, or the block is full, as above. */
 SP_MUST_USE enum sp_status sp_block_builder_add_rows(struct sp_block_builder *builder,
-                                                     struct sp_block_source *source, uint32_t first,
+                                                     struct sp_block_source *source,
+                                                     const struct sp_trace_id *trace_id,
                                                      uint32_t count, uint32_t *ret_taken,
                                                      struct sp_error *reterr);
 
@@ -191,22 +185,3 @@ SP_MUST_USE enum sp_status sp_block_builder_add_rows(struct sp_block_builder *bu
 SP_MUST_USE enum sp_status sp_block_builder_view(struct sp_block_builder *builder,
                                                  struct sp_block *ret, struct sp_error *reterr);
 void sp_block_builder_reset(struct sp_block_builder *builder);
-
-/* ---- values as bytes (pack.c) ----
- * A value: its kind as a byte, then BOOL a byte, INT and DOUBLE 8 bytes little endian, STRING and BYTES a varint length and the
- * bytes, ARRAY and KVLIST a varint count and the items, each entry of a KVLIST behind its key. Iterative. Appended to out (sticky
- * error there). The unpackers copy nothing: strings point into packed. SP_CORRUPT; SP_LIMIT and SP_NO_MEMORY of the arena. */
-void sp_value_pack(const struct sp_value *value, struct sp_buf *out);
-SP_MUST_USE enum sp_status sp_value_unpack(struct sp_slice packed, struct sp_arena *arena,
-                                           struct sp_value *ret);
-/* Items [from, count) of a list; dropped is not packed. */
-void sp_attributes_pack(const struct sp_attributes *list, uint32_t from, struct sp_buf *out);
-SP_MUST_USE enum sp_status sp_attributes_unpack(struct sp_slice packed, struct sp_arena *arena,
-                                                const struct sp_attribute **ret_items,
-                                                uint32_t *ret_count);
-void sp_resource_pack(const struct sp_resource *resource, struct sp_buf *out);
-SP_MUST_USE enum sp_status sp_resource_unpack(struct sp_slice packed, struct sp_arena *arena,
-                                              struct sp_resource *ret);
-void sp_scope_pack(const struct sp_scope *scope, struct sp_buf *out);
-SP_MUST_USE enum sp_status sp_scope_unpack(struct sp_slice packed, struct sp_arena *arena,
-                                           struct sp_scope *ret);

@@ -3,7 +3,7 @@
  * storage/idset.c: a set of trace ids. */
 #include "storage/idset.h"
 
-#include "storage/tally.h"
+#include "storage/hash.h"
 
 #include <stdlib.h>
 
@@ -19,7 +19,7 @@ void sp_idset_fini(struct sp_idset *set)
 static size_t find(const struct sp_trace_id *slots, size_t slot_count, uint64_t seed,
                    const struct sp_trace_id *id)
 {
-    size_t at = sp_tally_hash(seed, sp_slice_make(id->bytes, sizeof(id->bytes))) & (slot_count - 1);
+    size_t at = sp_hash(seed, sp_slice_make(id->bytes, sizeof(id->bytes))) & (slot_count - 1);
     while (!sp_trace_id_is_zero(&slots[at]) && sp_trace_id_compare(&slots[at], id) != 0)
         at = (at + 1) & (slot_count - 1);
     return at;
@@ -32,7 +32,7 @@ static enum sp_status grow(struct sp_idset *set)
     if (slots == NULL)
         return SP_NO_MEMORY;
     if (set->slot_count == 0)
-        set->seed = sp_tally_seed();
+        set->seed = sp_hash_seed();
     for (size_t i = 0; i < set->slot_count; i++) {
         if (!sp_trace_id_is_zero(&set->slots[i]))
             slots[find(slots, slot_count, set->seed, &set->slots[i])] = set->slots[i];

@@ -3,55 +3,23 @@
  * storage/tally.c: counts by key. Rows live in the caller's arena, so that answers can point at their texts; only the
  * two index arrays are on the heap. */
 #include "storage/tally.h"
+#include "storage/hash.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define FIRST_SLOTS 64
-
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-    __uint128_t product = (__uint128_t)(a ^ 0x9e3779b97f4a7c15ULL) * (b ^ 0xd6e8feb86659fd93ULL);
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-uint64_t sp_tally_hash(uint64_t seed, struct sp_slice s)
-{
-    uint64_t hash = mix(seed, s.len);
-    size_t at = 0;
-    for (; s.len - at >= 8; at += 8) {
-        uint64_t word;
-        memcpy(&word, s.ptr + at, 8);
-        hash = mix(hash ^ seed, word);
-    }
-    if (at < s.len) {
-        uint64_t word = 0;
-        memcpy(&word, s.ptr + at, s.len - at);
-        hash = mix(hash ^ seed, word);
-    }
-    return mix(hash, seed);
-}
 
 static uint64_t key_hash(const struct sp_tally *tally, struct sp_slice first,
                          struct sp_slice second, int32_t number)
 {
-    uint64_t hash = sp_tally_hash(tally->seed, first);
-    hash = mix(hash, sp_tally_hash(~tally->seed, second));
-    return mix(hash, (uint32_t)number);
-}
-
-uint64_t sp_tally_seed(void)
-{
-    uint64_t seed;
-    /* Without entropy an address has to do: a predictable seed costs speed under attack, never a wrong answer. */
-    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
-        seed = (uint64_t)(uintptr_t)&seed;
-    return seed;
+    uint64_t hash = sp_hash(tally->seed, first);
+    hash = sp_hash_mix(hash, sp_hash(~tally->seed, second));
+    return sp_hash_mix(hash, (uint32_t)number);
 }
 
 void sp_tally_init(struct sp_tally *tally, struct sp_arena *arena)
 {
-    *tally = (struct sp_tally){.arena = arena, .seed = sp_tally_seed()};
+    *tally = (struct sp_tally){.arena = arena, .seed = sp_hash_seed()};
 }
 
 void sp_tally_fini(struct sp_tally *tally)

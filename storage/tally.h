@@ -42,7 +42,3 @@ void sp_tally_sort(struct sp_tally *tally,
 
 /* By first, second, number. */
 int sp_tally_compare(const struct sp_tally_row *a, const struct sp_tally_row *b);
-
-/* Seeded 64-bit hash of bytes: not for disk, not for secrets. */
-uint64_t sp_tally_seed(void); /* a new random one */
-uint64_t sp_tally_hash(uint64_t seed, struct sp_slice s);

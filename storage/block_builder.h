@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/block_builder.h: the inside of a builder, for the files that add to it: block_builder.c (what rows share),
+ * block_spans.c (rows from spans), block_copy.c (rows from other blocks). Internal to these. */
+#pragma once
+
+#include "storage/block.h"
+#include "storage/interner.h"
+#include "storage/pack.h"
+
+/* Events, or links, of a block that is not full. */
+#define CHILDREN_MAX (8 * SP_BLOCK_ROWS_MAX)
+/* Columns of roles other than ATTRIBUTE, in all tables together, at most. */
+#define ROLE_COLUMNS (SP_BLOCK_TABLE_COUNT * SP_ROLE_COUNT)
+
+enum template_word {
+    WORD_RESOURCE,
+    WORD_SCOPE,
+    WORD_NAME,
+    WORD_KIND,
+    WORD_STATUS,
+    WORD_BITS,
+    WORD_FLAGS,
+    WORD_DROPPED_ATTRIBUTES,
+    WORD_DROPPED_EVENTS,
+    WORD_DROPPED_LINKS,
+    WORD_COUNT, /* the columns follow */
+};
+
+/* Words of any template. */
+#define WORDS_MAX (WORD_COUNT + SP_ROLE_COUNT + SP_BLOCK_LIST_MAX)
+
+struct column_build {
+    struct sp_column column; /* without values */
+    SP_VECTOR(uint32_t) codes;
+    SP_VECTOR(uint64_t) numbers;
+};
+
+struct table_build {
+    struct sp_interner words; /* of the templates */
+    SP_VECTOR(struct sp_template) templates;
+    SP_VECTOR(uint32_t) rows;
+};
+
+struct sp_block_builder {
+    struct sp_interner pool; /* every text of a value or name */
+    struct sp_interner column_keys, resource_texts, scope_texts;
+    struct table_build tables[SP_BLOCK_TABLE_COUNT];
+    SP_VECTOR(struct column_build) columns; /* those beyond count keep their memory */
+    SP_VECTOR(struct sp_trace_id) trace_ids;
+    SP_VECTOR(uint32_t) trace_rows;
+    SP_VECTOR(struct sp_span_id) span_ids;
+    SP_VECTOR(struct sp_span_id) parent_ids;
+    SP_VECTOR(uint64_t) starts;
+    SP_VECTOR(uint64_t) ends;
+    SP_VECTOR(uint64_t) event_times;
+    SP_VECTOR(struct sp_trace_id) link_trace_ids;
+    SP_VECTOR(struct sp_span_id) link_span_ids;
+    SP_VECTOR(struct sp_resource) resources;
+    SP_VECTOR(struct sp_scope) scopes;
+    size_t packed_bytes; /* of what is not in the pool */
+    bool closed;         /* full for another reason than those that can be counted */
+    uint64_t generation; /* of resets */
+    struct sp_buf scratch;
+    struct sp_arena arena;           /* of resources and scopes */
+    struct sp_dictionary dictionary; /* the pool as a view has it */
+    SP_VECTOR(struct sp_column) view_columns;
+};
+
+/* Numbers of what rows share, made when they are new. SP_INTERNER_NONE: no memory; and of a column that there is no place
+ * for (an attribute, or a builder that can only be reset). */
+uint32_t sp_block_builder_text(struct sp_block_builder *builder, struct sp_slice text);
+uint32_t sp_block_builder_column(struct sp_block_builder *builder, enum sp_block_table table,
+                                 enum sp_column_role role, enum sp_value_kind kind,
+                                 struct sp_slice key);
+uint32_t sp_block_builder_resource(struct sp_block_builder *builder, struct sp_slice text);
+uint32_t sp_block_builder_scope(struct sp_block_builder *builder, struct sp_slice text);
+
+/* The number of a template, made when it is new. False: no memory. */
+SP_MUST_USE bool sp_block_builder_template(struct sp_block_builder *builder,
+                                           enum sp_block_table table, const uint32_t *words,
+                                           uint32_t word_count, uint32_t *ret);
+/* The next row of SPANS is of this trace. False: no memory. */
+SP_MUST_USE bool sp_block_builder_trace(struct sp_block_builder *builder,
+                                        const struct sp_trace_id *id);

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/block_copy.c: rows of blocks become rows of another block, number by number: each template, text, resource and scope
+ * of a source is looked up once for each block it goes to. Knows neither disks nor engines. */
+#include "storage/block_builder.h"
+
+/* Which number of ours a number of the source is; entries of another generation are not known yet. */
+struct map {
+    struct map_entry {
+        uint32_t generation, number;
+    } * items;
+};
+
+struct text_map {
+    const struct sp_dictionary *dictionary;
+    struct map map;
+};
+
+struct sp_block_source {
+    const struct sp_block *block;
+    uint32_t generation; /* of the maps; 0: nothing mapped yet */
+    uint64_t builder_generation;
+    const struct sp_block_builder *builder;
+    uint32_t next_row;
+    uint32_t children[SP_BLOCK_TABLE_COUNT]; /* next event, next link */
+    uint32_t *positions;                     /* next value of each column */
+    struct map resources, scopes, templates[SP_BLOCK_TABLE_COUNT];
+    SP_VECTOR(struct text_map) texts; /* one for each dictionary */
+    uint32_t *column_texts;           /* of each column: number of its text map */
+    uint32_t name_texts;
+};
+
+/* ---- life ---- */
+
+static bool map_new(struct map *map, uint32_t count)
+{
+    map->items = calloc((size_t)count + 1, sizeof(*map->items));
+    return map->items != NULL;
+}
+
+/* The text map of a dictionary, made when it is new; UINT32_MAX: no memory. A builder's blocks have one dictionary, blocks from
+ * disk one for each column: so the first and the last are looked at. */
+static uint32_t text_map_of(struct sp_block_source *source, const struct sp_dictionary *dictionary)
+{
+    uint32_t count = source->texts.count;
+    if (count > 0 && source->texts.items[0].dictionary == dictionary)
+        return 0;
+    if (count > 0 && source->texts.items[count - 1].dictionary == dictionary)
+        return count - 1;
+    struct text_map text_map = {.dictionary = dictionary};
+    if (!map_new(&text_map.map, dictionary->count))
+        return UINT32_MAX;
+    if (!sp_vector_push(&source->texts, text_map)) {
+        free(text_map.map.items);
+        return UINT32_MAX;
+    }
+    return count;
+}
+
+static bool source_init(struct sp_block_source *source)
+{
+    const struct sp_block *block = source->block;
+    source->positions = calloc((size_t)block->column_count + 1, sizeof(*source->positions));
+    source->column_texts = calloc((size_t)block->column_count + 1, sizeof(*source->column_texts));
+    bool fits = source->positions != NULL && source->column_texts != NULL &&
+                map_new(&source->resources, block->resource_count) &&
+                map_new(&source->scopes, block->scope_count);
+    for (int t = 0; t < SP_BLOCK_TABLE_COUNT && fits; t++)
+        fits = map_new(&source->templates[t], block->template_counts[t]);
+    if (fits) {
+        source->name_texts = text_map_of(source, block->names);
+        fits = source->name_texts != UINT32_MAX;
+    }
+    for (uint32_t i = 0; i < block->column_count && fits; i++) {
+        if (block->columns[i].dictionary == NULL)
+            continue;
+        source->column_texts[i] = text_map_of(source, block->columns[i].dictionary);
+        fits = source->column_texts[i] != UINT32_MAX;
+    }
+    return fits;
+}
+
+enum sp_status sp_block_source_new(const struct sp_block *block, struct sp_block_source **ret,
+                                   struct sp_error *reterr)
+{
+    struct sp_block_source *source = calloc(1, sizeof(*source));
+    if (source != NULL)
+        source->block = block;
+    if (source == NULL || !source_init(source)) {
+        sp_block_source_free(source);
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to copy a block");
+    }
+    *ret = source;
+    return SP_OK;
+}
+
+void sp_block_source_free(struct sp_block_source *source)
+{
+    if (source == NULL)
+        return;
+    for (uint32_t i = 0; i < source->texts.count; i++)
+        free(source->texts.items[i].map.items);
+    sp_vector_fini(&source->texts);
+    for (int t = 0; t < SP_BLOCK_TABLE_COUNT; t++)
+        free(source->templates[t].items);
+    free(source->resources.items);
+    free(source->scopes.items);
+    free(source->column_texts);
+    free(source->positions);
+    free(source);
+}
+
+/* ---- numbers ---- */
+
+static uint32_t map_text(struct sp_block_builder *builder, struct sp_block_source *source,
+                         uint32_t text_map, uint32_t code)
+{
+    const struct text_map *texts = &source->texts.items[text_map];
+    struct map_entry *entry = &texts->map.items[code];
+    if (entry->generation != source->generation) {
+        entry->number = sp_block_builder_text(builder, texts->dictionary->texts[code]);
+        entry->generation = source->generation;
+    }
+    return entry->number;
+}
+
+static uint32_t map_resource(struct sp_block_builder *builder, struct sp_block_source *source,
+                             uint32_t number)
+{
+    struct map_entry *entry = &source->resources.items[number];
+    if (entry->generation != source->generation) {
+        entry->number = sp_block_builder_resource(builder, source->block->resource_texts[number]);
+        entry->generation = source->generation;
+    }
+    return entry->number;
+}
+
+static uint32_t map_scope(struct sp_block_builder *builder, struct sp_block_source *source,
+                          uint32_t number)
+{
+    struct map_entry *entry = &source->scopes.items[number];
+    if (entry->generation != source->generation) {
+        entry->number = sp_block_builder_scope(builder, source->block->scope_texts[number]);
+        entry->generation = source->generation;
+    }
+    return entry->number;
+}
+
+enum outcome { COPIED, NO_PLACE, NO_MEMORY };
+
+/* The words of a template of the source in our numbers. NO_PLACE: it needs more columns than are left. */
+static enum outcome map_words(struct sp_block_builder *builder, struct sp_block_source *source,
+                              enum sp_block_table table, const struct sp_template *from,
+                              uint32_t *words)
+{
+    bool is_span = table == SP_BLOCK_SPANS;
+    words[WORD_RESOURCE] = is_span ? map_resource(builder, source, from->resource) : 0;
+    words[WORD_SCOPE] = is_span ? map_scope(builder, source, from->scope) : 0;
+    words[WORD_NAME] =
+        table != SP_BLOCK_LINKS ? map_text(builder, source, source->name_texts, from->name) : 0;
+    words[WORD_KIND] = (uint32_t)from->kind;
+    words[WORD_STATUS] = (uint32_t)from->status_code;
+    words[WORD_BITS] = from->bits;
+    words[WORD_FLAGS] = from->flags;
+    words[WORD_DROPPED_ATTRIBUTES] = from->dropped_attributes;
+    words[WORD_DROPPED_EVENTS] = from->dropped_events;
+    words[WORD_DROPPED_LINKS] = from->dropped_links;
+    if (words[WORD_RESOURCE] == SP_INTERNER_NONE || words[WORD_SCOPE] == SP_INTERNER_NONE ||
+        words[WORD_NAME] == SP_INTERNER_NONE)
+        return NO_MEMORY;
+    for (uint32_t i = 0; i < from->column_count; i++) {
+        const struct sp_column *column = &source->block->columns[from->columns[i]];
+        uint32_t before = builder->columns.count;
+        words[WORD_COUNT + i] =
+            sp_block_builder_column(builder, table, column->role, column->kind, column->key);
+        if (words[WORD_COUNT + i] == SP_INTERNER_NONE)
+            return before >= SP_BLOCK_COLUMNS_MAX - ROLE_COLUMNS ? NO_PLACE : NO_MEMORY;
+    }
+    return COPIED;
+}
+
+/* Maps the template of a row before any of its values is copied. */
+static enum outcome map_template(struct sp_block_builder *builder, struct sp_block_source *source,
+                                 enum sp_block_table table, uint32_t template)
+{
+    struct map_entry *entry = &source->templates[table].items[template];
+    if (entry->generation == source->generation)
+        return COPIED;
+    const struct sp_template *from = &source->block->templates[table][template];
+    uint32_t words[WORDS_MAX];
+    enum outcome outcome = map_words(builder, source, table, from, words);
+    if (outcome != COPIED)
+        return outcome;
+    if (!sp_block_builder_template(builder, table, words, WORD_COUNT + from->column_count,
+                                   &entry->number))
+        return NO_MEMORY;
+    entry->generation = source->generation;
+    return COPIED;
+}
+
+/* ---- rows ---- */
+
+static bool copy_values(struct sp_block_builder *builder, struct sp_block_source *source,
+                        const struct sp_template *from, const struct sp_template *to)
+{
+    for (uint32_t i = 0; i < from->column_count; i++) {
+        const struct sp_column *column = &source->block->columns[from->columns[i]];
+        struct column_build *build = &builder->columns.items[to->columns[i]];
+        uint32_t position = source->positions[from->columns[i]]++;
+        build->column.count++;
+        if (column->codes != NULL) {
+            uint32_t code = map_text(builder, source, source->column_texts[from->columns[i]],
+                                     column->codes[position]);
+            if (code == SP_INTERNER_NONE || !sp_vector_push(&build->codes, code))
+                return false;
+        } else if (column->numbers != NULL) {
+            if (!sp_vector_push(&build->numbers, column->numbers[position]))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool copy_row(struct sp_block_builder *builder, struct sp_block_source *source,
+                     enum sp_block_table table, uint32_t row)
+{
+    struct table_build *build = &builder->tables[table];
+    uint32_t template = source->block->tables[table].templates[row];
+    uint32_t mapped = source->templates[table].items[template].number;
+    return copy_values(builder, source, &source->block->templates[table][template],
+                       &build->templates.items[mapped]) &&
+           sp_vector_push(&build->rows, mapped);
+}
+
+/* How many events or links a row has: the value of its column of that role, which is the next one there. */
+static uint32_t child_count(const struct sp_block_source *source,
+                            const struct sp_template *template, enum sp_column_role role)
+{
+    for (uint32_t i = 0; i < template->column_count; i++) {
+        const struct sp_column *column = &source->block->columns[template->columns[i]];
+        if (column->role == role)
+            return (uint32_t)column->numbers[source->positions[template->columns[i]]];
+        if (column->role == SP_ROLE_ATTRIBUTE)
+            break;
+    }
+    return 0;
+}
+
+/* All templates that a row and its children need, before any of it is copied. */
+static enum outcome map_row(struct sp_block_builder *builder, struct sp_block_source *source,
+                            uint32_t row, const uint32_t *child_counts)
+{
+    enum outcome outcome = map_template(builder, source, SP_BLOCK_SPANS,
+                                        source->block->tables[SP_BLOCK_SPANS].templates[row]);
+    for (int t = SP_BLOCK_EVENTS; t < SP_BLOCK_TABLE_COUNT; t++) {
+        for (uint32_t i = 0; i < child_counts[t] && outcome == COPIED; i++)
+            outcome = map_template(builder, source, (enum sp_block_table)t,
+                                   source->block->tables[t].templates[source->children[t] + i]);
+    }
+    return outcome;
+}
+
+static enum outcome add_row(struct sp_block_builder *builder, struct sp_block_source *source,
+                            const struct sp_trace_id *trace_id, uint32_t row)
+{
+    const struct sp_block *block = source->block;
+    const struct sp_template *template =
+        &block->templates[SP_BLOCK_SPANS][block->tables[SP_BLOCK_SPANS].templates[row]];
+    const uint32_t child_counts[SP_BLOCK_TABLE_COUNT] = {
+        [SP_BLOCK_EVENTS] = child_count(source, template, SP_ROLE_EVENT_COUNT),
+        [SP_BLOCK_LINKS] = child_count(source, template, SP_ROLE_LINK_COUNT)};
+    enum outcome outcome = map_row(builder, source, row, child_counts);
+    if (outcome != COPIED)
+        return outcome;
+    bool fits = sp_block_builder_trace(builder, trace_id) &&
+                copy_row(builder, source, SP_BLOCK_SPANS, row) &&
+                sp_vector_push(&builder->span_ids, block->span_ids[row]) &&
+                sp_vector_push(&builder->parent_ids, block->parent_ids[row]) &&
+                sp_vector_push(&builder->starts, block->starts[row]) &&
+                sp_vector_push(&builder->ends, block->ends[row]);
+    for (uint32_t i = 0; i < child_counts[SP_BLOCK_EVENTS] && fits; i++) {
+        uint32_t event = source->children[SP_BLOCK_EVENTS]++;
+        fits = copy_row(builder, source, SP_BLOCK_EVENTS, event) &&
+               sp_vector_push(&builder->event_times, block->event_times[event]);
+    }
+    for (uint32_t i = 0; i < child_counts[SP_BLOCK_LINKS] && fits; i++) {
+        uint32_t link = source->children[SP_BLOCK_LINKS]++;
+        fits = copy_row(builder, source, SP_BLOCK_LINKS, link) &&
+               sp_vector_push(&builder->link_trace_ids, block->link_trace_ids[link]) &&
+               sp_vector_push(&builder->link_span_ids, block->link_span_ids[link]);
+    }
+    source->next_row = row + 1;
+    return fits ? COPIED : NO_MEMORY;
+}
+
+enum sp_status sp_block_builder_add_rows(struct sp_block_builder *builder,
+                                         struct sp_block_source *source,
+                                         const struct sp_trace_id *trace_id, uint32_t count,
+                                         uint32_t *ret_taken, struct sp_error *reterr)
+{
+    if (source->builder != builder || source->builder_generation != builder->generation) {
+        source->builder = builder;
+        source->builder_generation = builder->generation;
+        source->generation++;
+    }
+    uint32_t taken = 0;
+    for (; taken < count && !sp_block_builder_is_full(builder); taken++) {
+        enum outcome outcome = add_row(builder, source, trace_id, source->next_row);
+        if (outcome == NO_PLACE) {
+            builder->closed = true;
+            break;
+        }
+        if (outcome == NO_MEMORY)
+            return sp_error_set(reterr, SP_NO_MEMORY, "no memory to copy a block");
+    }
+    *ret_taken = taken;
+    return SP_OK;
+}
