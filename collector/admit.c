@@ -82,7 +82,7 @@ static void add_offset(struct sp_error *error)
     *error = whole;
 }
 
-/* Decodes into the append and charges its memory. The body's own budget moves with the body. */
+/* Decodes into the append, whose memory is charged as it grows. The body's own budget moved with the body. */
 static enum sp_status decode(struct sp_collector *collector, struct sp_append *append,
                              enum sp_wire_format format, enum sp_encoding encoding,
                              struct sp_error *error)
@@ -90,23 +90,20 @@ static enum sp_status decode(struct sp_collector *collector, struct sp_append *a
     enum sp_status status =
         sp_otlp_decode_body(&append->arena, format, encoding, sp_buf_slice(&append->body),
                             &append->plain, collector->options.limits, &append->batch, error);
-    if (status != SP_OK) {
-        add_offset(error);
-        return status;
-    }
-    size_t decoded_bytes = append->plain.cap + append->arena.used_bytes;
-    if (decoded_bytes > append->budget->max_bytes ||
-        append->budget_bytes > append->budget->max_bytes - decoded_bytes)
+    if (status == SP_OK)
+        return SP_OK;
+    size_t budget_bytes = append->account.budget->max_bytes;
+    if (status == SP_LIMIT && append->account.error == SP_LIMIT)
         return sp_error_set(error, SP_LIMIT,
-                            "decoded, the request takes %zu bytes, more than the memory for all "
-                            "requests in flight (%zu bytes); send smaller batches",
-                            append->budget_bytes + decoded_bytes, append->budget->max_bytes);
-    if (!sp_budget_take(append->budget, decoded_bytes))
+                            "decoded, the request takes more than the memory for all requests in "
+                            "flight (%zu bytes); send smaller batches",
+                            budget_bytes);
+    if (status == SP_OVERLOADED)
         return sp_error_set(error, SP_OVERLOADED,
                             "the memory for requests in flight (%zu bytes) is in use, try again",
-                            append->budget->max_bytes);
-    append->budget_bytes += decoded_bytes;
-    return SP_OK;
+                            budget_bytes);
+    add_offset(error);
+    return status;
 }
 
 /* A request with nothing to keep: empty, or every span refused. */
@@ -127,8 +124,8 @@ static struct sp_append *take_append(struct sp_collector *collector, struct sp_e
     sp_exchange_take_body(exchange, &body);
     SP_ASSERT(body.budget == NULL || body.budget == collector->options.budget);
     sp_buf_move(&append->body, &body.bytes);
-    append->budget = collector->options.budget;
-    append->budget_bytes = body.budget_bytes;
+    append->account =
+        (struct sp_account){.budget = collector->options.budget, .bytes = body.budget_bytes};
     append->format = body_format(format);
     append->encoding = body_encoding(encoding);
     append->received_unix_ns = sp_clock_unix_ns(collector->options.clock);

@@ -37,7 +37,8 @@ enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error
     status = sp_graph_view_make(&call->arena, edges, edge_count, services, service_count, range,
                                 call->values[3].text, call->values[4].number, &view);
     if (status != SP_OK) {
-        status = sp_error_set(reterr, status, "the graph is larger than the query's memory");
+        status =
+            sp_arena_failed(&call->arena, reterr, "the graph is larger than the query's memory");
     } else {
         call->reply.status = 200;
         call->reply.content_type = graph_formats[call->values[2].number].content_type;

@@ -118,7 +118,7 @@ enum sp_status sp_graph_view_make(struct sp_arena *arena, const struct sp_graph_
     view.edges = sp_arena_calloc(arena, edge_count, sizeof(const struct sp_graph_edge *));
     if (!ends || !view.edges ||
         !collect_nodes(arena, edges, edge_count, services, service_count, &view))
-        return SP_LIMIT;
+        return arena->error;
     for (size_t i = 0; i < edge_count; i++) {
         ends[i][0] = (uint32_t)sp_graph_view_find(&view, edges[i].client);
         ends[i][1] = (uint32_t)sp_graph_view_find(&view, edges[i].server);

@@ -22,9 +22,9 @@ struct values {
 typedef enum sp_status (*collect)(struct sp_query_call *call, struct sp_time_range range,
                                   struct values *ret, struct sp_error *reterr);
 
-static enum sp_status out_of_memory(struct sp_error *reterr)
+static enum sp_status out_of_memory(const struct sp_query_call *call, struct sp_error *reterr)
 {
-    return sp_error_set(reterr, SP_LIMIT, "the values are larger than the query's memory");
+    return sp_arena_failed(&call->arena, reterr, "the values are larger than the query's memory");
 }
 
 static enum sp_status collect_services(struct sp_query_call *call, struct sp_time_range range,
@@ -38,7 +38,7 @@ static enum sp_status collect_services(struct sp_query_call *call, struct sp_tim
         return status;
     ret->items = sp_arena_calloc(&call->arena, count, sizeof(*ret->items));
     if (!ret->items)
-        return out_of_memory(reterr);
+        return out_of_memory(call, reterr);
     for (size_t i = 0; i < count; i++)
         ret->items[ret->count++] = (struct value){rows[i].name, rows[i].span_count, true};
     return SP_OK;
@@ -66,7 +66,7 @@ static enum sp_status collect_operations(struct sp_query_call *call, struct sp_t
         return status;
     ret->items = sp_arena_calloc(&call->arena, count, sizeof(*ret->items));
     if (!ret->items)
-        return out_of_memory(reterr);
+        return out_of_memory(call, reterr);
     for (size_t i = 0; i < count; i++)
         ret->items[ret->count++] = (struct value){text(&rows[i]), rows[i].span_count, true};
     return SP_OK;
@@ -96,7 +96,7 @@ static enum sp_status collect_statuses(struct sp_query_call *call, struct sp_tim
         return status;
     ret->items = sp_arena_calloc(&call->arena, 3, sizeof(*ret->items));
     if (!ret->items)
-        return out_of_memory(reterr);
+        return out_of_memory(call, reterr);
     uint64_t errors = 0;
     for (size_t i = 0; i < count; i++)
         errors += rows[i].error_count;

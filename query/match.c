@@ -250,7 +250,7 @@ enum sp_status sp_match_compile(struct sp_arena *arena, const struct sp_traceql_
     uint32_t capacity = 3 * query->node_count + 1;
     struct instruction *program = match ? sp_arena_calloc(arena, capacity, sizeof(*program)) : NULL;
     if (!program)
-        return sp_error_set(reterr, SP_LIMIT, "the query is larger than its memory");
+        return sp_arena_failed(arena, reterr, "the query is larger than its memory");
     match->program = program;
     match->capacity = capacity;
     match->everything = filter->left == NULL;

@@ -165,7 +165,7 @@ enum sp_status sp_match_hints(struct sp_arena *arena, const struct sp_traceql_qu
     uint32_t count = joins ? node->item_count : 1;
     struct sp_condition *conditions = sp_arena_calloc(arena, count, sizeof(*conditions));
     if (!conditions)
-        return SP_LIMIT;
+        return arena->error;
     for (uint32_t i = 0; i < count; i++) {
         const struct sp_traceql_node *item = joins ? node->items[i] : node;
         bool found = scan->match_any ? item_condition(item, &conditions[scan->condition_count])

@@ -76,7 +76,7 @@ static enum sp_status parse_value(const struct sp_parameter *row, uint64_t now_u
         return SP_OK;
     case SP_PARAMETER_TIME: {
         if (!restore_plus(&value->text, arena))
-            return sp_error_set(reterr, SP_LIMIT, "the query has no memory left");
+            return sp_arena_failed(arena, reterr, "the query has no memory left");
         struct sp_error why = {0};
         if (sp_parse_time(value->text, now_unix_ns, &value->number, &why) != SP_OK)
             return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, row->name,
@@ -133,7 +133,7 @@ enum sp_status sp_parameters_parse(const struct sp_parameter *table, size_t coun
                             SP_QUERY_STRING_BYTES_MAX);
     struct sp_params *params = sp_arena_alloc(arena, sizeof(*params));
     if (!params)
-        return sp_error_set(reterr, SP_LIMIT, "the query has no memory left");
+        return sp_arena_failed(arena, reterr, "the query has no memory left");
     enum sp_status status = sp_params_decode(arena, query, params, reterr);
     for (size_t i = 0; status == SP_OK && i < params->count; i++)
         status =

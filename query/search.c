@@ -82,8 +82,8 @@ static enum sp_status evaluate(struct search *search, struct sp_search_result *r
     const struct sp_batch *batch = result->facts.batch;
     if (sp_match_needs_tree(search->match)) {
         if (sp_trace_assemble(&search->trace_arena, batch, &tree) != SP_OK)
-            return sp_error_set(search->reterr, SP_LIMIT,
-                                "a trace is larger than the query's memory");
+            return sp_arena_failed(&search->trace_arena, search->reterr,
+                                   "a trace is larger than the query's memory");
         result->facts.tree = &tree;
     }
     enum sp_status status = SP_OK;
@@ -226,7 +226,7 @@ static enum sp_status prepare_query(struct search *search, struct sp_error *rete
     if (status != SP_OK)
         return query_error(call, status, reterr);
     if (sp_match_hints(&call->arena, query, &search->scan) != SP_OK)
-        return sp_error_set(reterr, SP_LIMIT, "the query is larger than its memory");
+        return sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
     return SP_OK;
 }
 
@@ -270,7 +270,7 @@ static enum sp_status prepare(struct search *search, struct sp_buf *question,
         return status;
     search->kept = sp_arena_calloc(&call->arena, search->limit, sizeof(*search->kept));
     if (!search->kept)
-        return sp_error_set(reterr, SP_LIMIT, "the page is larger than the query's memory");
+        return sp_arena_failed(&call->arena, reterr, "the page is larger than the query's memory");
     return SP_OK;
 }
 

@@ -159,7 +159,7 @@ enum sp_status sp_search_result_write(const struct sp_search_result *result,
     size_t count;
     struct service *rows = collect_services(facts->batch, arena, &count);
     if (!rows)
-        return sp_error_set(reterr, SP_LIMIT, "a trace is larger than the query's memory");
+        return sp_arena_failed(arena, reterr, "a trace is larger than the query's memory");
     struct sp_json_writer w;
     sp_buf_init(out, SP_RESULT_BYTES_MAX);
     sp_json_writer_init(&w, out);

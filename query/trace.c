@@ -12,9 +12,9 @@
 
 static enum sp_status too_large(const struct sp_query_call *call, struct sp_error *reterr)
 {
-    return sp_error_set(reterr, SP_LIMIT,
-                        "the trace is larger than the %zu bytes of memory a query may take",
-                        call->api->limits.memory_bytes_max);
+    return sp_arena_failed(&call->arena, reterr,
+                           "the trace is larger than the %zu bytes of memory a query may take",
+                           call->api->limits.memory_bytes_max);
 }
 
 /* The spans of the trace that start in the range, in the order of the store. */

@@ -125,14 +125,16 @@ static enum sp_status visit_graph(void *visitor, const struct sp_batch *batch,
     sp_arena_reset(&pass->arena);
     if (sp_trace_assemble(&pass->arena, batch, &trace) != SP_OK ||
         sp_graph_calls(&pass->arena, &trace, &calls, &call_count) != SP_OK)
-        return sp_error_set(reterr, SP_LIMIT, "a trace of %zu spans is too large to assemble",
-                            batch->span_count);
+        return sp_arena_failed(&pass->arena, reterr,
+                               "a trace of %zu spans is too large to assemble", batch->span_count);
     for (size_t i = 0; i < call_count; i++) {
         if (!sp_time_range_contains(pass->range, calls[i].time_unix_ns))
             continue;
         enum sp_status status = sp_graph_add(pass->graph, &calls[i]);
         if (status != SP_OK)
-            return sp_error_set(reterr, status, "the dependency graph has too many nodes");
+            return sp_error_set(reterr, status, "%s",
+                                status == SP_LIMIT ? "the dependency graph has too many nodes"
+                                                   : "no memory for the dependency graph");
     }
     return SP_OK;
 }
@@ -153,8 +155,8 @@ enum sp_status sp_brute_graph(const struct sp_trace_source *source, struct sp_ti
     if (status == SP_OK) {
         status = sp_graph_take(&graph, arena, ret_edges, ret_count);
         if (status != SP_OK)
-            sp_error_set(reterr, status, "%zu edges do not fit into this query's memory",
-                         graph.edge_count);
+            sp_arena_failed(arena, reterr, "%zu edges do not fit into this query's memory",
+                            graph.edge_count);
     }
     sp_graph_fini(&graph);
     return status;

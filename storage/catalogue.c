@@ -31,9 +31,10 @@ enum sp_status sp_count_operation(struct sp_tally *tally, const struct sp_span *
 }
 
 /* The one way a result that does not fit is reported. */
-static enum sp_status rows_do_not_fit(size_t count, struct sp_error *reterr)
+static enum sp_status rows_do_not_fit(const struct sp_arena *arena, size_t count,
+                                      struct sp_error *reterr)
 {
-    return sp_error_set(reterr, SP_LIMIT, "%zu rows do not fit into this query's memory", count);
+    return sp_arena_failed(arena, reterr, "%zu rows do not fit into this query's memory", count);
 }
 
 enum sp_status sp_rows_services(struct sp_tally *tally, struct sp_arena *arena,
@@ -42,7 +43,7 @@ enum sp_status sp_rows_services(struct sp_tally *tally, struct sp_arena *arena,
 {
     struct sp_service_row *rows = sp_arena_calloc(arena, tally->count, sizeof(*rows));
     if (rows == NULL)
-        return rows_do_not_fit(tally->count, reterr);
+        return rows_do_not_fit(arena, tally->count, reterr);
     sp_tally_sort(tally, sp_tally_compare);
     size_t count = 0;
     for (size_t i = 0; i < tally->count; i++) {
@@ -63,7 +64,7 @@ enum sp_status sp_rows_operations(struct sp_tally *tally, struct sp_arena *arena
 {
     struct sp_operation_row *rows = sp_arena_calloc(arena, tally->count, sizeof(*rows));
     if (rows == NULL)
-        return rows_do_not_fit(tally->count, reterr);
+        return rows_do_not_fit(arena, tally->count, reterr);
     sp_tally_sort(tally, sp_tally_compare);
     for (size_t i = 0; i < tally->count; i++) {
         const struct sp_tally_row *from = tally->rows[i];
@@ -84,7 +85,7 @@ enum sp_status sp_rows_latency(struct sp_tally *tally, struct sp_arena *arena,
 {
     struct sp_latency_series *rows = sp_arena_calloc(arena, tally->count, sizeof(*rows));
     if (rows == NULL)
-        return rows_do_not_fit(tally->count, reterr);
+        return rows_do_not_fit(arena, tally->count, reterr);
     sp_tally_sort(tally, sp_tally_compare);
     for (size_t i = 0; i < tally->count; i++) {
         struct sp_tally_row *from = tally->rows[i];
@@ -181,7 +182,7 @@ enum sp_status sp_rows_keys(struct sp_tally *tally, size_t limit, struct sp_aren
     size_t count = tally->count < limit ? tally->count : limit;
     struct sp_key_row *rows = sp_arena_calloc(arena, count, sizeof(*rows));
     if (rows == NULL)
-        return rows_do_not_fit(count, reterr);
+        return rows_do_not_fit(arena, count, reterr);
     sp_tally_sort(tally, compare_keys);
     for (size_t i = 0; i < count; i++) {
         const struct sp_tally_row *from = tally->rows[i];
@@ -248,7 +249,7 @@ enum sp_status sp_rows_values(struct sp_tally *tally, size_t limit, struct sp_ar
     size_t count = tally->count < limit ? tally->count : limit;
     struct sp_value_row *rows = sp_arena_calloc(arena, count, sizeof(*rows));
     if (rows == NULL)
-        return rows_do_not_fit(count, reterr);
+        return rows_do_not_fit(arena, count, reterr);
     sp_tally_sort(tally, compare_values);
     for (size_t i = 0; i < count; i++) {
         const struct sp_tally_row *from = tally->rows[i];

@@ -227,8 +227,10 @@ static enum sp_status reference_trace_read(struct sp_store *store, const struct 
     free(spans);
     if (status == SP_NOT_FOUND)
         sp_error_set(reterr, status, "no span of this trace is stored");
-    else if (status != SP_OK)
+    else if (status == SP_LIMIT)
         sp_error_set(reterr, status, "a trace of %zu spans does not fit into memory", count);
+    else if (status != SP_OK)
+        sp_error_set(reterr, status, "no memory to read a trace of %zu spans", count);
     return status;
 }
 

@@ -69,9 +69,9 @@ void sp_rocks_view_close(struct sp_rocks_view *view)
 
 /* ---- the spans of one trace ---- */
 
-static enum sp_status too_large(struct sp_error *reterr)
+static enum sp_status too_large(const struct sp_arena *arena, struct sp_error *reterr)
 {
-    return sp_error_set(reterr, SP_LIMIT, "the trace does not fit into this query's memory");
+    return sp_arena_failed(arena, reterr, "the trace does not fit into this query's memory");
 }
 
 enum sp_status sp_rocks_collect(struct sp_rocks_spans *collected, const struct sp_span *spans,
@@ -84,7 +84,7 @@ enum sp_status sp_rocks_collect(struct sp_rocks_spans *collected, const struct s
             sp_arena_grow(collected->arena, collected->spans,
                           collected->cap * sizeof(*collected->spans), cap * sizeof(*grown));
         if (grown == NULL)
-            return too_large(reterr);
+            return too_large(collected->arena, reterr);
         collected->spans = grown;
         collected->cap = cap;
     }
@@ -115,7 +115,7 @@ static enum sp_status collect_row(struct sp_rocks_spans *collected, struct sp_ro
     if (!sp_layout_row_read(value, &head, &body))
         return damaged_row(id, "its head is not known", reterr);
     if (!sp_arena_copy(collected->arena, body, &body))
-        return too_large(reterr);
+        return too_large(collected->arena, reterr);
     sp_buf_init(&plain, 0);
     enum sp_status status =
         rocks->codec.decode(rocks->codec.cookie, SP_BODY_OTLP_PROTOBUF, SP_BODY_IDENTITY, body,
@@ -161,7 +161,7 @@ static enum sp_status collect_head(struct sp_rocks_spans *collected,
             const struct sp_batch *copy;
             enum sp_status status = sp_batch_copy(collected->arena, &span, 1, &copy);
             if (status != SP_OK)
-                return too_large(reterr);
+                return too_large(collected->arena, reterr);
             status = sp_rocks_collect(collected, copy->spans, 1, reterr);
             if (status != SP_OK)
                 return status;
@@ -184,7 +184,7 @@ enum sp_status sp_rocks_trace_read(struct sp_store *store, const struct sp_trace
     if (rows == NULL)
         status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
     else if (batch == NULL)
-        status = too_large(reterr);
+        status = too_large(arena, reterr);
     else
         status = sp_rocks_collect_rows(&collected, view.rocks, rows, id, reterr);
     if (status == SP_OK)

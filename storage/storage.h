@@ -41,8 +41,8 @@ struct sp_append {
     struct sp_slice tenant; /* "" for now; memory of arena */
     struct sp_arena arena;  /* owns batch */
     const struct sp_batch *batch;
-    struct sp_budget *budget; /* NULL, or where budget_bytes are given back when this is freed */
-    size_t budget_bytes;
+    /* what body, plain and arena have taken from a budget, if any; given back when this is freed */
+    struct sp_account account;
 
     /* Called exactly once, from any thread, perhaps before sp_store_append returns, never with a lock of the store held:
      * SP_OK (durable), or why not. error is valid during the call only. Must not block and not call the store. */
@@ -50,9 +50,10 @@ struct sp_append {
     void *cookie;
 };
 
+/* plain and arena charge the account before they grow; what body took is the caller's to enter. NULL: no memory. */
 struct sp_append *sp_append_new(size_t body_bytes_max, size_t plain_bytes_max,
-                                size_t arena_bytes_max); /* NULL: no memory */
-void sp_append_free(struct sp_append *append);           /* NULL is fine */
+                                size_t arena_bytes_max);
+void sp_append_free(struct sp_append *append); /* NULL is fine */
 
 /* Takes the request over and calls append->done when it is durable or has failed:
  * SP_OVERLOADED  the backlog is full: try again. A request is never too large for an empty backlog.

@@ -15,6 +15,7 @@ struct sp_append *sp_append_new(size_t body_bytes_max, size_t plain_bytes_max,
     sp_buf_init(&append->body, body_bytes_max);
     sp_buf_init(&append->plain, plain_bytes_max);
     sp_arena_init(&append->arena, arena_bytes_max);
+    append->plain.account = append->arena.account = &append->account;
     return append;
 }
 
@@ -22,11 +23,10 @@ void sp_append_free(struct sp_append *append)
 {
     if (append == NULL)
         return;
-    if (append->budget != NULL)
-        sp_budget_give(append->budget, append->budget_bytes);
     sp_buf_fini(&append->body);
     sp_buf_fini(&append->plain);
     sp_arena_fini(&append->arena);
+    sp_account_fini(&append->account);
     free(append);
 }
 

@@ -89,9 +89,9 @@ enum sp_status sp_tally_row(struct sp_tally *tally, struct sp_slice first, struc
         row = sp_arena_calloc(tally->arena, 1, sizeof(*row));
     if (row == NULL || !sp_arena_copy(tally->arena, first, &row->first) ||
         !sp_arena_copy(tally->arena, second, &row->second))
-        return sp_error_set(reterr, SP_LIMIT,
-                            "more distinct values than fit into this query's memory (%zu counted)",
-                            tally->count);
+        return sp_arena_failed(
+            tally->arena, reterr,
+            "more distinct values than fit into this query's memory (%zu counted)", tally->count);
     row->number = number;
     row->index = (uint32_t)tally->count;
     tally->rows[tally->count++] = row;

@@ -324,7 +324,7 @@ enum sp_status sp_trace_assemble(struct sp_arena *arena, const struct sp_batch *
     struct sp_trace trace = {.row_count = a.count};
     trace.rows = sp_arena_calloc(arena, a.count, sizeof *trace.rows);
     if (!trace.rows || !allocate(arena, &a))
-        return SP_LIMIT;
+        return arena->error;
     for (uint32_t i = 0; i < a.count; i++) {
         const struct sp_span *span = &batch->spans[i];
         a.keys[i] = (struct key){span->start_unix_ns, id_number(&span->span_id), span};

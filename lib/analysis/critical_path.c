@@ -171,13 +171,13 @@ enum sp_status sp_critical_path(struct sp_arena *arena, struct sp_trace *trace,
     struct walk w = {.arena = arena, .trace = trace};
     w.candidates = sp_arena_calloc(arena, trace->row_count, sizeof *w.candidates);
     if (!w.candidates)
-        return SP_LIMIT;
+        return arena->error;
     uint64_t start = trace->rows[0].span->start_unix_ns;
     bool room = push_visit(&w, 0, start, start + trace->rows[0].duration_ns);
     while (room && w.visit_count > 0)
         room = step(&w);
     if (!room)
-        return SP_LIMIT;
+        return arena->error;
     reverse(w.segments, w.segment_count);
     *ret = (struct sp_critical_path){w.segments, w.segment_count, what_is_missing(trace)};
     return SP_OK;

@@ -137,7 +137,7 @@ static enum sp_status find_edge(struct sp_graph *graph, struct sp_slice client,
                                      .server_type = SP_NODE_CLIENT};
         if (!sp_arena_copy(&graph->names, client, &edge.client) ||
             !sp_arena_copy(&graph->names, server, &edge.server))
-            return SP_LIMIT;
+            return graph->names.error;
         graph->edges[graph->edge_count++] = edge;
         *slot = (uint32_t)graph->edge_count;
     }
@@ -235,12 +235,12 @@ enum sp_status sp_graph_take(struct sp_graph *graph, struct sp_arena *arena,
     sp_graph_sort(graph);
     struct sp_graph_edge *edges = sp_arena_calloc(arena, graph->edge_count, sizeof *edges);
     if (!edges)
-        return SP_LIMIT;
+        return arena->error;
     for (size_t i = 0; i < graph->edge_count; i++) {
         edges[i] = graph->edges[i];
         if (!sp_arena_copy(arena, graph->edges[i].client, &edges[i].client) ||
             !sp_arena_copy(arena, graph->edges[i].server, &edges[i].server))
-            return SP_LIMIT;
+            return arena->error;
     }
     *ret_edges = edges;
     *ret_count = graph->edge_count;

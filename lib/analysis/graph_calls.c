@@ -340,7 +340,7 @@ enum sp_status sp_graph_calls(struct sp_arena *arena, const struct sp_trace *tra
 {
     struct finder f = {.trace = trace, .arena = arena};
     if (!prepare(&f))
-        return SP_LIMIT;
+        return arena->error;
     find_wrappers(&f);
     for (uint32_t row = 0; row < trace->row_count; row++) {
         const struct sp_trace_row *here = &trace->rows[row];
@@ -357,7 +357,7 @@ enum sp_status sp_graph_calls(struct sp_arena *arena, const struct sp_trace *tra
             find_unanswered_call(&f, row);
     }
     if (f.failed)
-        return SP_LIMIT;
+        return arena->error;
     *ret_calls = f.calls;
     *ret_count = f.call_count;
     return SP_OK;

@@ -9,6 +9,8 @@
 #include "lib/base/arena.h"
 
 #include <stdalign.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -44,10 +46,14 @@ static uint8_t *block_begin(struct sp_arena_block *block)
     return (uint8_t *)block + HEADER_BYTES;
 }
 
-static void block_free(struct sp_arena_block *block)
+static void block_free(struct sp_arena *arena, struct sp_arena_block *block)
 {
-    UNPOISON(block_begin(block), block->bytes - HEADER_BYTES);
+    size_t bytes = block->bytes;
+    UNPOISON(block_begin(block), bytes - HEADER_BYTES);
     free(block);
+    if (arena->account) {
+        sp_account_give(arena->account, bytes);
+    }
 }
 
 /* Bytes an allocation takes: never zero, so that every allocation has an address of its own. 0: too large to round. */
@@ -64,11 +70,11 @@ void sp_arena_init(struct sp_arena *arena, size_t cap_bytes)
     *arena = (struct sp_arena){.cap_bytes = cap_bytes};
 }
 
-static void free_blocks(struct sp_arena_block *block)
+static void free_blocks(struct sp_arena *arena, struct sp_arena_block *block)
 {
     while (block) {
         struct sp_arena_block *older = block->older;
-        block_free(block);
+        block_free(arena, block);
         block = older;
     }
 }
@@ -78,7 +84,7 @@ void sp_arena_fini(struct sp_arena *arena)
     if (!arena) {
         return;
     }
-    free_blocks(arena->block);
+    free_blocks(arena, arena->block);
     arena->block = NULL;
     arena->used_bytes = 0;
 }
@@ -94,11 +100,30 @@ void sp_arena_reset(struct sp_arena *arena)
         sp_arena_fini(arena);
         return;
     }
-    free_blocks(block->older);
+    free_blocks(arena, block->older);
     block->older = NULL;
     block->next = block_begin(block);
     POISON(block->next, (size_t)(block->end - block->next));
     arena->used_bytes = block->bytes;
+}
+
+/* malloc, charged before it is called. */
+static struct sp_arena_block *block_take(struct sp_arena *arena, size_t bytes)
+{
+    if (arena->account) {
+        arena->error = sp_account_take(arena->account, bytes);
+        if (arena->error != SP_OK) {
+            return NULL;
+        }
+    }
+    struct sp_arena_block *block = malloc(bytes);
+    if (!block) {
+        arena->error = SP_NO_MEMORY;
+        if (arena->account) {
+            sp_account_give(arena->account, bytes);
+        }
+    }
+    return block;
 }
 
 /* A new block with room for at least need bytes, or false. Near the cap it takes less than it would like to. */
@@ -106,6 +131,7 @@ static bool block_add(struct sp_arena *arena, size_t need)
 {
     size_t left = arena->cap_bytes > arena->used_bytes ? arena->cap_bytes - arena->used_bytes : 0;
     if (left < HEADER_BYTES || need > left - HEADER_BYTES) {
+        arena->error = SP_LIMIT;
         return false;
     }
     size_t bytes = arena->block ? arena->block->bytes * 2 : BLOCK_MIN;
@@ -118,7 +144,11 @@ static bool block_add(struct sp_arena *arena, size_t need)
     if (bytes > left) {
         bytes = left;
     }
-    struct sp_arena_block *block = malloc(bytes);
+    struct sp_arena_block *block = block_take(arena, bytes);
+    if (!block && arena->error != SP_NO_MEMORY && bytes > HEADER_BYTES + need) {
+        bytes = HEADER_BYTES + need; /* the account has no room for a generous one */
+        block = block_take(arena, bytes);
+    }
     if (!block) {
         return false;
     }
@@ -135,6 +165,7 @@ void *sp_arena_alloc(struct sp_arena *arena, size_t bytes)
 {
     size_t need = rounded(bytes);
     if (SP_UNLIKELY(need == 0)) {
+        arena->error = SP_LIMIT;
         return NULL;
     }
     if (!arena->block || need > (size_t)(arena->block->end - arena->block->next)) {
@@ -152,6 +183,7 @@ void *sp_arena_calloc(struct sp_arena *arena, size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) {
+        arena->error = SP_LIMIT;
         return NULL;
     }
     void *ptr = sp_arena_alloc(arena, bytes);
@@ -168,6 +200,7 @@ void *sp_arena_grow(struct sp_arena *arena, void *ptr, size_t old_bytes, size_t 
     }
     size_t old_taken = rounded(old_bytes), need = rounded(new_bytes);
     if (need == 0) {
+        arena->error = SP_LIMIT;
         return NULL;
     }
     struct sp_arena_block *block = arena->block;
@@ -186,6 +219,22 @@ void *sp_arena_grow(struct sp_arena *arena, void *ptr, size_t old_bytes, size_t 
         memcpy(grown, ptr, old_bytes);
     }
     return grown;
+}
+
+enum sp_status sp_arena_failed(const struct sp_arena *arena, struct sp_error *reterr,
+                               const char *limit_format, ...)
+{
+    if (arena->error == SP_NO_MEMORY || arena->error == SP_OVERLOADED) {
+        return sp_error_set(reterr, arena->error, "%s",
+                            arena->error == SP_OVERLOADED ? "the memory is in use, try again"
+                                                          : "out of memory, try again");
+    }
+    char text[SP_ERROR_MESSAGE_MAX];
+    va_list args;
+    va_start(args, limit_format);
+    vsnprintf(text, sizeof(text), limit_format, args);
+    va_end(args);
+    return sp_error_set(reterr, SP_LIMIT, "%s", text);
 }
 
 bool sp_arena_copy(struct sp_arena *arena, struct sp_slice s, struct sp_slice *ret)

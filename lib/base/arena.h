@@ -4,6 +4,7 @@
  * at once; the cap bounds what any input can make us allocate. An arena that is full is a tested error. */
 #pragma once
 
+#include "lib/base/budget.h"
 #include "lib/base/compiler.h"
 #include "lib/base/slice.h"
 
@@ -13,6 +14,9 @@ struct sp_arena {
     struct sp_arena_block *block; /* the newest, allocated from; earlier ones hang behind it */
     size_t used_bytes;            /* taken from the system, block headers included */
     size_t cap_bytes;             /* ceiling of used_bytes */
+    /* NULL, or charged for each block before it is taken; set it behind sp_arena_init. It outlives the arena. */
+    struct sp_account *account;
+    enum sp_status error; /* of the last allocation that failed; SP_OK: none */
 };
 
 void sp_arena_init(struct sp_arena *arena, size_t cap_bytes);
@@ -23,7 +27,8 @@ void sp_arena_fini(struct sp_arena *arena);
 /* Forgets all content; keeps one block for reuse if that is at most 1 MiB. */
 void sp_arena_reset(struct sp_arena *arena);
 
-/* bytes of memory aligned for any type, not zeroed. NULL: the cap would be passed or the system has no memory.
+/* bytes of memory aligned for any type, not zeroed. NULL: arena->error says why: SP_LIMIT (the cap, or more than the whole
+ * budget of its account), SP_NO_MEMORY (the system has none: try again) or SP_OVERLOADED (the budget is in use: try again).
  * bytes == 0 gives a valid pointer of its own. Not thread-safe: one owner at a time. */
 SP_MUST_USE void *sp_arena_alloc(struct sp_arena *arena, size_t bytes);
 
@@ -34,6 +39,12 @@ SP_MUST_USE void *sp_arena_calloc(struct sp_arena *arena, size_t count, size_t s
  * present size; ptr may be NULL when it is 0. NULL on failure; the old memory stays valid. */
 SP_MUST_USE void *sp_arena_grow(struct sp_arena *arena, void *ptr, size_t old_bytes,
                                 size_t new_bytes);
+
+/* For `return` behind an allocation that failed: SP_LIMIT with the caller's sentence in *reterr; or, if the same may succeed
+ * later, SP_NO_MEMORY or SP_OVERLOADED with one of our own. */
+SP_PRINTF(3, 4)
+enum sp_status sp_arena_failed(const struct sp_arena *arena, struct sp_error *reterr,
+                               const char *limit_format, ...);
 
 /* A copy of s in the arena; *ret is written on success only. */
 SP_MUST_USE bool sp_arena_copy(struct sp_arena *arena, struct sp_slice s, struct sp_slice *ret);

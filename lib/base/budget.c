@@ -32,6 +32,39 @@ void sp_budget_give(struct sp_budget *budget, size_t bytes)
     SP_ASSERT(before >= bytes);
 }
 
+enum sp_status sp_account_take(struct sp_account *account, size_t bytes)
+{
+    if (!account->budget) {
+        return SP_OK;
+    }
+    size_t max_bytes = account->budget->max_bytes;
+    if (account->bytes > max_bytes || bytes > max_bytes - account->bytes) {
+        account->error = SP_LIMIT;
+        return SP_LIMIT;
+    }
+    if (!sp_budget_take(account->budget, bytes)) {
+        account->error = SP_OVERLOADED;
+        return SP_OVERLOADED;
+    }
+    account->bytes += bytes;
+    account->error = SP_OK;
+    return SP_OK;
+}
+
+void sp_account_give(struct sp_account *account, size_t bytes)
+{
+    if (account->budget) {
+        SP_ASSERT(bytes <= account->bytes);
+        account->bytes -= bytes;
+        sp_budget_give(account->budget, bytes);
+    }
+}
+
+void sp_account_fini(struct sp_account *account)
+{
+    sp_account_give(account, account->bytes);
+}
+
 size_t sp_budget_used(const struct sp_budget *budget)
 {
     return atomic_load_explicit(&budget->used_bytes, memory_order_relaxed);

@@ -20,6 +20,9 @@ void sp_buf_fini(struct sp_buf *buf)
         return;
     }
     free(buf->ptr);
+    if (buf->account) {
+        sp_account_give(buf->account, buf->cap);
+    }
     buf->ptr = NULL;
     buf->len = buf->cap = 0;
     buf->error = SP_OK;
@@ -47,6 +50,8 @@ void sp_buf_trim(struct sp_buf *buf)
         return;
     if (buf->len == 0)
         free(buf->ptr);
+    if (buf->account)
+        sp_account_give(buf->account, buf->cap - buf->len);
     buf->ptr = trimmed;
     buf->cap = buf->len;
 }
@@ -65,9 +70,18 @@ static bool buf_grow(struct sp_buf *buf, size_t more_bytes)
     if (cap < need) {
         cap = need;
     }
+    if (buf->account) {
+        buf->error = sp_account_take(buf->account, cap - buf->cap);
+        if (buf->error != SP_OK) {
+            return false;
+        }
+    }
     uint8_t *grown = realloc(buf->ptr, cap);
     if (!grown) {
         buf->error = SP_NO_MEMORY;
+        if (buf->account) {
+            sp_account_give(buf->account, cap - buf->cap);
+        }
         return false;
     }
     buf->ptr = grown;

@@ -4,6 +4,7 @@
  * append does nothing, and the builder asks once, at the end. */
 #pragma once
 
+#include "lib/base/budget.h"
 #include "lib/base/compiler.h"
 #include "lib/base/slice.h"
 #include "lib/base/status.h"
@@ -11,7 +12,10 @@
 struct sp_buf {
     uint8_t *ptr;
     size_t len, cap, max; /* bytes; len <= cap <= max */
-    enum sp_status error; /* SP_OK, SP_LIMIT (would pass max), SP_NO_MEMORY; until sp_buf_reset */
+    /* SP_OK, SP_LIMIT (would pass max), SP_NO_MEMORY, or what the account said; until sp_buf_reset */
+    enum sp_status error;
+    /* NULL, or charged before the buffer grows; set it behind sp_buf_init. It outlives the memory. */
+    struct sp_account *account;
 };
 
 /* Starts empty, without memory. max_bytes is the ceiling. */
@@ -19,7 +23,7 @@ void sp_buf_init(struct sp_buf *buf, size_t max_bytes);
 void sp_buf_fini(struct sp_buf *buf);  /* frees; NULL and an already finished buffer are fine */
 void sp_buf_reset(struct sp_buf *buf); /* empties, clears the error, keeps the memory */
 
-/* Moves memory from one to the other; *from becomes an empty buffer with the same ceiling. *to must be finished or new;
+/* Moves memory (and the account it is charged to) from one to the other; *from becomes an empty buffer with the same ceiling. *to must be finished or new;
  * its ceiling becomes that of *from. */
 void sp_buf_move(struct sp_buf *to, struct sp_buf *from);
 

@@ -221,7 +221,7 @@ static bool read_string(struct sp_json_reader *r)
     }
     r->text = raw;
     if (escapes && !r->skipping && !unescape(r->arena, raw, &r->text)) {
-        fail_at(r, SP_LIMIT, begin - 1, "no memory left for the string");
+        fail_at(r, r->arena->error, begin - 1, "no memory left for the string");
         return false;
     }
     r->pos = pos + 1;

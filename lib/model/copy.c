@@ -169,13 +169,13 @@ enum sp_status sp_batch_copy(struct sp_arena *arena, const struct sp_span *const
     struct sp_batch *batch = sp_arena_calloc(arena, 1, sizeof(*batch));
     struct sp_span *copies = sp_arena_calloc(arena, count, sizeof(*copies));
     if (!batch || !copies) {
-        return SP_LIMIT;
+        return arena->error;
     }
     for (size_t i = 0; i < count; i++) {
         struct sp_span *copy = &copies[i];
         *copy = *spans[i];
         if (!copy_span(arena, copy)) {
-            return SP_LIMIT;
+            return arena->error;
         }
         copy->resource = i > 0 && sp_resource_equal(spans[i]->resource, spans[i - 1]->resource)
                              ? copies[i - 1].resource
@@ -184,7 +184,7 @@ enum sp_status sp_batch_copy(struct sp_arena *arena, const struct sp_span *const
                           ? copies[i - 1].scope
                           : copy_scope(arena, spans[i]->scope);
         if (!copy->resource || !copy->scope) {
-            return SP_LIMIT;
+            return arena->error;
         }
     }
     batch->spans = copies;

@@ -70,7 +70,7 @@ static enum sp_status decode_part(struct sp_arena *arena, struct sp_slice text,
     }
     uint8_t *out = sp_arena_alloc(arena, text.len);
     if (!out)
-        return SP_LIMIT;
+        return arena->error;
     size_t len = 0;
     for (size_t i = 0; i < text.len; i++) {
         int value = text.ptr[i] == '+' ? ' ' : text.ptr[i];
@@ -111,8 +111,8 @@ static enum sp_status decode_item(struct sp_arena *arena, struct sp_slice item,
     for (int i = 0; i < 2; i++) {
         size_t bad = 0;
         enum sp_status status = decode_part(arena, raw[i], &decoded[i], &bad);
-        if (status == SP_LIMIT)
-            return sp_error_set(reterr, SP_LIMIT, "the query string is too long to be decoded");
+        if (status == SP_LIMIT || status == SP_NO_MEMORY)
+            return sp_arena_failed(arena, reterr, "the query string is too long to be decoded");
         if (status != SP_OK)
             return fail(reterr, raw[0], "'%' must be followed by two hexadecimal digits");
         if (!sp_utf8_valid(decoded[i]))

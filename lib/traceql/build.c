@@ -22,7 +22,7 @@ struct sp_traceql_node *sp_traceql_fail(struct sp_traceql_builder *b, uint32_t o
 
 struct sp_traceql_node *sp_traceql_fail_memory(struct sp_traceql_builder *b)
 {
-    b->status = sp_error_set(b->reterr, SP_LIMIT, "the query takes too much memory");
+    b->status = sp_arena_failed(b->arena, b->reterr, "the query takes too much memory");
     return NULL;
 }
 

@@ -40,7 +40,7 @@ static enum sp_status fail(const struct sp_traceql_lexer *lexer, size_t offset, 
 
 static enum sp_status arena_full(const struct sp_traceql_lexer *lexer)
 {
-    return sp_error_set(lexer->reterr, SP_LIMIT, "the query takes too much memory");
+    return sp_arena_failed(lexer->arena, lexer->reterr, "the query takes too much memory");
 }
 
 /* White space and comments. */

@@ -410,7 +410,7 @@ enum sp_status sp_traceql_parse(struct sp_arena *arena, struct sp_slice text,
         return sp_error_set_at(reterr, SP_INVALID_ARGUMENT, valid, "the query is not UTF-8 here");
     struct sp_traceql_query *query = sp_arena_calloc(arena, 1, sizeof *query);
     if (!query)
-        return sp_error_set(reterr, SP_LIMIT, "the query takes too much memory");
+        return sp_arena_failed(arena, reterr, "the query takes too much memory");
     struct parser parser = {
         .lexer = {.arena = arena, .text = text, .reterr = reterr},
         .build = {.arena = arena, .reterr = reterr, .status = SP_OK},

@@ -32,6 +32,9 @@ const char *sp_encoding_name(enum sp_encoding encoding)
 
 enum sp_status sp_decompress_no_room(const struct sp_buf *out, struct sp_error *reterr)
 {
+    if (out->account && out->account->error != SP_OK) {
+        return sp_error_set(reterr, out->error, "no room for the decompressed body");
+    }
     if (out->error == SP_LIMIT) {
         return sp_error_set(reterr, SP_LIMIT, "the body has more than %zu bytes when decompressed",
                             out->max);

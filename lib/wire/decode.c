@@ -56,8 +56,12 @@ bool sp_decoder_fail(struct sp_decoder *d, enum sp_status status, const uint8_t 
 
 bool sp_decoder_no_memory(struct sp_decoder *d)
 {
-    return sp_decoder_fail(d, SP_LIMIT, NULL, "the decoded request needs more than %zu bytes",
-                           d->arena->cap_bytes);
+    if (d->arena->error == SP_LIMIT) {
+        return sp_decoder_fail(d, SP_LIMIT, NULL, "the decoded request needs more than %zu bytes",
+                               d->arena->cap_bytes);
+    }
+    d->status = sp_arena_failed(d->arena, d->reterr, "no room for the decoded request");
+    return false;
 }
 
 void sp_decoder_refuse(struct sp_decoder *d, enum sp_level level, const char *format, ...)

@@ -64,6 +64,7 @@ struct sp_decoder {
 SP_PRINTF(4, 5)
 bool sp_decoder_fail(struct sp_decoder *d, enum sp_status status, const uint8_t *at,
                      const char *format, ...);
+/* The same behind an allocation in the arena that failed. */
 bool sp_decoder_no_memory(struct sp_decoder *d);
 
 /* Refuses what stands on the given level, with the spans below it. */

@@ -343,8 +343,7 @@ static bool decode_scope_spans(struct sp_json_decoder *d, const struct sp_resour
     static const char *const names[] = {"scope", "spans", "schemaUrl"};
     struct sp_scope *scope = sp_arena_calloc(d->arena, 1, sizeof(*scope));
     if (!scope) {
-        return sp_json_decoder_limit(d, "the decoded request needs more than %zu bytes",
-                                     d->arena->cap_bytes);
+        return sp_json_decoder_no_memory(d, d->arena->error);
     }
     for (int field = 0;;) {
         d->part = NULL;
@@ -402,8 +401,7 @@ static bool decode_resource_spans(struct sp_json_decoder *d)
     static const char *const names[] = {"resource", "scopeSpans", "schemaUrl"};
     struct sp_resource *resource = sp_arena_calloc(d->arena, 1, sizeof(*resource));
     if (!resource) {
-        return sp_json_decoder_limit(d, "the decoded request needs more than %zu bytes",
-                                     d->arena->cap_bytes);
+        return sp_json_decoder_no_memory(d, d->arena->error);
     }
     for (int field = 0;;) {
         d->part = NULL;
@@ -481,8 +479,7 @@ static bool finish(struct sp_json_decoder *d, const struct sp_batch **ret_batch)
     }
     if (!batch || (d->rejected_count > 0 &&
                    !sp_arena_copy(d->arena, sp_slice_cstr(d->reason), &batch->rejected_reason))) {
-        return sp_json_decoder_limit(d, "the decoded request needs more than %zu bytes",
-                                     d->arena->cap_bytes);
+        return sp_json_decoder_no_memory(d, d->arena->error);
     }
     batch->spans = spans;
     batch->span_count = count;
@@ -510,6 +507,7 @@ enum sp_status sp_otlp_json_decode(struct sp_arena *arena, struct sp_slice in,
                                &d.links,      &d.spans,  &d.scratch};
     for (size_t i = 0; i < SP_ARRAY_LEN(arrays); i++) {
         sp_buf_init(arrays[i], arena->cap_bytes);
+        arrays[i]->account = arena->account;
     }
     sp_json_reader_init(&d.r, in, arena, SP_JSON_DEPTH_MAX);
     bool ok = decode_request(&d) && finish(&d, ret_batch);

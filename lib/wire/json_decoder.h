@@ -40,6 +40,9 @@ bool sp_json_decoder_failed(struct sp_json_decoder *d);
 bool sp_json_decoder_expected(struct sp_json_decoder *d, const char *what);
 SP_PRINTF(2, 3) bool sp_json_decoder_limit(struct sp_json_decoder *d, const char *format, ...);
 
+/* An arena or array could not grow: its error. */
+bool sp_json_decoder_no_memory(struct sp_json_decoder *d, enum sp_status status);
+
 /* Refuses the present span. */
 SP_PRINTF(2, 3) void sp_json_decoder_refuse(struct sp_json_decoder *d, const char *format, ...);
 

@@ -199,13 +199,23 @@ bool sp_json_decoder_enum(struct sp_json_decoder *d, int32_t *ret)
     return true;
 }
 
+bool sp_json_decoder_no_memory(struct sp_json_decoder *d, enum sp_status status)
+{
+    if (status == SP_LIMIT) {
+        return sp_json_decoder_limit(d, "the decoded request needs more than %zu bytes",
+                                     d->arena->cap_bytes);
+    }
+    d->status = sp_error_set(d->reterr, status, "%s",
+                             status == SP_OVERLOADED ? "the memory is in use, try again"
+                                                     : "out of memory, try again");
+    return false;
+}
+
 bool sp_json_decoder_append(struct sp_json_decoder *d, struct sp_buf *array, const void *item,
                             size_t size)
 {
     sp_buf_append(array, item, size);
-    return array->error == SP_OK ||
-           sp_json_decoder_limit(d, "the decoded request needs more than %zu bytes",
-                                 d->arena->cap_bytes);
+    return array->error == SP_OK || sp_json_decoder_no_memory(d, array->error);
 }
 
 bool sp_json_decoder_keep(struct sp_json_decoder *d, struct sp_buf *array, size_t from, void **ret)
@@ -213,8 +223,7 @@ bool sp_json_decoder_keep(struct sp_json_decoder *d, struct sp_buf *array, size_
     size_t bytes = array->len - from;
     *ret = sp_arena_alloc(d->arena, bytes);
     if (!*ret) {
-        return sp_json_decoder_limit(d, "the decoded request needs more than %zu bytes",
-                                     d->arena->cap_bytes);
+        return sp_json_decoder_no_memory(d, d->arena->error);
     }
     if (bytes > 0) {
         memcpy(*ret, array->ptr + from, bytes);

@@ -97,7 +97,11 @@ static bool bytes_field(struct sp_json_decoder *d, struct sp_value *ret)
         return true;
     }
     sp_buf_reset(&d->scratch);
-    if (event != SP_JSON_STRING || !sp_base64_decode(d->r.text, &d->scratch)) {
+    bool is_base64 = event == SP_JSON_STRING && sp_base64_decode(d->r.text, &d->scratch);
+    if (d->scratch.error != SP_OK) {
+        return sp_json_decoder_no_memory(d, d->scratch.error);
+    }
+    if (!is_base64) {
         return sp_json_decoder_expected(d, "a string in base64");
     }
     void *bytes;

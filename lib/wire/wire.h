@@ -62,6 +62,7 @@ SP_MUST_USE enum sp_status sp_compress(enum sp_encoding encoding, struct sp_slic
  * not valid UTF-8. If that is a string of a resource or scope, all spans below are refused.
  * SP_MALFORMED  not this message, or truncated: broken framing anywhere refuses the whole.
  * SP_LIMIT      a limit or the arena's cap was reached.
+ * SP_NO_MEMORY, SP_OVERLOADED  of the arena: try again.
  * On error *ret_batch is untouched, and *reterr has the offset and the place ("resource_spans[0].scope_spans[2]..."). */
 SP_MUST_USE enum sp_status sp_otlp_decode(struct sp_arena *arena, struct sp_slice in,
                                           const struct sp_limits *limits,

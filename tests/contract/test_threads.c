@@ -241,9 +241,9 @@ START_TEST(store_gives_the_budget_of_a_request_back)
     const struct sp_batch *batch = batch_of(&fixture.arena, &span, 1);
     for (int i = 0; i < 3; i++) {
         struct sp_append *made = make_append(batch, SP_BODY_OTLP_PROTOBUF, SP_BODY_IDENTITY);
-        made->budget = &budget;
-        made->budget_bytes = 300;
-        ck_assert(sp_budget_take(&budget, 300));
+        made->plain.account = made->arena.account = NULL; /* decoded before there was a budget */
+        made->account.budget = &budget;
+        ck_assert_int_eq(sp_account_take(&made->account, 300), SP_OK);
         send(&fixture, &tally, made);
         if (i == 1)
             sp_store_drain(fixture.store); /* the last is refused, and gives back all the same */

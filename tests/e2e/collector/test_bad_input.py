@@ -206,6 +206,28 @@ def test_a_request_that_never_fits_into_the_memory_is_not_asked_to_try_again(ser
         assert_refused(other, body, 413, ["16777216"])
 
 
+def test_a_request_that_fits_when_others_are_done_is_asked_to_try_again(server):
+    """Small as it came, large when decoded: it is charged while it is decoded, not when all is in memory."""
+    trace_id, span_id = new_ids()
+    body = request_message([span_message(trace_id, span_id, extra=field_bytes(9, b"") * 120000)])
+    with spoor.Spoor(server.binary, args=["--memory", "32MiB"]) as other:
+        with socket.create_connection(other.address("otlp-http"), timeout=30) as slow:
+            slow.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+                         b"Content-Length: 30000000\r\n\r\n" + bytes(29 * 1000 * 1000))
+            deadline = time.monotonic() + 30
+            while True:
+                status, headers, reply = other.export(body)
+                if status != 200 or time.monotonic() > deadline:
+                    break
+            assert status == 503 and headers.get("retry-after"), (status, headers, reply)
+            assert "33554432" in spoor.rpc_status(reply)[1], reply
+        deadline = time.monotonic() + 30
+        while other.export(body)[0] != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert_goes_on(other)
+
+
 # ---- the head ----
 
 def test_wrong_content_type_is_named(server):
