@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/net/exchange.h"
+#include "lib/net/http1_rules.h"
 #include "lib/net/server.h"
 
 #define UPLOAD_BYTES  ((size_t)128 << 10) /* read at once, of each connection, above the head */
@@ -61,6 +61,8 @@ struct request {
     struct sp_exchange *exchange;
     atomic_bool queued; /* the reply is with the library; the ticker looks, too */
     bool head_done, close_after;
+    const char *library_target; /* where the library has it; only compared */
+    size_t texts_after_zero;    /* of the target: it holds a zero byte, and parameters behind it */
     size_t discarded_bytes;
     size_t target_len;
     char target[]; /* no zero byte at its end */
@@ -256,7 +258,15 @@ static bool body_follows(const struct request *request)
     return has_body(request) && !sp_exchange_header(request->exchange, "expect", &expect);
 }
 
-static enum MHD_Result begin(struct request *request, const char *method)
+/* Where this request ends is not known: no byte behind its head is read. */
+static enum MHD_Result refuse_framing(struct request *request, const struct sp_error *error)
+{
+    sp_count(&request->server->base.counters.protocol_errors, 1);
+    refuse(request, sp_status_http(error->status), error);
+    return queue_reply(request);
+}
+
+static enum MHD_Result begin(struct request *request, const char *method, const char *version)
 {
     struct http1_server *server = request->server;
     const struct sp_server_options *options = &server->base.options;
@@ -264,6 +274,12 @@ static enum MHD_Result begin(struct request *request, const char *method)
     request->head_done = true;
     sp_count(&server->base.counters.requests, 1);
     enum sp_status status = read_head(request, method, &error);
+    if (status == SP_OK && request->texts_after_zero > 0)
+        status = sp_error_set(&error, SP_MALFORMED, "the request's target holds a zero byte");
+    else if (status == SP_OK)
+        status = sp_http1_check_head(request->exchange, version, &error);
+    if (status == SP_MALFORMED)
+        return refuse_framing(request, &error);
     if (status != SP_OK) {
         refuse(request, status == SP_LIMIT ? 431 : sp_status_http(status), &error);
     } else {
@@ -346,12 +362,11 @@ static enum MHD_Result on_access(void *cookie, struct MHD_Connection *library_co
     (void)cookie;
     (void)library_connection;
     (void)url;
-    (void)version;
     struct request *request = *request_cookie;
     if (!request)
         return MHD_NO; /* there was no memory for it */
     if (!request->head_done)
-        return begin(request, method);
+        return begin(request, method, version);
     if (*upload_len > 0) {
         enum MHD_Result result = receive(request, upload, *upload_len);
         *upload_len = 0;
@@ -382,6 +397,8 @@ static void *on_target(void *cookie, const char *target, struct MHD_Connection *
         return NULL;
     for (size_t i = 0; i < len; i++)
         request->target[i] = target[i];
+    request->library_target = target;
+    sp_http1_hide_parameters(target, len);
     request->target_len = len;
     request->server = server;
     request->connection = connection;
@@ -397,6 +414,20 @@ static void *on_target(void *cookie, const char *target, struct MHD_Connection *
     connection->request = request;
     pthread_mutex_unlock(&server->lock);
     return request;
+}
+
+/* Nothing is unescaped for us: the exchange has the target as it was sent. Parameters reach this only from behind a zero byte,
+ * where sp_http1_hide_parameters did not see them. The request is refused, and the second text is made the last: with its
+ * zero byte it ends where the library goes on reading. */
+static size_t on_unescape(void *cookie, struct MHD_Connection *library_connection, char *text)
+{
+    (void)cookie;
+    struct connection *connection = connection_of(library_connection);
+    struct request *request = connection ? connection->request : NULL;
+    size_t len = strlen(text);
+    if (request && text != request->library_target && ++request->texts_after_zero > 1)
+        text[len + 1] = '\0';
+    return len;
 }
 
 static void on_completed(void *cookie, struct MHD_Connection *library_connection,
@@ -621,9 +652,10 @@ static struct MHD_Daemon *start_library(struct http1_server *server)
         MHD_OPTION_CONNECTION_LIMIT, (unsigned int)limits->connections_max,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * limits->head_bytes_max + UPLOAD_BYTES,
         MHD_OPTION_CONNECTION_MEMORY_INCREMENT, UPLOAD_BYTES / 2, MHD_OPTION_CONNECTION_TIMEOUT,
-        idle_s, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, server, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+        idle_s, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
+        MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, server, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_ARRAY,
+        pool, MHD_OPTION_END);
 }
 
 enum sp_status sp_http1_server_start(const struct sp_server_options *options,

@@ -60,6 +60,13 @@ def test_deep_and_long_queries_get_an_answer(server):
         assert status == 200 or json.loads(body)["detail"], body[:300]
 
 
+def test_thousands_of_parameters_get_an_answer(server):
+    for part in ("&", "a&", "a=b&"):
+        for number in (64, 3000, 5000, 9000):
+            status, _, body = get(server, "/v1/services?" + part * number)
+            assert status == 200 if part == "&" else status in (400, 413) and json.loads(body)["detail"], (part, number, status, body[:300])
+
+
 # ---- names ----
 
 def test_no_cell_of_the_csv_graph_begins_a_formula(server):

@@ -4,6 +4,7 @@
 #include "tests/unit/net/service.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ struct service {
     pthread_cond_t changed;
     struct waiting waiting[WAITING_MAX];
     size_t waiting_count;
+    atomic_size_t requests;
     bool draining, stopping;
 };
 
@@ -84,10 +86,20 @@ static void reply_big(struct sp_exchange *exchange)
     sp_buf_fini(&body);
 }
 
+static void reply_query(struct sp_exchange *exchange)
+{
+    struct sp_buf body;
+    sp_buf_init(&body, (size_t)1 << 20);
+    sp_buf_append_slice(&body, sp_exchange_query(exchange));
+    reply(exchange, &body);
+    sp_buf_fini(&body);
+}
+
 static void on_request(void *cookie, struct sp_exchange *exchange)
 {
     struct service *service = cookie;
     struct sp_slice path = sp_exchange_path(exchange);
+    service->requests++;
     if (ends_with(path, "Later")) {
         park(service, exchange, LATER);
     } else if (ends_with(path, "Hold")) {
@@ -98,6 +110,8 @@ static void on_request(void *cookie, struct sp_exchange *exchange)
         reply(exchange, NULL);
     } else if (ends_with(path, "Big")) {
         reply_big(exchange);
+    } else if (ends_with(path, "Query")) {
+        reply_query(exchange);
     } else {
         struct sp_body body;
         sp_exchange_take_body(exchange, &body);
@@ -163,6 +177,11 @@ struct sp_handler service_handler(struct service *service)
 void service_drain(struct service *service)
 {
     set_flag(service, &service->draining);
+}
+
+size_t service_requests(struct service *service)
+{
+    return service->requests;
 }
 
 size_t service_waiting(struct service *service)

@@ -6,6 +6,7 @@
  *   Echo  its body, at once                      Later  its body, from another thread, after a moment
  *   Hold  its body, when draining begins         Never  no reply until service_free (the server has stopped by then)
  *   Null  an empty body                          Big    as many bytes as header x-bytes says
+ *   Query its query string
  *   Head  404 or UNIMPLEMENTED, before the body is read */
 #pragma once
 
@@ -16,5 +17,6 @@ struct service;
 struct service *service_new(void);
 struct sp_handler service_handler(struct service *service);
 void service_drain(struct service *service);
-size_t service_waiting(struct service *service); /* exchanges without a reply */
-void service_free(struct service *service);      /* replies to all that still wait */
+size_t service_requests(struct service *service); /* that on_request saw */
+size_t service_waiting(struct service *service);  /* exchanges without a reply */
+void service_free(struct service *service);       /* replies to all that still wait */

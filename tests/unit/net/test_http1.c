@@ -130,14 +130,104 @@ END_TEST
 
 START_TEST(http1_answers_what_is_not_http)
 {
-    static const char *const requests[] = {"nonsense\r\n\r\n", "GET / HTTP/3.7\r\nhost: x\r\n\r\n",
-                                           "GET / HTTP/1.1\r\n\r\n" /* no host */};
+    static const char *const requests[] = {"nonsense\r\n\r\n", "GET / HTTP/3.7\r\nhost: x\r\n\r\n"};
     struct fixture f = {0};
     prepare(&f);
     start(&f, false);
     for (size_t i = 0; i < SP_ARRAY_LEN(requests); i++) {
         const char *said = exchange(&f, requests[i]);
         ck_assert(said[0] == '\0' || said[9] == '4' || said[9] == '5');
+    }
+    finish(&f);
+}
+END_TEST
+
+START_TEST(http1_refuses_requests_that_others_might_read_differently)
+{
+    static const struct {
+        const char *request, *wanted;
+    } rows[] = {
+        {"POST /Echo HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\nContent-Length: 3\r\n\r\none",
+         "Content-Length"},
+        {"POST /Echo HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\ncontent-length: 33\r\n\r\n"
+         "GET /Echo HTTP/1.1\r\nhost: x\r\n\r\n",
+         "Content-Length"},
+        {"POST /Echo HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n"
+         "transfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+         "Transfer-Encoding"},
+        {"POST /Echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n"
+         "transfer-encoding: identity\r\n\r\n0\r\n\r\n",
+         "Transfer-Encoding"},
+        {"POST /Echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip\r\n\r\nzip",
+         "Transfer-Encoding"},
+        {"POST /Echo HTTP/1.0\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+         "Transfer-Encoding"},
+        {"POST /Echo HTTP/1.1\r\nhost: x\r\ncontent-length : 3\r\n\r\none", "name"},
+        {"GET /Echo HTTP/1.1\r\n\r\n", "Host"},
+        {"GET /Echo HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", "Host"},
+        {"GET /Echo /Head HTTP/1.1\r\nhost: x\r\n\r\n", "target"},
+    };
+    struct fixture f = {0};
+    prepare(&f);
+    start(&f, false);
+    for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
+        const char *said = exchange(&f, rows[i].request); /* closed by the server */
+        check_starts(said, "HTTP/1.1 400 ");
+        check_holds(said, "application/problem+json");
+        check_holds(strstr(said, "\r\n\r\n"), rows[i].wanted);
+        ck_assert_ptr_null(strstr(said + 1, "HTTP/1.1"));
+    }
+    ck_assert_uint_eq(service_requests(f.service), 0);
+    check_starts(exchange(&f, "POST /Echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: Chunked\r\n"
+                              "connection: close\r\n\r\n0\r\n\r\n"),
+                 "HTTP/1.1 200 ");
+    check_starts(exchange(&f, "GET /Echo HTTP/1.0\r\n\r\n"), "HTTP/1.1 200 ");
+    finish(&f);
+}
+END_TEST
+
+START_TEST(http1_takes_query_strings_of_thousands_of_parameters)
+{
+    static const char *const parts[] = {"&", "a&", "a=b&", "%zz&", "?"};
+    char request[40000];
+    struct fixture f = {0};
+    prepare(&f);
+    start(&f, false);
+    for (size_t i = 0; i < SP_ARRAY_LEN(parts); i++) {
+        size_t len = (size_t)snprintf(request, sizeof(request), "GET /Query?");
+        while (len < 30000)
+            len += (size_t)snprintf(request + len, sizeof(request) - len, "%s", parts[i]);
+        size_t query_len = len - strlen("GET /Query?");
+        snprintf(request + len, sizeof(request) - len,
+                 " HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        const char *said = exchange(&f, request);
+        check_starts(said, "HTTP/1.1 200 ");
+        said = strstr(said, "\r\n\r\n") + 4;
+        ck_assert_uint_eq(strlen(said), query_len);
+        ck_assert_int_eq(memcmp(said, request + strlen("GET /Query?"), query_len), 0);
+    }
+    finish(&f);
+}
+END_TEST
+
+START_TEST(http1_refuses_parameters_behind_a_zero_byte)
+{
+    static const char *const parts[] = {"&", "a&", "a=b&", "a=&", "=b&"};
+    char request[40000];
+    struct fixture f = {0};
+    prepare(&f);
+    start(&f, false);
+    for (size_t i = 0; i < SP_ARRAY_LEN(parts); i++) {
+        size_t len = (size_t)snprintf(request, sizeof(request), "GET /Echo%cHTTP/1.1%c?", 0, 0);
+        while (len < 30000)
+            len += (size_t)snprintf(request + len, sizeof(request) - len, "%s", parts[i]);
+        len +=
+            (size_t)snprintf(request + len, sizeof(request) - len, " HTTP/1.1\r\nhost: x\r\n\r\n");
+        int fd = dial(&f);
+        say(fd, request, len);
+        const char *said = read_all(fd);
+        check_starts(said, "HTTP/1.1 400 ");
+        check_holds(said, "zero byte");
     }
     finish(&f);
 }
@@ -306,6 +396,9 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, http1_says_try_again_when_the_budget_is_used_up);
     tcase_add_test(tcase, http1_refuses_before_the_body_is_read);
     tcase_add_test(tcase, http1_answers_what_is_not_http);
+    tcase_add_test(tcase, http1_refuses_requests_that_others_might_read_differently);
+    tcase_add_test(tcase, http1_takes_query_strings_of_thousands_of_parameters);
+    tcase_add_test(tcase, http1_refuses_parameters_behind_a_zero_byte);
     tcase_add_test(tcase, http1_closes_clients_that_are_too_slow);
     tcase_add_test(tcase, http1_closes_idle_connections);
     tcase_add_test(tcase, http1_gives_slow_readers_their_time);
