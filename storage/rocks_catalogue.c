@@ -148,6 +148,17 @@ static enum sp_status count_all(struct question *question, struct sp_rocks_view 
 
 /* ---- services ---- */
 
+/* The stored slot of a service, into value unless that is NULL; key is scratch. SP_NOT_FOUND: it has none yet. */
+static enum sp_status get_slot(const struct sp_rocks_view *view, struct sp_slice service,
+                               struct sp_buf *key, struct sp_buf *value, struct sp_error *reterr)
+{
+    sp_buf_reset(key);
+    sp_rocks_slot_key(service, key);
+    if (key->error != SP_OK)
+        return sp_error_set(reterr, key->error, "the name of a service takes too much memory");
+    return sp_kv_get(view->rocks->kv, view->snapshot, SP_KV_META, sp_buf_slice(key), value, reterr);
+}
+
 /* Slots of services whose spans are all in the head: those the applier is going to give. */
 static enum sp_status coming_slots(const struct sp_rocks_view *view, struct sp_tally *coming,
                                    struct sp_error *reterr)
@@ -163,10 +174,7 @@ static enum sp_status coming_slots(const struct sp_rocks_view *view, struct sp_t
                 continue;
             before = batch->spans[i].resource;
             struct sp_slice service = sp_span_service(&batch->spans[i]);
-            sp_buf_reset(&key);
-            sp_rocks_slot_key(service, &key);
-            status = sp_kv_get(view->rocks->kv, view->snapshot, SP_KV_META, sp_buf_slice(&key),
-                               NULL, reterr);
+            status = get_slot(view, service, &key, NULL, reterr);
             struct sp_tally_row *row;
             if (status == SP_NOT_FOUND)
                 status = sp_tally_row(coming, service, SP_SLICE(""), 0, &row, reterr);
@@ -183,9 +191,7 @@ static enum sp_status slot_of(const struct sp_rocks_view *view, struct sp_tally 
     struct sp_buf value;
     sp_buf_init(&key, SP_ROCKS_SLOT_KEY_BYTES_MAX);
     sp_buf_init(&value, 64);
-    sp_rocks_slot_key(service, &key);
-    enum sp_status status =
-        sp_kv_get(view->rocks->kv, view->snapshot, SP_KV_META, sp_buf_slice(&key), &value, reterr);
+    enum sp_status status = get_slot(view, service, &key, &value, reterr);
     if (status == SP_OK && value.len == 4)
         *ret = (uint32_t)value.ptr[0] | (uint32_t)value.ptr[1] << 8 | (uint32_t)value.ptr[2] << 16 |
                (uint32_t)value.ptr[3] << 24;

@@ -147,27 +147,51 @@ enum sp_status sp_rocks_collect_rows(struct sp_rocks_spans *collected, struct sp
     return sp_kv_iterator_status(rows, reterr);
 }
 
-/* The head's spans of a trace point into requests that go away, so they are copied. */
+/* Pointers to the spans of a trace in the head, in order; heap. NULL for none, or no memory, which *ret_count tells. */
+static const struct sp_span **head_spans(const struct sp_rocks_view *view,
+                                         const struct sp_trace_id *id, size_t *ret_count)
+{
+    const struct sp_span **spans = NULL;
+    size_t count = 0;
+    for (int filling = 0; filling < 2; filling++) {
+        count = 0;
+        for (size_t e = 0; e < view->head_count; e++) {
+            const struct sp_batch *batch = view->head[e]->append->batch;
+            for (size_t i = 0; i < batch->span_count; i++) {
+                if (sp_trace_id_compare(&batch->spans[i].trace_id, id) != 0)
+                    continue;
+                if (filling)
+                    spans[count] = &batch->spans[i];
+                count++;
+            }
+        }
+        if (!filling && count > 0)
+            spans = calloc(count, sizeof(struct sp_span *));
+        if (spans == NULL)
+            break;
+    }
+    *ret_count = count;
+    return spans;
+}
+
+/* The head's spans of a trace point into requests that go away, so they are copied: all at once, because neighbours then
+ * share the copies of their resource and scope. */
 static enum sp_status collect_head(struct sp_rocks_spans *collected,
                                    const struct sp_rocks_view *view, const struct sp_trace_id *id,
                                    struct sp_error *reterr)
 {
-    for (size_t e = 0; e < view->head_count; e++) {
-        const struct sp_batch *batch = view->head[e]->append->batch;
-        for (size_t i = 0; i < batch->span_count; i++) {
-            const struct sp_span *span = &batch->spans[i];
-            if (sp_trace_id_compare(&span->trace_id, id) != 0)
-                continue;
-            const struct sp_batch *copy;
-            enum sp_status status = sp_batch_copy(collected->arena, &span, 1, &copy);
-            if (status != SP_OK)
-                return too_large(collected->arena, reterr);
-            status = sp_rocks_collect(collected, copy->spans, 1, reterr);
-            if (status != SP_OK)
-                return status;
-        }
-    }
-    return SP_OK;
+    size_t count;
+    const struct sp_batch *copy;
+    const struct sp_span **spans = head_spans(view, id, &count);
+    if (count == 0)
+        return SP_OK;
+    if (spans == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
+    enum sp_status status = sp_batch_copy(collected->arena, spans, count, &copy);
+    free(spans);
+    if (status != SP_OK)
+        return too_large(collected->arena, reterr);
+    return sp_rocks_collect(collected, copy->spans, count, reterr);
 }
 
 enum sp_status sp_rocks_trace_read(struct sp_store *store, const struct sp_trace_id *id,

@@ -204,6 +204,42 @@ START_TEST(trace_read_stops_at_the_cap_of_the_arena)
 }
 END_TEST
 
+/* A resource stands once for all its spans in the answer, however they are kept: in memory it fits, span by span it would
+ * not. */
+START_TEST(trace_read_shares_a_resource_among_its_spans)
+{
+    enum { SPANS = 500, NAME_BYTES = 64 * 1024, ARENA_BYTES = 8 * 1024 * 1024 };
+    struct fixture fixture;
+    fixture_init(&fixture, (enum engine)_i);
+    char *name = calloc(1, NAME_BYTES + 1);
+    memset(name, 'n', NAME_BYTES);
+    struct sp_span *spans = calloc(SPANS, sizeof(*spans));
+    struct sp_span first = simple_span(7, 1, 1767268800000000000ULL, 5, name, "x");
+    for (size_t i = 0; i < SPANS; i++) {
+        spans[i] = simple_span(7, i + 1, 1767268800000000000ULL + i, 5, "", "x");
+        spans[i].resource = first.resource;
+        spans[i].scope = first.scope;
+    }
+    append(&fixture, batch_of(&fixture.arena, spans, SPANS));
+    for (int stage = 0; stage < 2; stage++) { /* as a rule from the head, then from its rows */
+        struct sp_arena arena;
+        struct sp_error error = {0};
+        const struct sp_batch *batch = NULL;
+        sp_arena_init(&arena, ARENA_BYTES);
+        ck_assert_msg(sp_store_trace_read(fixture.store, &first.trace_id, &arena, &batch, &error) ==
+                          SP_OK,
+                      "%s", error.message);
+        ck_assert_uint_eq(batch->span_count, SPANS);
+        ck_assert_ptr_eq(batch->spans[0].resource, batch->spans[SPANS - 1].resource);
+        sp_arena_fini(&arena);
+        sp_store_drain(fixture.store);
+    }
+    free(spans);
+    free(name);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("round_trip");
@@ -219,6 +255,7 @@ Suite *sp_test_suite(void)
     tcase_add_loop_test(tcase, store_says_not_found_for_a_trace_that_is_not_stored, 0,
                         ENGINE_COUNT);
     tcase_add_loop_test(tcase, trace_read_stops_at_the_cap_of_the_arena, 0, ENGINE_COUNT);
+    tcase_add_loop_test(tcase, trace_read_shares_a_resource_among_its_spans, 0, ENGINE_COUNT);
     suite_add_tcase(suite, tcase);
     return suite;
 }
