@@ -316,7 +316,7 @@ enum sp_status sp_match_span(struct sp_match *match, const struct sp_trace_facts
         case COMPARE:
             top--;
             status = sp_operand_compare(&place, &stack[top - 1], node->comparison, &stack[top],
-                                        instruction->regex, &is_true);
+                                        instruction->regex, &is_true, reterr);
             sp_operand_bool(status == SP_OK && is_true, &stack[top - 1]);
             break;
         case ARITHMETIC:
@@ -334,9 +334,10 @@ enum sp_status sp_match_span(struct sp_match *match, const struct sp_trace_facts
                 top--;
             break;
         }
+        if (status == SP_LIMIT && reterr)
+            reterr->offset = node->offset;
         if (status != SP_OK)
-            return sp_error_set_at(reterr, status, node->offset,
-                                   "a regular expression took too long on a value");
+            return status;
     }
     SP_ASSERT(top == 1);
     *ret_matched = stack[0].scalar.boolean;

@@ -15,6 +15,8 @@ struct sp_trace_facts {
     /* the first span without a parent id by start, then span id; NULL: none */
     const struct sp_span *root;
     uint64_t start_unix_ns, end_unix_ns; /* of all its spans */
+    /* NULL, or asked while one span takes long: two fields of many events compare every pair */
+    const struct sp_stop *stop;
 };
 
 void sp_trace_facts_make(const struct sp_batch *batch, struct sp_trace_facts *ret);
@@ -36,7 +38,7 @@ void sp_match_free(struct sp_match *match); /* NULL is fine */
 bool sp_match_needs_tree(const struct sp_match *match);
 
 /* One span: row of facts->tree if there is one, otherwise index in facts->batch. One thread at a time.
- * SP_LIMIT  a regular expression took too long on this span. */
+ * SP_LIMIT  a regular expression took too long on this span.     Or what facts->stop says. */
 SP_MUST_USE enum sp_status sp_match_span(struct sp_match *match, const struct sp_trace_facts *facts,
                                          uint32_t row, bool *ret_matched, struct sp_error *reterr);
 

@@ -339,8 +339,11 @@ static const struct sp_operand *each_item(const struct sp_span_place *place,
 
 enum sp_status sp_operand_compare(const struct sp_span_place *place, const struct sp_operand *left,
                                   enum sp_traceql_comparison comparison,
-                                  const struct sp_operand *right, struct sp_regex *regex, bool *ret)
+                                  const struct sp_operand *right, struct sp_regex *regex, bool *ret,
+                                  struct sp_error *reterr)
 {
+    uint32_t stop_pairs = regex ? SP_STOP_REGEX_PAIRS : SP_STOP_PAIRS;
+    uint32_t pairs = 0;
     uint32_t left_count = each_count(place, left), right_count = each_count(place, right);
     *ret = false;
     for (uint32_t i = 0; i < left_count && !*ret; i++) {
@@ -349,6 +352,15 @@ enum sp_status sp_operand_compare(const struct sp_span_place *place, const struc
         for (uint32_t j = 0; j < right_count && !*ret; j++) {
             enum sp_status status =
                 compare_one(one, comparison, each_item(place, right, j, &right_room), regex, ret);
+            if (status == SP_LIMIT)
+                return sp_error_set(reterr, status,
+                                    "a regular expression took more than the limit of %u steps, or "
+                                    "of %u KiB, on a value",
+                                    SP_REGEX_MATCH_LIMIT, SP_REGEX_HEAP_KIB_MAX);
+            if (status != SP_OK)
+                return sp_error_set(reterr, status, "no memory to match a regular expression");
+            if (++pairs % stop_pairs == 0)
+                status = sp_stop_ask(place->facts->stop, reterr);
             if (status != SP_OK)
                 return status;
         }

@@ -57,9 +57,13 @@ void sp_operand_negate(struct sp_operand *operand);
 void sp_operand_arithmetic(struct sp_operand *left, enum sp_traceql_arithmetic operation,
                            const struct sp_operand *right);
 
-/* SP_LIMIT, SP_NO_MEMORY: of the regular expression. */
-SP_MUST_USE enum sp_status sp_operand_compare(const struct sp_span_place *place,
-                                              const struct sp_operand *left,
-                                              enum sp_traceql_comparison comparison,
-                                              const struct sp_operand *right,
-                                              struct sp_regex *regex, bool *ret);
+/* Pairs of events or links compared between two questions whether to stop; with a regular expression, which may take
+ * milliseconds, fewer. */
+#define SP_STOP_PAIRS       4096u
+#define SP_STOP_REGEX_PAIRS 16u
+
+/* SP_LIMIT, SP_NO_MEMORY: of the regular expression.     What place->facts->stop says. *reterr is filled. */
+SP_MUST_USE enum sp_status
+sp_operand_compare(const struct sp_span_place *place, const struct sp_operand *left,
+                   enum sp_traceql_comparison comparison, const struct sp_operand *right,
+                   struct sp_regex *regex, bool *ret, struct sp_error *reterr);

@@ -142,6 +142,7 @@ static enum sp_status consider(struct search *search, const struct sp_trace_id *
     search->spans += batch->span_count;
     struct sp_search_result result;
     sp_search_result_init(&result, batch);
+    result.facts.stop = &search->call->stop;
     status = evaluate(search, &result);
     if (status != SP_OK || result.matched_count == 0)
         return status;

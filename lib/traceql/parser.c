@@ -92,6 +92,27 @@ bool sp_parser_push_frame(struct parser *p, enum frame_kind kind, uint32_t offse
     return true;
 }
 
+bool sp_parser_join_min_int(struct parser *p)
+{
+    static const char digits[] = "9223372036854775808";
+    struct sp_slice rest = sp_slice_sub(p->lexer.text, p->lexer.pos, SIZE_MAX);
+    if (p->token.kind != SP_TOKEN_SUBTRACT || !sp_slice_starts_with(rest, sp_slice_cstr(digits)))
+        return false;
+    rest = sp_slice_sub(rest, sizeof digits - 1, SIZE_MAX);
+    uint8_t next = rest.len > 0 ? rest.ptr[0] : ' ';
+    bool goes_on = next == '.' || next == '_' || next >= 0x80 || (next >= '0' && next <= '9') ||
+                   ((next | 0x20) >= 'a' && (next | 0x20) <= 'z');
+    rest = sp_slice_trim(rest);
+    if (goes_on || (rest.len > 0 && rest.ptr[0] == '^'))
+        return false;
+    p->lexer.pos += sizeof digits - 1;
+    p->token.kind = SP_TOKEN_LITERAL;
+    p->token.len = (uint32_t)(p->lexer.pos - p->token.offset);
+    p->token.text = sp_slice_sub(p->lexer.text, p->token.offset, p->token.len);
+    p->token.value = (struct sp_traceql_value){.type = SP_TRACEQL_TYPE_INT, .integer = INT64_MIN};
+    return true;
+}
+
 static bool push_operator(struct parser *p, bool unary)
 {
     struct pending *op = sp_parser_push(p, &p->operators, sizeof *op);
@@ -208,12 +229,19 @@ static bool close_expression(struct parser *p)
 static bool parse_stage_operand(struct parser *p)
 {
     uint32_t offset = p->token.offset;
+    sp_parser_join_min_int(p);
     if (p->token.kind == SP_TOKEN_BRACE_OPEN)
         return sp_parser_push_frame(p, FRAME_FILTER, offset) && sp_parser_next(p);
     if (p->token.kind == SP_TOKEN_PAREN_OPEN)
         return sp_parser_push_frame(p, FRAME_PIPELINE, offset) && sp_parser_next(p);
     if (p->token.kind == SP_TOKEN_SUBTRACT)
         return push_operator(p, true);
+    struct sp_traceql_value constant; /* minInt, maxInt */
+    if (p->token.kind == SP_TOKEN_WORD && sp_traceql_find_constant(p->token.text, &constant) &&
+        sp_traceql_is_number(constant.type))
+        return sp_parser_push_operand(p, sp_traceql_make_literal(&p->build, offset, constant),
+                                      false) &&
+               sp_parser_next(p);
     if (p->token.kind == SP_TOKEN_WORD)
         return sp_parser_call(p);
     if (p->token.kind == SP_TOKEN_LITERAL && sp_traceql_is_number(p->token.value.type))
@@ -257,6 +285,7 @@ static bool parse_span_operand(struct parser *p)
     bool empty =
         p->operands.count == frame->operand_base && p->operators.count == frame->operator_base;
     bool brace = frame->kind == FRAME_FILTER || frame->kind == FRAME_COMPARE_FILTER;
+    sp_parser_join_min_int(p);
     if (p->token.kind == SP_TOKEN_LITERAL)
         return sp_parser_push_operand(p, sp_traceql_make_literal(&p->build, offset, p->token.value),
                                       false) &&

@@ -88,6 +88,10 @@ bool sp_parser_fail_expected(struct parser *p, const char *expected);
 bool sp_parser_take(struct parser *p, enum sp_traceql_token_kind kind, const char *expected);
 bool sp_parser_is_word(const struct parser *p, const char *word);
 bool sp_parser_push_operand(struct parser *p, struct sp_traceql_node *node, bool is_stage);
+/* The smallest integer is no negated one: 9223372036854775808 alone is out of range. Makes one literal of a minus that stands
+ * where a value may begin and those digits right behind it; not before ^, which binds tighter than the minus. */
+bool sp_parser_join_min_int(struct parser *p);
+
 bool sp_parser_push_frame(struct parser *p, enum frame_kind kind, uint32_t offset);
 bool sp_parser_reduce_all(struct parser *p);
 

@@ -121,7 +121,7 @@ bool sp_parser_close_pipeline(struct parser *p)
 
 static bool parse_literal_value(struct parser *p, struct sp_traceql_value *ret)
 {
-    bool negative = p->token.kind == SP_TOKEN_SUBTRACT;
+    bool negative = !sp_parser_join_min_int(p) && p->token.kind == SP_TOKEN_SUBTRACT;
     uint32_t offset = p->token.offset;
     if (negative && !sp_parser_next(p))
         return false;

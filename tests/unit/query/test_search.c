@@ -393,6 +393,44 @@ START_TEST(search_out_of_time_says_that_it_is_partial)
 }
 END_TEST
 
+/* One span alone may take long: every pair of its events is compared. The clock runs only while it is looked at. */
+START_TEST(search_out_of_time_within_one_span_ends)
+{
+    enum { EVENTS = 2000 };
+    static struct page page;
+    static struct sp_event events[EVENTS];
+    static struct sp_attribute names[EVENTS][2];
+    for (int i = 0; i < EVENTS; i++) {
+        names[i][0] = (struct sp_attribute){.key = SP_SLICE("a"), .value = int_value(i)};
+        names[i][1] = (struct sp_attribute){.key = SP_SLICE("b"), .value = int_value(-1 - i)};
+        events[i].attributes = (struct sp_attributes){.items = names[i], .count = 2};
+    }
+    struct sp_span span = make_span(&arena, 1, 1, 0, "cart", "GET", T0, MS);
+    span.events = events;
+    span.event_count = EVENTS;
+    world_add(&world, &span, 1);
+    search_page("{ event.a = event.b }", "", &page);
+    ck_assert(page.complete);
+    ck_assert_uint_eq(page.count, 0);
+    world.clock.monotonic_ns = hurrying_ns;
+    search_page("{ event.a = event.b }", "", &page);
+    ck_assert(!page.complete);
+    ck_assert_str_eq(page.reason, "timeBudget");
+}
+END_TEST
+
+START_TEST(search_that_runs_into_the_limit_of_a_regular_expression_names_it)
+{
+    static char value[200];
+    memset(value, 'a', sizeof(value) - 1);
+    struct sp_span span = make_span(&arena, 1, 1, 0, "cart", "GET", T0, MS);
+    add_attribute(&arena, &span, "text", text_value(value));
+    world_add(&world, &span, 1);
+    expect_answer(&world, "/v1/search?q=%7B.text%3D~%22(a%7Caa)%2B%5B%5Ea%5D%22%7D", 413,
+                  "the limit of 1000000 steps, or of 4096 KiB");
+}
+END_TEST
+
 START_TEST(search_out_of_time_with_a_final_page_is_not_partial)
 {
     static struct page page;
@@ -520,6 +558,8 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, search_stops_early_when_the_page_cannot_change);
     tcase_add_test(tcase, search_stops_early_after_enough_spans);
     tcase_add_test(tcase, search_out_of_time_says_that_it_is_partial);
+    tcase_add_test(tcase, search_out_of_time_within_one_span_ends);
+    tcase_add_test(tcase, search_that_runs_into_the_limit_of_a_regular_expression_names_it);
     tcase_add_test(tcase, search_out_of_time_with_a_final_page_is_not_partial);
     tcase_add_test(tcase, search_without_memory_says_so);
     tcase_add_loop_test(tcase, search_refuses_what_is_no_query_or_not_evaluated_yet, 0,
