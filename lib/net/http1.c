@@ -18,11 +18,12 @@
 #include <unistd.h>
 
 #include "lib/net/http1_rules.h"
+#include "lib/net/peer_watch.h"
 #include "lib/net/server.h"
 
 #define UPLOAD_BYTES  ((size_t)128 << 10) /* read at once, of each connection, above the head */
-#define TICK_MS_MIN   10                  /* how often timeouts are looked at */
-#define TICK_MS_MAX   1000
+#define TICK_MS_MIN   10 /* how often timeouts, and clients that wait, are looked at */
+#define TICK_MS_MAX   250
 #define NS_PER_MS     UINT64_C(1000000)
 #define TIMEOUT_SLACK 30 /* seconds the library's own idle timer comes after ours */
 
@@ -61,6 +62,7 @@ struct request {
     struct sp_exchange *exchange;
     atomic_bool queued; /* the reply is with the library; the ticker looks, too */
     bool head_done, close_after;
+    bool may_ask;               /* whether the client is still there: sp_peer_is_gone */
     const char *library_target; /* where the library has it; only compared */
     size_t texts_after_zero;    /* of the target: it holds a zero byte, and parameters behind it */
     size_t discarded_bytes;
@@ -241,23 +243,6 @@ static enum sp_status expect_body(struct request *request, struct sp_error *erro
     return SP_OK;
 }
 
-static bool has_body(const struct request *request)
-{
-    struct sp_slice value;
-    if (sp_exchange_header(request->exchange, "transfer-encoding", &value))
-        return true;
-    return sp_exchange_header(request->exchange, "content-length", &value) &&
-           !sp_slice_equal_cstr(value, "0");
-}
-
-/* A client that waits for "100 Continue" has not sent its body: the refusal can go at once. Every other is still sending,
- * and would be cut off before it reads the reply, so its body is read and thrown away first. */
-static bool body_follows(const struct request *request)
-{
-    struct sp_slice expect;
-    return has_body(request) && !sp_exchange_header(request->exchange, "expect", &expect);
-}
-
 /* Where this request ends is not known: no byte behind its head is read. */
 static enum MHD_Result refuse_framing(struct request *request, const struct sp_error *error)
 {
@@ -272,6 +257,7 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
     const struct sp_server_options *options = &server->base.options;
     struct sp_error error;
     request->head_done = true;
+    request->may_ask = strcmp(version, "HTTP/1.1") == 0;
     sp_count(&server->base.counters.requests, 1);
     enum sp_status status = read_head(request, method, &error);
     if (status == SP_OK && request->texts_after_zero > 0)
@@ -289,8 +275,8 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
             refuse(request, sp_status_http(error.status), &error);
     }
     set_deadline(request->connection, options->limits.body_timeout_ms);
-    if (request->exchange->replied && !body_follows(request)) {
-        request->close_after = request->close_after || has_body(request);
+    if (request->exchange->replied && !sp_http1_body_follows(request->exchange)) {
+        request->close_after = request->close_after || sp_http1_has_body(request->exchange);
         return queue_reply(request);
     }
     return MHD_YES;
@@ -525,12 +511,25 @@ static bool reply_advances(struct connection *connection)
     return connection->acked_bytes - acked_before >= (wanted ? options->limits.write_bytes_min : 1);
 }
 
+/* Under the server's lock. While it is suspended, the library does not touch the connection's socket. */
+static void watch_client(const struct connection *connection)
+{
+    struct request *request = connection->request;
+    if (!request)
+        return;
+    pthread_mutex_lock(&request->lock);
+    if (request->state == REQUEST_SUSPENDED && sp_peer_is_gone(connection->fd, &request->may_ask))
+        atomic_store(&request->exchange->cancelled, true);
+    pthread_mutex_unlock(&request->lock);
+}
+
 /* Under the lock. Shutting the socket down makes the library see its end and clean up by itself. */
 static void close_late_connections(struct http1_server *server)
 {
     uint64_t now = now_ns(server);
     for (struct connection *c = server->connections; c; c = c->next) {
         bool idle = !c->request;
+        watch_client(c);
         if (c->deadline_ns > now && !(idle && atomic_load(&server->draining)))
             continue;
         if (c->deadline_ns <= now && reply_advances(c)) {

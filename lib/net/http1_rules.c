@@ -58,3 +58,18 @@ void sp_http1_hide_parameters(const char *target, size_t len)
     if (question < len)
         read_buffer.bytes[question + 1 < len ? question + 1 : question] = '\0';
 }
+
+bool sp_http1_has_body(const struct sp_exchange *exchange)
+{
+    struct sp_slice value;
+    if (sp_exchange_header(exchange, "transfer-encoding", &value))
+        return true;
+    return sp_exchange_header(exchange, "content-length", &value) &&
+           !sp_slice_equal_cstr(value, "0");
+}
+
+bool sp_http1_body_follows(const struct sp_exchange *exchange)
+{
+    struct sp_slice expect;
+    return sp_http1_has_body(exchange) && !sp_exchange_header(exchange, "expect", &expect);
+}

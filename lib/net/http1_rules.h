@@ -16,3 +16,9 @@ SP_MUST_USE enum sp_status sp_http1_check_head(const struct sp_exchange *exchang
  * records, the exchange has the query string. The bytes are the library's read buffer, and it reads them as a string
  * after this callback; the parameter forgot that they are not const. */
 void sp_http1_hide_parameters(const char *target, size_t len);
+
+bool sp_http1_has_body(const struct sp_exchange *exchange);
+
+/* A client that waits for "100 Continue" has not sent its body: the refusal can go at once. Every other is still sending,
+ * and would be cut off before it reads the reply, so its body is read and thrown away first. */
+bool sp_http1_body_follows(const struct sp_exchange *exchange);

@@ -37,8 +37,8 @@ bool sp_exchange_grpc_compressed(const struct sp_exchange *exchange);
  * for handlers that would otherwise do work nobody waits for. */
 uint64_t sp_exchange_deadline_ns(const struct sp_exchange *exchange);
 
-/* True when the client is known to be gone; the reply is still due, and harmless. Any thread. HTTP/1.1 notices
- * at the reply only. */
+/* True when the client is known to be gone; the reply is still due, and harmless. Any thread. HTTP/1.1
+ * looks a few times a second; a client that only closed its sending side is still there. */
 bool sp_exchange_cancelled(const struct sp_exchange *exchange);
 
 /* One borrowed pointer from on_head to on_request, a row of a route table, say. Nobody frees it and nobody is told when

@@ -119,6 +119,11 @@ uint64_t waiting(struct fixture *f)
     return service_waiting(f->service);
 }
 
+uint64_t cancelled(struct fixture *f)
+{
+    return service_cancelled(f->service);
+}
+
 uint64_t open_connections(struct fixture *f)
 {
     struct sp_server_stats stats;

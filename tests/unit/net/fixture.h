@@ -36,6 +36,7 @@ void check_holds(const char *said, const char *wanted);
 
 /* Values to wait for. */
 void wait_for(uint64_t (*value)(struct fixture *f), struct fixture *f, uint64_t wanted);
-uint64_t waiting(struct fixture *f); /* exchanges without a reply */
+uint64_t waiting(struct fixture *f);   /* exchanges without a reply */
+uint64_t cancelled(struct fixture *f); /* those of them whose client is gone */
 uint64_t open_connections(struct fixture *f);
 uint64_t refused_connections(struct fixture *f);

@@ -192,6 +192,16 @@ size_t service_waiting(struct service *service)
     return count;
 }
 
+size_t service_cancelled(struct service *service)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&service->lock);
+    for (size_t i = 0; i < service->waiting_count; i++)
+        count += sp_exchange_cancelled(service->waiting[i].exchange);
+    pthread_mutex_unlock(&service->lock);
+    return count;
+}
+
 void service_free(struct service *service)
 {
     set_flag(service, &service->stopping);

@@ -17,6 +17,7 @@ struct service;
 struct service *service_new(void);
 struct sp_handler service_handler(struct service *service);
 void service_drain(struct service *service);
-size_t service_requests(struct service *service); /* that on_request saw */
-size_t service_waiting(struct service *service);  /* exchanges without a reply */
-void service_free(struct service *service);       /* replies to all that still wait */
+size_t service_requests(struct service *service);  /* that on_request saw */
+size_t service_waiting(struct service *service);   /* exchanges without a reply */
+size_t service_cancelled(struct service *service); /* those of them whose client is gone */
+void service_free(struct service *service);        /* replies to all that still wait */

@@ -179,22 +179,55 @@ static int dial_and_hold(struct fixture *f, bool http2)
     return fd;
 }
 
-static void check_vanish(bool http2)
+/* reset: the client's system says at once that it is gone, else it looks like one that has only nothing more to say. */
+static void check_vanish(bool http2, bool reset)
 {
     struct fixture f = {0};
+    const struct linger linger = {.l_onoff = reset};
     prepare(&f);
     start(&f, http2);
-    close(dial_and_hold(&f, http2));
+    int fd = dial_and_hold(&f, http2);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    close(fd);
+    wait_for(cancelled, &f, 1);
     service_drain(f.service); /* now the reply comes */
     wait_for(waiting, &f, 0);
     wait_for(open_connections, &f, 0);
     finish(&f);
 }
 
-START_TEST(server_survives_replies_to_clients_that_are_gone)
+START_TEST(server_notices_clients_that_are_gone_and_survives_replies_to_them)
 {
-    check_vanish(false);
-    check_vanish(true);
+    check_vanish(false, false);
+    check_vanish(false, true);
+    check_vanish(true, false);
+    check_vanish(true, true);
+}
+END_TEST
+
+START_TEST(http1_answers_clients_that_have_closed_their_sending_side)
+{
+    static const char *const versions[] = {"1.0", "1.1"};
+    char request[100];
+    int fds[2];
+    struct fixture f = {0};
+    prepare(&f);
+    start(&f, false);
+    for (size_t i = 0; i < 2; i++) {
+        fds[i] = dial(&f);
+        snprintf(request, sizeof(request),
+                 "POST /Hold HTTP/%s\r\nhost: x\r\ncontent-length: 1\r\n\r\nx", versions[i]);
+        say_text(fds[i], request);
+        shutdown(fds[i], SHUT_WR);
+    }
+    wait_for(waiting, &f, 2);
+    /* Asked whether it is there, and stays; the other cannot be asked. */
+    ck_assert_str_eq(read_some(fds[1]), "HTTP/1.1 100 Continue\r\n\r\n");
+    ck_assert_uint_eq(cancelled(&f), 0);
+    service_drain(f.service);
+    for (size_t i = 0; i < 2; i++)
+        check_starts(read_all(fds[i]), "HTTP/1.1 200 ");
+    finish(&f);
 }
 END_TEST
 
@@ -293,7 +326,8 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, http2_closes_clients_that_never_read);
     tcase_add_test(tcase, http2_closes_connections_above_the_limit);
     tcase_add_test(tcase, http1_lets_connections_above_the_limit_wait);
-    tcase_add_test(tcase, server_survives_replies_to_clients_that_are_gone);
+    tcase_add_test(tcase, server_notices_clients_that_are_gone_and_survives_replies_to_them);
+    tcase_add_test(tcase, http1_answers_clients_that_have_closed_their_sending_side);
     tcase_add_test(tcase, server_stops_while_handlers_hold_exchanges);
     tcase_add_test(tcase, server_stops_without_having_served);
     tcase_add_test(tcase, server_drains_and_says_so);
