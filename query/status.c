@@ -72,6 +72,13 @@ enum sp_status sp_query_answer_ready(struct sp_query_call *call, struct sp_error
 {
     if (!call->api->ready)
         return sp_error_set(reterr, SP_UNAVAILABLE, "starting, or draining");
+    struct sp_store_stats stats;
+    enum sp_status status = sp_store_stats(call->api->store, &stats, reterr);
+    if (status != SP_OK)
+        return status;
+    if (stats.apply_fails)
+        return sp_error_set(reterr, SP_UNAVAILABLE,
+                            "requests that were acked cannot be applied; the journal keeps them");
     answer_text(call, "ok\n");
     return SP_OK;
 }
@@ -101,6 +108,9 @@ static void write_store(struct sp_buf *out, const struct sp_store_stats *stats)
                  stats->append_count);
     metric_value(out, "spoor_store_commits", "counter", "Group commits since start.",
                  stats->commit_count);
+    metric_value(out, "spoor_store_apply_failures", "counter",
+                 "Tries to put acked requests into their final place that failed.",
+                 stats->apply_failure_count);
     metric_value(out, "spoor_store_backlog_appends", "gauge",
                  "Requests acked and not yet in their final place.", stats->backlog_appends);
     metric_value(out, "spoor_store_backlog_bytes", "gauge",

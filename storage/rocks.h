@@ -37,8 +37,10 @@
 #define SP_ROCKS_STOP_ENTRIES ((size_t)4096)
 /* A database that is opened again writes a new log and a new manifest: not on a disk with less room than this. */
 #define SP_ROCKS_REOPEN_BYTES_MIN ((uint64_t)16 * 1024 * 1024)
-/* How long the applier waits before it tries again to write to a disk that was full. */
-#define SP_ROCKS_RETRY_NS 500000000ULL
+/* How long the applier waits before it tries again to write to a disk that was full; and at first, when a batch could not
+ * be applied for another reason: then twice as long each time, up to the second. */
+#define SP_ROCKS_RETRY_NS     500000000ULL
+#define SP_ROCKS_RETRY_NS_MAX 30000000000ULL
 
 /* One append on its way; counted references, because readers hold head entries while the applier drops them. */
 struct sp_rocks_entry {
@@ -78,6 +80,7 @@ struct sp_rocks {
         in_commit_bytes; /* between waiting and head, until the callbacks have returned */
     bool draining, stopping;
     bool applier_stuck; /* its last write failed */
+    uint64_t apply_failure_count;
     uint64_t append_count, commit_count;
     uint64_t next_sequence; /* the committer's */
     pthread_t committer, applier;

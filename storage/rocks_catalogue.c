@@ -420,6 +420,8 @@ static enum sp_status rocks_stats(struct sp_store *store, struct sp_store_stats 
     pthread_mutex_lock(&rocks->lock);
     stats.append_count = rocks->append_count;
     stats.commit_count = rocks->commit_count;
+    stats.apply_failure_count = rocks->apply_failure_count;
+    stats.apply_fails = rocks->applier_stuck;
     stats.backlog_appends = rocks->head.count;
     stats.backlog_bytes = rocks->head.bytes;
     pthread_mutex_unlock(&rocks->lock);

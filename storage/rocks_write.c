@@ -260,14 +260,17 @@ static size_t peek_head(const struct sp_rocks *rocks, struct sp_rocks_entry **re
     return count;
 }
 
-static void wait_before_retry(struct sp_rocks *rocks)
+/* Not cut short by the appends that come meanwhile: they would make it spin. */
+static void wait_before_retry(struct sp_rocks *rocks, uint64_t retry_ns)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + SP_ROCKS_RETRY_NS;
+    uint64_t ns = (uint64_t)until.tv_nsec + retry_ns;
     until.tv_sec += (time_t)(ns / SP_LAYOUT_NS_PER_SECOND);
     until.tv_nsec = (long)(ns % SP_LAYOUT_NS_PER_SECOND);
-    pthread_cond_timedwait(&rocks->applier_wakes, &rocks->lock, &until);
+    while (!rocks->stopping &&
+           pthread_cond_timedwait(&rocks->applier_wakes, &rocks->lock, &until) == 0)
+        continue;
 }
 
 struct sp_rocks_entry *sp_rocks_head_take_applied(struct sp_rocks *rocks)
@@ -295,6 +298,7 @@ static void *applier_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
     struct sp_rocks_entry *entries[APPLY_ENTRIES_MAX];
+    uint64_t retry_ns = SP_ROCKS_RETRY_NS;
     pthread_mutex_lock(&rocks->lock);
     for (;;) {
         while (rocks->head.count == 0 && !rocks->stopping && !atomic_load(&rocks->kv_broken))
@@ -313,10 +317,18 @@ static void *applier_main(void *cookie)
             sp_log_event(rocks->log, SP_LOG_ERROR, "apply",
                          "requests that were acked stay in the journal for now",
                          sp_log_cstr("error", error.message));
+        if (done && rocks->applier_stuck)
+            sp_log_event(rocks->log, SP_LOG_INFO, "apply", "requests are applied again");
         rocks->applier_stuck = !done;
+        rocks->apply_failure_count += !done;
         pthread_cond_broadcast(&rocks->somebody_idles);
-        if (!done && !rocks->stopping)
-            wait_before_retry(rocks);
+        if (done || atomic_load(&rocks->kv_broken))
+            retry_ns = SP_ROCKS_RETRY_NS;
+        if (!done)
+            wait_before_retry(rocks, retry_ns);
+        retry_ns = retry_ns < SP_ROCKS_RETRY_NS_MAX / 2 ? 2 * retry_ns : SP_ROCKS_RETRY_NS_MAX;
+        if (done)
+            retry_ns = SP_ROCKS_RETRY_NS;
         pthread_mutex_unlock(&rocks->lock);
         while (applied != NULL) {
             struct sp_rocks_entry *entry = applied;

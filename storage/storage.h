@@ -273,6 +273,8 @@ struct sp_store_stats {
     uint64_t backlog_appends, backlog_bytes; /* acked, not yet applied */
     uint64_t oldest_unix_ns, newest_unix_ns; /* of span starts; 0, 0 when empty */
     uint64_t commit_count;                   /* group commits since open */
+    uint64_t apply_failure_count; /* since open: acked appends that did not get into their place */
+    bool apply_fails;             /* the last try did not; the journal keeps them */
 };
 
 SP_MUST_USE enum sp_status sp_store_stats(struct sp_store *store, struct sp_store_stats *ret,

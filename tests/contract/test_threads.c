@@ -257,6 +257,49 @@ START_TEST(store_gives_the_budget_of_a_request_back)
 }
 END_TEST
 
+/* ---- a batch that cannot be applied ---- */
+
+static _Atomic bool encode_fails;
+static _Atomic unsigned encode_tries;
+
+static enum sp_status failing_encode(void *cookie, const struct sp_span *const *spans, size_t count,
+                                     struct sp_buf *out)
+{
+    struct sp_store_codec codec = test_codec();
+    if (!encode_fails)
+        return codec.encode(codec.cookie, spans, count, out);
+    (void)cookie;
+    encode_tries++;
+    return SP_NO_MEMORY;
+}
+
+START_TEST(store_waits_between_tries_to_apply_and_tells)
+{
+    struct fixture fixture;
+    struct sp_store_stats stats;
+    fixture_init(&fixture, ENGINE_ROCKSDB);
+    fixture.options.codec.encode = failing_encode;
+    fixture_reopen(&fixture);
+    encode_fails = true;
+    encode_tries = 0;
+    struct sp_span span = simple_span(1, 1, noon_unix_ns, 5, "cart", "x");
+    for (int i = 0; i < 200; i++) /* each wakes the applier */
+        append(&fixture, batch_of(&fixture.arena, &span, 1));
+    do
+        ck_assert_int_eq(sp_store_stats(fixture.store, &stats, NULL), SP_OK);
+    while (!stats.apply_fails);
+    ck_assert_uint_ge(stats.apply_failure_count, 1);
+    ck_assert_uint_lt(encode_tries, 100);
+    ck_assert_uint_eq(stats.span_count, 200); /* acked is visible all the same */
+    encode_fails = false;
+    do
+        ck_assert_int_eq(sp_store_stats(fixture.store, &stats, NULL), SP_OK);
+    while (stats.apply_fails || stats.backlog_appends > 0);
+    ck_assert_uint_eq(stats.span_count, 200);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 /* ---- the end ---- */
 
 START_TEST(drained_store_refuses_appends_and_answers_reads)
@@ -317,6 +360,7 @@ Suite *sp_test_suite(void)
     tcase_add_loop_test(tcase, store_gives_the_budget_of_a_request_back, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, drained_store_refuses_appends_and_answers_reads, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, close_finishes_every_accepted_append, 0, ENGINE_COUNT);
+    tcase_add_test(tcase, store_waits_between_tries_to_apply_and_tells);
     suite_add_tcase(suite, tcase);
     return suite;
 }
