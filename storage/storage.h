@@ -258,7 +258,9 @@ SP_MUST_USE enum sp_status sp_store_latency(struct sp_store *store, struct sp_sl
 void sp_latency_rows_fini(struct sp_latency_series *rows, size_t count);
 
 /* The dependency graph, equal to sp_graph over every stored trace (lib/analysis), calls whose time lies in the range;
- * one row for each (client, server, type), sorted so. Free the histograms with sp_graph_edges_fini. */
+ * one row for each (client, server, type), sorted so. Only an exemplar may be another than that of sp_graph: it is a trace with a
+ * call of the edge in the range that took exemplar_duration_ns, the slowest of those that the engine remembers, or zero when
+ * it remembers none (docs/decisions/0043-exact-graph.md). Free the histograms with sp_graph_edges_fini. */
 SP_MUST_USE enum sp_status sp_store_graph(struct sp_store *store, struct sp_time_range range,
                                           const struct sp_stop *stop, struct sp_arena *arena,
                                           struct sp_graph_edge **ret_edges, size_t *ret_count,

@@ -23,7 +23,8 @@ struct sp_histogram {
     uint32_t bucket_count, bucket_cap;
     uint64_t count; /* all, zeros included */
     uint64_t zero_count;
-    uint64_t sum_ns; /* saturating */
+    uint64_t
+        sum_ns; /* modulo 2^64, that is up to 584 years of time: so that parts can be taken out again exactly */
     uint64_t min_ns, max_ns;
 };
 
@@ -32,6 +33,15 @@ SP_MUST_USE enum sp_status sp_histogram_add(struct sp_histogram *h, uint64_t val
                                             uint64_t times); /* SP_NO_MEMORY */
 SP_MUST_USE enum sp_status sp_histogram_merge(struct sp_histogram *into,
                                               const struct sp_histogram *from);
+
+/* For who keeps buckets in another form. The bucket of a value that is not 0; and count more values in a bucket (below
+ * SP_HISTOGRAM_BUCKETS), which leaves sum, min and max to the caller. */
+uint16_t sp_histogram_index(uint64_t value_ns);
+SP_MUST_USE enum sp_status sp_histogram_add_bucket(struct sp_histogram *h, uint16_t index,
+                                                   uint64_t count); /* SP_NO_MEMORY */
+/* Sets min and max to the least and the greatest value that the lowest and the highest bucket may hold: what is known of a
+ * histogram that parts were taken out of (docs/decisions/0043-exact-graph.md). Quantiles stay within the relative error. */
+void sp_histogram_widen(struct sp_histogram *h);
 
 /* The value of rank ceil(q * count) (1-based, at least 1), within the relative error (then rounded to whole nanoseconds)
  * and never outside [min, max]. 0 for an empty histogram. q is clamped to [0, 1]; NaN counts as 0. The last bit of q does
@@ -77,9 +87,9 @@ struct sp_graph_edge {
     enum sp_node_type client_type, server_type;
     enum sp_connection_type type;
     uint64_t calls, errors;
-    struct sp_histogram client_latency; /* durations of the calling spans; empty if none was seen */
-    struct sp_histogram server_latency; /* durations of the called spans; empty if none was seen */
-    struct sp_trace_id exemplar;        /* the trace of the slowest call; zero if none */
+    /* durations of the calling and of the called spans, min and max by sp_histogram_widen; empty if none was seen */
+    struct sp_histogram client_latency, server_latency;
+    struct sp_trace_id exemplar; /* the trace of the slowest call; zero if none */
     uint64_t exemplar_duration_ns;
 };
 

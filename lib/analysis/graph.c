@@ -188,6 +188,23 @@ static void settle_exemplar(struct sp_graph_edge *edge, const struct sp_trace_id
     edge->exemplar_duration_ns = duration;
 }
 
+/* Stores take calls out of sums again, and cannot do so with an exact minimum or maximum; so there is none for anybody. */
+static enum sp_status add_duration(struct sp_histogram *latency, const struct sp_span *span)
+{
+    enum sp_status status = sp_histogram_add(latency, sp_span_duration_ns(span), 1);
+    if (status == SP_OK)
+        sp_histogram_widen(latency);
+    return status;
+}
+
+static enum sp_status merge_durations(struct sp_histogram *into, const struct sp_histogram *from)
+{
+    enum sp_status status = sp_histogram_merge(into, from);
+    if (status == SP_OK)
+        sp_histogram_widen(into);
+    return status;
+}
+
 enum sp_status sp_graph_add(struct sp_graph *graph, const struct sp_graph_call *call)
 {
     struct sp_graph_edge *edge = NULL;
@@ -196,9 +213,9 @@ enum sp_status sp_graph_add(struct sp_graph *graph, const struct sp_graph_call *
         return status;
     settle_types(edge, call->client_type, call->server_type);
     if (call->client_span)
-        status = sp_histogram_add(&edge->client_latency, sp_span_duration_ns(call->client_span), 1);
+        status = add_duration(&edge->client_latency, call->client_span);
     if (status == SP_OK && call->server_span)
-        status = sp_histogram_add(&edge->server_latency, sp_span_duration_ns(call->server_span), 1);
+        status = add_duration(&edge->server_latency, call->server_span);
     if (status != SP_OK)
         return status;
     edge->calls++;
@@ -216,9 +233,9 @@ enum sp_status sp_graph_merge(struct sp_graph *graph, const struct sp_graph_edge
         struct sp_graph_edge *edge = NULL;
         enum sp_status status = find_edge(graph, from->client, from->server, from->type, &edge);
         if (status == SP_OK)
-            status = sp_histogram_merge(&edge->client_latency, &from->client_latency);
+            status = merge_durations(&edge->client_latency, &from->client_latency);
         if (status == SP_OK)
-            status = sp_histogram_merge(&edge->server_latency, &from->server_latency);
+            status = merge_durations(&edge->server_latency, &from->server_latency);
         if (status != SP_OK)
             return status;
         settle_types(edge, from->client_type, from->server_type);

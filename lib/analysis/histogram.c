@@ -38,15 +38,10 @@ static uint64_t add_saturating(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-static uint64_t multiply_saturating(uint64_t a, uint64_t b)
+/* floor(log2(value) * 32) */
+uint16_t sp_histogram_index(uint64_t value_ns)
 {
-    uint64_t product;
-    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
-/* floor(log2(value) * 32); value is not 0. */
-static uint16_t bucket_index(uint64_t value)
-{
+    uint64_t value = value_ns;
     unsigned leading = (unsigned)__builtin_clzll(value);
     uint64_t normalised = value << leading;
     unsigned low = 0;
@@ -110,7 +105,21 @@ static void count_value(struct sp_histogram *h, uint64_t value, uint64_t times)
     if (value > h->max_ns)
         h->max_ns = value;
     h->count = add_saturating(h->count, times);
-    h->sum_ns = add_saturating(h->sum_ns, multiply_saturating(value, times));
+    h->sum_ns += value * times;
+}
+
+static bool count_in_bucket(struct sp_histogram *h, uint16_t index, uint64_t times)
+{
+    uint32_t at = lower_bound(h, index);
+    if (at == h->bucket_count || h->buckets[at].index != index) {
+        if (!reserve(h, (size_t)h->bucket_count + 1))
+            return false;
+        memmove(h->buckets + at + 1, h->buckets + at, (h->bucket_count - at) * sizeof *h->buckets);
+        h->buckets[at] = (struct sp_histogram_bucket){.index = index};
+        h->bucket_count++;
+    }
+    h->buckets[at].count = add_saturating(h->buckets[at].count, times);
+    return true;
 }
 
 enum sp_status sp_histogram_add(struct sp_histogram *h, uint64_t value_ns, uint64_t times)
@@ -122,18 +131,39 @@ enum sp_status sp_histogram_add(struct sp_histogram *h, uint64_t value_ns, uint6
         count_value(h, value_ns, times);
         return SP_OK;
     }
-    uint16_t index = bucket_index(value_ns);
-    uint32_t at = lower_bound(h, index);
-    if (at == h->bucket_count || h->buckets[at].index != index) {
-        if (!reserve(h, (size_t)h->bucket_count + 1))
-            return SP_NO_MEMORY;
-        memmove(h->buckets + at + 1, h->buckets + at, (h->bucket_count - at) * sizeof *h->buckets);
-        h->buckets[at] = (struct sp_histogram_bucket){.index = index};
-        h->bucket_count++;
-    }
-    h->buckets[at].count = add_saturating(h->buckets[at].count, times);
+    if (!count_in_bucket(h, sp_histogram_index(value_ns), times))
+        return SP_NO_MEMORY;
     count_value(h, value_ns, times);
     return SP_OK;
+}
+
+enum sp_status sp_histogram_add_bucket(struct sp_histogram *h, uint16_t index, uint64_t count)
+{
+    if (count == 0)
+        return SP_OK;
+    if (!count_in_bucket(h, index, count))
+        return SP_NO_MEMORY;
+    h->count = add_saturating(h->count, count);
+    return SP_OK;
+}
+
+/* The smallest value that is not below the start of a bucket. */
+static uint64_t bucket_low(uint16_t index)
+{
+    uint64_t start = sub_bucket_start[index % SUB_BUCKETS];
+    unsigned shift = 63 - index / SUB_BUCKETS;
+    return (start >> shift) + ((start & ((UINT64_C(1) << shift) - 1)) != 0);
+}
+
+void sp_histogram_widen(struct sp_histogram *h)
+{
+    h->min_ns = h->max_ns = 0;
+    if (h->bucket_count == 0)
+        return;
+    uint16_t last = h->buckets[h->bucket_count - 1].index;
+    if (h->zero_count == 0)
+        h->min_ns = bucket_low(h->buckets[0].index);
+    h->max_ns = last + 1 < SP_HISTOGRAM_BUCKETS ? bucket_low((uint16_t)(last + 1)) - 1 : UINT64_MAX;
 }
 
 static uint32_t union_size(const struct sp_histogram *a, const struct sp_histogram *b)
@@ -177,7 +207,7 @@ enum sp_status sp_histogram_merge(struct sp_histogram *into, const struct sp_his
         into->max_ns = from->max_ns;
     into->count = add_saturating(into->count, from->count);
     into->zero_count = add_saturating(into->zero_count, from->zero_count);
-    into->sum_ns = add_saturating(into->sum_ns, from->sum_ns);
+    into->sum_ns += from->sum_ns;
     return SP_OK;
 }
 

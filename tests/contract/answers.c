@@ -115,6 +115,37 @@ static void describe_latency(struct sp_store *store, struct sp_time_range range,
     sp_latency_rows_fini(rows, count);
 }
 
+/* Stores may name different traces, or none; but one that is named has a call of that edge, as long as it says. */
+static void check_exemplar(struct sp_store *store, const struct sp_graph_edge *edge,
+                           struct sp_time_range range, struct sp_arena *arena)
+{
+    if (sp_trace_id_is_zero(&edge->exemplar)) {
+        ck_assert_uint_eq(edge->exemplar_duration_ns, 0);
+        return;
+    }
+    struct sp_error error = {0};
+    const struct sp_batch *batch;
+    struct sp_trace trace;
+    const struct sp_graph_call *calls;
+    size_t count;
+    range = sp_time_range_minutes(range);
+    expect_ok(sp_store_trace_read(store, &edge->exemplar, arena, &batch, &error), &error,
+              "trace of an exemplar");
+    ck_assert_int_eq(sp_trace_assemble(arena, batch, &trace), SP_OK);
+    ck_assert_int_eq(sp_graph_calls(arena, &trace, &calls, &count), SP_OK);
+    for (size_t i = 0; i < count; i++) {
+        const struct sp_span *span =
+            calls[i].client_span != NULL ? calls[i].client_span : calls[i].server_span;
+        if (calls[i].type == edge->type && sp_slice_equal(calls[i].client, edge->client) &&
+            sp_slice_equal(calls[i].server, edge->server) &&
+            sp_time_range_contains(range, calls[i].time_unix_ns) &&
+            sp_span_duration_ns(span) == edge->exemplar_duration_ns)
+            return;
+    }
+    ck_abort_msg("the exemplar of %.*s -> %.*s has no such call", SP_SLICE_PRINTF(edge->client),
+                 SP_SLICE_PRINTF(edge->server));
+}
+
 static void describe_graph(struct sp_store *store, struct sp_time_range range,
                            struct sp_arena *arena, struct sp_buf *out)
 {
@@ -124,14 +155,12 @@ static void describe_graph(struct sp_store *store, struct sp_time_range range,
     expect_ok(sp_store_graph(store, range, NULL, arena, &edges, &count, &error), &error, "graph");
     for (size_t i = 0; i < count; i++) {
         const struct sp_graph_edge *edge = &edges[i];
-        char exemplar[SP_TRACE_ID_TEXT];
-        sp_trace_id_format(&edge->exemplar, exemplar);
-        sp_buf_printf(out, "edge %.*s(%s) -> %.*s(%s) %s calls %llu errors %llu slowest %s %llu\n",
+        check_exemplar(store, edge, range, arena);
+        sp_buf_printf(out, "edge %.*s(%s) -> %.*s(%s) %s calls %llu errors %llu\n",
                       SP_SLICE_PRINTF(edge->client), sp_node_type_name(edge->client_type),
                       SP_SLICE_PRINTF(edge->server), sp_node_type_name(edge->server_type),
                       sp_connection_type_name(edge->type), (unsigned long long)edge->calls,
-                      (unsigned long long)edge->errors, exemplar,
-                      (unsigned long long)edge->exemplar_duration_ns);
+                      (unsigned long long)edge->errors);
         describe_histogram("client", &edge->client_latency, out);
         describe_histogram("server", &edge->server_latency, out);
     }

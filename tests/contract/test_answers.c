@@ -460,8 +460,8 @@ START_TEST(graph_joins_spans_that_came_in_different_requests)
             ck_assert(text_is(edges[i].server, "cart"));
             ck_assert_uint_eq(edges[i].calls, 1);
             ck_assert_uint_eq(edges[i].errors, 1);
-            ck_assert_uint_eq(edges[i].client_latency.max_ns, 90);
-            ck_assert_uint_eq(edges[i].server_latency.max_ns, 70);
+            ck_assert_uint_eq(edges[i].client_latency.sum_ns, 90);
+            ck_assert_uint_eq(edges[i].server_latency.sum_ns, 70);
         }
         ck_assert_uint_eq(found, 1);
         sp_graph_edges_fini(edges, count);

@@ -174,16 +174,46 @@ START_TEST(histogram_quantile_rank_is_that_of_the_decimal_that_was_meant)
 }
 END_TEST
 
-START_TEST(histogram_clamps_quantiles_and_saturates_sums)
+START_TEST(histogram_clamps_quantiles_saturates_counts_and_wraps_sums)
 {
     struct sp_histogram h = {0};
     ck_assert_int_eq(sp_histogram_add(&h, UINT64_MAX, UINT64_MAX - 1), SP_OK);
     ck_assert_int_eq(sp_histogram_add(&h, 1, 7), SP_OK);
     ck_assert_uint_eq(h.count, UINT64_MAX);
-    ck_assert_uint_eq(h.sum_ns, UINT64_MAX);
+    ck_assert_uint_eq(h.sum_ns, 2 + 7); /* (2^64 - 1) * (2^64 - 2) + 7, modulo 2^64 */
     ck_assert_uint_eq(sp_histogram_quantile(&h, -3), 1);
     ck_assert_uint_eq(sp_histogram_quantile(&h, NAN), 1);
     ck_assert_uint_ge(sp_histogram_quantile(&h, 7), (uint64_t)(0.989 * 0x1p64));
+    sp_histogram_fini(&h);
+}
+END_TEST
+
+START_TEST(histogram_widens_to_the_limits_of_its_buckets)
+{
+    for (uint64_t value = 1, step = 0; step < 4000; step++) {
+        struct sp_histogram h = {0}, buckets = {0};
+        ck_assert_int_eq(sp_histogram_add(&h, value, 3), SP_OK);
+        sp_histogram_widen(&h);
+        ck_assert(h.min_ns <= value && value <= h.max_ns);
+        ck_assert_uint_eq(sp_histogram_index(h.min_ns), sp_histogram_index(value));
+        ck_assert_uint_eq(sp_histogram_index(h.max_ns), sp_histogram_index(value));
+        ck_assert(h.max_ns == UINT64_MAX ||
+                  sp_histogram_index(h.max_ns + 1) > sp_histogram_index(value));
+        ck_assert(h.min_ns == 1 || sp_histogram_index(h.min_ns - 1) < sp_histogram_index(value));
+        ck_assert_int_eq(sp_histogram_add_bucket(&buckets, sp_histogram_index(value), 3), SP_OK);
+        sp_histogram_widen(&buckets);
+        ck_assert_uint_eq(sp_histogram_quantile(&h, 0.5), sp_histogram_quantile(&buckets, 0.5));
+        sp_histogram_fini(&h);
+        sp_histogram_fini(&buckets);
+        uint64_t next = value + value / 90 + 1;
+        value = next > value ? next : UINT64_MAX;
+    }
+    struct sp_histogram h = {0};
+    ck_assert_int_eq(sp_histogram_add(&h, 0, 1), SP_OK);
+    ck_assert_int_eq(sp_histogram_add(&h, 1000, 1), SP_OK);
+    sp_histogram_widen(&h);
+    ck_assert_uint_eq(h.min_ns, 0);
+    ck_assert_uint_ge(h.max_ns, 1000);
     sp_histogram_fini(&h);
 }
 END_TEST
@@ -197,7 +227,8 @@ Suite *sp_test_suite(void)
     tcase_add_loop_test(tcase, histogram_merge_equals_adding_everything_to_one, 0, 8);
     tcase_add_test(tcase, histogram_that_is_empty_says_zero_and_merges_as_nothing);
     tcase_add_test(tcase, histogram_quantile_rank_is_that_of_the_decimal_that_was_meant);
-    tcase_add_test(tcase, histogram_clamps_quantiles_and_saturates_sums);
+    tcase_add_test(tcase, histogram_clamps_quantiles_saturates_counts_and_wraps_sums);
+    tcase_add_test(tcase, histogram_widens_to_the_limits_of_its_buckets);
     suite_add_tcase(suite, tcase);
     return suite;
 }
