@@ -85,3 +85,8 @@ const struct sp_attributes *sp_attribute_list(const struct sp_span *span, size_t
 
 /* Does one span satisfy all, or any, of the scan's conditions? */
 bool sp_scan_matches(const struct sp_scan *scan, const struct sp_span *span);
+
+/* Does one value of its field satisfy a condition? A duration (as sp_span_duration_ns) has its own question, because it can
+ * be larger than any value. */
+bool sp_condition_holds_value(const struct sp_condition *condition, const struct sp_value *value);
+bool sp_condition_holds_duration(const struct sp_condition *condition, uint64_t duration_ns);

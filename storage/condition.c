@@ -74,13 +74,17 @@ static bool order_satisfies(enum sp_condition_operator operation, int order)
     return true;
 }
 
-static bool value_satisfies(const struct sp_condition *condition, const struct sp_value *value)
+bool sp_condition_holds_value(const struct sp_condition *condition, const struct sp_value *value)
 {
     if (condition->operation == SP_OP_EXISTS)
         return true;
     /* In the query language one item of an array can be enough; which one decides the caller. */
     if (value->kind == SP_VALUE_ARRAY)
         return true;
+    /* Most conditions are of this kind, and lengths are cheaper than an order. */
+    if (condition->operation == SP_OP_EQ && condition->value.kind == SP_VALUE_STRING)
+        return value->kind == SP_VALUE_STRING &&
+               sp_slice_equal(value->string, condition->value.string);
     int order;
     if (compare_values(value, &condition->value, &order))
         return order_satisfies(condition->operation, order);
@@ -90,15 +94,17 @@ static bool value_satisfies(const struct sp_condition *condition, const struct s
 
 static bool text_satisfies(const struct sp_condition *condition, struct sp_slice text)
 {
-    return value_satisfies(condition, &(struct sp_value){.kind = SP_VALUE_STRING, .string = text});
+    return sp_condition_holds_value(condition,
+                                    &(struct sp_value){.kind = SP_VALUE_STRING, .string = text});
 }
 
 static bool number_satisfies(const struct sp_condition *condition, int64_t number)
 {
-    return value_satisfies(condition, &(struct sp_value){.kind = SP_VALUE_INT, .integer = number});
+    return sp_condition_holds_value(condition,
+                                    &(struct sp_value){.kind = SP_VALUE_INT, .integer = number});
 }
 
-static bool duration_satisfies(const struct sp_condition *condition, uint64_t duration_ns)
+bool sp_condition_holds_duration(const struct sp_condition *condition, uint64_t duration_ns)
 {
     if (duration_ns <= INT64_MAX)
         return number_satisfies(condition, (int64_t)duration_ns);
@@ -114,7 +120,7 @@ static bool attribute_satisfies(const struct sp_condition *condition, const stru
         const struct sp_attributes *list = sp_attribute_list(span, l, condition->scopes, &scope);
         for (size_t i = 0; list != NULL && i < list->count; i++) {
             if (sp_slice_equal(list->items[i].key, condition->key) &&
-                value_satisfies(condition, &list->items[i].value))
+                sp_condition_holds_value(condition, &list->items[i].value))
                 return true;
         }
     }
@@ -135,7 +141,7 @@ static bool condition_holds(const struct sp_condition *condition, const struct s
     case SP_FIELD_STATUS_MESSAGE:
         return text_satisfies(condition, span->status_message);
     case SP_FIELD_DURATION:
-        return duration_satisfies(condition, sp_span_duration_ns(span));
+        return sp_condition_holds_duration(condition, sp_span_duration_ns(span));
     case SP_FIELD_ATTRIBUTE:
         return attribute_satisfies(condition, span);
     }
