@@ -47,7 +47,7 @@ static inline uint64_t sp_key_of_integer(uint64_t bits)
 
 static inline uint64_t sp_key_of_double(uint64_t bits)
 {
-    return bits ^ ((uint64_t)((int64_t)bits >> 63) | (uint64_t)1 << 63);
+    return bits ^ ((0 - (bits >> 63)) | (uint64_t)1 << 63);
 }
 
 /* ret[i] = 1 if the number is in the set, otherwise 0. kind: INT, DOUBLE or BOOL. */
