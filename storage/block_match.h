@@ -12,42 +12,31 @@
 #include "storage/storage.h"
 #include "storage/value_set.h"
 
-enum sp_match_result {
-    SP_MATCH_NONE, /* no row matches */
-    SP_MATCH_SOME, /* those in rows */
-    SP_MATCH_ALL,  /* every row does */
-};
-
 /* One scan, one block after the other, one thread at a time. */
 struct sp_block_match {
     const struct sp_scan *scan; /* borrowed */
     struct sp_value_set *sets;  /* one for each condition */
     struct sp_arena arena;      /* of one block */
+    struct sp_arena unpacked;   /* of one packed value */
 
     /* the answer of the last block, valid until the next */
-    enum sp_match_result result;
-    const uint64_t *rows; /* SOME: a bit for each row, row 0 lowest in the first word */
+    enum sp_share share;  /* of its rows */
+    const uint64_t *rows; /* SOME: those, as storage/bitmap.h */
 };
-
-/* Words of a bitmap of so many bits. */
-static inline size_t sp_bitmap_words(uint32_t bits)
-{
-    return ((size_t)bits + 63) / 64;
-}
 
 /* SP_NO_MEMORY. */
 SP_MUST_USE enum sp_status sp_block_match_init(struct sp_block_match *match,
                                                const struct sp_scan *scan, struct sp_error *reterr);
 void sp_block_match_fini(struct sp_block_match *match);
 
-/* Sets match->result and rows. SP_NO_MEMORY; SP_CORRUPT: a packed value is not one; and errors of loading. */
+/* Sets match->share and rows. SP_NO_MEMORY; SP_CORRUPT: a packed value is not one; and errors of loading. */
 SP_MUST_USE enum sp_status sp_block_match_run(struct sp_block_match *match,
                                               struct sp_block_view *view, struct sp_error *reterr);
 
 struct sp_match_trace {
     uint32_t trace; /* number in the block */
-    uint64_t
-        newest_start_unix_ns; /* of its rows here that start in the scan's range, whether they match or not */
+    /* of its rows here that start in the scan's range, whether they match or not */
+    uint64_t newest_start_unix_ns;
 };
 
 /* The traces with a row that matched in the last run, ascending; ret has room for all of the block's. */

@@ -92,3 +92,36 @@ enum sp_status sp_block_view_durations(struct sp_block_view *view, struct sp_are
     *ret = durations;
     return SP_OK;
 }
+
+/* ---- ranges ---- */
+
+enum sp_share sp_block_share_in_range(const struct sp_block *block, struct sp_time_range range)
+{
+    uint64_t first = block->start_min_unix_ns;
+    uint64_t last = block->start_max_unix_ns;
+    bool ends_before = range.to_unix_ns != UINT64_MAX && first >= range.to_unix_ns;
+    if (block->tables[SP_BLOCK_SPANS].count == 0 || last < range.from_unix_ns || ends_before ||
+        sp_time_range_is_empty(range))
+        return SP_SHARE_NONE;
+    bool all = sp_time_range_contains(range, first) && sp_time_range_contains(range, last);
+    return all ? SP_SHARE_ALL : SP_SHARE_SOME;
+}
+
+enum sp_status sp_block_view_keep_range(struct sp_block_view *view, struct sp_time_range range,
+                                        uint64_t *rows, struct sp_error *reterr)
+{
+    enum sp_status status = sp_block_view_starts(view, reterr);
+    const uint64_t *starts = view->block->starts;
+    uint32_t count = view->block->tables[SP_BLOCK_SPANS].count;
+    uint64_t to_unix_ns = range.to_unix_ns;
+    uint64_t last_unix_ns = to_unix_ns == UINT64_MAX ? UINT64_MAX : to_unix_ns - 1;
+    for (uint32_t i = 0; i < count && status == SP_OK; i += 64) {
+        uint8_t in_range[64] = {0};
+        uint64_t word = 0;
+        for (uint32_t j = 0; j < 64 && i + j < count; j++)
+            in_range[j] = starts[i + j] >= range.from_unix_ns && starts[i + j] <= last_unix_ns;
+        sp_bitmap_add_bytes(&word, in_range, 64);
+        rows[i / 64] &= word;
+    }
+    return status;
+}

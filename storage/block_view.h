@@ -5,7 +5,9 @@
  * Internal to storage/. Knows neither disks nor engines. */
 #pragma once
 
+#include "storage/bitmap.h"
 #include "storage/block.h"
+#include "storage/storage.h"
 
 /* What a block on disk can be without. The head (templates, names, resources, scopes, columns without values) is always there. */
 enum sp_block_part {
@@ -47,3 +49,11 @@ SP_MUST_USE enum sp_status sp_block_view_values(struct sp_block_view *view, uint
 SP_MUST_USE enum sp_status sp_block_view_durations(struct sp_block_view *view,
                                                    struct sp_arena *arena, const uint64_t **ret,
                                                    struct sp_error *reterr);
+
+/* How many of a block's rows start in a range, as far as the block's first and last start tell. */
+enum sp_share sp_block_share_in_range(const struct sp_block *block, struct sp_time_range range);
+
+/* Takes the rows out that do not start in range. */
+SP_MUST_USE enum sp_status sp_block_view_keep_range(struct sp_block_view *view,
+                                                    struct sp_time_range range, uint64_t *rows,
+                                                    struct sp_error *reterr);

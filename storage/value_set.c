@@ -118,12 +118,12 @@ void sp_value_set_init(struct sp_value_set *set, const struct sp_condition *cond
 
 /* ---- what is known without values ---- */
 
-static enum sp_set_answer none_some_all(bool some, bool all)
+static enum sp_share none_some_all(bool some, bool all)
 {
-    return all ? SP_SET_ALL : some ? SP_SET_SOME : SP_SET_NONE;
+    return all ? SP_SHARE_ALL : some ? SP_SHARE_SOME : SP_SHARE_NONE;
 }
 
-static enum sp_set_answer range_answer(const struct sp_number_set *set, uint64_t min, uint64_t max)
+static enum sp_share range_answer(const struct sp_number_set *set, uint64_t min, uint64_t max)
 {
     uint64_t last = set->first + set->width;
     bool all = min >= set->first && max <= last;
@@ -131,11 +131,11 @@ static enum sp_set_answer range_answer(const struct sp_number_set *set, uint64_t
     return set->inverted ? none_some_all(!all, none) : none_some_all(!none, all);
 }
 
-enum sp_set_answer sp_value_set_kind(const struct sp_value_set *set, enum sp_value_kind kind)
+enum sp_share sp_value_set_kind(const struct sp_value_set *set, enum sp_value_kind kind)
 {
     const struct sp_condition *condition = set->condition;
     if (condition->operation == SP_OP_EXISTS || kind == SP_VALUE_ARRAY)
-        return SP_SET_ALL;
+        return SP_SHARE_ALL;
     switch (kind) {
     case SP_VALUE_INT:
         return range_answer(&set->integers, 0, UINT64_MAX);
@@ -147,7 +147,7 @@ enum sp_set_answer sp_value_set_kind(const struct sp_value_set *set, enum sp_val
     case SP_VALUE_STRING:
     case SP_VALUE_BYTES:
         if (kind == condition->value.kind)
-            return SP_SET_SOME;
+            return SP_SHARE_SOME;
         break;
     case SP_VALUE_EMPTY:
     case SP_VALUE_ARRAY:
@@ -159,8 +159,8 @@ enum sp_set_answer sp_value_set_kind(const struct sp_value_set *set, enum sp_val
     return none_some_all(all, all);
 }
 
-enum sp_set_answer sp_value_set_range(const struct sp_value_set *set, enum sp_value_kind kind,
-                                      uint64_t min, uint64_t max)
+enum sp_share sp_value_set_range(const struct sp_value_set *set, enum sp_value_kind kind,
+                                 uint64_t min, uint64_t max)
 {
     if (kind == SP_VALUE_INT)
         return range_answer(&set->integers, sp_key_of_integer(min), sp_key_of_integer(max));
@@ -168,16 +168,15 @@ enum sp_set_answer sp_value_set_range(const struct sp_value_set *set, enum sp_va
         return none_some_all(set->booleans[min != 0] || set->booleans[max != 0],
                              set->booleans[min != 0] && set->booleans[max != 0]);
     if (kind != SP_VALUE_DOUBLE)
-        return SP_SET_SOME;
-    enum sp_set_answer answer =
+        return SP_SHARE_SOME;
+    enum sp_share answer =
         range_answer(&set->doubles, sp_key_of_double(min), sp_key_of_double(max));
-    enum sp_set_answer nan =
-        sp_number_set_has(&set->doubles, UINT64_MAX) ? SP_SET_ALL : SP_SET_NONE;
-    return answer == nan ? answer : SP_SET_SOME;
+    enum sp_share nan = sp_number_set_has(&set->doubles, UINT64_MAX) ? SP_SHARE_ALL : SP_SHARE_NONE;
+    return answer == nan ? answer : SP_SHARE_SOME;
 }
 
-enum sp_set_answer sp_value_set_durations(const struct sp_value_set *set, uint64_t min_ns,
-                                          uint64_t max_ns)
+enum sp_share sp_value_set_durations(const struct sp_value_set *set, uint64_t min_ns,
+                                     uint64_t max_ns)
 {
     return range_answer(&set->durations, min_ns, max_ns);
 }

@@ -4,18 +4,13 @@
  * can be gone through without comparing kinds again. Internal to storage/. Knows no blocks. */
 #pragma once
 
+#include "storage/bitmap.h"
 #include "storage/catalogue.h"
 
 /* Keys first to first + width, or all others. A key is a number turned so that it sorts as unsigned. */
 struct sp_number_set {
     uint64_t first, width;
     bool inverted;
-};
-
-enum sp_set_answer { /* of some values, how many are in the set; ascending, so that the larger one is the more */
-                     SP_SET_NONE,
-                     SP_SET_SOME, /* or not known */
-                     SP_SET_ALL,
 };
 
 struct sp_value_set {
@@ -27,12 +22,12 @@ struct sp_value_set {
 void sp_value_set_init(struct sp_value_set *set, const struct sp_condition *condition);
 
 /* Of all values there could be of a kind. */
-enum sp_set_answer sp_value_set_kind(const struct sp_value_set *set, enum sp_value_kind kind);
+enum sp_share sp_value_set_kind(const struct sp_value_set *set, enum sp_value_kind kind);
 /* Of numbers of which the smallest and the largest are known; NaN may be among doubles. */
-enum sp_set_answer sp_value_set_range(const struct sp_value_set *set, enum sp_value_kind kind,
-                                      uint64_t min, uint64_t max);
-enum sp_set_answer sp_value_set_durations(const struct sp_value_set *set, uint64_t min_ns,
-                                          uint64_t max_ns);
+enum sp_share sp_value_set_range(const struct sp_value_set *set, enum sp_value_kind kind,
+                                 uint64_t min, uint64_t max);
+enum sp_share sp_value_set_durations(const struct sp_value_set *set, uint64_t min_ns,
+                                     uint64_t max_ns);
 
 static inline bool sp_number_set_has(const struct sp_number_set *set, uint64_t key)
 {
