@@ -3,6 +3,7 @@
  * storage/block_asking.c: what is decided of a condition without looking at rows: from resources, scopes, what columns
  * there are and what is known of their values, from texts, from templates. Knows neither disks nor engines. */
 #include "storage/block_asking.h"
+#include "storage/block_codec.h"
 #include "storage/pack.h"
 
 void *sp_asking_alloc(struct sp_asking *asking, size_t count, size_t size)
@@ -67,11 +68,18 @@ static bool looks_into(const struct sp_condition *condition, const struct sp_col
            (column->role == SP_ROLE_ATTRIBUTE && sp_slice_equal(column->key, condition->key));
 }
 
-static enum sp_share column_share(const struct sp_asked *asked, const struct sp_column *column)
+static enum sp_share column_share(const struct sp_asking *asking, const struct sp_asked *asked,
+                                  uint32_t number)
 {
+    const struct sp_column *column = &asking->block->columns[number];
+    const struct sp_block_head *head = asking->view->head;
     if (column->role == SP_ROLE_MORE_ATTRIBUTES)
         return SP_SHARE_SOME; /* the key may be among them */
-    return sp_value_set_kind(asked->set, column->kind);
+    enum sp_share share = sp_value_set_kind(asked->set, column->kind);
+    if (share == SP_SHARE_SOME && head != NULL && head->columns[number].has_range)
+        share = sp_value_set_range(asked->set, column->kind, head->columns[number].min,
+                                   head->columns[number].max);
+    return share;
 }
 
 static enum sp_status begin_columns(struct sp_asking *asking, struct sp_asked *asked)
@@ -85,8 +93,8 @@ static enum sp_status begin_columns(struct sp_asking *asking, struct sp_asked *a
         return sp_asking_no_memory(asking);
     for (uint32_t c = 0; c < block->column_count && asked->column_count < count; c++) {
         if (looks_into(asked->condition, &block->columns[c]))
-            asked->columns[asked->column_count++] = (struct sp_asked_column){
-                .column = c, .share = column_share(asked, &block->columns[c])};
+            asked->columns[asked->column_count++] =
+                (struct sp_asked_column){.column = c, .share = column_share(asking, asked, c)};
     }
     return SP_OK;
 }
@@ -191,6 +199,14 @@ static enum sp_status look_at_texts(struct sp_asking *asking, const struct sp_as
     return SP_OK;
 }
 
+/* Texts that mostly differ from each other are as many as the values: not worth a look of their own. */
+static bool has_few_texts(const struct sp_asking *asking, uint32_t column)
+{
+    const struct sp_block_head *head = asking->view->head;
+    return asking->block->columns[column].dictionary != NULL || head == NULL ||
+           head->columns[column].distinct > 0;
+}
+
 enum sp_status sp_asking_texts(struct sp_asking *asking, struct sp_asked *asked)
 {
     enum sp_status status = SP_OK;
@@ -198,7 +214,8 @@ enum sp_status sp_asking_texts(struct sp_asking *asking, struct sp_asked *asked)
         struct sp_asked_column *column = &asked->columns[i];
         enum sp_value_kind kind = asking->block->columns[column->column].kind;
         if (column->share != SP_SHARE_SOME || column->texts != NULL ||
-            (kind != SP_VALUE_STRING && kind != SP_VALUE_BYTES))
+            (kind != SP_VALUE_STRING && kind != SP_VALUE_BYTES) ||
+            !has_few_texts(asking, column->column))
             continue;
         status = sp_block_view_dictionary(asking->view, column->column, asking->reterr);
         if (status == SP_OK)
@@ -226,6 +243,14 @@ static bool has_status_message(const struct sp_block *block, const struct sp_tem
     return false;
 }
 
+static enum sp_share duration_share(const struct sp_asking *asking, const struct sp_asked *asked)
+{
+    const struct sp_block_head *head = asking->view->head;
+    if (head == NULL)
+        return sp_value_set_durations(asked->set, 0, UINT64_MAX);
+    return sp_value_set_durations(asked->set, head->duration_min_ns, head->duration_max_ns);
+}
+
 /* What the template says itself. */
 static enum sp_share own_share(const struct sp_asking *asking, const struct sp_asked *asked,
                                const struct sp_template *template)
@@ -246,7 +271,7 @@ static enum sp_share own_share(const struct sp_asking *asking, const struct sp_a
                    ? SP_SHARE_NONE
                    : all_or_none(text_holds(condition, SP_SLICE("")));
     case SP_FIELD_DURATION:
-        return sp_value_set_durations(asked->set, 0, UINT64_MAX);
+        return duration_share(asking, asked);
     case SP_FIELD_ATTRIBUTE:
         return all_or_none((asked->resources != NULL && asked->resources[template->resource]) ||
                            (asked->scopes != NULL && asked->scopes[template->scope]));

@@ -60,6 +60,27 @@ static void lengthen_some(struct block_fixture *f, struct sp_gen *gen)
     }
 }
 
+/* What an encoder says of the block. */
+static void make_head(struct block_fixture *f)
+{
+    struct sp_block_encoder *encoder;
+    struct sp_block_decoder *decoder;
+    struct sp_error error;
+    struct sp_test_chunks chunks = {0};
+    struct sp_chunk_sink sink = sp_test_chunks_sink(&chunks);
+    ck_assert_int_eq(sp_block_encoder_new(&encoder, &error), SP_OK);
+    ck_assert_int_eq(sp_block_decoder_new(&decoder, &error), SP_OK);
+    ck_assert_int_eq(sp_block_encode(encoder, &f->whole, &sink, &error), SP_OK);
+    const struct sp_test_chunk *chunk = sp_test_chunks_find(&chunks, SP_CHUNK_HEAD);
+    ck_assert_int_eq(sp_block_decode_head(decoder, sp_slice_make(chunk->ptr, chunk->len), &f->arena,
+                                          &f->head, &error),
+                     SP_OK);
+    ck_assert_uint_eq(f->head.block.column_count, f->whole.column_count);
+    sp_test_chunks_fini(&chunks);
+    sp_block_encoder_free(encoder);
+    sp_block_decoder_free(decoder);
+}
+
 void block_fixture_init(struct block_fixture *f, uint64_t seed, size_t span_count,
                         unsigned odd_percent, bool long_lists)
 {
@@ -83,6 +104,7 @@ void block_fixture_init(struct block_fixture *f, uint64_t seed, size_t span_coun
                      SP_OK);
     ck_assert_uint_eq(taken, span_count);
     ck_assert_int_eq(sp_block_builder_view(f->builder, &f->whole, &error), SP_OK);
+    make_head(f);
     f->columns = take(f, f->whole.column_count, sizeof(*f->columns));
     block_fixture_unload(f);
 }
@@ -180,7 +202,8 @@ void block_fixture_unload(struct block_fixture *f)
         f->columns[c].numbers = NULL;
     }
     f->block.columns = f->columns;
-    f->view = (struct sp_block_view){.block = &f->block, .load = load, .cookie = f};
+    f->view =
+        (struct sp_block_view){.block = &f->block, .head = &f->head, .load = load, .cookie = f};
     f->loads = 0;
 }
 

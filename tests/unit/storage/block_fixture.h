@@ -4,7 +4,9 @@
  * parts come when they are asked for, texts of a column by themselves, and durations or times as the seed says. */
 #pragma once
 
+#include "storage/block_codec.h"
 #include "storage/block_view.h"
+#include "tests/support/chunks.h"
 #include "tests/support/span_gen.h"
 
 struct block_fixture {
@@ -16,6 +18,7 @@ struct block_fixture {
 
     /* on disk */
     struct sp_block block; /* what was loaded */
+    struct sp_block_head head;
     struct sp_column *columns;
     uint64_t *durations;
     bool loads_durations; /* rather than starts and ends */
