@@ -142,10 +142,8 @@ static enum sp_status count_once(struct sp_tally *tally, struct sp_slice first, 
 {
     struct sp_tally_row *row;
     enum sp_status status = sp_tally_row(tally, first, SP_SLICE(""), number, &row, reterr);
-    if (status == SP_OK && row->mark != mark) {
-        row->mark = mark;
-        row->count++;
-    }
+    if (status == SP_OK)
+        sp_tally_count(row, mark, 1);
     return status;
 }
 
@@ -199,11 +197,12 @@ enum sp_status sp_rows_keys(struct sp_tally *tally, size_t limit, struct sp_aren
 
 /* ---- attribute values ---- */
 
-static enum sp_status count_value(struct sp_tally *tally, const struct sp_value *value,
-                                  struct sp_slice prefix, uint64_t mark, struct sp_buf *text,
-                                  struct sp_error *reterr)
+enum sp_status sp_value_tally_row(struct sp_tally *tally, const struct sp_value *value,
+                                  struct sp_slice prefix, struct sp_buf *text,
+                                  struct sp_tally_row **ret, struct sp_error *reterr)
 {
     struct sp_slice shown = value->string;
+    *ret = NULL;
     if (value->kind != SP_VALUE_STRING) {
         sp_buf_reset(text);
         sp_value_text(value, text);
@@ -213,7 +212,7 @@ static enum sp_status count_value(struct sp_tally *tally, const struct sp_value 
     }
     if (!sp_slice_starts_with(shown, prefix))
         return SP_OK;
-    return count_once(tally, shown, (int32_t)value->kind, mark, reterr);
+    return sp_tally_row(tally, shown, SP_SLICE(""), (int32_t)value->kind, ret, reterr);
 }
 
 enum sp_status sp_count_values(struct sp_tally *tally, const struct sp_span *span,
@@ -227,10 +226,13 @@ enum sp_status sp_count_values(struct sp_tally *tally, const struct sp_span *spa
         for (size_t i = 0; list != NULL && i < list->count; i++) {
             if (!sp_slice_equal(list->items[i].key, filter->key))
                 continue;
-            enum sp_status status =
-                count_value(tally, &list->items[i].value, filter->prefix, mark, text, reterr);
+            struct sp_tally_row *row;
+            enum sp_status status = sp_value_tally_row(tally, &list->items[i].value, filter->prefix,
+                                                       text, &row, reterr);
             if (status != SP_OK)
                 return status;
+            if (row != NULL)
+                sp_tally_count(row, mark, 1);
         }
     }
     return SP_OK;

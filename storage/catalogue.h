@@ -64,6 +64,11 @@ struct sp_value_filter {
 /* JSON makes a bytes value at most 4/3, a string at most 6 times as long; the largest request has 64 MiB. */
 #define SP_VALUE_TEXT_BYTES_MAX ((size_t)512 * 1024 * 1024)
 
+/* The row of one value; NULL: its text does not begin with prefix. text: as below. */
+SP_MUST_USE enum sp_status sp_value_tally_row(struct sp_tally *tally, const struct sp_value *value,
+                                              struct sp_slice prefix, struct sp_buf *text,
+                                              struct sp_tally_row **ret, struct sp_error *reterr);
+
 /* Counts each value of one span once. text: for values that have to be formatted, any content. */
 SP_MUST_USE enum sp_status sp_count_values(struct sp_tally *tally, const struct sp_span *span,
                                            const struct sp_value_filter *filter, uint64_t mark,

@@ -36,6 +36,13 @@ SP_MUST_USE enum sp_status sp_tally_row(struct sp_tally *tally, struct sp_slice 
                                         struct sp_slice second, int32_t number,
                                         struct sp_tally_row **ret, struct sp_error *reterr);
 
+/* Counts so many more, once for each mark. */
+static inline void sp_tally_count(struct sp_tally_row *row, uint64_t mark, uint64_t more)
+{
+    row->count += row->mark != mark ? more : 0;
+    row->mark = mark;
+}
+
 /* Sorts rows; nothing may be looked up afterwards. */
 void sp_tally_sort(struct sp_tally *tally,
                    int (*compare)(const struct sp_tally_row *a, const struct sp_tally_row *b));
