@@ -42,6 +42,37 @@ static struct sp_attributes lengthened(struct block_fixture *f, struct sp_gen *g
     return (struct sp_attributes){.items = items, .count = count, .dropped = list.dropped};
 }
 
+/* Some spans say again what their resource, and their first event what the span says. */
+static struct sp_attributes with_echo(struct block_fixture *f, struct sp_gen *gen,
+                                      struct sp_attributes list, struct sp_attributes other)
+{
+    struct sp_attribute *items = take(f, (size_t)list.count + 1, sizeof(*items));
+    if (other.count == 0)
+        return list;
+    memcpy(items, list.items, list.count * sizeof(*items));
+    items[list.count] = other.items[sp_gen_below(gen, other.count)];
+    return (struct sp_attributes){.items = items, .count = list.count + 1, .dropped = list.dropped};
+}
+
+static void echo_some(struct block_fixture *f, struct sp_gen *gen)
+{
+    for (uint32_t i = 0; i < f->count; i++) {
+        if (!sp_gen_chance(gen, 20))
+            continue;
+        struct sp_span *span = take(f, 1, sizeof(*span));
+        *span = *f->spans[i];
+        if (span->event_count > 0) {
+            struct sp_event *events = take(f, span->event_count, sizeof(*events));
+            memcpy(events, span->events, span->event_count * sizeof(*events));
+            events[0].attributes = with_echo(f, gen, events[0].attributes, span->attributes);
+            span->events = events;
+        } else {
+            span->attributes = with_echo(f, gen, span->attributes, span->resource->attributes);
+        }
+        f->spans[i] = span;
+    }
+}
+
 static void lengthen_some(struct block_fixture *f, struct sp_gen *gen)
 {
     for (uint32_t i = 0; i < f->count; i++) {
@@ -96,6 +127,7 @@ void block_fixture_init(struct block_fixture *f, uint64_t seed, size_t span_coun
     for (size_t i = 0; i < span_count; i++)
         f->spans[i] = &batch->spans[i];
     qsort(f->spans, span_count, sizeof(*f->spans), compare_spans);
+    echo_some(f, &gen);
     if (long_lists)
         lengthen_some(f, &gen);
     size_t taken = 0;
