@@ -69,16 +69,8 @@ static enum sp_status codec_decode(void *cookie, enum sp_body_format format,
                                wire_encoding(encoding), body, plain, cookie, ret_batch, reterr);
 }
 
-static enum sp_status codec_encode(void *cookie, const struct sp_span *const *spans, size_t count,
-                                   struct sp_buf *out)
-{
-    (void)cookie;
-    return sp_otlp_encode(spans, count, out);
-}
-
 struct sp_store_codec sp_collector_codec(const struct sp_limits *limits)
 {
     /* The cookie is only ever read, as const limits, by codec_decode above. */
-    return (struct sp_store_codec){
-        .decode = codec_decode, .encode = codec_encode, .cookie = (void *)(uintptr_t)limits};
+    return (struct sp_store_codec){.decode = codec_decode, .cookie = (void *)(uintptr_t)limits};
 }

@@ -3,14 +3,14 @@
  * storage/datadir.h: the data directory around the database: who may use it, and which format it has. Internal to
  * storage/. Knows neither spans nor RocksDB.
  *
- *   DIR/FORMAT   "spoor data, format 1": written once, before anything else, and read before anything is touched
+ *   DIR/FORMAT   "spoor data, format 2": written once, before anything else, and read before anything is touched
  *   DIR/LOCK     locked while the directory is open; holds the process id, for people
  *   DIR/db/      the database */
 #pragma once
 
 #include "lib/base/base.h"
 
-#define SP_DATADIR_FORMAT 1
+#define SP_DATADIR_FORMAT 2
 
 struct sp_datadir {
     char *root, *db; /* paths; heap */

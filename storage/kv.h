@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/kv.h: an ordered key-value store in a folder: column families, atomic synced batches, snapshots, iterators.
+ * storage/kv.h: an ordered key-value store in a folder: column families, atomic synced batches, iterators.
  * RocksDB stands behind it and is named nowhere else. Internal to storage/. Knows no spans.
  *
- * Threads: every function may be called from any thread; a batch, snapshot or iterator has one user at a time. */
+ * Threads: every function may be called from any thread; a batch or iterator has one user at a time. */
 #pragma once
 
 #include "lib/base/base.h"
 
 enum sp_kv_family {
-    SP_KV_META,      /* the default family: totals, service slots */
-    SP_KV_JOURNAL,   /* requests as received, until they are applied */
-    SP_KV_SPANS,     /* rows of spans by trace */
-    SP_KV_TRACES,    /* the trace ids that are stored */
-    SP_KV_TIME,      /* trace ids by second, newest first */
-    SP_KV_CATALOGUE, /* counts by minute */
+    SP_KV_META,     /* the default family: what is sealed, service slots */
+    SP_KV_JOURNAL,  /* requests as received, until they are sealed */
+    SP_KV_SEGMENTS, /* headers of segments */
+    SP_KV_CHUNKS,   /* the chunks of their blocks: large values, compressed already */
 };
 
-#define SP_KV_FAMILY_COUNT 6
+#define SP_KV_FAMILY_COUNT 4
 
 struct sp_kv;
 struct sp_kv_batch;
-struct sp_kv_snapshot;
 struct sp_kv_iterator;
 
 /* path exists; it may be empty if create is set. create never overrides what is there. Errors as sp_store_rocksdb_open. */
@@ -41,29 +38,31 @@ void sp_kv_batch_put(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_fam
 /* The value in two parts that are written one behind the other. */
 void sp_kv_batch_put2(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_family family,
                       struct sp_slice key, struct sp_slice head, struct sp_slice tail);
-/* For keys that were put exactly once. */
-void sp_kv_batch_delete_once(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_family family,
-                             struct sp_slice key);
+void sp_kv_batch_delete(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_family family,
+                        struct sp_slice key);
+/* All keys in [from, to). */
+void sp_kv_batch_delete_range(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_family family,
+                              struct sp_slice from, struct sp_slice to);
 
 /* sync: on the disk (fdatasync) before it returns; otherwise handed to the operating system.
  * SP_UNAVAILABLE  the disk is full: nothing of the batch is visible, try again.  SP_IO, SP_CORRUPT, SP_PERMISSION. */
 SP_MUST_USE enum sp_status sp_kv_write(struct sp_kv *kv, struct sp_kv_batch *batch, bool sync,
                                        struct sp_error *reterr);
 
-/* ---- reads; snapshot may be NULL: the present ---- */
+/* Gives back the room of all keys in [from, to) that nobody reads any more: whole files at once, then what is left. */
+SP_MUST_USE enum sp_status sp_kv_drop_range(struct sp_kv *kv, enum sp_kv_family family,
+                                            struct sp_slice from, struct sp_slice to,
+                                            struct sp_error *reterr);
 
-struct sp_kv_snapshot *sp_kv_snapshot_new(struct sp_kv *kv); /* NULL: no memory */
-void sp_kv_snapshot_free(struct sp_kv_snapshot *snapshot);   /* NULL is fine */
+/* ---- reads ---- */
 
 /* Appends the value to ret_value (NULL: only asks whether it is there). SP_NOT_FOUND leaves reterr alone. */
-SP_MUST_USE enum sp_status sp_kv_get(struct sp_kv *kv, const struct sp_kv_snapshot *snapshot,
-                                     enum sp_kv_family family, struct sp_slice key,
-                                     struct sp_buf *ret_value, struct sp_error *reterr);
+SP_MUST_USE enum sp_status sp_kv_get(struct sp_kv *kv, enum sp_kv_family family,
+                                     struct sp_slice key, struct sp_buf *ret_value,
+                                     struct sp_error *reterr);
 
-/* Keys ascending as memcmp; begins nowhere: seek first. SP_KV_SPANS iterators stay within the 16 bytes they were last
- * sought by. NULL: no memory. */
-struct sp_kv_iterator *sp_kv_iterator_new(struct sp_kv *kv, const struct sp_kv_snapshot *snapshot,
-                                          enum sp_kv_family family);
+/* Keys ascending as memcmp; begins nowhere: seek first. NULL: no memory. */
+struct sp_kv_iterator *sp_kv_iterator_new(struct sp_kv *kv, enum sp_kv_family family);
 void sp_kv_iterator_free(struct sp_kv_iterator *iterator); /* NULL is fine */
 void sp_kv_iterator_seek(struct sp_kv_iterator *iterator, struct sp_slice key);
 void sp_kv_iterator_next(struct sp_kv_iterator *iterator);

@@ -13,8 +13,7 @@
 #define WAL_BYTES_MAX     ((uint64_t)512 * 1024 * 1024)
 #define OPEN_FILES_MAX    512
 
-#define TRACE_ID_PREFIX_BYTES 16
-#define BLOOM_BITS_PER_KEY    10
+#define BLOOM_BITS_PER_KEY 10
 
 /* RocksDB's number for "an incomplete record at the end of a log is a crash, anything else is damage": acked requests
  * are never dropped silently. */
@@ -27,19 +26,14 @@
 struct family_options {
     const char *name;
     size_t block_bytes;
-    int compression; /* of the upper levels */
-    int bottommost;  /* of the last level, where nearly all data is */
-    bool trace_prefix;
+    int compression;
 };
 
 static const struct family_options families[SP_KV_FAMILY_COUNT] = {
-    [SP_KV_META] = {"default", 4096, rocksdb_lz4_compression, rocksdb_lz4_compression, false},
-    [SP_KV_JOURNAL] = {"journal", 65536, rocksdb_lz4_compression, rocksdb_lz4_compression, false},
-    [SP_KV_SPANS] = {"spans", 65536, rocksdb_lz4_compression, rocksdb_zstd_compression, true},
-    [SP_KV_TRACES] = {"traces", 4096, rocksdb_lz4_compression, rocksdb_lz4_compression, false},
-    [SP_KV_TIME] = {"time", 16384, rocksdb_lz4_compression, rocksdb_lz4_compression, false},
-    [SP_KV_CATALOGUE] = {"catalogue", 65536, rocksdb_lz4_compression, rocksdb_zstd_compression,
-                         false},
+    [SP_KV_META] = {"default", 4096, rocksdb_lz4_compression},
+    [SP_KV_JOURNAL] = {"journal", 65536, rocksdb_no_compression},
+    [SP_KV_SEGMENTS] = {"segments", 65536, rocksdb_no_compression},
+    [SP_KV_CHUNKS] = {"chunks", 16384, rocksdb_no_compression},
 };
 
 struct sp_kv {
@@ -52,11 +46,6 @@ struct sp_kv {
 
 struct sp_kv_batch {
     rocksdb_writebatch_t *batch;
-};
-
-struct sp_kv_snapshot {
-    struct sp_kv *kv;
-    const rocksdb_snapshot_t *snapshot;
 };
 
 struct sp_kv_iterator {
@@ -126,15 +115,9 @@ static rocksdb_options_t *family_options(const struct sp_kv *kv, rocksdb_options
     rocksdb_block_based_options_set_filter_policy(
         table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
     rocksdb_block_based_options_set_format_version(table, 5);
-    if (family->trace_prefix) {
-        rocksdb_block_based_options_set_whole_key_filtering(table, 0);
-        rocksdb_options_set_prefix_extractor(
-            options, rocksdb_slicetransform_create_fixed_prefix(TRACE_ID_PREFIX_BYTES));
-    }
     rocksdb_options_set_block_based_table_factory(options, table);
     rocksdb_block_based_options_destroy(table);
     rocksdb_options_set_compression(options, family->compression);
-    rocksdb_options_set_bottommost_compression(options, family->bottommost);
     return options;
 }
 
@@ -235,11 +218,17 @@ void sp_kv_batch_put2(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_fa
                                value_lens);
 }
 
-void sp_kv_batch_delete_once(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_family family,
-                             struct sp_slice key)
+void sp_kv_batch_delete(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_family family,
+                        struct sp_slice key)
 {
-    rocksdb_writebatch_singledelete_cf(batch->batch, kv->handles[family], (const char *)key.ptr,
-                                       key.len);
+    rocksdb_writebatch_delete_cf(batch->batch, kv->handles[family], (const char *)key.ptr, key.len);
+}
+
+void sp_kv_batch_delete_range(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_family family,
+                              struct sp_slice from, struct sp_slice to)
+{
+    rocksdb_writebatch_delete_range_cf(batch->batch, kv->handles[family], (const char *)from.ptr,
+                                       from.len, (const char *)to.ptr, to.len);
 }
 
 enum sp_status sp_kv_write(struct sp_kv *kv, struct sp_kv_batch *batch, bool sync,
@@ -250,40 +239,32 @@ enum sp_status sp_kv_write(struct sp_kv *kv, struct sp_kv_batch *batch, bool syn
     return error == NULL ? SP_OK : error_from_text(error, reterr);
 }
 
+enum sp_status sp_kv_drop_range(struct sp_kv *kv, enum sp_kv_family family, struct sp_slice from,
+                                struct sp_slice to, struct sp_error *reterr)
+{
+    char *error = NULL;
+    rocksdb_delete_file_in_range_cf(kv->db, kv->handles[family], (const char *)from.ptr, from.len,
+                                    (const char *)to.ptr, to.len, &error);
+    if (error == NULL)
+        rocksdb_delete_range_cf(kv->db, kv->write_unsynced, kv->handles[family],
+                                (const char *)from.ptr, from.len, (const char *)to.ptr, to.len,
+                                &error);
+    return error == NULL ? SP_OK : error_from_text(error, reterr);
+}
+
 /* ---- reads ---- */
 
-struct sp_kv_snapshot *sp_kv_snapshot_new(struct sp_kv *kv)
-{
-    struct sp_kv_snapshot *snapshot = calloc(1, sizeof(*snapshot));
-    if (snapshot != NULL) {
-        snapshot->kv = kv;
-        snapshot->snapshot = rocksdb_create_snapshot(kv->db);
-    }
-    return snapshot;
-}
-
-void sp_kv_snapshot_free(struct sp_kv_snapshot *snapshot)
-{
-    if (snapshot == NULL)
-        return;
-    rocksdb_release_snapshot(snapshot->kv->db, snapshot->snapshot);
-    free(snapshot);
-}
-
-static rocksdb_readoptions_t *read_options(const struct sp_kv_snapshot *snapshot)
+static rocksdb_readoptions_t *read_options(void)
 {
     rocksdb_readoptions_t *options = rocksdb_readoptions_create();
     rocksdb_readoptions_set_verify_checksums(options, 1);
-    if (snapshot != NULL)
-        rocksdb_readoptions_set_snapshot(options, snapshot->snapshot);
     return options;
 }
 
-enum sp_status sp_kv_get(struct sp_kv *kv, const struct sp_kv_snapshot *snapshot,
-                         enum sp_kv_family family, struct sp_slice key, struct sp_buf *ret_value,
-                         struct sp_error *reterr)
+enum sp_status sp_kv_get(struct sp_kv *kv, enum sp_kv_family family, struct sp_slice key,
+                         struct sp_buf *ret_value, struct sp_error *reterr)
 {
-    rocksdb_readoptions_t *options = read_options(snapshot);
+    rocksdb_readoptions_t *options = read_options();
     char *error = NULL;
     rocksdb_pinnableslice_t *value = rocksdb_get_pinned_cf(kv->db, options, kv->handles[family],
                                                            (const char *)key.ptr, key.len, &error);
@@ -306,15 +287,12 @@ enum sp_status sp_kv_get(struct sp_kv *kv, const struct sp_kv_snapshot *snapshot
     return status;
 }
 
-struct sp_kv_iterator *sp_kv_iterator_new(struct sp_kv *kv, const struct sp_kv_snapshot *snapshot,
-                                          enum sp_kv_family family)
+struct sp_kv_iterator *sp_kv_iterator_new(struct sp_kv *kv, enum sp_kv_family family)
 {
     struct sp_kv_iterator *iterator = calloc(1, sizeof(*iterator));
     if (iterator == NULL)
         return NULL;
-    iterator->options = read_options(snapshot);
-    if (families[family].trace_prefix)
-        rocksdb_readoptions_set_prefix_same_as_start(iterator->options, 1);
+    iterator->options = read_options();
     iterator->iterator = rocksdb_create_iterator_cf(kv->db, iterator->options, kv->handles[family]);
     return iterator;
 }

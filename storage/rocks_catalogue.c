@@ -1,221 +1,133 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/rocks_catalogue.c: services, operations, attributes, latency, graph. Counts of whole minutes come from the
- * catalogue rows the applier wrote, the two cut minutes at the ends of a range from the spans themselves, and what is not
- * applied yet from the head: added up, they are exact. Knows the database through kv.h only. */
+ * storage/rocks_catalogue.c: services, operations, attributes, latency, graph: counted block by block. Knows the database
+ * through kv.h only. */
 #include "storage/rocks.h"
 
-#include <stdlib.h>
-
-/* ---- a range in three parts ---- */
-
-struct parts {
-    struct sp_time_range before, after; /* parts of minutes; empty if there is none */
-    uint64_t first_minute, end_minute;  /* whole minutes, half open */
-};
-
-static struct parts parts_of(struct sp_time_range range)
-{
-    const struct sp_time_range none = {0, 0};
-    if (sp_time_range_is_empty(range))
-        return (struct parts){none, none, 0, 0};
-    uint64_t first = sp_minute_of(range.from_unix_ns);
-    first += first * SP_ROLLUP_NS != range.from_unix_ns;
-    /* Without an upper end the minute that 64 bits cut short is whole: nothing comes behind it. */
-    bool open_end = range.to_unix_ns == UINT64_MAX;
-    uint64_t end = sp_minute_of(range.to_unix_ns) + open_end;
-    if (first >= end)
-        return (struct parts){range, none, 0, 0};
-    struct parts parts = {none, none, first, end};
-    if (first * SP_ROLLUP_NS != range.from_unix_ns)
-        parts.before = (struct sp_time_range){range.from_unix_ns, first * SP_ROLLUP_NS};
-    if (!open_end && end * SP_ROLLUP_NS != range.to_unix_ns)
-        parts.after = (struct sp_time_range){end * SP_ROLLUP_NS, range.to_unix_ns};
-    return parts;
-}
-
-/* ---- what is counted: one of operations and keys ---- */
+/* ---- counting ---- */
 
 struct question {
     struct sp_time_range range;
     const struct sp_stop *stop;
     struct sp_tally *tally;
-    char family; /* of the catalogue: 'o' or 'k' */
+    uint64_t next_mark;
+    struct sp_buf text; /* for values that have to be formatted */
 
-    struct sp_operation_filter operations;
+    const struct sp_operation_filter *operations; /* one of the three is set */
+    const struct sp_value_filter *values;
+    bool keys;
+
     bool with_latency;
-
     uint32_t scopes;
     struct sp_slice prefix;
-    uint64_t next_mark;
 };
 
-static enum sp_status count_stored_row(struct question *question, struct sp_slice value,
-                                       struct sp_error *reterr)
-{
-    if (question->family == 'o')
-        return sp_layout_operations_add(value, &question->operations, question->with_latency,
-                                        question->tally, reterr);
-    return sp_layout_keys_add(value, question->scopes, question->prefix, question->tally, reterr);
-}
-
-static enum sp_status count_minutes(struct question *question, const struct sp_rocks_view *view,
-                                    const struct parts *parts, struct sp_error *reterr)
-{
-    if (parts->first_minute >= parts->end_minute)
-        return SP_OK;
-    struct sp_kv_iterator *rows =
-        sp_kv_iterator_new(view->rocks->kv, view->snapshot, SP_KV_CATALOGUE);
-    if (rows == NULL)
-        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
-    struct sp_layout_key from = sp_layout_catalogue_key(question->family, parts->first_minute, 0);
-    enum sp_status status = SP_OK;
-    sp_kv_iterator_seek(rows, sp_layout_key_slice(&from));
-    for (; sp_kv_iterator_valid(rows) && status == SP_OK; sp_kv_iterator_next(rows)) {
-        uint64_t minute;
-        if (!sp_layout_catalogue_parse(sp_kv_iterator_key(rows), question->family, &minute) ||
-            minute >= parts->end_minute)
-            break;
-        status = sp_stop_ask(question->stop, reterr);
-        if (status == SP_OK)
-            status = count_stored_row(question, sp_kv_iterator_value(rows), reterr);
-    }
-    if (status == SP_OK)
-        status = sp_kv_iterator_status(rows, reterr);
-    sp_kv_iterator_free(rows);
-    return status;
-}
-
-/* Spans of the database only: the head is counted apart, over the whole range. */
-static enum sp_status count_part(struct question *question, struct sp_rocks_view *view,
-                                 struct sp_time_range range, struct sp_error *reterr)
-{
-    struct sp_trace_source source = {
-        .each = sp_rocks_each_trace, .cookie = view, .stop = question->stop};
-    enum sp_status status;
-    view->without_head = true;
-    if (question->family == 'o')
-        status = sp_brute_operations(&source, &question->operations, range, question->with_latency,
-                                     question->tally, reterr);
-    else
-        status = sp_brute_keys(&source, question->scopes, question->prefix, range,
-                               &question->next_mark, question->tally, reterr);
-    view->without_head = false;
-    return status;
-}
-
-static enum sp_status count_head_span(struct question *question, const struct sp_span *span,
-                                      struct sp_error *reterr)
+static enum sp_status count_span(struct question *question, const struct sp_span *span,
+                                 struct sp_error *reterr)
 {
     if (!sp_time_range_contains(question->range, span->start_unix_ns))
         return SP_OK;
-    if (question->family == 'k')
+    if (question->keys)
         return sp_count_keys(question->tally, span, question->scopes, question->prefix,
                              question->next_mark++, reterr);
-    if (!sp_operation_matches(&question->operations, sp_span_service(span), span->name, span->kind))
+    if (question->values != NULL)
+        return sp_count_values(question->tally, span, question->values, question->next_mark++,
+                               &question->text, reterr);
+    if (!sp_operation_matches(question->operations, sp_span_service(span), span->name, span->kind))
         return SP_OK;
     return sp_count_operation(question->tally, span, question->with_latency, reterr);
 }
 
-static enum sp_status count_head(struct question *question, const struct sp_rocks_view *view,
-                                 struct sp_error *reterr)
+static enum sp_status count_block(struct question *question, struct sp_part_cursor *cursor,
+                                  struct sp_arena *arena, struct sp_error *reterr)
 {
-    for (size_t e = 0; e < view->head_count; e++) {
-        const struct sp_batch *batch = view->head[e]->append->batch;
-        enum sp_status status = sp_stop_ask(question->stop, reterr);
-        for (size_t i = 0; i < batch->span_count && status == SP_OK; i++)
-            status = count_head_span(question, &batch->spans[i], reterr);
-        if (status != SP_OK)
-            return status;
-    }
-    return SP_OK;
+    uint32_t rows = cursor->block->tables[SP_BLOCK_SPANS].count;
+    struct sp_span *spans = sp_arena_calloc(arena, rows, sizeof(*spans));
+    if (spans == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to count spans");
+    enum sp_status status = sp_part_cursor_all(cursor, reterr);
+    if (status == SP_OK)
+        status = sp_block_spans(cursor->block, 0, rows, false, arena, spans, reterr);
+    for (uint32_t i = 0; i < rows && status == SP_OK; i++)
+        status = count_span(question, &spans[i], reterr);
+    return status;
 }
 
-static enum sp_status count_all(struct question *question, struct sp_rocks_view *view,
-                                struct sp_error *reterr)
+static enum sp_status count_part(struct question *question, const struct sp_rocks_view *view,
+                                 const struct sp_rocks_part *part, struct sp_arena *arena,
+                                 struct sp_error *reterr)
 {
-    struct parts parts = parts_of(question->range);
+    struct sp_part_cursor cursor;
+    enum sp_status status = sp_part_cursor_init(&cursor, part, view->rocks->kv, reterr);
+    for (uint32_t b = 0; b < cursor.block_count && status == SP_OK; b++) {
+        struct sp_segment_block info = sp_part_cursor_info(&cursor, b);
+        if (!sp_rocks_overlaps(question->range, info.start_min_unix_ns, info.start_max_unix_ns))
+            continue;
+        sp_arena_reset(arena);
+        status = sp_stop_ask(question->stop, reterr);
+        if (status == SP_OK)
+            status = sp_part_cursor_open(&cursor, b, reterr);
+        if (status == SP_OK)
+            status = count_block(question, &cursor, arena, reterr);
+    }
+    sp_part_cursor_fini(&cursor);
+    return status;
+}
+
+/* Opens the view, which is the caller's to close when it comes back with SP_OK. */
+static enum sp_status count_all(struct sp_store *store, struct question *question,
+                                struct sp_rocks_view *view, struct sp_error *reterr)
+{
+    struct sp_arena arena;
+    enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), view, reterr);
+    if (status != SP_OK)
+        return status;
     question->next_mark = 1;
-    enum sp_status status = count_minutes(question, view, &parts, reterr);
-    if (status == SP_OK)
-        status = count_part(question, view, parts.before, reterr);
-    if (status == SP_OK)
-        status = count_part(question, view, parts.after, reterr);
-    if (status == SP_OK)
-        status = count_head(question, view, reterr);
+    sp_arena_init(&arena, SIZE_MAX);
+    sp_buf_init(&question->text, SP_VALUE_TEXT_BYTES_MAX);
+    status = sp_rocks_view_flatten(view, reterr);
+    for (uint32_t i = 0; i < view->part_count && status == SP_OK; i++) {
+        if (!sp_time_range_is_empty(question->range))
+            status = count_part(question, view, &view->parts[i], &arena, reterr);
+    }
+    sp_buf_fini(&question->text);
+    sp_arena_fini(&arena);
+    if (status != SP_OK)
+        sp_rocks_view_close(view);
     return status;
 }
 
 /* ---- services ---- */
 
-/* The stored slot of a service, into value unless that is NULL; key is scratch. SP_NOT_FOUND: it has none yet. */
-static enum sp_status get_slot(const struct sp_rocks_view *view, struct sp_slice service,
-                               struct sp_buf *key, struct sp_buf *value, struct sp_error *reterr)
+/* Slots that were given; services that are fresh still get theirs in the order in which they came. */
+static enum sp_status fill_slots(struct sp_rocks *rocks, const struct sp_rocks_view *fresh,
+                                 struct sp_arena *arena, struct sp_service_row *rows, size_t count,
+                                 struct sp_error *reterr)
 {
-    sp_buf_reset(key);
-    sp_rocks_slot_key(service, key);
-    if (key->error != SP_OK)
-        return sp_error_set(reterr, key->error, "the name of a service takes too much memory");
-    return sp_kv_get(view->rocks->kv, view->snapshot, SP_KV_META, sp_buf_slice(key), value, reterr);
-}
-
-/* Slots of services whose spans are all in the head: those the applier is going to give. */
-static enum sp_status coming_slots(const struct sp_rocks_view *view, struct sp_tally *coming,
-                                   struct sp_error *reterr)
-{
-    struct sp_buf key;
     enum sp_status status = SP_OK;
-    sp_buf_init(&key, SP_ROCKS_SLOT_KEY_BYTES_MAX);
-    for (size_t e = 0; e < view->head_count && status == SP_OK; e++) {
-        const struct sp_batch *batch = view->head[e]->append->batch;
-        const struct sp_resource *before = NULL;
-        for (size_t i = 0; i < batch->span_count && status == SP_OK; i++) {
-            if (batch->spans[i].resource == before)
-                continue;
-            before = batch->spans[i].resource;
-            struct sp_slice service = sp_span_service(&batch->spans[i]);
-            status = get_slot(view, service, &key, NULL, reterr);
-            struct sp_tally_row *row;
-            if (status == SP_NOT_FOUND)
-                status = sp_tally_row(coming, service, SP_SLICE(""), 0, &row, reterr);
-        }
-    }
-    sp_buf_fini(&key);
-    return status;
-}
-
-static enum sp_status slot_of(const struct sp_rocks_view *view, struct sp_tally *coming,
-                              struct sp_slice service, uint32_t *ret, struct sp_error *reterr)
-{
-    struct sp_buf key;
-    struct sp_buf value;
-    sp_buf_init(&key, SP_ROCKS_SLOT_KEY_BYTES_MAX);
-    sp_buf_init(&value, 64);
-    enum sp_status status = get_slot(view, service, &key, &value, reterr);
-    if (status == SP_OK && value.len == 4)
-        *ret = (uint32_t)value.ptr[0] | (uint32_t)value.ptr[1] << 8 | (uint32_t)value.ptr[2] << 16 |
-               (uint32_t)value.ptr[3] << 24;
-    else if (status == SP_OK)
-        status = sp_error_set(reterr, SP_CORRUPT, "the colour slot of a service is damaged");
-    if (status == SP_NOT_FOUND) {
-        struct sp_tally_row *row;
-        status = sp_tally_row(coming, service, SP_SLICE(""), 0, &row, reterr);
-        if (status == SP_OK)
-            *ret = (uint32_t)view->totals.service_count + row->index;
-    }
-    sp_buf_fini(&key);
-    sp_buf_fini(&value);
-    return status;
-}
-
-static enum sp_status fill_slots(const struct sp_rocks_view *view, struct sp_arena *arena,
-                                 struct sp_service_row *rows, size_t count, struct sp_error *reterr)
-{
     struct sp_tally coming;
     sp_tally_init(&coming, arena);
-    enum sp_status status = coming_slots(view, &coming, reterr);
-    for (size_t i = 0; i < count && status == SP_OK; i++)
-        status = slot_of(view, &coming, rows[i].name, &rows[i].slot, reterr);
+    pthread_mutex_lock(&rocks->lock);
+    for (size_t e = 0; e < fresh->fresh_count && status == SP_OK; e++) {
+        const struct sp_batch *batch = fresh->fresh[e]->append->batch;
+        for (size_t i = 0; i < batch->span_count && status == SP_OK; i++) {
+            struct sp_tally_row *row;
+            struct sp_slice service = sp_span_service(&batch->spans[i]);
+            if ((i == 0 || batch->spans[i].resource != batch->spans[i - 1].resource) &&
+                sp_interner_find(&rocks->services, 0, service) == SP_INTERNER_NONE)
+                status = sp_tally_row(&coming, service, SP_SLICE(""), 0, &row, reterr);
+        }
+    }
+    for (size_t i = 0; i < count && status == SP_OK; i++) {
+        struct sp_tally_row *row;
+        rows[i].slot = sp_interner_find(&rocks->services, 0, rows[i].name);
+        if (rows[i].slot != SP_INTERNER_NONE)
+            continue;
+        status = sp_tally_row(&coming, rows[i].name, SP_SLICE(""), 0, &row, reterr);
+        if (status == SP_OK)
+            rows[i].slot = rocks->services.texts.count + row->index;
+    }
+    pthread_mutex_unlock(&rocks->lock);
     sp_tally_fini(&coming);
     return status;
 }
@@ -226,29 +138,30 @@ static enum sp_status rocks_services(struct sp_store *store, struct sp_time_rang
                                      struct sp_error *reterr)
 {
     struct sp_rocks_view view;
+    struct sp_rocks_view fresh;
     struct sp_tally tally;
     struct sp_service_row *rows = NULL;
     size_t count = 0;
-    enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &view, reterr);
+    struct sp_operation_filter all = {.kind = SP_KIND_ANY};
+    sp_tally_init(&tally, arena);
+    struct question question = {.range = range, .stop = stop, .tally = &tally, .operations = &all};
+    /* Taken first: what is fresh now may have its slots by the time the rows are counted, but is not forgotten. */
+    enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &fresh, reterr);
     if (status != SP_OK)
         return status;
-    sp_tally_init(&tally, arena);
-    struct question question = {.range = range,
-                                .stop = stop,
-                                .tally = &tally,
-                                .family = 'o',
-                                .operations = {.kind = SP_KIND_ANY}};
-    status = count_all(&question, &view, reterr);
-    if (status == SP_OK)
+    status = count_all(store, &question, &view, reterr);
+    if (status == SP_OK) {
+        sp_rocks_view_close(&view);
         status = sp_rows_services(&tally, arena, &rows, &count, reterr);
+    }
     if (status == SP_OK)
-        status = fill_slots(&view, arena, rows, count, reterr);
+        status = fill_slots(sp_rocks_of(store), &fresh, arena, rows, count, reterr);
     if (status == SP_OK) {
         *ret_rows = rows;
         *ret_count = count;
     }
     sp_tally_fini(&tally);
-    sp_rocks_view_close(&view);
+    sp_rocks_view_close(&fresh);
     return status;
 }
 
@@ -262,20 +175,16 @@ static enum sp_status rocks_operations(struct sp_store *store, struct sp_slice s
 {
     struct sp_rocks_view view;
     struct sp_tally tally;
-    enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &view, reterr);
-    if (status != SP_OK)
-        return status;
+    struct sp_operation_filter filter = {.service = service, .kind = SP_KIND_ANY};
     sp_tally_init(&tally, arena);
-    struct question question = {.range = range,
-                                .stop = stop,
-                                .tally = &tally,
-                                .family = 'o',
-                                .operations = {.service = service, .kind = SP_KIND_ANY}};
-    status = count_all(&question, &view, reterr);
-    if (status == SP_OK)
+    struct question question = {
+        .range = range, .stop = stop, .tally = &tally, .operations = &filter};
+    enum sp_status status = count_all(store, &question, &view, reterr);
+    if (status == SP_OK) {
+        sp_rocks_view_close(&view);
         status = sp_rows_operations(&tally, arena, ret_rows, ret_count, reterr);
+    }
     sp_tally_fini(&tally);
-    sp_rocks_view_close(&view);
     return status;
 }
 
@@ -287,21 +196,16 @@ static enum sp_status rocks_latency(struct sp_store *store, struct sp_slice serv
 {
     struct sp_rocks_view view;
     struct sp_tally tally;
-    enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &view, reterr);
-    if (status != SP_OK)
-        return status;
+    struct sp_operation_filter filter = {.service = service, .name = operation, .kind = kind};
     sp_tally_init(&tally, arena);
-    struct question question = {.range = range,
-                                .stop = stop,
-                                .tally = &tally,
-                                .family = 'o',
-                                .operations = {.service = service, .name = operation, .kind = kind},
-                                .with_latency = true};
-    status = count_all(&question, &view, reterr);
-    if (status == SP_OK)
+    struct question question = {
+        .range = range, .stop = stop, .tally = &tally, .operations = &filter, .with_latency = true};
+    enum sp_status status = count_all(store, &question, &view, reterr);
+    if (status == SP_OK) {
+        sp_rocks_view_close(&view);
         status = sp_rows_latency(&tally, arena, ret_rows, ret_count, reterr);
+    }
     sp_tally_fini(&tally);
-    sp_rocks_view_close(&view);
     return status;
 }
 
@@ -313,21 +217,19 @@ static enum sp_status rocks_keys(struct sp_store *store, uint32_t scopes, struct
 {
     struct sp_rocks_view view;
     struct sp_tally tally;
-    enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &view, reterr);
-    if (status != SP_OK)
-        return status;
     sp_tally_init(&tally, arena);
     struct question question = {.range = range,
                                 .stop = stop,
                                 .tally = &tally,
-                                .family = 'k',
+                                .keys = true,
                                 .scopes = scopes,
                                 .prefix = prefix};
-    status = count_all(&question, &view, reterr);
-    if (status == SP_OK)
+    enum sp_status status = count_all(store, &question, &view, reterr);
+    if (status == SP_OK) {
+        sp_rocks_view_close(&view);
         status = sp_rows_keys(&tally, limit, arena, ret_rows, ret_count, ret_complete, reterr);
+    }
     sp_tally_fini(&tally);
-    sp_rocks_view_close(&view);
     return status;
 }
 
@@ -340,17 +242,14 @@ static enum sp_status rocks_values(struct sp_store *store, uint32_t scopes, stru
     struct sp_rocks_view view;
     struct sp_tally tally;
     struct sp_value_filter filter = {.scopes = scopes, .key = key, .prefix = prefix};
-    uint64_t mark = 1;
-    enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &view, reterr);
-    if (status != SP_OK)
-        return status;
-    struct sp_trace_source source = {.each = sp_rocks_each_trace, .cookie = &view, .stop = stop};
     sp_tally_init(&tally, arena);
-    status = sp_brute_values(&source, &filter, range, &mark, &tally, reterr);
-    if (status == SP_OK)
+    struct question question = {.range = range, .stop = stop, .tally = &tally, .values = &filter};
+    enum sp_status status = count_all(store, &question, &view, reterr);
+    if (status == SP_OK) {
+        sp_rocks_view_close(&view);
         status = sp_rows_values(&tally, limit, arena, ret_rows, ret_count, ret_complete, reterr);
+    }
     sp_tally_fini(&tally);
-    sp_rocks_view_close(&view);
     return status;
 }
 
@@ -364,42 +263,99 @@ static enum sp_status rocks_graph(struct sp_store *store, struct sp_time_range r
     if (status != SP_OK)
         return status;
     struct sp_trace_source source = {.each = sp_rocks_each_trace, .cookie = &view, .stop = stop};
-    status = sp_brute_graph(&source, range, arena, ret_edges, ret_count, reterr);
+    status = sp_rocks_view_flatten(&view, reterr);
+    if (status == SP_OK)
+        status = sp_brute_graph(&source, range, arena, ret_edges, ret_count, reterr);
     sp_rocks_view_close(&view);
     return status;
 }
 
 /* ---- state ---- */
 
-static enum sp_status count_head_stats(const struct sp_rocks_view *view,
-                                       struct sp_store_stats *stats, struct sp_error *reterr)
+static void count_times(struct sp_store_stats *stats, uint64_t spans, uint64_t min_unix_ns,
+                        uint64_t max_unix_ns)
+{
+    if (stats->span_count == 0 || min_unix_ns < stats->oldest_unix_ns)
+        stats->oldest_unix_ns = min_unix_ns;
+    if (stats->span_count == 0 || max_unix_ns > stats->newest_unix_ns)
+        stats->newest_unix_ns = max_unix_ns;
+    stats->span_count += spans;
+}
+
+/* Is a trace in a segment? */
+static enum sp_status is_sealed(const struct sp_rocks_view *view, struct sp_part_cursor *cursors,
+                                const struct sp_trace_id *id, bool *ret, struct sp_error *reterr)
+{
+    uint64_t hash = sp_filter_hash(id);
+    *ret = false;
+    for (uint32_t i = 0; i < view->part_count && !*ret; i++) {
+        uint32_t first;
+        uint32_t end;
+        uint32_t row;
+        if (view->parts[i].segment == NULL)
+            break;
+        sp_segment_find(view->parts[i].segment, id, hash, &first, &end);
+        for (uint32_t b = first; b < end && !*ret; b++) {
+            enum sp_status status = sp_part_cursor_open(&cursors[i], b, reterr);
+            if (status != SP_OK)
+                return status;
+            *ret = sp_block_find(cursors[i].block, id, &row) > 0;
+        }
+    }
+    return SP_OK;
+}
+
+/* The traces of the blocks in memory that no segment holds. */
+static enum sp_status count_head_traces(const struct sp_rocks_view *view,
+                                        struct sp_part_cursor *cursors,
+                                        struct sp_store_stats *stats, struct sp_error *reterr)
 {
     struct sp_idset traces = {0};
     enum sp_status status = SP_OK;
-    for (size_t e = 0; e < view->head_count && status == SP_OK; e++) {
-        const struct sp_batch *batch = view->head[e]->append->batch;
-        for (size_t i = 0; i < batch->span_count && status == SP_OK; i++) {
-            const struct sp_span *span = &batch->spans[i];
-            if (stats->span_count == 0 || span->start_unix_ns < stats->oldest_unix_ns)
-                stats->oldest_unix_ns = span->start_unix_ns;
-            if (stats->span_count == 0 || span->start_unix_ns > stats->newest_unix_ns)
-                stats->newest_unix_ns = span->start_unix_ns;
-            stats->span_count++;
+    for (uint32_t i = 0; i < view->part_count && status == SP_OK; i++) {
+        if (view->parts[i].memory == NULL)
+            continue;
+        const struct sp_block *block = &view->parts[i].memory->block;
+        for (uint32_t t = 0; t < block->trace_count && status == SP_OK; t++) {
             bool added;
-            struct sp_layout_key key = sp_layout_trace_key(&span->trace_id);
-            status = sp_idset_add(&traces, &span->trace_id, &added);
+            bool sealed = false;
+            status = sp_idset_add(&traces, &block->trace_ids[t], &added);
             if (status != SP_OK)
                 sp_error_set(reterr, status, "no memory to count %zu traces", traces.count);
-            if (status == SP_OK && added) {
-                status = sp_kv_get(view->rocks->kv, view->snapshot, SP_KV_TRACES,
-                                   sp_layout_key_slice(&key), NULL, reterr);
-                stats->trace_count += status == SP_NOT_FOUND;
-            }
-            if (status == SP_NOT_FOUND)
-                status = SP_OK;
+            if (status == SP_OK && added)
+                status = is_sealed(view, cursors, &block->trace_ids[t], &sealed, reterr);
+            stats->trace_count += status == SP_OK && added && !sealed;
         }
     }
     sp_idset_fini(&traces);
+    return status;
+}
+
+static enum sp_status count_parts(const struct sp_rocks_view *view, struct sp_store_stats *stats,
+                                  struct sp_error *reterr)
+{
+    struct sp_part_cursor *cursors = calloc((size_t)view->part_count + 1, sizeof(*cursors));
+    if (cursors == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
+    enum sp_status status = SP_OK;
+    for (uint32_t i = 0; i < view->part_count && status == SP_OK; i++) {
+        const struct sp_segment *segment = view->parts[i].segment;
+        status = sp_part_cursor_init(&cursors[i], &view->parts[i], view->rocks->kv, reterr);
+        if (segment != NULL) {
+            count_times(stats, segment->span_count, segment->start_min_unix_ns,
+                        segment->start_max_unix_ns);
+            stats->trace_count += segment->new_trace_count;
+        } else {
+            const struct sp_block *block = &view->parts[i].memory->block;
+            count_times(stats, block->tables[SP_BLOCK_SPANS].count, block->start_min_unix_ns,
+                        block->start_max_unix_ns);
+        }
+    }
+    if (status == SP_OK)
+        status = count_head_traces(view, cursors, stats, reterr);
+    for (uint32_t i = 0; i < view->part_count; i++)
+        sp_part_cursor_fini(&cursors[i]);
+    free(cursors);
     return status;
 }
 
@@ -411,19 +367,17 @@ static enum sp_status rocks_stats(struct sp_store *store, struct sp_store_stats 
     enum sp_status status = sp_rocks_view_open(rocks, &view, reterr);
     if (status != SP_OK)
         return status;
-    struct sp_store_stats stats = {.span_count = view.totals.span_count,
-                                   .trace_count = view.totals.trace_count,
-                                   .oldest_unix_ns = view.totals.oldest_unix_ns,
-                                   .newest_unix_ns = view.totals.newest_unix_ns,
-                                   .disk_bytes = sp_datadir_bytes(&rocks->dir)};
-    status = count_head_stats(&view, &stats, reterr);
+    struct sp_store_stats stats = {.disk_bytes = sp_datadir_bytes(&rocks->dir)};
+    status = sp_rocks_view_flatten(&view, reterr);
+    if (status == SP_OK)
+        status = count_parts(&view, &stats, reterr);
     pthread_mutex_lock(&rocks->lock);
     stats.append_count = rocks->append_count;
     stats.commit_count = rocks->commit_count;
-    stats.apply_failure_count = rocks->apply_failure_count;
-    stats.apply_fails = rocks->applier_stuck;
-    stats.backlog_appends = rocks->head.count;
-    stats.backlog_bytes = rocks->head.bytes;
+    stats.backlog_appends = rocks->fresh.count;
+    stats.backlog_bytes = rocks->fresh.bytes + sp_rocks_head_bytes(rocks);
+    stats.apply_failure_count = rocks->seal_failure_count;
+    stats.apply_fails = rocks->sealer_stuck;
     pthread_mutex_unlock(&rocks->lock);
     if (status == SP_OK)
         *ret = stats;

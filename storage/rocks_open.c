@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/rocks_open.c: opens and closes the engine on disk, and applies what a crash has left in the journal. Knows the
+ * storage/rocks_open.c: opens and closes the engine on disk, and puts in place what a crash has left in the journal. Knows the
  * database through kv.h only. */
 #include "storage/rocks.h"
 
@@ -20,7 +20,7 @@ static enum sp_status entry_from_record(struct sp_rocks *rocks, uint64_t sequenc
                             (unsigned long long)sequence);
     /* Not today's limits: what was let in under larger ones was acked. */
     struct sp_append *append =
-        sp_append_new(SP_ROCKS_ROW_BYTES_MAX, SP_ROCKS_ROW_BYTES_MAX, SIZE_MAX);
+        sp_append_new(SP_ROCKS_RECORD_BYTES_MAX, SP_ROCKS_RECORD_BYTES_MAX, SIZE_MAX);
     struct sp_rocks_entry *entry = calloc(1, sizeof(*entry));
     enum sp_status status = SP_OK;
     if (append != NULL)
@@ -48,10 +48,30 @@ static enum sp_status entry_from_record(struct sp_rocks *rocks, uint64_t sequenc
     return SP_OK;
 }
 
-/* One by one: a backlog of any length fits. */
+/* Under no lock: nobody else knows the store yet. */
+static void push_fresh(struct sp_rocks *rocks, struct sp_rocks_entry *entry)
+{
+    entry->bytes =
+        entry->append->body.cap + entry->append->plain.cap + entry->append->arena.used_bytes;
+    sp_rocks_queue_push(&rocks->fresh, entry);
+}
+
+/* Makes room: blocks of what is fresh, a segment when the head is full. */
+static enum sp_status settle(struct sp_rocks *rocks, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    while (status == SP_OK && (rocks->fresh.spans >= SP_ROCKS_FRESH_SPANS ||
+                               rocks->fresh.bytes >= SP_ROCKS_FRESH_BYTES))
+        status = sp_rocks_make_blocks(rocks, reterr);
+    if (status == SP_OK && sp_rocks_head_is_full(rocks))
+        status = sp_rocks_seal(rocks, reterr);
+    return status;
+}
+
+/* A backlog of any length fits: what is full is sealed on the way. */
 static enum sp_status replay(struct sp_rocks *rocks, struct sp_error *reterr)
 {
-    struct sp_kv_iterator *records = sp_kv_iterator_new(rocks->kv, NULL, SP_KV_JOURNAL);
+    struct sp_kv_iterator *records = sp_kv_iterator_new(rocks->kv, SP_KV_JOURNAL);
     if (records == NULL)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to replay the journal");
     uint64_t request_count = 0;
@@ -60,18 +80,22 @@ static enum sp_status replay(struct sp_rocks *rocks, struct sp_error *reterr)
     sp_kv_iterator_seek(records, SP_SLICE(""));
     for (; sp_kv_iterator_valid(records) && status == SP_OK; sp_kv_iterator_next(records)) {
         uint64_t sequence;
-        struct sp_rocks_entry *entry;
+        struct sp_rocks_entry *entry = NULL;
         if (!sp_layout_journal_parse(sp_kv_iterator_key(records), &sequence)) {
             status = sp_error_set(reterr, SP_CORRUPT, "a key of the journal is damaged");
             break;
         }
+        rocks->next_sequence = sequence + 1;
+        if (sequence <= rocks->totals.sealed_sequence)
+            continue;
         status = entry_from_record(rocks, sequence, sp_kv_iterator_value(records), &entry, reterr);
         if (status != SP_OK)
             break;
-        status = sp_rocks_apply(rocks, &entry, 1, reterr);
         request_count++;
         span_count += entry->append->batch->span_count;
-        sp_rocks_entry_unref(entry);
+        entry->journal_bytes = sp_kv_iterator_value(records).len;
+        push_fresh(rocks, entry);
+        status = settle(rocks, reterr);
     }
     if (status == SP_OK)
         status = sp_kv_iterator_status(records, reterr);
@@ -83,21 +107,95 @@ static enum sp_status replay(struct sp_rocks *rocks, struct sp_error *reterr)
     return status;
 }
 
-/* ---- open and close ---- */
+/* ---- what is stored ---- */
 
-enum sp_status sp_rocks_read_totals(struct sp_rocks *rocks, struct sp_error *reterr)
+static enum sp_status load_totals(struct sp_rocks *rocks, struct sp_error *reterr)
 {
     struct sp_buf value;
     sp_buf_init(&value, 4096);
-    enum sp_status status =
-        sp_kv_get(rocks->kv, NULL, SP_KV_META, SP_LAYOUT_TOTALS_KEY, &value, reterr);
-    if (status == SP_NOT_FOUND)
+    enum sp_status status = sp_kv_get(rocks->kv, SP_KV_META, SP_LAYOUT_TOTALS_KEY, &value, reterr);
+    if (status == SP_NOT_FOUND) {
+        rocks->totals = (struct sp_totals){.next_segment = 1};
         status = SP_OK;
-    else if (status == SP_OK && !sp_layout_totals_read(sp_buf_slice(&value), &rocks->totals))
+    } else if (status == SP_OK && !sp_layout_totals_read(sp_buf_slice(&value), &rocks->totals)) {
         status = sp_error_set(reterr, SP_CORRUPT, "the totals of the database are damaged");
+    }
     sp_buf_fini(&value);
     return status;
 }
+
+/* In the order of their slots, so that each gets its number again. What is known already and not stored yet stays behind
+ * them. */
+static enum sp_status load_services(struct sp_rocks *rocks, struct sp_error *reterr)
+{
+    struct sp_kv_iterator *rows = sp_kv_iterator_new(rocks->kv, SP_KV_META);
+    uint32_t slot;
+    if (rows == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to open the store");
+    enum sp_status status = SP_OK;
+    rocks->services_stored = 0;
+    sp_kv_iterator_seek(rows, SP_SLICE("s"));
+    while (sp_kv_iterator_valid(rows) && status == SP_OK &&
+           sp_layout_slot_parse(sp_kv_iterator_key(rows), &slot)) {
+        uint32_t number = sp_interner_add(&rocks->services, 0, sp_kv_iterator_value(rows));
+        if (number == SP_INTERNER_NONE)
+            status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to open the store");
+        else if (number != slot || slot != rocks->services_stored)
+            status = sp_error_set(reterr, SP_CORRUPT, "the colour slots of services are damaged");
+        rocks->services_stored++;
+        sp_kv_iterator_next(rows);
+    }
+    if (status == SP_OK)
+        status = sp_kv_iterator_status(rows, reterr);
+    sp_kv_iterator_free(rows);
+    return status;
+}
+
+static void drop_segments(struct sp_rocks *rocks)
+{
+    for (uint32_t i = 0; i < rocks->segments.count; i++)
+        sp_segment_unref(rocks->segments.items[i]);
+    rocks->segments.count = 0;
+}
+
+/* Ids ascend with sequences. */
+static enum sp_status load_segments(struct sp_rocks *rocks, struct sp_error *reterr)
+{
+    struct sp_kv_iterator *rows = sp_kv_iterator_new(rocks->kv, SP_KV_SEGMENTS);
+    if (rows == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to open the store");
+    enum sp_status status = SP_OK;
+    drop_segments(rocks);
+    sp_kv_iterator_seek(rows, SP_SLICE(""));
+    for (; sp_kv_iterator_valid(rows) && status == SP_OK; sp_kv_iterator_next(rows)) {
+        uint64_t id;
+        struct sp_segment *segment = NULL;
+        if (!sp_segment_key_parse(sp_kv_iterator_key(rows), &id))
+            status = sp_error_set(reterr, SP_CORRUPT, "a key of the segments is damaged");
+        else
+            status = sp_segment_read_header(id, sp_kv_iterator_value(rows), &segment, reterr);
+        if (status == SP_OK && !sp_vector_push(&rocks->segments, segment)) {
+            sp_segment_unref(segment);
+            status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to open the store");
+        }
+    }
+    if (status == SP_OK)
+        status = sp_kv_iterator_status(rows, reterr);
+    sp_kv_iterator_free(rows);
+    return status;
+}
+
+enum sp_status sp_rocks_load(struct sp_rocks *rocks, struct sp_error *reterr)
+{
+    enum sp_status status = load_totals(rocks, reterr);
+    if (status == SP_OK)
+        status = load_services(rocks, reterr);
+    if (status == SP_OK)
+        status = load_segments(rocks, reterr);
+    return status;
+}
+
+/* ---- open and close ---- */
 
 static enum sp_status open_all(struct sp_rocks *rocks, const struct sp_store_options *options,
                                struct sp_error *reterr)
@@ -106,29 +204,45 @@ static enum sp_status open_all(struct sp_rocks *rocks, const struct sp_store_opt
     if (status == SP_OK)
         status = sp_kv_open(rocks->dir.db, rocks->dir.db_is_new, &rocks->kv, reterr);
     if (status == SP_OK)
-        status = sp_rocks_read_totals(rocks, reterr);
+        status = sp_block_builder_new(&rocks->builder, reterr);
     if (status == SP_OK)
-        status = replay(rocks, reterr);
+        status = sp_rocks_load(rocks, reterr);
     if (status == SP_OK) {
-        rocks->next_sequence = rocks->totals.applied_sequence + 1;
-        status = sp_rocks_start(rocks, reterr);
+        rocks->next_sequence = rocks->totals.sealed_sequence + 1;
+        status = replay(rocks, reterr);
     }
+    if (status == SP_OK)
+        status = sp_rocks_start(rocks, reterr);
     return status;
+}
+
+static void free_all(struct sp_rocks *rocks)
+{
+    while (rocks->fresh.count > 0) /* the sealer was stuck: the journal has them */
+        sp_rocks_entry_unref(sp_rocks_queue_pop(&rocks->fresh));
+    for (uint32_t i = 0; i < rocks->head.count; i++)
+        sp_block_unref(rocks->head.items[i].shared);
+    sp_vector_fini(&rocks->head);
+    drop_segments(rocks);
+    sp_vector_fini(&rocks->segments);
+    sp_interner_fini(&rocks->services);
+    sp_block_builder_free(rocks->builder);
 }
 
 void sp_rocks_close(struct sp_rocks *rocks)
 {
     struct sp_error error;
     sp_rocks_stop(rocks);
-    if (rocks->kv != NULL && rocks->applier_runs && !atomic_load(&rocks->kv_broken) &&
+    if (rocks->kv != NULL && rocks->sealer_runs && !atomic_load(&rocks->kv_broken) &&
         sp_kv_flush(rocks->kv, &error) != SP_OK)
         sp_log_event(rocks->log, SP_LOG_WARN, "flush",
                      "the next start reads the log of the database",
                      sp_log_cstr("error", error.message));
+    free_all(rocks);
     sp_kv_close(rocks->kv);
     sp_datadir_close(&rocks->dir);
     pthread_cond_destroy(&rocks->committer_wakes);
-    pthread_cond_destroy(&rocks->applier_wakes);
+    pthread_cond_destroy(&rocks->sealer_wakes);
     pthread_cond_destroy(&rocks->somebody_idles);
     pthread_mutex_destroy(&rocks->lock);
     pthread_rwlock_destroy(&rocks->kv_lock);
@@ -145,7 +259,9 @@ enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options, str
     rocks->codec = options->codec;
     rocks->durability = options->durability;
     rocks->backlog_bytes_max = options->backlog_bytes_max;
+    rocks->clock = options->clock;
     rocks->log = options->log;
+    sp_interner_init(&rocks->services);
     rocks->dir.lock_fd = -1;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -153,7 +269,7 @@ enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options, str
     pthread_mutex_init(&rocks->lock, NULL);
     pthread_rwlock_init(&rocks->kv_lock, NULL); /* prefers readers, which glibc documents */
     pthread_cond_init(&rocks->committer_wakes, NULL);
-    pthread_cond_init(&rocks->applier_wakes, &monotonic);
+    pthread_cond_init(&rocks->sealer_wakes, &monotonic);
     pthread_cond_init(&rocks->somebody_idles, NULL);
     pthread_condattr_destroy(&monotonic);
 

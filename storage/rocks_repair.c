@@ -13,23 +13,24 @@ static bool has_room(const struct sp_rocks *rocks)
            (uint64_t)info.f_bavail * info.f_frsize >= SP_ROCKS_REOPEN_BYTES_MIN;
 }
 
-/* Is it in the head: acked, and not applied? */
-static bool is_acked(struct sp_rocks *rocks, uint64_t sequence)
+/* The newest request that was acked: what has a higher sequence was refused. */
+static uint64_t last_acked(struct sp_rocks *rocks)
 {
-    bool found = false;
     pthread_mutex_lock(&rocks->lock);
-    for (const struct sp_rocks_entry *entry = rocks->head.first; entry != NULL && !found;
-         entry = entry->next)
-        found = entry->sequence == sequence;
+    uint64_t sequence = rocks->totals.sealed_sequence;
+    if (rocks->head.count > 0)
+        sequence = rocks->head.items[rocks->head.count - 1].last_sequence;
+    if (rocks->fresh.last != NULL)
+        sequence = rocks->fresh.last->sequence;
     pthread_mutex_unlock(&rocks->lock);
-    return found;
+    return sequence;
 }
 
 /* A request whose write failed was refused, but its record may have reached the log all the same. Its sender tries again,
  * so it has to go. */
-static enum sp_status drop_refused(struct sp_rocks *rocks, struct sp_error *reterr)
+static enum sp_status drop_refused(struct sp_rocks *rocks, uint64_t acked, struct sp_error *reterr)
 {
-    struct sp_kv_iterator *records = sp_kv_iterator_new(rocks->kv, NULL, SP_KV_JOURNAL);
+    struct sp_kv_iterator *records = sp_kv_iterator_new(rocks->kv, SP_KV_JOURNAL);
     struct sp_kv_batch *batch = sp_kv_batch_new();
     enum sp_status status = SP_OK;
     if (records == NULL || batch == NULL)
@@ -39,8 +40,8 @@ static enum sp_status drop_refused(struct sp_rocks *rocks, struct sp_error *rete
         for (; sp_kv_iterator_valid(records); sp_kv_iterator_next(records)) {
             uint64_t sequence;
             struct sp_slice key = sp_kv_iterator_key(records);
-            if (sp_layout_journal_parse(key, &sequence) && !is_acked(rocks, sequence))
-                sp_kv_batch_delete_once(batch, rocks->kv, SP_KV_JOURNAL, key);
+            if (sp_layout_journal_parse(key, &sequence) && sequence > acked)
+                sp_kv_batch_delete(batch, rocks->kv, SP_KV_JOURNAL, key);
         }
         status = sp_kv_iterator_status(records, reterr);
     }
@@ -51,16 +52,41 @@ static enum sp_status drop_refused(struct sp_rocks *rocks, struct sp_error *rete
     return status;
 }
 
-/* With kv_lock held for writing. */
+/* A segment whose batch was refused may have reached the log all the same: then its blocks leave the head. */
+static void drop_sealed(struct sp_rocks *rocks)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < rocks->head.count; i++) {
+        struct sp_rocks_head_block block = rocks->head.items[i];
+        if (block.last_sequence <= rocks->totals.sealed_sequence)
+            sp_block_unref(block.shared);
+        else
+            rocks->head.items[kept++] = block;
+    }
+    rocks->head.count = kept;
+}
+
+/* With kv_lock held for writing: so there are no views. */
 static enum sp_status open_again(struct sp_rocks *rocks, struct sp_error *reterr)
 {
+    uint64_t acked = last_acked(rocks);
     sp_kv_close(rocks->kv);
     rocks->kv = NULL;
     enum sp_status status = sp_kv_open(rocks->dir.db, false, &rocks->kv, reterr);
-    if (status == SP_OK)
-        status = sp_rocks_read_totals(rocks, reterr);
-    if (status == SP_OK)
-        status = drop_refused(rocks, reterr);
+    if (status != SP_OK)
+        return status;
+    status = drop_refused(rocks, acked, reterr);
+    if (status == SP_OK) {
+        pthread_mutex_lock(&rocks->lock);
+        status = sp_rocks_load(rocks, reterr);
+        if (status == SP_OK)
+            drop_sealed(rocks);
+        pthread_mutex_unlock(&rocks->lock);
+    }
+    if (status != SP_OK) {
+        sp_kv_close(rocks->kv);
+        rocks->kv = NULL;
+    }
     return status;
 }
 

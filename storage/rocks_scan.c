@@ -1,123 +1,265 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/rocks_scan.c: candidate traces, newest first: the time index of the database and the head, merged by key. The
- * conditions of a scan are not used: every trace of the range is a candidate. Knows the database through kv.h only. */
+ * storage/rocks_scan.c: candidate traces, newest first. Parts are read in the order of their newest starts; a candidate is
+ * handed out as soon as no part that was not read yet can have a newer one. Knows the database through kv.h only. */
 #include "storage/rocks.h"
 
-#include <stdlib.h>
-
-/* The index entries the head would have, sorted; heap. */
-struct head_keys {
-    struct sp_layout_key *keys;
-    size_t count, at;
+struct scanning {
+    const struct sp_scan *scan;
+    const struct sp_rocks_view *view;
+    struct sp_part_cursor *cursors;      /* one for each part */
+    uint32_t *order;                     /* parts, newest first */
+    uint32_t next;                       /* in order: the first that was not read */
+    SP_VECTOR(struct sp_candidate) heap; /* the newest on top */
+    struct sp_idset visited;
+    struct sp_scanned *scanned;
 };
 
-static int compare_keys(const void *a, const void *b)
+/* ---- heap ---- */
+
+/* Newer first; of the same time the smaller id, so that the order is the same in every scan. */
+static bool comes_before(const struct sp_candidate *a, const struct sp_candidate *b)
 {
-    const struct sp_layout_key *x = a;
-    const struct sp_layout_key *y = b;
-    return memcmp(x->bytes, y->bytes, x->len);
+    if (a->bound_unix_ns != b->bound_unix_ns)
+        return a->bound_unix_ns > b->bound_unix_ns;
+    return sp_trace_id_compare(&a->trace_id, &b->trace_id) < 0;
 }
 
-static enum sp_status head_keys_fill(struct head_keys *head, const struct sp_rocks_view *view,
-                                     struct sp_time_range range, struct sp_error *reterr)
+static void sift_down(struct sp_candidate *items, uint32_t count, uint32_t at)
 {
-    size_t count = 0;
-    for (size_t e = 0; e < view->head_count; e++)
-        count += view->head[e]->append->batch->span_count;
-    head->keys = calloc(count + 1, sizeof(*head->keys));
-    if (head->keys == NULL)
-        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to look at %zu spans", count);
-    for (size_t e = 0; e < view->head_count; e++) {
-        const struct sp_batch *batch = view->head[e]->append->batch;
-        for (size_t i = 0; i < batch->span_count; i++) {
-            const struct sp_span *span = &batch->spans[i];
-            if (sp_time_range_contains(range, span->start_unix_ns))
-                head->keys[head->count++] =
-                    sp_layout_time_key(span->start_unix_ns, &span->trace_id);
+    for (;;) {
+        uint32_t first = at;
+        for (uint32_t child = 2 * at + 1; child <= 2 * at + 2; child++) {
+            if (child < count && comes_before(&items[child], &items[first]))
+                first = child;
+        }
+        if (first == at)
+            return;
+        struct sp_candidate swapped = items[at];
+        items[at] = items[first];
+        items[first] = swapped;
+        at = first;
+    }
+}
+
+static void heapify(struct scanning *scanning)
+{
+    for (uint32_t i = scanning->heap.count / 2; i > 0; i--)
+        sift_down(scanning->heap.items, scanning->heap.count, i - 1);
+}
+
+static struct sp_candidate pop(struct scanning *scanning)
+{
+    struct sp_candidate top = scanning->heap.items[0];
+    scanning->heap.items[0] = scanning->heap.items[--scanning->heap.count];
+    sift_down(scanning->heap.items, scanning->heap.count, 0);
+    return top;
+}
+
+/* ---- reading a part ---- */
+
+static uint64_t max_start(const struct sp_rocks_part *part)
+{
+    return part->segment != NULL ? part->segment->start_max_unix_ns
+                                 : part->memory->block.start_max_unix_ns;
+}
+
+static uint64_t min_start(const struct sp_rocks_part *part)
+{
+    return part->segment != NULL ? part->segment->start_min_unix_ns
+                                 : part->memory->block.start_min_unix_ns;
+}
+
+/* The newest start in range of the rows of a trace; false when there is none. */
+static bool newest_of(const struct sp_block *block, uint32_t trace, struct sp_time_range range,
+                      uint64_t *newest)
+{
+    bool any = false;
+    for (uint32_t row = block->trace_rows[trace]; row < block->trace_rows[trace + 1]; row++) {
+        uint64_t start = block->starts[row];
+        if (!sp_time_range_contains(range, start))
+            continue;
+        *newest = any && *newest > start ? *newest : start;
+        any = true;
+    }
+    return any;
+}
+
+/* A trace may have newer spans in the parts that begin later: its bound covers them. */
+static enum sp_status raise_bound(struct scanning *scanning, uint32_t part,
+                                  struct sp_candidate *candidate, struct sp_error *reterr)
+{
+    uint64_t hash = sp_filter_hash(&candidate->trace_id);
+    for (uint32_t i = 0; i < scanning->view->part_count; i++) {
+        const struct sp_rocks_part *other = &scanning->view->parts[i];
+        if (i == part || max_start(other) <= candidate->bound_unix_ns ||
+            min_start(other) > sp_time_range_last(scanning->scan->range))
+            continue;
+        struct sp_part_cursor *cursor = &scanning->cursors[i];
+        uint32_t first = 0;
+        uint32_t end = 1;
+        if (other->segment != NULL)
+            sp_segment_find(other->segment, &candidate->trace_id, hash, &first, &end);
+        for (uint32_t b = first; b < end; b++) {
+            uint32_t row;
+            uint64_t newest;
+            enum sp_status status = sp_part_cursor_open(cursor, b, reterr);
+            if (status != SP_OK)
+                return status;
+            uint32_t count = sp_block_find(cursor->block, &candidate->trace_id, &row);
+            if (count == 0)
+                continue;
+            status = sp_part_cursor_fixed(cursor, SP_CHUNK_STARTS, reterr);
+            if (status != SP_OK)
+                return status;
+            uint32_t trace = 0;
+            while (cursor->block->trace_rows[trace] != row)
+                trace++;
+            if (newest_of(cursor->block, trace, scanning->scan->range, &newest) &&
+                newest > candidate->bound_unix_ns)
+                candidate->bound_unix_ns = newest;
         }
     }
-    if (head->count > 1)
-        qsort(head->keys, head->count, sizeof(*head->keys), compare_keys);
     return SP_OK;
 }
 
-/* The two sorted streams of index entries, as one. */
-struct merge {
-    struct sp_kv_iterator *index;
-    struct head_keys head;
-    struct sp_layout_key key; /* the present entry */
-};
-
-static bool merge_next(struct merge *merge, struct sp_scanned *scanned)
+static enum sp_status read_block(struct scanning *scanning, uint32_t part, struct sp_error *reterr)
 {
-    struct sp_slice stored = SP_SLICE("");
-    if (sp_kv_iterator_valid(merge->index))
-        stored = sp_kv_iterator_key(merge->index);
-    const struct sp_layout_key *fresh =
-        merge->head.at < merge->head.count ? &merge->head.keys[merge->head.at] : NULL;
-    if (stored.len == 0 && fresh == NULL)
-        return false;
-    if (stored.len == 0 ||
-        (fresh != NULL && sp_slice_compare(sp_layout_key_slice(fresh), stored) <= 0)) {
-        merge->key = *fresh;
-        merge->head.at++;
-    } else {
-        merge->key.len = stored.len <= sizeof(merge->key.bytes) ? stored.len : 0;
-        memcpy(merge->key.bytes, stored.ptr, merge->key.len);
-        sp_kv_iterator_next(merge->index);
-        scanned->bytes += stored.len;
-    }
-    scanned->rows++;
-    return true;
-}
-
-/* No span in range that starts in this second or before it starts after that. */
-static uint64_t bound_of(uint64_t second, struct sp_time_range range)
-{
-    uint64_t last_unix_ns = sp_time_range_last(range);
-    uint64_t first_of_second = second * SP_LAYOUT_NS_PER_SECOND;
-    if (last_unix_ns - first_of_second < SP_LAYOUT_NS_PER_SECOND)
-        return last_unix_ns;
-    return first_of_second + SP_LAYOUT_NS_PER_SECOND - 1;
-}
-
-static enum sp_status visit_all(struct merge *merge, struct sp_time_range range,
-                                enum sp_visit (*visit)(void *cookie,
-                                                       const struct sp_candidate *candidate),
-                                void *cookie, struct sp_scanned *scanned, struct sp_error *reterr)
-{
-    enum sp_status status = SP_OK;
-    struct sp_idset visited = {0};
-    while (status == SP_OK && merge_next(merge, scanned)) {
-        uint64_t second;
-        struct sp_candidate candidate;
-        if (!sp_layout_time_parse(sp_layout_key_slice(&merge->key), &second, &candidate.trace_id)) {
-            status = sp_error_set(reterr, SP_CORRUPT, "an entry of the time index is damaged");
-            break;
-        }
-        if (second < range.from_unix_ns / SP_LAYOUT_NS_PER_SECOND)
-            break;
-        bool added;
-        status = sp_idset_add(&visited, &candidate.trace_id, &added);
-        if (status != SP_OK)
-            sp_error_set(reterr, status, "no memory to scan %zu traces", visited.count);
-        if (status != SP_OK || !added)
+    struct sp_part_cursor *cursor = &scanning->cursors[part];
+    enum sp_status status = sp_part_cursor_fixed(cursor, SP_CHUNK_STARTS, reterr);
+    if (status != SP_OK)
+        return status;
+    const struct sp_block *block = cursor->block;
+    scanning->scanned->rows += block->tables[SP_BLOCK_SPANS].count;
+    for (uint32_t t = 0; t < block->trace_count && status == SP_OK; t++) {
+        struct sp_candidate candidate = {.trace_id = block->trace_ids[t]};
+        if (!newest_of(block, t, scanning->scan->range, &candidate.bound_unix_ns))
             continue;
-        if (visited.count > SP_SCAN_TRACES_MAX) {
-            status =
-                sp_error_set(reterr, SP_LIMIT, "more than %zu traces to scan", SP_SCAN_TRACES_MAX);
-            break;
-        }
-        scanned->traces++;
-        candidate.bound_unix_ns = bound_of(second, range);
-        if (visit(cookie, &candidate) == SP_VISIT_STOP)
-            break;
+        if (scanning->heap.count >= SP_SCAN_TRACES_MAX)
+            return sp_error_set(reterr, SP_LIMIT, "more than %zu traces to scan",
+                                SP_SCAN_TRACES_MAX);
+        if (!sp_vector_push(&scanning->heap, candidate))
+            return sp_error_set(reterr, SP_NO_MEMORY, "no memory to scan %u traces",
+                                scanning->heap.count);
     }
-    if (status == SP_OK)
-        status = sp_kv_iterator_status(merge->index, reterr);
-    sp_idset_fini(&visited);
     return status;
+}
+
+static enum sp_status read_part(struct scanning *scanning, uint32_t part, struct sp_error *reterr)
+{
+    struct sp_part_cursor *cursor = &scanning->cursors[part];
+    uint32_t before = scanning->heap.count;
+    enum sp_status status = SP_OK;
+    scanning->scanned->segments++;
+    for (uint32_t b = 0; b < cursor->block_count && status == SP_OK; b++) {
+        struct sp_segment_block info = sp_part_cursor_info(cursor, b);
+        if (!sp_rocks_overlaps(scanning->scan->range, info.start_min_unix_ns,
+                               info.start_max_unix_ns))
+            continue;
+        status = sp_part_cursor_open(cursor, b, reterr);
+        if (status == SP_OK)
+            status = read_block(scanning, part, reterr);
+    }
+    for (uint32_t i = before; i < scanning->heap.count && status == SP_OK; i++)
+        status = raise_bound(scanning, part, &scanning->heap.items[i], reterr);
+    heapify(scanning);
+    return status;
+}
+
+/* ---- handing out ---- */
+
+/* Candidates that no unread part can have a newer span than. *ret_stopped: the visitor has enough. */
+static enum sp_status hand_out(struct scanning *scanning, uint64_t threshold_unix_ns, bool all,
+                               enum sp_visit (*visit)(void *cookie,
+                                                      const struct sp_candidate *candidate),
+                               void *cookie, bool *ret_stopped, struct sp_error *reterr)
+{
+    while (scanning->heap.count > 0 &&
+           (all || scanning->heap.items[0].bound_unix_ns > threshold_unix_ns)) {
+        struct sp_candidate candidate = pop(scanning);
+        bool added;
+        enum sp_status status = sp_idset_add(&scanning->visited, &candidate.trace_id, &added);
+        if (status != SP_OK)
+            return sp_error_set(reterr, status, "no memory to scan %zu traces",
+                                scanning->visited.count);
+        if (!added)
+            continue;
+        if (scanning->visited.count > SP_SCAN_TRACES_MAX)
+            return sp_error_set(reterr, SP_LIMIT, "more than %zu traces to scan",
+                                SP_SCAN_TRACES_MAX);
+        scanning->scanned->traces++;
+        if (visit(cookie, &candidate) == SP_VISIT_STOP) {
+            *ret_stopped = true;
+            return SP_OK;
+        }
+    }
+    return SP_OK;
+}
+
+static enum sp_status scan_parts(struct scanning *scanning,
+                                 enum sp_visit (*visit)(void *cookie,
+                                                        const struct sp_candidate *candidate),
+                                 void *cookie, struct sp_error *reterr)
+{
+    const struct sp_rocks_view *view = scanning->view;
+    bool stopped = false;
+    enum sp_status status = SP_OK;
+    for (uint32_t i = 0; i < view->part_count && status == SP_OK && !stopped; i++) {
+        uint32_t part = scanning->order[i];
+        if (!sp_rocks_overlaps(scanning->scan->range, min_start(&view->parts[part]),
+                               max_start(&view->parts[part])))
+            continue;
+        status = hand_out(scanning, max_start(&view->parts[part]), false, visit, cookie, &stopped,
+                          reterr);
+        if (status == SP_OK && !stopped)
+            status = read_part(scanning, part, reterr);
+    }
+    if (status == SP_OK && !stopped)
+        status = hand_out(scanning, 0, true, visit, cookie, &stopped, reterr);
+    return status;
+}
+
+/* Parts by their newest start, newest first. Few: insertion. */
+static void order_parts(struct scanning *scanning)
+{
+    const struct sp_rocks_view *view = scanning->view;
+    for (uint32_t i = 0; i < view->part_count; i++) {
+        uint32_t at = i;
+        for (; at > 0 &&
+               max_start(&view->parts[scanning->order[at - 1]]) < max_start(&view->parts[i]);
+             at--)
+            scanning->order[at] = scanning->order[at - 1];
+        scanning->order[at] = i;
+    }
+}
+
+static enum sp_status scanning_init(struct scanning *scanning, struct sp_error *reterr)
+{
+    const struct sp_rocks_view *view = scanning->view;
+    scanning->cursors = calloc((size_t)view->part_count + 1, sizeof(*scanning->cursors));
+    scanning->order = calloc((size_t)view->part_count + 1, sizeof(*scanning->order));
+    if (scanning->cursors == NULL || scanning->order == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
+    for (uint32_t i = 0; i < view->part_count; i++) {
+        enum sp_status status =
+            sp_part_cursor_init(&scanning->cursors[i], &view->parts[i], view->rocks->kv, reterr);
+        if (status != SP_OK)
+            return status;
+    }
+    order_parts(scanning);
+    return SP_OK;
+}
+
+static void scanning_fini(struct scanning *scanning)
+{
+    for (uint32_t i = 0; i < scanning->view->part_count && scanning->cursors != NULL; i++) {
+        scanning->scanned->bytes += scanning->cursors[i].reader.bytes;
+        sp_part_cursor_fini(&scanning->cursors[i]);
+    }
+    free(scanning->cursors);
+    free(scanning->order);
+    sp_vector_fini(&scanning->heap);
+    sp_idset_fini(&scanning->visited);
 }
 
 enum sp_status sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan,
@@ -129,19 +271,14 @@ enum sp_status sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan,
     enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &view, reterr);
     if (status != SP_OK)
         return status;
-    struct merge merge = {.index = sp_kv_iterator_new(view.rocks->kv, view.snapshot, SP_KV_TIME)};
-    if (merge.index == NULL)
-        status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
-    if (status == SP_OK)
-        status = head_keys_fill(&merge.head, &view, scan->range, reterr);
+    status = sp_rocks_view_flatten(&view, reterr);
     if (status == SP_OK) {
-        struct sp_layout_key newest =
-            sp_layout_time_key(sp_time_range_last(scan->range), &(struct sp_trace_id){{0}});
-        sp_kv_iterator_seek(merge.index, sp_layout_key_slice(&newest));
-        status = visit_all(&merge, scan->range, visit, cookie, ret_scanned, reterr);
+        struct scanning scanning = {.scan = scan, .view = &view, .scanned = ret_scanned};
+        status = scanning_init(&scanning, reterr);
+        if (status == SP_OK)
+            status = scan_parts(&scanning, visit, cookie, reterr);
+        scanning_fini(&scanning);
     }
-    sp_kv_iterator_free(merge.index);
-    free(merge.head.keys);
     sp_rocks_view_close(&view);
     return status;
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/rocks_traces.c: every whole trace that has a span in a range: the source of brute force. Traces are found in
- * the time index and in the head, then read in the order of their ids, which is the order of their rows on disk. Knows
- * the database through kv.h only. */
+ * storage/rocks_traces.c: every whole trace that has a span in a range: the source of brute force. Traces are found by the starts
+ * of their rows, then read in the order of their ids, which is the order of the rows in every part. Knows the database
+ * through kv.h only. */
 #include "storage/rocks.h"
 
-#include <stdlib.h>
-
-/* ---- all traces of a range ---- */
+/* ---- which traces ---- */
 
 struct id_list {
     struct sp_trace_id *ids; /* heap */
@@ -32,7 +30,7 @@ static void id_list_sort(struct id_list *list)
     list->count = kept;
 }
 
-/* A trace has an index entry for each second: repetitions go whenever the list is full. */
+/* A trace may be in several parts: repetitions go whenever the list is full. */
 static enum sp_status id_list_add(struct id_list *list, const struct sp_trace_id *id,
                                   struct sp_error *reterr)
 {
@@ -42,7 +40,7 @@ static enum sp_status id_list_add(struct id_list *list, const struct sp_trace_id
             return sp_error_set(reterr, SP_LIMIT, "more than %zu traces to look at",
                                 SP_SCAN_TRACES_MAX);
     }
-    if (list->count == list->cap) {
+    if (list->count * 2 > list->cap || list->cap == 0) {
         size_t cap = list->cap > 0 ? list->cap * 2 : 1024;
         struct sp_trace_id *ids = realloc(list->ids, cap * sizeof(*ids));
         if (ids == NULL)
@@ -54,108 +52,85 @@ static enum sp_status id_list_add(struct id_list *list, const struct sp_trace_id
     return SP_OK;
 }
 
-/* Ids of all traces that may have a span in range. The index is by second, so a few may not. */
-static enum sp_status id_list_fill(struct id_list *list, const struct sp_rocks_view *view,
-                                   struct sp_time_range range, const struct sp_stop *stop,
-                                   struct sp_error *reterr)
+bool sp_rocks_overlaps(struct sp_time_range range, uint64_t min_unix_ns, uint64_t max_unix_ns)
 {
-    struct sp_kv_iterator *index = sp_kv_iterator_new(view->rocks->kv, view->snapshot, SP_KV_TIME);
-    if (index == NULL)
-        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
-    enum sp_status status = SP_OK;
-    struct sp_layout_key newest =
-        sp_layout_time_key(sp_time_range_last(range), &(struct sp_trace_id){{0}});
-    sp_kv_iterator_seek(index, sp_layout_key_slice(&newest));
-    for (size_t i = 1; sp_kv_iterator_valid(index) && status == SP_OK;
-         sp_kv_iterator_next(index), i++) {
-        uint64_t second;
-        struct sp_trace_id id;
-        if (!sp_layout_time_parse(sp_kv_iterator_key(index), &second, &id)) {
-            status = sp_error_set(reterr, SP_CORRUPT, "an entry of the time index is damaged");
-            break;
-        }
-        if (second < range.from_unix_ns / SP_LAYOUT_NS_PER_SECOND)
-            break;
-        status = id_list_add(list, &id, reterr);
-        if (status == SP_OK && i % SP_ROCKS_STOP_ENTRIES == 0)
-            status = sp_stop_ask(stop, reterr);
+    return max_unix_ns >= range.from_unix_ns && min_unix_ns <= sp_time_range_last(range);
+}
+
+/* The traces of an open block that have a start in range. */
+static enum sp_status add_block(struct id_list *list, struct sp_part_cursor *cursor,
+                                struct sp_time_range range, struct sp_error *reterr)
+{
+    struct sp_segment_block info = sp_part_cursor_info(cursor, cursor->block_number);
+    bool whole = sp_time_range_contains(range, info.start_min_unix_ns) &&
+                 sp_time_range_contains(range, info.start_max_unix_ns);
+    enum sp_status status = whole ? SP_OK : sp_part_cursor_fixed(cursor, SP_CHUNK_STARTS, reterr);
+    const struct sp_block *block = cursor->block;
+    for (uint32_t t = 0; t < block->trace_count && status == SP_OK; t++) {
+        bool inside = whole;
+        for (uint32_t row = block->trace_rows[t]; row < block->trace_rows[t + 1] && !inside; row++)
+            inside = sp_time_range_contains(range, block->starts[row]);
+        if (inside)
+            status = id_list_add(list, &block->trace_ids[t], reterr);
     }
-    if (status == SP_OK)
-        status = sp_kv_iterator_status(index, reterr);
-    sp_kv_iterator_free(index);
-    for (size_t e = 0; e < view->head_count && !view->without_head; e++) {
-        const struct sp_batch *batch = view->head[e]->append->batch;
-        for (size_t i = 0; i < batch->span_count && status == SP_OK; i++) {
-            if (sp_time_range_contains(range, batch->spans[i].start_unix_ns))
-                status = id_list_add(list, &batch->spans[i].trace_id, reterr);
-        }
-    }
-    id_list_sort(list);
     return status;
 }
 
-/* All spans of the head by trace and, within one, in the order they were acked; the pass takes them from the front. */
-struct head_order {
-    struct head_span {
-        const struct sp_span *span;
-        size_t place;
-    } * spans; /* heap */
-    size_t count, at;
+static enum sp_status add_part(struct id_list *list, struct sp_part_cursor *cursor,
+                               struct sp_time_range range, const struct sp_stop *stop,
+                               struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    for (uint32_t b = 0; b < cursor->block_count && status == SP_OK; b++) {
+        struct sp_segment_block info = sp_part_cursor_info(cursor, b);
+        if (!sp_rocks_overlaps(range, info.start_min_unix_ns, info.start_max_unix_ns))
+            continue;
+        status = sp_stop_ask(stop, reterr);
+        if (status == SP_OK)
+            status = sp_part_cursor_open(cursor, b, reterr);
+        if (status == SP_OK)
+            status = add_block(list, cursor, range, reterr);
+    }
+    return status;
+}
+
+/* ---- reading them ---- */
+
+struct reading {
+    struct sp_part_cursor *cursors; /* one for each part */
+    uint32_t count;
+    struct sp_arena arena; /* of one trace */
 };
 
-static int compare_head(const void *a, const void *b)
+static enum sp_status read_trace(struct reading *reading, const struct sp_trace_id *id,
+                                 struct sp_batch *ret, struct sp_error *reterr)
 {
-    const struct head_span *x = a;
-    const struct head_span *y = b;
-    int order = sp_trace_id_compare(&x->span->trace_id, &y->span->trace_id);
-    return order != 0 ? order : (x->place > y->place) - (x->place < y->place);
+    struct sp_rocks_spans collected = {.arena = &reading->arena};
+    uint64_t hash = sp_filter_hash(id);
+    enum sp_status status = SP_OK;
+    sp_arena_reset(&reading->arena);
+    for (uint32_t i = 0; i < reading->count && status == SP_OK; i++)
+        status = sp_part_cursor_collect(&reading->cursors[i], id, hash, &collected, reterr);
+    *ret = (struct sp_batch){.spans = collected.spans, .span_count = collected.count};
+    return status;
 }
 
-static enum sp_status head_order_fill(struct head_order *order, const struct sp_rocks_view *view,
-                                      struct sp_error *reterr)
+static enum sp_status visit_all(struct reading *reading, const struct id_list *list,
+                                const struct sp_stop *stop,
+                                enum sp_status (*visit)(void *visitor, const struct sp_batch *trace,
+                                                        struct sp_error *reterr),
+                                void *visitor, struct sp_error *reterr)
 {
-    size_t count = 0;
-    for (size_t e = 0; e < view->head_count && !view->without_head; e++)
-        count += view->head[e]->append->batch->span_count;
-    order->spans = calloc(count + 1, sizeof(*order->spans));
-    if (order->spans == NULL)
-        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to look at %zu spans", count);
-    for (size_t e = 0; e < view->head_count && !view->without_head; e++) {
-        const struct sp_batch *batch = view->head[e]->append->batch;
-        for (size_t i = 0; i < batch->span_count; i++, order->count++)
-            order->spans[order->count] = (struct head_span){&batch->spans[i], order->count};
+    enum sp_status status = SP_OK;
+    for (size_t i = 0; i < list->count && status == SP_OK; i++) {
+        struct sp_batch trace;
+        status = sp_stop_ask(stop, reterr);
+        if (status == SP_OK)
+            status = read_trace(reading, &list->ids[i], &trace, reterr);
+        if (status == SP_OK)
+            status = visit(visitor, &trace, reterr);
     }
-    if (order->count > 1)
-        qsort(order->spans, order->count, sizeof(*order->spans), compare_head);
-    return SP_OK;
-}
-
-static enum sp_status collect_head(struct sp_rocks_spans *collected, struct head_order *order,
-                                   const struct sp_trace_id *id, struct sp_error *reterr)
-{
-    while (order->at < order->count) {
-        const struct sp_span *span = order->spans[order->at].span;
-        int compared = sp_trace_id_compare(&span->trace_id, id);
-        if (compared > 0)
-            break;
-        order->at++;
-        if (compared < 0)
-            continue;
-        /* Not copied: the view keeps the requests they point into. */
-        enum sp_status status = sp_rocks_collect(collected, span, 1, reterr);
-        if (status != SP_OK)
-            return status;
-    }
-    return SP_OK;
-}
-
-static bool any_in_range(const struct sp_rocks_spans *collected, struct sp_time_range range)
-{
-    for (size_t i = 0; i < collected->count; i++) {
-        if (sp_time_range_contains(range, collected->spans[i].start_unix_ns))
-            return true;
-    }
-    return false;
+    return status;
 }
 
 enum sp_status sp_rocks_each_trace(
@@ -165,31 +140,26 @@ enum sp_status sp_rocks_each_trace(
 {
     const struct sp_rocks_view *view = cookie;
     struct id_list list = {0};
-    struct head_order head = {0};
-    struct sp_arena arena;
-    sp_arena_init(&arena, SP_BRUTE_TRACE_BYTES_MAX);
-    struct sp_kv_iterator *rows = sp_kv_iterator_new(view->rocks->kv, view->snapshot, SP_KV_SPANS);
-    enum sp_status status =
-        rows != NULL ? SP_OK : sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
-    if (status == SP_OK)
-        status = id_list_fill(&list, view, range, stop, reterr);
-    if (status == SP_OK)
-        status = head_order_fill(&head, view, reterr);
-    for (size_t i = 0; i < list.count && status == SP_OK; i++) {
-        struct sp_rocks_spans collected = {.arena = &arena};
-        sp_arena_reset(&arena);
-        status = sp_stop_ask(stop, reterr);
+    struct reading reading = {.cursors =
+                                  calloc((size_t)view->part_count + 1, sizeof(*reading.cursors))};
+    enum sp_status status = SP_OK;
+    sp_arena_init(&reading.arena, SP_BRUTE_TRACE_BYTES_MAX);
+    if (reading.cursors == NULL)
+        status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
+    for (uint32_t i = 0; i < view->part_count && status == SP_OK; i++) {
+        status = sp_part_cursor_init(&reading.cursors[i], &view->parts[i], view->rocks->kv, reterr);
+        reading.count = i + 1;
         if (status == SP_OK)
-            status = sp_rocks_collect_rows(&collected, view->rocks, rows, &list.ids[i], reterr);
-        if (status == SP_OK)
-            status = collect_head(&collected, &head, &list.ids[i], reterr);
-        struct sp_batch batch = {.spans = collected.spans, .span_count = collected.count};
-        if (status == SP_OK && any_in_range(&collected, range))
-            status = visit(visitor, &batch, reterr);
+            status = add_part(&list, &reading.cursors[i], range, stop, reterr);
     }
-    sp_kv_iterator_free(rows);
+    if (status == SP_OK) {
+        id_list_sort(&list);
+        status = visit_all(&reading, &list, stop, visit, visitor, reterr);
+    }
+    for (uint32_t i = 0; i < reading.count; i++)
+        sp_part_cursor_fini(&reading.cursors[i]);
+    free(reading.cursors);
     free(list.ids);
-    free(head.spans);
-    sp_arena_fini(&arena);
+    sp_arena_fini(&reading.arena);
     return status;
 }

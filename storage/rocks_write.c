@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/rocks_write.c: appends, and the two threads behind them: the committer makes them durable, many with one sync,
- * and acks; the applier turns them into rows. Knows the database through kv.h only. */
+ * and acks; the sealer turns them into columns and segments. Knows the database through kv.h only. */
 #include "storage/rocks.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 /* ---- queues ---- */
 
-static void queue_push(struct sp_rocks_queue *queue, struct sp_rocks_entry *entry)
+void sp_rocks_queue_push(struct sp_rocks_queue *queue, struct sp_rocks_entry *entry)
 {
     entry->next = NULL;
     if (queue->last != NULL)
@@ -19,9 +19,10 @@ static void queue_push(struct sp_rocks_queue *queue, struct sp_rocks_entry *entr
     queue->last = entry;
     queue->count++;
     queue->bytes += entry->bytes;
+    queue->spans += entry->append->batch->span_count;
 }
 
-static struct sp_rocks_entry *queue_pop(struct sp_rocks_queue *queue)
+struct sp_rocks_entry *sp_rocks_queue_pop(struct sp_rocks_queue *queue)
 {
     struct sp_rocks_entry *entry = queue->first;
     queue->first = entry->next;
@@ -30,6 +31,7 @@ static struct sp_rocks_entry *queue_pop(struct sp_rocks_queue *queue)
     entry->next = NULL;
     queue->count--;
     queue->bytes -= entry->bytes;
+    queue->spans -= entry->append->batch->span_count;
     return entry;
 }
 
@@ -49,6 +51,16 @@ static size_t append_bytes(const struct sp_append *append)
     return sizeof(*append) + append->body.cap + append->plain.cap + append->arena.used_bytes;
 }
 
+#define NS_PER_SECOND 1000000000ULL
+
+/* Of the clock that the condition variables wait by. */
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
 static void refuse(struct sp_append *append, enum sp_status status, const char *why)
 {
     struct sp_error error;
@@ -59,31 +71,23 @@ static void refuse(struct sp_append *append, enum sp_status status, const char *
 void sp_rocks_append(struct sp_store *store, struct sp_append *append)
 {
     struct sp_rocks *rocks = sp_rocks_of(store);
-    struct sp_error error;
-    uint64_t repeated_bytes;
-    enum sp_status status =
-        sp_rocks_repeated_bytes(&rocks->codec, append->batch, &repeated_bytes, &error);
-    if (status != SP_OK) {
-        sp_append_finish(append, status, &error);
-        return;
-    }
     struct sp_rocks_entry *entry = calloc(1, sizeof(*entry));
     if (entry == NULL) {
         refuse(append, SP_NO_MEMORY, "no memory to take the request");
         return;
     }
     entry->append = append;
-    entry->repeated_bytes = repeated_bytes;
     entry->bytes = append_bytes(append);
     atomic_init(&entry->references, 1);
 
     pthread_mutex_lock(&rocks->lock);
-    size_t backlog = rocks->waiting.bytes + rocks->in_commit_bytes + rocks->head.bytes;
+    size_t backlog = rocks->waiting.bytes + rocks->in_commit_bytes + rocks->fresh.bytes +
+                     sp_rocks_head_bytes(rocks);
     bool draining = rocks->draining;
     bool full = backlog > 0 && (backlog > rocks->backlog_bytes_max ||
                                 entry->bytes > rocks->backlog_bytes_max - backlog);
     if (!draining && !full) {
-        queue_push(&rocks->waiting, entry);
+        sp_rocks_queue_push(&rocks->waiting, entry);
         pthread_cond_signal(&rocks->committer_wakes);
     }
     pthread_mutex_unlock(&rocks->lock);
@@ -99,7 +103,7 @@ void sp_rocks_append(struct sp_store *store, struct sp_append *append)
 static bool is_idle(const struct sp_rocks *rocks)
 {
     return rocks->waiting.count == 0 && rocks->in_commit_count == 0 &&
-           (rocks->head.count == 0 || rocks->applier_stuck);
+           ((rocks->fresh.count == 0 && rocks->head.count == 0) || rocks->sealer_stuck);
 }
 
 void sp_rocks_drain(struct sp_store *store)
@@ -107,6 +111,7 @@ void sp_rocks_drain(struct sp_store *store)
     struct sp_rocks *rocks = sp_rocks_of(store);
     pthread_mutex_lock(&rocks->lock);
     rocks->draining = true;
+    pthread_cond_signal(&rocks->sealer_wakes);
     while (!is_idle(rocks))
         pthread_cond_wait(&rocks->somebody_idles, &rocks->lock);
     pthread_mutex_unlock(&rocks->lock);
@@ -120,13 +125,14 @@ static enum sp_status write_group(struct sp_rocks *rocks, struct sp_rocks_queue 
 {
     struct sp_kv_batch *batch = sp_kv_batch_new();
     struct sp_buf head;
-    sp_buf_init(&head, SP_ROCKS_ROW_BYTES_MAX);
+    sp_buf_init(&head, SP_ROCKS_RECORD_BYTES_MAX);
     for (struct sp_rocks_entry *entry = group->first; entry != NULL && batch != NULL;
          entry = entry->next) {
         entry->sequence = rocks->next_sequence++;
         struct sp_layout_key key = sp_layout_journal_key(entry->sequence);
         sp_buf_reset(&head);
         sp_layout_journal_head_write(entry->append, &head);
+        entry->journal_bytes = head.len + entry->append->body.len;
         sp_kv_batch_put2(batch, rocks->kv, SP_KV_JOURNAL, sp_layout_key_slice(&key),
                          sp_buf_slice(&head), sp_buf_slice(&entry->append->body));
     }
@@ -137,7 +143,7 @@ static enum sp_status write_group(struct sp_rocks *rocks, struct sp_rocks_queue 
         status = sp_kv_write(rocks->kv, batch, rocks->durability == SP_DURABILITY_SYNC, reterr);
     if (status != SP_OK && status != SP_NO_MEMORY) {
         atomic_store(&rocks->kv_broken, true);
-        status = reterr->status = SP_UNAVAILABLE; /* the applier is going to repair it */
+        status = reterr->status = SP_UNAVAILABLE; /* the sealer is going to repair it */
     }
     sp_kv_batch_free(batch);
     sp_buf_fini(&head);
@@ -163,7 +169,7 @@ static struct sp_rocks_queue take_group(struct sp_rocks *rocks)
 {
     struct sp_rocks_queue group = {0};
     do
-        queue_push(&group, queue_pop(&rocks->waiting));
+        sp_rocks_queue_push(&group, sp_rocks_queue_pop(&rocks->waiting));
     while (rocks->waiting.first != NULL &&
            group.bytes + rocks->waiting.first->bytes <= SP_ROCKS_COMMIT_BYTES_MAX);
     rocks->in_commit_count = group.count;
@@ -172,7 +178,7 @@ static struct sp_rocks_queue take_group(struct sp_rocks *rocks)
 }
 
 /* Under the lock: what was written becomes visible, before anybody is told. Returns the list to ack, each with a
- * reference, because the applier may be done with an entry before its callback has returned. */
+ * reference, because the sealer may be done with an entry before its callback has returned. */
 static struct sp_rocks_entry *publish(struct sp_rocks *rocks, struct sp_rocks_queue *group,
                                       bool written)
 {
@@ -182,14 +188,16 @@ static struct sp_rocks_entry *publish(struct sp_rocks *rocks, struct sp_rocks_qu
     rocks->in_commit_bytes = 0;
     if (!written)
         return first;
+    uint64_t now_ns = monotonic_ns();
     rocks->append_count += group->count;
     rocks->commit_count++;
     while (group->first != NULL) {
-        struct sp_rocks_entry *entry = queue_pop(group);
+        struct sp_rocks_entry *entry = sp_rocks_queue_pop(group);
         atomic_fetch_add(&entry->references, 1);
-        queue_push(&rocks->head, entry);
+        entry->published_ns = now_ns;
+        sp_rocks_queue_push(&rocks->fresh, entry);
     }
-    pthread_cond_signal(&rocks->applier_wakes);
+    pthread_cond_signal(&rocks->sealer_wakes);
     return first;
 }
 
@@ -233,7 +241,7 @@ static void *committer_main(void *cookie)
 
         pthread_mutex_lock(&rocks->lock);
         if (status != SP_OK)
-            pthread_cond_signal(&rocks->applier_wakes); /* it repairs */
+            pthread_cond_signal(&rocks->sealer_wakes); /* it repairs */
         rocks->in_commit_count = 0;
         pthread_cond_broadcast(&rocks->somebody_idles);
     }
@@ -241,101 +249,115 @@ static void *committer_main(void *cookie)
     return NULL;
 }
 
-/* ---- applier ---- */
+/* ---- sealer ---- */
 
-#define APPLY_ENTRIES_MAX 1024
+enum work { WORK_NONE, WORK_REPAIR, WORK_BLOCKS, WORK_SEAL };
 
-/* Under the lock: the oldest entries of the head. They stay there until their rows are written. */
-static size_t peek_head(const struct sp_rocks *rocks, struct sp_rocks_entry **ret_entries)
+/* Under the lock: what has to be done now, and by when there may be something. */
+static enum work next_work(const struct sp_rocks *rocks, uint64_t now_ns, uint64_t *ret_until_ns)
 {
-    size_t count = 0;
-    uint64_t bytes = 0;
-    for (struct sp_rocks_entry *entry = rocks->head.first;
-         entry != NULL && count < APPLY_ENTRIES_MAX; entry = entry->next) {
-        bytes += entry->bytes + entry->repeated_bytes;
-        if (count > 0 && bytes > SP_ROCKS_APPLY_BYTES_MAX)
-            break;
-        ret_entries[count++] = entry;
+    bool hurry = rocks->draining || rocks->stopping;
+    *ret_until_ns = UINT64_MAX;
+    if (atomic_load(&rocks->kv_broken))
+        return WORK_REPAIR;
+    if (rocks->fresh.count > 0) {
+        uint64_t due_ns = rocks->fresh.first->published_ns + SP_ROCKS_FRESH_AGE_NS;
+        if (hurry || rocks->fresh.spans >= SP_ROCKS_FRESH_SPANS ||
+            rocks->fresh.bytes >= SP_ROCKS_FRESH_BYTES || now_ns >= due_ns)
+            return WORK_BLOCKS;
+        *ret_until_ns = due_ns;
     }
-    return count;
+    if (rocks->head.count > 0) {
+        uint64_t due_ns = rocks->head.items[0].published_ns + SP_ROCKS_HEAD_AGE_NS;
+        if (hurry || now_ns >= due_ns || sp_rocks_head_is_full(rocks))
+            return WORK_SEAL;
+        if (due_ns < *ret_until_ns)
+            *ret_until_ns = due_ns;
+    }
+    return WORK_NONE;
+}
+
+/* Under the lock. Until signalled, or until then. */
+static void wait_until(struct sp_rocks *rocks, uint64_t until_ns)
+{
+    if (until_ns == UINT64_MAX) {
+        pthread_cond_wait(&rocks->sealer_wakes, &rocks->lock);
+        return;
+    }
+    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_SECOND),
+                             .tv_nsec = (long)(until_ns % NS_PER_SECOND)};
+    pthread_cond_timedwait(&rocks->sealer_wakes, &rocks->lock, &until);
 }
 
 /* Not cut short by the appends that come meanwhile: they would make it spin. */
 static void wait_before_retry(struct sp_rocks *rocks, uint64_t retry_ns)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + retry_ns;
-    until.tv_sec += (time_t)(ns / SP_LAYOUT_NS_PER_SECOND);
-    until.tv_nsec = (long)(ns % SP_LAYOUT_NS_PER_SECOND);
-    while (!rocks->stopping &&
-           pthread_cond_timedwait(&rocks->applier_wakes, &rocks->lock, &until) == 0)
-        continue;
+    uint64_t until_ns = monotonic_ns() + retry_ns;
+    while (!rocks->stopping && monotonic_ns() < until_ns)
+        wait_until(rocks, until_ns);
 }
 
-struct sp_rocks_entry *sp_rocks_head_take_applied(struct sp_rocks *rocks)
-{
-    struct sp_rocks_queue taken = {0};
-    while (rocks->head.first != NULL &&
-           rocks->head.first->sequence <= rocks->totals.applied_sequence)
-        queue_push(&taken, queue_pop(&rocks->head));
-    return taken.first;
-}
-
-/* Applies some of the head, or repairs the database first. */
-static enum sp_status apply_some(struct sp_rocks *rocks, struct sp_rocks_entry *const *entries,
-                                 size_t count, struct sp_error *reterr)
+static enum sp_status do_work(struct sp_rocks *rocks, enum work work, struct sp_error *reterr)
 {
     enum sp_status status = SP_OK;
-    if (atomic_load(&rocks->kv_broken))
+    switch (work) {
+    case WORK_NONE:
+        break;
+    case WORK_REPAIR:
         status = sp_rocks_repair(rocks, reterr);
-    else if (count > 0)
-        status = sp_rocks_apply(rocks, entries, count, reterr);
+        break;
+    case WORK_BLOCKS:
+        status = sp_rocks_make_blocks(rocks, reterr);
+        break;
+    case WORK_SEAL:
+        pthread_rwlock_rdlock(&rocks->kv_lock);
+        status = sp_rocks_seal(rocks, reterr);
+        pthread_rwlock_unlock(&rocks->kv_lock);
+        break;
+    }
     return status;
 }
 
-static void *applier_main(void *cookie)
+/* Under the lock: what came of it. Returns how long to wait after the next failure. */
+static uint64_t note_outcome(struct sp_rocks *rocks, bool done, uint64_t retry_ns,
+                             const struct sp_error *error)
+{
+    if (!done && !rocks->sealer_stuck)
+        sp_log_event(rocks->log, SP_LOG_ERROR, "seal",
+                     "requests that were acked stay in the journal for now",
+                     sp_log_cstr("error", error->message));
+    if (done && rocks->sealer_stuck)
+        sp_log_event(rocks->log, SP_LOG_INFO, "seal", "requests are put into their place again");
+    rocks->sealer_stuck = !done;
+    rocks->seal_failure_count += !done;
+    pthread_cond_broadcast(&rocks->somebody_idles);
+    if (done)
+        return SP_ROCKS_RETRY_NS;
+    if (atomic_load(&rocks->kv_broken)) /* a full disk: looked at often */
+        retry_ns = SP_ROCKS_RETRY_NS;
+    wait_before_retry(rocks, retry_ns);
+    return retry_ns < SP_ROCKS_RETRY_NS_MAX / 2 ? 2 * retry_ns : SP_ROCKS_RETRY_NS_MAX;
+}
+
+static void *sealer_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
-    struct sp_rocks_entry *entries[APPLY_ENTRIES_MAX];
     uint64_t retry_ns = SP_ROCKS_RETRY_NS;
     pthread_mutex_lock(&rocks->lock);
     for (;;) {
-        while (rocks->head.count == 0 && !rocks->stopping && !atomic_load(&rocks->kv_broken))
-            pthread_cond_wait(&rocks->applier_wakes, &rocks->lock);
-        if (rocks->stopping && (rocks->head.count == 0 || rocks->applier_stuck))
+        uint64_t until_ns;
+        enum work work = next_work(rocks, monotonic_ns(), &until_ns);
+        if (rocks->stopping && (work == WORK_NONE || rocks->sealer_stuck))
             break;
-        size_t count = peek_head(rocks, entries);
-        pthread_mutex_unlock(&rocks->lock);
-
-        struct sp_error error = {0};
-        bool done = apply_some(rocks, entries, count, &error) == SP_OK;
-
-        pthread_mutex_lock(&rocks->lock);
-        struct sp_rocks_entry *applied = done ? sp_rocks_head_take_applied(rocks) : NULL;
-        if (!done && !rocks->applier_stuck)
-            sp_log_event(rocks->log, SP_LOG_ERROR, "apply",
-                         "requests that were acked stay in the journal for now",
-                         sp_log_cstr("error", error.message));
-        if (done && rocks->applier_stuck)
-            sp_log_event(rocks->log, SP_LOG_INFO, "apply", "requests are applied again");
-        rocks->applier_stuck = !done;
-        rocks->apply_failure_count += !done;
-        pthread_cond_broadcast(&rocks->somebody_idles);
-        if (done || atomic_load(&rocks->kv_broken))
-            retry_ns = SP_ROCKS_RETRY_NS;
-        if (!done)
-            wait_before_retry(rocks, retry_ns);
-        retry_ns = retry_ns < SP_ROCKS_RETRY_NS_MAX / 2 ? 2 * retry_ns : SP_ROCKS_RETRY_NS_MAX;
-        if (done)
-            retry_ns = SP_ROCKS_RETRY_NS;
-        pthread_mutex_unlock(&rocks->lock);
-        while (applied != NULL) {
-            struct sp_rocks_entry *entry = applied;
-            applied = entry->next;
-            sp_rocks_entry_unref(entry);
+        if (work == WORK_NONE) {
+            wait_until(rocks, until_ns);
+            continue;
         }
+        pthread_mutex_unlock(&rocks->lock);
+        struct sp_error error = {0};
+        bool done = do_work(rocks, work, &error) == SP_OK;
         pthread_mutex_lock(&rocks->lock);
+        retry_ns = note_outcome(rocks, done, retry_ns, &error);
     }
     pthread_mutex_unlock(&rocks->lock);
     return NULL;
@@ -348,8 +370,8 @@ enum sp_status sp_rocks_start(struct sp_rocks *rocks, struct sp_error *reterr)
     int error = pthread_create(&rocks->committer, NULL, committer_main, rocks);
     rocks->committer_runs = error == 0;
     if (error == 0) {
-        error = pthread_create(&rocks->applier, NULL, applier_main, rocks);
-        rocks->applier_runs = error == 0;
+        error = pthread_create(&rocks->sealer, NULL, sealer_main, rocks);
+        rocks->sealer_runs = error == 0;
     }
     if (error == 0)
         return SP_OK;
@@ -359,17 +381,15 @@ enum sp_status sp_rocks_start(struct sp_rocks *rocks, struct sp_error *reterr)
 
 void sp_rocks_stop(struct sp_rocks *rocks)
 {
-    if (rocks->applier_runs)
+    if (rocks->sealer_runs)
         sp_rocks_drain(&rocks->base);
     pthread_mutex_lock(&rocks->lock);
     rocks->stopping = true;
     pthread_cond_broadcast(&rocks->committer_wakes);
-    pthread_cond_broadcast(&rocks->applier_wakes);
+    pthread_cond_broadcast(&rocks->sealer_wakes);
     pthread_mutex_unlock(&rocks->lock);
     if (rocks->committer_runs)
         pthread_join(rocks->committer, NULL);
-    if (rocks->applier_runs)
-        pthread_join(rocks->applier, NULL);
-    while (rocks->head.count > 0) /* the applier was stuck: the journal has them */
-        sp_rocks_entry_unref(queue_pop(&rocks->head));
+    if (rocks->sealer_runs)
+        pthread_join(rocks->sealer, NULL);
 }

@@ -59,8 +59,7 @@ void sp_append_free(struct sp_append *append); /* NULL is fine */
  * SP_OVERLOADED  the backlog is full: try again. A request is never too large for an empty backlog.
  * SP_UNAVAILABLE  draining, or the disk is full or did not take the write, which the store mends as soon as it can: try
  * again.
- * SP_NO_MEMORY  try again.   SP_LIMIT  the reference store's copy of the batch did not fit into limits->arena_bytes_max,
- * or stored by trace the batch would be unreasonably larger than as it came. */
+ * SP_NO_MEMORY  try again.   SP_LIMIT  the reference store's copy of the batch did not fit into limits->arena_bytes_max. */
 void sp_store_append(struct sp_store *store, struct sp_append *append);
 
 /* From now on appends are answered with SP_UNAVAILABLE; returns when the accepted ones are durable, their callbacks have
@@ -175,7 +174,7 @@ sp_store_scan(struct sp_store *store, const struct sp_scan *scan,
 
 /* How the caller of a long read ends it. The answers below that count take one; NULL: never. */
 struct sp_stop {
-    /* Asked before every trace that is read and every few thousand smaller steps, on the thread of the read. Anything but
+    /* Asked before every trace that is read whole, every block of spans that is counted, and every few thousand smaller steps, on the thread of the read. Anything but
      * SP_OK ends the read with that status and *reterr as it was left. Must not block. */
     enum sp_status (*ask)(void *cookie, struct sp_error *reterr);
     void *cookie;
@@ -284,19 +283,15 @@ SP_MUST_USE enum sp_status sp_store_stats(struct sp_store *store, struct sp_stor
 
 /* ---- engines ---- */
 
-/* How the store reads and writes span bytes; handed in by cmd/ so that storage need not know the wire formats. */
+/* How the store reads the bodies in its journal; handed in by cmd/ so that storage need not know the wire formats. */
 struct sp_store_codec {
-    /* Decodes a body: one that was journalled as received, or (SP_BODY_OTLP_PROTOBUF, SP_BODY_IDENTITY) one that encode
-     * made. Same contract as the collector's own decoding, so that the same spans are refused; but its limits must be at
+    /* Decodes a body that was journalled as received. Same contract as the collector's own decoding, so that the same spans are refused; but its limits must be at
      * least those of every earlier run on this directory, for what was once accepted has to decode for ever. plain takes
      * the decompressed bytes. */
     enum sp_status (*decode)(void *cookie, enum sp_body_format format,
                              enum sp_body_encoding encoding, struct sp_slice body,
                              struct sp_buf *plain, struct sp_arena *arena,
                              const struct sp_batch **ret_batch, struct sp_error *reterr);
-    /* Appends count spans as OTLP protobuf TracesData to out, in this order, lossless: decode gives equal spans. */
-    enum sp_status (*encode)(void *cookie, const struct sp_span *const *spans, size_t count,
-                             struct sp_buf *out);
     void *cookie;
 };
 

@@ -34,7 +34,7 @@ SP_MUST_USE static inline bool sp_vector_grow(void **items, uint32_t count, uint
 #define sp_vector_reserve(vector, more)                                                            \
     ((size_t)(vector)->cap - (vector)->count >= (size_t)(more) ||                                  \
      sp_vector_grow((void **)&(vector)->items, (vector)->count, &(vector)->cap, more,              \
-                    sizeof(*(vector)->items)))
+                    sizeof(__typeof__(*(vector)->items))))
 
 /* False: no memory. */
 #define sp_vector_push(vector, value)                                                              \

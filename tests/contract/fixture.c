@@ -30,16 +30,9 @@ static enum sp_status codec_decode(void *cookie, enum sp_body_format format,
                                plain, sp_limits_default(), ret_batch, reterr);
 }
 
-static enum sp_status codec_encode(void *cookie, const struct sp_span *const *spans, size_t count,
-                                   struct sp_buf *out)
-{
-    (void)cookie;
-    return sp_otlp_encode(spans, count, out);
-}
-
 struct sp_store_codec test_codec(void)
 {
-    return (struct sp_store_codec){.decode = codec_decode, .encode = codec_encode};
+    return (struct sp_store_codec){.decode = codec_decode};
 }
 
 /* ---- fixture ---- */
@@ -315,14 +308,15 @@ static const struct sp_resource *resource_of(const char *service)
     } known[SERVICES_MAX];
     static size_t count;
     size_t i = 0;
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(
+        &lock); /* of a table that lives as long as the program; names are copied into it */
     while (i < count && !sp_slice_equal_cstr(known[i].attribute.value.string, service))
         i++;
     if (i == count) {
         SP_ASSERT(count < SERVICES_MAX);
         known[i].attribute.key = SP_SLICE("service.name");
         known[i].attribute.value =
-            (struct sp_value){.kind = SP_VALUE_STRING, .string = sp_slice_cstr(service)};
+            (struct sp_value){.kind = SP_VALUE_STRING, .string = sp_slice_cstr(strdup(service))};
         known[i].resource.present = true;
         known[i].resource.attributes =
             (struct sp_attributes){.items = &known[i].attribute, .count = 1};

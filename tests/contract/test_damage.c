@@ -136,7 +136,7 @@ START_TEST(directory_of_another_version_is_refused_and_left_alone)
     static const struct {
         const char *format;
         enum sp_status status;
-    } cases[] = {{"spoor data, format 2\n", SP_VERSION},
+    } cases[] = {{"spoor data, format 1\n", SP_VERSION},
                  {"spoor data, format 999999\n", SP_VERSION},
                  {"spoor data, format 0\n", SP_VERSION},
                  {"spoor data, format one\n", SP_CORRUPT},
@@ -166,7 +166,7 @@ START_TEST(directory_of_another_version_is_refused_and_left_alone)
     }
     ck_assert_int_eq(unlink(path), 0);
     ck_assert_int_eq(try_open(&fixture, &error), SP_VERSION);
-    write_file(path, "spoor data, format 1\n", 21);
+    write_file(path, "spoor data, format 2\n", 21);
     ck_assert_int_eq(try_open(&fixture, &error), SP_OK);
     struct sp_store_stats stats;
     ck_assert_int_eq(sp_store_stats(fixture.store, &stats, NULL), SP_OK);

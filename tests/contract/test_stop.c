@@ -98,10 +98,10 @@ static const struct {
     enum sp_status (*read)(struct sp_store *store, struct sp_time_range range,
                            const struct sp_stop *stop, struct sp_arena *arena,
                            struct sp_error *reterr);
-    bool every_trace; /* it reads all of them, whatever the engine */
+    bool every_trace; /* it reads all of them whole, whatever the engine */
 } reads[] = {
     {"services", read_services, false}, {"operations", read_operations, false},
-    {"keys", read_keys, false},         {"values", read_values, true},
+    {"keys", read_keys, false},         {"values", read_values, false},
     {"latency", read_latency, false},   {"graph", read_graph, true},
 };
 

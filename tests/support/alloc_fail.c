@@ -14,12 +14,16 @@ void *__wrap_realloc(void *ptr, size_t bytes);
 
 /* Of the thread that asked for it: servers and stores of a test have others, which go on. */
 static _Thread_local struct {
-    bool on, failed;
+    bool on, failed, spared;
     size_t left, bytes;
 } state;
 
+static _Atomic bool others_fail;
+
 static bool fails(size_t bytes)
 {
+    if (others_fail && !state.spared)
+        return true;
     if (!state.on)
         return false;
     if (state.left == 0) {
@@ -48,6 +52,12 @@ bool alloc_fail_stop(void)
 size_t alloc_fail_bytes(void)
 {
     return state.bytes;
+}
+
+void alloc_fail_others(bool fail)
+{
+    state.spared = true;
+    others_fail = fail;
 }
 
 void *__wrap_malloc(size_t bytes)

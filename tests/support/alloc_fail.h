@@ -13,5 +13,8 @@ void alloc_fail_after(size_t count);
 /* All succeed again. True if one failed meanwhile. */
 bool alloc_fail_stop(void);
 
+/* From now on every allocation of every other thread fails, or none any more. */
+void alloc_fail_others(bool fail);
+
 /* Bytes asked for since alloc_fail_after, what realloc keeps included; what was freed is not taken off. */
 size_t alloc_fail_bytes(void);

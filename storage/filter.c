@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/filter.c: one block of 256 bits a key, one bit in each of its eight words: one cache line a question. Knows no
+ * spans. */
+#include "storage/filter.h"
+
+#define WORDS 8
+
+/* Odd numbers that spread the lower half of a hash over the words. They are on disk. */
+static const uint32_t multipliers[WORDS] = {0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f,
+                                            0x165667b1, 0xd3a2646d, 0xfd7046c5, 0xb55a4f09};
+
+uint64_t sp_filter_hash(const struct sp_trace_id *id)
+{
+    return sp_checksum(sp_slice_make(id->bytes, sizeof(id->bytes)), 0);
+}
+
+static uint32_t bit_of(uint64_t hash, int word)
+{
+    return 1u << (((uint32_t)hash * multipliers[word]) >> 27);
+}
+
+static size_t block_of(uint64_t hash, uint32_t block_count)
+{
+    return (size_t)(((hash >> 32) * block_count) >> 32) * WORDS;
+}
+
+bool sp_filter_make(const uint64_t *hashes, uint32_t count, struct sp_arena *arena,
+                    struct sp_filter *ret)
+{
+    uint32_t block_count =
+        (uint32_t)(((uint64_t)count * SP_FILTER_BITS_PER_TRACE + 255) / 256) + (count == 0);
+    uint32_t *words = sp_arena_calloc(arena, (size_t)block_count * WORDS, sizeof(*words));
+    if (words == NULL)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t *block = words + block_of(hashes[i], block_count);
+        for (int w = 0; w < WORDS; w++)
+            block[w] |= bit_of(hashes[i], w);
+    }
+    *ret = (struct sp_filter){.words = words, .block_count = block_count};
+    return true;
+}
+
+bool sp_filter_has(const struct sp_filter *filter, uint64_t hash)
+{
+    const uint32_t *block = filter->words + block_of(hash, filter->block_count);
+    uint32_t missing = 0;
+    for (int w = 0; w < WORDS; w++)
+        missing |= ~block[w] & bit_of(hash, w);
+    return missing == 0;
+}

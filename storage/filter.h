@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/filter.h: which traces a segment may hold: a split-block Bloom filter. No false "no"; of 1,000 false ones, one or two get
+ * a "yes". Internal to storage/. Knows no spans. Immutable once made. */
+#pragma once
+
+#include "lib/model/model.h"
+
+/* Two bytes for each trace. */
+#define SP_FILTER_BITS_PER_TRACE 16
+
+struct sp_filter {
+    const uint32_t *words; /* eight for each block */
+    uint32_t block_count;
+};
+
+/* The hash of a trace as filters know it: the same on every machine and for ever. */
+uint64_t sp_filter_hash(const struct sp_trace_id *id);
+
+/* The arena's memory. False: it is full. */
+SP_MUST_USE bool sp_filter_make(const uint64_t *hashes, uint32_t count, struct sp_arena *arena,
+                                struct sp_filter *ret);
+bool sp_filter_has(const struct sp_filter *filter, uint64_t hash);

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/rocks_seal.c: head blocks become a segment: their rows are put together by trace, encoded, and written in one batch
+ * with what else changes. Knows the database through kv.h only. */
+#include "storage/rocks.h"
+
+static enum sp_status no_memory(struct sp_error *reterr)
+{
+    return sp_error_set(reterr, SP_NO_MEMORY, "no memory to seal a segment");
+}
+
+/* ---- rows of several blocks, by trace ---- */
+
+struct input {
+    const struct sp_block *block;
+    struct sp_block_source *source;
+    uint32_t trace; /* the next one */
+};
+
+struct mixing {
+    struct input *inputs; /* in the order of their sequences */
+    uint32_t count;
+    struct sp_block_builder *builder;
+    struct sp_segment_writer *writer;
+};
+
+static enum sp_status flush_block(struct mixing *mixing, struct sp_error *reterr)
+{
+    struct sp_block block;
+    if (sp_block_builder_rows(mixing->builder) == 0)
+        return SP_OK;
+    enum sp_status status = sp_block_builder_view(mixing->builder, &block, reterr);
+    if (status == SP_OK)
+        status = sp_segment_writer_add(mixing->writer, &block, reterr);
+    sp_block_builder_reset(mixing->builder);
+    return status;
+}
+
+/* The smallest trace id that is next anywhere; NULL when all inputs are at their end. */
+static const struct sp_trace_id *next_trace(const struct mixing *mixing)
+{
+    const struct sp_trace_id *smallest = NULL;
+    for (uint32_t i = 0; i < mixing->count; i++) {
+        const struct input *input = &mixing->inputs[i];
+        if (input->trace == input->block->trace_count)
+            continue;
+        const struct sp_trace_id *id = &input->block->trace_ids[input->trace];
+        if (smallest == NULL || sp_trace_id_compare(id, smallest) < 0)
+            smallest = id;
+    }
+    return smallest;
+}
+
+static enum sp_status add_rows(struct mixing *mixing, struct input *input,
+                               const struct sp_trace_id *id, struct sp_error *reterr)
+{
+    uint32_t count =
+        input->block->trace_rows[input->trace + 1] - input->block->trace_rows[input->trace];
+    input->trace++;
+    while (count > 0) {
+        uint32_t taken;
+        enum sp_status status =
+            sp_block_builder_add_rows(mixing->builder, input->source, id, count, &taken, reterr);
+        count -= status == SP_OK ? taken : 0;
+        if (status == SP_OK && sp_block_builder_is_full(mixing->builder))
+            status = flush_block(mixing, reterr);
+        if (status != SP_OK)
+            return status;
+    }
+    return SP_OK;
+}
+
+static enum sp_status mix(struct mixing *mixing, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    const struct sp_trace_id *next;
+    while (status == SP_OK && (next = next_trace(mixing)) != NULL) {
+        const struct sp_trace_id id = *next;
+        for (uint32_t i = 0; i < mixing->count && status == SP_OK; i++) {
+            struct input *input = &mixing->inputs[i];
+            if (input->trace < input->block->trace_count &&
+                sp_trace_id_compare(&input->block->trace_ids[input->trace], &id) == 0)
+                status = add_rows(mixing, input, &id, reterr);
+        }
+    }
+    return status == SP_OK ? flush_block(mixing, reterr) : status;
+}
+
+static enum sp_status mix_head(struct sp_rocks *rocks, const struct sp_rocks_head_block *blocks,
+                               uint32_t count, struct sp_segment_writer *writer,
+                               struct sp_error *reterr)
+{
+    struct mixing mixing = {.inputs = calloc((size_t)count + 1, sizeof(*mixing.inputs)),
+                            .count = count,
+                            .builder = rocks->builder,
+                            .writer = writer};
+    enum sp_status status = mixing.inputs != NULL ? SP_OK : no_memory(reterr);
+    for (uint32_t i = 0; i < count && status == SP_OK; i++) {
+        mixing.inputs[i].block = &blocks[i].shared->block;
+        status = sp_block_source_new(mixing.inputs[i].block, &mixing.inputs[i].source, reterr);
+    }
+    sp_block_builder_reset(rocks->builder);
+    if (status == SP_OK)
+        status = mix(&mixing, reterr);
+    for (uint32_t i = 0; i < count && mixing.inputs != NULL; i++)
+        sp_block_source_free(mixing.inputs[i].source);
+    free(mixing.inputs);
+    return status;
+}
+
+/* ---- traces that older segments do not hold ---- */
+
+static enum sp_status holds(struct sp_block_reader *reader, const struct sp_segment *segment,
+                            const struct sp_trace_id *id, bool *ret, struct sp_error *reterr)
+{
+    uint32_t first;
+    uint32_t end;
+    sp_segment_find(segment, id, sp_filter_hash(id), &first, &end);
+    for (uint32_t b = first; b < end && !*ret; b++) {
+        uint32_t row;
+        enum sp_status status = SP_OK;
+        if (reader->segment != segment || reader->block_number != b)
+            status = sp_block_reader_open(reader, segment, b, reterr);
+        if (status == SP_OK)
+            status = sp_block_reader_fixed(reader, SP_CHUNK_TRACES, reterr);
+        if (status != SP_OK)
+            return status;
+        *ret = sp_block_find(&reader->block, id, &row) > 0;
+    }
+    return SP_OK;
+}
+
+/* Counts the distinct traces of the blocks that no segment holds. Ids ascend, so that each block of a segment is read once. */
+static enum sp_status count_new_traces(struct sp_rocks *rocks, struct sp_trace_id *ids,
+                                       size_t id_count, uint64_t *ret, struct sp_error *reterr)
+{
+    struct sp_block_reader reader;
+    uint64_t known = 0;
+    bool *seen = calloc(id_count + 1, sizeof(*seen));
+    enum sp_status status =
+        seen != NULL ? sp_block_reader_init(&reader, rocks->kv, reterr) : no_memory(reterr);
+    if (status != SP_OK) {
+        free(seen);
+        return status;
+    }
+    for (uint32_t s = 0; s < rocks->segments.count && status == SP_OK; s++) {
+        for (size_t i = 0; i < id_count && status == SP_OK; i++) {
+            if (seen[i])
+                continue;
+            status = holds(&reader, rocks->segments.items[s], &ids[i], &seen[i], reterr);
+            known += seen[i];
+        }
+    }
+    sp_block_reader_fini(&reader);
+    free(seen);
+    *ret = id_count - known;
+    return status;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return sp_trace_id_compare(a, b);
+}
+
+static enum sp_status new_traces(struct sp_rocks *rocks, const struct sp_rocks_head_block *blocks,
+                                 uint32_t count, uint64_t *ret, struct sp_error *reterr)
+{
+    size_t id_count = 0;
+    for (uint32_t b = 0; b < count; b++)
+        id_count += blocks[b].shared->block.trace_count;
+    struct sp_trace_id *ids = calloc(id_count + 1, sizeof(*ids));
+    if (ids == NULL)
+        return no_memory(reterr);
+    size_t at = 0;
+    for (uint32_t b = 0; b < count; b++) {
+        const struct sp_block *block = &blocks[b].shared->block;
+        memcpy(ids + at, block->trace_ids, block->trace_count * sizeof(*ids));
+        at += block->trace_count;
+    }
+    qsort(ids, id_count, sizeof(*ids), compare_ids);
+    size_t kept = 0;
+    for (size_t i = 0; i < id_count; i++) {
+        if (i == 0 || compare_ids(&ids[i], &ids[kept - 1]) != 0)
+            ids[kept++] = ids[i];
+    }
+    enum sp_status status = count_new_traces(rocks, ids, kept, ret, reterr);
+    free(ids);
+    return status;
+}
+
+/* ---- the batch ---- */
+
+/* Slots that were given since the last segment. */
+static uint32_t put_services(struct sp_rocks *rocks, struct sp_kv_batch *batch)
+{
+    pthread_mutex_lock(&rocks->lock);
+    uint32_t count = rocks->services.texts.count;
+    for (uint32_t i = rocks->services_stored; i < count; i++) {
+        struct sp_layout_key key = sp_layout_slot_key(i);
+        sp_kv_batch_put(batch, rocks->kv, SP_KV_META, sp_layout_key_slice(&key),
+                        rocks->services.texts.items[i]);
+    }
+    pthread_mutex_unlock(&rocks->lock);
+    return count;
+}
+
+static enum sp_status put_totals(const struct sp_rocks *rocks, struct sp_kv_batch *batch,
+                                 const struct sp_totals *totals, struct sp_error *reterr)
+{
+    struct sp_buf value;
+    sp_buf_init(&value, 4096);
+    sp_layout_totals_write(totals, &value);
+    enum sp_status status = value.error == SP_OK ? SP_OK : no_memory(reterr);
+    if (status == SP_OK)
+        sp_kv_batch_put(batch, rocks->kv, SP_KV_META, SP_LAYOUT_TOTALS_KEY, sp_buf_slice(&value));
+    sp_buf_fini(&value);
+    return status;
+}
+
+struct sealing {
+    struct sp_kv_batch *batch;
+    struct sp_segment_writer writer;
+    struct sp_rocks_head_block *blocks; /* heap; a copy, because the list may move */
+    uint32_t count, services_stored;
+    struct sp_totals totals;
+    struct sp_segment *segment;
+};
+
+static enum sp_status seal_batch(struct sp_rocks *rocks, struct sealing *sealing,
+                                 struct sp_error *reterr)
+{
+    uint64_t first = sealing->blocks[0].first_sequence;
+    uint64_t last = sealing->blocks[sealing->count - 1].last_sequence;
+    uint64_t new_trace_count = 0;
+    enum sp_status status =
+        mix_head(rocks, sealing->blocks, sealing->count, &sealing->writer, reterr);
+    if (status == SP_OK)
+        status = new_traces(rocks, sealing->blocks, sealing->count, &new_trace_count, reterr);
+    if (status == SP_OK)
+        status = sp_segment_writer_finish(&sealing->writer, first, last, new_trace_count,
+                                          &sealing->segment, reterr);
+    sealing->services_stored = put_services(rocks, sealing->batch);
+    sealing->totals.sealed_sequence = last;
+    sealing->totals.next_segment++;
+    if (status == SP_OK)
+        status = put_totals(rocks, sealing->batch, &sealing->totals, reterr);
+    if (status == SP_OK) {
+        struct sp_layout_key from = sp_layout_journal_key(0);
+        struct sp_layout_key to = sp_layout_journal_key(last + 1);
+        sp_kv_batch_delete_range(sealing->batch, rocks->kv, SP_KV_JOURNAL,
+                                 sp_layout_key_slice(&from), sp_layout_key_slice(&to));
+        status = sp_kv_write(rocks->kv, sealing->batch, false, reterr);
+        if (status != SP_OK)
+            atomic_store(&rocks->kv_broken, true);
+    }
+    return status;
+}
+
+/* Under the lock: from now on views have the segment instead of its blocks. */
+static void publish(struct sp_rocks *rocks, struct sealing *sealing)
+{
+    rocks->segments.items[rocks->segments.count++] = sealing->segment;
+    sealing->segment = NULL;
+    rocks->head.count -= sealing->count;
+    memmove(rocks->head.items, rocks->head.items + sealing->count,
+            rocks->head.count * sizeof(*rocks->head.items));
+    rocks->totals = sealing->totals;
+    rocks->services_stored = sealing->services_stored;
+    rocks->seal_count++;
+}
+
+enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr)
+{
+    struct sealing sealing = {0};
+    enum sp_status status = SP_OK;
+    pthread_mutex_lock(&rocks->lock);
+    sealing.count = rocks->head.count;
+    sealing.totals = rocks->totals;
+    sealing.blocks = calloc((size_t)sealing.count + 1, sizeof(*sealing.blocks));
+    if (sealing.blocks == NULL || !sp_vector_reserve(&rocks->segments, 1))
+        status = no_memory(reterr);
+    else if (sealing.count > 0)
+        memcpy(sealing.blocks, rocks->head.items, sealing.count * sizeof(*sealing.blocks));
+    pthread_mutex_unlock(&rocks->lock);
+
+    sealing.batch = sp_kv_batch_new();
+    if (status == SP_OK && sealing.count > 0) {
+        status = sealing.batch == NULL
+                     ? no_memory(reterr)
+                     : sp_segment_writer_init(&sealing.writer, rocks->kv, sealing.batch,
+                                              sealing.totals.next_segment, reterr);
+        if (status == SP_OK) {
+            status = seal_batch(rocks, &sealing, reterr);
+            sp_segment_writer_fini(&sealing.writer);
+        }
+        if (status == SP_OK) {
+            pthread_mutex_lock(&rocks->lock);
+            publish(rocks, &sealing);
+            pthread_mutex_unlock(&rocks->lock);
+            for (uint32_t i = 0; i < sealing.count; i++)
+                sp_block_unref(sealing.blocks[i].shared);
+        }
+    }
+    sp_segment_unref(sealing.segment);
+    sp_kv_batch_free(sealing.batch);
+    free(sealing.blocks);
+    return status;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/segment.h: a segment: the spans of a range of journal sequences, as blocks that together are sorted by trace. Written in
+ * one batch, never changed. What stands here is in memory for as long as the segment is stored: where its blocks are and which
+ * traces they may hold. Internal to storage/. Knows the database through kv.h only.
+ *
+ *   family     key                                              value
+ *   segments   segment id                                       header: counts, ranges, the first and last trace of each
+ *                                                               block, the trace filter
+ *   chunks     segment id, first trace id, block, chunk number  storage/block_codec.h */
+#pragma once
+
+#include "storage/block_codec.h"
+#include "storage/filter.h"
+#include "storage/kv.h"
+
+struct sp_segment_block {
+    struct sp_trace_id first, last; /* a trace with very many spans goes on in the next block */
+    uint32_t rows;
+    uint64_t start_min_unix_ns, start_max_unix_ns;
+};
+
+struct sp_segment {
+    uint64_t id;
+    uint64_t first_sequence, last_sequence; /* of the journal records it was made from */
+    uint64_t span_count, trace_count;
+    uint64_t new_trace_count; /* that no older segment holds */
+    uint64_t bytes;           /* of its chunks */
+    uint64_t start_min_unix_ns, start_max_unix_ns;
+    const struct sp_segment_block *blocks;
+    uint32_t block_count;
+    struct sp_filter filter;
+    struct sp_arena arena; /* of all above */
+    _Atomic uint32_t references;
+};
+
+struct sp_segment *sp_segment_ref(struct sp_segment *segment);
+void sp_segment_unref(struct sp_segment *segment); /* NULL is fine */
+
+/* ---- keys ---- */
+
+#define SP_SEGMENT_KEY_BYTES 8
+#define SP_CHUNK_KEY_BYTES   (8 + 16 + 4 + 2)
+
+void sp_segment_key(uint64_t id, uint8_t out[SP_SEGMENT_KEY_BYTES]);
+SP_MUST_USE bool sp_segment_key_parse(struct sp_slice key, uint64_t *ret_id);
+
+/* ---- writing ---- */
+
+/* Collects the blocks of one segment into a batch. One owner. */
+struct sp_segment_writer {
+    struct sp_kv *kv;
+    struct sp_kv_batch *batch; /* borrowed */
+    struct sp_block_encoder *encoder;
+    struct sp_segment *segment;      /* as far as it is known */
+    struct sp_segment_block *blocks; /* heap */
+    uint64_t *hashes;                /* heap; of the traces */
+    uint32_t block_cap, hash_count, hash_cap;
+    struct sp_trace_id last_trace;
+};
+
+SP_MUST_USE enum sp_status sp_segment_writer_init(struct sp_segment_writer *writer,
+                                                  struct sp_kv *kv, struct sp_kv_batch *batch,
+                                                  uint64_t id, struct sp_error *reterr);
+void sp_segment_writer_fini(struct sp_segment_writer *writer);
+
+/* Blocks come sorted by trace; none is empty. */
+SP_MUST_USE enum sp_status sp_segment_writer_add(struct sp_segment_writer *writer,
+                                                 const struct sp_block *block,
+                                                 struct sp_error *reterr);
+
+/* Puts the header; the caller writes the batch. The segment has one reference. */
+SP_MUST_USE enum sp_status sp_segment_writer_finish(struct sp_segment_writer *writer,
+                                                    uint64_t first_sequence, uint64_t last_sequence,
+                                                    uint64_t new_trace_count,
+                                                    struct sp_segment **ret,
+                                                    struct sp_error *reterr);
+
+/* ---- reading ---- */
+
+/* A segment from its header. SP_CORRUPT; SP_VERSION; SP_NO_MEMORY. */
+SP_MUST_USE enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value,
+                                                  struct sp_segment **ret, struct sp_error *reterr);
+
+/* The blocks [*ret_first, *ret_end) that may hold a trace; none when the filter says no. */
+void sp_segment_find(const struct sp_segment *segment, const struct sp_trace_id *id, uint64_t hash,
+                     uint32_t *ret_first, uint32_t *ret_end);
+
+/* Reads blocks of segments, chunk by chunk. One thread at a time; one block at a time. */
+struct sp_block_reader {
+    struct sp_kv *kv;
+    struct sp_block_decoder *decoder;
+    struct sp_buf chunk;
+    const struct sp_segment *segment;
+    uint32_t block_number;
+    struct sp_arena arena; /* of the present block */
+    struct sp_block_head head;
+    struct sp_block block;     /* what is loaded of it */
+    struct sp_column *columns; /* block.columns */
+    uint64_t bytes;            /* read since init */
+    uint32_t loaded;           /* bits of the fixed chunks */
+};
+
+SP_MUST_USE enum sp_status sp_block_reader_init(struct sp_block_reader *reader, struct sp_kv *kv,
+                                                struct sp_error *reterr);
+void sp_block_reader_fini(struct sp_block_reader *reader);
+
+/* Loads the head of a block; what was loaded of the one before is gone. Errors name the segment and the block. */
+SP_MUST_USE enum sp_status sp_block_reader_open(struct sp_block_reader *reader,
+                                                const struct sp_segment *segment,
+                                                uint32_t block_number, struct sp_error *reterr);
+
+/* Loads a fixed chunk, and those it needs, unless it is there. */
+SP_MUST_USE enum sp_status sp_block_reader_fixed(struct sp_block_reader *reader,
+                                                 enum sp_chunk which, struct sp_error *reterr);
+/* Loads the values of a column unless they are there. */
+SP_MUST_USE enum sp_status sp_block_reader_column(struct sp_block_reader *reader, uint32_t column,
+                                                  struct sp_error *reterr);
+/* Loads everything. */
+SP_MUST_USE enum sp_status sp_block_reader_all(struct sp_block_reader *reader,
+                                               struct sp_error *reterr);
+
+/* The spans of rows [first, first + count), appended to spans and copied into arena; loads what they need. TRACES is there. */
+SP_MUST_USE enum sp_status sp_block_reader_spans(struct sp_block_reader *reader, uint32_t first,
+                                                 uint32_t count, struct sp_arena *arena,
+                                                 struct sp_span *spans, struct sp_error *reterr);

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/segment_read.c: segments from their headers, blocks from their chunks. Knows the database through kv.h only. */
+#include "storage/pack.h"
+#include "storage/segment.h"
+#include "storage/segment_layout.h"
+
+#include <stdlib.h>
+
+/* ---- life ---- */
+
+struct sp_segment *sp_segment_ref(struct sp_segment *segment)
+{
+    atomic_fetch_add(&segment->references, 1);
+    return segment;
+}
+
+void sp_segment_unref(struct sp_segment *segment)
+{
+    if (segment == NULL || atomic_fetch_sub(&segment->references, 1) != 1)
+        return;
+    sp_arena_fini(&segment->arena);
+    free(segment);
+}
+
+/* ---- keys ---- */
+
+static void put_big_endian(uint64_t number, size_t len, uint8_t *out)
+{
+    for (size_t i = 0; i < len; i++)
+        out[i] = (uint8_t)(number >> (8 * (len - 1 - i)));
+}
+
+void sp_segment_key(uint64_t id, uint8_t out[SP_SEGMENT_KEY_BYTES])
+{
+    put_big_endian(id, SP_SEGMENT_KEY_BYTES, out);
+}
+
+bool sp_segment_key_parse(struct sp_slice key, uint64_t *ret_id)
+{
+    if (key.len != SP_SEGMENT_KEY_BYTES)
+        return false;
+    *ret_id = 0;
+    for (size_t i = 0; i < key.len; i++)
+        *ret_id = *ret_id << 8 | key.ptr[i];
+    return true;
+}
+
+void sp_chunk_key(uint64_t segment_id, const struct sp_trace_id *first, uint32_t block_number,
+                  uint32_t chunk, uint8_t out[SP_CHUNK_KEY_BYTES])
+{
+    put_big_endian(segment_id, 8, out);
+    memcpy(out + 8, first->bytes, sizeof(first->bytes));
+    put_big_endian(block_number, 4, out + 24);
+    put_big_endian(chunk, 2, out + 28);
+}
+
+/* ---- header ---- */
+
+static bool read_u32(struct sp_slice *in, uint32_t *ret)
+{
+    uint64_t number;
+    if (!sp_unpack_varint(in, &number) || number > UINT32_MAX)
+        return false;
+    *ret = (uint32_t)number;
+    return true;
+}
+
+static bool read_bytes(struct sp_slice *in, void *out, size_t len)
+{
+    if (in->len < len)
+        return false;
+    memcpy(out, in->ptr, len);
+    *in = sp_slice_sub(*in, len, SIZE_MAX);
+    return true;
+}
+
+/* Each takes bytes of the header, so damaged counts cannot ask for much. */
+static bool read_blocks(struct sp_slice *in, struct sp_segment *segment)
+{
+    if (!read_u32(in, &segment->block_count) || segment->block_count > in->len)
+        return false;
+    struct sp_segment_block *blocks =
+        sp_arena_calloc(&segment->arena, (size_t)segment->block_count + 1, sizeof(*blocks));
+    for (uint32_t i = 0; i < segment->block_count && blocks != NULL; i++) {
+        if (!read_bytes(in, blocks[i].first.bytes, sizeof(blocks[i].first.bytes)) ||
+            !read_bytes(in, blocks[i].last.bytes, sizeof(blocks[i].last.bytes)) ||
+            !read_u32(in, &blocks[i].rows) || !sp_unpack_varint(in, &blocks[i].start_min_unix_ns) ||
+            !sp_unpack_varint(in, &blocks[i].start_max_unix_ns))
+            return false;
+    }
+    segment->blocks = blocks;
+    return blocks != NULL;
+}
+
+static bool read_filter(struct sp_slice *in, struct sp_segment *segment)
+{
+    struct sp_filter *filter = &segment->filter;
+    if (!read_u32(in, &filter->block_count) || filter->block_count == 0 ||
+        in->len / SP_FILTER_BYTES_PER_BLOCK < filter->block_count)
+        return false;
+    size_t bytes = filter->block_count * SP_FILTER_BYTES_PER_BLOCK;
+    uint32_t *words = sp_arena_alloc(&segment->arena, bytes);
+    if (words == NULL)
+        return false;
+    filter->words = words;
+    return read_bytes(in, words, bytes);
+}
+
+static bool read_fields(struct sp_slice in, struct sp_segment *segment)
+{
+    return sp_unpack_varint(&in, &segment->first_sequence) &&
+           sp_unpack_varint(&in, &segment->last_sequence) &&
+           sp_unpack_varint(&in, &segment->span_count) &&
+           sp_unpack_varint(&in, &segment->trace_count) &&
+           sp_unpack_varint(&in, &segment->new_trace_count) &&
+           sp_unpack_varint(&in, &segment->bytes) &&
+           sp_unpack_varint(&in, &segment->start_min_unix_ns) &&
+           sp_unpack_varint(&in, &segment->start_max_unix_ns) && read_blocks(&in, segment) &&
+           read_filter(&in, segment) && in.len == 0;
+}
+
+enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value, struct sp_segment **ret,
+                                      struct sp_error *reterr)
+{
+    uint64_t checksum;
+    unsigned long long name = id;
+    if (value.len > 0 && value.ptr[0] != SP_SEGMENT_VERSION)
+        return sp_error_set(reterr, SP_VERSION, "segment %llu is of version %u, which is not known",
+                            name, value.ptr[0]);
+    if (value.len < 1 + sizeof(checksum))
+        return sp_error_set(reterr, SP_CORRUPT, "the header of segment %llu is cut short", name);
+    size_t len = value.len - sizeof(checksum);
+    memcpy(&checksum, value.ptr + len, sizeof(checksum));
+    if (sp_checksum(sp_slice_sub(value, 0, len), id) != checksum)
+        return sp_error_set(reterr, SP_CORRUPT, "the header of segment %llu is damaged", name);
+    struct sp_segment *segment = calloc(1, sizeof(*segment));
+    if (segment == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory for segment %llu", name);
+    sp_arena_init(&segment->arena, SIZE_MAX);
+    atomic_init(&segment->references, 1);
+    segment->id = id;
+    if (!read_fields(sp_slice_sub(value, 1, len - 1), segment)) {
+        sp_segment_unref(segment);
+        return sp_error_set(reterr, SP_CORRUPT, "the header of segment %llu is not one", name);
+    }
+    *ret = segment;
+    return SP_OK;
+}
+
+void sp_segment_find(const struct sp_segment *segment, const struct sp_trace_id *id, uint64_t hash,
+                     uint32_t *ret_first, uint32_t *ret_end)
+{
+    *ret_first = *ret_end = 0;
+    if (!sp_filter_has(&segment->filter, hash))
+        return;
+    uint32_t from = 0;
+    uint32_t to = segment->block_count;
+    while (from < to) { /* the first block whose last trace is not before id */
+        uint32_t middle = from + (to - from) / 2;
+        if (sp_trace_id_compare(&segment->blocks[middle].last, id) < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    *ret_first = from;
+    while (to < segment->block_count && sp_trace_id_compare(&segment->blocks[to].first, id) <= 0)
+        to++;
+    *ret_end = to;
+}
+
+/* ---- blocks ---- */
+
+enum sp_status sp_block_reader_init(struct sp_block_reader *reader, struct sp_kv *kv,
+                                    struct sp_error *reterr)
+{
+    *reader = (struct sp_block_reader){.kv = kv};
+    sp_buf_init(&reader->chunk, SIZE_MAX / 2);
+    sp_arena_init(&reader->arena, SIZE_MAX);
+    return sp_block_decoder_new(&reader->decoder, reterr);
+}
+
+void sp_block_reader_fini(struct sp_block_reader *reader)
+{
+    sp_block_decoder_free(reader->decoder);
+    sp_buf_fini(&reader->chunk);
+    sp_arena_fini(&reader->arena);
+    *reader = (struct sp_block_reader){0};
+}
+
+/* Says where: the decoder knows the chunk only. */
+static enum sp_status in_block(const struct sp_block_reader *reader, enum sp_status status,
+                               struct sp_error *reterr)
+{
+    if (status == SP_CORRUPT || status == SP_VERSION) {
+        struct sp_error error = *reterr;
+        sp_error_set(reterr, status, "segment %llu, block %u: %s",
+                     (unsigned long long)reader->segment->id, reader->block_number, error.message);
+    }
+    return status;
+}
+
+static enum sp_status fetch(struct sp_block_reader *reader, uint32_t chunk, struct sp_slice *ret,
+                            struct sp_error *reterr)
+{
+    uint8_t key[SP_CHUNK_KEY_BYTES];
+    sp_chunk_key(reader->segment->id, &reader->segment->blocks[reader->block_number].first,
+                 reader->block_number, chunk, key);
+    sp_buf_reset(&reader->chunk);
+    enum sp_status status = sp_kv_get(reader->kv, SP_KV_CHUNKS, sp_slice_make(key, sizeof(key)),
+                                      &reader->chunk, reterr);
+    if (status == SP_NOT_FOUND)
+        status = sp_error_set(reterr, SP_CORRUPT, "chunk %u is missing", chunk);
+    *ret = sp_buf_slice(&reader->chunk);
+    reader->bytes += reader->chunk.len;
+    return status;
+}
+
+enum sp_status sp_block_reader_open(struct sp_block_reader *reader,
+                                    const struct sp_segment *segment, uint32_t block_number,
+                                    struct sp_error *reterr)
+{
+    struct sp_slice chunk;
+    reader->segment = segment;
+    reader->block_number = block_number;
+    reader->loaded = 0;
+    sp_arena_reset(&reader->arena);
+    enum sp_status status = fetch(reader, SP_CHUNK_HEAD, &chunk, reterr);
+    if (status == SP_OK)
+        status =
+            sp_block_decode_head(reader->decoder, chunk, &reader->arena, &reader->head, reterr);
+    if (status == SP_OK) {
+        size_t count = reader->head.block.column_count;
+        reader->block = reader->head.block;
+        reader->columns = sp_arena_calloc(&reader->arena, count + 1, sizeof(*reader->columns));
+        if (reader->columns == NULL)
+            return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read a block");
+        if (count > 0)
+            memcpy(reader->columns, reader->block.columns, count * sizeof(*reader->columns));
+        reader->block.columns = reader->columns;
+    }
+    return in_block(reader, status, reterr);
+}
+
+/* Chunks that must be there before another, by number. */
+static const uint32_t needed_before[SP_CHUNK_FIXED_COUNT] = {
+    [SP_CHUNK_PARENT_IDS] = 1u << SP_CHUNK_TRACES | 1u << SP_CHUNK_SPAN_IDS,
+    [SP_CHUNK_STARTS] = 1u << SP_CHUNK_TRACES | 1u << SP_CHUNK_SPAN_IDS | 1u << SP_CHUNK_PARENT_IDS,
+    [SP_CHUNK_ENDS] = 1u << SP_CHUNK_TRACES | 1u << SP_CHUNK_SPAN_IDS | 1u << SP_CHUNK_PARENT_IDS |
+                      1u << SP_CHUNK_STARTS,
+};
+
+static enum sp_status load_fixed(struct sp_block_reader *reader, enum sp_chunk which,
+                                 struct sp_error *reterr)
+{
+    struct sp_slice bytes;
+    if (reader->loaded & 1u << which || !sp_block_has_chunk(&reader->head, which))
+        return SP_OK;
+    enum sp_status status = fetch(reader, which, &bytes, reterr);
+    if (status == SP_OK)
+        status = sp_block_decode_fixed(reader->decoder, &reader->head, which, bytes, &reader->arena,
+                                       &reader->block, reterr);
+    if (status == SP_OK)
+        reader->loaded |= 1u << which;
+    return in_block(reader, status, reterr);
+}
+
+enum sp_status sp_block_reader_fixed(struct sp_block_reader *reader, enum sp_chunk which,
+                                     struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    for (uint32_t c = SP_CHUNK_TRACES; c < SP_CHUNK_FIXED_COUNT && status == SP_OK; c++) {
+        if (c == which || needed_before[which] & 1u << c)
+            status = load_fixed(reader, (enum sp_chunk)c, reterr);
+    }
+    return status;
+}
+
+enum sp_status sp_block_reader_column(struct sp_block_reader *reader, uint32_t column,
+                                      struct sp_error *reterr)
+{
+    struct sp_slice bytes;
+    struct sp_column *loaded = &reader->columns[column];
+    uint32_t chunk = SP_CHUNK_FIRST_COLUMN + column;
+    if (loaded->codes != NULL || loaded->numbers != NULL ||
+        !sp_block_has_chunk(&reader->head, chunk))
+        return SP_OK;
+    enum sp_status status = fetch(reader, chunk, &bytes, reterr);
+    if (status == SP_OK)
+        status = sp_block_decode_column(reader->decoder, &reader->head, column, bytes,
+                                        &reader->arena, loaded, reterr);
+    return in_block(reader, status, reterr);
+}
+
+enum sp_status sp_block_reader_all(struct sp_block_reader *reader, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    for (uint32_t c = SP_CHUNK_TRACES; c < SP_CHUNK_FIXED_COUNT && status == SP_OK; c++)
+        status = load_fixed(reader, (enum sp_chunk)c, reterr);
+    for (uint32_t c = 0; c < reader->block.column_count && status == SP_OK; c++)
+        status = sp_block_reader_column(reader, c, reterr);
+    return status;
+}
+
+/* ---- spans ---- */
+
+/* All columns of a table, for tables that are rare. */
+static enum sp_status load_table(struct sp_block_reader *reader, enum sp_block_table table,
+                                 struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    for (uint32_t c = 0; c < reader->block.column_count && status == SP_OK; c++) {
+        if (reader->columns[c].table == table)
+            status = sp_block_reader_column(reader, c, reterr);
+    }
+    return status;
+}
+
+/* The columns of the rows' templates, and whether one has events or links. */
+static enum sp_status load_columns(struct sp_block_reader *reader, uint32_t first, uint32_t count,
+                                   bool *ret_events, bool *ret_links, struct sp_error *reterr)
+{
+    const struct sp_block_rows *rows = &reader->block.tables[SP_BLOCK_SPANS];
+    enum sp_status status = SP_OK;
+    for (uint32_t i = first; i < first + count && status == SP_OK; i++) {
+        if (i > first && rows->templates[i] == rows->templates[i - 1])
+            continue;
+        const struct sp_template *template =
+            &reader->block.templates[SP_BLOCK_SPANS][rows->templates[i]];
+        for (uint32_t c = 0; c < template->column_count && status == SP_OK; c++) {
+            enum sp_column_role role = reader->columns[template->columns[c]].role;
+            *ret_events = *ret_events || role == SP_ROLE_EVENT_COUNT;
+            *ret_links = *ret_links || role == SP_ROLE_LINK_COUNT;
+            status = sp_block_reader_column(reader, template->columns[c], reterr);
+        }
+    }
+    return status;
+}
+
+/* Positions are counted from the front, so the counts of children before the first row are needed even if it has none. */
+static enum sp_status load_child_counts(struct sp_block_reader *reader, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    for (uint32_t c = 0; c < reader->block.column_count && status == SP_OK; c++) {
+        enum sp_column_role role = reader->columns[c].role;
+        if (role == SP_ROLE_EVENT_COUNT || role == SP_ROLE_LINK_COUNT)
+            status = sp_block_reader_column(reader, c, reterr);
+    }
+    return status;
+}
+
+static enum sp_status load_for_spans(struct sp_block_reader *reader, uint32_t first, uint32_t count,
+                                     struct sp_error *reterr)
+{
+    bool events = false;
+    bool links = false;
+    enum sp_status status = sp_block_reader_fixed(reader, SP_CHUNK_ENDS, reterr);
+    if (status == SP_OK)
+        status = sp_block_reader_fixed(reader, SP_CHUNK_SPAN_TEMPLATES, reterr);
+    if (status == SP_OK)
+        status = load_columns(reader, first, count, &events, &links, reterr);
+    if (status == SP_OK)
+        status = load_child_counts(reader, reterr);
+    /* Their templates are needed to count positions as soon as a row before may have some. */
+    if (status == SP_OK)
+        status = sp_block_reader_fixed(reader, SP_CHUNK_EVENT_TEMPLATES, reterr);
+    if (status == SP_OK)
+        status = sp_block_reader_fixed(reader, SP_CHUNK_LINK_TEMPLATES, reterr);
+    if (status == SP_OK && events)
+        status = sp_block_reader_fixed(reader, SP_CHUNK_EVENT_TIMES, reterr);
+    if (status == SP_OK && events)
+        status = load_table(reader, SP_BLOCK_EVENTS, reterr);
+    if (status == SP_OK && links)
+        status = sp_block_reader_fixed(reader, SP_CHUNK_LINK_IDS, reterr);
+    if (status == SP_OK && links)
+        status = load_table(reader, SP_BLOCK_LINKS, reterr);
+    return status;
+}
+
+enum sp_status sp_block_reader_spans(struct sp_block_reader *reader, uint32_t first, uint32_t count,
+                                     struct sp_arena *arena, struct sp_span *spans,
+                                     struct sp_error *reterr)
+{
+    enum sp_status status = load_for_spans(reader, first, count, reterr);
+    if (status == SP_OK)
+        status = sp_block_spans(&reader->block, first, count, true, arena, spans, reterr);
+    return in_block(reader, status, reterr);
+}
