@@ -35,7 +35,7 @@ static bool column_is_valid(enum sp_block_table table, enum sp_column_role role,
 
 /* ---- fields of templates ---- */
 
-/* On disk in this order; sint: zigzag. */
+/* 32 bits each, on disk in this order. */
 enum template_field {
     FIELD_RESOURCE,
     FIELD_SCOPE,
@@ -50,34 +50,18 @@ enum template_field {
     FIELD_COUNT,
 };
 
-static uint32_t *field_of(struct sp_template *template, enum template_field field)
-{
-    switch (field) {
-    case FIELD_RESOURCE:
-        return &template->resource;
-    case FIELD_SCOPE:
-        return &template->scope;
-    case FIELD_NAME:
-        return &template->name;
-    case FIELD_KIND:
-        return (uint32_t *)&template->kind;
-    case FIELD_STATUS_CODE:
-        return (uint32_t *)&template->status_code;
-    case FIELD_BITS:
-        return &template->bits;
-    case FIELD_FLAGS:
-        return &template->flags;
-    case FIELD_DROPPED_ATTRIBUTES:
-        return &template->dropped_attributes;
-    case FIELD_DROPPED_EVENTS:
-        return &template->dropped_events;
-    case FIELD_DROPPED_LINKS:
-        return &template->dropped_links;
-    case FIELD_COUNT:
-        break;
-    }
-    return NULL;
-}
+static const size_t field_offsets[FIELD_COUNT] = {
+    [FIELD_RESOURCE] = offsetof(struct sp_template, resource),
+    [FIELD_SCOPE] = offsetof(struct sp_template, scope),
+    [FIELD_NAME] = offsetof(struct sp_template, name),
+    [FIELD_KIND] = offsetof(struct sp_template, kind),
+    [FIELD_STATUS_CODE] = offsetof(struct sp_template, status_code),
+    [FIELD_BITS] = offsetof(struct sp_template, bits),
+    [FIELD_FLAGS] = offsetof(struct sp_template, flags),
+    [FIELD_DROPPED_ATTRIBUTES] = offsetof(struct sp_template, dropped_attributes),
+    [FIELD_DROPPED_EVENTS] = offsetof(struct sp_template, dropped_events),
+    [FIELD_DROPPED_LINKS] = offsetof(struct sp_template, dropped_links),
+};
 
 /* ---- writing ---- */
 
@@ -151,8 +135,9 @@ static bool write_templates(const struct sp_block *block, enum sp_block_table ta
     sp_pack_varint(block->template_counts[table], out);
     for (int field = 0; field < FIELD_COUNT; field++) {
         for (uint32_t i = 0; i < block->template_counts[table]; i++) {
-            struct sp_template template = block->templates[table][i];
-            uint32_t number = *field_of(&template, field);
+            uint32_t number;
+            memcpy(&number, (const uint8_t *)&block->templates[table][i] + field_offsets[field],
+                   sizeof(number));
             if (field == FIELD_NAME)
                 number = table == SP_BLOCK_LINKS ? 0 : names->numbers[number];
             else if (field == FIELD_KIND || field == FIELD_STATUS_CODE)
@@ -204,6 +189,10 @@ static void fail(struct reading *in, enum sp_status status)
 static uint64_t read_number(struct reading *in)
 {
     uint64_t number = 0;
+    if (SP_LIKELY(in->rest.len > 0 && in->rest.ptr[0] < 0x80)) { /* nearly all are small */
+        in->rest.len--;
+        return *in->rest.ptr++;
+    }
     if (!sp_unpack_varint(&in->rest, &number)) {
         fail(in, SP_CORRUPT);
         return 0;
@@ -230,9 +219,14 @@ static uint32_t read_count(struct reading *in)
 
 static struct sp_slice read_text(struct reading *in)
 {
-    struct sp_slice text = {0};
-    if (!sp_unpack_text(&in->rest, &text))
+    uint64_t len = read_number(in);
+    if (len > in->rest.len) {
         fail(in, SP_CORRUPT);
+        return (struct sp_slice){0};
+    }
+    struct sp_slice text = sp_slice_make(in->rest.ptr, len);
+    in->rest.ptr += len;
+    in->rest.len -= len;
     return text;
 }
 
@@ -377,7 +371,7 @@ static void read_templates(struct reading *in, struct sp_block *block, enum sp_b
             uint32_t number = read_up_to(in, UINT32_MAX);
             if (field == FIELD_KIND || field == FIELD_STATUS_CODE)
                 number = number >> 1 ^ (0 - (number & 1));
-            *field_of(&templates[i], field) = number;
+            memcpy((uint8_t *)&templates[i] + field_offsets[field], &number, sizeof(number));
         }
     }
     for (uint32_t i = 0; i < count; i++) {
