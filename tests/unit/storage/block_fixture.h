@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tests/unit/storage/block_fixture.h: a block of random spans beside the spans, and the same block as one that lies on disk:
- * parts come when they are asked for, texts of a column by themselves, and durations or times as the seed says. */
+ * tests/unit/storage/block_fixture.h: a block of random spans beside the spans, and the same block as one that lies on disk. */
 #pragma once
 
-#include "storage/block_codec.h"
-#include "storage/block_view.h"
-#include "tests/support/chunks.h"
+#include "tests/support/block_loader.h"
 #include "tests/support/span_gen.h"
 
 struct block_fixture {
@@ -16,14 +13,7 @@ struct block_fixture {
     struct sp_block_builder *builder;
     struct sp_block whole;
 
-    /* on disk */
-    struct sp_block block; /* what was loaded */
-    struct sp_block_head head;
-    struct sp_column *columns;
-    uint64_t *durations;
-    bool loads_durations; /* rather than starts and ends */
-    struct sp_block_view view;
-    unsigned loads; /* so far */
+    struct sp_block_loader disk;
 };
 
 /* odd_percent as the generator's; long_lists: some spans have more attributes than a block gives columns to. */
@@ -31,8 +21,6 @@ void block_fixture_init(struct block_fixture *f, uint64_t seed, size_t span_coun
                         unsigned odd_percent, bool long_lists);
 void block_fixture_fini(struct block_fixture *f);
 
-/* Nothing is loaded. */
-void block_fixture_unload(struct block_fixture *f);
 /* A view of the block in memory. */
 struct sp_block_view block_fixture_memory(const struct block_fixture *f);
 

@@ -157,9 +157,9 @@ static void compare_one(struct block_fixture *f, const struct asked *asked, uint
     counted_init(&got);
     counted_init(&want);
     if (seed % 2 == 0)
-        block_fixture_unload(f);
+        sp_block_loader_reset(&f->disk);
     ck_assert_int_eq(count_block(&memory, asked, &got), SP_OK);
-    ck_assert_int_eq(count_block(&f->view, asked, &got), SP_OK);
+    ck_assert_int_eq(count_block(&f->disk.view, asked, &got), SP_OK);
     count_spans(f, asked, &want);
     count_spans(f, asked, &want);
     assert_same(&got, &want, seed, asked->question);
@@ -203,8 +203,8 @@ START_TEST(operations_of_a_whole_block_need_the_templates_of_its_rows_alone)
         .question = OPERATIONS, .range = SP_TIME_RANGE_ALL, .operations = {.kind = SP_KIND_ANY}};
     block_fixture_init(&f, 8, 100, 0, false);
     counted_init(&counted);
-    ck_assert_int_eq(count_block(&f.view, &asked, &counted), SP_OK);
-    ck_assert_uint_eq(f.loads, 1);
+    ck_assert_int_eq(count_block(&f.disk.view, &asked, &counted), SP_OK);
+    ck_assert_uint_eq(f.disk.loads, 1);
     counted_fini(&counted);
     block_fixture_fini(&f);
 }

@@ -172,10 +172,10 @@ static void compare_one(struct block_fixture *f, const struct sp_scan *scan, uin
     assert_rows(f, scan, &match, seed);
     assert_traces(f, scan, &match, &memory);
     if (seed % 2 == 0)
-        block_fixture_unload(f);
-    ck_assert_int_eq(sp_block_match_run(&match, &f->view, &error), SP_OK);
+        sp_block_loader_reset(&f->disk);
+    ck_assert_int_eq(sp_block_match_run(&match, &f->disk.view, &error), SP_OK);
     assert_rows(f, scan, &match, seed);
-    assert_traces(f, scan, &match, &f->view);
+    assert_traces(f, scan, &match, &f->disk.view);
     sp_block_match_fini(&match);
 }
 
@@ -219,12 +219,12 @@ static unsigned loads_of(struct block_fixture *f, const struct sp_condition *con
                            .match_any = match_any};
     struct sp_block_match match;
     struct sp_error error;
-    block_fixture_unload(f);
+    sp_block_loader_reset(&f->disk);
     ck_assert_int_eq(sp_block_match_init(&match, &scan, &error), SP_OK);
-    ck_assert_int_eq(sp_block_match_run(&match, &f->view, &error), SP_OK);
+    ck_assert_int_eq(sp_block_match_run(&match, &f->disk.view, &error), SP_OK);
     ck_assert_int_eq(match.share, want);
     sp_block_match_fini(&match);
-    return f->loads;
+    return f->disk.loads;
 }
 
 static struct sp_condition equals(enum sp_field field, struct sp_value value)
@@ -287,9 +287,9 @@ START_TEST(errors_of_loading_are_handed_on)
     const struct sp_condition condition = attribute_equals("http.route", text(SP_SLICE("value-1")));
     const struct sp_scan scan = {
         .range = SP_TIME_RANGE_ALL, .conditions = &condition, .condition_count = 1};
-    f.view.load = load_fails;
+    f.disk.view.load = load_fails;
     ck_assert_int_eq(sp_block_match_init(&match, &scan, &error), SP_OK);
-    ck_assert_int_eq(sp_block_match_run(&match, &f.view, &error), SP_IO);
+    ck_assert_int_eq(sp_block_match_run(&match, &f.disk.view, &error), SP_IO);
     sp_block_match_fini(&match);
     block_fixture_fini(&f);
 }
