@@ -2,6 +2,7 @@
  *
  * tests/unit/storage/test_block_codec.c: blocks become chunks and come back equal; damaged chunks are found; parts can be read
  * alone. */
+#include "tests/support/alloc_fail.h"
 #include "tests/support/check_main.h"
 #include "tests/support/chunks.h"
 #include "tests/support/span_gen.h"
@@ -510,6 +511,76 @@ START_TEST(errors_of_the_sink_are_handed_on)
 }
 END_TEST
 
+static enum sp_status count_bytes(void *cookie, uint32_t chunk, struct sp_slice bytes,
+                                  struct sp_error *reterr)
+{
+    (void)chunk;
+    (void)reterr;
+    *(size_t *)cookie += bytes.len;
+    return SP_OK;
+}
+
+/* Every allocation of a new encoder fails once; the encoder works afterwards, and writes the same. */
+START_TEST(encoding_without_memory_says_so)
+{
+    struct fixture f;
+    struct sp_error error;
+    setup(&f);
+    make_random(&f, 12, 200, 20);
+    size_t want = 0, got;
+    for (size_t c = 0; c < f.chunks.count; c++)
+        want += f.chunks.items[c].len;
+    const struct sp_chunk_sink sink = {count_bytes, &got};
+    bool failed = true;
+    size_t after = 0;
+    for (; failed; after++) {
+        struct sp_block_encoder *encoder = NULL;
+        alloc_fail_after(after);
+        enum sp_status status = sp_block_encoder_new(&encoder, &error);
+        if (status == SP_OK)
+            status = sp_block_encode(encoder, &f.block, &sink, &error);
+        failed = alloc_fail_stop();
+        ck_assert_int_eq(status, failed ? SP_NO_MEMORY : SP_OK);
+        if (encoder != NULL) {
+            got = 0;
+            ck_assert_int_eq(sp_block_encode(encoder, &f.block, &sink, &error), SP_OK);
+            ck_assert_uint_eq(got, want);
+        }
+        sp_block_encoder_free(encoder);
+    }
+    ck_assert_uint_gt(after, 10);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(decoding_without_memory_says_so)
+{
+    struct fixture f;
+    struct sp_error error;
+    setup(&f);
+    make_random(&f, 13, 200, 20);
+    bool failed = true;
+    size_t after = 0;
+    for (; failed; after++) {
+        struct sp_block_decoder *decoder = NULL;
+        struct sp_arena arena;
+        struct sp_block back;
+        const struct sp_chunk_source source = sp_test_chunks_source(&f.chunks);
+        sp_arena_init(&arena, SIZE_MAX);
+        alloc_fail_after(after);
+        enum sp_status status = sp_block_decoder_new(&decoder, &error);
+        if (status == SP_OK)
+            status = sp_block_decode(decoder, &source, &arena, &back, NULL, &error);
+        failed = alloc_fail_stop();
+        ck_assert(failed ? status == SP_NO_MEMORY || status == SP_LIMIT : status == SP_OK);
+        sp_block_decoder_free(decoder);
+        sp_arena_fini(&arena);
+    }
+    ck_assert_uint_gt(after, 10);
+    teardown(&f);
+}
+END_TEST
+
 /* ---- parts ---- */
 
 START_TEST(summaries_say_what_the_columns_hold)
@@ -600,6 +671,8 @@ Suite *sp_test_suite(void)
     tcase_add_test(tests, content_that_no_encoder_made_is_refused_or_read);
     tcase_add_test(tests, full_arena_is_an_error);
     tcase_add_test(tests, errors_of_the_sink_are_handed_on);
+    tcase_add_test(tests, encoding_without_memory_says_so);
+    tcase_add_test(tests, decoding_without_memory_says_so);
     tcase_add_test(tests, summaries_say_what_the_columns_hold);
     tcase_add_test(tests, texts_and_durations_can_be_read_alone);
     suite_add_tcase(suite, tests);
