@@ -192,7 +192,7 @@ void sp_part_cursor_fini(struct sp_part_cursor *cursor);
 /* Ranges of starts and rows of a block, known without reading it. */
 struct sp_segment_block sp_part_cursor_info(const struct sp_part_cursor *cursor,
                                             uint32_t block_number);
-/* Opens a block: of a segment its head and TRACES are loaded. */
+/* Opens a block: of a segment its head is loaded. */
 SP_MUST_USE enum sp_status sp_part_cursor_open(struct sp_part_cursor *cursor, uint32_t block_number,
                                                struct sp_error *reterr);
 /* Loads more of the present block: the chunk, a column, everything. Nothing to do in memory. */
@@ -202,6 +202,14 @@ SP_MUST_USE enum sp_status sp_part_cursor_column(struct sp_part_cursor *cursor, 
                                                  struct sp_error *reterr);
 SP_MUST_USE enum sp_status sp_part_cursor_all(struct sp_part_cursor *cursor,
                                               struct sp_error *reterr);
+
+/* Opens a block and looks for a trace: its rows are [*ret_first, *ret_first + *ret_count). */
+SP_MUST_USE enum sp_status sp_part_cursor_find(struct sp_part_cursor *cursor, uint32_t block_number,
+                                               const struct sp_trace_id *id, uint32_t *ret_first,
+                                               uint32_t *ret_count, struct sp_error *reterr);
+
+/* The present block as a view; valid until the next open. */
+void sp_part_cursor_view(struct sp_part_cursor *cursor, struct sp_block_view *ret);
 
 /* Spans of one trace, collected part by part; the arena's memory. */
 struct sp_rocks_spans {

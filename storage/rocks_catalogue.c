@@ -2,6 +2,7 @@
  *
  * storage/rocks_catalogue.c: services, operations, attributes, latency, graph: counted block by block. Knows the database
  * through kv.h only. */
+#include "storage/block_count.h"
 #include "storage/rocks.h"
 
 /* ---- counting ---- */
@@ -11,7 +12,6 @@ struct question {
     const struct sp_stop *stop;
     struct sp_tally *tally;
     uint64_t next_mark;
-    struct sp_buf text; /* for values that have to be formatted */
 
     const struct sp_operation_filter *operations; /* one of the three is set */
     const struct sp_value_filter *values;
@@ -22,40 +22,23 @@ struct question {
     struct sp_slice prefix;
 };
 
-static enum sp_status count_span(struct question *question, const struct sp_span *span,
-                                 struct sp_error *reterr)
-{
-    if (!sp_time_range_contains(question->range, span->start_unix_ns))
-        return SP_OK;
-    if (question->keys)
-        return sp_count_keys(question->tally, span, question->scopes, question->prefix,
-                             question->next_mark++, reterr);
-    if (question->values != NULL)
-        return sp_count_values(question->tally, span, question->values, question->next_mark++,
-                               &question->text, reterr);
-    if (!sp_operation_matches(question->operations, sp_span_service(span), span->name, span->kind))
-        return SP_OK;
-    return sp_count_operation(question->tally, span, question->with_latency, reterr);
-}
-
 static enum sp_status count_block(struct question *question, struct sp_part_cursor *cursor,
-                                  struct sp_arena *arena, struct sp_error *reterr)
+                                  struct sp_error *reterr)
 {
-    uint32_t rows = cursor->block->tables[SP_BLOCK_SPANS].count;
-    struct sp_span *spans = sp_arena_calloc(arena, rows, sizeof(*spans));
-    if (spans == NULL)
-        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to count spans");
-    enum sp_status status = sp_part_cursor_all(cursor, reterr);
-    if (status == SP_OK)
-        status = sp_block_spans(cursor->block, 0, rows, false, arena, spans, reterr);
-    for (uint32_t i = 0; i < rows && status == SP_OK; i++)
-        status = count_span(question, &spans[i], reterr);
-    return status;
+    struct sp_block_view view;
+    sp_part_cursor_view(cursor, &view);
+    if (question->keys)
+        return sp_block_count_keys(&view, question->range, question->scopes, question->prefix,
+                                   &question->next_mark, question->tally, reterr);
+    if (question->values != NULL)
+        return sp_block_count_values(&view, question->range, question->values, &question->next_mark,
+                                     question->tally, reterr);
+    return sp_block_count_operations(&view, question->range, question->operations,
+                                     question->with_latency, question->tally, reterr);
 }
 
 static enum sp_status count_part(struct question *question, const struct sp_rocks_view *view,
-                                 const struct sp_rocks_part *part, struct sp_arena *arena,
-                                 struct sp_error *reterr)
+                                 const struct sp_rocks_part *part, struct sp_error *reterr)
 {
     struct sp_part_cursor cursor;
     enum sp_status status = sp_part_cursor_init(&cursor, part, view->rocks->kv, reterr);
@@ -63,12 +46,11 @@ static enum sp_status count_part(struct question *question, const struct sp_rock
         struct sp_segment_block info = sp_part_cursor_info(&cursor, b);
         if (!sp_rocks_overlaps(question->range, info.start_min_unix_ns, info.start_max_unix_ns))
             continue;
-        sp_arena_reset(arena);
         status = sp_stop_ask(question->stop, reterr);
         if (status == SP_OK)
             status = sp_part_cursor_open(&cursor, b, reterr);
         if (status == SP_OK)
-            status = count_block(question, &cursor, arena, reterr);
+            status = count_block(question, &cursor, reterr);
     }
     sp_part_cursor_fini(&cursor);
     return status;
@@ -78,20 +60,15 @@ static enum sp_status count_part(struct question *question, const struct sp_rock
 static enum sp_status count_all(struct sp_store *store, struct question *question,
                                 struct sp_rocks_view *view, struct sp_error *reterr)
 {
-    struct sp_arena arena;
     enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), view, reterr);
     if (status != SP_OK)
         return status;
     question->next_mark = 1;
-    sp_arena_init(&arena, SIZE_MAX);
-    sp_buf_init(&question->text, SP_VALUE_TEXT_BYTES_MAX);
     status = sp_rocks_view_flatten(view, reterr);
     for (uint32_t i = 0; i < view->part_count && status == SP_OK; i++) {
         if (!sp_time_range_is_empty(question->range))
-            status = count_part(question, view, &view->parts[i], &arena, reterr);
+            status = count_part(question, view, &view->parts[i], reterr);
     }
-    sp_buf_fini(&question->text);
-    sp_arena_fini(&arena);
     if (status != SP_OK)
         sp_rocks_view_close(view);
     return status;
@@ -296,10 +273,11 @@ static enum sp_status is_sealed(const struct sp_rocks_view *view, struct sp_part
             break;
         sp_segment_find(view->parts[i].segment, id, hash, &first, &end);
         for (uint32_t b = first; b < end && !*ret; b++) {
-            enum sp_status status = sp_part_cursor_open(&cursors[i], b, reterr);
+            uint32_t count;
+            enum sp_status status = sp_part_cursor_find(&cursors[i], b, id, &row, &count, reterr);
             if (status != SP_OK)
                 return status;
-            *ret = sp_block_find(cursors[i].block, id, &row) > 0;
+            *ret = count > 0;
         }
     }
     return SP_OK;

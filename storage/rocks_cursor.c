@@ -47,8 +47,6 @@ enum sp_status sp_part_cursor_open(struct sp_part_cursor *cursor, uint32_t block
     enum sp_status status =
         sp_block_reader_open(&cursor->reader, cursor->part->segment, block_number, reterr);
     if (status == SP_OK)
-        status = sp_block_reader_fixed(&cursor->reader, SP_CHUNK_TRACES, reterr);
-    if (status == SP_OK)
         cursor->block = &cursor->reader.block;
     return status;
 }
@@ -70,6 +68,26 @@ enum sp_status sp_part_cursor_column(struct sp_part_cursor *cursor, uint32_t col
 enum sp_status sp_part_cursor_all(struct sp_part_cursor *cursor, struct sp_error *reterr)
 {
     return cursor->part->memory != NULL ? SP_OK : sp_block_reader_all(&cursor->reader, reterr);
+}
+
+void sp_part_cursor_view(struct sp_part_cursor *cursor, struct sp_block_view *ret)
+{
+    if (cursor->part->memory != NULL)
+        *ret = (struct sp_block_view){.block = cursor->block};
+    else
+        sp_block_reader_view(&cursor->reader, ret);
+}
+
+enum sp_status sp_part_cursor_find(struct sp_part_cursor *cursor, uint32_t block_number,
+                                   const struct sp_trace_id *id, uint32_t *ret_first,
+                                   uint32_t *ret_count, struct sp_error *reterr)
+{
+    enum sp_status status = sp_part_cursor_open(cursor, block_number, reterr);
+    if (status == SP_OK)
+        status = sp_part_cursor_fixed(cursor, SP_CHUNK_TRACES, reterr);
+    if (status == SP_OK)
+        *ret_count = sp_block_find(cursor->block, id, ret_first);
+    return status;
 }
 
 /* ---- spans of a trace ---- */
@@ -111,12 +129,10 @@ static enum sp_status collect_block(struct sp_part_cursor *cursor, uint32_t bloc
                                     struct sp_error *reterr)
 {
     uint32_t first;
-    enum sp_status status = sp_part_cursor_open(cursor, block_number, reterr);
-    if (status != SP_OK)
+    uint32_t count;
+    enum sp_status status = sp_part_cursor_find(cursor, block_number, id, &first, &count, reterr);
+    if (status != SP_OK || count == 0)
         return status;
-    uint32_t count = sp_block_find(cursor->block, id, &first);
-    if (count == 0)
-        return SP_OK;
     struct sp_span *place = reserve(collected, count, reterr);
     if (place == NULL)
         return reterr->status;

@@ -2,6 +2,7 @@
  *
  * storage/rocks_scan.c: candidate traces, newest first. Parts are read in the order of their newest starts; a candidate is
  * handed out as soon as no part that was not read yet can have a newer one. Knows the database through kv.h only. */
+#include "storage/block_match.h"
 #include "storage/rocks.h"
 
 struct scanning {
@@ -12,6 +13,7 @@ struct scanning {
     uint32_t next;                       /* in order: the first that was not read */
     SP_VECTOR(struct sp_candidate) heap; /* the newest on top */
     struct sp_idset visited;
+    struct sp_block_match match;
     struct sp_scanned *scanned;
 };
 
@@ -70,12 +72,12 @@ static uint64_t min_start(const struct sp_rocks_part *part)
                                  : part->memory->block.start_min_unix_ns;
 }
 
-/* The newest start in range of the rows of a trace; false when there is none. */
-static bool newest_of(const struct sp_block *block, uint32_t trace, struct sp_time_range range,
-                      uint64_t *newest)
+/* The newest start in range of some rows; false when there is none. */
+static bool newest_of(const struct sp_block *block, uint32_t first, uint32_t count,
+                      struct sp_time_range range, uint64_t *newest)
 {
     bool any = false;
-    for (uint32_t row = block->trace_rows[trace]; row < block->trace_rows[trace + 1]; row++) {
+    for (uint32_t row = first; row < first + count; row++) {
         uint64_t start = block->starts[row];
         if (!sp_time_range_contains(range, start))
             continue;
@@ -103,19 +105,17 @@ static enum sp_status raise_bound(struct scanning *scanning, uint32_t part,
         for (uint32_t b = first; b < end; b++) {
             uint32_t row;
             uint64_t newest;
-            enum sp_status status = sp_part_cursor_open(cursor, b, reterr);
+            uint32_t count;
+            enum sp_status status =
+                sp_part_cursor_find(cursor, b, &candidate->trace_id, &row, &count, reterr);
             if (status != SP_OK)
                 return status;
-            uint32_t count = sp_block_find(cursor->block, &candidate->trace_id, &row);
             if (count == 0)
                 continue;
             status = sp_part_cursor_fixed(cursor, SP_CHUNK_STARTS, reterr);
             if (status != SP_OK)
                 return status;
-            uint32_t trace = 0;
-            while (cursor->block->trace_rows[trace] != row)
-                trace++;
-            if (newest_of(cursor->block, trace, scanning->scan->range, &newest) &&
+            if (newest_of(cursor->block, row, count, scanning->scan->range, &newest) &&
                 newest > candidate->bound_unix_ns)
                 candidate->bound_unix_ns = newest;
         }
@@ -123,25 +123,37 @@ static enum sp_status raise_bound(struct scanning *scanning, uint32_t part,
     return SP_OK;
 }
 
+static enum sp_status add_candidate(struct scanning *scanning, const struct sp_candidate *candidate,
+                                    struct sp_error *reterr)
+{
+    if (scanning->heap.count >= SP_SCAN_TRACES_MAX)
+        return sp_error_set(reterr, SP_LIMIT, "more than %zu traces to scan", SP_SCAN_TRACES_MAX);
+    if (!sp_vector_push(&scanning->heap, *candidate))
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to scan %u traces",
+                            scanning->heap.count);
+    return SP_OK;
+}
+
 static enum sp_status read_block(struct scanning *scanning, uint32_t part, struct sp_error *reterr)
 {
     struct sp_part_cursor *cursor = &scanning->cursors[part];
-    enum sp_status status = sp_part_cursor_fixed(cursor, SP_CHUNK_STARTS, reterr);
-    if (status != SP_OK)
+    struct sp_block_view view;
+    uint32_t count = 0;
+    sp_part_cursor_view(cursor, &view);
+    scanning->scanned->rows += view.block->tables[SP_BLOCK_SPANS].count;
+    enum sp_status status = sp_block_match_run(&scanning->match, &view, reterr);
+    if (status != SP_OK || scanning->match.share == SP_SHARE_NONE)
         return status;
-    const struct sp_block *block = cursor->block;
-    scanning->scanned->rows += block->tables[SP_BLOCK_SPANS].count;
-    for (uint32_t t = 0; t < block->trace_count && status == SP_OK; t++) {
-        struct sp_candidate candidate = {.trace_id = block->trace_ids[t]};
-        if (!newest_of(block, t, scanning->scan->range, &candidate.bound_unix_ns))
-            continue;
-        if (scanning->heap.count >= SP_SCAN_TRACES_MAX)
-            return sp_error_set(reterr, SP_LIMIT, "more than %zu traces to scan",
-                                SP_SCAN_TRACES_MAX);
-        if (!sp_vector_push(&scanning->heap, candidate))
-            return sp_error_set(reterr, SP_NO_MEMORY, "no memory to scan %u traces",
-                                scanning->heap.count);
+    struct sp_match_trace *traces = calloc((size_t)view.block->trace_count + 1, sizeof(*traces));
+    if (traces == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to scan a block");
+    status = sp_block_match_traces(&scanning->match, &view, traces, &count, reterr);
+    for (uint32_t i = 0; i < count && status == SP_OK; i++) {
+        struct sp_candidate candidate = {.trace_id = view.block->trace_ids[traces[i].trace],
+                                         .bound_unix_ns = traces[i].newest_start_unix_ns};
+        status = add_candidate(scanning, &candidate, reterr);
     }
+    free(traces);
     return status;
 }
 
@@ -247,7 +259,7 @@ static enum sp_status scanning_init(struct scanning *scanning, struct sp_error *
             return status;
     }
     order_parts(scanning);
-    return SP_OK;
+    return sp_block_match_init(&scanning->match, scanning->scan, reterr);
 }
 
 static void scanning_fini(struct scanning *scanning)
@@ -260,6 +272,7 @@ static void scanning_fini(struct scanning *scanning)
     free(scanning->order);
     sp_vector_fini(&scanning->heap);
     sp_idset_fini(&scanning->visited);
+    sp_block_match_fini(&scanning->match);
 }
 
 enum sp_status sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan,

@@ -64,7 +64,8 @@ static enum sp_status add_block(struct id_list *list, struct sp_part_cursor *cur
     struct sp_segment_block info = sp_part_cursor_info(cursor, cursor->block_number);
     bool whole = sp_time_range_contains(range, info.start_min_unix_ns) &&
                  sp_time_range_contains(range, info.start_max_unix_ns);
-    enum sp_status status = whole ? SP_OK : sp_part_cursor_fixed(cursor, SP_CHUNK_STARTS, reterr);
+    enum sp_status status =
+        sp_part_cursor_fixed(cursor, whole ? SP_CHUNK_TRACES : SP_CHUNK_STARTS, reterr);
     const struct sp_block *block = cursor->block;
     for (uint32_t t = 0; t < block->trace_count && status == SP_OK; t++) {
         bool inside = whole;

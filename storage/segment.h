@@ -11,6 +11,7 @@
 #pragma once
 
 #include "storage/block_codec.h"
+#include "storage/block_view.h"
 #include "storage/filter.h"
 #include "storage/kv.h"
 
@@ -116,6 +117,8 @@ SP_MUST_USE enum sp_status sp_block_reader_fixed(struct sp_block_reader *reader,
 /* Loads the values of a column unless they are there. */
 SP_MUST_USE enum sp_status sp_block_reader_column(struct sp_block_reader *reader, uint32_t column,
                                                   struct sp_error *reterr);
+/* The block as a view that loads what is asked for; valid until the next open. */
+void sp_block_reader_view(struct sp_block_reader *reader, struct sp_block_view *ret);
 /* Loads everything. */
 SP_MUST_USE enum sp_status sp_block_reader_all(struct sp_block_reader *reader,
                                                struct sp_error *reterr);

@@ -292,6 +292,72 @@ enum sp_status sp_block_reader_column(struct sp_block_reader *reader, uint32_t c
     return in_block(reader, status, reterr);
 }
 
+/* ---- views ---- */
+
+static enum sp_status load_durations(struct sp_block_reader *reader, struct sp_block_view *view,
+                                     struct sp_error *reterr)
+{
+    struct sp_slice bytes;
+    if (view->durations != NULL || (reader->loaded & 1u << SP_CHUNK_ENDS) != 0)
+        return SP_OK;
+    enum sp_status status = fetch(reader, SP_CHUNK_ENDS, &bytes, reterr);
+    if (status == SP_OK)
+        status = sp_block_decode_durations(reader->decoder, &reader->head, bytes, &reader->arena,
+                                           &view->durations, reterr);
+    return in_block(reader, status, reterr);
+}
+
+static enum sp_status load_dictionary(struct sp_block_reader *reader, uint32_t column,
+                                      struct sp_error *reterr)
+{
+    struct sp_slice bytes;
+    struct sp_dictionary *dictionary;
+    if (reader->columns[column].dictionary != NULL ||
+        !sp_block_has_chunk(&reader->head, SP_CHUNK_FIRST_COLUMN + column))
+        return SP_OK;
+    enum sp_status status = fetch(reader, SP_CHUNK_FIRST_COLUMN + column, &bytes, reterr);
+    dictionary = sp_arena_calloc(&reader->arena, 1, sizeof(*dictionary));
+    if (status == SP_OK && dictionary == NULL)
+        status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to read a block");
+    if (status == SP_OK)
+        status = sp_block_decode_dictionary(reader->decoder, &reader->head, column, bytes,
+                                            &reader->arena, dictionary, reterr);
+    if (status == SP_OK)
+        reader->columns[column].dictionary = dictionary;
+    return in_block(reader, status, reterr);
+}
+
+static enum sp_status load_part(struct sp_block_view *view, enum sp_block_part part,
+                                uint32_t number, struct sp_error *reterr)
+{
+    static const enum sp_chunk row_templates[SP_BLOCK_TABLE_COUNT] = {
+        [SP_BLOCK_SPANS] = SP_CHUNK_SPAN_TEMPLATES,
+        [SP_BLOCK_EVENTS] = SP_CHUNK_EVENT_TEMPLATES,
+        [SP_BLOCK_LINKS] = SP_CHUNK_LINK_TEMPLATES};
+    struct sp_block_reader *reader = view->cookie;
+    switch (part) {
+    case SP_PART_TRACES:
+        return sp_block_reader_fixed(reader, SP_CHUNK_TRACES, reterr);
+    case SP_PART_STARTS:
+        return sp_block_reader_fixed(reader, SP_CHUNK_STARTS, reterr);
+    case SP_PART_DURATIONS:
+        return load_durations(reader, view, reterr);
+    case SP_PART_ROW_TEMPLATES:
+        return sp_block_reader_fixed(reader, row_templates[number], reterr);
+    case SP_PART_DICTIONARY:
+        return load_dictionary(reader, number, reterr);
+    case SP_PART_VALUES:
+        return sp_block_reader_column(reader, number, reterr);
+    }
+    return sp_error_set(reterr, SP_INTERNAL, "a part of a block that is not known");
+}
+
+void sp_block_reader_view(struct sp_block_reader *reader, struct sp_block_view *ret)
+{
+    *ret = (struct sp_block_view){
+        .block = &reader->block, .head = &reader->head, .load = load_part, .cookie = reader};
+}
+
 enum sp_status sp_block_reader_all(struct sp_block_reader *reader, struct sp_error *reterr)
 {
     enum sp_status status = SP_OK;
