@@ -199,6 +199,12 @@ SP_MUST_USE enum sp_status sp_graph_calls(struct sp_arena *arena, const struct s
                                           const struct sp_graph_call **ret_calls,
                                           size_t *ret_count);
 
+/* For who finds calls in another form of spans. The VIRTUAL or DATABASE call of a span whose other end is not there: a client or
+ * producer that nothing answered, a consumer without a producer, a server that is a root. Looks at kind, service and the first
+ * attribute of each name key only; leaves time and error to the caller. Names are memory of the span, or static. */
+struct sp_graph_call sp_graph_half_call(const struct sp_span *span);
+bool sp_graph_is_name_key(struct sp_slice key);
+
 /* Calls added up. Adding and merging give the same edges in any order and grouping. */
 struct sp_graph {
     struct sp_graph_edge *edges; /* heap; in no order until sp_graph_sort */

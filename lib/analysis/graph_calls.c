@@ -142,6 +142,58 @@ static bool talks_to_broker(const struct sp_span *span)
     return first_name(span, messaging_keys + 1, 1).len > 0;
 }
 
+bool sp_graph_is_name_key(struct sp_slice key)
+{
+    static const struct {
+        const struct name_key *keys;
+        size_t count;
+    } lists[] = {{peer_keys, SP_ARRAY_LEN(peer_keys)},
+                 {database_name_keys, SP_ARRAY_LEN(database_name_keys)},
+                 {database_system_keys, SP_ARRAY_LEN(database_system_keys)},
+                 {messaging_keys, SP_ARRAY_LEN(messaging_keys)}};
+    for (size_t l = 0; l < SP_ARRAY_LEN(lists); l++)
+        for (size_t i = 0; i < lists[l].count; i++)
+            if (sp_slice_equal_cstr(key, lists[l].keys[i].key))
+                return true;
+    return false;
+}
+
+/* A client or producer that no span of this trace answered. */
+static struct sp_graph_call unanswered_call(const struct sp_span *span)
+{
+    struct sp_graph_call call = {.client = sp_span_service(span), .client_span = span};
+    struct sp_slice database =
+        span->kind == SP_KIND_CLIENT ? database_name(span) : (struct sp_slice){0};
+    if (database.len > 0) {
+        call.server = database;
+        call.server_type = SP_NODE_DATABASE;
+        call.type = SP_CONNECTION_DATABASE;
+    } else if (span->kind == SP_KIND_PRODUCER || talks_to_broker(span)) {
+        call.server = messaging_name(span);
+        call.server_type = SP_NODE_MESSAGING;
+        call.type = SP_CONNECTION_VIRTUAL;
+    } else {
+        call.server = or_unknown(first_name(span, peer_keys, SP_ARRAY_LEN(peer_keys)));
+        call.server_type = SP_NODE_EXTERNAL;
+        call.type = SP_CONNECTION_VIRTUAL;
+    }
+    return call;
+}
+
+struct sp_graph_call sp_graph_half_call(const struct sp_span *span)
+{
+    if (calls_out(span->kind))
+        return unanswered_call(span);
+    bool is_consumer = span->kind == SP_KIND_CONSUMER;
+    return (struct sp_graph_call){
+        .client = is_consumer ? messaging_name(span) : SP_SLICE("user"),
+        .server = sp_span_service(span),
+        .client_type = is_consumer ? SP_NODE_MESSAGING : SP_NODE_CLIENT,
+        .type = SP_CONNECTION_VIRTUAL,
+        .server_span = span,
+    };
+}
+
 /* ---- calls ---- */
 
 static void add_call(struct finder *f, struct sp_graph_call call)
@@ -233,13 +285,7 @@ static void find_consumer_calls(struct finder *f, uint32_t row)
         found |= pair_consumer_with(f, find_linked(f, span, &span->links[i]), row);
     if (found || !sp_span_id_is_zero(&span->parent_span_id))
         return;
-    add_call(f, (struct sp_graph_call){
-                    .client = messaging_name(span),
-                    .server = sp_span_service(span),
-                    .client_type = SP_NODE_MESSAGING,
-                    .type = SP_CONNECTION_VIRTUAL,
-                    .server_span = span,
-                });
+    add_call(f, sp_graph_half_call(span));
 }
 
 static void find_server_call(struct finder *f, uint32_t row)
@@ -256,36 +302,7 @@ static void find_server_call(struct finder *f, uint32_t row)
     }
     if (here->flags & (SP_ROW_ORPHAN | SP_ROW_CYCLE)) /* its caller is not known yet */
         return;
-    add_call(f, (struct sp_graph_call){
-                    .client = SP_SLICE("user"),
-                    .server = sp_span_service(here->span),
-                    .client_type = SP_NODE_CLIENT,
-                    .type = SP_CONNECTION_VIRTUAL,
-                    .server_span = here->span,
-                });
-}
-
-/* A client or producer that no span of this trace answered. */
-static void find_unanswered_call(struct finder *f, uint32_t row)
-{
-    const struct sp_span *span = span_at(f, row);
-    struct sp_graph_call call = {.client = sp_span_service(span), .client_span = span};
-    struct sp_slice database =
-        span->kind == SP_KIND_CLIENT ? database_name(span) : (struct sp_slice){0};
-    if (database.len > 0) {
-        call.server = database;
-        call.server_type = SP_NODE_DATABASE;
-        call.type = SP_CONNECTION_DATABASE;
-    } else if (span->kind == SP_KIND_PRODUCER || talks_to_broker(span)) {
-        call.server = messaging_name(span);
-        call.server_type = SP_NODE_MESSAGING;
-        call.type = SP_CONNECTION_VIRTUAL;
-    } else {
-        call.server = or_unknown(first_name(span, peer_keys, SP_ARRAY_LEN(peer_keys)));
-        call.server_type = SP_NODE_EXTERNAL;
-        call.type = SP_CONNECTION_VIRTUAL;
-    }
-    add_call(f, call);
+    add_call(f, sp_graph_half_call(here->span));
 }
 
 /* ---- the walk ---- */
@@ -354,7 +371,7 @@ enum sp_status sp_graph_calls(struct sp_arena *arena, const struct sp_trace *tra
     for (uint32_t row = 0; row < trace->row_count; row++) {
         const struct sp_trace_row *here = &trace->rows[row];
         if (calls_out(here->span->kind) && !(here->flags & SP_ROW_DUPLICATE) && f.state[row] == 0)
-            find_unanswered_call(&f, row);
+            add_call(&f, sp_graph_half_call(here->span));
     }
     if (f.failed)
         return arena->error;
