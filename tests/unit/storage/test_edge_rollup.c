@@ -4,6 +4,7 @@
 #include "storage/edge_rollup.h"
 #include "storage/rollup_format.h"
 #include "tests/support/check_main.h"
+#include "tests/support/recording.h"
 #include "tests/support/span_gen.h"
 
 #include <check.h>
@@ -343,6 +344,108 @@ START_TEST(segments_and_corrections_add_up_to_the_graph_of_whole_traces)
 }
 END_TEST
 
+static int compare_spans(const void *a, const void *b)
+{
+    const struct sp_span *x = *(const struct sp_span *const *)a;
+    const struct sp_span *y = *(const struct sp_span *const *)b;
+    int order = sp_trace_id_compare(&x->trace_id, &y->trace_id);
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+/* Spans of a recording by trace, in the order in which they came. The arena's memory. */
+static size_t recorded_spans(struct sp_arena *arena, struct sp_recording *recording,
+                             const struct sp_span ***ret)
+{
+    char path[4096];
+    size_t count = 0;
+    snprintf(path, sizeof(path), "%s/otel-js-shop/pb.tar.gz", sp_test_data_dir());
+    ck_assert_int_eq(sp_recording_open(recording, path), SP_OK);
+    struct sp_span *spans = sp_arena_calloc(arena, 20000, sizeof(*spans));
+    const struct sp_span **sorted = sp_arena_calloc(arena, 20000, sizeof(*sorted));
+    for (size_t r = 0; r < recording->count; r++) {
+        const struct sp_batch *batch;
+        struct sp_error error;
+        if (!sp_slice_equal_cstr(recording->requests[r].signal, "traces"))
+            continue;
+        ck_assert_int_eq(
+            sp_otlp_decode(arena, recording->requests[r].body, sp_limits_default(), &batch, &error),
+            SP_OK);
+        ck_assert_uint_le(count + batch->span_count, 20000);
+        for (size_t i = 0; i < batch->span_count; i++, count++) {
+            spans[count] = batch->spans[i];
+            sorted[count] = &spans[count];
+        }
+    }
+    qsort(sorted, count, sizeof(*sorted), compare_spans);
+    *ret = sorted;
+    return count;
+}
+
+/* The same spans, found on columns and as assembled traces. */
+START_TEST(recorded_shop_has_the_calls_of_its_traces)
+{
+    struct sp_arena arena;
+    struct sp_recording recording;
+    struct sp_error error;
+    const struct sp_span **spans;
+    struct sp_edge_rollup blocks, traces;
+    struct sp_edge_counter *counter;
+    struct sp_block_builder *builder;
+    struct sp_graph graphs[2];
+    struct sp_buf texts[2];
+    sp_arena_init(&arena, SIZE_MAX);
+    size_t count = recorded_spans(&arena, &recording, &spans);
+    sp_edge_rollup_init(&blocks);
+    sp_edge_rollup_init(&traces);
+    ck_assert_int_eq(sp_edge_counter_new(&blocks, &counter, &error), SP_OK);
+    ck_assert_int_eq(sp_block_builder_new(&builder, &error), SP_OK);
+    for (size_t at = 0, taken; at < count; at += taken) {
+        struct sp_block block;
+        ck_assert_int_eq(sp_block_builder_add_spans(builder, spans + at,
+                                                    count - at < 4000 ? count - at : 4000, &taken,
+                                                    &error),
+                         SP_OK);
+        ck_assert_int_eq(sp_block_builder_view(builder, &block, &error), SP_OK);
+        ck_assert_int_eq(sp_edge_counter_add(counter, &block, &error), SP_OK);
+        sp_block_builder_reset(builder);
+    }
+    ck_assert_int_eq(sp_edge_counter_finish(counter, &error), SP_OK);
+    for (size_t from = 0, to; from < count; from = to) {
+        struct sp_span trace[2000];
+        for (to = from;
+             to < count && sp_trace_id_compare(&spans[from]->trace_id, &spans[to]->trace_id) == 0;
+             to++) {
+            ck_assert_uint_lt(to - from, SP_ARRAY_LEN(trace));
+            trace[to - from] = *spans[to];
+        }
+        struct sp_batch batch = {.spans = trace, .span_count = to - from};
+        ck_assert_int_eq(sp_edge_rollup_add_trace(&traces, &batch, SP_EDGE_ADD, &error), SP_OK);
+    }
+    const struct sp_edge_rollup *rollups[2] = {&blocks, &traces};
+    for (size_t i = 0; i < 2; i++) {
+        sp_graph_init(&graphs[i]);
+        sp_buf_init(&texts[i], SIZE_MAX);
+        ck_assert_int_eq(sp_edge_rollup_graph(rollups[i], &graphs[i], &error), SP_OK);
+        put_graph(&graphs[i], &texts[i]);
+    }
+    ck_assert_uint_gt(graphs[0].edge_count, 10);
+    ck_assert(sp_slice_equal(sp_buf_slice(&texts[0]), sp_buf_slice(&texts[1])));
+    for (size_t i = 0; i < graphs[0].edge_count; i++)
+        ck_assert(sp_trace_id_compare(&graphs[0].edges[i].exemplar, &graphs[1].edges[i].exemplar) ==
+                  0);
+    for (size_t i = 0; i < 2; i++) {
+        sp_graph_fini(&graphs[i]);
+        sp_buf_fini(&texts[i]);
+    }
+    sp_edge_counter_free(counter);
+    sp_block_builder_free(builder);
+    sp_edge_rollup_fini(&blocks);
+    sp_edge_rollup_fini(&traces);
+    sp_recording_close(&recording);
+    sp_arena_fini(&arena);
+}
+END_TEST
+
 /* One trace more than is kept, all of them taken out again, fastest first and slowest first. */
 START_TEST(exemplar_is_a_call_that_was_not_taken_out)
 {
@@ -460,6 +563,7 @@ Suite *sp_test_suite(void)
     TCase *tests = tcase_create("edge_rollup");
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, segments_and_corrections_add_up_to_the_graph_of_whole_traces, 0, 16);
+    tcase_add_test(tests, recorded_shop_has_the_calls_of_its_traces);
     tcase_add_test(tests, exemplar_is_a_call_that_was_not_taken_out);
     tcase_add_test(tests, damaged_edges_are_told_and_do_no_harm);
     suite_add_tcase(suite, tests);
