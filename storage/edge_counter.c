@@ -44,6 +44,15 @@ enum sp_status sp_edge_counter_finish(struct sp_edge_counter *counter, struct sp
     return status;
 }
 
+/* The arena has no limit, so what does not fit into it is memory that there is not. */
+static enum sp_status read_spans(const struct sp_block *block, uint32_t first, uint32_t count,
+                                 bool copy, struct sp_arena *arena, struct sp_span *spans,
+                                 struct sp_error *reterr)
+{
+    enum sp_status status = sp_block_spans(block, first, count, copy, arena, spans, reterr);
+    return status == SP_LIMIT ? sp_edge_rollup_failed(reterr) : status;
+}
+
 static enum sp_status keep(struct sp_edge_counter *counter, const struct sp_block *block,
                            uint32_t trace, struct sp_error *reterr)
 {
@@ -51,8 +60,8 @@ static enum sp_status keep(struct sp_edge_counter *counter, const struct sp_bloc
     uint32_t count = block->trace_rows[trace + 1] - first;
     if (!sp_vector_reserve(&counter->kept, count))
         return sp_edge_rollup_failed(reterr);
-    enum sp_status status = sp_block_spans(block, first, count, true, &counter->kept_arena,
-                                           counter->kept.items + counter->kept.count, reterr);
+    enum sp_status status = read_spans(block, first, count, true, &counter->kept_arena,
+                                       counter->kept.items + counter->kept.count, reterr);
     if (status == SP_OK)
         counter->kept.count += count;
     return status;
@@ -80,7 +89,7 @@ static enum sp_status count_spans(struct sp_edge_counter *counter, const struct 
     if (spans == NULL)
         return sp_edge_rollup_failed(reterr);
     sp_arena_init(&arena, SIZE_MAX);
-    enum sp_status status = sp_block_spans(block, first, count, false, &arena, spans, reterr);
+    enum sp_status status = read_spans(block, first, count, false, &arena, spans, reterr);
     for (uint32_t t = from; t < to && status == SP_OK; t++) {
         struct sp_batch batch = {.spans = spans + (block->trace_rows[t] - first),
                                  .span_count = block->trace_rows[t + 1] - block->trace_rows[t]};

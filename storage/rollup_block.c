@@ -148,8 +148,10 @@ static enum sp_status count_more(struct pass *pass, uint32_t minute, enum sp_blo
     sp_arena_reset(&pass->arena);
     enum sp_status status =
         sp_attributes_unpack(column->dictionary->texts[code], &pass->arena, &items, &count);
-    if (status != SP_OK)
-        return sp_error_set(reterr, status, "attributes in a stored block cannot be read");
+    if (status == SP_CORRUPT)
+        return sp_error_set(reterr, SP_CORRUPT, "attributes in a stored block are damaged");
+    if (status != SP_OK) /* the arena has no limit */
+        return sp_rollup_failed(reterr);
     return count_list(pass, minute, table_scopes[table], items, count, 1)
                ? SP_OK
                : sp_rollup_failed(reterr);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tests/unit/storage/test_rollup.c: what rollups say of blocks is what counting their spans one by one says. */
+#include "storage/edge_rollup.h"
 #include "storage/rollup.h"
 #include "storage/rollup_format.h"
+#include "tests/support/alloc_fail.h"
 #include "tests/support/check_main.h"
 #include "tests/support/span_gen.h"
 
@@ -379,6 +381,73 @@ START_TEST(damaged_rollup_is_told_and_does_no_harm)
 }
 END_TEST
 
+/* A block into both kinds of rollups, to bytes and back. */
+static enum sp_status make_all(const struct sp_block *block, struct sp_rollup *rollup,
+                               struct sp_edge_rollup *edges, struct sp_edge_counter **counter,
+                               struct sp_buf *bytes)
+{
+    struct sp_error error;
+    enum sp_status status = sp_rollup_add_block(rollup, block, &error);
+    if (status == SP_OK)
+        status = sp_rollup_encode(rollup, bytes, &error);
+    if (status == SP_OK)
+        status = sp_rollup_decode(sp_buf_slice(bytes), rollup, &error);
+    sp_buf_reset(bytes);
+    if (status == SP_OK)
+        status = sp_edge_counter_new(edges, counter, &error);
+    if (status == SP_OK)
+        status = sp_edge_counter_add(*counter, block, &error);
+    if (status == SP_OK)
+        status = sp_edge_counter_finish(*counter, &error);
+    if (status == SP_OK)
+        status = sp_edge_rollup_encode(edges, bytes, &error);
+    if (status == SP_OK)
+        status = sp_edge_rollup_read(sp_buf_slice(bytes), SP_TIME_RANGE_ALL, edges, &error);
+    return status;
+}
+
+START_TEST(rollups_say_when_there_is_no_memory)
+{
+    struct sp_arena arena;
+    struct sp_error error;
+    struct sp_block_builder *builder;
+    struct sp_block block;
+    size_t taken;
+    sp_arena_init(&arena, SIZE_MAX);
+    struct sp_gen_options options = sp_gen_options_everything(60);
+    const struct sp_batch *batch = sp_gen_batch(&arena, 8, &options);
+    const struct sp_span *spans[60];
+    for (size_t i = 0; i < batch->span_count; i++)
+        spans[i] = &batch->spans[i];
+    qsort(spans, batch->span_count, sizeof(*spans), compare_spans);
+    ck_assert_int_eq(sp_block_builder_new(&builder, &error), SP_OK);
+    ck_assert_int_eq(sp_block_builder_add_spans(builder, spans, batch->span_count, &taken, &error),
+                     SP_OK);
+    ck_assert_int_eq(sp_block_builder_view(builder, &block, &error), SP_OK);
+    bool failed = true;
+    for (size_t after = 0; failed; after++) {
+        struct sp_rollup rollup;
+        struct sp_edge_rollup edges;
+        struct sp_edge_counter *counter = NULL;
+        struct sp_buf bytes;
+        sp_rollup_init(&rollup);
+        sp_edge_rollup_init(&edges);
+        sp_buf_init(&bytes, SIZE_MAX);
+        alloc_fail_after(after);
+        enum sp_status status = make_all(&block, &rollup, &edges, &counter, &bytes);
+        failed = alloc_fail_stop();
+        ck_assert_msg(status == (failed ? SP_NO_MEMORY : SP_OK), "after %zu: %s", after,
+                      sp_status_name(status));
+        sp_edge_counter_free(counter);
+        sp_edge_rollup_fini(&edges);
+        sp_rollup_fini(&rollup);
+        sp_buf_fini(&bytes);
+    }
+    sp_block_builder_free(builder);
+    sp_arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(full_minutes_are_those_within_a_range)
 {
     static const uint64_t minute = 60000000000;
@@ -416,6 +485,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tests, rollup_counts_attributes_beyond_the_columns_and_times_far_apart);
     tcase_add_test(tests, equal_rollups_have_equal_bytes);
     tcase_add_test(tests, damaged_rollup_is_told_and_does_no_harm);
+    tcase_add_test(tests, rollups_say_when_there_is_no_memory);
     tcase_add_test(tests, full_minutes_are_those_within_a_range);
     suite_add_tcase(suite, tests);
     return suite;
