@@ -135,6 +135,20 @@ SP_MUST_USE enum sp_status sp_rocks_entries_to_blocks(struct sp_block_builder *b
                                                       size_t count, struct sp_block_shared ***ret,
                                                       uint32_t *ret_count, struct sp_error *reterr);
 
+/* ---- rocks_mix.c: rows of several inputs, by trace ---- */
+
+struct sp_rocks_mix {
+    uint32_t input_count; /* spans of one trace keep the order of the inputs */
+    /* The next block of an input, valid until its next one is asked for; NULL: it is at its end. An error ends the mixing. */
+    enum sp_status (*next)(void *cookie, uint32_t input, const struct sp_block **ret,
+                           struct sp_error *reterr);
+    void *cookie;
+    struct sp_block_builder *builder; /* it is reset */
+    struct sp_segment_writer *writer; /* gets the blocks */
+};
+
+SP_MUST_USE enum sp_status sp_rocks_mix(const struct sp_rocks_mix *mix, struct sp_error *reterr);
+
 /* ---- rocks_seal.c: head blocks to a segment ---- */
 
 /* Writes all head blocks as one segment and deletes their journal records, in one batch, not synced (the journal is).

@@ -9,102 +9,36 @@ static enum sp_status no_memory(struct sp_error *reterr)
     return sp_error_set(reterr, SP_NO_MEMORY, "no memory to seal a segment");
 }
 
-/* ---- rows of several blocks, by trace ---- */
+/* ---- rows of the head ---- */
 
-struct input {
-    const struct sp_block *block;
-    struct sp_block_source *source;
-    uint32_t trace; /* the next one */
+struct head_input {
+    const struct sp_rocks_head_block *blocks;
+    bool *given; /* heap; of each */
 };
 
-struct mixing {
-    struct input *inputs; /* in the order of their sequences */
-    uint32_t count;
-    struct sp_block_builder *builder;
-    struct sp_segment_writer *writer;
-};
-
-static enum sp_status flush_block(struct mixing *mixing, struct sp_error *reterr)
+/* Each block is an input of its own. */
+static enum sp_status next_head_block(void *cookie, uint32_t input, const struct sp_block **ret,
+                                      struct sp_error *reterr)
 {
-    struct sp_block block;
-    if (sp_block_builder_rows(mixing->builder) == 0)
-        return SP_OK;
-    enum sp_status status = sp_block_builder_view(mixing->builder, &block, reterr);
-    if (status == SP_OK)
-        status = sp_segment_writer_add(mixing->writer, &block, reterr);
-    sp_block_builder_reset(mixing->builder);
-    return status;
-}
-
-/* The smallest trace id that is next anywhere; NULL when all inputs are at their end. */
-static const struct sp_trace_id *next_trace(const struct mixing *mixing)
-{
-    const struct sp_trace_id *smallest = NULL;
-    for (uint32_t i = 0; i < mixing->count; i++) {
-        const struct input *input = &mixing->inputs[i];
-        if (input->trace == input->block->trace_count)
-            continue;
-        const struct sp_trace_id *id = &input->block->trace_ids[input->trace];
-        if (smallest == NULL || sp_trace_id_compare(id, smallest) < 0)
-            smallest = id;
-    }
-    return smallest;
-}
-
-static enum sp_status add_rows(struct mixing *mixing, struct input *input,
-                               const struct sp_trace_id *id, struct sp_error *reterr)
-{
-    uint32_t count =
-        input->block->trace_rows[input->trace + 1] - input->block->trace_rows[input->trace];
-    input->trace++;
-    while (count > 0) {
-        uint32_t taken;
-        enum sp_status status =
-            sp_block_builder_add_rows(mixing->builder, input->source, id, count, &taken, reterr);
-        count -= status == SP_OK ? taken : 0;
-        if (status == SP_OK && sp_block_builder_is_full(mixing->builder))
-            status = flush_block(mixing, reterr);
-        if (status != SP_OK)
-            return status;
-    }
+    struct head_input *head = cookie;
+    (void)reterr;
+    *ret = head->given[input] ? NULL : &head->blocks[input].shared->block;
+    head->given[input] = true;
     return SP_OK;
-}
-
-static enum sp_status mix(struct mixing *mixing, struct sp_error *reterr)
-{
-    enum sp_status status = SP_OK;
-    const struct sp_trace_id *next;
-    while (status == SP_OK && (next = next_trace(mixing)) != NULL) {
-        const struct sp_trace_id id = *next;
-        for (uint32_t i = 0; i < mixing->count && status == SP_OK; i++) {
-            struct input *input = &mixing->inputs[i];
-            if (input->trace < input->block->trace_count &&
-                sp_trace_id_compare(&input->block->trace_ids[input->trace], &id) == 0)
-                status = add_rows(mixing, input, &id, reterr);
-        }
-    }
-    return status == SP_OK ? flush_block(mixing, reterr) : status;
 }
 
 static enum sp_status mix_head(struct sp_rocks *rocks, const struct sp_rocks_head_block *blocks,
                                uint32_t count, struct sp_segment_writer *writer,
                                struct sp_error *reterr)
 {
-    struct mixing mixing = {.inputs = calloc((size_t)count + 1, sizeof(*mixing.inputs)),
-                            .count = count,
-                            .builder = rocks->builder,
-                            .writer = writer};
-    enum sp_status status = mixing.inputs != NULL ? SP_OK : no_memory(reterr);
-    for (uint32_t i = 0; i < count && status == SP_OK; i++) {
-        mixing.inputs[i].block = &blocks[i].shared->block;
-        status = sp_block_source_new(mixing.inputs[i].block, &mixing.inputs[i].source, reterr);
-    }
-    sp_block_builder_reset(rocks->builder);
-    if (status == SP_OK)
-        status = mix(&mixing, reterr);
-    for (uint32_t i = 0; i < count && mixing.inputs != NULL; i++)
-        sp_block_source_free(mixing.inputs[i].source);
-    free(mixing.inputs);
+    struct head_input head = {blocks, calloc((size_t)count + 1, sizeof(bool))};
+    const struct sp_rocks_mix mix = {.input_count = count,
+                                     .next = next_head_block,
+                                     .cookie = &head,
+                                     .builder = rocks->builder,
+                                     .writer = writer};
+    enum sp_status status = head.given != NULL ? sp_rocks_mix(&mix, reterr) : no_memory(reterr);
+    free(head.given);
     return status;
 }
 
