@@ -34,6 +34,7 @@ struct column_build {
     struct sp_column column; /* without values */
     SP_VECTOR(uint32_t) codes;
     SP_VECTOR(uint64_t) numbers;
+    uint32_t follower; /* the column that stood behind it in a list the last time: a guess */
 };
 
 struct table_build {
@@ -47,6 +48,7 @@ struct sp_block_builder {
     struct sp_interner column_keys, resource_texts, scope_texts;
     struct table_build tables[SP_BLOCK_TABLE_COUNT];
     SP_VECTOR(struct column_build) columns; /* those beyond count keep their memory */
+    uint32_t first_columns[SP_BLOCK_TABLE_COUNT]; /* that stood first in a list the last time */
     SP_VECTOR(struct sp_trace_id) trace_ids;
     SP_VECTOR(uint32_t) trace_rows;
     SP_VECTOR(struct sp_span_id) span_ids;

@@ -3,14 +3,14 @@
  * storage/block_spans.c: spans become rows of a block. Knows neither disks nor engines. */
 #include "storage/block_builder.h"
 
-/* Resources and scopes are shared by pointer in a batch: a pointer that was just seen needs no packing. */
-#define MEMO_SLOTS 64
+/* Resources and scopes are shared by pointer in a batch: a pointer that was seen in this call needs no packing. */
+#define MEMO_BITS 12
 
 struct memo {
     struct memo_slot {
         const void *pointer;
         uint32_t number;
-    } slots[MEMO_SLOTS];
+    } slots[1 << MEMO_BITS];
 };
 
 /* The words of one row's template while they are collected. */
@@ -25,7 +25,7 @@ struct row {
 
 static struct memo_slot *memo_slot(struct memo *memo, const void *pointer)
 {
-    return &memo->slots[((uintptr_t)pointer >> 4) * 0x9e3779b97f4a7c15ULL >> 58];
+    return &memo->slots[((uintptr_t)pointer >> 4) * 0x9e3779b97f4a7c15ULL >> (64 - MEMO_BITS)];
 }
 
 static uint32_t resource_number(struct sp_block_builder *builder, struct memo *memo,
@@ -60,10 +60,14 @@ static uint32_t scope_number(struct sp_block_builder *builder, struct memo *memo
 
 /* ---- values ---- */
 
+/* Many columns hold the same few texts: the last one is tried before it is looked up. */
 static bool push_text(struct sp_block_builder *builder, uint32_t column, struct sp_slice text)
 {
-    uint32_t code = sp_block_builder_text(builder, text);
-    return code != SP_INTERNER_NONE && sp_vector_push(&builder->columns.items[column].codes, code);
+    struct column_build *build = &builder->columns.items[column];
+    uint32_t code = build->codes.count > 0 ? build->codes.items[build->codes.count - 1] : 0;
+    if (build->codes.count == 0 || !sp_slice_equal(builder->pool.texts.items[code], text))
+        code = sp_block_builder_text(builder, text);
+    return code != SP_INTERNER_NONE && sp_vector_push(&build->codes, code);
 }
 
 static bool push_number(struct sp_block_builder *builder, uint32_t column, uint64_t number)
@@ -101,6 +105,30 @@ static bool push_value(struct sp_block_builder *builder, uint32_t column,
 
 /* ---- columns of a row ---- */
 
+static bool is_column_of(const struct column_build *build, enum sp_block_table table,
+                         const struct sp_attribute *item)
+{
+    return build->column.table == table && build->column.role == SP_ROLE_ATTRIBUTE &&
+           build->column.kind == item->value.kind && sp_slice_equal(build->column.key, item->key);
+}
+
+/* The column of an attribute. Lists look alike: what followed the column before the last time is tried first. */
+static uint32_t attribute_column(struct sp_block_builder *builder, enum sp_block_table table,
+                                 uint32_t before, const struct sp_attribute *item)
+{
+    uint32_t *guess = before != SP_INTERNER_NONE ? &builder->columns.items[before].follower
+                                                 : &builder->first_columns[table];
+    if (*guess < builder->columns.count && is_column_of(&builder->columns.items[*guess], table, item))
+        return *guess;
+    uint32_t column = sp_block_builder_column(builder, table, SP_ROLE_ATTRIBUTE, item->value.kind,
+                                              item->key);
+    if (column != SP_INTERNER_NONE && before != SP_INTERNER_NONE)
+        builder->columns.items[before].follower = column; /* the columns may have moved */
+    else if (column != SP_INTERNER_NONE)
+        builder->first_columns[table] = column;
+    return column;
+}
+
 static uint32_t role_column(struct row *row, enum sp_column_role role, enum sp_value_kind kind)
 {
     uint32_t column = sp_block_builder_column(row->builder, row->table, role, kind, SP_SLICE(""));
@@ -133,13 +161,14 @@ static bool add_role_count(struct row *row, enum sp_column_role role, uint32_t c
 static bool add_attributes(struct row *row, const struct sp_attributes *list)
 {
     struct sp_block_builder *builder = row->builder;
+    uint32_t before = SP_INTERNER_NONE;
     uint32_t i = 0;
     for (; i < list->count && i < SP_BLOCK_LIST_MAX; i++) {
         const struct sp_attribute *item = &list->items[i];
-        uint32_t column = sp_block_builder_column(builder, row->table, SP_ROLE_ATTRIBUTE,
-                                                  item->value.kind, item->key);
+        uint32_t column = attribute_column(builder, row->table, before, item);
         if (column == SP_INTERNER_NONE)
             break;
+        before = column;
         if (!push_value(builder, column, &item->value))
             return false;
         row->attributes[row->attribute_count++] = column;
