@@ -47,7 +47,7 @@ struct sp_block_builder {
     struct sp_interner pool; /* every text of a value or name */
     struct sp_interner column_keys, resource_texts, scope_texts;
     struct table_build tables[SP_BLOCK_TABLE_COUNT];
-    SP_VECTOR(struct column_build) columns; /* those beyond count keep their memory */
+    SP_VECTOR(struct column_build) columns;       /* those beyond count keep their memory */
     uint32_t first_columns[SP_BLOCK_TABLE_COUNT]; /* that stood first in a list the last time */
     SP_VECTOR(struct sp_trace_id) trace_ids;
     SP_VECTOR(uint32_t) trace_rows;

@@ -118,10 +118,11 @@ static uint32_t attribute_column(struct sp_block_builder *builder, enum sp_block
 {
     uint32_t *guess = before != SP_INTERNER_NONE ? &builder->columns.items[before].follower
                                                  : &builder->first_columns[table];
-    if (*guess < builder->columns.count && is_column_of(&builder->columns.items[*guess], table, item))
+    if (*guess < builder->columns.count &&
+        is_column_of(&builder->columns.items[*guess], table, item))
         return *guess;
-    uint32_t column = sp_block_builder_column(builder, table, SP_ROLE_ATTRIBUTE, item->value.kind,
-                                              item->key);
+    uint32_t column =
+        sp_block_builder_column(builder, table, SP_ROLE_ATTRIBUTE, item->value.kind, item->key);
     if (column != SP_INTERNER_NONE && before != SP_INTERNER_NONE)
         builder->columns.items[before].follower = column; /* the columns may have moved */
     else if (column != SP_INTERNER_NONE)

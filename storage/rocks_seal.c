@@ -233,6 +233,10 @@ enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr)
             pthread_mutex_unlock(&rocks->lock);
             for (uint32_t i = 0; i < sealing.count; i++)
                 sp_block_unref(sealing.blocks[i].shared);
+            /* The log still has the journal records that are deleted now; flushed, it gives its room back. */
+            status = sp_kv_flush(rocks->kv, reterr);
+            if (status != SP_OK)
+                atomic_store(&rocks->kv_broken, true);
         }
     }
     sp_segment_unref(sealing.segment);
