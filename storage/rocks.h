@@ -17,6 +17,7 @@
 #include "storage/idset.h"
 #include "storage/interner.h"
 #include "storage/layout.h"
+#include "storage/rollup.h"
 #include "storage/segment.h"
 #include "storage/vector.h"
 
@@ -135,6 +136,43 @@ SP_MUST_USE enum sp_status sp_rocks_entries_to_blocks(struct sp_block_builder *b
                                                       size_t count, struct sp_block_shared ***ret,
                                                       uint32_t *ret_count, struct sp_error *reterr);
 
+/* ---- rocks_rollup.c: what is known of a segment by minute ---- */
+
+struct sp_rocks_rollups {
+    struct sp_rollup counts;
+};
+
+SP_MUST_USE enum sp_status sp_rocks_rollups_init(struct sp_rocks_rollups *rollups,
+                                                 struct sp_error *reterr);
+void sp_rocks_rollups_fini(struct sp_rocks_rollups *rollups);
+
+/* The next block of the new segment, in order: when one is sealed. */
+SP_MUST_USE enum sp_status sp_rocks_rollups_add_block(struct sp_rocks_rollups *rollups,
+                                                      const struct sp_block *block,
+                                                      struct sp_error *reterr);
+/* All that is known of a stored segment: when several are merged, in any order. SP_CORRUPT names it. */
+SP_MUST_USE enum sp_status sp_rocks_rollups_add_segment(struct sp_rocks_rollups *rollups,
+                                                        struct sp_kv *kv,
+                                                        const struct sp_segment *segment,
+                                                        struct sp_error *reterr);
+/* Into the batch that writes the header of the segment. */
+SP_MUST_USE enum sp_status sp_rocks_rollups_put(struct sp_rocks_rollups *rollups, struct sp_kv *kv,
+                                                struct sp_kv_batch *batch, uint64_t segment_id,
+                                                struct sp_error *reterr);
+
+/* The stored counts of a segment. */
+struct sp_rocks_counts {
+    struct sp_buf bytes;
+    struct sp_arena arena;
+    struct sp_rollup_reader reader;
+};
+
+SP_MUST_USE enum sp_status sp_rocks_counts_open(struct sp_rocks_counts *counts, struct sp_kv *kv,
+                                                const struct sp_segment *segment,
+                                                struct sp_error *reterr);
+void sp_rocks_counts_fini(
+    struct sp_rocks_counts *counts); /* of one that could not be opened, too */
+
 /* ---- rocks_mix.c: rows of several inputs, by trace ---- */
 
 struct sp_rocks_mix {
@@ -145,6 +183,7 @@ struct sp_rocks_mix {
     void *cookie;
     struct sp_block_builder *builder; /* it is reset */
     struct sp_segment_writer *writer; /* gets the blocks */
+    struct sp_rocks_rollups *rollups; /* the same; NULL: somebody else knows the rollups */
 };
 
 SP_MUST_USE enum sp_status sp_rocks_mix(const struct sp_rocks_mix *mix, struct sp_error *reterr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/rocks_catalogue.c: services, operations, attributes, latency, graph: counted block by block. Knows the database
- * through kv.h only. */
+ * storage/rocks_catalogue.c: services, operations, attributes, latency, graph. Segments know their whole minutes; what a range
+ * cuts at its ends, attribute values, and what is in memory is counted block by block. Knows the database through kv.h only. */
 #include "storage/block_count.h"
 #include "storage/rocks.h"
 
@@ -22,38 +22,97 @@ struct question {
     struct sp_slice prefix;
 };
 
+/* The rows of the present block that start in range. */
 static enum sp_status count_block(struct question *question, struct sp_part_cursor *cursor,
-                                  struct sp_error *reterr)
+                                  struct sp_time_range range, struct sp_error *reterr)
 {
     struct sp_block_view view;
     sp_part_cursor_view(cursor, &view);
     if (question->keys)
-        return sp_block_count_keys(&view, question->range, question->scopes, question->prefix,
+        return sp_block_count_keys(&view, range, question->scopes, question->prefix,
                                    &question->next_mark, question->tally, reterr);
     if (question->values != NULL)
-        return sp_block_count_values(&view, question->range, question->values, &question->next_mark,
+        return sp_block_count_values(&view, range, question->values, &question->next_mark,
                                      question->tally, reterr);
-    return sp_block_count_operations(&view, question->range, question->operations,
-                                     question->with_latency, question->tally, reterr);
+    return sp_block_count_operations(&view, range, question->operations, question->with_latency,
+                                     question->tally, reterr);
 }
 
-static enum sp_status count_part(struct question *question, const struct sp_rocks_view *view,
-                                 const struct sp_rocks_part *part, struct sp_error *reterr)
+/* The rows of a part that start in range, from its blocks. */
+static enum sp_status count_blocks(struct question *question, const struct sp_rocks_view *view,
+                                   const struct sp_rocks_part *part, struct sp_time_range range,
+                                   struct sp_error *reterr)
 {
     struct sp_part_cursor cursor;
     enum sp_status status = sp_part_cursor_init(&cursor, part, view->rocks->kv, reterr);
     for (uint32_t b = 0; b < cursor.block_count && status == SP_OK; b++) {
         struct sp_segment_block info = sp_part_cursor_info(&cursor, b);
-        if (!sp_rocks_overlaps(question->range, info.start_min_unix_ns, info.start_max_unix_ns))
+        if (!sp_rocks_overlaps(range, info.start_min_unix_ns, info.start_max_unix_ns))
             continue;
         status = sp_stop_ask(question->stop, reterr);
         if (status == SP_OK)
             status = sp_part_cursor_open(&cursor, b, reterr);
         if (status == SP_OK)
-            status = count_block(question, &cursor, reterr);
+            status = count_block(question, &cursor, range, reterr);
     }
     sp_part_cursor_fini(&cursor);
     return status;
+}
+
+/* The whole minutes in range, from what was counted when the segment was written. */
+static enum sp_status count_minutes(struct question *question, const struct sp_rocks_view *view,
+                                    const struct sp_segment *segment, struct sp_time_range range,
+                                    struct sp_error *reterr)
+{
+    struct sp_rocks_counts counts;
+    enum sp_status status = sp_stop_ask(question->stop, reterr);
+    if (status != SP_OK)
+        return status;
+    status = sp_rocks_counts_open(&counts, view->rocks->kv, segment, reterr);
+    if (status == SP_OK)
+        status = question->keys
+                     ? sp_rollup_read_keys(&counts.reader, range, question->scopes,
+                                           question->prefix, question->tally, reterr)
+                     : sp_rollup_read_operations(&counts.reader, range, question->operations,
+                                                 question->with_latency, question->tally, reterr);
+    sp_rocks_counts_fini(&counts);
+    return status;
+}
+
+/* Has the segment a start in range? An empty range has none. */
+static bool is_touched(const struct sp_segment *segment, struct sp_time_range range)
+{
+    return !sp_time_range_is_empty(range) &&
+           sp_rocks_overlaps(range, segment->start_min_unix_ns, segment->start_max_unix_ns);
+}
+
+/* Whole minutes are known; what the range has before and behind them is counted. */
+static enum sp_status count_segment(struct question *question, const struct sp_rocks_view *view,
+                                    const struct sp_rocks_part *part, struct sp_error *reterr)
+{
+    struct sp_time_range minutes = sp_time_range_full_minutes(question->range);
+    struct sp_time_range cut[2] = {{question->range.from_unix_ns, minutes.from_unix_ns},
+                                   {minutes.to_unix_ns, question->range.to_unix_ns}};
+    enum sp_status status = SP_OK;
+    if (sp_time_range_is_empty(minutes) || question->values != NULL)
+        return count_blocks(question, view, part, question->range, reterr);
+    if (is_touched(part->segment, minutes))
+        status = count_minutes(question, view, part->segment, minutes, reterr);
+    if (status == SP_OK && is_touched(part->segment, cut[0]))
+        status = count_blocks(question, view, part, cut[0], reterr);
+    /* A range without an end has whole minutes up to the end of time. */
+    if (status == SP_OK && minutes.to_unix_ns != UINT64_MAX && is_touched(part->segment, cut[1]))
+        status = count_blocks(question, view, part, cut[1], reterr);
+    return status;
+}
+
+static enum sp_status count_part(struct question *question, const struct sp_rocks_view *view,
+                                 const struct sp_rocks_part *part, struct sp_error *reterr)
+{
+    if (part->segment == NULL)
+        return count_blocks(question, view, part, question->range, reterr);
+    return is_touched(part->segment, question->range) ? count_segment(question, view, part, reterr)
+                                                      : SP_OK;
 }
 
 /* Opens the view, which is the caller's to close when it comes back with SP_OK. */

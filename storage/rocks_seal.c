@@ -29,14 +29,15 @@ static enum sp_status next_head_block(void *cookie, uint32_t input, const struct
 
 static enum sp_status mix_head(struct sp_rocks *rocks, const struct sp_rocks_head_block *blocks,
                                uint32_t count, struct sp_segment_writer *writer,
-                               struct sp_error *reterr)
+                               struct sp_rocks_rollups *rollups, struct sp_error *reterr)
 {
     struct head_input head = {blocks, calloc((size_t)count + 1, sizeof(bool))};
     const struct sp_rocks_mix mix = {.input_count = count,
                                      .next = next_head_block,
                                      .cookie = &head,
                                      .builder = rocks->builder,
-                                     .writer = writer};
+                                     .writer = writer,
+                                     .rollups = rollups};
     enum sp_status status = head.given != NULL ? sp_rocks_mix(&mix, reterr) : no_memory(reterr);
     free(head.given);
     return status;
@@ -154,6 +155,7 @@ static enum sp_status put_totals(const struct sp_rocks *rocks, struct sp_kv_batc
 struct sealing {
     struct sp_kv_batch *batch;
     struct sp_segment_writer writer;
+    struct sp_rocks_rollups rollups;
     struct sp_rocks_head_block *blocks; /* heap; a copy, because the list may move */
     uint32_t count, services_stored;
     struct sp_totals totals;
@@ -166,13 +168,16 @@ static enum sp_status seal_batch(struct sp_rocks *rocks, struct sealing *sealing
     uint64_t first = sealing->blocks[0].first_sequence;
     uint64_t last = sealing->blocks[sealing->count - 1].last_sequence;
     uint64_t new_trace_count = 0;
-    enum sp_status status =
-        mix_head(rocks, sealing->blocks, sealing->count, &sealing->writer, reterr);
+    enum sp_status status = mix_head(rocks, sealing->blocks, sealing->count, &sealing->writer,
+                                     &sealing->rollups, reterr);
     if (status == SP_OK)
         status = new_traces(rocks, sealing->blocks, sealing->count, &new_trace_count, reterr);
     if (status == SP_OK)
         status = sp_segment_writer_finish(&sealing->writer, first, last, new_trace_count,
                                           &sealing->segment, reterr);
+    if (status == SP_OK)
+        status = sp_rocks_rollups_put(&sealing->rollups, rocks->kv, sealing->batch,
+                                      sealing->segment->id, reterr);
     sealing->services_stored = put_services(rocks, sealing->batch);
     sealing->totals.sealed_sequence = last;
     sealing->totals.next_segment++;
@@ -224,7 +229,10 @@ enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr)
                      : sp_segment_writer_init(&sealing.writer, rocks->kv, sealing.batch,
                                               sealing.totals.next_segment, reterr);
         if (status == SP_OK) {
-            status = seal_batch(rocks, &sealing, reterr);
+            status = sp_rocks_rollups_init(&sealing.rollups, reterr);
+            if (status == SP_OK)
+                status = seal_batch(rocks, &sealing, reterr);
+            sp_rocks_rollups_fini(&sealing.rollups);
             sp_segment_writer_fini(&sealing.writer);
         }
         if (status == SP_OK) {

@@ -7,7 +7,11 @@
  *   family     key                                              value
  *   segments   segment id                                       header: counts, ranges, the first and last trace of each
  *                                                               block, the trace filter
- *   chunks     segment id, first trace id, block, chunk number  storage/block_codec.h */
+ *   chunks     segment id, first trace id, block, chunk number  storage/block_codec.h
+ *              segment id, enum sp_segment_rollup (1 byte)      storage/rollup.h, storage/edge_rollup.h
+ *
+ * Rollups stand in the family of the chunks because they go away with them: who reads a segment that was merged meanwhile needs
+ * both still. */
 #pragma once
 
 #include "storage/block_codec.h"
@@ -42,9 +46,17 @@ void sp_segment_unref(struct sp_segment *segment); /* NULL is fine */
 
 #define SP_SEGMENT_KEY_BYTES 8
 #define SP_CHUNK_KEY_BYTES   (8 + 16 + 4 + 2)
+#define SP_ROLLUP_KEY_BYTES  (8 + 1)
+
+/* What is known of a segment by minute. Numbers are on disk. */
+enum sp_segment_rollup {
+    SP_SEGMENT_COUNTS = 0, /* operations, attribute keys */
+};
 
 void sp_segment_key(uint64_t id, uint8_t out[SP_SEGMENT_KEY_BYTES]);
 SP_MUST_USE bool sp_segment_key_parse(struct sp_slice key, uint64_t *ret_id);
+void sp_segment_rollup_key(uint64_t id, enum sp_segment_rollup which,
+                           uint8_t out[SP_ROLLUP_KEY_BYTES]);
 
 /* ---- writing ---- */
 

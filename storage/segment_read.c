@@ -46,6 +46,13 @@ bool sp_segment_key_parse(struct sp_slice key, uint64_t *ret_id)
     return true;
 }
 
+void sp_segment_rollup_key(uint64_t id, enum sp_segment_rollup which,
+                           uint8_t out[SP_ROLLUP_KEY_BYTES])
+{
+    put_big_endian(id, SP_SEGMENT_KEY_BYTES, out);
+    out[SP_SEGMENT_KEY_BYTES] = (uint8_t)which;
+}
+
 void sp_chunk_key(uint64_t segment_id, const struct sp_trace_id *first, uint32_t block_number,
                   uint32_t chunk, uint8_t out[SP_CHUNK_KEY_BYTES])
 {

@@ -174,7 +174,8 @@ sp_store_scan(struct sp_store *store, const struct sp_scan *scan,
 
 /* How the caller of a long read ends it. The answers below that count take one; NULL: never. */
 struct sp_stop {
-    /* Asked before every trace that is read whole, every block of spans that is counted, and every few thousand smaller steps, on the thread of the read. Anything but
+    /* Asked before every trace that is read whole, every block of spans that is counted, the stored counts of every segment, and
+     * every few thousand smaller steps, on the thread of the read. Anything but
      * SP_OK ends the read with that status and *reterr as it was left. Must not block. */
     enum sp_status (*ask)(void *cookie, struct sp_error *reterr);
     void *cookie;

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/rocks_rollup.c: what is known of a segment by minute: counted while its blocks are written, stored in the same batch,
+ * added up when segments are merged, and read instead of the blocks. They stand beside the chunks and go away with them,
+ * because who still reads a segment that was merged needs both. Knows the database through kv.h only. */
+#include "storage/rocks.h"
+
+/* ---- writing ---- */
+
+enum sp_status sp_rocks_rollups_init(struct sp_rocks_rollups *rollups, struct sp_error *reterr)
+{
+    (void)reterr;
+    sp_rollup_init(&rollups->counts);
+    return SP_OK;
+}
+
+void sp_rocks_rollups_fini(struct sp_rocks_rollups *rollups)
+{
+    sp_rollup_fini(&rollups->counts);
+}
+
+enum sp_status sp_rocks_rollups_add_block(struct sp_rocks_rollups *rollups,
+                                          const struct sp_block *block, struct sp_error *reterr)
+{
+    return sp_rollup_add_block(&rollups->counts, block, reterr);
+}
+
+static enum sp_status read_rollup(struct sp_kv *kv, const struct sp_segment *segment,
+                                  enum sp_segment_rollup which, struct sp_buf *ret,
+                                  struct sp_error *reterr)
+{
+    uint8_t key[SP_ROLLUP_KEY_BYTES];
+    sp_segment_rollup_key(segment->id, which, key);
+    enum sp_status status =
+        sp_kv_get(kv, SP_KV_CHUNKS, sp_slice_make(key, sizeof(key)), ret, reterr);
+    if (status == SP_NOT_FOUND)
+        status = sp_error_set(reterr, SP_CORRUPT, "its counts are missing");
+    return status;
+}
+
+/* Says where. */
+static enum sp_status of_segment(const struct sp_segment *segment, enum sp_status status,
+                                 struct sp_error *reterr)
+{
+    if (status == SP_CORRUPT) {
+        struct sp_error error = *reterr;
+        sp_error_set(reterr, status, "segment %llu: %s", (unsigned long long)segment->id,
+                     error.message);
+    }
+    return status;
+}
+
+enum sp_status sp_rocks_rollups_add_segment(struct sp_rocks_rollups *rollups, struct sp_kv *kv,
+                                            const struct sp_segment *segment,
+                                            struct sp_error *reterr)
+{
+    struct sp_buf bytes;
+    sp_buf_init(&bytes, SIZE_MAX / 2);
+    enum sp_status status = read_rollup(kv, segment, SP_SEGMENT_COUNTS, &bytes, reterr);
+    if (status == SP_OK)
+        status = sp_rollup_decode(sp_buf_slice(&bytes), &rollups->counts, reterr);
+    sp_buf_fini(&bytes);
+    return of_segment(segment, status, reterr);
+}
+
+static void put(struct sp_kv *kv, struct sp_kv_batch *batch, uint64_t segment_id,
+                enum sp_segment_rollup which, const struct sp_buf *bytes)
+{
+    uint8_t key[SP_ROLLUP_KEY_BYTES];
+    sp_segment_rollup_key(segment_id, which, key);
+    sp_kv_batch_put(batch, kv, SP_KV_CHUNKS, sp_slice_make(key, sizeof(key)), sp_buf_slice(bytes));
+}
+
+enum sp_status sp_rocks_rollups_put(struct sp_rocks_rollups *rollups, struct sp_kv *kv,
+                                    struct sp_kv_batch *batch, uint64_t segment_id,
+                                    struct sp_error *reterr)
+{
+    struct sp_buf bytes;
+    sp_buf_init(&bytes, SIZE_MAX / 2);
+    enum sp_status status = sp_rollup_encode(&rollups->counts, &bytes, reterr);
+    if (status == SP_OK)
+        put(kv, batch, segment_id, SP_SEGMENT_COUNTS, &bytes);
+    sp_buf_fini(&bytes);
+    return status;
+}
+
+/* ---- reading ---- */
+
+enum sp_status sp_rocks_counts_open(struct sp_rocks_counts *counts, struct sp_kv *kv,
+                                    const struct sp_segment *segment, struct sp_error *reterr)
+{
+    sp_buf_init(&counts->bytes, SIZE_MAX / 2);
+    sp_arena_init(&counts->arena, SIZE_MAX);
+    enum sp_status status = read_rollup(kv, segment, SP_SEGMENT_COUNTS, &counts->bytes, reterr);
+    if (status == SP_OK)
+        status =
+            sp_rollup_open(sp_buf_slice(&counts->bytes), &counts->arena, &counts->reader, reterr);
+    return of_segment(segment, status, reterr);
+}
+
+void sp_rocks_counts_fini(struct sp_rocks_counts *counts)
+{
+    sp_buf_fini(&counts->bytes);
+    sp_arena_fini(&counts->arena);
+}
