@@ -12,6 +12,7 @@
  *   them in every view, and reads never wait for writers. */
 #pragma once
 
+#include "storage/block_cache.h"
 #include "storage/brute.h"
 #include "storage/datadir.h"
 #include "storage/idset.h"
@@ -102,6 +103,7 @@ struct sp_rocks {
     pthread_t committer, sealer;
     bool committer_runs, sealer_runs;
     struct sp_block_builder *builder; /* the sealer's */
+    struct sp_block_cache *cache;
 };
 
 static inline struct sp_rocks *sp_rocks_of(struct sp_store *store)
@@ -233,13 +235,14 @@ enum sp_status sp_rocks_trace_read(struct sp_store *store, const struct sp_trace
 struct sp_part_cursor {
     const struct sp_rocks_part *part;
     struct sp_block_reader reader; /* of a segment */
+    struct sp_block_cache *cache;  /* the store's */
     const struct sp_block *block;  /* the present one; NULL: none */
     uint32_t block_number, block_count;
 };
 
 SP_MUST_USE enum sp_status sp_part_cursor_init(struct sp_part_cursor *cursor,
-                                               const struct sp_rocks_part *part, struct sp_kv *kv,
-                                               struct sp_error *reterr);
+                                               const struct sp_rocks_part *part,
+                                               struct sp_rocks *rocks, struct sp_error *reterr);
 void sp_part_cursor_fini(struct sp_part_cursor *cursor);
 
 /* Ranges of starts and rows of a block, known without reading it. */

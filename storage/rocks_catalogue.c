@@ -44,7 +44,7 @@ static enum sp_status count_blocks(struct question *question, const struct sp_ro
                                    struct sp_error *reterr)
 {
     struct sp_part_cursor cursor;
-    enum sp_status status = sp_part_cursor_init(&cursor, part, view->rocks->kv, reterr);
+    enum sp_status status = sp_part_cursor_init(&cursor, part, view->rocks, reterr);
     for (uint32_t b = 0; b < cursor.block_count && status == SP_OK; b++) {
         struct sp_segment_block info = sp_part_cursor_info(&cursor, b);
         if (!sp_rocks_overlaps(range, info.start_min_unix_ns, info.start_max_unix_ns))
@@ -377,7 +377,7 @@ static enum sp_status count_parts(const struct sp_rocks_view *view, struct sp_st
     enum sp_status status = SP_OK;
     for (uint32_t i = 0; i < view->part_count && status == SP_OK; i++) {
         const struct sp_segment *segment = view->parts[i].segment;
-        status = sp_part_cursor_init(&cursors[i], &view->parts[i], view->rocks->kv, reterr);
+        status = sp_part_cursor_init(&cursors[i], &view->parts[i], view->rocks, reterr);
         if (segment != NULL) {
             count_times(stats, segment->span_count, segment->start_min_unix_ns,
                         segment->start_max_unix_ns);

@@ -4,13 +4,13 @@
 #include "storage/rocks.h"
 
 enum sp_status sp_part_cursor_init(struct sp_part_cursor *cursor, const struct sp_rocks_part *part,
-                                   struct sp_kv *kv, struct sp_error *reterr)
+                                   struct sp_rocks *rocks, struct sp_error *reterr)
 {
-    *cursor = (struct sp_part_cursor){.part = part, .block_count = 1};
+    *cursor = (struct sp_part_cursor){.part = part, .cache = rocks->cache, .block_count = 1};
     if (part->memory != NULL)
         return SP_OK;
     cursor->block_count = part->segment->block_count;
-    return sp_block_reader_init(&cursor->reader, kv, reterr);
+    return sp_block_reader_init(&cursor->reader, rocks->kv, reterr);
 }
 
 void sp_part_cursor_fini(struct sp_part_cursor *cursor)
@@ -92,56 +92,58 @@ enum sp_status sp_part_cursor_find(struct sp_part_cursor *cursor, uint32_t block
 
 /* ---- spans of a trace ---- */
 
-static struct sp_span *reserve(struct sp_rocks_spans *collected, size_t count,
-                               struct sp_error *reterr)
+/* Room for more spans behind the last. */
+static enum sp_status reserve(struct sp_rocks_spans *collected, size_t count,
+                              struct sp_error *reterr)
 {
-    if (count > collected->cap - collected->count) {
-        size_t wanted = collected->count + count;
-        size_t cap = collected->cap * 2 > wanted ? collected->cap * 2 : wanted;
-        struct sp_span *grown =
-            sp_arena_grow(collected->arena, collected->spans,
-                          collected->cap * sizeof(*collected->spans), cap * sizeof(*grown));
-        if (grown == NULL) {
-            sp_arena_failed(collected->arena, reterr,
-                            "the trace does not fit into this query's memory");
-            return NULL;
-        }
-        collected->spans = grown;
-        collected->cap = cap;
-    }
-    return collected->spans + collected->count;
+    if (count <= collected->cap - collected->count)
+        return SP_OK;
+    size_t wanted = collected->count + count;
+    size_t cap = collected->cap * 2 > wanted ? collected->cap * 2 : wanted;
+    struct sp_span *grown =
+        sp_arena_grow(collected->arena, collected->spans,
+                      collected->cap * sizeof(*collected->spans), cap * sizeof(*grown));
+    if (grown == NULL)
+        return sp_arena_failed(collected->arena, reterr,
+                               "the trace does not fit into this query's memory");
+    collected->spans = grown;
+    collected->cap = cap;
+    return SP_OK;
 }
 
 enum sp_status sp_rocks_spans_add(struct sp_rocks_spans *collected, const struct sp_span *spans,
                                   size_t count, struct sp_error *reterr)
 {
-    struct sp_span *place = reserve(collected, count, reterr);
-    if (place == NULL)
-        return reterr->status;
-    if (count > 0)
-        memcpy(place, spans, count * sizeof(*spans));
-    collected->count += count;
-    return SP_OK;
+    enum sp_status status = reserve(collected, count, reterr);
+    if (status == SP_OK && count > 0) {
+        memcpy(collected->spans + collected->count, spans, count * sizeof(*spans));
+        collected->count += count;
+    }
+    return status;
 }
 
 static enum sp_status collect_block(struct sp_part_cursor *cursor, uint32_t block_number,
                                     const struct sp_trace_id *id, struct sp_rocks_spans *collected,
                                     struct sp_error *reterr)
 {
-    uint32_t first;
-    uint32_t count;
-    enum sp_status status = sp_part_cursor_find(cursor, block_number, id, &first, &count, reterr);
-    if (status != SP_OK || count == 0)
-        return status;
-    struct sp_span *place = reserve(collected, count, reterr);
-    if (place == NULL)
-        return reterr->status;
-    if (cursor->part->memory != NULL)
-        status = sp_block_spans(cursor->block, first, count, true, collected->arena, place, reterr);
+    uint32_t first = 0;
+    enum sp_status status = SP_OK;
+    struct sp_block_shared *shared = cursor->part->memory;
+    cursor->block = NULL; /* the reader is going to be at another one */
+    if (shared != NULL)
+        sp_block_ref(shared);
     else
-        status =
-            sp_block_reader_spans(&cursor->reader, first, count, collected->arena, place, reterr);
+        status = sp_block_cache_get(cursor->cache, &cursor->reader, cursor->part->segment,
+                                    block_number, &shared, reterr);
+    if (status != SP_OK)
+        return status;
+    uint32_t count = sp_block_find(&shared->block, id, &first);
+    status = reserve(collected, count, reterr);
+    if (status == SP_OK && count > 0)
+        status = sp_block_spans(&shared->block, first, count, true, collected->arena,
+                                collected->spans + collected->count, reterr);
     collected->count += status == SP_OK ? count : 0;
+    sp_block_unref(shared);
     return status;
 }
 

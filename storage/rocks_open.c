@@ -205,6 +205,9 @@ static enum sp_status open_all(struct sp_rocks *rocks, const struct sp_store_opt
         status = sp_kv_open(rocks->dir.db, rocks->dir.db_is_new, &rocks->kv, reterr);
     if (status == SP_OK)
         status = sp_block_builder_new(&rocks->builder, reterr);
+    rocks->cache = sp_block_cache_new();
+    if (status == SP_OK && rocks->cache == NULL)
+        status = sp_error_set(reterr, SP_NO_MEMORY, "no memory for a store");
     if (status == SP_OK)
         status = sp_rocks_load(rocks, reterr);
     if (status == SP_OK) {
@@ -227,6 +230,7 @@ static void free_all(struct sp_rocks *rocks)
     sp_vector_fini(&rocks->segments);
     sp_interner_fini(&rocks->services);
     sp_block_builder_free(rocks->builder);
+    sp_block_cache_free(rocks->cache);
 }
 
 void sp_rocks_close(struct sp_rocks *rocks)

@@ -111,7 +111,7 @@ static enum sp_status read_parts(const struct sp_rocks_view *view, const struct 
         if (part->segment != NULL && !sp_filter_has(&part->segment->filter, hash))
             continue;
         struct sp_part_cursor cursor;
-        status = sp_part_cursor_init(&cursor, part, view->rocks->kv, reterr);
+        status = sp_part_cursor_init(&cursor, part, view->rocks, reterr);
         if (status == SP_OK)
             status = sp_part_cursor_collect(&cursor, id, hash, collected, reterr);
         sp_part_cursor_fini(&cursor);

@@ -135,7 +135,7 @@ void sp_block_reader_view(struct sp_block_reader *reader, struct sp_block_view *
 SP_MUST_USE enum sp_status sp_block_reader_all(struct sp_block_reader *reader,
                                                struct sp_error *reterr);
 
-/* The spans of rows [first, first + count), appended to spans and copied into arena; loads what they need. TRACES is there. */
-SP_MUST_USE enum sp_status sp_block_reader_spans(struct sp_block_reader *reader, uint32_t first,
-                                                 uint32_t count, struct sp_arena *arena,
-                                                 struct sp_span *spans, struct sp_error *reterr);
+/* Loads everything and hands it over, with one reference; then nothing is open any more. */
+SP_MUST_USE enum sp_status sp_block_reader_take(struct sp_block_reader *reader,
+                                                struct sp_block_shared **ret,
+                                                struct sp_error *reterr);

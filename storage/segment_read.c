@@ -375,87 +375,20 @@ enum sp_status sp_block_reader_all(struct sp_block_reader *reader, struct sp_err
     return status;
 }
 
-/* ---- spans ---- */
-
-/* All columns of a table, for tables that are rare. */
-static enum sp_status load_table(struct sp_block_reader *reader, enum sp_block_table table,
-                                 struct sp_error *reterr)
+enum sp_status sp_block_reader_take(struct sp_block_reader *reader, struct sp_block_shared **ret,
+                                    struct sp_error *reterr)
 {
-    enum sp_status status = SP_OK;
-    for (uint32_t c = 0; c < reader->block.column_count && status == SP_OK; c++) {
-        if (reader->columns[c].table == table)
-            status = sp_block_reader_column(reader, c, reterr);
-    }
-    return status;
-}
-
-/* The columns of the rows' templates, and whether one has events or links. */
-static enum sp_status load_columns(struct sp_block_reader *reader, uint32_t first, uint32_t count,
-                                   bool *ret_events, bool *ret_links, struct sp_error *reterr)
-{
-    const struct sp_block_rows *rows = &reader->block.tables[SP_BLOCK_SPANS];
-    enum sp_status status = SP_OK;
-    for (uint32_t i = first; i < first + count && status == SP_OK; i++) {
-        if (i > first && rows->templates[i] == rows->templates[i - 1])
-            continue;
-        const struct sp_template *template =
-            &reader->block.templates[SP_BLOCK_SPANS][rows->templates[i]];
-        for (uint32_t c = 0; c < template->column_count && status == SP_OK; c++) {
-            enum sp_column_role role = reader->columns[template->columns[c]].role;
-            *ret_events = *ret_events || role == SP_ROLE_EVENT_COUNT;
-            *ret_links = *ret_links || role == SP_ROLE_LINK_COUNT;
-            status = sp_block_reader_column(reader, template->columns[c], reterr);
-        }
-    }
-    return status;
-}
-
-/* Positions are counted from the front, so the counts of children before the first row are needed even if it has none. */
-static enum sp_status load_child_counts(struct sp_block_reader *reader, struct sp_error *reterr)
-{
-    enum sp_status status = SP_OK;
-    for (uint32_t c = 0; c < reader->block.column_count && status == SP_OK; c++) {
-        enum sp_column_role role = reader->columns[c].role;
-        if (role == SP_ROLE_EVENT_COUNT || role == SP_ROLE_LINK_COUNT)
-            status = sp_block_reader_column(reader, c, reterr);
-    }
-    return status;
-}
-
-static enum sp_status load_for_spans(struct sp_block_reader *reader, uint32_t first, uint32_t count,
-                                     struct sp_error *reterr)
-{
-    bool events = false;
-    bool links = false;
-    enum sp_status status = sp_block_reader_fixed(reader, SP_CHUNK_ENDS, reterr);
-    if (status == SP_OK)
-        status = sp_block_reader_fixed(reader, SP_CHUNK_SPAN_TEMPLATES, reterr);
-    if (status == SP_OK)
-        status = load_columns(reader, first, count, &events, &links, reterr);
-    if (status == SP_OK)
-        status = load_child_counts(reader, reterr);
-    /* Their templates are needed to count positions as soon as a row before may have some. */
-    if (status == SP_OK)
-        status = sp_block_reader_fixed(reader, SP_CHUNK_EVENT_TEMPLATES, reterr);
-    if (status == SP_OK)
-        status = sp_block_reader_fixed(reader, SP_CHUNK_LINK_TEMPLATES, reterr);
-    if (status == SP_OK && events)
-        status = sp_block_reader_fixed(reader, SP_CHUNK_EVENT_TIMES, reterr);
-    if (status == SP_OK && events)
-        status = load_table(reader, SP_BLOCK_EVENTS, reterr);
-    if (status == SP_OK && links)
-        status = sp_block_reader_fixed(reader, SP_CHUNK_LINK_IDS, reterr);
-    if (status == SP_OK && links)
-        status = load_table(reader, SP_BLOCK_LINKS, reterr);
-    return status;
-}
-
-enum sp_status sp_block_reader_spans(struct sp_block_reader *reader, uint32_t first, uint32_t count,
-                                     struct sp_arena *arena, struct sp_span *spans,
-                                     struct sp_error *reterr)
-{
-    enum sp_status status = load_for_spans(reader, first, count, reterr);
-    if (status == SP_OK)
-        status = sp_block_spans(&reader->block, first, count, true, arena, spans, reterr);
-    return in_block(reader, status, reterr);
+    enum sp_status status = sp_block_reader_all(reader, reterr);
+    if (status != SP_OK)
+        return status;
+    struct sp_block_shared *shared = calloc(1, sizeof(*shared));
+    if (shared == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to keep a block");
+    atomic_init(&shared->references, 1);
+    shared->block = reader->block;
+    shared->arena = reader->arena;
+    sp_arena_init(&reader->arena, SIZE_MAX);
+    reader->segment = NULL;
+    *ret = shared;
+    return SP_OK;
 }
