@@ -199,7 +199,7 @@ void sp_block_reader_fini(struct sp_block_reader *reader)
 static enum sp_status in_block(const struct sp_block_reader *reader, enum sp_status status,
                                struct sp_error *reterr)
 {
-    if (status == SP_CORRUPT || status == SP_VERSION) {
+    if (reterr != NULL && (status == SP_CORRUPT || status == SP_VERSION)) {
         struct sp_error error = *reterr;
         sp_error_set(reterr, status, "segment %llu, block %u: %s",
                      (unsigned long long)reader->segment->id, reader->block_number, error.message);
