@@ -115,6 +115,25 @@ static void write_store(struct sp_buf *out, const struct sp_store_stats *stats)
                  "Requests acked and not yet in their final place.", stats->backlog_appends);
     metric_value(out, "spoor_store_backlog_bytes", "gauge",
                  "Bytes acked and not yet in their final place.", stats->backlog_bytes);
+    metric_value(out, "spoor_store_segments", "gauge", "Segments stored now.",
+                 stats->segment_count);
+    metric_value(out, "spoor_store_merge_waiting_segments", "gauge",
+                 "Segments that are due to be merged: the debt of merges.",
+                 stats->merge_waiting_count);
+    metric_value(
+        out, "spoor_store_dropped_segments", "gauge",
+        "Segments that were merged into others and still take room, because they are read.",
+        stats->dropped_segment_count);
+    metric_value(out, "spoor_store_merges", "counter", "Merges of segments since start.",
+                 stats->merge_count);
+    metric_value(out, "spoor_store_merged_spans", "counter", "Spans written by merges since start.",
+                 stats->merged_span_count);
+    metric_value(out, "spoor_store_merge_failures", "counter",
+                 "Merges that failed and are tried again.", stats->merge_failure_count);
+    metric_head(out, "spoor_store_merge_cpu_seconds", "counter",
+                "Processor time of the thread that merges.");
+    sp_buf_printf(out, "spoor_store_merge_cpu_seconds_total %.9f\n",
+                  (double)stats->merge_cpu_ns / 1e9);
 }
 
 static const char *endpoint_name(size_t index)

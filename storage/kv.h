@@ -29,10 +29,14 @@ void sp_kv_close(struct sp_kv *kv); /* NULL is fine; nothing made from it may be
 /* Writes what is in memory to its files, so that the next open has nothing to replay. */
 SP_MUST_USE enum sp_status sp_kv_flush(struct sp_kv *kv, struct sp_error *reterr);
 
+/* What was written without sync is on disk when it returns. Other writes go on meanwhile. */
+SP_MUST_USE enum sp_status sp_kv_sync(struct sp_kv *kv, struct sp_error *reterr);
+
 /* ---- batches: all or nothing ---- */
 
 struct sp_kv_batch *sp_kv_batch_new(void);
 void sp_kv_batch_free(struct sp_kv_batch *batch);
+void sp_kv_batch_clear(struct sp_kv_batch *batch);
 void sp_kv_batch_put(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_family family,
                      struct sp_slice key, struct sp_slice value);
 /* The value in two parts that are written one behind the other. */

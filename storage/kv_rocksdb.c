@@ -183,6 +183,13 @@ enum sp_status sp_kv_flush(struct sp_kv *kv, struct sp_error *reterr)
     return error == NULL ? SP_OK : error_from_text(error, reterr);
 }
 
+enum sp_status sp_kv_sync(struct sp_kv *kv, struct sp_error *reterr)
+{
+    char *error = NULL;
+    rocksdb_flush_wal(kv->db, 1, &error);
+    return error == NULL ? SP_OK : error_from_text(error, reterr);
+}
+
 /* ---- batches ---- */
 
 struct sp_kv_batch *sp_kv_batch_new(void)
@@ -199,6 +206,11 @@ void sp_kv_batch_free(struct sp_kv_batch *batch)
         return;
     rocksdb_writebatch_destroy(batch->batch);
     free(batch);
+}
+
+void sp_kv_batch_clear(struct sp_kv_batch *batch)
+{
+    rocksdb_writebatch_clear(batch->batch);
 }
 
 void sp_kv_batch_put(struct sp_kv_batch *batch, struct sp_kv *kv, enum sp_kv_family family,

@@ -36,6 +36,21 @@
 #define SP_ROCKS_HEAD_JOURNAL_BYTES ((uint64_t)96 * 1024 * 1024)
 #define SP_ROCKS_HEAD_BYTES         ((size_t)96 * 1024 * 1024)
 #define SP_ROCKS_HEAD_AGE_NS        60000000000ULL
+/* So many neighbouring segments of one tier become one. The first tier is below so many spans, each further one below so many
+ * times as many. */
+#define SP_ROCKS_MERGE_SEGMENTS  ((uint32_t)8)
+#define SP_ROCKS_MERGE_SPANS_MIN ((uint64_t)64 * 1024)
+#define SP_ROCKS_MERGE_FACTOR    8
+/* Smaller ones between them go along, as long as all together are no more segments and spans than these, and their spans start
+ * within so long, or as long as those of one of them do. */
+#define SP_ROCKS_MERGE_INPUTS_MAX ((uint32_t)16)
+#define SP_ROCKS_MERGE_SPANS_MAX  ((uint64_t)4 * 1024 * 1024)
+#define SP_ROCKS_MERGE_WINDOW_NS  (24 * 3600 * 1000000000ULL)
+/* Chunks of a merge are written when they are so many bytes: other writes wait for one such batch. */
+#define SP_ROCKS_MERGE_BATCH_BYTES ((uint64_t)1024 * 1024)
+/* Of the thread that merges; and how often it looks whether a segment that is gone is still being read. */
+#define SP_ROCKS_MERGE_NICE   10
+#define SP_ROCKS_DROP_WAIT_NS 200000000ULL
 /* A record of the journal: more than any request that is let in can make. */
 #define SP_ROCKS_RECORD_BYTES_MAX ((size_t)1024 * 1024 * 1024)
 /* A database that is opened again writes a new log and a new manifest: not on a disk with less room than this. */
@@ -70,8 +85,16 @@ struct sp_rocks_head_block {
     uint64_t published_ns; /* of the first of them */
 };
 
+/* A segment that no header names. */
+struct sp_rocks_dropped {
+    uint64_t id;
+    struct sp_segment *
+        segment; /* one reference: when it is the last, nobody reads; NULL: a merge that was given up */
+};
+
 struct sp_rocks {
     struct sp_store base;
+    struct sp_store_sizes sizes; /* none is 0 */
     struct sp_store_codec codec;
     enum sp_durability durability;
     size_t backlog_bytes_max;
@@ -86,7 +109,7 @@ struct sp_rocks {
     _Atomic bool kv_broken;
 
     pthread_mutex_t lock; /* of all below; never held while a callback runs */
-    pthread_cond_t committer_wakes, sealer_wakes, somebody_idles;
+    pthread_cond_t committer_wakes, sealer_wakes, merger_wakes, somebody_idles;
     struct sp_rocks_queue waiting, fresh;
     SP_VECTOR(struct sp_rocks_head_block) head;
     SP_VECTOR(struct sp_segment *)
@@ -99,9 +122,12 @@ struct sp_rocks {
     bool draining, stopping;
     bool sealer_stuck; /* what it tried last failed */
     uint64_t append_count, commit_count, seal_count, seal_failure_count;
-    uint64_t next_sequence; /* the committer's */
-    pthread_t committer, sealer;
-    bool committer_runs, sealer_runs;
+    uint64_t next_sequence;                     /* the committer's */
+    SP_VECTOR(struct sp_rocks_dropped) dropped; /* whose room is to be given back */
+    SP_VECTOR(uint64_t) damaged;                /* ids of segments that are not merged */
+    uint64_t merge_count, merged_span_count, merge_failure_count, merge_cpu_ns;
+    pthread_t committer, sealer, merger;
+    bool committer_runs, sealer_runs, merger_runs;
     struct sp_block_builder *builder; /* the sealer's */
     struct sp_block_cache *cache;
 };
@@ -121,6 +147,19 @@ void sp_rocks_entry_unref(struct sp_rocks_entry *entry);
 /* Under the lock, or before the threads run. */
 void sp_rocks_queue_push(struct sp_rocks_queue *queue, struct sp_rocks_entry *entry);
 struct sp_rocks_entry *sp_rocks_queue_pop(struct sp_rocks_queue *queue);
+
+/* The id of a segment that is going to be made; none is given twice. Under the lock, or before the threads run. */
+static inline uint64_t sp_rocks_new_segment_id(struct sp_rocks *rocks)
+{
+    return rocks->totals.next_segment++;
+}
+
+static inline bool sp_rocks_fresh_is_full(const struct sp_rocks *rocks)
+{
+    return rocks->fresh.spans >= SP_ROCKS_FRESH_SPANS ||
+           rocks->fresh.bytes >= SP_ROCKS_FRESH_BYTES ||
+           rocks->fresh.spans >= rocks->sizes.seal_spans;
+}
 
 /* ---- rocks_head.c: rows to columns ---- */
 
@@ -195,6 +234,27 @@ SP_MUST_USE enum sp_status sp_rocks_mix(const struct sp_rocks_mix *mix, struct s
 /* Writes all head blocks as one segment and deletes their journal records, in one batch, not synced (the journal is).
  * The sealer's, or before it runs; with kv_lock held for reading. */
 SP_MUST_USE enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr);
+
+/* ---- rocks_merge.c: segments to a segment ---- */
+
+/* Neighbours that are due to become one: how many, from *ret_first on; 0: none. Under the lock. */
+uint32_t sp_rocks_merge_choose(const struct sp_rocks *rocks, uint32_t *ret_first);
+/* Segments that are in such groups. Under the lock. */
+uint64_t sp_rocks_merge_debt(const struct sp_rocks *rocks);
+
+/* Merges them. Under the lock, which it gives up meanwhile, and with kv_lock held for reading: it gives up soon when the
+ * database has to be repaired or the store drains (SP_UNAVAILABLE). A segment that cannot be read is noted as damaged, which is
+ * no error. The merger's. */
+SP_MUST_USE enum sp_status sp_rocks_merge(struct sp_rocks *rocks, uint32_t first, uint32_t count,
+                                          struct sp_error *reterr);
+
+/* ---- rocks_merger.c: when ---- */
+
+/* Starts the thread. An errno. */
+int sp_rocks_merger_start(struct sp_rocks *rocks);
+/* Gives back the room of segments whose header was not written before a crash. Before the threads run, or with kv_lock held for
+ * writing. */
+void sp_rocks_drop_unnamed(struct sp_rocks *rocks);
 
 /* ---- rocks_repair.c ---- */
 

@@ -415,6 +415,13 @@ static enum sp_status rocks_stats(struct sp_store *store, struct sp_store_stats 
     stats.backlog_bytes = rocks->fresh.bytes + sp_rocks_head_bytes(rocks);
     stats.apply_failure_count = rocks->seal_failure_count;
     stats.apply_fails = rocks->sealer_stuck;
+    stats.segment_count = rocks->segments.count;
+    stats.merge_waiting_count = sp_rocks_merge_debt(rocks);
+    stats.dropped_segment_count = rocks->dropped.count;
+    stats.merge_count = rocks->merge_count;
+    stats.merged_span_count = rocks->merged_span_count;
+    stats.merge_failure_count = rocks->merge_failure_count;
+    stats.merge_cpu_ns = rocks->merge_cpu_ns;
     pthread_mutex_unlock(&rocks->lock);
     if (status == SP_OK)
         *ret = stats;

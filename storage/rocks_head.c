@@ -203,7 +203,7 @@ bool sp_rocks_head_is_full(const struct sp_rocks *rocks)
         spans += rocks->head.items[i].shared->block.tables[SP_BLOCK_SPANS].count;
         journal_bytes += rocks->head.items[i].journal_bytes;
     }
-    return spans >= SP_ROCKS_HEAD_SPANS || journal_bytes >= SP_ROCKS_HEAD_JOURNAL_BYTES ||
+    return spans >= rocks->sizes.seal_spans || journal_bytes >= SP_ROCKS_HEAD_JOURNAL_BYTES ||
            sp_rocks_head_bytes(rocks) >= SP_ROCKS_HEAD_BYTES ||
            sp_rocks_head_bytes(rocks) >= rocks->backlog_bytes_max / 2;
 }

@@ -60,8 +60,7 @@ static void push_fresh(struct sp_rocks *rocks, struct sp_rocks_entry *entry)
 static enum sp_status settle(struct sp_rocks *rocks, struct sp_error *reterr)
 {
     enum sp_status status = SP_OK;
-    while (status == SP_OK && (rocks->fresh.spans >= SP_ROCKS_FRESH_SPANS ||
-                               rocks->fresh.bytes >= SP_ROCKS_FRESH_BYTES))
+    while (status == SP_OK && rocks->fresh.count > 0 && sp_rocks_fresh_is_full(rocks))
         status = sp_rocks_make_blocks(rocks, reterr);
     if (status == SP_OK && sp_rocks_head_is_full(rocks))
         status = sp_rocks_seal(rocks, reterr);
@@ -156,9 +155,31 @@ static void drop_segments(struct sp_rocks *rocks)
     for (uint32_t i = 0; i < rocks->segments.count; i++)
         sp_segment_unref(rocks->segments.items[i]);
     rocks->segments.count = 0;
+    for (uint32_t i = 0; i < rocks->dropped.count; i++)
+        sp_segment_unref(rocks->dropped.items[i].segment);
+    rocks->dropped.count = 0;
 }
 
-/* Ids ascend with sequences. */
+static int compare_sequences(const void *a, const void *b)
+{
+    const struct sp_segment *x = *(struct sp_segment *const *)a;
+    const struct sp_segment *y = *(struct sp_segment *const *)b;
+    return (x->first_sequence > y->first_sequence) - (x->first_sequence < y->first_sequence);
+}
+
+/* Headers come in the order of ids, which says nothing once segments were merged. The totals may be older than a merge. */
+static void put_in_order(struct sp_rocks *rocks)
+{
+    for (uint32_t i = 0; i < rocks->segments.count; i++) {
+        uint64_t id = rocks->segments.items[i]->id;
+        if (id >= rocks->totals.next_segment)
+            rocks->totals.next_segment = id + 1;
+    }
+    if (rocks->segments.count > 1)
+        qsort(rocks->segments.items, rocks->segments.count, sizeof(struct sp_segment *),
+              compare_sequences);
+}
+
 static enum sp_status load_segments(struct sp_rocks *rocks, struct sp_error *reterr)
 {
     struct sp_kv_iterator *rows = sp_kv_iterator_new(rocks->kv, SP_KV_SEGMENTS);
@@ -182,12 +203,16 @@ static enum sp_status load_segments(struct sp_rocks *rocks, struct sp_error *ret
     if (status == SP_OK)
         status = sp_kv_iterator_status(rows, reterr);
     sp_kv_iterator_free(rows);
+    put_in_order(rocks);
     return status;
 }
 
 enum sp_status sp_rocks_load(struct sp_rocks *rocks, struct sp_error *reterr)
 {
+    uint64_t next_segment = rocks->totals.next_segment; /* ids that were given stay given */
     enum sp_status status = load_totals(rocks, reterr);
+    if (rocks->totals.next_segment < next_segment)
+        rocks->totals.next_segment = next_segment;
     if (status == SP_OK)
         status = load_services(rocks, reterr);
     if (status == SP_OK)
@@ -211,6 +236,7 @@ static enum sp_status open_all(struct sp_rocks *rocks, const struct sp_store_opt
     if (status == SP_OK)
         status = sp_rocks_load(rocks, reterr);
     if (status == SP_OK) {
+        sp_rocks_drop_unnamed(rocks);
         rocks->next_sequence = rocks->totals.sealed_sequence + 1;
         status = replay(rocks, reterr);
     }
@@ -228,6 +254,8 @@ static void free_all(struct sp_rocks *rocks)
     sp_vector_fini(&rocks->head);
     drop_segments(rocks);
     sp_vector_fini(&rocks->segments);
+    sp_vector_fini(&rocks->dropped);
+    sp_vector_fini(&rocks->damaged);
     sp_interner_fini(&rocks->services);
     sp_block_builder_free(rocks->builder);
     sp_block_cache_free(rocks->cache);
@@ -247,10 +275,25 @@ void sp_rocks_close(struct sp_rocks *rocks)
     sp_datadir_close(&rocks->dir);
     pthread_cond_destroy(&rocks->committer_wakes);
     pthread_cond_destroy(&rocks->sealer_wakes);
+    pthread_cond_destroy(&rocks->merger_wakes);
     pthread_cond_destroy(&rocks->somebody_idles);
     pthread_mutex_destroy(&rocks->lock);
     pthread_rwlock_destroy(&rocks->kv_lock);
     free(rocks);
+}
+
+static struct sp_store_sizes sizes_of(const struct sp_store_options *options)
+{
+    struct sp_store_sizes sizes = options->sizes;
+    if (sizes.seal_spans == 0)
+        sizes.seal_spans = SP_ROCKS_HEAD_SPANS;
+    if (sizes.merge_spans == 0)
+        sizes.merge_spans = SP_ROCKS_MERGE_SPANS_MIN;
+    if (sizes.merge_spans_max == 0)
+        sizes.merge_spans_max = SP_ROCKS_MERGE_SPANS_MAX;
+    if (sizes.merge_segments == 0)
+        sizes.merge_segments = SP_ROCKS_MERGE_SEGMENTS;
+    return sizes;
 }
 
 enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options, struct sp_store **ret,
@@ -265,6 +308,7 @@ enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options, str
     rocks->backlog_bytes_max = options->backlog_bytes_max;
     rocks->clock = options->clock;
     rocks->log = options->log;
+    rocks->sizes = sizes_of(options);
     sp_interner_init(&rocks->services);
     rocks->dir.lock_fd = -1;
     pthread_condattr_t monotonic;
@@ -274,6 +318,7 @@ enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options, str
     pthread_rwlock_init(&rocks->kv_lock, NULL); /* prefers readers, which glibc documents */
     pthread_cond_init(&rocks->committer_wakes, NULL);
     pthread_cond_init(&rocks->sealer_wakes, &monotonic);
+    pthread_cond_init(&rocks->merger_wakes, &monotonic);
     pthread_cond_init(&rocks->somebody_idles, NULL);
     pthread_condattr_destroy(&monotonic);
 

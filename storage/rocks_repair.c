@@ -82,6 +82,8 @@ static enum sp_status open_again(struct sp_rocks *rocks, struct sp_error *reterr
         if (status == SP_OK)
             drop_sealed(rocks);
         pthread_mutex_unlock(&rocks->lock);
+        if (status == SP_OK)
+            sp_rocks_drop_unnamed(rocks);
     }
     if (status != SP_OK) {
         sp_kv_close(rocks->kv);

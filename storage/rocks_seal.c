@@ -66,23 +66,23 @@ static enum sp_status holds(struct sp_block_reader *reader, const struct sp_segm
 }
 
 /* Counts the distinct traces of the blocks that no segment holds. Ids ascend, so that each block of a segment is read once. */
-static enum sp_status count_new_traces(struct sp_rocks *rocks, struct sp_trace_id *ids,
+static enum sp_status count_new_traces(const struct sp_rocks_view *view, struct sp_trace_id *ids,
                                        size_t id_count, uint64_t *ret, struct sp_error *reterr)
 {
     struct sp_block_reader reader;
     uint64_t known = 0;
     bool *seen = calloc(id_count + 1, sizeof(*seen));
     enum sp_status status =
-        seen != NULL ? sp_block_reader_init(&reader, rocks->kv, reterr) : no_memory(reterr);
+        seen != NULL ? sp_block_reader_init(&reader, view->rocks->kv, reterr) : no_memory(reterr);
     if (status != SP_OK) {
         free(seen);
         return status;
     }
-    for (uint32_t s = 0; s < rocks->segments.count && status == SP_OK; s++) {
+    for (uint32_t s = 0; s < view->part_count && status == SP_OK; s++) {
         for (size_t i = 0; i < id_count && status == SP_OK; i++) {
-            if (seen[i])
+            if (seen[i] || view->parts[s].segment == NULL)
                 continue;
-            status = holds(&reader, rocks->segments.items[s], &ids[i], &seen[i], reterr);
+            status = holds(&reader, view->parts[s].segment, &ids[i], &seen[i], reterr);
             known += seen[i];
         }
     }
@@ -118,7 +118,12 @@ static enum sp_status new_traces(struct sp_rocks *rocks, const struct sp_rocks_h
         if (i == 0 || compare_ids(&ids[i], &ids[kept - 1]) != 0)
             ids[kept++] = ids[i];
     }
-    enum sp_status status = count_new_traces(rocks, ids, kept, ret, reterr);
+    struct sp_rocks_view view; /* merges go on meanwhile */
+    enum sp_status status = sp_rocks_view_open(rocks, &view, reterr);
+    if (status == SP_OK) {
+        status = count_new_traces(&view, ids, kept, ret, reterr);
+        sp_rocks_view_close(&view);
+    }
     free(ids);
     return status;
 }
@@ -159,6 +164,7 @@ struct sealing {
     struct sp_rocks_head_block *blocks; /* heap; a copy, because the list may move */
     uint32_t count, services_stored;
     struct sp_totals totals;
+    uint64_t id;
     struct sp_segment *segment;
 };
 
@@ -180,7 +186,6 @@ static enum sp_status seal_batch(struct sp_rocks *rocks, struct sealing *sealing
                                       sealing->segment->id, reterr);
     sealing->services_stored = put_services(rocks, sealing->batch);
     sealing->totals.sealed_sequence = last;
-    sealing->totals.next_segment++;
     if (status == SP_OK)
         status = put_totals(rocks, sealing->batch, &sealing->totals, reterr);
     if (status == SP_OK) {
@@ -203,9 +208,10 @@ static void publish(struct sp_rocks *rocks, struct sealing *sealing)
     rocks->head.count -= sealing->count;
     memmove(rocks->head.items, rocks->head.items + sealing->count,
             rocks->head.count * sizeof(*rocks->head.items));
-    rocks->totals = sealing->totals;
+    rocks->totals.sealed_sequence = sealing->totals.sealed_sequence;
     rocks->services_stored = sealing->services_stored;
     rocks->seal_count++;
+    pthread_cond_signal(&rocks->merger_wakes);
 }
 
 enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr)
@@ -214,6 +220,8 @@ enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr)
     enum sp_status status = SP_OK;
     pthread_mutex_lock(&rocks->lock);
     sealing.count = rocks->head.count;
+    if (sealing.count > 0)
+        sealing.id = sp_rocks_new_segment_id(rocks);
     sealing.totals = rocks->totals;
     sealing.blocks = calloc((size_t)sealing.count + 1, sizeof(*sealing.blocks));
     if (sealing.blocks == NULL || !sp_vector_reserve(&rocks->segments, 1))
@@ -224,10 +232,9 @@ enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr)
 
     sealing.batch = sp_kv_batch_new();
     if (status == SP_OK && sealing.count > 0) {
-        status = sealing.batch == NULL
-                     ? no_memory(reterr)
-                     : sp_segment_writer_init(&sealing.writer, rocks->kv, sealing.batch,
-                                              sealing.totals.next_segment, reterr);
+        status = sealing.batch == NULL ? no_memory(reterr)
+                                       : sp_segment_writer_init(&sealing.writer, rocks->kv,
+                                                                sealing.batch, sealing.id, reterr);
         if (status == SP_OK) {
             status = sp_rocks_rollups_init(&sealing.rollups, reterr);
             if (status == SP_OK)

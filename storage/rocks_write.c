@@ -112,6 +112,7 @@ void sp_rocks_drain(struct sp_store *store)
     pthread_mutex_lock(&rocks->lock);
     rocks->draining = true;
     pthread_cond_signal(&rocks->sealer_wakes);
+    pthread_cond_signal(&rocks->merger_wakes); /* it ends what it does */
     while (!is_idle(rocks))
         pthread_cond_wait(&rocks->somebody_idles, &rocks->lock);
     pthread_mutex_unlock(&rocks->lock);
@@ -262,8 +263,7 @@ static enum work next_work(const struct sp_rocks *rocks, uint64_t now_ns, uint64
         return WORK_REPAIR;
     if (rocks->fresh.count > 0) {
         uint64_t due_ns = rocks->fresh.first->published_ns + SP_ROCKS_FRESH_AGE_NS;
-        if (hurry || rocks->fresh.spans >= SP_ROCKS_FRESH_SPANS ||
-            rocks->fresh.bytes >= SP_ROCKS_FRESH_BYTES || now_ns >= due_ns)
+        if (hurry || sp_rocks_fresh_is_full(rocks) || now_ns >= due_ns)
             return WORK_BLOCKS;
         *ret_until_ns = due_ns;
     }
@@ -374,6 +374,8 @@ enum sp_status sp_rocks_start(struct sp_rocks *rocks, struct sp_error *reterr)
         rocks->sealer_runs = error == 0;
     }
     if (error == 0)
+        error = sp_rocks_merger_start(rocks);
+    if (error == 0)
         return SP_OK;
     return sp_error_set(reterr, SP_NO_MEMORY, "cannot start the threads of the store: %s",
                         strerror(error));
@@ -387,7 +389,10 @@ void sp_rocks_stop(struct sp_rocks *rocks)
     rocks->stopping = true;
     pthread_cond_broadcast(&rocks->committer_wakes);
     pthread_cond_broadcast(&rocks->sealer_wakes);
+    pthread_cond_broadcast(&rocks->merger_wakes);
     pthread_mutex_unlock(&rocks->lock);
+    if (rocks->merger_runs)
+        pthread_join(rocks->merger, NULL);
     if (rocks->committer_runs)
         pthread_join(rocks->committer, NULL);
     if (rocks->sealer_runs)

@@ -277,6 +277,11 @@ struct sp_store_stats {
     uint64_t commit_count;                   /* group commits since open */
     uint64_t apply_failure_count; /* since open: acked appends that did not get into their place */
     bool apply_fails;             /* the last try did not; the journal keeps them */
+    uint64_t segment_count;       /* stored now; 0 for the reference, as all below */
+    uint64_t merge_waiting_count; /* of them: are due to be merged */
+    uint64_t dropped_segment_count; /* are not stored any more, but their room is still taken */
+    uint64_t merge_count, merged_span_count, merge_failure_count; /* since open */
+    uint64_t merge_cpu_ns; /* of the thread that merges, without what the database does behind it */
 };
 
 SP_MUST_USE enum sp_status sp_store_stats(struct sp_store *store, struct sp_store_stats *ret,
@@ -301,6 +306,14 @@ enum sp_durability {
     SP_DURABILITY_OS, /* written to the operating system before the ack: survives kill -9, not power loss */
 };
 
+/* Sizes inside of the engine; 0: the default. Tests make them small, so that few spans are sealed and merged often. */
+struct sp_store_sizes {
+    uint64_t seal_spans;      /* the newest spans become a segment: 1 Mi */
+    uint64_t merge_spans;     /* the first tier of segments is below it: 64 Ki */
+    uint64_t merge_spans_max; /* of a merged segment: 4 Mi */
+    uint32_t merge_segments;  /* so many of a tier become one, 2 or more: 8 */
+};
+
 struct sp_store_options {
     const char *data_dir; /* created if missing, with its parents; the reference ignores it */
     enum sp_durability durability;
@@ -310,6 +323,7 @@ struct sp_store_options {
     const struct sp_limits *limits;
     const struct sp_clock *clock;
     const struct sp_log *log; /* may be NULL */
+    struct sp_store_sizes sizes;
 };
 
 #define SP_STORE_BACKLOG_BYTES_DEFAULT ((size_t)256 * 1024 * 1024)

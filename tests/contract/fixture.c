@@ -85,6 +85,24 @@ void fixture_reopen(struct fixture *fixture)
     open_store(fixture);
 }
 
+struct sp_store_sizes small_sizes(void)
+{
+    return (struct sp_store_sizes){
+        .seal_spans = 1, .merge_spans = 64, .merge_spans_max = 2048, .merge_segments = 2};
+}
+
+void wait_for_merges(struct sp_store *store)
+{
+    struct sp_store_stats stats;
+    int tries = 0;
+    do {
+        usleep(2000);
+        ck_assert_int_eq(sp_store_stats(store, &stats, NULL), SP_OK);
+        ck_assert_msg(++tries < 5000, "the store does not come to rest");
+    } while (stats.backlog_appends > 0 || stats.backlog_bytes > 0 ||
+             stats.merge_waiting_count > 0 || stats.dropped_segment_count > 0);
+}
+
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk)
 {
     (void)info;

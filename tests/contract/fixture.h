@@ -29,6 +29,11 @@ void fixture_fini(struct fixture *fixture);
 /* Closes and opens again. The reference forgets when it is closed, so there it does nothing. */
 void fixture_reopen(struct fixture *fixture);
 
+/* Sizes with which some spans are sealed and merged many times. */
+struct sp_store_sizes small_sizes(void);
+/* Waits until nothing is to be sealed, merged or dropped, with small sizes. The reference is always so far. */
+void wait_for_merges(struct sp_store *store);
+
 /* The codec every test uses. */
 struct sp_store_codec test_codec(void);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tests/contract/test_crash.c: kill -9 right behind acks. A child process appends and reports each ack through a pipe; the
+ * tests/contract/test_crash.c: kill -9 right behind acks, and within seals and merges. A child process appends and reports each ack through a pipe; the
  * parent kills it, opens the store itself, and looks for what was acked: all of it must be there, nothing twice, and of
  * what was not acked either all or nothing. SPOOR_CRASH_SEED=N begins with another seed. */
 #include "tests/contract/fixture.h"
@@ -59,7 +59,7 @@ static void report(void *cookie, enum sp_status status, const struct sp_error *e
 }
 
 /* Appends until it is killed. The parent sends one token for each ack, which bounds what is in flight.
- * argument: "first-number ack-fd token-fd durability folder". */
+ * argument: "first-number ack-fd token-fd durability small-sizes folder". */
 static void child_main(const char *argument)
 {
     struct fixture fixture = {.engine = ENGINE_ROCKSDB};
@@ -68,11 +68,14 @@ static void child_main(const char *argument)
     int acks;
     int tokens;
     int durability;
-    if (sscanf(argument, "%llu %d %d %d %127s", &number, &acks, &tokens, &durability,
-               fixture.data_dir) != 5)
+    int small;
+    if (sscanf(argument, "%llu %d %d %d %d %127s", &number, &acks, &tokens, &durability, &small,
+               fixture.data_dir) != 6)
         _exit(6);
     fixture_options(&fixture);
     fixture.options.durability = (enum sp_durability)durability;
+    if (small)
+        fixture.options.sizes = small_sizes();
     if (sp_store_rocksdb_open(&fixture.options, &store, NULL) != SP_OK)
         _exit(4);
     for (size_t in_flight = 0; number < NUMBERS_MAX; number++) {
@@ -114,8 +117,8 @@ static void run_child(const struct sp_store_options *options, struct sp_gen *gen
     int tokens[2];
     ck_assert(pipe(acks) == 0 && pipe(tokens) == 0);
     char argument[256];
-    snprintf(argument, sizeof(argument), "%llu %d %d %d %s", (unsigned long long)number, acks[1],
-             tokens[0], (int)options->durability, options->data_dir);
+    snprintf(argument, sizeof(argument), "%llu %d %d %d %d %s", (unsigned long long)number, acks[1],
+             tokens[0], (int)options->durability, options->sizes.seal_spans > 0, options->data_dir);
     ck_assert(fcntl(acks[0], F_SETFD, FD_CLOEXEC) == 0 &&
               fcntl(tokens[1], F_SETFD, FD_CLOEXEC) == 0);
     pid_t child = spawn_role("appender", argument);
@@ -205,6 +208,8 @@ START_TEST(killed_store_keeps_what_it_acked_whole_and_once)
     sp_store_close(fixture.store);
     fixture.store = NULL;
     fixture.options.durability = _i % 2 ? SP_DURABILITY_SYNC : SP_DURABILITY_OS;
+    if (_i >= 2) /* they are killed while they seal and merge */
+        fixture.options.sizes = small_sizes();
     uint64_t number = 0;
     for (int round = 0; round < ROUNDS; round++) {
         run_child(&fixture.options, &gen, number, expectation);
@@ -257,7 +262,7 @@ Suite *sp_test_suite(void)
     Suite *suite = suite_create("crash");
     TCase *tcase = tcase_create("rocksdb");
     tcase_set_timeout(tcase, 180);
-    tcase_add_loop_test(tcase, killed_store_keeps_what_it_acked_whole_and_once, 0, 3);
+    tcase_add_loop_test(tcase, killed_store_keeps_what_it_acked_whole_and_once, 0, 6);
     tcase_add_test(tcase, journal_is_replayed_although_the_limits_are_lower_now);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -145,6 +145,20 @@ static void do_compare(struct history *history, struct sp_time_range range)
         sp_buf_fini(&texts[i]);
 }
 
+/* Every append is sealed, and merged soon, while the history goes on. */
+static void make_small(struct history *history)
+{
+    struct sp_store_sizes sizes = small_sizes();
+    if (sp_gen_chance(&history->gen, 30)) /* some wait in memory for more */
+        sizes.seal_spans = 1 + sp_gen_below(&history->gen, 60);
+    sizes.merge_spans = 1 + sp_gen_below(&history->gen, 100);
+    sizes.merge_segments = 2 + (uint32_t)sp_gen_below(&history->gen, 2);
+    note("seal %llu spans, merge %u segments below %llu\n", (unsigned long long)sizes.seal_spans,
+         sizes.merge_segments, (unsigned long long)sizes.merge_spans);
+    history->stores[ENGINE_ROCKSDB].options.sizes = sizes;
+    fixture_reopen(&history->stores[ENGINE_ROCKSDB]);
+}
+
 static void run_history(uint64_t seed)
 {
     struct history *history = calloc(1, sizeof(*history));
@@ -155,8 +169,10 @@ static void run_history(uint64_t seed)
     history->trace_seed = seed;
     for (int i = 0; i < ENGINE_COUNT; i++)
         fixture_init(&history->stores[i], (enum engine)i);
+    if (seed % 2 == 0)
+        make_small(history);
     for (int i = 0; i < OPERATIONS; i++) {
-        switch (sp_gen_below(&history->gen, 12)) {
+        switch (sp_gen_below(&history->gen, 13)) {
         case 0:
         case 1:
         case 2:
@@ -170,6 +186,12 @@ static void run_history(uint64_t seed)
             sp_store_drain(history->stores[ENGINE_ROCKSDB].store);
             note("restart\n");
             fixture_reopen(&history->stores[ENGINE_ROCKSDB]);
+            break;
+        case 5:
+            if (history->stores[ENGINE_ROCKSDB].options.sizes.seal_spans == 1) {
+                note("wait for merges\n");
+                wait_for_merges(history->stores[ENGINE_ROCKSDB].store);
+            }
             break;
         default:
             do_append(history);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/rocks_merger.c: the thread that merges segments when there is nothing better to do, and gives back the room of old ones
+ * when nobody reads them any more. Knows the database through kv.h only. */
+#include "storage/rocks.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+/* ---- room of segments that are gone ---- */
+
+/* A key no chunk of a lower id is behind. */
+static struct sp_slice chunks_from(uint64_t id, uint8_t key[SP_SEGMENT_KEY_BYTES])
+{
+    sp_segment_key(id, key);
+    return sp_slice_make(key, SP_SEGMENT_KEY_BYTES);
+}
+
+static enum sp_status drop_chunks(struct sp_rocks *rocks, uint64_t id, struct sp_error *reterr)
+{
+    uint8_t from[SP_SEGMENT_KEY_BYTES];
+    uint8_t to[SP_SEGMENT_KEY_BYTES];
+    enum sp_status status = sp_kv_drop_range(rocks->kv, SP_KV_CHUNKS, chunks_from(id, from),
+                                             chunks_from(id + 1, to), reterr);
+    if (status != SP_OK)
+        atomic_store(&rocks->kv_broken, true);
+    return status;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* From the first chunk of one id to that of the next. */
+static enum sp_status drop_unnamed(struct sp_rocks *rocks, const uint64_t *ids, uint32_t id_count,
+                                   struct sp_kv_iterator *chunks, struct sp_error *reterr)
+{
+    uint8_t key[SP_SEGMENT_KEY_BYTES];
+    enum sp_status status = SP_OK;
+    sp_kv_iterator_seek(chunks, SP_SLICE(""));
+    while (status == SP_OK && sp_kv_iterator_valid(chunks)) {
+        uint64_t id;
+        if (!sp_segment_key_parse(sp_slice_sub(sp_kv_iterator_key(chunks), 0, SP_SEGMENT_KEY_BYTES),
+                                  &id))
+            return sp_error_set(reterr, SP_CORRUPT, "a key of the chunks is damaged");
+        if (bsearch(&id, ids, id_count, sizeof(*ids), compare_ids) == NULL)
+            status = drop_chunks(rocks, id, reterr);
+        if (id == UINT64_MAX)
+            break;
+        sp_kv_iterator_seek(chunks, chunks_from(id + 1, key));
+    }
+    return status == SP_OK ? sp_kv_iterator_status(chunks, reterr) : status;
+}
+
+void sp_rocks_drop_unnamed(struct sp_rocks *rocks)
+{
+    struct sp_error error = {.status = SP_OK};
+    struct sp_kv_iterator *chunks = sp_kv_iterator_new(rocks->kv, SP_KV_CHUNKS);
+    uint64_t *ids = calloc((size_t)rocks->segments.count + 1, sizeof(*ids));
+    enum sp_status status =
+        chunks == NULL || ids == NULL
+            ? sp_error_set(&error, SP_NO_MEMORY, "no memory to look for unfinished segments")
+            : SP_OK;
+    if (status == SP_OK) {
+        for (uint32_t i = 0; i < rocks->segments.count; i++)
+            ids[i] = rocks->segments.items[i]->id;
+        qsort(ids, rocks->segments.count, sizeof(*ids), compare_ids);
+        status = drop_unnamed(rocks, ids, rocks->segments.count, chunks, &error);
+    }
+    sp_kv_iterator_free(chunks);
+    free(ids);
+    if (status != SP_OK) /* nothing that is named is missing: the next start tries again */
+        sp_log_event(rocks->log, SP_LOG_WARN, "unfinished_segments",
+                     "the room of unfinished segments is not given back yet",
+                     sp_log_cstr("error", error.message));
+}
+
+/* Under the lock: takes one out that nobody reads. References come from lists of the store, which do not have it any more: so
+ * the last one stays the last one. */
+static bool take_dropped(struct sp_rocks *rocks, struct sp_rocks_dropped *ret)
+{
+    for (uint32_t i = 0; i < rocks->dropped.count; i++) {
+        struct sp_rocks_dropped dropped = rocks->dropped.items[i];
+        if (dropped.segment != NULL && atomic_load(&dropped.segment->references) > 1)
+            continue;
+        rocks->dropped.items[i] = rocks->dropped.items[--rocks->dropped.count];
+        *ret = dropped;
+        return true;
+    }
+    return false;
+}
+
+/* Files go at once, whatever becomes of the log: so the log has to be on disk first, where it says who took their place. */
+static enum sp_status drop(struct sp_rocks *rocks, const struct sp_rocks_dropped *dropped,
+                           struct sp_error *reterr)
+{
+    enum sp_status status = sp_kv_sync(rocks->kv, reterr);
+    if (status != SP_OK)
+        atomic_store(&rocks->kv_broken, true);
+    else
+        status = drop_chunks(rocks, dropped->id, reterr);
+    return status;
+}
+
+/* ---- the thread ---- */
+
+#define NS_PER_SECOND 1000000000ULL
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+/* Of the clock that the condition variable waits by. */
+static uint64_t monotonic_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+/* Under the lock. Until signalled, or until then. */
+static void wait_until(struct sp_rocks *rocks, uint64_t until_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_SECOND),
+                             .tv_nsec = (long)(until_ns % NS_PER_SECOND)};
+    pthread_cond_timedwait(&rocks->merger_wakes, &rocks->lock, &until);
+}
+
+/* Under the lock, which it gives up meanwhile; with kv_lock held for reading. *ret_idle: there was nothing to do. */
+static enum sp_status do_work(struct sp_rocks *rocks, bool *ret_idle, struct sp_error *reterr)
+{
+    struct sp_rocks_dropped dropped;
+    uint32_t first;
+    *ret_idle = false;
+    if (take_dropped(rocks, &dropped)) {
+        pthread_mutex_unlock(&rocks->lock);
+        enum sp_status status = drop(rocks, &dropped, reterr);
+        sp_segment_unref(dropped.segment); /* if it was not dropped, a start will do it */
+        pthread_mutex_lock(&rocks->lock);
+        return status;
+    }
+    uint32_t count = sp_rocks_merge_choose(rocks, &first);
+    *ret_idle = count == 0;
+    return count > 0 ? sp_rocks_merge(rocks, first, count, reterr) : SP_OK;
+}
+
+/* Under the lock. The database is held for one piece of work, which ends early when it has to be repaired. */
+static enum sp_status step(struct sp_rocks *rocks, bool *ret_idle, struct sp_error *reterr)
+{
+    pthread_mutex_unlock(&rocks->lock);
+    pthread_rwlock_rdlock(&rocks->kv_lock);
+    pthread_mutex_lock(&rocks->lock);
+    enum sp_status status = SP_OK;
+    *ret_idle = true;
+    if (!rocks->draining && !rocks->stopping && !atomic_load(&rocks->kv_broken) &&
+        rocks->kv != NULL)
+        status = do_work(rocks, ret_idle, reterr);
+    pthread_rwlock_unlock(&rocks->kv_lock);
+    return status;
+}
+
+/* Under the lock. Waits; not cut short by the seals that come meanwhile. */
+static void note_failure(struct sp_rocks *rocks, uint64_t retry_ns, const struct sp_error *error)
+{
+    rocks->merge_failure_count++;
+    if (retry_ns == SP_ROCKS_RETRY_NS) /* the first of a row */
+        sp_log_event(rocks->log, SP_LOG_WARN, "merge", "segments stay as they are for now",
+                     sp_log_cstr("error", error->message));
+    if (atomic_load(&rocks->kv_broken))
+        pthread_cond_signal(&rocks->sealer_wakes); /* it repairs */
+    uint64_t until_ns = monotonic_ns() + retry_ns;
+    while (!rocks->draining && !rocks->stopping && monotonic_ns() < until_ns)
+        wait_until(rocks, until_ns);
+}
+
+static void *merger_main(void *cookie)
+{
+    struct sp_rocks *rocks = cookie;
+    uint64_t retry_ns = SP_ROCKS_RETRY_NS;
+    setpriority(PRIO_PROCESS, 0, SP_ROCKS_MERGE_NICE); /* Linux: of this thread */
+    pthread_mutex_lock(&rocks->lock);
+    while (!rocks->stopping) {
+        struct sp_error error = {0};
+        bool idle;
+        bool failed = step(rocks, &idle, &error) != SP_OK;
+        rocks->merge_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        if (rocks->stopping) /* the signal has gone by */
+            break;
+        if (failed && !rocks->draining) {
+            note_failure(rocks, retry_ns, &error);
+            retry_ns = retry_ns < SP_ROCKS_RETRY_NS_MAX / 2 ? 2 * retry_ns : SP_ROCKS_RETRY_NS_MAX;
+        } else if (failed || idle) {
+            /* What is dropped waits for readers, who tell nobody when they leave. */
+            if (rocks->draining || rocks->dropped.count == 0)
+                pthread_cond_wait(&rocks->merger_wakes, &rocks->lock);
+            else
+                wait_until(rocks, monotonic_ns() + SP_ROCKS_DROP_WAIT_NS);
+        } else {
+            retry_ns = SP_ROCKS_RETRY_NS;
+        }
+    }
+    pthread_mutex_unlock(&rocks->lock);
+    return NULL;
+}
+
+int sp_rocks_merger_start(struct sp_rocks *rocks)
+{
+    int error = pthread_create(&rocks->merger, NULL, merger_main, rocks);
+    rocks->merger_runs = error == 0;
+    return error;
+}
