@@ -118,6 +118,7 @@ struct merging {
     struct sp_kv_batch *batch;
     struct sp_block_builder *builder;
     struct sp_segment_writer writer;
+    struct sp_rocks_rollups rollups;
     uint64_t written_bytes; /* of its chunks, in the database */
     struct sp_segment *segment;
     const struct sp_segment *damaged; /* that could not be read */
@@ -155,6 +156,16 @@ static enum sp_status read_block(struct merging *merging, struct merge_input *in
     return status;
 }
 
+static enum sp_status add_rollups(struct merging *merging, const struct sp_segment *segment,
+                                  struct sp_error *reterr)
+{
+    enum sp_status status =
+        sp_rocks_rollups_add_segment(&merging->rollups, merging->rocks->kv, segment, reterr);
+    if (status == SP_CORRUPT || status == SP_VERSION || status == SP_IO)
+        merging->damaged = segment;
+    return status;
+}
+
 static enum sp_status next_block(void *cookie, uint32_t number, const struct sp_block **ret,
                                  struct sp_error *reterr)
 {
@@ -183,6 +194,8 @@ static enum sp_status mix_segments(struct merging *merging, struct sp_error *ret
     for (uint32_t i = 0; i < merging->count && status == SP_OK; i++) {
         status = sp_block_reader_init(&merging->inputs[i].reader, merging->rocks->kv, reterr);
         merging->inputs[i].reader_made = status == SP_OK;
+        if (status == SP_OK)
+            status = add_rollups(merging, merging->inputs[i].segment, reterr);
     }
     return status == SP_OK ? sp_rocks_mix(&mix, reterr) : status;
 }
@@ -197,6 +210,9 @@ static enum sp_status write_header(struct merging *merging, struct sp_error *ret
         sp_segment_writer_finish(&merging->writer, merging->inputs[0].segment->first_sequence,
                                  merging->inputs[merging->count - 1].segment->last_sequence,
                                  new_trace_count, &merging->segment, reterr);
+    if (status == SP_OK)
+        status = sp_rocks_rollups_put(&merging->rollups, merging->rocks->kv, merging->batch,
+                                      merging->id, reterr);
     if (status != SP_OK)
         return status;
     for (uint32_t i = 0; i < merging->count; i++) {
@@ -261,9 +277,12 @@ static enum sp_status merge(struct merging *merging, struct sp_error *reterr)
         sp_segment_writer_init(&merging->writer, rocks->kv, merging->batch, merging->id, reterr);
     if (status != SP_OK)
         return status;
-    status = mix_segments(merging, reterr);
+    status = sp_rocks_rollups_init(&merging->rollups, reterr);
+    if (status == SP_OK)
+        status = mix_segments(merging, reterr);
     if (status == SP_OK)
         status = write_header(merging, reterr);
+    sp_rocks_rollups_fini(&merging->rollups);
     if (status == SP_OK) {
         pthread_mutex_lock(&rocks->lock);
         publish(rocks, merging);
