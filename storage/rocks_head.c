@@ -55,7 +55,8 @@ static bool place(struct grouping *grouping, const struct sp_span *const *spans,
     uint32_t *place_of = calloc((size_t)grouping->groups.count + 1, sizeof(*place_of));
     if (place_of == NULL)
         return false;
-    qsort(grouping->groups.items, grouping->groups.count, sizeof(struct group), compare_groups);
+    if (grouping->groups.count > 1)
+        qsort(grouping->groups.items, grouping->groups.count, sizeof(struct group), compare_groups);
     uint32_t next = 0;
     for (uint32_t g = 0; g < grouping->groups.count; g++) {
         place_of[grouping->groups.items[g].number] = next;
