@@ -4,8 +4,9 @@
  * in several segments are counted exactly (docs/decisions/0043-exact-graph.md):
  *
  *   R(S) of a segment:      sp_edge_counter_add for all its blocks in order, then sp_edge_counter_finish
- *   C(T) of a trace:        sp_edge_rollup_correct with the trace's spans in each of its segments
- *   a graph:                sp_edge_rollup_read of every R and C that counts, then sp_edge_rollup_graph
+ *   D(S) of a segment:      sp_edge_rollup_correct with each trace that older segments hold, too: (spans there, spans here)
+ *   of the head:            sp_edge_rollup_extend with each trace: (spans in segments, spans in the head)
+ *   a graph:                sp_edge_rollup_read of every R and D, the head's, then sp_edge_rollup_graph
  *
  * Internal to storage/. Knows neither engines nor disks. One owner at a time. */
 #pragma once
@@ -69,11 +70,17 @@ SP_MUST_USE enum sp_status sp_edge_rollup_add_trace(struct sp_edge_rollup *rollu
                                                     const struct sp_batch *trace,
                                                     enum sp_edge_sign sign,
                                                     struct sp_error *reterr);
-/* What a trace that lies in several segments lacks: the calls of all its spans together, less those of each part. The parts, and
+/* What a trace that lies in several parts lacks: the calls of all its spans together, less those of each part. The parts, and
  * the spans in them, in the order in which they were acked. TAKE: takes such a correction back. */
 SP_MUST_USE enum sp_status sp_edge_rollup_correct(struct sp_edge_rollup *rollup,
                                                   const struct sp_batch *parts, size_t part_count,
                                                   enum sp_edge_sign sign, struct sp_error *reterr);
+
+/* What a trace gains by more spans, which were acked later: its calls with them, less those without. */
+SP_MUST_USE enum sp_status sp_edge_rollup_extend(struct sp_edge_rollup *rollup,
+                                                 const struct sp_batch *before,
+                                                 const struct sp_batch *more,
+                                                 struct sp_error *reterr);
 
 /* ---- counting a segment ---- */
 

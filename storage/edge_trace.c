@@ -108,9 +108,10 @@ enum sp_status sp_edge_rollup_add_trace(struct sp_edge_rollup *rollup, const str
     return status;
 }
 
-enum sp_status sp_edge_rollup_correct(struct sp_edge_rollup *rollup, const struct sp_batch *parts,
-                                      size_t part_count, enum sp_edge_sign sign,
-                                      struct sp_error *reterr)
+/* The calls of all parts together, less those of each of the first taken_count. */
+static enum sp_status add_difference(struct sp_edge_rollup *rollup, const struct sp_batch *parts,
+                                     size_t part_count, size_t taken_count, enum sp_edge_sign sign,
+                                     struct sp_error *reterr)
 {
     size_t count = 0;
     for (size_t i = 0; i < part_count; i++)
@@ -128,7 +129,8 @@ enum sp_status sp_edge_rollup_correct(struct sp_edge_rollup *rollup, const struc
             continue;
         memcpy(spans + whole.span_count, parts[i].spans, parts[i].span_count * sizeof(*spans));
         whole.span_count += parts[i].span_count;
-        status = find_calls(rollup, &parts[i], -1, &calls, reterr);
+        if (i < taken_count)
+            status = find_calls(rollup, &parts[i], -1, &calls, reterr);
     }
     if (status == SP_OK)
         status = find_calls(rollup, &whole, 1, &calls, reterr);
@@ -137,4 +139,18 @@ enum sp_status sp_edge_rollup_correct(struct sp_edge_rollup *rollup, const struc
     sp_vector_fini(&calls.list);
     free(spans);
     return status;
+}
+
+enum sp_status sp_edge_rollup_correct(struct sp_edge_rollup *rollup, const struct sp_batch *parts,
+                                      size_t part_count, enum sp_edge_sign sign,
+                                      struct sp_error *reterr)
+{
+    return add_difference(rollup, parts, part_count, part_count, sign, reterr);
+}
+
+enum sp_status sp_edge_rollup_extend(struct sp_edge_rollup *rollup, const struct sp_batch *before,
+                                     const struct sp_batch *more, struct sp_error *reterr)
+{
+    const struct sp_batch parts[] = {*before, *more};
+    return add_difference(rollup, parts, 2, 1, SP_EDGE_ADD, reterr);
 }

@@ -15,6 +15,7 @@
 #include "storage/block_cache.h"
 #include "storage/brute.h"
 #include "storage/datadir.h"
+#include "storage/edge_rollup.h"
 #include "storage/idset.h"
 #include "storage/interner.h"
 #include "storage/layout.h"
@@ -179,8 +180,11 @@ SP_MUST_USE enum sp_status sp_rocks_entries_to_blocks(struct sp_block_builder *b
 
 /* ---- rocks_rollup.c: what is known of a segment by minute ---- */
 
+/* Stays where it is: the counter points into it. */
 struct sp_rocks_rollups {
     struct sp_rollup counts;
+    struct sp_edge_rollup edges;
+    struct sp_edge_counter *counter; /* of the blocks that are added */
 };
 
 SP_MUST_USE enum sp_status sp_rocks_rollups_init(struct sp_rocks_rollups *rollups,
@@ -213,6 +217,12 @@ SP_MUST_USE enum sp_status sp_rocks_counts_open(struct sp_rocks_counts *counts, 
                                                 struct sp_error *reterr);
 void sp_rocks_counts_fini(
     struct sp_rocks_counts *counts); /* of one that could not be opened, too */
+
+/* Adds the calls that a segment knows in the minutes of range. */
+SP_MUST_USE enum sp_status sp_rocks_edges_read(struct sp_kv *kv, const struct sp_segment *segment,
+                                               struct sp_time_range range,
+                                               struct sp_edge_rollup *into,
+                                               struct sp_error *reterr);
 
 /* ---- rocks_mix.c: rows of several inputs, by trace ---- */
 
@@ -362,6 +372,22 @@ enum sp_status sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan,
                              enum sp_visit (*visit)(void *cookie,
                                                     const struct sp_candidate *candidate),
                              void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
+
+/* ---- rocks_graph.c: calls of traces that lie in several parts ---- */
+
+/* What a new segment changes in traces that older ones hold, too: ids, ascending; of the parts the
+ * first are the older segments, the others the blocks that it is made of. A trace that is too large, or whose older spans are damaged, is left out and counted in *ret_left_out: its parts then
+ * count each for itself. */
+SP_MUST_USE enum sp_status sp_rocks_correct(struct sp_rocks *rocks,
+                                            const struct sp_rocks_part *parts, uint32_t older_count,
+                                            uint32_t part_count, const struct sp_trace_id *ids,
+                                            size_t id_count, struct sp_edge_rollup *edges,
+                                            size_t *ret_left_out, struct sp_error *reterr);
+
+enum sp_status sp_rocks_graph(struct sp_store *store, struct sp_time_range range,
+                              const struct sp_stop *stop, struct sp_arena *arena,
+                              struct sp_graph_edge **ret_edges, size_t *ret_count,
+                              struct sp_error *reterr);
 
 /* ---- rocks_open.c ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/rocks_catalogue.c: services, operations, attributes, latency, graph. Segments know their whole minutes; what a range
+ * storage/rocks_catalogue.c: services, operations, attributes, latency. Segments know their whole minutes; what a range
  * cuts at its ends, attribute values, and what is in memory is counted block by block. Knows the database through kv.h only. */
 #include "storage/block_count.h"
 #include "storage/rocks.h"
@@ -201,7 +201,7 @@ static enum sp_status rocks_services(struct sp_store *store, struct sp_time_rang
     return status;
 }
 
-/* ---- operations, latency, attributes, graph ---- */
+/* ---- operations, latency, attributes ---- */
 
 static enum sp_status rocks_operations(struct sp_store *store, struct sp_slice service,
                                        struct sp_time_range range, const struct sp_stop *stop,
@@ -286,23 +286,6 @@ static enum sp_status rocks_values(struct sp_store *store, uint32_t scopes, stru
         status = sp_rows_values(&tally, limit, arena, ret_rows, ret_count, ret_complete, reterr);
     }
     sp_tally_fini(&tally);
-    return status;
-}
-
-static enum sp_status rocks_graph(struct sp_store *store, struct sp_time_range range,
-                                  const struct sp_stop *stop, struct sp_arena *arena,
-                                  struct sp_graph_edge **ret_edges, size_t *ret_count,
-                                  struct sp_error *reterr)
-{
-    struct sp_rocks_view view;
-    enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &view, reterr);
-    if (status != SP_OK)
-        return status;
-    struct sp_trace_source source = {.each = sp_rocks_each_trace, .cookie = &view, .stop = stop};
-    status = sp_rocks_view_flatten(&view, reterr);
-    if (status == SP_OK)
-        status = sp_brute_graph(&source, range, arena, ret_edges, ret_count, reterr);
-    sp_rocks_view_close(&view);
     return status;
 }
 
@@ -445,6 +428,6 @@ const struct sp_store_ops sp_rocks_ops = {
     .attribute_keys = rocks_keys,
     .attribute_values = rocks_values,
     .latency = rocks_latency,
-    .graph = rocks_graph,
+    .graph = sp_rocks_graph,
     .stats = rocks_stats,
 };

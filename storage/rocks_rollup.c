@@ -9,20 +9,28 @@
 
 enum sp_status sp_rocks_rollups_init(struct sp_rocks_rollups *rollups, struct sp_error *reterr)
 {
-    (void)reterr;
     sp_rollup_init(&rollups->counts);
-    return SP_OK;
+    sp_edge_rollup_init(&rollups->edges);
+    rollups->counter = NULL;
+    enum sp_status status = sp_edge_counter_new(&rollups->edges, &rollups->counter, reterr);
+    if (status != SP_OK)
+        sp_rocks_rollups_fini(rollups);
+    return status;
 }
 
 void sp_rocks_rollups_fini(struct sp_rocks_rollups *rollups)
 {
+    sp_edge_counter_free(rollups->counter);
+    sp_edge_rollup_fini(&rollups->edges);
     sp_rollup_fini(&rollups->counts);
+    rollups->counter = NULL;
 }
 
 enum sp_status sp_rocks_rollups_add_block(struct sp_rocks_rollups *rollups,
                                           const struct sp_block *block, struct sp_error *reterr)
 {
-    return sp_rollup_add_block(&rollups->counts, block, reterr);
+    enum sp_status status = sp_rollup_add_block(&rollups->counts, block, reterr);
+    return status == SP_OK ? sp_edge_counter_add(rollups->counter, block, reterr) : status;
 }
 
 static enum sp_status read_rollup(struct sp_kv *kv, const struct sp_segment *segment,
@@ -60,7 +68,9 @@ enum sp_status sp_rocks_rollups_add_segment(struct sp_rocks_rollups *rollups, st
     if (status == SP_OK)
         status = sp_rollup_decode(sp_buf_slice(&bytes), &rollups->counts, reterr);
     sp_buf_fini(&bytes);
-    return of_segment(segment, status, reterr);
+    if (status != SP_OK)
+        return of_segment(segment, status, reterr);
+    return sp_rocks_edges_read(kv, segment, SP_TIME_RANGE_ALL, &rollups->edges, reterr);
 }
 
 static void put(struct sp_kv *kv, struct sp_kv_batch *batch, uint64_t segment_id,
@@ -80,6 +90,13 @@ enum sp_status sp_rocks_rollups_put(struct sp_rocks_rollups *rollups, struct sp_
     enum sp_status status = sp_rollup_encode(&rollups->counts, &bytes, reterr);
     if (status == SP_OK)
         put(kv, batch, segment_id, SP_SEGMENT_COUNTS, &bytes);
+    sp_buf_reset(&bytes);
+    if (status == SP_OK)
+        status = sp_edge_counter_finish(rollups->counter, reterr);
+    if (status == SP_OK)
+        status = sp_edge_rollup_encode(&rollups->edges, &bytes, reterr);
+    if (status == SP_OK)
+        put(kv, batch, segment_id, SP_SEGMENT_EDGES, &bytes);
     sp_buf_fini(&bytes);
     return status;
 }
@@ -102,4 +119,17 @@ void sp_rocks_counts_fini(struct sp_rocks_counts *counts)
 {
     sp_buf_fini(&counts->bytes);
     sp_arena_fini(&counts->arena);
+}
+
+enum sp_status sp_rocks_edges_read(struct sp_kv *kv, const struct sp_segment *segment,
+                                   struct sp_time_range range, struct sp_edge_rollup *into,
+                                   struct sp_error *reterr)
+{
+    struct sp_buf bytes;
+    sp_buf_init(&bytes, SIZE_MAX / 2);
+    enum sp_status status = read_rollup(kv, segment, SP_SEGMENT_EDGES, &bytes, reterr);
+    if (status == SP_OK)
+        status = sp_edge_rollup_read(sp_buf_slice(&bytes), range, into, reterr);
+    sp_buf_fini(&bytes);
+    return of_segment(segment, status, reterr);
 }

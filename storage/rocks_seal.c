@@ -65,13 +65,13 @@ static enum sp_status holds(struct sp_block_reader *reader, const struct sp_segm
     return SP_OK;
 }
 
-/* Counts the distinct traces of the blocks that no segment holds. Ids ascend, so that each block of a segment is read once. */
-static enum sp_status count_new_traces(const struct sp_rocks_view *view, struct sp_trace_id *ids,
-                                       size_t id_count, uint64_t *ret, struct sp_error *reterr)
+/* Of the ids keeps those that a segment holds. They ascend, so that each block of a segment is read once. */
+static enum sp_status keep_known(const struct sp_rocks_view *view, struct sp_trace_id *ids,
+                                 size_t *id_count, struct sp_error *reterr)
 {
     struct sp_block_reader reader;
-    uint64_t known = 0;
-    bool *seen = calloc(id_count + 1, sizeof(*seen));
+    size_t kept = 0;
+    bool *seen = calloc(*id_count + 1, sizeof(*seen));
     enum sp_status status =
         seen != NULL ? sp_block_reader_init(&reader, view->rocks->kv, reterr) : no_memory(reterr);
     if (status != SP_OK) {
@@ -79,16 +79,18 @@ static enum sp_status count_new_traces(const struct sp_rocks_view *view, struct 
         return status;
     }
     for (uint32_t s = 0; s < view->part_count && status == SP_OK; s++) {
-        for (size_t i = 0; i < id_count && status == SP_OK; i++) {
-            if (seen[i] || view->parts[s].segment == NULL)
-                continue;
-            status = holds(&reader, view->parts[s].segment, &ids[i], &seen[i], reterr);
-            known += seen[i];
+        for (size_t i = 0; i < *id_count && status == SP_OK; i++) {
+            if (!seen[i] && view->parts[s].segment != NULL)
+                status = holds(&reader, view->parts[s].segment, &ids[i], &seen[i], reterr);
         }
     }
+    for (size_t i = 0; i < *id_count; i++) {
+        if (seen[i])
+            ids[kept++] = ids[i];
+    }
+    *id_count = kept;
     sp_block_reader_fini(&reader);
     free(seen);
-    *ret = id_count - known;
     return status;
 }
 
@@ -97,8 +99,10 @@ static int compare_ids(const void *a, const void *b)
     return sp_trace_id_compare(a, b);
 }
 
-static enum sp_status new_traces(struct sp_rocks *rocks, const struct sp_rocks_head_block *blocks,
-                                 uint32_t count, uint64_t *ret, struct sp_error *reterr)
+/* The traces of the blocks, each once; heap. */
+static enum sp_status trace_ids(const struct sp_rocks_head_block *blocks, uint32_t count,
+                                struct sp_trace_id **ret, size_t *ret_count,
+                                struct sp_error *reterr)
 {
     size_t id_count = 0;
     for (uint32_t b = 0; b < count; b++)
@@ -118,12 +122,47 @@ static enum sp_status new_traces(struct sp_rocks *rocks, const struct sp_rocks_h
         if (i == 0 || compare_ids(&ids[i], &ids[kept - 1]) != 0)
             ids[kept++] = ids[i];
     }
-    struct sp_rocks_view view; /* merges go on meanwhile */
-    enum sp_status status = sp_rocks_view_open(rocks, &view, reterr);
+    *ret = ids;
+    *ret_count = kept;
+    return SP_OK;
+}
+
+/* The traces of the blocks that segments hold change in them, too. The view has the segments, and the blocks behind them. */
+static enum sp_status correct_known(const struct sp_rocks_view *view, uint32_t block_count,
+                                    const struct sp_trace_id *ids, size_t id_count,
+                                    struct sp_rocks_rollups *rollups, struct sp_error *reterr)
+{
+    size_t left_out;
+    SP_ASSERT(view->part_count >= block_count);
+    enum sp_status status =
+        sp_rocks_correct(view->rocks, view->parts, view->part_count - block_count, view->part_count,
+                         ids, id_count, &rollups->edges, &left_out, reterr);
+    if (status == SP_OK && left_out > 0)
+        sp_log_event(view->rocks->log, SP_LOG_WARN, "graph",
+                     "traces that are too large or damaged count in parts in the dependency graph",
+                     sp_log_u64("traces", left_out));
+    return status;
+}
+
+static enum sp_status new_traces(struct sp_rocks *rocks, const struct sp_rocks_head_block *blocks,
+                                 uint32_t count, struct sp_rocks_rollups *rollups, uint64_t *ret,
+                                 struct sp_error *reterr)
+{
+    struct sp_rocks_view view;
+    struct sp_trace_id *ids = NULL;
+    size_t id_count = 0;
+    enum sp_status status = trace_ids(blocks, count, &ids, &id_count, reterr);
+    if (status != SP_OK)
+        return status;
+    size_t known_count = id_count;
+    status = sp_rocks_view_open(rocks, &view, reterr);
     if (status == SP_OK) {
-        status = count_new_traces(&view, ids, kept, ret, reterr);
+        status = keep_known(&view, ids, &known_count, reterr);
+        if (status == SP_OK && known_count > 0)
+            status = correct_known(&view, count, ids, known_count, rollups, reterr);
         sp_rocks_view_close(&view);
     }
+    *ret = id_count - known_count;
     free(ids);
     return status;
 }
@@ -177,7 +216,8 @@ static enum sp_status seal_batch(struct sp_rocks *rocks, struct sealing *sealing
     enum sp_status status = mix_head(rocks, sealing->blocks, sealing->count, &sealing->writer,
                                      &sealing->rollups, reterr);
     if (status == SP_OK)
-        status = new_traces(rocks, sealing->blocks, sealing->count, &new_trace_count, reterr);
+        status = new_traces(rocks, sealing->blocks, sealing->count, &sealing->rollups,
+                            &new_trace_count, reterr);
     if (status == SP_OK)
         status = sp_segment_writer_finish(&sealing->writer, first, last, new_trace_count,
                                           &sealing->segment, reterr);

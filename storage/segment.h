@@ -51,6 +51,8 @@ void sp_segment_unref(struct sp_segment *segment); /* NULL is fine */
 /* What is known of a segment by minute. Numbers are on disk. */
 enum sp_segment_rollup {
     SP_SEGMENT_COUNTS = 0, /* operations, attribute keys */
+    /* calls within the segment, and what its spans change in the traces of older ones: docs/decisions/0043-exact-graph.md */
+    SP_SEGMENT_EDGES = 1,
 };
 
 void sp_segment_key(uint64_t id, uint8_t out[SP_SEGMENT_KEY_BYTES]);

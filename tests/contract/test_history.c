@@ -220,6 +220,86 @@ START_TEST(both_engines_answer_the_same_after_any_history)
 }
 END_TEST
 
+/* ---- traces in many segments ---- */
+
+#define SPREAD_SEEDS  25
+#define SPREAD_STEPS  6
+#define SPREAD_TRACES 6
+#define SPREAD_IDS    9
+
+static struct sp_span tangled_span(struct sp_gen *gen)
+{
+    static const char *const services[] = {"web", "cart", "orders", "queue"};
+    static const char *const names[] = {"call", "serve"};
+    uint64_t start = 1767225600ULL * second_ns + sp_gen_below(gen, 4) * 60 * second_ns +
+                     sp_gen_below(gen, 3) * second_ns;
+    struct sp_span span = simple_span(
+        1 + sp_gen_below(gen, SPREAD_TRACES), 1 + sp_gen_below(gen, SPREAD_IDS), start,
+        sp_gen_below(gen, 5) * 1000, services[sp_gen_below(gen, SP_ARRAY_LEN(services))],
+        names[sp_gen_below(gen, SP_ARRAY_LEN(names))]);
+    span.kind = (int32_t)sp_gen_below(gen, 6);
+    /* Parents that come later, or never; ids that are there twice, as client and server or by mistake. */
+    if (sp_gen_chance(gen, 80))
+        span.parent_span_id =
+            simple_span(1, 1 + sp_gen_below(gen, SPREAD_IDS), 0, 0, "", "").span_id;
+    if (sp_gen_chance(gen, 20)) {
+        span.status_present = true;
+        span.status_code = SP_SPAN_STATUS_ERROR;
+    }
+    return span;
+}
+
+/* What comes is the same as before with some chance: a sender that tries again. */
+static void append_tangled(struct history *history, struct sp_span *spans, size_t count)
+{
+    struct sp_arena *arena = &history->stores[0].arena;
+    if (sp_gen_chance(&history->gen, 80)) {
+        for (size_t i = 0; i < count; i++)
+            spans[i] = tangled_span(&history->gen);
+    }
+    const struct sp_batch *batch = batch_of(arena, spans, count);
+    note("append %zu tangled spans\n", count);
+    for (int i = 0; i < ENGINE_COUNT; i++)
+        append(&history->stores[i], batch);
+}
+
+static void run_spread(uint64_t seed)
+{
+    struct history *history = calloc(1, sizeof(*history));
+    struct sp_span spans[8];
+    record->len = 0;
+    record->running = true;
+    note("spread, seed %llu\n", (unsigned long long)seed);
+    history->gen.state = seed;
+    for (size_t i = 0; i < SP_ARRAY_LEN(spans); i++)
+        spans[i] = tangled_span(&history->gen);
+    for (int i = 0; i < ENGINE_COUNT; i++)
+        fixture_init(&history->stores[i], (enum engine)i);
+    for (int step = 0; step < SPREAD_STEPS; step++) {
+        for (uint64_t i = sp_gen_below(&history->gen, 3); i < 3; i++)
+            append_tangled(history, spans, 1 + sp_gen_below(&history->gen, SP_ARRAY_LEN(spans)));
+        do_compare(history, SP_TIME_RANGE_ALL); /* some in segments, some not */
+        note("drain, restart\n");
+        sp_store_drain(history->stores[ENGINE_ROCKSDB].store);
+        fixture_reopen(&history->stores[ENGINE_ROCKSDB]);
+        uint64_t from = 1767225600ULL * second_ns + sp_gen_below(&history->gen, 4) * 60 * second_ns;
+        do_compare(history, SP_TIME_RANGE_ALL);
+        do_compare(history, (struct sp_time_range){from, from + 60 * second_ns});
+        do_compare(history, (struct sp_time_range){from + second_ns, from + 130 * second_ns});
+    }
+    for (int i = 0; i < ENGINE_COUNT; i++)
+        fixture_fini(&history->stores[i]);
+    free(history);
+    record->running = false;
+}
+
+START_TEST(traces_that_are_spread_over_segments_count_as_whole_ones)
+{
+    print_record();
+    run_spread((uint64_t)_i + 1);
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -230,6 +310,8 @@ Suite *sp_test_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_unchecked_fixture(tcase, NULL, print_record);
     tcase_add_loop_test(tcase, both_engines_answer_the_same_after_any_history, 0, GROUPS);
+    tcase_add_loop_test(tcase, traces_that_are_spread_over_segments_count_as_whole_ones, 0,
+                        SPREAD_SEEDS);
     suite_add_tcase(suite, tcase);
     return suite;
 }
