@@ -58,6 +58,10 @@ static enum sp_status holds(struct sp_block_reader *reader, const struct sp_segm
             status = sp_block_reader_open(reader, segment, b, reterr);
         if (status == SP_OK)
             status = sp_block_reader_fixed(reader, SP_CHUNK_TRACES, reterr);
+        if (status == SP_CORRUPT) { /* old damage does not keep new spans from their place */
+            reader->segment = NULL;
+            continue;
+        }
         if (status != SP_OK)
             return status;
         *ret = sp_block_find(&reader->block, id, &row) > 0;

@@ -311,7 +311,7 @@ static void damage_segment(struct sp_kv *kv, uint64_t id)
     for (sp_kv_iterator_seek(rows, SP_SLICE("")); sp_kv_iterator_valid(rows);
          sp_kv_iterator_next(rows)) {
         struct sp_slice row = sp_kv_iterator_key(rows);
-        if (id_in_key(row) != id)
+        if (id_in_key(row) != id || row.len != sizeof(key))
             continue;
         memcpy(key, row.ptr, key_len = row.len);
         sp_buf_reset(&value);
