@@ -586,8 +586,7 @@ static bool http1_drain(struct sp_server *base, uint32_t timeout_ms)
 {
     struct http1_server *server = (struct http1_server *)base;
     uint64_t until = now_ns(server) + timeout_ms * NS_PER_MS;
-    if (!atomic_exchange(&server->draining, true))
-        MHD_quiesce_daemon(server->daemon);
+    atomic_store(&server->draining, true); /* on_peer takes no more */
     pthread_mutex_lock(&server->lock);
     close_late_connections(server);
     while (sp_counted(&base->counters.requests_open) > 0 && now_ns(server) < until)
@@ -623,15 +622,23 @@ static void http1_stop(struct sp_server *base)
     resume_all(server);
     if (server->ticker_runs)
         pthread_join(server->ticker, NULL);
-    if (server->daemon) {
-        MHD_quiesce_daemon(server->daemon);
-        MHD_stop_daemon(server->daemon);
-    }
-    if (base->listen_fd >= 0)
+    if (server->daemon)
+        MHD_stop_daemon(server->daemon); /* closes the socket it listens on */
+    else if (base->listen_fd >= 0)
         close(base->listen_fd);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server);
+}
+
+/* MHD_quiesce_daemon would do this for the library, but the one of 0.9.75 may meet a thread of its pool that takes the socket out
+ * of the same epoll set, and then ends the process. */
+static enum MHD_Result on_peer(void *cookie, const struct sockaddr *address, socklen_t len)
+{
+    struct http1_server *server = cookie;
+    (void)address;
+    (void)len;
+    return atomic_load(&server->draining) ? MHD_NO : MHD_YES;
 }
 
 static struct MHD_Daemon *start_library(struct http1_server *server)
@@ -646,7 +653,7 @@ static struct MHD_Daemon *start_library(struct http1_server *server)
         {MHD_OPTION_END, 0, NULL},
     };
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUSPEND_RESUME | MHD_USE_ITC, 0, on_peer, server,
         on_access, server, MHD_OPTION_LISTEN_SOCKET, server->base.listen_fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned int)limits->connections_max,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, 2 * limits->head_bytes_max + UPLOAD_BYTES,
