@@ -24,6 +24,10 @@ struct sp_kv_iterator;
 /* path exists; it may be empty if create is set. create never overrides what is there. Errors as sp_store_rocksdb_open. */
 SP_MUST_USE enum sp_status sp_kv_open(const char *path, bool create, struct sp_kv **ret,
                                       struct sp_error *reterr);
+/* The same of a database that nobody has open, without changing a byte of it: what its log holds is read into memory. Nothing
+ * can be written. */
+SP_MUST_USE enum sp_status sp_kv_open_read_only(const char *path, struct sp_kv **ret,
+                                                struct sp_error *reterr);
 void sp_kv_close(struct sp_kv *kv); /* NULL is fine; nothing made from it may be left */
 
 /* Writes what is in memory to its files, so that the next open has nothing to replay. */
@@ -31,6 +35,12 @@ SP_MUST_USE enum sp_status sp_kv_flush(struct sp_kv *kv, struct sp_error *reterr
 
 /* What was written without sync is on disk when it returns. Other writes go on meanwhile. */
 SP_MUST_USE enum sp_status sp_kv_sync(struct sp_kv *kv, struct sp_error *reterr);
+
+/* Makes the folder path, which must not exist, a database of its own that holds all that was written before the call; writes go
+ * on meanwhile. It is on the disk when this returns. Tables are links to the same files, so it costs little, and takes room
+ * once they are dropped here. SP_UNAVAILABLE: the disk is full. */
+SP_MUST_USE enum sp_status sp_kv_checkpoint(struct sp_kv *kv, const char *path,
+                                            struct sp_error *reterr);
 
 /* ---- batches: all or nothing ---- */
 

@@ -23,6 +23,9 @@
  * twice trips an assertion in Debian's build of 7.8.3, which would end the process. */
 #define INFO_LOG_HEADERS_ONLY 5
 
+/* The size of logs from which on memory is written to tables before a checkpoint, instead of copying the logs into it. */
+#define FLUSH_BEFORE_CHECKPOINT 0
+
 struct family_options {
     const char *name;
     size_t block_bytes;
@@ -121,13 +124,29 @@ static rocksdb_options_t *family_options(const struct sp_kv *kv, rocksdb_options
     return options;
 }
 
-enum sp_status sp_kv_open(const char *path, bool create, struct sp_kv **ret,
-                          struct sp_error *reterr)
+enum open_mode { OPEN, OPEN_OR_CREATE, OPEN_READ_ONLY };
+
+static rocksdb_t *open_families(struct sp_kv *kv, const char *path, enum open_mode mode,
+                                const rocksdb_options_t *base, char **reterror)
+{
+    const char *names[SP_KV_FAMILY_COUNT];
+    const rocksdb_options_t *const *options = (const rocksdb_options_t *const *)kv->options;
+    for (int i = 0; i < SP_KV_FAMILY_COUNT; i++)
+        names[i] = families[i].name;
+    if (mode == OPEN_READ_ONLY)
+        return rocksdb_open_for_read_only_column_families(base, path, SP_KV_FAMILY_COUNT, names,
+                                                          options, kv->handles, 0, reterror);
+    return rocksdb_open_column_families(base, path, SP_KV_FAMILY_COUNT, names, options, kv->handles,
+                                        reterror);
+}
+
+static enum sp_status open_kv(const char *path, enum open_mode mode, struct sp_kv **ret,
+                              struct sp_error *reterr)
 {
     struct sp_kv *kv = calloc(1, sizeof(*kv));
     if (kv == NULL)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to open the data directory");
-    rocksdb_options_t *base = base_options(create, reterr);
+    rocksdb_options_t *base = base_options(mode == OPEN_OR_CREATE, reterr);
     if (base == NULL) {
         free(kv);
         return sp_error_set(reterr, SP_INTERNAL, "this RocksDB is too old");
@@ -136,15 +155,10 @@ enum sp_status sp_kv_open(const char *path, bool create, struct sp_kv **ret,
     kv->write_synced = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(kv->write_synced, 1);
     kv->write_unsynced = rocksdb_writeoptions_create();
-    const char *names[SP_KV_FAMILY_COUNT];
-    for (int i = 0; i < SP_KV_FAMILY_COUNT; i++) {
-        names[i] = families[i].name;
+    for (int i = 0; i < SP_KV_FAMILY_COUNT; i++)
         kv->options[i] = family_options(kv, base, &families[i]);
-    }
     char *error = NULL;
-    kv->db = rocksdb_open_column_families(base, path, SP_KV_FAMILY_COUNT, names,
-                                          (const rocksdb_options_t *const *)kv->options,
-                                          kv->handles, &error);
+    kv->db = open_families(kv, path, mode, base, &error);
     rocksdb_options_destroy(base);
     if (error != NULL) {
         kv->db = NULL;
@@ -153,6 +167,17 @@ enum sp_status sp_kv_open(const char *path, bool create, struct sp_kv **ret,
     }
     *ret = kv;
     return SP_OK;
+}
+
+enum sp_status sp_kv_open(const char *path, bool create, struct sp_kv **ret,
+                          struct sp_error *reterr)
+{
+    return open_kv(path, create ? OPEN_OR_CREATE : OPEN, ret, reterr);
+}
+
+enum sp_status sp_kv_open_read_only(const char *path, struct sp_kv **ret, struct sp_error *reterr)
+{
+    return open_kv(path, OPEN_READ_ONLY, ret, reterr);
 }
 
 void sp_kv_close(struct sp_kv *kv)
@@ -187,6 +212,17 @@ enum sp_status sp_kv_sync(struct sp_kv *kv, struct sp_error *reterr)
 {
     char *error = NULL;
     rocksdb_flush_wal(kv->db, 1, &error);
+    return error == NULL ? SP_OK : error_from_text(error, reterr);
+}
+
+enum sp_status sp_kv_checkpoint(struct sp_kv *kv, const char *path, struct sp_error *reterr)
+{
+    char *error = NULL;
+    rocksdb_checkpoint_t *checkpoint = rocksdb_checkpoint_object_create(kv->db, &error);
+    if (error == NULL) {
+        rocksdb_checkpoint_create(checkpoint, path, FLUSH_BEFORE_CHECKPOINT, &error);
+        rocksdb_checkpoint_object_destroy(checkpoint);
+    }
     return error == NULL ? SP_OK : error_from_text(error, reterr);
 }
 
