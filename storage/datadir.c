@@ -257,6 +257,8 @@ void sp_datadir_close(struct sp_datadir *dir)
     *dir = (struct sp_datadir){.lock_fd = -1};
 }
 
+#define STAT_BLOCK_BYTES 512 /* of st_blocks, by POSIX's rationale and everywhere */
+
 static uint64_t folder_bytes(const char *folder)
 {
     uint64_t bytes = 0;
@@ -266,7 +268,7 @@ static uint64_t folder_bytes(const char *folder)
         struct stat info;
         if (fstatat(dirfd(stream), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISREG(info.st_mode))
-            bytes += (uint64_t)info.st_size;
+            bytes += (uint64_t)info.st_blocks * STAT_BLOCK_BYTES;
     }
     if (stream != NULL)
         closedir(stream);

@@ -23,5 +23,5 @@ SP_MUST_USE enum sp_status sp_datadir_open(const char *path, struct sp_datadir *
                                            struct sp_error *reterr);
 void sp_datadir_close(struct sp_datadir *dir); /* gives the lock back */
 
-/* The sizes of all files below, added up. Files that go away meanwhile count as 0. */
+/* The room that all files below take on the disk, as du counts it. Files that go away meanwhile count as 0. */
 uint64_t sp_datadir_bytes(const struct sp_datadir *dir);

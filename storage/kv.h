@@ -68,6 +68,10 @@ SP_MUST_USE enum sp_status sp_kv_drop_range(struct sp_kv *kv, enum sp_kv_family 
                                             struct sp_slice from, struct sp_slice to,
                                             struct sp_error *reterr);
 
+/* Gives back the tables of a family that is filled in the order of its keys and emptied from its start: those that hold nothing
+ * but keys below to, which are deleted, on the disk, too. What cannot be given back now is when it is tried again. */
+void sp_kv_drop_before(struct sp_kv *kv, enum sp_kv_family family, struct sp_slice to);
+
 /* ---- reads ---- */
 
 /* Appends the value to ret_value (NULL: only asks whether it is there). SP_NOT_FOUND leaves reterr alone. */

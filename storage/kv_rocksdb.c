@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 /* Memory of RocksDB: all memtables together, and blocks read. Reasons: docs/limits.md. */
-#define MEMTABLES_BYTES   ((size_t)128 * 1024 * 1024)
+#define MEMTABLES_BYTES   ((size_t)256 * 1024 * 1024)
 #define BLOCK_CACHE_BYTES ((size_t)64 * 1024 * 1024)
 #define WAL_BYTES_MAX     ((uint64_t)512 * 1024 * 1024)
 #define OPEN_FILES_MAX    512
@@ -30,13 +30,20 @@ struct family_options {
     const char *name;
     size_t block_bytes;
     int compression;
+    size_t memtable_bytes;
+    bool
+        is_queue; /* filled at its end and emptied at its start: tables go as they are, none is ever written again */
 };
 
+#define MIB ((size_t)1024 * 1024)
+
+/* The memtable of the journal holds all records that are not sealed, and those that came while a segment was written: a
+ * record that is deleted before it leaves the memtable is never written to a table. */
 static const struct family_options families[SP_KV_FAMILY_COUNT] = {
-    [SP_KV_META] = {"default", 4096, rocksdb_lz4_compression},
-    [SP_KV_JOURNAL] = {"journal", 65536, rocksdb_no_compression},
-    [SP_KV_SEGMENTS] = {"segments", 65536, rocksdb_no_compression},
-    [SP_KV_CHUNKS] = {"chunks", 16384, rocksdb_no_compression},
+    [SP_KV_META] = {"default", 4096, rocksdb_lz4_compression, 4 * MIB, false},
+    [SP_KV_JOURNAL] = {"journal", 65536, rocksdb_no_compression, 160 * MIB, true},
+    [SP_KV_SEGMENTS] = {"segments", 65536, rocksdb_no_compression, 16 * MIB, false},
+    [SP_KV_CHUNKS] = {"chunks", 16384, rocksdb_no_compression, 64 * MIB, false},
 };
 
 struct sp_kv {
@@ -85,9 +92,10 @@ static rocksdb_options_t *base_options(bool create, struct sp_error *reterr)
     rocksdb_options_t *plain = rocksdb_options_create();
     rocksdb_options_t *options = rocksdb_options_create();
     char *error = NULL;
-    /* Not in the C API. With it, a log that a damaged MANIFEST has forgotten is an error instead of a loss. */
-    rocksdb_get_options_from_string(plain, "track_and_verify_wals_in_manifest=true", options,
-                                    &error);
+    /* Not in the C API. With the first, a log that a damaged MANIFEST has forgotten is an error instead of a loss. Without the
+     * second, the log and the MANIFEST take room for what may come, as much as a memtable. */
+    rocksdb_get_options_from_string(
+        plain, "track_and_verify_wals_in_manifest=true;allow_fallocate=false", options, &error);
     rocksdb_options_destroy(plain);
     if (error != NULL) {
         rocksdb_options_destroy(options);
@@ -121,6 +129,8 @@ static rocksdb_options_t *family_options(const struct sp_kv *kv, rocksdb_options
     rocksdb_options_set_block_based_table_factory(options, table);
     rocksdb_block_based_options_destroy(table);
     rocksdb_options_set_compression(options, family->compression);
+    rocksdb_options_set_write_buffer_size(options, family->memtable_bytes);
+    rocksdb_options_set_disable_auto_compactions(options, family->is_queue);
     return options;
 }
 
@@ -298,6 +308,38 @@ enum sp_status sp_kv_drop_range(struct sp_kv *kv, enum sp_kv_family family, stru
                                 (const char *)from.ptr, from.len, (const char *)to.ptr, to.len,
                                 &error);
     return error == NULL ? SP_OK : error_from_text(error, reterr);
+}
+
+/* Tables in the order of their numbers, which is that of their age. */
+static bool next_table(const rocksdb_livefiles_t *files, const char *family, const char *after,
+                       int *ret)
+{
+    int found = -1;
+    for (int i = 0; i < rocksdb_livefiles_count(files); i++) {
+        const char *name = rocksdb_livefiles_name(files, i);
+        if (strcmp(rocksdb_livefiles_column_family_name(files, i), family) == 0 &&
+            strcmp(name, after) > 0 &&
+            (found < 0 || strcmp(name, rocksdb_livefiles_name(files, found)) < 0))
+            found = i;
+    }
+    *ret = found;
+    return found >= 0;
+}
+
+void sp_kv_drop_before(struct sp_kv *kv, enum sp_kv_family family, struct sp_slice to)
+{
+    const rocksdb_livefiles_t *files = rocksdb_livefiles(kv->db);
+    const char *last = "";
+    int i;
+    while (next_table(files, families[family].name, last, &i)) {
+        size_t len;
+        const char *largest = rocksdb_livefiles_largestkey(files, i, &len);
+        if (sp_slice_compare(sp_slice_make(largest, len), to) >= 0)
+            break; /* a younger one may hold what deletes keys of this one */
+        last = rocksdb_livefiles_name(files, i);
+        rocksdb_delete_file(kv->db, last);
+    }
+    rocksdb_livefiles_destroy(files);
 }
 
 /* ---- reads ---- */

@@ -258,6 +258,19 @@ static void publish(struct sp_rocks *rocks, struct sealing *sealing)
     pthread_cond_signal(&rocks->merger_wakes);
 }
 
+/* The log, and perhaps tables, still have the journal records that are deleted now. Once what is in memory is on the disk, they go. */
+static enum sp_status free_journal(struct sp_rocks *rocks, uint64_t sealed_sequence,
+                                   struct sp_error *reterr)
+{
+    struct sp_layout_key first_left = sp_layout_journal_key(sealed_sequence + 1);
+    enum sp_status status = sp_kv_flush(rocks->kv, reterr);
+    if (status == SP_OK)
+        sp_kv_drop_before(rocks->kv, SP_KV_JOURNAL, sp_layout_key_slice(&first_left));
+    else
+        atomic_store(&rocks->kv_broken, true);
+    return status;
+}
+
 enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr)
 {
     struct sealing sealing = {0};
@@ -292,10 +305,7 @@ enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr)
             pthread_mutex_unlock(&rocks->lock);
             for (uint32_t i = 0; i < sealing.count; i++)
                 sp_block_unref(sealing.blocks[i].shared);
-            /* The log still has the journal records that are deleted now; flushed, it gives its room back. */
-            status = sp_kv_flush(rocks->kv, reterr);
-            if (status != SP_OK)
-                atomic_store(&rocks->kv_broken, true);
+            status = free_journal(rocks, sealing.totals.sealed_sequence, reterr);
         }
     }
     sp_segment_unref(sealing.segment);

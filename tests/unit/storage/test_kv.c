@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tests/unit/storage/test_kv.c: what the key-value store gives back to the file system. */
+#include "storage/datadir.h"
+#include "storage/kv.h"
+#include "tests/support/check_main.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define VALUE_BYTES ((size_t)1024 * 1024)
+
+struct database {
+    char root[128], path[160];
+    struct sp_kv *kv;
+    struct sp_buf value;
+};
+
+static void open_database(struct database *database, bool create)
+{
+    struct sp_error error = {0};
+    enum sp_status status = sp_kv_open(database->path, create, &database->kv, &error);
+    ck_assert_msg(status == SP_OK, "%s", error.message);
+}
+
+static void database_init(struct database *database)
+{
+    const char *folder = getenv("TMPDIR");
+    snprintf(database->root, sizeof(database->root), "%s/spoor-kv-XXXXXX",
+             folder != NULL ? folder : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(database->root));
+    snprintf(database->path, sizeof(database->path), "%s/db", database->root);
+    sp_buf_init(&database->value, 2 * VALUE_BYTES);
+    for (size_t i = 0; i < VALUE_BYTES; i++)
+        sp_buf_append_byte(&database->value, (uint8_t)i);
+    open_database(database, true);
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk)
+{
+    (void)info;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+static void database_fini(struct database *database)
+{
+    sp_kv_close(database->kv);
+    sp_buf_fini(&database->value);
+    nftw(database->root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static uint64_t bytes_on_disk(struct database *database)
+{
+    const struct sp_datadir dir = {.root = database->root, .db = database->path};
+    return sp_datadir_bytes(&dir);
+}
+
+static struct sp_slice key_of(uint8_t number, uint8_t key[1])
+{
+    key[0] = number;
+    return sp_slice_make(key, 1);
+}
+
+/* Records [from, to). */
+static void put_records(struct database *database, uint8_t from, uint8_t to)
+{
+    uint8_t key[1];
+    for (uint8_t i = from; i < to; i++) {
+        struct sp_kv_batch *batch = sp_kv_batch_new();
+        sp_kv_batch_put(batch, database->kv, SP_KV_JOURNAL, key_of(i, key),
+                        sp_buf_slice(&database->value));
+        ck_assert_int_eq(sp_kv_write(database->kv, batch, false, NULL), SP_OK);
+        sp_kv_batch_free(batch);
+    }
+}
+
+static void delete_before(struct database *database, uint8_t to)
+{
+    uint8_t from_key[1];
+    uint8_t to_key[1];
+    struct sp_kv_batch *batch = sp_kv_batch_new();
+    sp_kv_batch_delete_range(batch, database->kv, SP_KV_JOURNAL, key_of(0, from_key),
+                             key_of(to, to_key));
+    ck_assert_int_eq(sp_kv_write(database->kv, batch, false, NULL), SP_OK);
+    sp_kv_batch_free(batch);
+}
+
+static size_t count_records(struct database *database)
+{
+    size_t count = 0;
+    struct sp_kv_iterator *rows = sp_kv_iterator_new(database->kv, SP_KV_JOURNAL);
+    for (sp_kv_iterator_seek(rows, SP_SLICE("")); sp_kv_iterator_valid(rows);
+         sp_kv_iterator_next(rows)) {
+        count++;
+        ck_assert(sp_slice_equal(sp_kv_iterator_value(rows), sp_buf_slice(&database->value)));
+    }
+    ck_assert_int_eq(sp_kv_iterator_status(rows, NULL), SP_OK);
+    sp_kv_iterator_free(rows);
+    return count;
+}
+
+START_TEST(log_takes_no_more_room_than_what_was_written)
+{
+    struct database database;
+    database_init(&database);
+    put_records(&database, 0, 1);
+    ck_assert_uint_lt(bytes_on_disk(&database), 2 * VALUE_BYTES);
+    database_fini(&database);
+}
+END_TEST
+
+START_TEST(records_deleted_before_a_flush_are_never_in_a_table)
+{
+    struct database database;
+    database_init(&database);
+    put_records(&database, 0, 40);
+    ck_assert_uint_gt(bytes_on_disk(&database), 40 * VALUE_BYTES);
+    delete_before(&database, 39);
+    ck_assert_int_eq(sp_kv_flush(database.kv, NULL), SP_OK);
+    ck_assert_uint_lt(bytes_on_disk(&database), 2 * VALUE_BYTES);
+    ck_assert_uint_eq(count_records(&database), 1);
+    database_fini(&database);
+}
+END_TEST
+
+START_TEST(tables_of_deleted_records_are_given_back)
+{
+    struct database database;
+    uint8_t key[1];
+    database_init(&database);
+    for (uint8_t i = 0; i < 60;
+         i += 10) { /* six tables: more than would be put together otherwise */
+        put_records(&database, i, i + 10);
+        ck_assert_int_eq(sp_kv_flush(database.kv, NULL), SP_OK);
+    }
+    ck_assert_uint_gt(bytes_on_disk(&database), 60 * VALUE_BYTES);
+    delete_before(&database, 35); /* the fourth table is needed for the rest of it */
+    ck_assert_int_eq(sp_kv_flush(database.kv, NULL), SP_OK);
+    sp_kv_drop_before(database.kv, SP_KV_JOURNAL, key_of(35, key));
+    ck_assert_uint_lt(bytes_on_disk(&database), 31 * VALUE_BYTES);
+    ck_assert_uint_eq(count_records(&database), 25);
+    sp_kv_close(database.kv);
+    open_database(&database, false);
+    ck_assert_uint_eq(count_records(&database), 25);
+    delete_before(&database, 60);
+    ck_assert_int_eq(sp_kv_flush(database.kv, NULL), SP_OK);
+    sp_kv_drop_before(database.kv, SP_KV_JOURNAL, key_of(60, key));
+    ck_assert_uint_lt(bytes_on_disk(&database), VALUE_BYTES);
+    ck_assert_uint_eq(count_records(&database), 0);
+    database_fini(&database);
+}
+END_TEST
+
+Suite *sp_test_suite(void)
+{
+    Suite *suite = suite_create("kv");
+    TCase *tcase = tcase_create("room");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, log_takes_no_more_room_than_what_was_written);
+    tcase_add_test(tcase, records_deleted_before_a_flush_are_never_in_a_table);
+    tcase_add_test(tcase, tables_of_deleted_records_are_given_back);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
