@@ -12,21 +12,30 @@ static inline uint64_t sp_hash_mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* Fewer than 8 bytes as a number; different texts of one length give different ones. */
+static inline uint64_t sp_hash_short(const uint8_t *ptr, size_t len)
+{
+    if (len >= 4) {
+        uint32_t first, last;
+        memcpy(&first, ptr, 4);
+        memcpy(&last, ptr + len - 4, 4);
+        return (uint64_t)first << 32 | last;
+    }
+    return len == 0 ? 0 : (uint64_t)ptr[0] << 16 | (uint64_t)ptr[len / 2] << 8 | ptr[len - 1];
+}
+
 static inline uint64_t sp_hash(uint64_t seed, struct sp_slice s)
 {
     uint64_t hash = sp_hash_mix(seed, s.len);
-    size_t at = 0;
-    for (; s.len - at >= 8; at += 8) {
-        uint64_t word;
+    uint64_t word;
+    if (s.len < 8)
+        return sp_hash_mix(sp_hash_mix(hash ^ seed, sp_hash_short(s.ptr, s.len)), seed);
+    for (size_t at = 0; at < s.len - 8; at += 8) {
         memcpy(&word, s.ptr + at, 8);
         hash = sp_hash_mix(hash ^ seed, word);
     }
-    if (at < s.len) {
-        uint64_t word = 0;
-        memcpy(&word, s.ptr + at, s.len - at);
-        hash = sp_hash_mix(hash ^ seed, word);
-    }
-    return sp_hash_mix(hash, seed);
+    memcpy(&word, s.ptr + s.len - 8, 8); /* may overlap with the one before */
+    return sp_hash_mix(sp_hash_mix(hash ^ seed, word), seed);
 }
 
 uint64_t sp_hash_seed(void); /* a new random one */

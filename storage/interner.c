@@ -28,7 +28,6 @@ void sp_interner_fini(struct sp_interner *interner)
 {
     free(interner->slots);
     sp_vector_fini(&interner->texts);
-    sp_vector_fini(&interner->salts);
     sp_arena_fini(&interner->arena);
 }
 
@@ -41,7 +40,7 @@ void sp_interner_reset(struct sp_interner *interner)
     } else if (interner->slot_count > 0) {
         memset(interner->slots, 0, interner->slot_count * sizeof(*interner->slots));
     }
-    interner->texts.count = interner->salts.count = 0;
+    interner->texts.count = 0;
     interner->bytes = 0;
     sp_arena_reset(&interner->arena);
 }
@@ -61,7 +60,7 @@ static struct sp_interner_slot *probe(const struct sp_interner *interner, uint32
         struct sp_interner_slot *slot = &interner->slots[at];
         if (slot->number == 0)
             return slot;
-        if (slot->hash == hash && interner->salts.items[slot->number - 1] == salt &&
+        if (slot->hash == hash && slot->salt == salt &&
             sp_slice_equal(interner->texts.items[slot->number - 1], text))
             return slot;
     }
@@ -103,13 +102,12 @@ uint32_t sp_interner_add(struct sp_interner *interner, uint32_t salt, struct sp_
     if (slot->number != 0)
         return slot->number - 1;
     uint8_t *copy = sp_arena_alloc(&interner->arena, text.len > 0 ? text.len : 1);
-    if (copy == NULL || !sp_vector_reserve(&interner->texts, 1) ||
-        !sp_vector_push(&interner->salts, salt))
+    if (copy == NULL || !sp_vector_reserve(&interner->texts, 1))
         return SP_INTERNER_NONE;
     if (text.len > 0)
         memcpy(copy, text.ptr, text.len);
     interner->texts.items[interner->texts.count++] = sp_slice_make(copy, text.len);
     interner->bytes += text.len;
-    *slot = (struct sp_interner_slot){interner->texts.count, hash};
+    *slot = (struct sp_interner_slot){interner->texts.count, hash, salt};
     return interner->texts.count - 1;
 }

@@ -10,11 +10,10 @@
 struct sp_interner {
     struct sp_interner_slot {
         uint32_t number; /* plus 1; 0 is free */
-        uint32_t hash;
+        uint32_t hash, salt;
     } * slots;
     uint32_t slot_count;              /* a power of two, or 0 */
     SP_VECTOR(struct sp_slice) texts; /* by number; 8-byte aligned memory of the interner */
-    SP_VECTOR(uint32_t) salts;
     struct sp_arena arena;
     size_t bytes; /* of the texts */
     uint64_t seed;

@@ -105,11 +105,12 @@ bool sp_layout_totals_read(struct sp_slice value, struct sp_totals *ret)
     return true;
 }
 
-void sp_layout_journal_head_write(const struct sp_append *append, struct sp_buf *out)
+void sp_layout_journal_head_write(const struct sp_append *append, enum sp_body_encoding encoding,
+                                  struct sp_buf *out)
 {
     sp_buf_append_byte(out, VALUE_VERSION);
     sp_buf_append_byte(out, (uint8_t)append->format);
-    sp_buf_append_byte(out, (uint8_t)append->encoding);
+    sp_buf_append_byte(out, (uint8_t)encoding);
     put_u64(out, append->received_unix_ns);
     sp_pack_text(append->tenant, out);
 }

@@ -8,7 +8,7 @@
  *   family     key             value
  *   meta       "totals"        struct sp_totals
  *              "s" slot        the service whose colour slot it is
- *   journal    sequence        version, format, encoding, receive time, tenant, body as received */
+ *   journal    sequence        version, format, encoding, receive time, tenant, body as received, or as zstd if it came plain */
 #pragma once
 
 #include "storage/storage.h"
@@ -52,6 +52,7 @@ struct sp_journal_record {
     struct sp_slice tenant, body;
 };
 
-/* All but the body, which follows as it is. */
-void sp_layout_journal_head_write(const struct sp_append *append, struct sp_buf *out);
+/* All but the body, which follows, in this encoding. */
+void sp_layout_journal_head_write(const struct sp_append *append, enum sp_body_encoding encoding,
+                                  struct sp_buf *out);
 bool sp_layout_journal_read(struct sp_slice value, struct sp_journal_record *ret);

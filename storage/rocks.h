@@ -12,6 +12,7 @@
  *   them in every view, and reads never wait for writers. */
 #pragma once
 
+#include "lib/base/compress.h"
 #include "storage/block_cache.h"
 #include "storage/brute.h"
 #include "storage/datadir.h"
@@ -52,6 +53,10 @@
 /* Of the thread that merges; and how often it looks whether a segment that is gone is still being read. */
 #define SP_ROCKS_MERGE_NICE   10
 #define SP_ROCKS_DROP_WAIT_NS 200000000ULL
+/* A body that came plain is compressed for the journal at this level of Zstandard, when it is so large and at least an eighth of
+ * it is saved: less to checksum, to write and to sync than compressing costs. */
+#define SP_ROCKS_JOURNAL_LEVEL      (-3)
+#define SP_ROCKS_JOURNAL_PACKED_MIN ((size_t)512)
 /* A record of the journal: more than any request that is let in can make. */
 #define SP_ROCKS_RECORD_BYTES_MAX ((size_t)1024 * 1024 * 1024)
 /* A database that is opened again writes a new log and a new manifest: not on a disk with less room than this. */
@@ -129,7 +134,9 @@ struct sp_rocks {
     uint64_t merge_count, merged_span_count, merge_failure_count, merge_cpu_ns;
     pthread_t committer, sealer, merger;
     bool committer_runs, sealer_runs, merger_runs;
-    struct sp_block_builder *builder; /* the sealer's */
+    struct sp_block_builder *builder;   /* the sealer's */
+    struct sp_zstd_packer *body_packer; /* the committer's */
+    struct sp_buf packed_body;          /* the same */
     struct sp_block_cache *cache;
 };
 

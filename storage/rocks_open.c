@@ -231,7 +231,8 @@ static enum sp_status open_all(struct sp_rocks *rocks, const struct sp_store_opt
     if (status == SP_OK)
         status = sp_block_builder_new(&rocks->builder, reterr);
     rocks->cache = sp_block_cache_new();
-    if (status == SP_OK && rocks->cache == NULL)
+    rocks->body_packer = sp_zstd_packer_new();
+    if (status == SP_OK && (rocks->cache == NULL || rocks->body_packer == NULL))
         status = sp_error_set(reterr, SP_NO_MEMORY, "no memory for a store");
     if (status == SP_OK)
         status = sp_rocks_load(rocks, reterr);
@@ -259,6 +260,8 @@ static void free_all(struct sp_rocks *rocks)
     sp_interner_fini(&rocks->services);
     sp_block_builder_free(rocks->builder);
     sp_block_cache_free(rocks->cache);
+    sp_zstd_packer_free(rocks->body_packer);
+    sp_buf_fini(&rocks->packed_body);
 }
 
 void sp_rocks_close(struct sp_rocks *rocks)
@@ -310,6 +313,7 @@ enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options, str
     rocks->log = options->log;
     rocks->sizes = sizes_of(options);
     sp_interner_init(&rocks->services);
+    sp_buf_init(&rocks->packed_body, SP_ROCKS_RECORD_BYTES_MAX);
     rocks->dir.lock_fd = -1;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
