@@ -47,8 +47,10 @@ struct sp_block_builder {
     struct sp_interner pool; /* every text of a value or name */
     struct sp_interner column_keys, resource_texts, scope_texts;
     struct table_build tables[SP_BLOCK_TABLE_COUNT];
-    SP_VECTOR(struct column_build) columns;       /* those beyond count keep their memory */
-    uint32_t first_columns[SP_BLOCK_TABLE_COUNT]; /* that stood first in a list the last time */
+    SP_VECTOR(struct column_build) columns; /* those beyond count keep their memory */
+    /* Guesses: the column that stood first in a list the last time, and that of each role. */
+    uint32_t first_columns[SP_BLOCK_TABLE_COUNT];
+    uint32_t role_columns[SP_BLOCK_TABLE_COUNT][SP_ROLE_COUNT];
     SP_VECTOR(struct sp_trace_id) trace_ids;
     SP_VECTOR(uint32_t) trace_rows;
     SP_VECTOR(struct sp_span_id) span_ids;

@@ -138,10 +138,15 @@ static uint32_t attribute_column(struct sp_block_builder *builder, enum sp_block
 
 static uint32_t role_column(struct row *row, enum sp_column_role role, enum sp_value_kind kind)
 {
-    uint32_t column = sp_block_builder_column(row->builder, row->table, role, kind, SP_SLICE(""));
+    struct sp_block_builder *builder = row->builder;
+    uint32_t *guess = &builder->role_columns[row->table][role];
+    uint32_t column = *guess;
+    if (column >= builder->columns.count || builder->columns.items[column].column.role != role ||
+        builder->columns.items[column].column.table != row->table)
+        column = *guess = sp_block_builder_column(builder, row->table, role, kind, SP_SLICE(""));
     if (column != SP_INTERNER_NONE) {
         row->words[row->word_count++] = column;
-        row->builder->columns.items[column].column.count++;
+        builder->columns.items[column].column.count++;
     }
     return column;
 }
@@ -309,6 +314,7 @@ ALWAYS_INLINE void prefetch_ahead(const struct sp_span *const *spans, size_t cou
     }
     if (count > TEXTS_AHEAD) {
         const struct sp_attributes *list = &spans[TEXTS_AHEAD]->attributes;
+        __builtin_prefetch(spans[TEXTS_AHEAD]->name.ptr);
         for (uint32_t i = 0; i < list->count && i < PREFETCHED_MAX; i++) {
             __builtin_prefetch(list->items[i].key.ptr);
             if (list->items[i].value.kind == SP_VALUE_STRING)
