@@ -72,8 +72,11 @@ void sp_block_builder_reset(struct sp_block_builder *builder)
         sp_interner_reset(&builder->tables[t].words);
         builder->tables[t].rows.count = builder->tables[t].templates.count = 0;
     }
-    for (uint32_t i = 0; i < builder->columns.count; i++)
-        builder->columns.items[i].codes.count = builder->columns.items[i].numbers.count = 0;
+    for (uint32_t i = 0; i < builder->columns.count; i++) {
+        struct column_build *build = &builder->columns.items[i];
+        build->codes.count = build->numbers.count = 0;
+        build->tried_count = build->new_count = 0;
+    }
     builder->columns.count = 0;
     builder->trace_ids.count = builder->trace_rows.count = 0;
     builder->span_ids.count = builder->parent_ids.count = 0;
@@ -106,6 +109,34 @@ bool sp_block_builder_is_full(const struct sp_block_builder *builder)
 uint32_t sp_block_builder_text(struct sp_block_builder *builder, struct sp_slice text)
 {
     return sp_interner_add(&builder->pool, 0, text);
+}
+
+/* Looking up texts that are nearly all new, like ids and addresses, costs more than it saves. So in a column where of the latest
+ * texts fewer than a sixteenth were known, only one of eight is looked up, to notice when that changes. */
+#define NEW_TRIED_MIN 64
+#define NEW_TRIED_MAX 256
+#define NEW_SAMPLED   8
+
+static bool is_to_be_looked_up(const struct column_build *build)
+{
+    return build->tried_count < NEW_TRIED_MIN || build->new_count * 16 < build->tried_count * 15 ||
+           build->codes.count % NEW_SAMPLED == 0;
+}
+
+uint32_t sp_block_builder_value(struct sp_block_builder *builder, struct column_build *build,
+                                struct sp_slice text)
+{
+    if (!is_to_be_looked_up(build))
+        return sp_interner_append(&builder->pool, text);
+    uint32_t text_count = builder->pool.texts.count;
+    uint32_t number = sp_interner_add(&builder->pool, 0, text);
+    build->tried_count++;
+    build->new_count += number == text_count;
+    if (build->tried_count >= NEW_TRIED_MAX) {
+        build->tried_count /= 2;
+        build->new_count /= 2;
+    }
+    return number;
 }
 
 uint32_t sp_block_builder_column(struct sp_block_builder *builder, enum sp_block_table table,

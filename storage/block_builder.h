@@ -35,6 +35,8 @@ struct column_build {
     SP_VECTOR(uint32_t) codes;
     SP_VECTOR(uint64_t) numbers;
     uint32_t follower; /* the column that stood behind it in a list the last time: a guess */
+    /* Of its latest texts: how many were looked up, and how many of these were new. */
+    uint32_t tried_count, new_count;
 };
 
 struct table_build {
@@ -74,6 +76,9 @@ struct sp_block_builder {
 /* Numbers of what rows share, made when they are new. SP_INTERNER_NONE: no memory; and of a column that there is no place
  * for (an attribute, or a builder that can only be reset). */
 uint32_t sp_block_builder_text(struct sp_block_builder *builder, struct sp_slice text);
+/* The same for a value that is pushed to a column: a text that was there may get a new number. */
+uint32_t sp_block_builder_value(struct sp_block_builder *builder, struct column_build *build,
+                                struct sp_slice text);
 uint32_t sp_block_builder_column(struct sp_block_builder *builder, enum sp_block_table table,
                                  enum sp_column_role role, enum sp_value_kind kind,
                                  struct sp_slice key);

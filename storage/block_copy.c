@@ -24,10 +24,9 @@ struct sp_block_source {
     uint32_t next_row;
     uint32_t children[SP_BLOCK_TABLE_COUNT]; /* next event, next link */
     uint32_t *positions;                     /* next value of each column */
-    struct map resources, scopes, templates[SP_BLOCK_TABLE_COUNT];
-    SP_VECTOR(struct text_map) texts; /* one for each dictionary */
+    struct map names, resources, scopes, templates[SP_BLOCK_TABLE_COUNT];
+    SP_VECTOR(struct text_map) texts; /* one for each dictionary of columns */
     uint32_t *column_texts;           /* of each column: number of its text map */
-    uint32_t name_texts;
 };
 
 /* ---- life ---- */
@@ -63,14 +62,11 @@ static bool source_init(struct sp_block_source *source)
     source->positions = calloc((size_t)block->column_count + 1, sizeof(*source->positions));
     source->column_texts = calloc((size_t)block->column_count + 1, sizeof(*source->column_texts));
     bool fits = source->positions != NULL && source->column_texts != NULL &&
+                map_new(&source->names, block->names->count) &&
                 map_new(&source->resources, block->resource_count) &&
                 map_new(&source->scopes, block->scope_count);
     for (int t = 0; t < SP_BLOCK_TABLE_COUNT && fits; t++)
         fits = map_new(&source->templates[t], block->template_counts[t]);
-    if (fits) {
-        source->name_texts = text_map_of(source, block->names);
-        fits = source->name_texts != UINT32_MAX;
-    }
     for (uint32_t i = 0; i < block->column_count && fits; i++) {
         if (block->columns[i].dictionary == NULL)
             continue;
@@ -103,6 +99,7 @@ void sp_block_source_free(struct sp_block_source *source)
     sp_vector_fini(&source->texts);
     for (int t = 0; t < SP_BLOCK_TABLE_COUNT; t++)
         free(source->templates[t].items);
+    free(source->names.items);
     free(source->resources.items);
     free(source->scopes.items);
     free(source->column_texts);
@@ -112,13 +109,25 @@ void sp_block_source_free(struct sp_block_source *source)
 
 /* ---- numbers ---- */
 
-static uint32_t map_text(struct sp_block_builder *builder, struct sp_block_source *source,
-                         uint32_t text_map, uint32_t code)
+static uint32_t map_value(struct sp_block_builder *builder, struct sp_block_source *source,
+                          uint32_t column, struct column_build *build, uint32_t code)
 {
-    const struct text_map *texts = &source->texts.items[text_map];
+    const struct text_map *texts = &source->texts.items[source->column_texts[column]];
     struct map_entry *entry = &texts->map.items[code];
     if (entry->generation != source->generation) {
-        entry->number = sp_block_builder_text(builder, texts->dictionary->texts[code]);
+        entry->number = sp_block_builder_value(builder, build, texts->dictionary->texts[code]);
+        entry->generation = source->generation;
+    }
+    return entry->number;
+}
+
+/* Apart from the values: a name has one number. */
+static uint32_t map_name(struct sp_block_builder *builder, struct sp_block_source *source,
+                         uint32_t code)
+{
+    struct map_entry *entry = &source->names.items[code];
+    if (entry->generation != source->generation) {
+        entry->number = sp_block_builder_text(builder, source->block->names->texts[code]);
         entry->generation = source->generation;
     }
     return entry->number;
@@ -156,8 +165,7 @@ static enum outcome map_words(struct sp_block_builder *builder, struct sp_block_
     bool is_span = table == SP_BLOCK_SPANS;
     words[WORD_RESOURCE] = is_span ? map_resource(builder, source, from->resource) : 0;
     words[WORD_SCOPE] = is_span ? map_scope(builder, source, from->scope) : 0;
-    words[WORD_NAME] =
-        table != SP_BLOCK_LINKS ? map_text(builder, source, source->name_texts, from->name) : 0;
+    words[WORD_NAME] = table != SP_BLOCK_LINKS ? map_name(builder, source, from->name) : 0;
     words[WORD_KIND] = (uint32_t)from->kind;
     words[WORD_STATUS] = (uint32_t)from->status_code;
     words[WORD_BITS] = from->bits;
@@ -209,8 +217,8 @@ static bool copy_values(struct sp_block_builder *builder, struct sp_block_source
         uint32_t position = source->positions[from->columns[i]]++;
         build->column.count++;
         if (column->codes != NULL) {
-            uint32_t code = map_text(builder, source, source->column_texts[from->columns[i]],
-                                     column->codes[position]);
+            uint32_t code =
+                map_value(builder, source, from->columns[i], build, column->codes[position]);
             if (code == SP_INTERNER_NONE || !sp_vector_push(&build->codes, code))
                 return false;
         } else if (column->numbers != NULL) {

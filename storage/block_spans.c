@@ -72,7 +72,7 @@ static bool push_text(struct sp_block_builder *builder, uint32_t column, struct 
     struct column_build *build = &builder->columns.items[column];
     uint32_t code = build->codes.count > 0 ? build->codes.items[build->codes.count - 1] : 0;
     if (build->codes.count == 0 || !sp_slice_equal(builder->pool.texts.items[code], text))
-        code = sp_block_builder_text(builder, text);
+        code = sp_block_builder_value(builder, build, text);
     return code != SP_INTERNER_NONE && sp_vector_push(&build->codes, code);
 }
 

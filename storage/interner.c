@@ -41,6 +41,7 @@ void sp_interner_reset(struct sp_interner *interner)
         memset(interner->slots, 0, interner->slot_count * sizeof(*interner->slots));
     }
     interner->texts.count = 0;
+    interner->used_count = 0;
     interner->bytes = 0;
     sp_arena_reset(&interner->arena);
 }
@@ -93,14 +94,8 @@ uint32_t sp_interner_find(const struct sp_interner *interner, uint32_t salt, str
     return probe(interner, hash_of(interner, salt, text), salt, text)->number - 1;
 }
 
-uint32_t sp_interner_add(struct sp_interner *interner, uint32_t salt, struct sp_slice text)
+uint32_t sp_interner_append(struct sp_interner *interner, struct sp_slice text)
 {
-    if (interner->texts.count >= interner->slot_count / 2 && !rehash(interner))
-        return SP_INTERNER_NONE;
-    uint32_t hash = hash_of(interner, salt, text);
-    struct sp_interner_slot *slot = probe(interner, hash, salt, text);
-    if (slot->number != 0)
-        return slot->number - 1;
     uint8_t *copy = sp_arena_alloc(&interner->arena, text.len > 0 ? text.len : 1);
     if (copy == NULL || !sp_vector_reserve(&interner->texts, 1))
         return SP_INTERNER_NONE;
@@ -108,6 +103,21 @@ uint32_t sp_interner_add(struct sp_interner *interner, uint32_t salt, struct sp_
         memcpy(copy, text.ptr, text.len);
     interner->texts.items[interner->texts.count++] = sp_slice_make(copy, text.len);
     interner->bytes += text.len;
-    *slot = (struct sp_interner_slot){interner->texts.count, hash, salt};
     return interner->texts.count - 1;
+}
+
+uint32_t sp_interner_add(struct sp_interner *interner, uint32_t salt, struct sp_slice text)
+{
+    if (interner->used_count >= interner->slot_count / 2 && !rehash(interner))
+        return SP_INTERNER_NONE;
+    uint32_t hash = hash_of(interner, salt, text);
+    struct sp_interner_slot *slot = probe(interner, hash, salt, text);
+    if (slot->number != 0)
+        return slot->number - 1;
+    uint32_t number = sp_interner_append(interner, text);
+    if (number == SP_INTERNER_NONE)
+        return SP_INTERNER_NONE;
+    interner->used_count++;
+    *slot = (struct sp_interner_slot){number + 1, hash, salt};
+    return number;
 }
