@@ -12,7 +12,6 @@
  *   them in every view, and reads never wait for writers. */
 #pragma once
 
-#include "lib/base/compress.h"
 #include "storage/block_cache.h"
 #include "storage/brute.h"
 #include "storage/datadir.h"
