@@ -11,6 +11,14 @@
 #define MIB    ((uint64_t)1024 * 1024)
 #define SECOND ((uint64_t)1000 * 1000 * 1000)
 
+const struct sp_limits sp_replay_limits = {
+    .body_bytes_max = SP_OPTION_BODY_BYTES_MAX,
+    .spans_max = SIZE_MAX,
+    .attributes_max = SIZE_MAX,
+    .arena_bytes_max = SIZE_MAX,
+    .nesting_max = SP_LIMIT_NESTING,
+};
+
 const struct sp_option sp_serve_options[] = {
     {.name = "config",
      .type = SP_OPTION_TEXT,

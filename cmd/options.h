@@ -5,9 +5,14 @@
 
 #include "cmd/cmd.h"
 #include "lib/base/base.h"
+#include "lib/model/model.h"
 
 /* The largest value of serve's option max-body. */
 #define SP_OPTION_BODY_BYTES_MAX ((size_t)1024 * 1024 * 1024)
+
+/* What may once have been let in must decode for ever, so stored bytes are read with the widest limits that any configuration may
+ * set. */
+extern const struct sp_limits sp_replay_limits;
 
 extern const struct sp_option sp_serve_options[];
 extern const size_t sp_serve_option_count;

@@ -26,16 +26,6 @@
 #define SP_SERVE_MMAP_THRESHOLD_BYTES (32 * 1024 * 1024)
 #define SP_SERVE_TRIM_THRESHOLD_BYTES (64 * 1024 * 1024)
 
-/* What may once have been let in must decode for ever, so stored bytes are read with the widest limits any
- * configuration may set (cmd/options.c). */
-static const struct sp_limits replay_limits = {
-    .body_bytes_max = SP_OPTION_BODY_BYTES_MAX,
-    .spans_max = SIZE_MAX,
-    .attributes_max = SIZE_MAX,
-    .arena_bytes_max = SIZE_MAX,
-    .nesting_max = SP_LIMIT_NESTING,
-};
-
 struct server {
     struct sp_log log;
     struct sp_limits limits;
@@ -126,7 +116,7 @@ static enum sp_status open_store(struct server *server, const struct sp_config *
         .durability = sp_config_get(config, "durability")->number == 0 ? SP_DURABILITY_SYNC
                                                                        : SP_DURABILITY_OS,
         .backlog_bytes_max = sp_config_get(config, "backlog")->number,
-        .codec = sp_collector_codec(&replay_limits),
+        .codec = sp_collector_codec(&sp_replay_limits),
         .limits = &server->limits,
         .clock = sp_clock_system(),
         .log = &server->log,

@@ -129,6 +129,22 @@ static enum sp_status check_format(const struct sp_datadir *dir, struct sp_error
     return status;
 }
 
+/* operation: as of flock. */
+static enum sp_status lock_file(const struct sp_datadir *dir, const char *path, int operation,
+                                struct sp_error *reterr)
+{
+    if (flock(dir->lock_fd, operation | LOCK_NB) == 0)
+        return SP_OK;
+    if (errno != EWOULDBLOCK)
+        return error_from_errno(errno, "lock", path, reterr);
+    char owner[32] = "";
+    ssize_t len = read(dir->lock_fd, owner, sizeof(owner) - 1);
+    struct sp_slice pid = sp_slice_trim(sp_slice_make(owner, len > 0 ? (size_t)len : 0));
+    return sp_error_set(reterr, SP_BUSY,
+                        "the data directory %s is in use by another process (pid %.*s)", dir->root,
+                        SP_SLICE_PRINTF(pid));
+}
+
 static enum sp_status take_lock(struct sp_datadir *dir, struct sp_error *reterr)
 {
     char *path = join(dir->root, "LOCK");
@@ -136,20 +152,11 @@ static enum sp_status take_lock(struct sp_datadir *dir, struct sp_error *reterr)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to open %s", dir->root);
     enum sp_status status = SP_OK;
     dir->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (dir->lock_fd < 0) {
+    if (dir->lock_fd < 0)
         status = error_from_errno(errno, "write", path, reterr);
-    } else if (flock(dir->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        int error = errno;
-        char owner[32] = "";
-        ssize_t len = read(dir->lock_fd, owner, sizeof(owner) - 1);
-        struct sp_slice pid = sp_slice_trim(sp_slice_make(owner, len > 0 ? (size_t)len : 0));
-        if (error == EWOULDBLOCK)
-            status = sp_error_set(reterr, SP_BUSY,
-                                  "the data directory %s is in use by another process (pid %.*s)",
-                                  dir->root, SP_SLICE_PRINTF(pid));
-        else
-            status = error_from_errno(error, "lock", path, reterr);
-    } else {
+    else
+        status = lock_file(dir, path, LOCK_EX, reterr);
+    if (status == SP_OK) {
         /* Only for people; a short write does no harm. */
         if (ftruncate(dir->lock_fd, 0) == 0)
             dprintf(dir->lock_fd, "%ld\n", (long)getpid());
@@ -241,6 +248,53 @@ enum sp_status sp_datadir_open(const char *path, struct sp_datadir *ret, struct 
     dir.root = strdup(path);
     status = dir.root != NULL ? check_folder(&dir, reterr)
                               : sp_error_set(reterr, SP_NO_MEMORY, "no memory to open %s", path);
+    if (status == SP_OK)
+        *ret = dir;
+    else
+        sp_datadir_close(&dir);
+    return status;
+}
+
+/* Others may read meanwhile, too. Where nobody has made the file, nobody has opened the directory. */
+static enum sp_status take_shared_lock(struct sp_datadir *dir, struct sp_error *reterr)
+{
+    char *path = join(dir->root, "LOCK");
+    if (path == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to open %s", dir->root);
+    enum sp_status status = SP_OK;
+    dir->lock_fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (dir->lock_fd >= 0)
+        status = lock_file(dir, path, LOCK_SH, reterr);
+    else if (errno != ENOENT)
+        status = error_from_errno(errno, "read", path, reterr);
+    free(path);
+    return status;
+}
+
+static enum sp_status check_read_only(struct sp_datadir *dir, struct sp_error *reterr)
+{
+    dir->db = join(dir->root, "db");
+    if (dir->db == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to open %s", dir->root);
+    enum sp_status status = check_format(dir, reterr);
+    if (status == SP_NOT_FOUND)
+        status = sp_error_set(reterr, SP_NOT_FOUND,
+                              "%s is not a data directory: it has no FORMAT file", dir->root);
+    if (status == SP_OK)
+        status = take_shared_lock(dir, reterr);
+    if (status == SP_OK && faccessat(AT_FDCWD, dir->db, R_OK | X_OK, AT_EACCESS) != 0)
+        status = errno == ENOENT ? sp_error_set(reterr, SP_CORRUPT, "%s is missing", dir->db)
+                                 : error_from_errno(errno, "read", dir->db, reterr);
+    return status;
+}
+
+enum sp_status sp_datadir_open_read_only(const char *path, struct sp_datadir *ret,
+                                         struct sp_error *reterr)
+{
+    struct sp_datadir dir = {.lock_fd = -1, .root = strdup(path)};
+    enum sp_status status = dir.root != NULL
+                                ? check_read_only(&dir, reterr)
+                                : sp_error_set(reterr, SP_NO_MEMORY, "no memory to open %s", path);
     if (status == SP_OK)
         *ret = dir;
     else

@@ -21,6 +21,10 @@ struct sp_datadir {
 /* Makes the directory if it is missing, and makes sure that a power loss leaves it where it is. Errors as sp_store_rocksdb_open. */
 SP_MUST_USE enum sp_status sp_datadir_open(const char *path, struct sp_datadir *ret,
                                            struct sp_error *reterr);
+/* The same without changing a byte, and for a directory that no process has open; until it is closed, none can open it.
+ * SP_NOT_FOUND: there is none. */
+SP_MUST_USE enum sp_status sp_datadir_open_read_only(const char *path, struct sp_datadir *ret,
+                                                     struct sp_error *reterr);
 void sp_datadir_close(struct sp_datadir *dir); /* gives the lock back */
 
 /* The room that all files below take on the disk, as du counts it. Files that go away meanwhile count as 0. */

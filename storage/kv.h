@@ -25,9 +25,9 @@ struct sp_kv_iterator;
 SP_MUST_USE enum sp_status sp_kv_open(const char *path, bool create, struct sp_kv **ret,
                                       struct sp_error *reterr);
 /* The same of a database that nobody has open, without changing a byte of it: what its log holds is read into memory. Nothing
- * can be written. */
-SP_MUST_USE enum sp_status sp_kv_open_read_only(const char *path, struct sp_kv **ret,
-                                                struct sp_error *reterr);
+ * can be written. forgiving: also one whose log or files are damaged, as far as it goes. */
+SP_MUST_USE enum sp_status sp_kv_open_read_only(const char *path, bool forgiving,
+                                                struct sp_kv **ret, struct sp_error *reterr);
 void sp_kv_close(struct sp_kv *kv); /* NULL is fine; nothing made from it may be left */
 
 /* Writes what is in memory to its files, so that the next open has nothing to replay. */
@@ -81,6 +81,8 @@ SP_MUST_USE enum sp_status sp_kv_get(struct sp_kv *kv, enum sp_kv_family family,
 
 /* Keys ascending as memcmp; begins nowhere: seek first. NULL: no memory. */
 struct sp_kv_iterator *sp_kv_iterator_new(struct sp_kv *kv, enum sp_kv_family family);
+/* The same, but also over what sp_kv_batch_delete_range deleted and still stands in the files: to see whether they are sound. */
+struct sp_kv_iterator *sp_kv_iterator_new_undeleted(struct sp_kv *kv, enum sp_kv_family family);
 void sp_kv_iterator_free(struct sp_kv_iterator *iterator); /* NULL is fine */
 void sp_kv_iterator_seek(struct sp_kv_iterator *iterator, struct sp_slice key);
 void sp_kv_iterator_next(struct sp_kv_iterator *iterator);
@@ -92,3 +94,13 @@ struct sp_slice sp_kv_iterator_key(const struct sp_kv_iterator *iterator);
 struct sp_slice sp_kv_iterator_value(const struct sp_kv_iterator *iterator);
 SP_MUST_USE enum sp_status sp_kv_iterator_status(const struct sp_kv_iterator *iterator,
                                                  struct sp_error *reterr);
+
+/* ---- files ---- */
+
+/* The tables that the database consists of, and how large they have to be: name begins with a slash. Returns the first thing
+ * that visit returns other than SP_OK. */
+SP_MUST_USE enum sp_status sp_kv_each_file(struct sp_kv *kv,
+                                           enum sp_status (*visit)(void *cookie, const char *name,
+                                                                   uint64_t bytes,
+                                                                   struct sp_error *reterr),
+                                           void *cookie, struct sp_error *reterr);

@@ -87,8 +87,11 @@ static enum sp_status error_from_text(char *text, struct sp_error *reterr)
 
 /* ---- open and close ---- */
 
-static rocksdb_options_t *base_options(bool create, struct sp_error *reterr)
+enum open_mode { OPEN, OPEN_OR_CREATE, OPEN_READ_ONLY, OPEN_READ_ONLY_DAMAGED };
+
+static rocksdb_options_t *base_options(enum open_mode mode, struct sp_error *reterr)
 {
+    bool create = mode == OPEN_OR_CREATE;
     rocksdb_options_t *plain = rocksdb_options_create();
     rocksdb_options_t *options = rocksdb_options_create();
     char *error = NULL;
@@ -104,7 +107,7 @@ static rocksdb_options_t *base_options(bool create, struct sp_error *reterr)
     }
     rocksdb_options_set_create_if_missing(options, create);
     rocksdb_options_set_create_missing_column_families(options, create);
-    rocksdb_options_set_paranoid_checks(options, 1);
+    rocksdb_options_set_paranoid_checks(options, mode != OPEN_READ_ONLY_DAMAGED);
     rocksdb_options_set_wal_recovery_mode(options, RECOVERY_TOLERATE_TORN_TAIL);
     rocksdb_options_set_max_total_wal_size(options, WAL_BYTES_MAX);
     rocksdb_options_set_db_write_buffer_size(options, MEMTABLES_BYTES);
@@ -134,8 +137,6 @@ static rocksdb_options_t *family_options(const struct sp_kv *kv, rocksdb_options
     return options;
 }
 
-enum open_mode { OPEN, OPEN_OR_CREATE, OPEN_READ_ONLY };
-
 static rocksdb_t *open_families(struct sp_kv *kv, const char *path, enum open_mode mode,
                                 const rocksdb_options_t *base, char **reterror)
 {
@@ -143,7 +144,7 @@ static rocksdb_t *open_families(struct sp_kv *kv, const char *path, enum open_mo
     const rocksdb_options_t *const *options = (const rocksdb_options_t *const *)kv->options;
     for (int i = 0; i < SP_KV_FAMILY_COUNT; i++)
         names[i] = families[i].name;
-    if (mode == OPEN_READ_ONLY)
+    if (mode == OPEN_READ_ONLY || mode == OPEN_READ_ONLY_DAMAGED)
         return rocksdb_open_for_read_only_column_families(base, path, SP_KV_FAMILY_COUNT, names,
                                                           options, kv->handles, 0, reterror);
     return rocksdb_open_column_families(base, path, SP_KV_FAMILY_COUNT, names, options, kv->handles,
@@ -156,7 +157,7 @@ static enum sp_status open_kv(const char *path, enum open_mode mode, struct sp_k
     struct sp_kv *kv = calloc(1, sizeof(*kv));
     if (kv == NULL)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to open the data directory");
-    rocksdb_options_t *base = base_options(mode == OPEN_OR_CREATE, reterr);
+    rocksdb_options_t *base = base_options(mode, reterr);
     if (base == NULL) {
         free(kv);
         return sp_error_set(reterr, SP_INTERNAL, "this RocksDB is too old");
@@ -185,9 +186,10 @@ enum sp_status sp_kv_open(const char *path, bool create, struct sp_kv **ret,
     return open_kv(path, create ? OPEN_OR_CREATE : OPEN, ret, reterr);
 }
 
-enum sp_status sp_kv_open_read_only(const char *path, struct sp_kv **ret, struct sp_error *reterr)
+enum sp_status sp_kv_open_read_only(const char *path, bool forgiving, struct sp_kv **ret,
+                                    struct sp_error *reterr)
 {
-    return open_kv(path, OPEN_READ_ONLY, ret, reterr);
+    return open_kv(path, forgiving ? OPEN_READ_ONLY_DAMAGED : OPEN_READ_ONLY, ret, reterr);
 }
 
 void sp_kv_close(struct sp_kv *kv)
@@ -377,14 +379,26 @@ enum sp_status sp_kv_get(struct sp_kv *kv, enum sp_kv_family family, struct sp_s
     return status;
 }
 
-struct sp_kv_iterator *sp_kv_iterator_new(struct sp_kv *kv, enum sp_kv_family family)
+static struct sp_kv_iterator *new_iterator(struct sp_kv *kv, enum sp_kv_family family,
+                                           bool undeleted)
 {
     struct sp_kv_iterator *iterator = calloc(1, sizeof(*iterator));
     if (iterator == NULL)
         return NULL;
     iterator->options = read_options();
+    rocksdb_readoptions_set_ignore_range_deletions(iterator->options, undeleted);
     iterator->iterator = rocksdb_create_iterator_cf(kv->db, iterator->options, kv->handles[family]);
     return iterator;
+}
+
+struct sp_kv_iterator *sp_kv_iterator_new(struct sp_kv *kv, enum sp_kv_family family)
+{
+    return new_iterator(kv, family, false);
+}
+
+struct sp_kv_iterator *sp_kv_iterator_new_undeleted(struct sp_kv *kv, enum sp_kv_family family)
+{
+    return new_iterator(kv, family, true);
 }
 
 void sp_kv_iterator_free(struct sp_kv_iterator *iterator)
@@ -430,4 +444,20 @@ enum sp_status sp_kv_iterator_status(const struct sp_kv_iterator *iterator, stru
     char *error = NULL;
     rocksdb_iter_get_error(iterator->iterator, &error);
     return error == NULL ? SP_OK : error_from_text(error, reterr);
+}
+
+/* ---- files ---- */
+
+enum sp_status sp_kv_each_file(struct sp_kv *kv,
+                               enum sp_status (*visit)(void *cookie, const char *name,
+                                                       uint64_t bytes, struct sp_error *reterr),
+                               void *cookie, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    const rocksdb_livefiles_t *files = rocksdb_livefiles(kv->db);
+    for (int i = 0; i < rocksdb_livefiles_count(files) && status == SP_OK; i++)
+        status = visit(cookie, rocksdb_livefiles_name(files, i), rocksdb_livefiles_size(files, i),
+                       reterr);
+    rocksdb_livefiles_destroy(files);
+    return status;
 }

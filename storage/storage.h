@@ -341,3 +341,61 @@ SP_MUST_USE enum sp_status sp_store_rocksdb_open(const struct sp_store_options *
 
 /* Drains, syncs, closes. No other call may be running or come later. NULL is fine. */
 void sp_store_close(struct sp_store *store);
+
+/* ---- is all of it as it was written? Offline, and without changing a byte ---- */
+
+enum sp_finding_kind {
+    SP_FINDING_CHECKSUM,     /* these are not the bytes that were written */
+    SP_FINDING_UNREADABLE,   /* they are, or have no checksum, but are not what the format says */
+    SP_FINDING_MISSING,      /* something that has to be there is not */
+    SP_FINDING_DISAGREEMENT, /* two things that can be read contradict each other */
+    /* from here on no damage */
+    SP_FINDING_LEFTOVER,    /* takes room and is not read: what a crash left behind */
+    SP_FINDING_NOT_CHECKED, /* because of damage elsewhere, or because it is too large */
+};
+#define SP_FINDING_KIND_COUNT 6
+const char *sp_finding_kind_name(enum sp_finding_kind kind); /* "checksum", "unreadable", ... */
+
+static inline bool sp_finding_is_damage(enum sp_finding_kind kind)
+{
+    return kind < SP_FINDING_LEFTOVER;
+}
+
+/* One thing that was found. Valid during the call only. */
+struct sp_finding {
+    enum sp_finding_kind kind;
+    const char *place;  /* "segment 3, block 2, column 7 (attribute \"http.route\" of spans)" */
+    const char *detail; /* a sentence part */
+    bool has_segment, has_block, has_spans, has_traces, has_times;
+    uint64_t segment;
+    uint32_t block;
+    uint64_t span_count;                              /* that are concerned */
+    struct sp_trace_id first_trace_id, last_trace_id; /* their traces lie between these */
+    uint64_t start_min_unix_ns, start_max_unix_ns;    /* their starts */
+};
+
+struct sp_check_summary {
+    uint64_t findings[SP_FINDING_KIND_COUNT];
+    uint64_t segment_count, block_count, chunk_count, span_count; /* read */
+    uint64_t trace_count; /* a trace in two segments counts twice */
+    uint64_t journal_record_count, journal_span_count;
+    uint64_t bytes;      /* of what was counted above */
+    uint64_t file_count; /* of the database's tables */
+};
+
+struct sp_check_options {
+    const char *data_dir;
+    struct sp_store_codec codec; /* as in struct sp_store_options */
+    void (*found)(void *cookie, const struct sp_finding *finding);
+    /* Now and then; NULL: not wanted. what: "segments", ... */
+    void (*progress)(void *cookie, const char *what, uint64_t done, uint64_t all);
+    void *cookie;
+};
+
+/* Reads everything that docs/storage-format.md names, compares what can be compared, and hands over what is wrong; goes on
+ * behind it. Memory: the headers of all segments, a block or two, the counts of one segment, one trace.
+ * SP_OK          checked; *ret says how much, and whether there is damage.
+ * SP_NOT_FOUND   there is no data directory.    SP_BUSY     a process has it open.
+ * SP_VERSION     of a version this one does not know.   SP_PERMISSION  it may not be read.   SP_NO_MEMORY, SP_IO */
+SP_MUST_USE enum sp_status sp_store_check(const struct sp_check_options *options,
+                                          struct sp_check_summary *ret, struct sp_error *reterr);

@@ -77,6 +77,35 @@ void fixture_fini(struct fixture *fixture)
     remove_folder(fixture->data_dir);
 }
 
+static void say_finding(void *cookie, const struct sp_finding *finding)
+{
+    if (sp_finding_is_damage(finding->kind))
+        sp_buf_printf(cookie, "%s: %s: %s\n", sp_finding_kind_name(finding->kind), finding->place,
+                      finding->detail);
+}
+
+void assert_sound(const char *data_dir)
+{
+    struct sp_check_summary summary;
+    struct sp_error error = {0};
+    struct sp_buf text;
+    sp_buf_init(&text, 1024 * 1024);
+    const struct sp_check_options options = {
+        .data_dir = data_dir, .codec = test_codec(), .found = say_finding, .cookie = &text};
+    enum sp_status status = sp_store_check(&options, &summary, &error);
+    ck_assert_msg(status == SP_OK, "%s", error.message);
+    ck_assert_msg(text.len == 0, "%.*s", (int)text.len, (const char *)text.ptr);
+    sp_buf_fini(&text);
+}
+
+void fixture_close_sound(struct fixture *fixture)
+{
+    sp_store_close(fixture->store);
+    fixture->store = NULL;
+    if (fixture->engine == ENGINE_ROCKSDB)
+        assert_sound(fixture->data_dir);
+}
+
 void fixture_reopen(struct fixture *fixture)
 {
     if (fixture->engine == ENGINE_REFERENCE)

@@ -29,6 +29,10 @@ void fixture_fini(struct fixture *fixture);
 /* Closes and opens again. The reference forgets when it is closed, so there it does nothing. */
 void fixture_reopen(struct fixture *fixture);
 
+/* Closes the store and asserts that sp_store_check finds no damage in what it leaves. */
+void fixture_close_sound(struct fixture *fixture);
+void assert_sound(const char *data_dir);
+
 /* Sizes with which some spans are sealed and merged many times. */
 struct sp_store_sizes small_sizes(void);
 /* Waits until nothing is to be sealed, merged or dropped, with small sizes. The reference is always so far. */

@@ -223,6 +223,7 @@ START_TEST(killed_store_keeps_what_it_acked_whole_and_once)
     }
     ck_assert_int_eq(sp_store_rocksdb_open(&fixture.options, &fixture.store, NULL), SP_OK);
     check_content(fixture.store, expectation, seed);
+    fixture_close_sound(&fixture);
     fixture_fini(&fixture);
     free(expectation);
 }

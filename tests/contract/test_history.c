@@ -200,6 +200,7 @@ static void run_history(uint64_t seed)
     }
     do_compare(history, SP_TIME_RANGE_ALL);
     do_compare(history, random_range(history));
+    fixture_close_sound(&history->stores[ENGINE_ROCKSDB]);
     for (int i = 0; i < ENGINE_COUNT; i++)
         fixture_fini(&history->stores[i]);
     free(history);
@@ -287,6 +288,7 @@ static void run_spread(uint64_t seed)
         do_compare(history, (struct sp_time_range){from, from + 60 * second_ns});
         do_compare(history, (struct sp_time_range){from + second_ns, from + 130 * second_ns});
     }
+    fixture_close_sound(&history->stores[ENGINE_ROCKSDB]);
     for (int i = 0; i < ENGINE_COUNT; i++)
         fixture_fini(&history->stores[i]);
     free(history);
