@@ -8,6 +8,9 @@
 #include "storage/interner.h"
 #include "storage/pack.h"
 
+/* A function that only prefetches. Inlined, because gcc takes one for a function that does nothing. */
+#define SP_PREFETCHING static inline __attribute__((always_inline))
+
 /* Events, or links, of a block that is not full. */
 #define CHILDREN_MAX (8 * SP_BLOCK_ROWS_MAX)
 /* Columns of roles other than ATTRIBUTE, in all tables together, at most. */

@@ -16,6 +16,20 @@ struct text_map {
     struct map map;
 };
 
+/* All that copying a value touches, in one place. */
+struct column_source {
+    uint32_t position, count; /* next value, of so many */
+    const uint32_t *codes;    /* or */
+    const uint64_t *numbers;  /* or neither */
+    struct map_entry *map;    /* of the texts */
+    const struct sp_slice *texts;
+};
+
+/* The columns of a template that say how many children a row has; UINT32_MAX: none does. */
+struct child_columns {
+    uint32_t events, links;
+};
+
 struct sp_block_source {
     const struct sp_block *block;
     uint32_t generation; /* of the maps; 0: nothing mapped yet */
@@ -23,10 +37,10 @@ struct sp_block_source {
     const struct sp_block_builder *builder;
     uint32_t next_row;
     uint32_t children[SP_BLOCK_TABLE_COUNT]; /* next event, next link */
-    uint32_t *positions;                     /* next value of each column */
+    struct column_source *columns;
+    struct child_columns *child_columns; /* of each template of spans */
     struct map names, resources, scopes, templates[SP_BLOCK_TABLE_COUNT];
     SP_VECTOR(struct text_map) texts; /* one for each dictionary of columns */
-    uint32_t *column_texts;           /* of each column: number of its text map */
 };
 
 /* ---- life ---- */
@@ -56,23 +70,58 @@ static uint32_t text_map_of(struct sp_block_source *source, const struct sp_dict
     return count;
 }
 
+static bool columns_init(struct sp_block_source *source)
+{
+    const struct sp_block *block = source->block;
+    source->columns = calloc((size_t)block->column_count + 1, sizeof(*source->columns));
+    if (source->columns == NULL)
+        return false;
+    for (uint32_t i = 0; i < block->column_count; i++) {
+        const struct sp_column *from = &block->columns[i];
+        struct column_source *column = &source->columns[i];
+        column->count = from->count;
+        column->codes = from->codes;
+        column->numbers = from->numbers;
+        if (from->dictionary == NULL)
+            continue;
+        uint32_t texts = text_map_of(source, from->dictionary);
+        if (texts == UINT32_MAX)
+            return false;
+        column->map = source->texts.items[texts].map.items;
+        column->texts = from->dictionary->texts;
+    }
+    return true;
+}
+
+static bool child_columns_init(struct sp_block_source *source)
+{
+    const struct sp_block *block = source->block;
+    uint32_t count = block->template_counts[SP_BLOCK_SPANS];
+    source->child_columns = calloc((size_t)count + 1, sizeof(*source->child_columns));
+    for (uint32_t t = 0; t < count && source->child_columns != NULL; t++) {
+        const struct sp_template *template = &block->templates[SP_BLOCK_SPANS][t];
+        struct child_columns *children = &source->child_columns[t];
+        *children = (struct child_columns){UINT32_MAX, UINT32_MAX};
+        for (uint32_t i = 0; i < template->column_count; i++) {
+            uint32_t number = template->columns[i];
+            if (block->columns[number].role == SP_ROLE_EVENT_COUNT)
+                children->events = number;
+            if (block->columns[number].role == SP_ROLE_LINK_COUNT)
+                children->links = number;
+        }
+    }
+    return source->child_columns != NULL;
+}
+
 static bool source_init(struct sp_block_source *source)
 {
     const struct sp_block *block = source->block;
-    source->positions = calloc((size_t)block->column_count + 1, sizeof(*source->positions));
-    source->column_texts = calloc((size_t)block->column_count + 1, sizeof(*source->column_texts));
-    bool fits = source->positions != NULL && source->column_texts != NULL &&
+    bool fits = columns_init(source) && child_columns_init(source) &&
                 map_new(&source->names, block->names->count) &&
                 map_new(&source->resources, block->resource_count) &&
                 map_new(&source->scopes, block->scope_count);
     for (int t = 0; t < SP_BLOCK_TABLE_COUNT && fits; t++)
         fits = map_new(&source->templates[t], block->template_counts[t]);
-    for (uint32_t i = 0; i < block->column_count && fits; i++) {
-        if (block->columns[i].dictionary == NULL)
-            continue;
-        source->column_texts[i] = text_map_of(source, block->columns[i].dictionary);
-        fits = source->column_texts[i] != UINT32_MAX;
-    }
     return fits;
 }
 
@@ -102,21 +151,21 @@ void sp_block_source_free(struct sp_block_source *source)
     free(source->names.items);
     free(source->resources.items);
     free(source->scopes.items);
-    free(source->column_texts);
-    free(source->positions);
+    free(source->columns);
+    free(source->child_columns);
     free(source);
 }
 
 /* ---- numbers ---- */
 
-static uint32_t map_value(struct sp_block_builder *builder, struct sp_block_source *source,
-                          uint32_t column, struct column_build *build, uint32_t code)
+static uint32_t map_value(struct sp_block_builder *builder, uint32_t generation,
+                          const struct column_source *column, struct column_build *build,
+                          uint32_t code)
 {
-    const struct text_map *texts = &source->texts.items[source->column_texts[column]];
-    struct map_entry *entry = &texts->map.items[code];
-    if (entry->generation != source->generation) {
-        entry->number = sp_block_builder_value(builder, build, texts->dictionary->texts[code]);
-        entry->generation = source->generation;
+    struct map_entry *entry = &column->map[code];
+    if (entry->generation != generation) {
+        entry->number = sp_block_builder_value(builder, build, column->texts[code]);
+        entry->generation = generation;
     }
     return entry->number;
 }
@@ -208,17 +257,30 @@ static enum outcome map_template(struct sp_block_builder *builder, struct sp_blo
 
 /* ---- rows ---- */
 
+/* Where the texts of the next values lie is known only from their codes: each is asked for in two steps, two and one ahead. */
+SP_PREFETCHING void prefetch_values(const struct column_source *column, uint32_t position)
+{
+    if (position + 2 < column->count) {
+        uint32_t code = column->codes[position + 2];
+        __builtin_prefetch(&column->map[code]);
+        __builtin_prefetch(&column->texts[code]);
+    }
+    if (position + 1 < column->count)
+        __builtin_prefetch(column->texts[column->codes[position + 1]].ptr);
+}
+
 static bool copy_values(struct sp_block_builder *builder, struct sp_block_source *source,
                         const struct sp_template *from, const struct sp_template *to)
 {
     for (uint32_t i = 0; i < from->column_count; i++) {
-        const struct sp_column *column = &source->block->columns[from->columns[i]];
+        struct column_source *column = &source->columns[from->columns[i]];
         struct column_build *build = &builder->columns.items[to->columns[i]];
-        uint32_t position = source->positions[from->columns[i]]++;
+        uint32_t position = column->position++;
         build->column.count++;
         if (column->codes != NULL) {
+            prefetch_values(column, position);
             uint32_t code =
-                map_value(builder, source, from->columns[i], build, column->codes[position]);
+                map_value(builder, source->generation, column, build, column->codes[position]);
             if (code == SP_INTERNER_NONE || !sp_vector_push(&build->codes, code))
                 return false;
         } else if (column->numbers != NULL) {
@@ -240,18 +302,13 @@ static bool copy_row(struct sp_block_builder *builder, struct sp_block_source *s
            sp_vector_push(&build->rows, mapped);
 }
 
-/* How many events or links a row has: the value of its column of that role, which is the next one there. */
-static uint32_t child_count(const struct sp_block_source *source,
-                            const struct sp_template *template, enum sp_column_role role)
+/* How many events or links the next row has: the next value of that column. */
+static uint32_t child_count(const struct sp_block_source *source, uint32_t column)
 {
-    for (uint32_t i = 0; i < template->column_count; i++) {
-        const struct sp_column *column = &source->block->columns[template->columns[i]];
-        if (column->role == role)
-            return (uint32_t)column->numbers[source->positions[template->columns[i]]];
-        if (column->role == SP_ROLE_ATTRIBUTE)
-            break;
-    }
-    return 0;
+    if (column == UINT32_MAX)
+        return 0;
+    const struct column_source *counts = &source->columns[column];
+    return (uint32_t)counts->numbers[counts->position];
 }
 
 /* All templates that a row and its children need, before any of it is copied. */
@@ -272,11 +329,11 @@ static enum outcome add_row(struct sp_block_builder *builder, struct sp_block_so
                             const struct sp_trace_id *trace_id, uint32_t row)
 {
     const struct sp_block *block = source->block;
-    const struct sp_template *template =
-        &block->templates[SP_BLOCK_SPANS][block->tables[SP_BLOCK_SPANS].templates[row]];
+    const struct child_columns *columns =
+        &source->child_columns[block->tables[SP_BLOCK_SPANS].templates[row]];
     const uint32_t child_counts[SP_BLOCK_TABLE_COUNT] = {
-        [SP_BLOCK_EVENTS] = child_count(source, template, SP_ROLE_EVENT_COUNT),
-        [SP_BLOCK_LINKS] = child_count(source, template, SP_ROLE_LINK_COUNT)};
+        [SP_BLOCK_EVENTS] = child_count(source, columns->events),
+        [SP_BLOCK_LINKS] = child_count(source, columns->links)};
     enum outcome outcome = map_row(builder, source, row, child_counts);
     if (outcome != COPIED)
         return outcome;

@@ -294,16 +294,13 @@ static bool add_span(struct sp_block_builder *builder, struct memo *memo,
 /* Of a list. */
 #define PREFETCHED_MAX ((uint32_t)12)
 
-/* Inlined, because gcc takes a function that only prefetches for one that does nothing. */
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-ALWAYS_INLINE void prefetch(const void *memory, size_t len)
+SP_PREFETCHING void prefetch(const void *memory, size_t len)
 {
     for (size_t at = 0; at < len; at += CACHE_LINE)
         __builtin_prefetch((const char *)memory + at);
 }
 
-ALWAYS_INLINE void prefetch_ahead(const struct sp_span *const *spans, size_t count)
+SP_PREFETCHING void prefetch_ahead(const struct sp_span *const *spans, size_t count)
 {
     if (count > SPANS_AHEAD)
         prefetch(spans[SPANS_AHEAD], sizeof(struct sp_span));
