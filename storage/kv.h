@@ -28,6 +28,7 @@ SP_MUST_USE enum sp_status sp_kv_open(const char *path, bool create, struct sp_k
  * can be written. forgiving: also one whose log or files are damaged, as far as it goes. */
 SP_MUST_USE enum sp_status sp_kv_open_read_only(const char *path, bool forgiving,
                                                 struct sp_kv **ret, struct sp_error *reterr);
+bool sp_kv_is_read_only(const struct sp_kv *kv);
 void sp_kv_close(struct sp_kv *kv); /* NULL is fine; nothing made from it may be left */
 
 /* Writes what is in memory to its files, so that the next open has nothing to replay. */

@@ -52,6 +52,7 @@ struct sp_kv {
     rocksdb_column_family_handle_t *handles[SP_KV_FAMILY_COUNT];
     rocksdb_cache_t *cache;
     rocksdb_writeoptions_t *write_synced, *write_unsynced;
+    bool read_only;
 };
 
 struct sp_kv_batch {
@@ -96,9 +97,12 @@ static rocksdb_options_t *base_options(enum open_mode mode, struct sp_error *ret
     rocksdb_options_t *options = rocksdb_options_create();
     char *error = NULL;
     /* Not in the C API. With the first, a log that a damaged MANIFEST has forgotten is an error instead of a loss. Without the
-     * second, the log and the MANIFEST take room for what may come, as much as a memtable. */
-    rocksdb_get_options_from_string(
-        plain, "track_and_verify_wals_in_manifest=true;allow_fallocate=false", options, &error);
+     * second, the log and the MANIFEST take room for what may come, as much as a memtable. The third: RocksDB does not try to get
+     * over a failed write by itself, each second, which a close waits for; rocks_repair.c opens it again. */
+    rocksdb_get_options_from_string(plain,
+                                    "track_and_verify_wals_in_manifest=true;allow_fallocate=false;"
+                                    "max_bgerror_resume_count=0",
+                                    options, &error);
     rocksdb_options_destroy(plain);
     if (error != NULL) {
         rocksdb_options_destroy(options);
@@ -151,6 +155,15 @@ static rocksdb_t *open_families(struct sp_kv *kv, const char *path, enum open_mo
                                         reterror);
 }
 
+/* To be called for each new log. When the sync of a log fails while a write waits for it, Debian's RocksDB, which has its
+ * assertions, ends the process, unless the log was synced this way before. */
+static enum sp_status arm_log(struct sp_kv *kv, struct sp_error *reterr)
+{
+    char *error = NULL;
+    rocksdb_flush_wal(kv->db, 1, &error);
+    return error == NULL ? SP_OK : error_from_text(error, reterr);
+}
+
 static enum sp_status open_kv(const char *path, enum open_mode mode, struct sp_kv **ret,
                               struct sp_error *reterr)
 {
@@ -176,8 +189,13 @@ static enum sp_status open_kv(const char *path, enum open_mode mode, struct sp_k
         sp_kv_close(kv);
         return error_from_text(error, reterr);
     }
-    *ret = kv;
-    return SP_OK;
+    kv->read_only = mode != OPEN && mode != OPEN_OR_CREATE;
+    enum sp_status status = kv->read_only ? SP_OK : arm_log(kv, reterr);
+    if (status == SP_OK)
+        *ret = kv;
+    else
+        sp_kv_close(kv);
+    return status;
 }
 
 enum sp_status sp_kv_open(const char *path, bool create, struct sp_kv **ret,
@@ -190,6 +208,11 @@ enum sp_status sp_kv_open_read_only(const char *path, bool forgiving, struct sp_
                                     struct sp_error *reterr)
 {
     return open_kv(path, forgiving ? OPEN_READ_ONLY_DAMAGED : OPEN_READ_ONLY, ret, reterr);
+}
+
+bool sp_kv_is_read_only(const struct sp_kv *kv)
+{
+    return kv->read_only;
 }
 
 void sp_kv_close(struct sp_kv *kv)
@@ -217,7 +240,7 @@ enum sp_status sp_kv_flush(struct sp_kv *kv, struct sp_error *reterr)
     for (int i = 0; i < SP_KV_FAMILY_COUNT && error == NULL; i++)
         rocksdb_flush_cf(kv->db, options, kv->handles[i], &error);
     rocksdb_flushoptions_destroy(options);
-    return error == NULL ? SP_OK : error_from_text(error, reterr);
+    return error == NULL ? arm_log(kv, reterr) : error_from_text(error, reterr);
 }
 
 enum sp_status sp_kv_sync(struct sp_kv *kv, struct sp_error *reterr)

@@ -168,7 +168,7 @@ static enum sp_status step(struct sp_rocks *rocks, bool *ret_idle, struct sp_err
 static void note_failure(struct sp_rocks *rocks, uint64_t retry_ns, const struct sp_error *error)
 {
     rocks->merge_failure_count++;
-    if (retry_ns == SP_ROCKS_RETRY_NS) /* the first of a row */
+    if (retry_ns == rocks->sizes.retry_ns) /* the first of a row */
         sp_log_event(rocks->log, SP_LOG_WARN, "merge", "segments stay as they are for now",
                      sp_log_cstr("error", error->message));
     if (atomic_load(&rocks->kv_broken))
@@ -181,7 +181,7 @@ static void note_failure(struct sp_rocks *rocks, uint64_t retry_ns, const struct
 static void *merger_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
-    uint64_t retry_ns = SP_ROCKS_RETRY_NS;
+    uint64_t retry_ns = rocks->sizes.retry_ns;
     setpriority(PRIO_PROCESS, 0, SP_ROCKS_MERGE_NICE); /* Linux: of this thread */
     pthread_mutex_lock(&rocks->lock);
     while (!rocks->stopping) {
@@ -201,7 +201,7 @@ static void *merger_main(void *cookie)
             else
                 wait_until(rocks, monotonic_ns() + SP_ROCKS_DROP_WAIT_NS);
         } else {
-            retry_ns = SP_ROCKS_RETRY_NS;
+            retry_ns = rocks->sizes.retry_ns;
         }
     }
     pthread_mutex_unlock(&rocks->lock);

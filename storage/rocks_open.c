@@ -296,6 +296,8 @@ static struct sp_store_sizes sizes_of(const struct sp_store_options *options)
         sizes.merge_spans_max = SP_ROCKS_MERGE_SPANS_MAX;
     if (sizes.merge_segments == 0)
         sizes.merge_segments = SP_ROCKS_MERGE_SEGMENTS;
+    if (sizes.retry_ns == 0)
+        sizes.retry_ns = SP_ROCKS_RETRY_NS;
     return sizes;
 }
 

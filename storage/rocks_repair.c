@@ -92,15 +92,32 @@ static enum sp_status open_again(struct sp_rocks *rocks, struct sp_error *reterr
     return status;
 }
 
+/* The same. Reads go on without a database that takes writes: one that has failed is not kept, because RocksDB goes on with it in
+ * threads of its own, which Debian's assertions end together with the process (docs/decisions/0054-faults.md). */
+static void open_for_reads(struct sp_rocks *rocks)
+{
+    struct sp_error error;
+    if (rocks->kv != NULL && sp_kv_is_read_only(rocks->kv))
+        return;
+    sp_kv_close(rocks->kv);
+    rocks->kv = NULL;
+    if (sp_kv_open_read_only(rocks->dir.db, false, &rocks->kv, &error) != SP_OK)
+        sp_log_event(rocks->log, SP_LOG_ERROR, "repair", "the database cannot be read for now",
+                     sp_log_cstr("error", error.message));
+}
+
 enum sp_status sp_rocks_repair(struct sp_rocks *rocks, struct sp_error *reterr)
 {
-    if (!has_room(rocks))
-        return sp_error_set(reterr, SP_UNAVAILABLE, "the disk of %s is full", rocks->dir.root);
     if (pthread_rwlock_trywrlock(&rocks->kv_lock) != 0)
         return sp_error_set(reterr, SP_BUSY, "readers are using the database");
-    enum sp_status status = open_again(rocks, reterr);
+    enum sp_status status =
+        has_room(rocks)
+            ? open_again(rocks, reterr)
+            : sp_error_set(reterr, SP_UNAVAILABLE, "the disk of %s is full", rocks->dir.root);
     if (status == SP_OK)
         atomic_store(&rocks->kv_broken, false);
+    else
+        open_for_reads(rocks);
     pthread_rwlock_unlock(&rocks->kv_lock);
     if (status == SP_OK)
         sp_log_event(rocks->log, SP_LOG_INFO, "repaired", "the database takes writes again");

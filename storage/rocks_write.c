@@ -359,9 +359,9 @@ static uint64_t note_outcome(struct sp_rocks *rocks, bool done, uint64_t retry_n
     rocks->seal_failure_count += !done;
     pthread_cond_broadcast(&rocks->somebody_idles);
     if (done)
-        return SP_ROCKS_RETRY_NS;
+        return rocks->sizes.retry_ns;
     if (atomic_load(&rocks->kv_broken)) /* a full disk: looked at often */
-        retry_ns = SP_ROCKS_RETRY_NS;
+        retry_ns = rocks->sizes.retry_ns;
     wait_before_retry(rocks, retry_ns);
     return retry_ns < SP_ROCKS_RETRY_NS_MAX / 2 ? 2 * retry_ns : SP_ROCKS_RETRY_NS_MAX;
 }
@@ -369,7 +369,7 @@ static uint64_t note_outcome(struct sp_rocks *rocks, bool done, uint64_t retry_n
 static void *sealer_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
-    uint64_t retry_ns = SP_ROCKS_RETRY_NS;
+    uint64_t retry_ns = rocks->sizes.retry_ns;
     pthread_mutex_lock(&rocks->lock);
     for (;;) {
         uint64_t until_ns;

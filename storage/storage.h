@@ -312,6 +312,7 @@ struct sp_store_sizes {
     uint64_t merge_spans;     /* the first tier of segments is below it: 64 Ki */
     uint64_t merge_spans_max; /* of a merged segment: 4 Mi */
     uint32_t merge_segments;  /* so many of a tier become one, 2 or more: 8 */
+    uint64_t retry_ns;        /* what failed is tried again so much later at first: 0.5 s */
 };
 
 struct sp_store_options {

@@ -37,7 +37,7 @@ struct sp_store_codec test_codec(void)
 
 /* ---- fixture ---- */
 
-static void open_store(struct fixture *fixture)
+void fixture_open(struct fixture *fixture)
 {
     struct sp_error error = {0};
     enum sp_status status =
@@ -59,15 +59,23 @@ void fixture_options(struct fixture *fixture)
     sp_arena_init(&fixture->arena, SIZE_MAX);
 }
 
-void fixture_init(struct fixture *fixture, enum engine engine)
+#define MEMORY_FOLDER "/dev/shm"
+
+void fixture_make(struct fixture *fixture, enum engine engine, bool in_memory)
 {
     const char *folder = getenv("TMPDIR");
+    if (folder == NULL)
+        folder = in_memory && access(MEMORY_FOLDER, W_OK) == 0 ? MEMORY_FOLDER : "/tmp";
     *fixture = (struct fixture){.engine = engine};
-    snprintf(fixture->data_dir, sizeof(fixture->data_dir), "%s/spoor-contract-XXXXXX",
-             folder != NULL ? folder : "/tmp");
+    snprintf(fixture->data_dir, sizeof(fixture->data_dir), "%s/spoor-contract-XXXXXX", folder);
     ck_assert_ptr_nonnull(mkdtemp(fixture->data_dir));
     fixture_options(fixture);
-    open_store(fixture);
+}
+
+void fixture_init(struct fixture *fixture, enum engine engine)
+{
+    fixture_make(fixture, engine, false);
+    fixture_open(fixture);
 }
 
 void fixture_fini(struct fixture *fixture)
@@ -111,13 +119,18 @@ void fixture_reopen(struct fixture *fixture)
     if (fixture->engine == ENGINE_REFERENCE)
         return;
     sp_store_close(fixture->store);
-    open_store(fixture);
+    fixture_open(fixture);
 }
 
 struct sp_store_sizes small_sizes(void)
 {
     return (struct sp_store_sizes){
-        .seal_spans = 1, .merge_spans = 64, .merge_spans_max = 2048, .merge_segments = 2};
+        .seal_spans = 1,
+        .merge_spans = 64,
+        .merge_spans_max = 2048,
+        .merge_segments = 2,
+        .retry_ns = 5000000,
+    };
 }
 
 void wait_for_merges(struct sp_store *store)

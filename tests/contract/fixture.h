@@ -14,7 +14,7 @@ enum engine { ENGINE_REFERENCE, ENGINE_ROCKSDB, ENGINE_COUNT };
 
 struct fixture {
     enum engine engine;
-    char data_dir[128]; /* made new under $TMPDIR; removed at the end */
+    char data_dir[128]; /* made new; removed at the end */
     struct sp_store_options options;
     struct sp_store *store;
     struct sp_arena arena; /* for batches and answers of one test */
@@ -22,6 +22,9 @@ struct fixture {
 
 /* Opens a new store. */
 void fixture_init(struct fixture *fixture, enum engine engine);
+/* In two steps, for other options. in_memory: files are in memory if there is a file system for that, and no $TMPDIR. */
+void fixture_make(struct fixture *fixture, enum engine engine, bool in_memory);
+void fixture_open(struct fixture *fixture);
 /* For a child: the options and the arena of a fixture whose data_dir is set; opens nothing. */
 void fixture_options(struct fixture *fixture);
 void fixture_fini(struct fixture *fixture);
