@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define OPERATIONS_MIN 4
-#define OPERATIONS_MAX 10
+#define OPERATIONS_MIN 3
+#define OPERATIONS_MAX 8
 #define KEPT_BATCHES   8
 #define SPANS_MAX      30
 
