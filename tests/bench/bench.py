@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import platform
+import random
 import resource
 import statistics
 import subprocess
@@ -18,6 +19,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import spoor  # noqa: E402
@@ -102,7 +104,13 @@ def stored_spans(server):
     return int(server.get_json("/v1/status")["spanCount"])
 
 
+def check_stored(server, name, acked):
+    if stored_spans(server) != acked:
+        raise SystemExit(f"{name}: {acked} spans were acked, {stored_spans(server)} are stored")
+
+
 def measure(binary, name, spans, source, extra):
+    """As fast as the server acks, until it has sealed and merged all of it."""
     with spoor.Spoor(binary) as server:
         began_cpu = cpu_seconds(server.process.pid)
         result = load(binary, server, ["--spans", str(spans), *extra, *source])
@@ -110,32 +118,98 @@ def measure(binary, name, spans, source, extra):
         wait_idle(server)
         total_cpu = cpu_seconds(server.process.pid) - began_cpu
         acked = result["spansAcked"]
-        if stored_spans(server) != acked:
-            raise SystemExit(f"{name}: {acked} spans were acked, {stored_spans(server)} are stored")
+        check_stored(server, name, acked)
         rows = {
             "spans": acked,
             "bytes a span on the wire": result["bodyBytes"] / acked,
             "spans a second": acked / result["seconds"],
             "CPU-seconds a million spans, until the last ack": load_cpu / acked * 1e6,
-            "CPU-seconds a million spans, all sealed": 0.0,
+            "CPU-seconds a million spans, sealed and merged": 0.0,
             "the generator's CPU-seconds a million spans": result["ownCpuSeconds"] / acked * 1e6,
             "ack p50, ms": result["ackNanos"]["p50"] / 1e6,
             "ack p99, ms": result["ackNanos"]["p99"] / 1e6,
             "retries asked for": result["retries"],
-            "bytes on disk a span, all sealed": 0.0,
+            "bytes on disk a span": 0.0,
             "peak memory, MiB": peak_bytes(server.process.pid) / 2**20,
         }
         visible = visible_seconds(server, 50)
-        found = lookups(server, result["sampleTraceIds"][:500])
         rows["ack to visible p99, ms"] = rank(visible, 0.99) * 1e3
-        rows["trace by id p50, ms"] = statistics.median(found) * 1e3
-        rows["trace by id p99, ms"] = rank(found, 0.99) * 1e3
         before_stop, children = cpu_seconds(server.process.pid), resource.getrusage(resource.RUSAGE_CHILDREN)
         server.stop()  # seals what is in the head
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         stop_cpu = ended.ru_utime + ended.ru_stime - children.ru_utime - children.ru_stime - before_stop
-        rows["CPU-seconds a million spans, all sealed"] = (total_cpu + stop_cpu) / acked * 1e6
-        rows["bytes on disk a span, all sealed"] = disk_bytes(server.data_dir) / acked
+        rows["CPU-seconds a million spans, sealed and merged"] = (total_cpu + stop_cpu) / acked * 1e6
+        rows["bytes on disk a span"] = disk_bytes(server.data_dir) / acked
+    return rows
+
+
+def measure_at_rate(binary, rate, seconds, source):
+    """At a rate that leaves room: what senders wait for, and what memory it takes."""
+    with spoor.Spoor(binary) as server:
+        result = load(binary, server, ["--spans", str(rate * seconds), "--rate", str(rate), *source])
+        check_stored(server, f"{rate} spans a second", result["spansAcked"])
+        return {
+            "spans a second": result["spansAcked"] / result["seconds"],
+            "ack p50, ms": result["ackNanos"]["p50"] / 1e6,
+            "ack p99, ms": result["ackNanos"]["p99"] / 1e6,
+            "peak memory, MiB": peak_bytes(server.process.pid) / 2**20,
+        }
+
+
+# ---- queries over much ----
+
+NEEDLE = "SELECT needle"
+
+
+def export_needle(server):
+    """A span with a value that no other has, under a key that many have."""
+    trace_id = os.urandom(16)
+    span = spoor.span_message(trace_id, os.urandom(8), attributes=[("db.query.text", NEEDLE)])
+    status, _, _ = server.export(spoor.request_message([span]))
+    assert status == 200
+    return trace_id.hex()
+
+
+def searches(server, query, times):
+    seconds = []
+    for _ in range(times):
+        began = time.perf_counter()
+        answer = server.get_json("/v1/search?" + urllib.parse.urlencode({"q": query, "limit": 20}))
+        seconds.append(time.perf_counter() - began)
+    return seconds, answer
+
+
+def measure_queries(binary, spans, source):
+    """Traces by id and searches, over many spans; the first touch right after a start."""
+    needles, samples = [], []
+    with tempfile.TemporaryDirectory() as data_dir:
+        with spoor.Spoor(binary, data_dir=data_dir) as server:
+            for part in range(4):
+                result = load(binary, server, ["--spans", str(spans // 4), "--seed", str(part + 1), *source])
+                samples += result["sampleTraceIds"]
+                needles.append(export_needle(server))
+            wait_idle(server)
+        random.Random(1).shuffle(samples)
+        with spoor.Spoor(binary, data_dir=data_dir) as server:
+            rows = {"spans": stored_spans(server)}
+            first = lookups(server, samples[:300])
+            for _ in range(2):
+                warm = lookups(server, samples[:300])
+            rows["trace by id, first touch p50, ms"] = statistics.median(first) * 1e3
+            rows["trace by id, first touch p99, ms"] = rank(first, 0.99) * 1e3
+            rows["trace by id, warm p50, ms"] = statistics.median(warm) * 1e3
+            rows["trace by id, warm p99, ms"] = rank(warm, 0.99) * 1e3
+            selective, answer = searches(server, f'{{ span.db.query.text = "{NEEDLE}" }}', 20)
+            found = {trace["traceId"] for trace in answer["traces"]}
+            if found != set(needles) or not answer["complete"]:
+                raise SystemExit(f"the needles are {needles}, found were {answer}")
+            rows["selective equality, median, ms"] = statistics.median(selective) * 1e3
+            rows["selective equality, first, ms"] = selective[0] * 1e3
+            unselective, answer = searches(server, '{ span.db.system.name = "redis" }', 20)
+            if len(answer["traces"]) != 20:
+                raise SystemExit(f"20 traces were asked for, {len(answer['traces'])} came")
+            rows["unselective equality, top 20, median, ms"] = statistics.median(unselective) * 1e3
+            rows["peak memory, MiB"] = peak_bytes(server.process.pid) / 2**20
     return rows
 
 
@@ -146,25 +220,38 @@ def cpu_model():
     return platform.processor()
 
 
+def print_table(table):
+    print("| | " + " | ".join(table) + " |\n|---|" + "---|" * len(table))
+    for row in next(iter(table.values())):
+        print(f"| {row} | " + " | ".join(f"{run[row]:,.0f}" if run[row] >= 1000 else f"{run[row]:.2f}" for run in table.values()) + " |")
+    print(flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", required=True)
-    parser.add_argument("--spans", type=int, default=1000000)
+    parser.add_argument("--spans", type=int, default=1000000, help="of each load at full rate")
+    parser.add_argument("--stored", type=int, default=20000000, help="spans that the queries are asked of")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         with tarfile.open(DATA / "pb.tar.gz") as tar:
             tar.extractall(directory)
         shop = os.path.dirname(str(next(pathlib.Path(directory).rglob("index.jsonl"))))
-        runs = {
-            "shop": ([shop], []),
-            "shop, gzip": ([shop], ["--compression", "gzip"]),
-            "generated": ([], []),
-        }
-        table = {name: measure(options.binary, name, options.spans, *run) for name, run in runs.items()}
-    print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {cpu_model()}, Linux {platform.release()}\n")
-    print("| | " + " | ".join(table) + " |\n|---|" + "---|" * len(table))
-    for row in next(iter(table.values())):
-        print(f"| {row} | " + " | ".join(f"{run[row]:,.0f}" if run[row] >= 1000 else f"{run[row]:.2f}" for run in table.values()) + " |")
+        print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {cpu_model()}, Linux {platform.release()}\n")
+        table = {}
+        for name, source, extra in [
+            ("shop", [shop], []),
+            ("shop, gzip", [shop], ["--compression", "gzip"]),
+            ("synthetic", [], []),
+        ]:
+            table[name] = measure(options.binary, name, options.spans, source, extra)
+        print_table(table)
+        half = int(table["shop"]["spans a second"] / 2)
+        print_table({
+            "shop, half of that rate": measure_at_rate(options.binary, half, 20, [shop]),
+            "shop, 100,000 spans a second": measure_at_rate(options.binary, 100000, 20, [shop]),
+        })
+        print_table({"shop": measure_queries(options.binary, options.stored, [shop])})
 
 
 if __name__ == "__main__":
