@@ -33,8 +33,8 @@ struct sp_query_limits {
 #define SP_QUERY_TIME_NS        ((uint64_t)30 * 1000 * 1000 * 1000)
 #define SP_QUERY_MEMORY_BYTES   ((size_t)2 * 1024 * 1024 * 1024)
 #define SP_QUERY_RESPONSE_BYTES ((size_t)1024 * 1024 * 1024)
-#define SP_QUERY_COUNT_TRACES   ((uint32_t)500)
-#define SP_QUERY_COUNT_SPANS    ((uint64_t)50 * 1000)
+#define SP_QUERY_COUNT_TRACES   ((uint32_t)200)
+#define SP_QUERY_COUNT_SPANS    ((uint64_t)20 * 1000)
 
 /* Of a query string: a TraceQL text can be long. Whoever listens must let a request's head be longer than this. */
 #define SP_QUERY_STRING_BYTES_MAX (64 * 1024)
