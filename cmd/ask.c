@@ -25,7 +25,7 @@ static void append_server(struct sp_ask *ask, struct sp_slice server)
 void sp_ask_init(struct sp_ask *ask, const char *command, const struct sp_config *config,
                  const char *path)
 {
-    *ask = (struct sp_ask){.command = command, .config = config};
+    *ask = (struct sp_ask){.command = command, .method = "GET", .config = config};
     sp_buf_init(&ask->url, SP_ASK_URL_BYTES_MAX);
     append_server(ask, sp_config_get(config, "server")->text);
     sp_buf_append_cstr(&ask->url, path);
@@ -152,8 +152,13 @@ static enum sp_status exchange(const struct sp_ask *ask, const char *url, struct
     enum sp_status status = sp_client_new(&options, &client, reterr);
     if (status != SP_OK)
         return status;
+    const struct sp_header json = {SP_SLICE("content-type"), SP_SLICE("application/json")};
+    bool is_post = strcmp(ask->method, "POST") == 0;
     struct sp_client_request request = {
-        .method = "GET",
+        .method = ask->method,
+        .headers = &json,
+        .header_count = is_post,
+        .body = sp_slice_cstr(is_post ? "{}" : ""),
         .url = url,
         .timeout_ms = (uint32_t)(sp_config_get(ask->config, "timeout")->number / 1000000),
         .on_reply = on_reply,
@@ -188,7 +193,7 @@ int sp_ask_run(struct sp_ask *ask, struct sp_buf *body)
         fprintf(stderr, "spoor %s: no answer from %.*s: %s\n", ask->command,
                 SP_SLICE_PRINTF(sp_config_get(ask->config, "server")->text), error.message);
         code = status == SP_INVALID_ARGUMENT ? SP_EXIT_USAGE : SP_EXIT_FAILURE;
-    } else if (reply.http_status != 200) {
+    } else if (reply.http_status / 100 != 2) {
         code = refused(ask, reply.http_status, sp_buf_slice(body));
     }
     if (code != SP_EXIT_OK)

@@ -24,6 +24,7 @@
 /* A question being put together: path and parameters. Errors stick in url. */
 struct sp_ask {
     const char *command; /* for messages: "search" */
+    const char *method;  /* "GET", unless it is set; a POST sends an empty JSON object */
     const struct sp_config *config;
     struct sp_buf url;
     bool has_parameters;

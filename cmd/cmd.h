@@ -17,4 +17,5 @@ int sp_cmd_load(int argc, char **argv);
 int sp_cmd_trace(int argc, char **argv);
 int sp_cmd_search(int argc, char **argv);
 int sp_cmd_graph(int argc, char **argv);
+int sp_cmd_backup(int argc, char **argv);
 int sp_cmd_check(int argc, char **argv);

@@ -18,6 +18,7 @@ static const struct command {
     {"trace", sp_cmd_trace, "draw one trace as a waterfall in the terminal"},
     {"search", sp_cmd_search, "find traces with a TraceQL query"},
     {"graph", sp_cmd_graph, "print the service dependency graph"},
+    {"backup", sp_cmd_backup, "copy what a running server keeps"},
     {"check", sp_cmd_check, "say what in a data directory is damaged"},
 };
 

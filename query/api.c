@@ -94,6 +94,16 @@ static bool exchange_cancelled(void *cookie)
     return sp_exchange_cancelled(cookie);
 }
 
+/* Bodies whose length is not said are longer than any that is taken. */
+static uint64_t said_body_bytes(const struct sp_exchange *exchange)
+{
+    struct sp_slice text;
+    uint64_t bytes;
+    if (sp_exchange_header(exchange, "content-length", &text))
+        return sp_parse_u64(text, &bytes) ? bytes : UINT64_MAX;
+    return sp_exchange_header(exchange, "transfer-encoding", &text) ? UINT64_MAX : 0;
+}
+
 static void call_init(struct sp_query_call *call, struct sp_query_api *api,
                       struct sp_exchange *exchange)
 {
@@ -109,7 +119,10 @@ static void call_init(struct sp_query_call *call, struct sp_query_api *api,
     sp_exchange_header(exchange, "accept", &request->accept);
     sp_exchange_header(exchange, "accept-encoding", &request->accept_encoding);
     sp_exchange_header(exchange, "if-none-match", &request->if_none_match);
-    call->endpoint = sp_query_route(request->path, &call->path_id);
+    sp_exchange_header(exchange, "content-type", &request->content_type);
+    request->body = sp_exchange_body(exchange);
+    request->body_bytes = request->body.len > 0 ? request->body.len : said_body_bytes(exchange);
+    call->endpoint = sp_query_route(request->method, request->path, &call->path_id);
 }
 
 /* Large answers shrink about fourfold; an encoding that fails for want of memory leaves the body as it is. */
@@ -186,7 +199,8 @@ static void on_request(void *cookie, struct sp_exchange *exchange)
 {
     struct sp_query_api *api = cookie;
     struct sp_slice id;
-    const struct sp_query_endpoint *endpoint = sp_query_route(sp_exchange_path(exchange), &id);
+    const struct sp_query_endpoint *endpoint =
+        sp_query_route(sp_exchange_method(exchange), sp_exchange_path(exchange), &id);
     if (endpoint && endpoint->pooled) {
         struct pooled_call *pooled = calloc(1, sizeof(*pooled));
         if (!pooled) {
@@ -205,11 +219,16 @@ static void on_request(void *cookie, struct sp_exchange *exchange)
     answer_here(api, exchange);
 }
 
-/* Nothing here takes a body: other methods are refused before one is read. */
+/* What is refused is before its body is read. */
 static void on_head(void *cookie, struct sp_exchange *exchange)
 {
+    struct sp_slice id;
+    struct sp_slice type = {0};
     struct sp_slice method = sp_exchange_method(exchange);
-    if (!sp_slice_equal_cstr(method, "GET") && !sp_slice_equal_cstr(method, "HEAD"))
+    const struct sp_query_endpoint *endpoint =
+        sp_query_route(method, sp_exchange_path(exchange), &id);
+    sp_exchange_header(exchange, "content-type", &type);
+    if (sp_query_check_head(endpoint, method, type, said_body_bytes(exchange), NULL) != SP_OK)
         answer_here(cookie, exchange);
 }
 

@@ -82,6 +82,21 @@ uint32_t sp_query_slot(const struct sp_service_row *rows, size_t count, struct s
 
 /* ---- problem documents ---- */
 
+/* The methods of all rows of the path. */
+static void say_allowed(struct sp_query_call *call)
+{
+    struct sp_query_reply *reply = &call->reply;
+    size_t len = 0;
+    for (size_t i = 0; i < sp_query_endpoint_count && call->endpoint != NULL; i++) {
+        const struct sp_query_endpoint *row = &sp_query_endpoints[i];
+        if (strcmp(row->path, call->endpoint->path) == 0)
+            len += (size_t)snprintf(reply->location + len, sizeof(reply->location) - len, "%s%s",
+                                    len > 0 ? ", " : "",
+                                    row->method != NULL ? row->method : "GET, HEAD");
+    }
+    sp_query_reply_header(reply, "allow", len > 0 ? reply->location : "GET, HEAD");
+}
+
 void sp_query_problem(struct sp_query_call *call, const struct sp_error *error)
 {
     struct sp_query_reply *reply = &call->reply;
@@ -123,7 +138,7 @@ void sp_query_problem(struct sp_query_call *call, const struct sp_error *error)
     sp_json_cstr(&w, id);
     sp_json_object_end(&w);
     if (error->status == SP_METHOD)
-        sp_query_reply_header(reply, "allow", "GET, HEAD");
+        say_allowed(call);
     if (sp_status_retryable(error->status))
         sp_query_reply_header(reply, "retry-after", "1");
     if (http >= 500 && error->status != SP_DEADLINE && error->status != SP_OVERLOADED)
@@ -134,17 +149,35 @@ void sp_query_problem(struct sp_query_call *call, const struct sp_error *error)
 
 /* ---- from request to reply ---- */
 
-static enum sp_status check_method(const struct sp_query_call *call, struct sp_error *reterr)
+/* The types that a page of another origin may send without asking are none of these. */
+static bool is_json(struct sp_slice content_type)
 {
-    if (sp_slice_equal_cstr(call->request.method, "GET") ||
-        sp_slice_equal_cstr(call->request.method, "HEAD"))
+    struct sp_slice type =
+        sp_slice_trim(sp_slice_sub(content_type, 0, sp_slice_find(content_type, ';')));
+    return sp_slice_equal_nocase(type, SP_SLICE("application/json"));
+}
+
+enum sp_status sp_query_check_head(const struct sp_query_endpoint *endpoint, struct sp_slice method,
+                                   struct sp_slice content_type, uint64_t body_bytes,
+                                   struct sp_error *reterr)
+{
+    if (!sp_query_takes_method(endpoint, method))
+        return sp_error_set(reterr, SP_METHOD, "only what the header Allow names is answered here");
+    if (!sp_slice_equal_cstr(method, "POST"))
         return SP_OK;
-    return sp_error_set(reterr, SP_METHOD, "only GET and HEAD are answered here");
+    if (!is_json(content_type))
+        return sp_error_set(reterr, SP_UNSUPPORTED, "the content type must be application/json");
+    if (body_bytes > SP_QUERY_BODY_BYTES_MAX)
+        return sp_error_set(reterr, SP_LIMIT, "the body is larger than %zu bytes",
+                            SP_QUERY_BODY_BYTES_MAX);
+    return SP_OK;
 }
 
 static enum sp_status answer(struct sp_query_call *call, struct sp_error *reterr)
 {
-    enum sp_status status = check_method(call, reterr);
+    const struct sp_query_request *request = &call->request;
+    enum sp_status status = sp_query_check_head(call->endpoint, request->method,
+                                                request->content_type, request->body_bytes, reterr);
     if (status != SP_OK)
         return status;
     if (!call->endpoint)

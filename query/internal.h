@@ -9,6 +9,7 @@
 
 #define SP_QUERY_PARAMETERS_MAX 16 /* of one endpoint */
 #define SP_QUERY_HEADERS_MAX    12
+#define SP_QUERY_BODY_BYTES_MAX ((size_t)4096) /* of a POST: an empty object, for now */
 
 /* ---- request ---- */
 
@@ -16,8 +17,11 @@ struct sp_query_request {
     struct sp_slice method; /* "GET" */
     struct sp_slice path;   /* as sent, not decoded, without the query string */
     struct sp_slice query;  /* what follows '?', not decoded */
-    struct sp_slice accept, accept_encoding, if_none_match; /* header values; "" when absent */
-    bool (*cancelled)(void *cookie);                        /* has the client gone? NULL: never */
+    struct sp_slice accept, accept_encoding, if_none_match,
+        content_type;                /* header values; "" when absent */
+    struct sp_slice body;            /* of a POST; empty as long as only the head was read */
+    uint64_t body_bytes;             /* its length, or what the head says of it */
+    bool (*cancelled)(void *cookie); /* has the client gone? NULL: never */
     void *cookie;
 };
 
@@ -120,18 +124,27 @@ typedef enum sp_status (*sp_query_answer)(struct sp_query_call *call, struct sp_
 
 struct sp_query_endpoint {
     const char *path; /* "/v1/services"; "{id}" stands for one segment */
-    bool pooled;      /* reads spans: answered by a query thread */
+    bool pooled;      /* reads spans, or takes its time: answered by a query thread */
     const struct sp_parameter *parameters;
     size_t parameter_count;
     sp_query_answer answer; /* fills call->reply; on failure a problem document is made of reterr */
+    const char *method;     /* NULL: GET and HEAD. Rows of one path stand together */
 };
 
 /* The table of all endpoints, in query/routes.c. */
 extern const struct sp_query_endpoint sp_query_endpoints[];
 extern const size_t sp_query_endpoint_count;
 
-/* The row for a path, or NULL; *ret_id is the segment that stood for {id}. */
-const struct sp_query_endpoint *sp_query_route(struct sp_slice path, struct sp_slice *ret_id);
+/* The row for a path and a method, or for the path with another method, or NULL; *ret_id is the segment that stood for {id}. */
+const struct sp_query_endpoint *sp_query_route(struct sp_slice method, struct sp_slice path,
+                                               struct sp_slice *ret_id);
+/* Does the row answer this method? NULL: a file. */
+bool sp_query_takes_method(const struct sp_query_endpoint *endpoint, struct sp_slice method);
+/* What else could have been said of the head of a request before its body is read: SP_METHOD, SP_UNSUPPORTED (a POST whose type a page of
+ * another origin may send without asking), SP_LIMIT. */
+SP_MUST_USE enum sp_status sp_query_check_head(const struct sp_query_endpoint *endpoint,
+                                               struct sp_slice method, struct sp_slice content_type,
+                                               uint64_t body_bytes, struct sp_error *reterr);
 
 /* Colour slots on the wire: the palette has 30. */
 #define SP_QUERY_SLOTS 30
@@ -150,6 +163,9 @@ enum sp_status sp_query_answer_trace(struct sp_query_call *call, struct sp_error
 enum sp_status sp_query_answer_spans(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_latency(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_backups(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_backup_make(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_backup_remove(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_health(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_ready(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_metrics(struct sp_query_call *call, struct sp_error *reterr);
@@ -169,7 +185,7 @@ struct sp_query_counters {
     _Atomic uint64_t duration_ns;
 };
 
-#define SP_QUERY_ENDPOINTS_MAX 16
+#define SP_QUERY_ENDPOINTS_MAX 32
 
 struct sp_query_pool;
 

@@ -80,18 +80,21 @@ static const struct sp_parameter latency[] = {
 #define TABLE(rows) (rows), SP_ARRAY_LEN(rows)
 
 const struct sp_query_endpoint sp_query_endpoints[] = {
-    {"/v1/status", false, NULL, 0, sp_query_answer_status},
-    {"/v1/services", true, TABLE(range_only), sp_query_answer_services},
-    {"/v1/operations", true, TABLE(operations), sp_query_answer_operations},
-    {"/v1/attributes", true, TABLE(attributes), sp_query_answer_attributes},
-    {"/v1/search", true, TABLE(search), sp_query_answer_search},
-    {"/v1/traces/{id}", true, TABLE(trace), sp_query_answer_trace},
-    {"/v1/traces/{id}/spans", true, TABLE(spans), sp_query_answer_spans},
-    {"/v1/graph", true, TABLE(graph), sp_query_answer_graph},
-    {"/v1/latency", true, TABLE(latency), sp_query_answer_latency},
-    {"/healthz", false, NULL, 0, sp_query_answer_health},
-    {"/readyz", false, NULL, 0, sp_query_answer_ready},
-    {"/metrics", false, NULL, 0, sp_query_answer_metrics},
+    {"/v1/status", false, NULL, 0, sp_query_answer_status, NULL},
+    {"/v1/services", true, TABLE(range_only), sp_query_answer_services, NULL},
+    {"/v1/operations", true, TABLE(operations), sp_query_answer_operations, NULL},
+    {"/v1/attributes", true, TABLE(attributes), sp_query_answer_attributes, NULL},
+    {"/v1/search", true, TABLE(search), sp_query_answer_search, NULL},
+    {"/v1/traces/{id}", true, TABLE(trace), sp_query_answer_trace, NULL},
+    {"/v1/traces/{id}/spans", true, TABLE(spans), sp_query_answer_spans, NULL},
+    {"/v1/graph", true, TABLE(graph), sp_query_answer_graph, NULL},
+    {"/v1/latency", true, TABLE(latency), sp_query_answer_latency, NULL},
+    {"/v1/backups", true, NULL, 0, sp_query_answer_backups, NULL},
+    {"/v1/backups", true, NULL, 0, sp_query_answer_backup_make, "POST"},
+    {"/v1/backups/{id}", true, NULL, 0, sp_query_answer_backup_remove, "DELETE"},
+    {"/healthz", false, NULL, 0, sp_query_answer_health, NULL},
+    {"/readyz", false, NULL, 0, sp_query_answer_ready, NULL},
+    {"/metrics", false, NULL, 0, sp_query_answer_metrics, NULL},
 };
 const size_t sp_query_endpoint_count = SP_ARRAY_LEN(sp_query_endpoints);
 _Static_assert(SP_ARRAY_LEN(sp_query_endpoints) <= SP_QUERY_ENDPOINTS_MAX, "counters are too few");
@@ -112,11 +115,26 @@ static bool path_matches(const char *pattern, struct sp_slice path, struct sp_sl
                                        sp_slice_sub(p, sp_slice_find(p, '}') + 1, p.len));
 }
 
-const struct sp_query_endpoint *sp_query_route(struct sp_slice path, struct sp_slice *ret_id)
+bool sp_query_takes_method(const struct sp_query_endpoint *endpoint, struct sp_slice method)
 {
+    if (endpoint != NULL && endpoint->method != NULL)
+        return sp_slice_equal_cstr(method, endpoint->method);
+    return sp_slice_equal_cstr(method, "GET") || sp_slice_equal_cstr(method, "HEAD");
+}
+
+const struct sp_query_endpoint *sp_query_route(struct sp_slice method, struct sp_slice path,
+                                               struct sp_slice *ret_id)
+{
+    const struct sp_query_endpoint *found = NULL;
     *ret_id = (struct sp_slice){0};
-    for (size_t i = 0; i < sp_query_endpoint_count; i++)
-        if (path_matches(sp_query_endpoints[i].path, path, ret_id))
-            return &sp_query_endpoints[i];
-    return NULL;
+    for (size_t i = 0; i < sp_query_endpoint_count; i++) {
+        const struct sp_query_endpoint *endpoint = &sp_query_endpoints[i];
+        if (!path_matches(endpoint->path, path, ret_id))
+            continue;
+        if (sp_query_takes_method(endpoint, method))
+            return endpoint;
+        if (found == NULL)
+            found = endpoint;
+    }
+    return found;
 }

@@ -3,6 +3,7 @@
  * query/status.c: how the process is: /v1/status, /healthz, /readyz and /metrics. Cheap, and answered even when all query
  * threads are busy. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "query/internal.h"
 
@@ -136,9 +137,17 @@ static void write_store(struct sp_buf *out, const struct sp_store_stats *stats)
                   (double)stats->merge_cpu_ns / 1e9);
 }
 
-static const char *endpoint_name(size_t index)
+/* "/v1/services", "POST /v1/backups", "other". */
+#define ENDPOINT_NAME_BYTES 64
+static const char *endpoint_name(size_t index, char out[ENDPOINT_NAME_BYTES])
 {
-    return index < sp_query_endpoint_count ? sp_query_endpoints[index].path : "other";
+    if (index >= sp_query_endpoint_count)
+        return "other";
+    const struct sp_query_endpoint *endpoint = &sp_query_endpoints[index];
+    if (endpoint->method == NULL)
+        return endpoint->path;
+    snprintf(out, ENDPOINT_NAME_BYTES, "%s %s", endpoint->method, endpoint->path);
+    return out;
 }
 
 static bool counted(size_t index)
@@ -148,13 +157,14 @@ static bool counted(size_t index)
 
 static void write_requests(struct sp_buf *out, struct sp_query_api *api)
 {
+    char name[ENDPOINT_NAME_BYTES];
     metric_head(out, "spoor_http_requests", "counter",
                 "Requests to the read API answered, by endpoint and class of status.");
     for (size_t i = 0; i <= SP_QUERY_ENDPOINTS_MAX; i++)
         for (int class = 2; counted(i) && class <= 5; class ++)
-            sp_buf_printf(out,
-                          "spoor_http_requests_total{endpoint=\"%s\",code=\"%dxx\"} %" PRIu64 "\n",
-                          endpoint_name(i), class, (uint64_t)api->counters[i].by_class[class]);
+            sp_buf_printf(
+                out, "spoor_http_requests_total{endpoint=\"%s\",code=\"%dxx\"} %" PRIu64 "\n",
+                endpoint_name(i, name), class, (uint64_t)api->counters[i].by_class[class]);
     metric_head(out, "spoor_http_request_duration_seconds", "histogram",
                 "Time from request to answer, waiting included.");
     for (size_t i = 0; i <= SP_QUERY_ENDPOINTS_MAX; i++) {
@@ -164,7 +174,7 @@ static void write_requests(struct sp_buf *out, struct sp_query_api *api)
         for (size_t b = 0; b <= SP_QUERY_DURATION_BUCKETS; b++) {
             sum += api->counters[i].buckets[b];
             sp_buf_printf(out, "spoor_http_request_duration_seconds_bucket{endpoint=\"%s\",le=\"",
-                          endpoint_name(i));
+                          endpoint_name(i, name));
             if (b < SP_QUERY_DURATION_BUCKETS)
                 sp_buf_printf(out, "%g", sp_query_duration_bounds[b]);
             else
@@ -174,7 +184,7 @@ static void write_requests(struct sp_buf *out, struct sp_query_api *api)
         sp_buf_printf(out,
                       "spoor_http_request_duration_seconds_count{endpoint=\"%s\"} %" PRIu64
                       "\nspoor_http_request_duration_seconds_sum{endpoint=\"%s\"} %.9f\n",
-                      endpoint_name(i), sum, endpoint_name(i),
+                      endpoint_name(i, name), sum, endpoint_name(i, name),
                       (double)api->counters[i].duration_ns / 1e9);
     }
 }

@@ -21,14 +21,16 @@ static struct dirent *next_entry(DIR *stream)
     return stream != NULL ? readdir(stream) : NULL; // cppcheck-suppress readdirCalled
 }
 
-static enum sp_status error_from_errno(int error, const char *what, const char *path,
-                                       struct sp_error *reterr)
+enum sp_status sp_datadir_failed(int error, const char *what, const char *path,
+                                 struct sp_error *reterr)
 {
     enum sp_status status = SP_IO;
     if (error == EACCES || error == EPERM || error == EROFS)
         status = SP_PERMISSION;
     else if (error == ENOMEM)
         status = SP_NO_MEMORY;
+    else if (error == ENOSPC || error == EDQUOT)
+        status = SP_UNAVAILABLE;
     return sp_error_set(reterr, status, "cannot %s %s: %s", what, path, strerror(error));
 }
 
@@ -38,12 +40,12 @@ static char *join(const char *folder, const char *name)
     return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
 }
 
-static enum sp_status sync_folder(const char *path, struct sp_error *reterr)
+enum sp_status sp_datadir_sync(const char *path, struct sp_error *reterr)
 {
     enum sp_status status = SP_OK;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fsync(fd) != 0)
-        status = error_from_errno(errno, "sync", path, reterr);
+        status = sp_datadir_failed(errno, "sync", path, reterr);
     if (fd >= 0)
         close(fd);
     return status;
@@ -75,7 +77,7 @@ each_folder(const char *path, enum sp_status (*visit)(const char *folder, struct
 static enum sp_status make_folder(const char *folder, struct sp_error *reterr)
 {
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return error_from_errno(errno, "make the data directory", folder, reterr);
+        return sp_datadir_failed(errno, "make the data directory", folder, reterr);
     return SP_OK;
 }
 
@@ -90,7 +92,7 @@ static enum sp_status sync_entry(const char *folder, struct sp_error *reterr)
     int fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if ((fd < 0 && errno != EACCES) ||
         (fd >= 0 && fsync(fd) != 0 && errno != EINVAL && errno != EROFS))
-        status = error_from_errno(errno, "sync", above, reterr);
+        status = sp_datadir_failed(errno, "sync", above, reterr);
     if (fd >= 0)
         close(fd);
     free(above);
@@ -106,7 +108,7 @@ static enum sp_status check_format(const struct sp_datadir *dir, struct sp_error
     if (fd < 0 && path != NULL && errno == ENOENT)
         status = SP_NOT_FOUND;
     else if (fd < 0)
-        status = error_from_errno(errno, "read", path != NULL ? path : "FORMAT", reterr);
+        status = sp_datadir_failed(errno, "read", path != NULL ? path : "FORMAT", reterr);
     if (fd >= 0) {
         char text[FORMAT_BYTES_MAX + 1];
         ssize_t len = read(fd, text, FORMAT_BYTES_MAX);
@@ -136,7 +138,7 @@ static enum sp_status lock_file(const struct sp_datadir *dir, const char *path, 
     if (flock(dir->lock_fd, operation | LOCK_NB) == 0)
         return SP_OK;
     if (errno != EWOULDBLOCK)
-        return error_from_errno(errno, "lock", path, reterr);
+        return sp_datadir_failed(errno, "lock", path, reterr);
     char owner[32] = "";
     ssize_t len = read(dir->lock_fd, owner, sizeof(owner) - 1);
     struct sp_slice pid = sp_slice_trim(sp_slice_make(owner, len > 0 ? (size_t)len : 0));
@@ -153,7 +155,7 @@ static enum sp_status take_lock(struct sp_datadir *dir, struct sp_error *reterr)
     enum sp_status status = SP_OK;
     dir->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (dir->lock_fd < 0)
-        status = error_from_errno(errno, "write", path, reterr);
+        status = sp_datadir_failed(errno, "write", path, reterr);
     else
         status = lock_file(dir, path, LOCK_EX, reterr);
     if (status == SP_OK) {
@@ -166,18 +168,18 @@ static enum sp_status take_lock(struct sp_datadir *dir, struct sp_error *reterr)
 }
 
 /* Complete or absent, whenever the machine stops: written beside, synced, renamed. The caller syncs the folder. */
-static enum sp_status write_format(const struct sp_datadir *dir, struct sp_error *reterr)
+enum sp_status sp_datadir_write_format(const char *root, struct sp_error *reterr)
 {
     enum sp_status status = SP_OK;
-    char *path = join(dir->root, "FORMAT");
-    char *beside = join(dir->root, "FORMAT.new");
+    char *path = join(root, "FORMAT");
+    char *beside = join(root, "FORMAT.new");
     int fd = path != NULL && beside != NULL
                  ? open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
                  : -1;
     bool written = fd >= 0 && dprintf(fd, FORMAT_PREFIX "%d\n", SP_DATADIR_FORMAT) > 0 &&
                    fsync(fd) == 0 && rename(beside, path) == 0;
     if (!written)
-        status = error_from_errno(errno, "write", path != NULL ? path : "FORMAT", reterr);
+        status = sp_datadir_failed(errno, "write", path != NULL ? path : "FORMAT", reterr);
     if (fd >= 0)
         close(fd);
     free(path);
@@ -221,16 +223,16 @@ static enum sp_status check_folder(struct sp_datadir *dir, struct sp_error *rete
                             dir->root);
     status = take_lock(dir, reterr);
     if (status == SP_OK && mkdir(dir->db, 0777) != 0 && errno != EEXIST)
-        status = error_from_errno(errno, "make", dir->db, reterr);
+        status = sp_datadir_failed(errno, "make", dir->db, reterr);
     /* FORMAT says that everything above it will be found again after a power loss. */
     if (status == SP_OK && !known)
         status = each_folder(dir->root, sync_entry, reterr);
     if (status == SP_OK && !known)
-        status = write_format(dir, reterr);
+        status = sp_datadir_write_format(dir->root, reterr);
     if (status == SP_OK)
-        status = sync_folder(dir->root, reterr);
+        status = sp_datadir_sync(dir->root, reterr);
     if (status == SP_OK && faccessat(AT_FDCWD, dir->db, R_OK | W_OK | X_OK, AT_EACCESS) != 0)
-        status = error_from_errno(errno, "write to", dir->db, reterr);
+        status = sp_datadir_failed(errno, "write to", dir->db, reterr);
     if (status == SP_OK)
         dir->db_is_new = !holds_data(dir->db);
     return status;
@@ -266,7 +268,7 @@ static enum sp_status take_shared_lock(struct sp_datadir *dir, struct sp_error *
     if (dir->lock_fd >= 0)
         status = lock_file(dir, path, LOCK_SH, reterr);
     else if (errno != ENOENT)
-        status = error_from_errno(errno, "read", path, reterr);
+        status = sp_datadir_failed(errno, "read", path, reterr);
     free(path);
     return status;
 }
@@ -284,7 +286,7 @@ static enum sp_status check_read_only(struct sp_datadir *dir, struct sp_error *r
         status = take_shared_lock(dir, reterr);
     if (status == SP_OK && faccessat(AT_FDCWD, dir->db, R_OK | X_OK, AT_EACCESS) != 0)
         status = errno == ENOENT ? sp_error_set(reterr, SP_CORRUPT, "%s is missing", dir->db)
-                                 : error_from_errno(errno, "read", dir->db, reterr);
+                                 : sp_datadir_failed(errno, "read", dir->db, reterr);
     return status;
 }
 

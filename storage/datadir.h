@@ -5,7 +5,8 @@
  *
  *   DIR/FORMAT   "spoor data, format 2": written once, before anything else, and read before anything is touched
  *   DIR/LOCK     locked while the directory is open; holds the process id, for people
- *   DIR/db/      the database */
+ *   DIR/db/      the database
+ *   DIR/backups/ copies on their way out (storage/backup.h): not opened here, and not counted */
 #pragma once
 
 #include "lib/base/base.h"
@@ -26,6 +27,16 @@ SP_MUST_USE enum sp_status sp_datadir_open(const char *path, struct sp_datadir *
 SP_MUST_USE enum sp_status sp_datadir_open_read_only(const char *path, struct sp_datadir *ret,
                                                      struct sp_error *reterr);
 void sp_datadir_close(struct sp_datadir *dir); /* gives the lock back */
+
+/* ---- for those who make or copy one ---- */
+
+/* What a system call said; "cannot WHAT PATH: ...". */
+enum sp_status sp_datadir_failed(int error, const char *what, const char *path,
+                                 struct sp_error *reterr);
+/* The entries of a folder are on the disk. */
+SP_MUST_USE enum sp_status sp_datadir_sync(const char *path, struct sp_error *reterr);
+/* Complete or absent; the caller syncs the folder. */
+SP_MUST_USE enum sp_status sp_datadir_write_format(const char *root, struct sp_error *reterr);
 
 /* The room that all files below take on the disk, as du counts it. Files that go away meanwhile count as 0. */
 uint64_t sp_datadir_bytes(const struct sp_datadir *dir);

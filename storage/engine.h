@@ -48,6 +48,14 @@ struct sp_store_ops {
                             const struct sp_stop *stop, struct sp_arena *arena,
                             struct sp_graph_edge **ret_edges, size_t *ret_count,
                             struct sp_error *reterr);
+    /* NULL, all three: an engine without backups */
+    enum sp_status (*backup_make)(struct sp_store *store, struct sp_arena *arena,
+                                  struct sp_backup *ret, struct sp_error *reterr);
+    enum sp_status (*backup_list)(struct sp_store *store, struct sp_arena *arena,
+                                  const struct sp_backup **ret_rows, size_t *ret_count,
+                                  struct sp_error *reterr);
+    enum sp_status (*backup_remove)(struct sp_store *store, struct sp_slice name,
+                                    struct sp_error *reterr);
     enum sp_status (*stats)(struct sp_store *store, struct sp_store_stats *ret,
                             struct sp_error *reterr);
 };

@@ -137,6 +137,9 @@ struct sp_rocks {
     struct sp_zstd_packer *body_packer; /* the committer's */
     struct sp_buf packed_body;          /* the same */
     struct sp_block_cache *cache;
+
+    pthread_mutex_t
+        backup_lock; /* one backup is made or removed at a time; never held with another lock but kv_lock */
 };
 
 static inline struct sp_rocks *sp_rocks_of(struct sp_store *store)
@@ -394,6 +397,16 @@ enum sp_status sp_rocks_graph(struct sp_store *store, struct sp_time_range range
                               const struct sp_stop *stop, struct sp_arena *arena,
                               struct sp_graph_edge **ret_edges, size_t *ret_count,
                               struct sp_error *reterr);
+
+/* ---- rocks_backup.c ---- */
+
+enum sp_status sp_rocks_backup_make(struct sp_store *store, struct sp_arena *arena,
+                                    struct sp_backup *ret, struct sp_error *reterr);
+enum sp_status sp_rocks_backup_list(struct sp_store *store, struct sp_arena *arena,
+                                    const struct sp_backup **ret_rows, size_t *ret_count,
+                                    struct sp_error *reterr);
+enum sp_status sp_rocks_backup_remove(struct sp_store *store, struct sp_slice name,
+                                      struct sp_error *reterr);
 
 /* ---- rocks_open.c ---- */
 

@@ -281,6 +281,7 @@ void sp_rocks_close(struct sp_rocks *rocks)
     pthread_cond_destroy(&rocks->merger_wakes);
     pthread_cond_destroy(&rocks->somebody_idles);
     pthread_mutex_destroy(&rocks->lock);
+    pthread_mutex_destroy(&rocks->backup_lock);
     pthread_rwlock_destroy(&rocks->kv_lock);
     free(rocks);
 }
@@ -321,6 +322,7 @@ enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options, str
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&rocks->lock, NULL);
+    pthread_mutex_init(&rocks->backup_lock, NULL);
     pthread_rwlock_init(&rocks->kv_lock, NULL); /* prefers readers, which glibc documents */
     pthread_cond_init(&rocks->committer_wakes, NULL);
     pthread_cond_init(&rocks->sealer_wakes, &monotonic);

@@ -267,6 +267,42 @@ SP_MUST_USE enum sp_status sp_store_graph(struct sp_store *store, struct sp_time
                                           struct sp_error *reterr);
 void sp_graph_edges_fini(struct sp_graph_edge *edges, size_t count);
 
+/* ---- backups: copies of all that was acked, made while the store is in use ---- */
+
+/* Stands beside the data until it was taken elsewhere (sp_store_copy), and is a data directory that nobody has open. */
+struct sp_backup {
+    struct sp_slice name, path; /* path: absolute */
+    bool complete;              /* false: it is being made, or a crash left it */
+    uint64_t made_unix_ns;
+};
+
+/* So many may stand there at once: what they hold keeps its room when it is dropped from the store. */
+#define SP_BACKUPS_MAX ((size_t)16)
+/* Of all folders that look like one. */
+#define SP_BACKUPS_LISTED_MAX ((size_t)1000)
+
+/* Memory of the arena. Everything whose callback was called before the call is in it; of appends meanwhile whole ones may be.
+ * SP_UNAVAILABLE  SP_BACKUPS_MAX stand there, or the disk is full.   SP_UNIMPLEMENTED  this engine has none.   SP_IO ... */
+SP_MUST_USE enum sp_status sp_store_backup_make(struct sp_store *store, struct sp_arena *arena,
+                                                struct sp_backup *ret, struct sp_error *reterr);
+/* By name, which is the order in which they were made; at most SP_BACKUPS_LISTED_MAX. */
+SP_MUST_USE enum sp_status sp_store_backup_list(struct sp_store *store, struct sp_arena *arena,
+                                                const struct sp_backup **ret_rows,
+                                                size_t *ret_count, struct sp_error *reterr);
+/* SP_INVALID_ARGUMENT: no such name is given.   SP_NOT_FOUND. */
+SP_MUST_USE enum sp_status sp_store_backup_remove(struct sp_store *store, struct sp_slice name,
+                                                  struct sp_error *reterr);
+
+struct sp_store_copied {
+    uint64_t file_count, linked_count, bytes; /* linked: of the files; bytes: of the others */
+};
+
+/* Copies a data directory that no process has open, or a backup, to a directory that is new or empty; all of it is on the disk when this
+ * returns. link_tables: where both are on one file system, tables are links. When it fails, the target is as it was.
+ * SP_NOT_FOUND, SP_BUSY  of from.   SP_INVALID_ARGUMENT  to is not empty.   SP_UNAVAILABLE  the disk is full.   SP_PERMISSION, SP_IO */
+SP_MUST_USE enum sp_status sp_store_copy(const char *from, const char *to, bool link_tables,
+                                         struct sp_store_copied *ret, struct sp_error *reterr);
+
 /* ---- state ---- */
 
 struct sp_store_stats {

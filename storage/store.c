@@ -156,6 +156,36 @@ enum sp_status sp_store_graph(struct sp_store *store, struct sp_time_range range
                              reterr);
 }
 
+static enum sp_status no_backups(struct sp_error *reterr)
+{
+    return sp_error_set(
+        reterr, SP_UNIMPLEMENTED,
+        "backups are made by the process that receives spans and keeps them on disk");
+}
+
+enum sp_status sp_store_backup_make(struct sp_store *store, struct sp_arena *arena,
+                                    struct sp_backup *ret, struct sp_error *reterr)
+{
+    return store->ops->backup_make != NULL ? store->ops->backup_make(store, arena, ret, reterr)
+                                           : no_backups(reterr);
+}
+
+enum sp_status sp_store_backup_list(struct sp_store *store, struct sp_arena *arena,
+                                    const struct sp_backup **ret_rows, size_t *ret_count,
+                                    struct sp_error *reterr)
+{
+    return store->ops->backup_list != NULL
+               ? store->ops->backup_list(store, arena, ret_rows, ret_count, reterr)
+               : no_backups(reterr);
+}
+
+enum sp_status sp_store_backup_remove(struct sp_store *store, struct sp_slice name,
+                                      struct sp_error *reterr)
+{
+    return store->ops->backup_remove != NULL ? store->ops->backup_remove(store, name, reterr)
+                                             : no_backups(reterr);
+}
+
 enum sp_status sp_store_stats(struct sp_store *store, struct sp_store_stats *ret,
                               struct sp_error *reterr)
 {

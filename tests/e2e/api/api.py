@@ -41,7 +41,7 @@ class Context:
     def __init__(self, server):
         self.server = server
         self.document = schema.Document(ROOT / "docs" / "openapi.json")
-        self.used = set()  # (path, parameter) that were asked with success
+        self.used = set()  # (path, method, parameter) that were asked with success
 
     def get(self, path, headers=None, method="GET"):
         return self.server.request("http", method, path, headers=headers)
@@ -67,14 +67,29 @@ class Context:
         names = {parameter["name"] for parameter in operation["parameters"]}
         for name, _ in urllib.parse.parse_qsl(path.partition("?")[2]):
             assert name in names, f"GET {path}: {name} is not in the document"
-            self.used.add((known, name))
-        self.used.add((known, None))
+            self.used.add((known, "get", name))
+        self.used.add((known, "get", None))
         assert reply_headers["x-content-type-options"] == "nosniff"
         if not media_type.endswith("json"):
             return body
         value = json.loads(body)
         for error in self.document.errors(value, content[media_type]["schema"]):
             raise AssertionError(f"GET {path}: {error}")
+        return value
+
+    def change(self, method, path, expected_status, body=None):
+        """POST or DELETE with success; the parsed reply, if there is one."""
+        status, headers, reply = self.server.request("http", method, path, body, {"content-type": "application/json"})
+        assert status == expected_status, f"{method} {path}: {status} {reply[:500]!r}"
+        known = self.pattern(path)
+        said = self.document.operation(known, method.lower())["responses"][str(status)]
+        self.used.add((known, method.lower(), None))
+        if "content" not in said:
+            assert reply == b"" and "content-type" not in headers, (method, path, headers, reply)
+            return None
+        value = json.loads(reply)
+        for error in self.document.errors(value, said["content"][headers["content-type"]]["schema"]):
+            raise AssertionError(f"{method} {path}: {error}")
         return value
 
     def problem(self, path, expected_status, **members):
@@ -178,11 +193,19 @@ def test_traces_are_what_the_document_says(context):
         assert context.check(path.upper().replace("/V1/TRACES", "/v1/traces"))
 
 
+def test_backups_are_what_the_document_says(context):
+    assert context.check("/v1/backups")["backups"] == []
+    made = context.change("POST", "/v1/backups", 201, b"{}")
+    assert context.check("/v1/backups")["backups"] == [made]
+    context.change("DELETE", f"/v1/backups/{made['name']}", 204)
+    assert context.check("/v1/backups")["backups"] == []
+
+
 def test_every_path_and_parameter_of_the_document_was_used(context):
-    for path in context.document.paths():
-        wanted = {None} | {p["name"] for p in context.document.operation(path)["parameters"] if p["in"] == "query"}
-        missing = {name for name in wanted if (path, name) not in context.used}
-        assert not missing, f"{path}: {missing} were never asked for"
+    for path, method in context.document.operations():
+        wanted = {None} | {p["name"] for p in context.document.operation(path, method)["parameters"] if p["in"] == "query"}
+        missing = {name for name in wanted if (path, method, name) not in context.used}
+        assert not missing, f"{method} {path}: {missing} were never asked for"
 
 
 # ---- bad requests ----

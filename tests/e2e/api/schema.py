@@ -22,8 +22,12 @@ class Document:
         self.document = json.loads(path.read_text(encoding="utf-8"))
         self.patterns = {}
 
-    def operation(self, path):
-        return self.document["paths"][path]["get"]
+    def operation(self, path, method="get"):
+        return self.document["paths"][path][method]
+
+    def operations(self):
+        """(path, method) of all."""
+        return [(path, method) for path, methods in self.document["paths"].items() for method in methods]
 
     def paths(self):
         return list(self.document["paths"])

@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     call.request.query = sp_slice_sub(url, mark + 1, url.len);
     call.request.accept = take_line(&rest);
     call.request.if_none_match = take_line(&rest);
-    call.endpoint = sp_query_route(call.request.path, &call.path_id);
+    call.endpoint = sp_query_route(call.request.method, call.request.path, &call.path_id);
     sp_query_call_run(&call);
     int status = call.reply.status;
     SP_ASSERT(status == 200 || status == 302 || (status >= 400 && status < 600));

@@ -359,7 +359,7 @@ START_TEST(queries_end_when_their_time_is_used_up)
     struct sp_query_call call = {.api = world.api, .begin_ns = world.monotonic_ns};
     call.request.method = SP_SLICE("GET");
     call.request.path = SP_SLICE("/v1/services");
-    call.endpoint = sp_query_route(call.request.path, &call.path_id);
+    call.endpoint = sp_query_route(call.request.method, call.request.path, &call.path_id);
     world.monotonic_ns += SP_QUERY_TIME_NS; /* it waited that long for a thread */
     sp_query_call_run(&call);
     ck_assert_int_eq(call.reply.status, 504);
@@ -380,7 +380,7 @@ START_TEST(queries_end_when_the_client_is_gone)
     call.request.method = SP_SLICE("GET");
     call.request.path = SP_SLICE("/v1/services");
     call.request.cancelled = gone;
-    call.endpoint = sp_query_route(call.request.path, &call.path_id);
+    call.endpoint = sp_query_route(call.request.method, call.request.path, &call.path_id);
     sp_query_call_run(&call);
     ck_assert_int_eq(call.reply.status, 503);
     sp_query_call_fini(&call);
@@ -447,7 +447,7 @@ START_TEST(counting_ends_when_the_client_goes)
     call.request.query = sp_slice_sub(url, mark + 1, SIZE_MAX);
     call.request.cancelled = leaves;
     call.request.cookie = &leaving;
-    call.endpoint = sp_query_route(call.request.path, &call.path_id);
+    call.endpoint = sp_query_route(call.request.method, call.request.path, &call.path_id);
     sp_query_call_run(&call);
     ck_assert_int_eq(call.reply.status, 503);
     ck_assert_int_eq(leaving.looks, 11); /* and not once more */

@@ -68,7 +68,7 @@ START_TEST(queries_without_memory_of_the_system_may_be_asked_again)
         call.request.method = SP_SLICE("GET");
         call.request.path = sp_slice_sub(url, 0, mark);
         call.request.query = sp_slice_sub(url, mark + 1, SIZE_MAX);
-        call.endpoint = sp_query_route(call.request.path, &call.path_id);
+        call.endpoint = sp_query_route(call.request.method, call.request.path, &call.path_id);
         alloc_fail_after(allocations);
         sp_query_call_run(&call);
         bool failed = alloc_fail_stop();

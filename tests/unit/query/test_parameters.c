@@ -141,17 +141,18 @@ END_TEST
 START_TEST(routes_take_one_segment_as_an_id)
 {
     struct sp_slice id;
-    ck_assert_ptr_nonnull(sp_query_route(SP_SLICE("/v1/traces/abc"), &id));
+    ck_assert_ptr_nonnull(sp_query_route(SP_SLICE("GET"), SP_SLICE("/v1/traces/abc"), &id));
     ck_assert(sp_slice_equal_cstr(id, "abc"));
-    const struct sp_query_endpoint *spans = sp_query_route(SP_SLICE("/v1/traces/abc/spans"), &id);
+    const struct sp_query_endpoint *spans =
+        sp_query_route(SP_SLICE("GET"), SP_SLICE("/v1/traces/abc/spans"), &id);
     ck_assert_ptr_nonnull(spans);
     ck_assert_str_eq(spans->path, "/v1/traces/{id}/spans");
     ck_assert(sp_slice_equal_cstr(id, "abc"));
-    ck_assert_ptr_null(sp_query_route(SP_SLICE("/v1/traces/"), &id));
-    ck_assert_ptr_null(sp_query_route(SP_SLICE("/v1/traces"), &id));
-    ck_assert_ptr_null(sp_query_route(SP_SLICE("/v1/traces/a/b"), &id));
-    ck_assert_ptr_null(sp_query_route(SP_SLICE("/v1/services/"), &id));
-    ck_assert_ptr_null(sp_query_route(SP_SLICE(""), &id));
+    ck_assert_ptr_null(sp_query_route(SP_SLICE("GET"), SP_SLICE("/v1/traces/"), &id));
+    ck_assert_ptr_null(sp_query_route(SP_SLICE("GET"), SP_SLICE("/v1/traces"), &id));
+    ck_assert_ptr_null(sp_query_route(SP_SLICE("GET"), SP_SLICE("/v1/traces/a/b"), &id));
+    ck_assert_ptr_null(sp_query_route(SP_SLICE("GET"), SP_SLICE("/v1/services/"), &id));
+    ck_assert_ptr_null(sp_query_route(SP_SLICE("GET"), SP_SLICE(""), &id));
 }
 END_TEST
 

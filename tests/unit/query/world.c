@@ -149,7 +149,7 @@ struct sp_query_call *ask_with(struct world *world, const char *method, const ch
     call->request.accept = sp_slice_cstr(accept);
     call->request.accept_encoding = sp_slice_cstr(accept_encoding);
     call->request.if_none_match = sp_slice_cstr(if_none_match);
-    call->endpoint = sp_query_route(call->request.path, &call->path_id);
+    call->endpoint = sp_query_route(call->request.method, call->request.path, &call->path_id);
     sp_query_call_run(call);
     return call;
 }

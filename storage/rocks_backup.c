@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/rocks_backup.c: copies of the store while it is in use. Knows the database through kv.h only. */
+#include "storage/backup.h"
+#include "storage/rocks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* All that was acked is in the database: a request is written before it is acked. */
+static enum sp_status copy_database(struct sp_rocks *rocks, const char *folder,
+                                    struct sp_error *reterr)
+{
+    char *path;
+    if (asprintf(&path, "%s/db", folder) < 0)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory for a backup");
+    pthread_rwlock_rdlock(&rocks->kv_lock);
+    enum sp_status status =
+        rocks->kv != NULL && !atomic_load(&rocks->kv_broken)
+            ? sp_kv_checkpoint(rocks->kv, path, reterr)
+            : sp_error_set(reterr, SP_UNAVAILABLE, "the database does not take writes now");
+    pthread_rwlock_unlock(&rocks->kv_lock);
+    free(path);
+    return status;
+}
+
+static struct sp_slice name_in(const char *path)
+{
+    return sp_slice_cstr(strrchr(path, '/') + 1);
+}
+
+static enum sp_status find(const struct sp_datadir *dir, struct sp_slice name,
+                           struct sp_arena *arena, struct sp_backup *ret, struct sp_error *reterr)
+{
+    const struct sp_backup *rows;
+    size_t count;
+    enum sp_status status = sp_backup_list(dir, arena, &rows, &count, reterr);
+    for (size_t i = 0; i < count && status == SP_OK; i++) {
+        if (sp_slice_equal(rows[i].name, name)) {
+            *ret = rows[i];
+            return SP_OK;
+        }
+    }
+    return status != SP_OK
+               ? status
+               : sp_error_set(reterr, SP_UNAVAILABLE, "the backup was removed meanwhile");
+}
+
+enum sp_status sp_rocks_backup_make(struct sp_store *store, struct sp_arena *arena,
+                                    struct sp_backup *ret, struct sp_error *reterr)
+{
+    struct sp_rocks *rocks = sp_rocks_of(store);
+    char *path = NULL;
+    pthread_mutex_lock(&rocks->backup_lock);
+    enum sp_status status =
+        sp_backup_begin(&rocks->dir, sp_clock_unix_ns(rocks->clock), &path, reterr);
+    if (status == SP_OK) {
+        status = copy_database(rocks, path, reterr);
+        if (status == SP_OK)
+            status = sp_backup_end(&rocks->dir, path, reterr);
+        if (status == SP_OK)
+            status = find(&rocks->dir, name_in(path), arena, ret, reterr);
+        if (status != SP_OK && sp_backup_remove(&rocks->dir, name_in(path), NULL) != SP_OK)
+            sp_log_event(rocks->log, SP_LOG_WARN, "backup", "an unfinished backup stays",
+                         sp_log_cstr("path", path));
+        free(path);
+    }
+    pthread_mutex_unlock(&rocks->backup_lock);
+    return status;
+}
+
+enum sp_status sp_rocks_backup_list(struct sp_store *store, struct sp_arena *arena,
+                                    const struct sp_backup **ret_rows, size_t *ret_count,
+                                    struct sp_error *reterr)
+{
+    return sp_backup_list(&sp_rocks_of(store)->dir, arena, ret_rows, ret_count, reterr);
+}
+
+enum sp_status sp_rocks_backup_remove(struct sp_store *store, struct sp_slice name,
+                                      struct sp_error *reterr)
+{
+    struct sp_rocks *rocks = sp_rocks_of(store);
+    pthread_mutex_lock(&rocks->backup_lock); /* not the one that is being made */
+    enum sp_status status = sp_backup_remove(&rocks->dir, name, reterr);
+    pthread_mutex_unlock(&rocks->backup_lock);
+    return status;
+}
