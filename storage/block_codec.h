@@ -70,7 +70,7 @@ void sp_block_decoder_free(struct sp_block_decoder *decoder); /* NULL is fine */
 
 /* What is known of a column without its values. */
 struct sp_column_summary {
-    /* texts that differ from each other; 0: not counted (numbers, and texts that are mostly different) */
+    /* at most so many texts differ from each other; 0: not counted (numbers) */
     uint32_t distinct;
     bool has_range;    /* INT, BOOL; DOUBLE when one is not NaN */
     uint64_t min, max; /* of the values, as sp_column has them; NaN left out */

@@ -16,7 +16,7 @@ static enum sp_status copy_database(struct sp_rocks *rocks, const char *folder,
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory for a backup");
     pthread_rwlock_rdlock(&rocks->kv_lock);
     enum sp_status status =
-        rocks->kv != NULL && !atomic_load(&rocks->kv_broken)
+        rocks->kv != NULL && !atomic_load(&rocks->kv_broken) && !sp_kv_is_read_only(rocks->kv)
             ? sp_kv_checkpoint(rocks->kv, path, reterr)
             : sp_error_set(reterr, SP_UNAVAILABLE, "the database does not take writes now");
     pthread_rwlock_unlock(&rocks->kv_lock);

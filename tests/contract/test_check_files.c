@@ -281,6 +281,31 @@ START_TEST(directory_cannot_be_opened_while_it_is_checked)
 }
 END_TEST
 
+/* Where nearly all texts are new, a builder does not look each of them up: one may stand in a dictionary twice. */
+START_TEST(columns_of_texts_that_are_nearly_all_new_are_sound)
+{
+    static struct sp_span spans[2000];
+    static struct sp_attribute users[2000];
+    static char names[2000][16];
+    struct fixture fixture;
+    fixture_init(&fixture, ENGINE_ROCKSDB);
+    fixture.options.sizes = without_merges();
+    fixture_reopen(&fixture);
+    for (uint64_t i = 0; i < SP_ARRAY_LEN(spans); i++) {
+        uint64_t user = i < 1000 || i % 3 > 0 ? i : i - 1000;
+        snprintf(names[i], sizeof(names[i]), "user-%llu", (unsigned long long)user);
+        users[i] = (struct sp_attribute){
+            SP_SLICE("user.id"), {.kind = SP_VALUE_STRING, .string = sp_slice_cstr(names[i])}};
+        spans[i] = simple_span(1 + i / 10, 1 + i, 1767268800000000000ULL, 5, "shop", "call");
+        spans[i].attributes = (struct sp_attributes){.items = &users[i], .count = 1};
+    }
+    append(&fixture, batch_of(&fixture.arena, spans, SP_ARRAY_LEN(spans)));
+    wait_for_merges(fixture.store);
+    fixture_close_sound(&fixture);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     if (played_role("nobody"))
@@ -289,6 +314,7 @@ Suite *sp_test_suite(void)
     TCase *tests = tcase_create("check_files");
     tcase_set_timeout(tests, 240);
     tcase_add_test(tests, sound_directories_have_no_findings_and_are_left_alone);
+    tcase_add_test(tests, columns_of_texts_that_are_nearly_all_new_are_sound);
     tcase_add_test(tests, flipped_bits_in_tables_are_found_and_the_file_named);
     tcase_add_test(tests, cut_and_missing_tables_are_named_and_the_others_read);
     tcase_add_test(tests, directories_that_cannot_be_checked_are_refused);
