@@ -225,8 +225,7 @@ static struct sp_slice read_text(struct reading *in)
         return (struct sp_slice){0};
     }
     struct sp_slice text = sp_slice_make(in->rest.ptr, len);
-    in->rest.ptr += len;
-    in->rest.len -= len;
+    in->rest = sp_slice_sub(in->rest, len, SIZE_MAX); /* which may be empty, and nowhere */
     return text;
 }
 
