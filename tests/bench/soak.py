@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tests/bench/soak.py: ten minutes at a steady rate with queries beside it: does anything grow?
+
+    python3 tests/bench/soak.py --binary build/spoor --rate 150000 --seconds 600 --plot docs/images/soak.svg
+
+Every few seconds it notes the server's memory, what a small request waits for its ack, a trace by id and a search; at the end it
+prints the first and the last fifth next to each other and, if asked, draws all of it. Not part of `./dev bench`: it takes as long
+as it says."""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+import urllib.parse
+
+import bench
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import spoor  # noqa: E402
+
+QUERY = '{ span.db.system.name = "redis" && duration > 1ms }'
+WIDTH, PANEL, MARGIN = 900, 150, 70
+
+
+def resident_bytes(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def timed(call):
+    began = time.perf_counter()
+    result = call()
+    return time.perf_counter() - began, result
+
+
+def sample(server, known):
+    """One round: ten acks, ten traces by id, one search; times in ms."""
+    acks, traces = [], []
+    for _ in range(10):
+        trace_id = os.urandom(16)
+        body = spoor.request_message([spoor.span_message(trace_id, os.urandom(8))])
+        seconds, (status, _, _) = timed(lambda: server.export(body))
+        assert status == 200
+        acks.append(seconds * 1e3)
+        known.append(trace_id.hex())
+    for i in range(10):
+        seconds, found = timed(lambda: server.trace(known[i * len(known) // 10]))
+        assert found
+        traces.append(seconds * 1e3)
+    query = urllib.parse.urlencode({"q": QUERY, "limit": 20, "from": "now-1m", "to": "now"})
+    seconds, _ = timed(lambda: server.get_json(f"/v1/search?{query}"))
+    return {"ack, slowest of ten, ms": max(acks), "trace by id, slowest of ten, ms": max(traces), "search of the last minute, ms": seconds * 1e3}
+
+
+def soak(binary, rate, seconds, source):
+    samples, known = [], []
+    with spoor.Spoor(binary) as server:
+        host, port = server.address("otlp-grpc")
+        load = subprocess.Popen(
+            [binary, "load", "--json", "--target", f"{host}:{port}", "--rate", str(rate), "--spans", str(rate * seconds), source],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        out = []
+        reader = threading.Thread(target=lambda: out.append(load.stdout.read()))
+        reader.start()
+        began = time.monotonic()
+        while load.poll() is None:
+            row = sample(server, known)
+            row["memory, MiB"] = resident_bytes(server.process.pid) / 2**20
+            samples.append((time.monotonic() - began, row))
+            time.sleep(2)
+        reader.join()
+        if load.returncode != 0:
+            raise SystemExit("the load failed")
+        result = json.loads(out[0])
+        bench.check_stored(server, "soak", result["spansAcked"] + len(known))
+    return result, samples
+
+
+def median(values):
+    return sorted(values)[len(values) // 2]
+
+
+def draw(samples, path):
+    names = list(samples[0][1])
+    end = samples[-1][0]
+    height = PANEL * len(names) + 30
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">']
+    out.append(f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>')
+    for number, name in enumerate(names):
+        top, bottom = PANEL * number + 28, PANEL * (number + 1) - 8
+        largest = max(row[name] for _, row in samples)
+        points = " ".join(
+            f"{MARGIN + at / end * (WIDTH - MARGIN - 20):.1f},{bottom - row[name] / largest * (bottom - top):.1f}" for at, row in samples
+        )
+        out.append(f'<text x="{MARGIN}" y="{top - 8}" fill="#222">{name}</text>')
+        out.append(f'<path d="M{MARGIN} {top}V{bottom}H{WIDTH - 20}" fill="none" stroke="#999"/>')
+        out.append(f'<text x="{MARGIN - 6}" y="{top + 8}" text-anchor="end" fill="#555">{largest:,.0f}</text>')
+        out.append(f'<text x="{MARGIN - 6}" y="{bottom}" text-anchor="end" fill="#555">0</text>')
+        out.append(f'<polyline points="{points}" fill="none" stroke="#2563a8" stroke-width="1.2"/>')
+    out.append(f'<text x="{WIDTH - 20}" y="{height - 8}" text-anchor="end" fill="#555">{end:,.0f} s</text></svg>')
+    pathlib.Path(path).write_text("\n".join(out) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--binary", required=True)
+    parser.add_argument("--rate", type=int, default=150000, help="spans a second")
+    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--plot", help="an SVG file to write")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        with tarfile.open(bench.DATA / "pb.tar.gz") as tar:
+            tar.extractall(directory)
+        shop = os.path.dirname(str(next(pathlib.Path(directory).rglob("index.jsonl"))))
+        result, samples = soak(options.binary, options.rate, options.seconds, shop)
+    fifth = max(1, len(samples) // 5)
+    print(f"{result['spansAcked']:,} spans, {result['spansAcked'] / result['seconds']:,.0f} a second, {len(samples)} samples\n")
+    print("| | median of the first fifth | median of the last fifth | largest |\n|---|---|---|---|")
+    for name in samples[0][1]:
+        values = [row[name] for _, row in samples]
+        print(f"| {name} | {median(values[:fifth]):,.1f} | {median(values[-fifth:]):,.1f} | {max(values):,.1f} |")
+    if options.plot:
+        draw(samples, options.plot)
+
+
+if __name__ == "__main__":
+    main()
