@@ -57,6 +57,17 @@ const struct sp_option sp_serve_options[] = {
      .help = "sync: a success answer means on disk, it survives power loss. os: handed to the "
              "operating system, it "
              "survives a crash of Spoor only."},
+    {.name = "retention",
+     .type = SP_OPTION_DURATION,
+     .default_text = "0s",
+     .value_name = "AGE",
+     .help = "Age from which spans are removed, the oldest first, like 30d; 0s: never."},
+    {.name = "retention-size",
+     .type = SP_OPTION_BYTES,
+     .default_text = "0B",
+     .value_name = "BYTES",
+     .help = "Most room of the data directory, like 100GiB, at least 256MiB: above it the oldest "
+             "spans are removed; 0B: no limit."},
     {.name = "max-body",
      .type = SP_OPTION_BYTES,
      .default_text = "64MiB",

@@ -108,6 +108,9 @@ static void add_reply_metrics(struct server *server)
 
 /* ---- start ---- */
 
+/* Of --retention-size. Less would leave nothing but the journal. */
+#define RETENTION_BYTES_MIN ((uint64_t)256 * 1024 * 1024)
+
 static enum sp_status open_store(struct server *server, const struct sp_config *config,
                                  struct sp_error *reterr)
 {
@@ -120,7 +123,12 @@ static enum sp_status open_store(struct server *server, const struct sp_config *
         .limits = &server->limits,
         .clock = sp_clock_system(),
         .log = &server->log,
+        .retention = {.age_ns = sp_config_get(config, "retention")->number,
+                      .disk_bytes = sp_config_get(config, "retention-size")->number},
     };
+    if (options.retention.disk_bytes > 0 && options.retention.disk_bytes < RETENTION_BYTES_MIN)
+        return sp_error_set(reterr, SP_INVALID_ARGUMENT,
+                            "--retention-size is 0B or at least 256MiB: the journal needs some");
     return sp_store_rocksdb_open(&options, &server->store, reterr);
 }
 

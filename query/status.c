@@ -121,16 +121,29 @@ static void write_store(struct sp_buf *out, const struct sp_store_stats *stats)
     metric_value(out, "spoor_store_merge_waiting_segments", "gauge",
                  "Segments that are due to be merged: the debt of merges.",
                  stats->merge_waiting_count);
-    metric_value(
-        out, "spoor_store_dropped_segments", "gauge",
-        "Segments that were merged into others and still take room, because they are read.",
-        stats->dropped_segment_count);
+    metric_value(out, "spoor_store_dropped_segments", "gauge",
+                 "Segments that were merged into others or removed and still take room, because "
+                 "they are read.",
+                 stats->dropped_segment_count);
     metric_value(out, "spoor_store_merges", "counter", "Merges of segments since start.",
                  stats->merge_count);
     metric_value(out, "spoor_store_merged_spans", "counter", "Spans written by merges since start.",
                  stats->merged_span_count);
     metric_value(out, "spoor_store_merge_failures", "counter",
                  "Merges that failed and are tried again.", stats->merge_failure_count);
+    const struct {
+        const char *name, *help;
+        uint64_t by_age, by_size;
+    } removed[] = {{"spoor_store_removed_segments", "Segments that retention removed since start.",
+                    stats->removed_by_age.segments, stats->removed_by_size.segments},
+                   {"spoor_store_removed_spans", "Spans that retention removed since start.",
+                    stats->removed_by_age.spans, stats->removed_by_size.spans}};
+    for (size_t i = 0; i < SP_ARRAY_LEN(removed); i++) {
+        metric_head(out, removed[i].name, "counter", removed[i].help);
+        sp_buf_printf(
+            out, "%s_total{reason=\"age\"} %" PRIu64 "\n%s_total{reason=\"size\"} %" PRIu64 "\n",
+            removed[i].name, removed[i].by_age, removed[i].name, removed[i].by_size);
+    }
     metric_head(out, "spoor_store_merge_cpu_seconds", "counter",
                 "Processor time of the thread that merges.");
     sp_buf_printf(out, "spoor_store_merge_cpu_seconds_total %.9f\n",

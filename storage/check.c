@@ -412,6 +412,9 @@ static enum sp_status visit_chunk(struct sp_check *check, struct sp_slice key,
     if (id != chunks->id)
         end_chunks(check, chunks);
     chunks->id = id;
+    const struct sp_check_segment *segment = find_segment(check, id);
+    if (segment != NULL && sp_segment_edges_are_old(segment->segment, key))
+        return SP_OK;
     chunks->values++;
     chunks->bytes += value.len;
     return SP_OK;

@@ -377,7 +377,7 @@ static void check_trace_count(struct sp_check *check)
     uint64_t said = 0;
     uint64_t found = 0;
     for (uint32_t i = 0; i < check->segments.count; i++) {
-        said += check->segments.items[i].segment->new_trace_count;
+        said += check->segments.items[i].segment->links.new_trace_count;
         found += check->segments.items[i].segment->trace_count;
     }
     found -= check->duplicate_trace_count;

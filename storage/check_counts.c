@@ -25,12 +25,13 @@ enum sp_status sp_check_read_rollup(struct sp_check *check, struct sp_check_segm
                                     bool *ret_is_there, struct sp_error *reterr)
 {
     const struct sp_check_place place = {segment->segment, SP_ROW_NONE, name, 0};
-    uint8_t key[SP_ROLLUP_KEY_BYTES];
+    uint8_t key[SP_ROLLUP_VERSIONED_KEY_BYTES];
     struct sp_error error = {0};
-    sp_segment_rollup_key(segment->segment->id, which, key);
+    uint32_t version = which == SP_SEGMENT_EDGES ? segment->segment->links.edges_version : 0;
+    size_t len = sp_segment_rollup_key(segment->segment->id, which, version, key);
     sp_buf_reset(&check->chunk);
     enum sp_status status =
-        sp_kv_get(check->kv, SP_KV_CHUNKS, sp_slice_make(key, sizeof(key)), &check->chunk, &error);
+        sp_kv_get(check->kv, SP_KV_CHUNKS, sp_slice_make(key, len), &check->chunk, &error);
     *ret_is_there = status == SP_OK;
     if (status == SP_OK) {
         segment->value_count++;

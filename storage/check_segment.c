@@ -77,8 +77,8 @@ static void check_header(struct sp_check *check, const struct sp_check_segment *
     compare(check, segment, "bytes of chunks", said->bytes, bytes);
     compare(check, segment, "first start", said->start_min_unix_ns, found->start_min_unix_ns);
     compare(check, segment, "last start", said->start_max_unix_ns, found->start_max_unix_ns);
-    if (said->new_trace_count > said->trace_count)
-        compare(check, segment, "new traces", said->new_trace_count, said->trace_count);
+    if (said->links.new_trace_count > said->trace_count)
+        compare(check, segment, "new traces", said->links.new_trace_count, said->trace_count);
     if (found->filtered_count > 0) {
         const struct sp_check_place place = {said, SP_ROW_NONE, "trace filter", SP_CHECK_ALL};
         char id[SP_TRACE_ID_TEXT];

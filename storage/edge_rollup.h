@@ -82,6 +82,13 @@ SP_MUST_USE enum sp_status sp_edge_rollup_extend(struct sp_edge_rollup *rollup,
                                                  const struct sp_batch *more,
                                                  struct sp_error *reterr);
 
+/* What the last more_count spans of a trace add to its calls, when other spans of it are gone: what they add now (without), less
+ * what they added before (with). Both end with these spans. */
+SP_MUST_USE enum sp_status sp_edge_rollup_rebase(struct sp_edge_rollup *rollup,
+                                                 const struct sp_batch *with,
+                                                 const struct sp_batch *without, size_t more_count,
+                                                 struct sp_error *reterr);
+
 /* ---- counting a segment ---- */
 
 /* Finds the calls of the blocks of one segment without making spans of them, but for traces that go on in the next block. */

@@ -154,3 +154,26 @@ enum sp_status sp_edge_rollup_extend(struct sp_edge_rollup *rollup, const struct
     const struct sp_batch parts[] = {*before, *more};
     return add_difference(rollup, parts, 2, 1, SP_EDGE_ADD, reterr);
 }
+
+enum sp_status sp_edge_rollup_rebase(struct sp_edge_rollup *rollup, const struct sp_batch *with,
+                                     const struct sp_batch *without, size_t more_count,
+                                     struct sp_error *reterr)
+{
+    const struct {
+        const struct sp_batch *batch;
+        size_t less;
+        int64_t times;
+    } terms[] = {{without, 0, 1}, {without, more_count, -1}, {with, 0, -1}, {with, more_count, 1}};
+    struct signed_calls calls = {0};
+    enum sp_status status = SP_OK;
+    for (size_t i = 0; i < SP_ARRAY_LEN(terms) && status == SP_OK; i++) {
+        const struct sp_batch part = {.spans = terms[i].batch->spans,
+                                      .span_count = terms[i].batch->span_count - terms[i].less};
+        if (part.span_count > 0)
+            status = find_calls(rollup, &part, terms[i].times, &calls, reterr);
+    }
+    if (status == SP_OK && more_count > 0)
+        status = add_calls(rollup, &calls, &with->spans[0].trace_id, SP_EDGE_ADD, reterr);
+    sp_vector_fini(&calls.list);
+    return status;
+}

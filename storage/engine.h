@@ -56,6 +56,8 @@ struct sp_store_ops {
                                   struct sp_error *reterr);
     enum sp_status (*backup_remove)(struct sp_store *store, struct sp_slice name,
                                     struct sp_error *reterr);
+    enum sp_status (*retain)(struct sp_store *store, const struct sp_retain *retain,
+                             struct sp_error *reterr);
     enum sp_status (*stats)(struct sp_store *store, struct sp_store_stats *ret,
                             struct sp_error *reterr);
 };

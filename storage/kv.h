@@ -73,6 +73,14 @@ SP_MUST_USE enum sp_status sp_kv_drop_range(struct sp_kv *kv, enum sp_kv_family 
  * but keys below to, which are deleted, on the disk, too. What cannot be given back now is when it is tried again. */
 void sp_kv_drop_before(struct sp_kv *kv, enum sp_kv_family family, struct sp_slice to);
 
+/* Bytes of a family's tables on the disk, whether anybody needs what is in them or not. */
+uint64_t sp_kv_table_bytes(const struct sp_kv *kv, enum sp_kv_family family);
+
+/* Writes the tables that hold keys in [from, to) again, without what was deleted. Takes a while; others go on meanwhile. What
+ * fails is left as it is. */
+void sp_kv_compact(struct sp_kv *kv, enum sp_kv_family family, struct sp_slice from,
+                   struct sp_slice to);
+
 /* ---- reads ---- */
 
 /* Appends the value to ret_value (NULL: only asks whether it is there). SP_NOT_FOUND leaves reterr alone. */

@@ -367,6 +367,25 @@ void sp_kv_drop_before(struct sp_kv *kv, enum sp_kv_family family, struct sp_sli
     rocksdb_livefiles_destroy(files);
 }
 
+uint64_t sp_kv_table_bytes(const struct sp_kv *kv, enum sp_kv_family family)
+{
+    uint64_t bytes = 0;
+    if (rocksdb_property_int_cf(kv->db, kv->handles[family], "rocksdb.total-sst-files-size",
+                                &bytes) != 0)
+        return 0;
+    return bytes;
+}
+
+void sp_kv_compact(struct sp_kv *kv, enum sp_kv_family family, struct sp_slice from,
+                   struct sp_slice to)
+{
+    rocksdb_compactoptions_t *options = rocksdb_compactoptions_create();
+    rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0);
+    rocksdb_compact_range_cf_opt(kv->db, kv->handles[family], options, (const char *)from.ptr,
+                                 from.len, (const char *)to.ptr, to.len);
+    rocksdb_compactoptions_destroy(options);
+}
+
 /* ---- reads ---- */
 
 static rocksdb_readoptions_t *read_options(void)

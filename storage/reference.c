@@ -8,10 +8,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* One acked request. Never changes, and lives until the store is closed, so readers need no lock for its content. */
+/* One acked request. Never changes but for is_removed, and lives until the store is closed, so readers need no lock for its
+ * content. */
 struct kept_batch {
     struct sp_arena arena;
     const struct sp_batch *batch;
+    uint64_t received_unix_ns;
+    bool is_removed;
 };
 
 struct reference {
@@ -81,6 +84,7 @@ static void reference_append(struct sp_store *store, struct sp_append *append)
     enum sp_status status;
     struct kept_batch *kept = keep_batch(append->batch, reference->arena_bytes_max, &status);
     if (kept != NULL) {
+        kept->received_unix_ns = append->received_unix_ns;
         pthread_mutex_lock(&reference->lock);
         status = push_batch(reference, kept);
         pthread_mutex_unlock(&reference->lock);
@@ -113,6 +117,45 @@ static void reference_close(struct sp_store *store)
     free(reference->batches);
     pthread_mutex_destroy(&reference->lock);
     free(reference);
+}
+
+/* ---- retention ---- */
+
+static bool is_old(const struct kept_batch *kept, uint64_t cutoff_unix_ns)
+{
+    bool old = true;
+    for (size_t i = 0; i < kept->batch->span_count; i++)
+        old &= kept->batch->spans[i].start_unix_ns < cutoff_unix_ns;
+    return old || kept->received_unix_ns < cutoff_unix_ns;
+}
+
+void sp_store_reference_remove(struct sp_store *store, uint64_t first_append, uint64_t last_append)
+{
+    struct reference *reference = reference_of(store);
+    pthread_mutex_lock(&reference->lock);
+    for (uint64_t i = first_append; i <= last_append && i <= reference->batch_count; i++)
+        reference->batches[i - 1]->is_removed = true;
+    pthread_mutex_unlock(&reference->lock);
+}
+
+static enum sp_status reference_retain(struct sp_store *store, const struct sp_retain *retain,
+                                       struct sp_error *reterr)
+{
+    struct reference *reference = reference_of(store);
+    uint64_t age_ns = retain->keep.age_ns;
+    (void)reterr;
+    pthread_mutex_lock(&reference->lock);
+    for (size_t i = 0; i < reference->batch_count; i++) {
+        struct kept_batch *kept = reference->batches[i];
+        if (kept->is_removed || age_ns == 0 || retain->now_unix_ns <= age_ns ||
+            !is_old(kept, retain->now_unix_ns - age_ns))
+            continue;
+        kept->is_removed = true;
+        if (retain->removed != NULL)
+            retain->removed(retain->cookie, i + 1, i + 1);
+    }
+    pthread_mutex_unlock(&reference->lock);
+    return SP_OK;
 }
 
 /* ---- reading ---- */
@@ -160,13 +203,15 @@ static enum sp_status moment_init(struct moment *moment, struct reference *refer
     moment->append_count = reference->batch_count;
     for (size_t i = 0; i < reference->batch_count && spans != NULL; i++) {
         const struct sp_batch *batch = reference->batches[i]->batch;
+        if (reference->batches[i]->is_removed)
+            continue;
         for (size_t s = 0; s < batch->span_count; s++)
             spans[moment->span_count++] = &batch->spans[s];
     }
     pthread_mutex_unlock(&reference->lock);
 
     if (spans != NULL && scratch != NULL)
-        sort_by_trace(spans, scratch, count);
+        sort_by_trace(spans, scratch, moment->span_count);
     free(scratch);
     moment->spans = spans;
     if (spans != NULL && scratch != NULL)
@@ -193,7 +238,7 @@ static enum sp_status find_trace(struct reference *reference, const struct sp_tr
     size_t cap = 0;
     for (size_t b = 0; b < reference->batch_count; b++) {
         const struct sp_batch *batch = reference->batches[b]->batch;
-        for (size_t s = 0; s < batch->span_count; s++) {
+        for (size_t s = 0; s < batch->span_count && !reference->batches[b]->is_removed; s++) {
             if (sp_trace_id_compare(&batch->spans[s].trace_id, id) != 0)
                 continue;
             if (*ret_count == cap) {
@@ -510,6 +555,7 @@ static const struct sp_store_ops reference_ops = {
     .attribute_values = reference_values,
     .latency = reference_latency,
     .graph = reference_graph,
+    .retain = reference_retain,
     .stats = reference_stats,
 };
 

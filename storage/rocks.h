@@ -47,8 +47,19 @@
 #define SP_ROCKS_MERGE_INPUTS_MAX ((uint32_t)16)
 #define SP_ROCKS_MERGE_SPANS_MAX  ((uint64_t)4 * 1024 * 1024)
 #define SP_ROCKS_MERGE_WINDOW_NS  (24 * 3600 * 1000000000ULL)
+/* Or, where spans are removed by age, within that part of the age. */
+#define SP_ROCKS_MERGE_WINDOWS_KEPT 8
 /* Chunks of a merge are written when they are so many bytes: other writes wait for one such batch. */
 #define SP_ROCKS_MERGE_BATCH_BYTES ((uint64_t)1024 * 1024)
+/* How often the merger looks whether segments are to be removed; and room that it leaves below the size that is kept: for the journal
+ * and what is being merged, a part of that size, or so many bytes. */
+#define SP_ROCKS_RETAIN_NS        5000000000ULL
+#define SP_ROCKS_RETAIN_ROOM_PART 16
+#define SP_ROCKS_RETAIN_ROOM_MAX  ((uint64_t)256 * 1024 * 1024)
+/* Tables are written again without what was deleted, when that is so many bytes and so large a part of what is left; and with a
+ * size to keep, sooner. */
+#define SP_ROCKS_GARBAGE_BYTES ((uint64_t)16 * 1024 * 1024)
+#define SP_ROCKS_GARBAGE_PART  8
 /* Of the thread that merges; and how often it looks whether a segment that is gone is still being read. */
 #define SP_ROCKS_MERGE_NICE   10
 #define SP_ROCKS_DROP_WAIT_NS 200000000ULL
@@ -87,19 +98,29 @@ struct sp_rocks_head_block {
     uint64_t first_sequence,
         last_sequence; /* of the requests it was made from, whole ones or parts */
     size_t bytes, journal_bytes;
-    uint64_t published_ns; /* of the first of them */
+    uint64_t published_ns;         /* of the first of them */
+    uint64_t received_max_unix_ns; /* of any of them */
 };
 
 /* A segment that no header names. */
 struct sp_rocks_dropped {
     uint64_t id;
-    struct sp_segment *
-        segment; /* one reference: when it is the last, nobody reads; NULL: a merge that was given up */
+    /* One reference: when it is the last, nobody reads. NULL: a merge that was given up. */
+    struct sp_segment *segment;
+};
+
+/* Somebody wants segments to be removed now. Lives on the stack of who waits for it. */
+struct sp_rocks_retain_request {
+    const struct sp_retain *retain;
+    enum sp_status status;
+    struct sp_error error;
+    bool done;
 };
 
 struct sp_rocks {
     struct sp_store base;
     struct sp_store_sizes sizes; /* none is 0 */
+    struct sp_retention retention;
     struct sp_store_codec codec;
     enum sp_durability durability;
     size_t backlog_bytes_max;
@@ -112,6 +133,10 @@ struct sp_rocks {
     pthread_rwlock_t kv_lock;
     struct sp_kv *kv; /* NULL: it could not be opened again yet */
     _Atomic bool kv_broken;
+
+    /* Held while a new segment learns what older ones hold of its traces, until it is in the list; and while a segment is
+     * removed. Behind kv_lock, before lock. */
+    pthread_mutex_t history_lock;
 
     pthread_mutex_t lock; /* of all below; never held while a callback runs */
     pthread_cond_t committer_wakes, sealer_wakes, merger_wakes, somebody_idles;
@@ -131,6 +156,10 @@ struct sp_rocks {
     SP_VECTOR(struct sp_rocks_dropped) dropped; /* whose room is to be given back */
     SP_VECTOR(uint64_t) damaged;                /* ids of segments that are not merged */
     uint64_t merge_count, merged_span_count, merge_failure_count, merge_cpu_ns;
+    struct sp_rocks_retain_request *retain_request; /* NULL: none */
+    struct sp_store_removed removed_by_age, removed_by_size;
+    /* Ids of segments whose room was given back since tables were last written again without them; the merger's. */
+    uint64_t freed_first, freed_last; /* freed_last 0: none */
     pthread_t committer, sealer, merger;
     bool committer_runs, sealer_runs, merger_runs;
     struct sp_block_builder *builder;   /* the sealer's */
@@ -229,9 +258,13 @@ void sp_rocks_counts_fini(
 
 /* Adds the calls that a segment knows in the minutes of range. */
 SP_MUST_USE enum sp_status sp_rocks_edges_read(struct sp_kv *kv, const struct sp_segment *segment,
-                                               struct sp_time_range range,
+                                               uint32_t version, struct sp_time_range range,
                                                struct sp_edge_rollup *into,
                                                struct sp_error *reterr);
+SP_MUST_USE enum sp_status sp_rocks_edges_put(struct sp_kv *kv, struct sp_kv_batch *batch,
+                                              uint64_t segment_id, uint32_t version,
+                                              const struct sp_edge_rollup *edges,
+                                              struct sp_error *reterr);
 
 /* ---- rocks_mix.c: rows of several inputs, by trace ---- */
 
@@ -253,6 +286,16 @@ SP_MUST_USE enum sp_status sp_rocks_mix(const struct sp_rocks_mix *mix, struct s
 /* Writes all head blocks as one segment and deletes their journal records, in one batch, not synced (the journal is).
  * The sealer's, or before it runs; with kv_lock held for reading. */
 SP_MUST_USE enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr);
+SP_MUST_USE enum sp_status sp_rocks_put_totals(const struct sp_rocks *rocks,
+                                               struct sp_kv_batch *batch,
+                                               const struct sp_totals *totals,
+                                               struct sp_error *reterr);
+
+/* Does a segment hold a trace? *ret is set if so. What is damaged is passed over. */
+SP_MUST_USE enum sp_status sp_rocks_holds(struct sp_block_reader *reader,
+                                          const struct sp_segment *segment,
+                                          const struct sp_trace_id *id, bool *ret,
+                                          struct sp_error *reterr);
 
 /* ---- rocks_merge.c: segments to a segment ---- */
 
@@ -275,6 +318,18 @@ int sp_rocks_merger_start(struct sp_rocks *rocks);
  * writing. */
 void sp_rocks_drop_unnamed(struct sp_rocks *rocks);
 
+/* ---- rocks_retain.c: which segments go, and how ---- */
+
+/* Removes a segment if one is to go by these limits at this time. Under the lock, which it gives up meanwhile, and with kv_lock held
+ * for reading. *ret_removed: one was; retain->removed is told. The merger's. */
+SP_MUST_USE enum sp_status sp_rocks_retain_one(struct sp_rocks *rocks,
+                                               const struct sp_retain *retain, bool *ret_removed,
+                                               struct sp_error *reterr);
+enum sp_status sp_rocks_retain(struct sp_store *store, const struct sp_retain *retain,
+                               struct sp_error *reterr);
+/* Bytes of tables that no segment needs. With kv_lock held for reading, under the lock. */
+uint64_t sp_rocks_garbage_bytes(const struct sp_rocks *rocks);
+
 /* ---- rocks_repair.c ---- */
 
 /* Opens the database again after a failed write, if nobody reads now and there is room, and drops what was not acked from
@@ -286,6 +341,7 @@ SP_MUST_USE enum sp_status sp_rocks_repair(struct sp_rocks *rocks, struct sp_err
 /* A segment, or a block in memory. */
 struct sp_rocks_part {
     struct sp_segment *segment;
+    struct sp_segment_links links; /* of the segment, then */
     struct sp_block_shared *memory;
 };
 
@@ -390,6 +446,14 @@ enum sp_status sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan,
 SP_MUST_USE enum sp_status sp_rocks_correct(struct sp_rocks *rocks,
                                             const struct sp_rocks_part *parts, uint32_t older_count,
                                             uint32_t part_count, const struct sp_trace_id *ids,
+                                            size_t id_count, struct sp_edge_rollup *edges,
+                                            size_t *ret_left_out, struct sp_error *reterr);
+
+/* What changes in the edges of a later segment when another one is removed. Numbers of parts, which are segments up to the later
+ * one; ids: traces that both hold. left_out as above. */
+SP_MUST_USE enum sp_status sp_rocks_uncount(struct sp_rocks *rocks,
+                                            const struct sp_rocks_part *parts, uint32_t removed,
+                                            uint32_t later, const struct sp_trace_id *ids,
                                             size_t id_count, struct sp_edge_rollup *edges,
                                             size_t *ret_left_out, struct sp_error *reterr);
 

@@ -364,7 +364,7 @@ static enum sp_status count_parts(const struct sp_rocks_view *view, struct sp_st
         if (segment != NULL) {
             count_times(stats, segment->span_count, segment->start_min_unix_ns,
                         segment->start_max_unix_ns);
-            stats->trace_count += segment->new_trace_count;
+            stats->trace_count += view->parts[i].links.new_trace_count;
         } else {
             const struct sp_block *block = &view->parts[i].memory->block;
             count_times(stats, block->tables[SP_BLOCK_SPANS].count, block->start_min_unix_ns,
@@ -405,6 +405,8 @@ static enum sp_status rocks_stats(struct sp_store *store, struct sp_store_stats 
     stats.merged_span_count = rocks->merged_span_count;
     stats.merge_failure_count = rocks->merge_failure_count;
     stats.merge_cpu_ns = rocks->merge_cpu_ns;
+    stats.removed_by_age = rocks->removed_by_age;
+    stats.removed_by_size = rocks->removed_by_size;
     pthread_mutex_unlock(&rocks->lock);
     if (status == SP_OK)
         *ret = stats;
@@ -432,5 +434,6 @@ const struct sp_store_ops sp_rocks_ops = {
     .backup_make = sp_rocks_backup_make,
     .backup_list = sp_rocks_backup_list,
     .backup_remove = sp_rocks_backup_remove,
+    .retain = sp_rocks_retain,
     .stats = rocks_stats,
 };

@@ -107,6 +107,64 @@ enum sp_status sp_rocks_correct(struct sp_rocks *rocks, const struct sp_rocks_pa
     return status;
 }
 
+/* ---- a segment that goes ---- */
+
+/* Appends the spans of one part of the list to a batch that has room for them. */
+static void append_spans(struct sp_batch *batch, struct sp_span *room, const struct sp_batch *part)
+{
+    if (part->span_count > 0)
+        memcpy(room + batch->span_count, part->spans, part->span_count * sizeof(*room));
+    batch->spans = room;
+    batch->span_count += part->span_count;
+}
+
+static enum sp_status uncount_trace(struct reading *reading, const struct sp_trace_id *id,
+                                    uint32_t removed, uint32_t later, struct sp_edge_rollup *edges,
+                                    struct sp_error *reterr)
+{
+    const uint32_t bounds[] = {0, removed, removed + 1, later, later + 1};
+    struct sp_batch parts[4]; /* before the one that goes; it; between; the later one */
+    size_t count = 0;
+    enum sp_status status = SP_OK;
+    sp_arena_reset(&reading->arena);
+    for (size_t i = 0; i < SP_ARRAY_LEN(parts) && status == SP_OK; i++) {
+        status = read_spans(reading, id, bounds[i], bounds[i + 1], &parts[i], reterr);
+        count += parts[i].span_count;
+    }
+    if (status != SP_OK)
+        return status;
+    struct sp_span *room = sp_arena_calloc(&reading->arena, 2 * count + 1, sizeof(*room));
+    if (room == NULL)
+        return sp_arena_failed(&reading->arena, reterr, "a trace of %zu spans is too large", count);
+    struct sp_batch with = {0};
+    struct sp_batch without = {0};
+    for (size_t i = 0; i < SP_ARRAY_LEN(parts); i++) {
+        append_spans(&with, room, &parts[i]);
+        if (i != 1)
+            append_spans(&without, room + count, &parts[i]);
+    }
+    return sp_edge_rollup_rebase(edges, &with, &without, parts[3].span_count, reterr);
+}
+
+enum sp_status sp_rocks_uncount(struct sp_rocks *rocks, const struct sp_rocks_part *parts,
+                                uint32_t removed, uint32_t later, const struct sp_trace_id *ids,
+                                size_t id_count, struct sp_edge_rollup *edges, size_t *ret_left_out,
+                                struct sp_error *reterr)
+{
+    struct reading reading;
+    enum sp_status status = reading_init(&reading, rocks, parts, later, later + 1, reterr);
+    *ret_left_out = 0;
+    for (size_t i = 0; i < id_count && status == SP_OK; i++) {
+        status = uncount_trace(&reading, &ids[i], removed, later, edges, reterr);
+        if (status == SP_LIMIT || status == SP_CORRUPT) { /* as when it was counted */
+            ++*ret_left_out;
+            status = SP_OK;
+        }
+    }
+    reading_fini(&reading);
+    return status;
+}
+
 /* ---- the head ---- */
 
 struct head_trace {
@@ -217,8 +275,8 @@ static enum sp_status add_parts(const struct sp_rocks_view *view, struct sp_time
     for (; i < view->part_count && view->parts[i].segment != NULL && status == SP_OK; i++) {
         status = sp_stop_ask(stop, reterr);
         if (status == SP_OK)
-            status =
-                sp_rocks_edges_read(view->rocks->kv, view->parts[i].segment, range, answer, reterr);
+            status = sp_rocks_edges_read(view->rocks->kv, view->parts[i].segment,
+                                         view->parts[i].links.edges_version, range, answer, reterr);
     }
     return status == SP_OK ? add_head(view, i, range, stop, answer, reterr) : status;
 }

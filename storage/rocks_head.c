@@ -233,6 +233,13 @@ static void push_blocks(struct sp_rocks *rocks, struct sp_block_shared **blocks,
                         const struct sp_rocks_entry *first, const struct sp_rocks_entry *last,
                         size_t journal_bytes)
 {
+    uint64_t received_max_unix_ns = 0;
+    for (const struct sp_rocks_entry *entry = first;; entry = entry->next) {
+        if (entry->append->received_unix_ns > received_max_unix_ns)
+            received_max_unix_ns = entry->append->received_unix_ns;
+        if (entry == last)
+            break;
+    }
     for (uint32_t i = 0; i < count; i++)
         rocks->head.items[rocks->head.count++] =
             (struct sp_rocks_head_block){.shared = blocks[i],
@@ -240,7 +247,8 @@ static void push_blocks(struct sp_rocks *rocks, struct sp_block_shared **blocks,
                                          .last_sequence = last->sequence,
                                          .bytes = blocks[i]->arena.used_bytes,
                                          .journal_bytes = i == 0 ? journal_bytes : 0,
-                                         .published_ns = first->published_ns};
+                                         .published_ns = first->published_ns,
+                                         .received_max_unix_ns = received_max_unix_ns};
 }
 
 enum sp_status sp_rocks_make_blocks(struct sp_rocks *rocks, struct sp_error *reterr)

@@ -39,10 +39,17 @@ static bool add_to_sum(struct sum *sum, const struct sp_segment *segment, uint64
     return sum->spans <= spans_max && sum->max_unix_ns - sum->min_unix_ns <= sum->width_max_ns;
 }
 
+/* A segment goes when all of it is old: so it must not reach over much more time than is kept anyway. */
+static uint64_t window_ns(const struct sp_rocks *rocks)
+{
+    uint64_t part_ns = rocks->retention.age_ns / SP_ROCKS_MERGE_WINDOWS_KEPT;
+    return part_ns > 0 && part_ns < SP_ROCKS_MERGE_WINDOW_NS ? part_ns : SP_ROCKS_MERGE_WINDOW_NS;
+}
+
 /* How many from first on are merged, when those with [low, high) spans are due; smaller ones between them go along. 0: none. */
 static uint32_t group_at(const struct sp_rocks *rocks, uint32_t first, uint64_t low, uint64_t high)
 {
-    struct sum sum = {.min_unix_ns = UINT64_MAX, .width_max_ns = SP_ROCKS_MERGE_WINDOW_NS};
+    struct sum sum = {.min_unix_ns = UINT64_MAX, .width_max_ns = window_ns(rocks)};
     uint32_t of_tier = 0;
     for (uint32_t i = first; i < rocks->segments.count && i - first < SP_ROCKS_MERGE_INPUTS_MAX;
          i++) {
@@ -203,13 +210,18 @@ static enum sp_status mix_segments(struct merging *merging, struct sp_error *ret
 /* The header of the new segment for those of the old ones. */
 static enum sp_status write_header(struct merging *merging, struct sp_error *reterr)
 {
-    uint64_t new_trace_count = 0; /* what an input has new, no older one holds */
-    for (uint32_t i = 0; i < merging->count; i++)
-        new_trace_count += merging->inputs[i].segment->new_trace_count;
+    struct sp_segment_origin origin = {
+        .first_sequence = merging->inputs[0].segment->first_sequence,
+        .last_sequence = merging->inputs[merging->count - 1].segment->last_sequence};
+    for (uint32_t i = 0; i < merging->count; i++) {
+        const struct sp_segment *input = merging->inputs[i].segment;
+        /* What an input has new, no older one holds. Only this thread changes links. */
+        origin.new_trace_count += input->links.new_trace_count;
+        if (input->received_max_unix_ns > origin.received_max_unix_ns)
+            origin.received_max_unix_ns = input->received_max_unix_ns;
+    }
     enum sp_status status =
-        sp_segment_writer_finish(&merging->writer, merging->inputs[0].segment->first_sequence,
-                                 merging->inputs[merging->count - 1].segment->last_sequence,
-                                 new_trace_count, &merging->segment, reterr);
+        sp_segment_writer_finish(&merging->writer, &origin, &merging->segment, reterr);
     if (status == SP_OK)
         status = sp_rocks_rollups_put(&merging->rollups, merging->rocks->kv, merging->batch,
                                       merging->id, reterr);

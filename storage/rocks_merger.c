@@ -103,7 +103,34 @@ static enum sp_status drop(struct sp_rocks *rocks, const struct sp_rocks_dropped
         atomic_store(&rocks->kv_broken, true);
     else
         status = drop_chunks(rocks, dropped->id, reterr);
+    if (rocks->freed_last == 0 || dropped->id < rocks->freed_first)
+        rocks->freed_first = dropped->id;
+    if (dropped->id > rocks->freed_last)
+        rocks->freed_last = dropped->id;
     return status;
+}
+
+/* Under the lock. Tables that other segments are in, too, could not go: is it time to write them again? */
+static bool has_garbage(const struct sp_rocks *rocks)
+{
+    if (rocks->freed_last == 0)
+        return false;
+    uint64_t garbage = sp_rocks_garbage_bytes(rocks);
+    uint64_t limit = sp_kv_table_bytes(rocks->kv, SP_KV_CHUNKS) / SP_ROCKS_GARBAGE_PART;
+    uint64_t size = rocks->retention.disk_bytes;
+    if (limit < SP_ROCKS_GARBAGE_BYTES)
+        limit = SP_ROCKS_GARBAGE_BYTES;
+    return garbage > limit ||
+           (size > 0 && garbage > SP_ROCKS_GARBAGE_BYTES && sp_datadir_bytes(&rocks->dir) > size);
+}
+
+static void collect_garbage(struct sp_rocks *rocks)
+{
+    uint8_t from[SP_SEGMENT_KEY_BYTES];
+    uint8_t to[SP_SEGMENT_KEY_BYTES];
+    sp_kv_compact(rocks->kv, SP_KV_CHUNKS, chunks_from(rocks->freed_first, from),
+                  chunks_from(rocks->freed_last + 1, to));
+    rocks->freed_last = 0;
 }
 
 /* ---- the thread ---- */
@@ -131,11 +158,35 @@ static void wait_until(struct sp_rocks *rocks, uint64_t until_ns)
     pthread_cond_timedwait(&rocks->merger_wakes, &rocks->lock, &until);
 }
 
+/* Under the lock. */
+static void end_request(struct sp_rocks *rocks, enum sp_status status, const struct sp_error *error)
+{
+    rocks->retain_request->status = status;
+    rocks->retain_request->error = *error;
+    rocks->retain_request->done = true;
+    rocks->retain_request = NULL;
+    pthread_cond_broadcast(&rocks->somebody_idles);
+}
+
+/* Under the lock, which it gives up meanwhile. What somebody waits for, or what the options say. */
+static enum sp_status retain(struct sp_rocks *rocks, bool *ret_removed, struct sp_error *reterr)
+{
+    struct sp_rocks_retain_request *request = rocks->retain_request;
+    struct sp_retain own = {.keep = rocks->retention,
+                            .now_unix_ns = sp_clock_unix_ns(rocks->clock)};
+    enum sp_status status =
+        sp_rocks_retain_one(rocks, request != NULL ? request->retain : &own, ret_removed, reterr);
+    if (request != NULL && !*ret_removed)
+        end_request(rocks, status, reterr);
+    return status;
+}
+
 /* Under the lock, which it gives up meanwhile; with kv_lock held for reading. *ret_idle: there was nothing to do. */
 static enum sp_status do_work(struct sp_rocks *rocks, bool *ret_idle, struct sp_error *reterr)
 {
     struct sp_rocks_dropped dropped;
     uint32_t first;
+    bool removed;
     *ret_idle = false;
     if (take_dropped(rocks, &dropped)) {
         pthread_mutex_unlock(&rocks->lock);
@@ -144,9 +195,19 @@ static enum sp_status do_work(struct sp_rocks *rocks, bool *ret_idle, struct sp_
         pthread_mutex_lock(&rocks->lock);
         return status;
     }
+    enum sp_status status = retain(rocks, &removed, reterr);
+    if (status != SP_OK || removed)
+        return status;
     uint32_t count = sp_rocks_merge_choose(rocks, &first);
-    *ret_idle = count == 0;
-    return count > 0 ? sp_rocks_merge(rocks, first, count, reterr) : SP_OK;
+    if (count > 0)
+        return sp_rocks_merge(rocks, first, count, reterr);
+    *ret_idle = !has_garbage(rocks);
+    if (!*ret_idle) {
+        pthread_mutex_unlock(&rocks->lock);
+        collect_garbage(rocks);
+        pthread_mutex_lock(&rocks->lock);
+    }
+    return SP_OK;
 }
 
 /* Under the lock. The database is held for one piece of work, which ends early when it has to be repaired. */
@@ -162,6 +223,18 @@ static enum sp_status step(struct sp_rocks *rocks, bool *ret_idle, struct sp_err
         status = do_work(rocks, ret_idle, reterr);
     pthread_rwlock_unlock(&rocks->kv_lock);
     return status;
+}
+
+/* Under the lock. Until there may be something to do. What is dropped waits for readers, who tell nobody when they leave. */
+static void wait_for_work(struct sp_rocks *rocks)
+{
+    bool retains = rocks->retention.age_ns > 0 || rocks->retention.disk_bytes > 0;
+    if (!rocks->draining && rocks->dropped.count > 0)
+        wait_until(rocks, monotonic_ns() + SP_ROCKS_DROP_WAIT_NS);
+    else if (!rocks->draining && retains)
+        wait_until(rocks, monotonic_ns() + SP_ROCKS_RETAIN_NS);
+    else
+        pthread_cond_wait(&rocks->merger_wakes, &rocks->lock);
 }
 
 /* Under the lock. Waits; not cut short by the seals that come meanwhile. */
@@ -189,17 +262,17 @@ static void *merger_main(void *cookie)
         bool idle;
         bool failed = step(rocks, &idle, &error) != SP_OK;
         rocks->merge_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        if (rocks->draining && rocks->retain_request != NULL) {
+            sp_error_set(&error, SP_UNAVAILABLE, "the store is closing");
+            end_request(rocks, SP_UNAVAILABLE, &error);
+        }
         if (rocks->stopping) /* the signal has gone by */
             break;
         if (failed && !rocks->draining) {
             note_failure(rocks, retry_ns, &error);
             retry_ns = retry_ns < SP_ROCKS_RETRY_NS_MAX / 2 ? 2 * retry_ns : SP_ROCKS_RETRY_NS_MAX;
         } else if (failed || idle) {
-            /* What is dropped waits for readers, who tell nobody when they leave. */
-            if (rocks->draining || rocks->dropped.count == 0)
-                pthread_cond_wait(&rocks->merger_wakes, &rocks->lock);
-            else
-                wait_until(rocks, monotonic_ns() + SP_ROCKS_DROP_WAIT_NS);
+            wait_for_work(rocks);
         } else {
             retry_ns = rocks->sizes.retry_ns;
         }

@@ -23,8 +23,10 @@ static enum sp_status entry_from_record(struct sp_rocks *rocks, uint64_t sequenc
         sp_append_new(SP_ROCKS_RECORD_BYTES_MAX, SP_ROCKS_RECORD_BYTES_MAX, SIZE_MAX);
     struct sp_rocks_entry *entry = calloc(1, sizeof(*entry));
     enum sp_status status = SP_OK;
-    if (append != NULL)
+    if (append != NULL) {
+        append->received_unix_ns = record.received_unix_ns;
         sp_buf_append_slice(&append->body, record.body);
+    }
     if (append == NULL || entry == NULL || append->body.error != SP_OK)
         status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to replay the journal");
     if (status == SP_OK) {
@@ -280,6 +282,7 @@ void sp_rocks_close(struct sp_rocks *rocks)
     pthread_cond_destroy(&rocks->sealer_wakes);
     pthread_cond_destroy(&rocks->merger_wakes);
     pthread_cond_destroy(&rocks->somebody_idles);
+    pthread_mutex_destroy(&rocks->history_lock);
     pthread_mutex_destroy(&rocks->lock);
     pthread_mutex_destroy(&rocks->backup_lock);
     pthread_rwlock_destroy(&rocks->kv_lock);
@@ -315,12 +318,14 @@ enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options, str
     rocks->clock = options->clock;
     rocks->log = options->log;
     rocks->sizes = sizes_of(options);
+    rocks->retention = options->retention;
     sp_interner_init(&rocks->services);
     sp_buf_init(&rocks->packed_body, SP_ROCKS_RECORD_BYTES_MAX);
     rocks->dir.lock_fd = -1;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&rocks->history_lock, NULL);
     pthread_mutex_init(&rocks->lock, NULL);
     pthread_mutex_init(&rocks->backup_lock, NULL);
     pthread_rwlock_init(&rocks->kv_lock, NULL); /* prefers readers, which glibc documents */

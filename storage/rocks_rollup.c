@@ -34,13 +34,12 @@ enum sp_status sp_rocks_rollups_add_block(struct sp_rocks_rollups *rollups,
 }
 
 static enum sp_status read_rollup(struct sp_kv *kv, const struct sp_segment *segment,
-                                  enum sp_segment_rollup which, struct sp_buf *ret,
-                                  struct sp_error *reterr)
+                                  enum sp_segment_rollup which, uint32_t version,
+                                  struct sp_buf *ret, struct sp_error *reterr)
 {
-    uint8_t key[SP_ROLLUP_KEY_BYTES];
-    sp_segment_rollup_key(segment->id, which, key);
-    enum sp_status status =
-        sp_kv_get(kv, SP_KV_CHUNKS, sp_slice_make(key, sizeof(key)), ret, reterr);
+    uint8_t key[SP_ROLLUP_VERSIONED_KEY_BYTES];
+    size_t len = sp_segment_rollup_key(segment->id, which, version, key);
+    enum sp_status status = sp_kv_get(kv, SP_KV_CHUNKS, sp_slice_make(key, len), ret, reterr);
     if (status == SP_NOT_FOUND)
         status = sp_error_set(reterr, SP_CORRUPT, "its counts are missing");
     return status;
@@ -64,21 +63,22 @@ enum sp_status sp_rocks_rollups_add_segment(struct sp_rocks_rollups *rollups, st
 {
     struct sp_buf bytes;
     sp_buf_init(&bytes, SIZE_MAX / 2);
-    enum sp_status status = read_rollup(kv, segment, SP_SEGMENT_COUNTS, &bytes, reterr);
+    enum sp_status status = read_rollup(kv, segment, SP_SEGMENT_COUNTS, 0, &bytes, reterr);
     if (status == SP_OK)
         status = sp_rollup_decode(sp_buf_slice(&bytes), &rollups->counts, reterr);
     sp_buf_fini(&bytes);
     if (status != SP_OK)
         return of_segment(segment, status, reterr);
-    return sp_rocks_edges_read(kv, segment, SP_TIME_RANGE_ALL, &rollups->edges, reterr);
+    return sp_rocks_edges_read(kv, segment, segment->links.edges_version, SP_TIME_RANGE_ALL,
+                               &rollups->edges, reterr);
 }
 
 static void put(struct sp_kv *kv, struct sp_kv_batch *batch, uint64_t segment_id,
-                enum sp_segment_rollup which, const struct sp_buf *bytes)
+                enum sp_segment_rollup which, uint32_t version, const struct sp_buf *bytes)
 {
-    uint8_t key[SP_ROLLUP_KEY_BYTES];
-    sp_segment_rollup_key(segment_id, which, key);
-    sp_kv_batch_put(batch, kv, SP_KV_CHUNKS, sp_slice_make(key, sizeof(key)), sp_buf_slice(bytes));
+    uint8_t key[SP_ROLLUP_VERSIONED_KEY_BYTES];
+    size_t len = sp_segment_rollup_key(segment_id, which, version, key);
+    sp_kv_batch_put(batch, kv, SP_KV_CHUNKS, sp_slice_make(key, len), sp_buf_slice(bytes));
 }
 
 enum sp_status sp_rocks_rollups_put(struct sp_rocks_rollups *rollups, struct sp_kv *kv,
@@ -89,14 +89,23 @@ enum sp_status sp_rocks_rollups_put(struct sp_rocks_rollups *rollups, struct sp_
     sp_buf_init(&bytes, SIZE_MAX / 2);
     enum sp_status status = sp_rollup_encode(&rollups->counts, &bytes, reterr);
     if (status == SP_OK)
-        put(kv, batch, segment_id, SP_SEGMENT_COUNTS, &bytes);
-    sp_buf_reset(&bytes);
+        put(kv, batch, segment_id, SP_SEGMENT_COUNTS, 0, &bytes);
+    sp_buf_fini(&bytes);
     if (status == SP_OK)
         status = sp_edge_counter_finish(rollups->counter, reterr);
+    return status == SP_OK ? sp_rocks_edges_put(kv, batch, segment_id, 0, &rollups->edges, reterr)
+                           : status;
+}
+
+enum sp_status sp_rocks_edges_put(struct sp_kv *kv, struct sp_kv_batch *batch, uint64_t segment_id,
+                                  uint32_t version, const struct sp_edge_rollup *edges,
+                                  struct sp_error *reterr)
+{
+    struct sp_buf bytes;
+    sp_buf_init(&bytes, SIZE_MAX / 2);
+    enum sp_status status = sp_edge_rollup_encode(edges, &bytes, reterr);
     if (status == SP_OK)
-        status = sp_edge_rollup_encode(&rollups->edges, &bytes, reterr);
-    if (status == SP_OK)
-        put(kv, batch, segment_id, SP_SEGMENT_EDGES, &bytes);
+        put(kv, batch, segment_id, SP_SEGMENT_EDGES, version, &bytes);
     sp_buf_fini(&bytes);
     return status;
 }
@@ -108,7 +117,7 @@ enum sp_status sp_rocks_counts_open(struct sp_rocks_counts *counts, struct sp_kv
 {
     sp_buf_init(&counts->bytes, SIZE_MAX / 2);
     sp_arena_init(&counts->arena, SIZE_MAX);
-    enum sp_status status = read_rollup(kv, segment, SP_SEGMENT_COUNTS, &counts->bytes, reterr);
+    enum sp_status status = read_rollup(kv, segment, SP_SEGMENT_COUNTS, 0, &counts->bytes, reterr);
     if (status == SP_OK)
         status =
             sp_rollup_open(sp_buf_slice(&counts->bytes), &counts->arena, &counts->reader, reterr);
@@ -122,12 +131,12 @@ void sp_rocks_counts_fini(struct sp_rocks_counts *counts)
 }
 
 enum sp_status sp_rocks_edges_read(struct sp_kv *kv, const struct sp_segment *segment,
-                                   struct sp_time_range range, struct sp_edge_rollup *into,
-                                   struct sp_error *reterr)
+                                   uint32_t version, struct sp_time_range range,
+                                   struct sp_edge_rollup *into, struct sp_error *reterr)
 {
     struct sp_buf bytes;
     sp_buf_init(&bytes, SIZE_MAX / 2);
-    enum sp_status status = read_rollup(kv, segment, SP_SEGMENT_EDGES, &bytes, reterr);
+    enum sp_status status = read_rollup(kv, segment, SP_SEGMENT_EDGES, version, &bytes, reterr);
     if (status == SP_OK)
         status = sp_edge_rollup_read(sp_buf_slice(&bytes), range, into, reterr);
     sp_buf_fini(&bytes);

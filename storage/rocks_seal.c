@@ -45,8 +45,8 @@ static enum sp_status mix_head(struct sp_rocks *rocks, const struct sp_rocks_hea
 
 /* ---- traces that older segments do not hold ---- */
 
-static enum sp_status holds(struct sp_block_reader *reader, const struct sp_segment *segment,
-                            const struct sp_trace_id *id, bool *ret, struct sp_error *reterr)
+enum sp_status sp_rocks_holds(struct sp_block_reader *reader, const struct sp_segment *segment,
+                              const struct sp_trace_id *id, bool *ret, struct sp_error *reterr)
 {
     uint32_t first;
     uint32_t end;
@@ -85,7 +85,7 @@ static enum sp_status keep_known(const struct sp_rocks_view *view, struct sp_tra
     for (uint32_t s = 0; s < view->part_count && status == SP_OK; s++) {
         for (size_t i = 0; i < *id_count && status == SP_OK; i++) {
             if (!seen[i] && view->parts[s].segment != NULL)
-                status = holds(&reader, view->parts[s].segment, &ids[i], &seen[i], reterr);
+                status = sp_rocks_holds(&reader, view->parts[s].segment, &ids[i], &seen[i], reterr);
         }
     }
     for (size_t i = 0; i < *id_count; i++) {
@@ -187,8 +187,8 @@ static uint32_t put_services(struct sp_rocks *rocks, struct sp_kv_batch *batch)
     return count;
 }
 
-static enum sp_status put_totals(const struct sp_rocks *rocks, struct sp_kv_batch *batch,
-                                 const struct sp_totals *totals, struct sp_error *reterr)
+enum sp_status sp_rocks_put_totals(const struct sp_rocks *rocks, struct sp_kv_batch *batch,
+                                   const struct sp_totals *totals, struct sp_error *reterr)
 {
     struct sp_buf value;
     sp_buf_init(&value, 4096);
@@ -211,30 +211,40 @@ struct sealing {
     struct sp_segment *segment;
 };
 
-static enum sp_status seal_batch(struct sp_rocks *rocks, struct sealing *sealing,
-                                 struct sp_error *reterr)
+static struct sp_segment_origin origin_of(const struct sealing *sealing)
 {
-    uint64_t first = sealing->blocks[0].first_sequence;
-    uint64_t last = sealing->blocks[sealing->count - 1].last_sequence;
-    uint64_t new_trace_count = 0;
-    enum sp_status status = mix_head(rocks, sealing->blocks, sealing->count, &sealing->writer,
-                                     &sealing->rollups, reterr);
+    struct sp_segment_origin origin = {.first_sequence = sealing->blocks[0].first_sequence,
+                                       .last_sequence =
+                                           sealing->blocks[sealing->count - 1].last_sequence};
+    for (uint32_t i = 0; i < sealing->count; i++) {
+        if (sealing->blocks[i].received_max_unix_ns > origin.received_max_unix_ns)
+            origin.received_max_unix_ns = sealing->blocks[i].received_max_unix_ns;
+    }
+    return origin;
+}
+
+/* What depends on the other segments, and the writing. With history_lock held. */
+static enum sp_status write_segment(struct sp_rocks *rocks, struct sealing *sealing,
+                                    struct sp_error *reterr)
+{
+    struct sp_segment_origin origin = origin_of(sealing);
+    enum sp_status status = new_traces(rocks, sealing->blocks, sealing->count, &sealing->rollups,
+                                       &origin.new_trace_count, reterr);
     if (status == SP_OK)
-        status = new_traces(rocks, sealing->blocks, sealing->count, &sealing->rollups,
-                            &new_trace_count, reterr);
-    if (status == SP_OK)
-        status = sp_segment_writer_finish(&sealing->writer, first, last, new_trace_count,
-                                          &sealing->segment, reterr);
+        status = sp_segment_writer_finish(&sealing->writer, &origin, &sealing->segment, reterr);
     if (status == SP_OK)
         status = sp_rocks_rollups_put(&sealing->rollups, rocks->kv, sealing->batch,
                                       sealing->segment->id, reterr);
     sealing->services_stored = put_services(rocks, sealing->batch);
-    sealing->totals.sealed_sequence = last;
+    pthread_mutex_lock(&rocks->lock);
+    sealing->totals = rocks->totals;
+    pthread_mutex_unlock(&rocks->lock);
+    sealing->totals.sealed_sequence = origin.last_sequence;
     if (status == SP_OK)
-        status = put_totals(rocks, sealing->batch, &sealing->totals, reterr);
+        status = sp_rocks_put_totals(rocks, sealing->batch, &sealing->totals, reterr);
     if (status == SP_OK) {
         struct sp_layout_key from = sp_layout_journal_key(0);
-        struct sp_layout_key to = sp_layout_journal_key(last + 1);
+        struct sp_layout_key to = sp_layout_journal_key(origin.last_sequence + 1);
         sp_kv_batch_delete_range(sealing->batch, rocks->kv, SP_KV_JOURNAL,
                                  sp_layout_key_slice(&from), sp_layout_key_slice(&to));
         status = sp_kv_write(rocks->kv, sealing->batch, false, reterr);
@@ -244,9 +254,10 @@ static enum sp_status seal_batch(struct sp_rocks *rocks, struct sealing *sealing
     return status;
 }
 
-/* Under the lock: from now on views have the segment instead of its blocks. */
+/* From now on views have the segment instead of its blocks. */
 static void publish(struct sp_rocks *rocks, struct sealing *sealing)
 {
+    pthread_mutex_lock(&rocks->lock);
     rocks->segments.items[rocks->segments.count++] = sealing->segment;
     sealing->segment = NULL;
     rocks->head.count -= sealing->count;
@@ -256,6 +267,21 @@ static void publish(struct sp_rocks *rocks, struct sealing *sealing)
     rocks->services_stored = sealing->services_stored;
     rocks->seal_count++;
     pthread_cond_signal(&rocks->merger_wakes);
+    pthread_mutex_unlock(&rocks->lock);
+}
+
+static enum sp_status seal(struct sp_rocks *rocks, struct sealing *sealing, struct sp_error *reterr)
+{
+    enum sp_status status = mix_head(rocks, sealing->blocks, sealing->count, &sealing->writer,
+                                     &sealing->rollups, reterr);
+    if (status != SP_OK)
+        return status;
+    pthread_mutex_lock(&rocks->history_lock);
+    status = write_segment(rocks, sealing, reterr);
+    if (status == SP_OK)
+        publish(rocks, sealing);
+    pthread_mutex_unlock(&rocks->history_lock);
+    return status;
 }
 
 /* The log, and perhaps tables, still have the journal records that are deleted now. Once what is in memory is on the disk, they go. */
@@ -279,7 +305,6 @@ enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr)
     sealing.count = rocks->head.count;
     if (sealing.count > 0)
         sealing.id = sp_rocks_new_segment_id(rocks);
-    sealing.totals = rocks->totals;
     sealing.blocks = calloc((size_t)sealing.count + 1, sizeof(*sealing.blocks));
     if (sealing.blocks == NULL || !sp_vector_reserve(&rocks->segments, 1))
         status = no_memory(reterr);
@@ -295,14 +320,11 @@ enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr)
         if (status == SP_OK) {
             status = sp_rocks_rollups_init(&sealing.rollups, reterr);
             if (status == SP_OK)
-                status = seal_batch(rocks, &sealing, reterr);
+                status = seal(rocks, &sealing, reterr);
             sp_rocks_rollups_fini(&sealing.rollups);
             sp_segment_writer_fini(&sealing.writer);
         }
         if (status == SP_OK) {
-            pthread_mutex_lock(&rocks->lock);
-            publish(rocks, &sealing);
-            pthread_mutex_unlock(&rocks->lock);
             for (uint32_t i = 0; i < sealing.count; i++)
                 sp_block_unref(sealing.blocks[i].shared);
             status = free_journal(rocks, sealing.totals.sealed_sequence, reterr);

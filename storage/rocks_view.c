@@ -20,7 +20,9 @@ static bool take_references(struct sp_rocks *rocks, struct sp_rocks_view *view)
     if (view->parts == NULL || view->fresh == NULL)
         return false;
     for (uint32_t i = 0; i < rocks->segments.count; i++)
-        view->parts[view->part_count++].segment = sp_segment_ref(rocks->segments.items[i]);
+        view->parts[view->part_count++] =
+            (struct sp_rocks_part){.segment = sp_segment_ref(rocks->segments.items[i]),
+                                   .links = rocks->segments.items[i]->links};
     for (uint32_t i = 0; i < rocks->head.count; i++)
         view->parts[view->part_count++].memory = sp_block_ref(rocks->head.items[i].shared);
     for (struct sp_rocks_entry *entry = rocks->fresh.first; entry != NULL; entry = entry->next) {

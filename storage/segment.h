@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/segment.h: a segment: the spans of a range of journal sequences, as blocks that together are sorted by trace. Written in
- * one batch, never changed. What stands here is in memory for as long as the segment is stored: where its blocks are and which
+ * one batch, and not changed then, but for what it knows of older ones (struct sp_segment_links). What stands here is in memory for as long as the segment is stored: where its blocks are and which
  * traces they may hold. Internal to storage/. Knows the database through kv.h only.
  *
  *   family     key                                              value
@@ -9,6 +9,7 @@
  *                                                               block, the trace filter
  *   chunks     segment id, first trace id, block, chunk number  storage/block_codec.h
  *              segment id, enum sp_segment_rollup (1 byte)      storage/rollup.h, storage/edge_rollup.h
+ *              the same, version (4 bytes; above 0)             the edges since older segments went (storage/rocks_retain.c)
  *
  * Rollups stand in the family of the chunks because they go away with them: who reads a segment that was merged meanwhile needs
  * both still. */
@@ -25,17 +26,24 @@ struct sp_segment_block {
     uint64_t start_min_unix_ns, start_max_unix_ns;
 };
 
+/* What depends on older segments, and changes when one of them is removed. */
+struct sp_segment_links {
+    uint64_t new_trace_count; /* traces that no older segment holds */
+    uint32_t edges_version;   /* of its edges; 0: they are as they were when it was written */
+};
+
 struct sp_segment {
     uint64_t id;
     uint64_t first_sequence, last_sequence; /* of the journal records it was made from */
     uint64_t span_count, trace_count;
-    uint64_t new_trace_count; /* that no older segment holds */
-    uint64_t bytes;           /* of its chunks */
+    uint64_t received_max_unix_ns; /* the newest receipt of them; UINT64_MAX: not known */
+    uint64_t bytes;                /* of its chunks */
     uint64_t start_min_unix_ns, start_max_unix_ns;
     const struct sp_segment_block *blocks;
     uint32_t block_count;
     struct sp_filter filter;
-    struct sp_arena arena; /* of all above */
+    struct sp_arena arena;         /* of all above */
+    struct sp_segment_links links; /* under the lock of the store, once it is in its list */
     _Atomic uint32_t references;
 };
 
@@ -44,9 +52,10 @@ void sp_segment_unref(struct sp_segment *segment); /* NULL is fine */
 
 /* ---- keys ---- */
 
-#define SP_SEGMENT_KEY_BYTES 8
-#define SP_CHUNK_KEY_BYTES   (8 + 16 + 4 + 2)
-#define SP_ROLLUP_KEY_BYTES  (8 + 1)
+#define SP_SEGMENT_KEY_BYTES          8
+#define SP_CHUNK_KEY_BYTES            (8 + 16 + 4 + 2)
+#define SP_ROLLUP_KEY_BYTES           (8 + 1)
+#define SP_ROLLUP_VERSIONED_KEY_BYTES (SP_ROLLUP_KEY_BYTES + 4) /* with a version */
 
 /* What is known of a segment by minute. Numbers are on disk. */
 enum sp_segment_rollup {
@@ -57,8 +66,12 @@ enum sp_segment_rollup {
 
 void sp_segment_key(uint64_t id, uint8_t out[SP_SEGMENT_KEY_BYTES]);
 SP_MUST_USE bool sp_segment_key_parse(struct sp_slice key, uint64_t *ret_id);
-void sp_segment_rollup_key(uint64_t id, enum sp_segment_rollup which,
-                           uint8_t out[SP_ROLLUP_KEY_BYTES]);
+/* Returns the length of the key: that of version 0 has no number. */
+size_t sp_segment_rollup_key(uint64_t id, enum sp_segment_rollup which, uint32_t version,
+                             uint8_t out[SP_ROLLUP_VERSIONED_KEY_BYTES]);
+
+/* Is this the key of edges of the segment that others have taken the place of? They go with the segment. */
+bool sp_segment_edges_are_old(const struct sp_segment *segment, struct sp_slice key);
 
 /* ---- writing ---- */
 
@@ -84,12 +97,22 @@ SP_MUST_USE enum sp_status sp_segment_writer_add(struct sp_segment_writer *write
                                                  const struct sp_block *block,
                                                  struct sp_error *reterr);
 
+/* What a segment was made from. */
+struct sp_segment_origin {
+    uint64_t first_sequence, last_sequence, received_max_unix_ns, new_trace_count;
+};
+
 /* Puts the header; the caller writes the batch. The segment has one reference. */
 SP_MUST_USE enum sp_status sp_segment_writer_finish(struct sp_segment_writer *writer,
-                                                    uint64_t first_sequence, uint64_t last_sequence,
-                                                    uint64_t new_trace_count,
+                                                    const struct sp_segment_origin *origin,
                                                     struct sp_segment **ret,
                                                     struct sp_error *reterr);
+
+/* Puts the header of a stored segment again, with other links. */
+SP_MUST_USE enum sp_status sp_segment_put_header(const struct sp_segment *segment,
+                                                 const struct sp_segment_links *links,
+                                                 struct sp_kv *kv, struct sp_kv_batch *batch,
+                                                 struct sp_error *reterr);
 
 /* ---- reading ---- */
 

@@ -46,11 +46,25 @@ bool sp_segment_key_parse(struct sp_slice key, uint64_t *ret_id)
     return true;
 }
 
-void sp_segment_rollup_key(uint64_t id, enum sp_segment_rollup which,
-                           uint8_t out[SP_ROLLUP_KEY_BYTES])
+size_t sp_segment_rollup_key(uint64_t id, enum sp_segment_rollup which, uint32_t version,
+                             uint8_t out[SP_ROLLUP_VERSIONED_KEY_BYTES])
 {
     put_big_endian(id, SP_SEGMENT_KEY_BYTES, out);
     out[SP_SEGMENT_KEY_BYTES] = (uint8_t)which;
+    if (version == 0)
+        return SP_ROLLUP_KEY_BYTES;
+    put_big_endian(version, 4, out + SP_ROLLUP_KEY_BYTES);
+    return SP_ROLLUP_VERSIONED_KEY_BYTES;
+}
+
+bool sp_segment_edges_are_old(const struct sp_segment *segment, struct sp_slice key)
+{
+    uint8_t valid[SP_ROLLUP_VERSIONED_KEY_BYTES];
+    size_t len =
+        sp_segment_rollup_key(segment->id, SP_SEGMENT_EDGES, segment->links.edges_version, valid);
+    return (key.len == SP_ROLLUP_KEY_BYTES || key.len == SP_ROLLUP_VERSIONED_KEY_BYTES) &&
+           memcmp(key.ptr, valid, SP_ROLLUP_KEY_BYTES) == 0 &&
+           sp_slice_compare(key, sp_slice_make(valid, len)) < 0;
 }
 
 void sp_chunk_key(uint64_t segment_id, const struct sp_trace_id *first, uint32_t block_number,
@@ -114,17 +128,21 @@ static bool read_filter(struct sp_slice *in, struct sp_segment *segment)
     return read_bytes(in, words, bytes);
 }
 
-static bool read_fields(struct sp_slice in, struct sp_segment *segment)
+static bool read_fields(struct sp_slice in, uint8_t version, struct sp_segment *segment)
 {
+    segment->received_max_unix_ns = UINT64_MAX;
     return sp_unpack_varint(&in, &segment->first_sequence) &&
            sp_unpack_varint(&in, &segment->last_sequence) &&
            sp_unpack_varint(&in, &segment->span_count) &&
            sp_unpack_varint(&in, &segment->trace_count) &&
-           sp_unpack_varint(&in, &segment->new_trace_count) &&
+           sp_unpack_varint(&in, &segment->links.new_trace_count) &&
            sp_unpack_varint(&in, &segment->bytes) &&
            sp_unpack_varint(&in, &segment->start_min_unix_ns) &&
-           sp_unpack_varint(&in, &segment->start_max_unix_ns) && read_blocks(&in, segment) &&
-           read_filter(&in, segment) && in.len == 0;
+           sp_unpack_varint(&in, &segment->start_max_unix_ns) &&
+           (version == SP_SEGMENT_VERSION_OLD ||
+            (sp_unpack_varint(&in, &segment->received_max_unix_ns) &&
+             read_u32(&in, &segment->links.edges_version))) &&
+           read_blocks(&in, segment) && read_filter(&in, segment) && in.len == 0;
 }
 
 enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value, struct sp_segment **ret,
@@ -132,7 +150,8 @@ enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value, struct
 {
     uint64_t checksum;
     unsigned long long name = id;
-    if (value.len > 0 && value.ptr[0] != SP_SEGMENT_VERSION)
+    if (value.len > 0 && value.ptr[0] != SP_SEGMENT_VERSION &&
+        value.ptr[0] != SP_SEGMENT_VERSION_OLD)
         return sp_error_set(reterr, SP_VERSION, "segment %llu is of version %u, which is not known",
                             name, value.ptr[0]);
     if (value.len < 1 + sizeof(checksum))
@@ -147,7 +166,7 @@ enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value, struct
     sp_arena_init(&segment->arena, SIZE_MAX);
     atomic_init(&segment->references, 1);
     segment->id = id;
-    if (!read_fields(sp_slice_sub(value, 1, len - 1), segment)) {
+    if (!read_fields(sp_slice_sub(value, 1, len - 1), value.ptr[0], segment)) {
         sp_segment_unref(segment);
         return sp_error_set(reterr, SP_CORRUPT, "the header of segment %llu is not one", name);
     }

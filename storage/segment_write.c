@@ -116,17 +116,20 @@ enum sp_status sp_segment_writer_add(struct sp_segment_writer *writer, const str
 
 /* ---- header ---- */
 
-static void write_header(const struct sp_segment *segment, struct sp_buf *out)
+static void write_header(const struct sp_segment *segment, const struct sp_segment_links *links,
+                         struct sp_buf *out)
 {
     sp_buf_append_byte(out, SP_SEGMENT_VERSION);
     sp_pack_varint(segment->first_sequence, out);
     sp_pack_varint(segment->last_sequence, out);
     sp_pack_varint(segment->span_count, out);
     sp_pack_varint(segment->trace_count, out);
-    sp_pack_varint(segment->new_trace_count, out);
+    sp_pack_varint(links->new_trace_count, out);
     sp_pack_varint(segment->bytes, out);
     sp_pack_varint(segment->start_min_unix_ns, out);
     sp_pack_varint(segment->start_max_unix_ns, out);
+    sp_pack_varint(segment->received_max_unix_ns, out);
+    sp_pack_varint(links->edges_version, out);
     sp_pack_varint(segment->block_count, out);
     for (uint32_t i = 0; i < segment->block_count; i++) {
         const struct sp_segment_block *block = &segment->blocks[i];
@@ -143,8 +146,26 @@ static void write_header(const struct sp_segment *segment, struct sp_buf *out)
     sp_buf_append(out, &checksum, sizeof(checksum));
 }
 
-enum sp_status sp_segment_writer_finish(struct sp_segment_writer *writer, uint64_t first_sequence,
-                                        uint64_t last_sequence, uint64_t new_trace_count,
+enum sp_status sp_segment_put_header(const struct sp_segment *segment,
+                                     const struct sp_segment_links *links, struct sp_kv *kv,
+                                     struct sp_kv_batch *batch, struct sp_error *reterr)
+{
+    struct sp_buf header;
+    uint8_t key[SP_SEGMENT_KEY_BYTES];
+    sp_buf_init(&header, SP_SEGMENT_HEADER_BYTES_MAX);
+    write_header(segment, links, &header);
+    enum sp_status status = header.error == SP_OK ? SP_OK : no_memory(reterr);
+    if (status == SP_OK) {
+        sp_segment_key(segment->id, key);
+        sp_kv_batch_put(batch, kv, SP_KV_SEGMENTS, sp_slice_make(key, sizeof(key)),
+                        sp_buf_slice(&header));
+    }
+    sp_buf_fini(&header);
+    return status;
+}
+
+enum sp_status sp_segment_writer_finish(struct sp_segment_writer *writer,
+                                        const struct sp_segment_origin *origin,
                                         struct sp_segment **ret, struct sp_error *reterr)
 {
     struct sp_segment *segment = writer->segment;
@@ -155,22 +176,15 @@ enum sp_status sp_segment_writer_finish(struct sp_segment_writer *writer, uint64
         return no_memory(reterr);
     memcpy(blocks, writer->blocks, segment->block_count * sizeof(*blocks));
     segment->blocks = blocks;
-    segment->first_sequence = first_sequence;
-    segment->last_sequence = last_sequence;
-    segment->new_trace_count = new_trace_count;
-
-    struct sp_buf header;
-    uint8_t key[SP_SEGMENT_KEY_BYTES];
-    sp_buf_init(&header, SP_SEGMENT_HEADER_BYTES_MAX);
-    write_header(segment, &header);
-    enum sp_status status = header.error == SP_OK ? SP_OK : no_memory(reterr);
+    segment->first_sequence = origin->first_sequence;
+    segment->last_sequence = origin->last_sequence;
+    segment->received_max_unix_ns = origin->received_max_unix_ns;
+    segment->links.new_trace_count = origin->new_trace_count;
+    enum sp_status status =
+        sp_segment_put_header(segment, &segment->links, writer->kv, writer->batch, reterr);
     if (status == SP_OK) {
-        sp_segment_key(segment->id, key);
-        sp_kv_batch_put(writer->batch, writer->kv, SP_KV_SEGMENTS, sp_slice_make(key, sizeof(key)),
-                        sp_buf_slice(&header));
         *ret = segment;
         writer->segment = NULL;
     }
-    sp_buf_fini(&header);
     return status;
 }

@@ -303,7 +303,39 @@ struct sp_store_copied {
 SP_MUST_USE enum sp_status sp_store_copy(const char *from, const char *to, bool link_tables,
                                          struct sp_store_copied *ret, struct sp_error *reterr);
 
+/* ---- retention ---- */
+
+/* What is kept; 0: no limit. Whole appends are removed, and only as many segments of them as it takes: the oldest first. What is left
+ * answers as if the others had never come, but for the colour slots of services, which stay. A read that has begun goes on with
+ * what it had. */
+struct sp_retention {
+    /* A span is old when it started, or was received, longer ago. Nothing younger is removed; what is old may be at any
+     * time, and is soon after all spans of its segment are. */
+    uint64_t age_ns;
+    /* While the data directory takes more, appends are removed whatever their age. */
+    uint64_t disk_bytes;
+};
+
+struct sp_retain {
+    struct sp_retention keep;
+    uint64_t now_unix_ns;
+    /* Told what was removed, on any thread, before the call returns; may be NULL. Appends have ascending numbers in the order of their
+     * acks, from 1 on; each that failed may have taken a number, too. Must not call the store. */
+    void (*removed)(void *cookie, uint64_t first_append, uint64_t last_append);
+    void *cookie;
+};
+
+/* Removes now what these limits let go and is in its final place. The engine on disk does it by its options every few seconds
+ * besides; each append is a segment for the reference, which has no size.
+ * SP_UNAVAILABLE: draining. Or what reads and writes say. */
+SP_MUST_USE enum sp_status sp_store_retain(struct sp_store *store, const struct sp_retain *retain,
+                                           struct sp_error *reterr);
+
 /* ---- state ---- */
+
+struct sp_store_removed {
+    uint64_t segments, spans; /* since open */
+};
 
 struct sp_store_stats {
     uint64_t span_count, trace_count, append_count; /* stored now; appends: since open */
@@ -318,6 +350,7 @@ struct sp_store_stats {
     uint64_t dropped_segment_count; /* are not stored any more, but their room is still taken */
     uint64_t merge_count, merged_span_count, merge_failure_count; /* since open */
     uint64_t merge_cpu_ns; /* of the thread that merges, without what the database does behind it */
+    struct sp_store_removed removed_by_age, removed_by_size;
 };
 
 SP_MUST_USE enum sp_status sp_store_stats(struct sp_store *store, struct sp_store_stats *ret,
@@ -361,6 +394,7 @@ struct sp_store_options {
     const struct sp_clock *clock;
     const struct sp_log *log; /* may be NULL */
     struct sp_store_sizes sizes;
+    struct sp_retention retention; /* the reference ignores it */
 };
 
 #define SP_STORE_BACKLOG_BYTES_DEFAULT ((size_t)256 * 1024 * 1024)
@@ -368,6 +402,8 @@ struct sp_store_options {
 /* SP_NO_MEMORY only. */
 SP_MUST_USE enum sp_status sp_store_reference_open(const struct sp_store_options *options,
                                                    struct sp_store **ret, struct sp_error *reterr);
+/* Removes these appends from a reference store: what another engine has removed, when both are compared. */
+void sp_store_reference_remove(struct sp_store *store, uint64_t first_append, uint64_t last_append);
 
 /* SP_BUSY        another process has the directory open.
  * SP_VERSION     written by a version this one does not know; nothing was changed.

@@ -191,3 +191,9 @@ enum sp_status sp_store_stats(struct sp_store *store, struct sp_store_stats *ret
 {
     return store->ops->stats(store, ret, reterr);
 }
+
+enum sp_status sp_store_retain(struct sp_store *store, const struct sp_retain *retain,
+                               struct sp_error *reterr)
+{
+    return store->ops->retain(store, retain, reterr);
+}

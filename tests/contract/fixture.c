@@ -222,7 +222,10 @@ struct sp_append *make_append(const struct sp_batch *batch, enum sp_body_format 
                      SP_OK);
     made->format = format;
     made->encoding = encoding;
-    made->received_unix_ns = 1;
+    for (size_t i = 0; i < batch->span_count; i++) { /* when the last of them had started */
+        if (batch->spans[i].start_unix_ns > made->received_unix_ns)
+            made->received_unix_ns = batch->spans[i].start_unix_ns;
+    }
     enum sp_status status = codec_decode(NULL, format, encoding, sp_buf_slice(&made->body),
                                          &made->plain, &made->arena, &made->batch, &error);
     ck_assert_msg(status == SP_OK, "%s", error.message);

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import time
 
 import spoor
 import tap
@@ -116,6 +117,30 @@ def test_a_damaged_directory_is_refused_and_named(binary):
                 data[i] ^= 0xFF
             pathlib.Path(path).write_bytes(data)
         assert_refused(binary, ["--data-dir", directory], 3, ["CORRUPT"])
+
+
+def test_a_data_directory_that_could_keep_nothing_is_refused(binary):
+    with tempfile.TemporaryDirectory() as directory:
+        assert_refused(binary, ["--data-dir", directory, "--retention-size", "100MiB"], 3, ["retention-size", "256MiB"])
+
+
+def test_old_spans_are_removed_and_counted(binary):
+    with tempfile.TemporaryDirectory() as directory:
+        ids = [secrets.token_bytes(16), secrets.token_bytes(16)]
+        hour_ns = 3600 * 10**9
+        for trace_id, age_ns in zip(ids, (3 * hour_ns, 0)):  # each becomes a segment when its server stops
+            with spoor.Spoor(binary, data_dir=directory) as server:
+                body = spoor.request_message([spoor.span_message(trace_id, b"12345678", start=time.time_ns() - age_ns)])
+                assert server.export(body)[0] == 200
+                server.stop()
+        with spoor.Spoor(binary, data_dir=directory, args=["--retention", "2h"]) as server:
+            removed = 'spoor_store_removed_spans_total{reason="age"} 1\n'
+            while removed not in server.request("http", "GET", "/metrics")[2].decode():
+                time.sleep(0.01)
+            assert not server.trace(ids[0].hex())
+            assert len(server.trace(ids[1].hex())) == 1
+            server.stop()
+            assert any("retention" in line and "reason=age" in line for line in server.log), server.log
 
 
 def test_help_and_version_answer_on_stdout(binary):

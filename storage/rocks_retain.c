@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage/rocks_retain.c: which segments are removed, and how one is. It leaves the list like one that was merged: who reads it
+ * goes on, and its room is given back later (rocks_merger.c). What later segments have counted on top of it changes in the same batch
+ * (docs/decisions/0048-retention.md). Knows the database through kv.h only. */
+#include "storage/rocks.h"
+
+#include <stdlib.h>
+
+/* ---- the choice ---- */
+
+static bool is_old(const struct sp_segment *segment, uint64_t cutoff_unix_ns)
+{
+    return segment->start_max_unix_ns < cutoff_unix_ns ||
+           segment->received_max_unix_ns < cutoff_unix_ns;
+}
+
+/* Bytes of the blocks that segments have, and those that are still read. */
+static uint64_t segment_bytes(const struct sp_rocks *rocks)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < rocks->segments.count; i++)
+        bytes += rocks->segments.items[i]->bytes;
+    return bytes;
+}
+
+uint64_t sp_rocks_garbage_bytes(const struct sp_rocks *rocks)
+{
+    uint64_t used = segment_bytes(rocks);
+    uint64_t tables = sp_kv_table_bytes(rocks->kv, SP_KV_CHUNKS);
+    for (uint32_t i = 0; i < rocks->dropped.count; i++) {
+        if (rocks->dropped.items[i].segment != NULL)
+            used += rocks->dropped.items[i].segment->bytes;
+    }
+    return tables > used ? tables - used : 0;
+}
+
+/* What the data directory takes besides tables of segments: what is on its way out of those is not counted, because removing more
+ * would not make it faster. */
+static uint64_t other_bytes(const struct sp_rocks *rocks)
+{
+    uint64_t all = sp_datadir_bytes(&rocks->dir);
+    uint64_t tables = sp_kv_table_bytes(rocks->kv, SP_KV_CHUNKS);
+    return all > tables ? all - tables : 0;
+}
+
+enum reason { REASON_NONE, REASON_AGE, REASON_SIZE };
+
+/* Under the lock. The oldest one that may go, of which *ret_index is the number. */
+static enum reason choose(const struct sp_rocks *rocks, const struct sp_retain *retain,
+                          uint64_t other, uint32_t *ret_index)
+{
+    const struct sp_retention *keep = &retain->keep;
+    uint64_t now = retain->now_unix_ns;
+    for (uint32_t i = 0; i < rocks->segments.count && keep->age_ns > 0; i++) {
+        *ret_index = i;
+        if (now > keep->age_ns && is_old(rocks->segments.items[i], now - keep->age_ns))
+            return REASON_AGE;
+    }
+    *ret_index = 0;
+    if (rocks->segments.count > 0 && keep->disk_bytes > 0) {
+        uint64_t room = keep->disk_bytes / SP_ROCKS_RETAIN_ROOM_PART;
+        if (room > SP_ROCKS_RETAIN_ROOM_MAX)
+            room = SP_ROCKS_RETAIN_ROOM_MAX;
+        if (other + segment_bytes(rocks) > keep->disk_bytes - room)
+            return REASON_SIZE;
+    }
+    return REASON_NONE;
+}
+
+/* ---- one removal ---- */
+
+/* What becomes of a later segment. */
+struct later_change {
+    bool *holds;                   /* heap; of each id, while it is looked at */
+    size_t count;                  /* of those that it holds */
+    struct sp_segment_links links; /* then; of those that hold some */
+};
+
+struct removing {
+    struct sp_rocks *rocks;
+    struct sp_segment *segment; /* that goes; one reference */
+    struct sp_trace_id *ids;    /* heap; its traces */
+    bool *counted;              /* heap; of each: another segment has it among its new ones */
+    size_t id_count;
+    struct sp_block_reader reader;
+    struct sp_kv_batch *batch;
+    struct sp_rocks_view view;
+    uint32_t index;                         /* of the segment in view */
+    SP_VECTOR(struct later_change) changes; /* of each segment behind it */
+    size_t left_out;
+};
+
+static enum sp_status no_memory(struct sp_error *reterr)
+{
+    return sp_error_set(reterr, SP_NO_MEMORY, "no memory to remove a segment");
+}
+
+/* The traces of the segment. Those of a damaged block are not known. */
+static enum sp_status read_ids(struct removing *removing, struct sp_error *reterr)
+{
+    const struct sp_segment *segment = removing->segment;
+    size_t cap = segment->trace_count + segment->block_count; /* some go on in the next block */
+    removing->ids = calloc(cap + 1, sizeof(*removing->ids));
+    removing->counted = calloc(cap + 1, sizeof(*removing->counted));
+    if (removing->ids == NULL || removing->counted == NULL)
+        return no_memory(reterr);
+    for (uint32_t b = 0; b < segment->block_count; b++) {
+        const struct sp_block *block = &removing->reader.block;
+        enum sp_status status = sp_block_reader_open(&removing->reader, segment, b, reterr);
+        if (status == SP_OK)
+            status = sp_block_reader_fixed(&removing->reader, SP_CHUNK_TRACES, reterr);
+        if (status == SP_CORRUPT) {
+            removing->left_out++;
+            continue;
+        }
+        if (status != SP_OK)
+            return status;
+        for (uint32_t t = 0; t < block->trace_count && removing->id_count < cap; t++) {
+            size_t n = removing->id_count;
+            if (n == 0 || sp_trace_id_compare(&removing->ids[n - 1], &block->trace_ids[t]) != 0)
+                removing->ids[removing->id_count++] = block->trace_ids[t];
+        }
+    }
+    removing->reader.segment = NULL; /* it may have ended at a damaged block */
+    return SP_OK;
+}
+
+/* Traces that older segments hold stay with those. */
+static enum sp_status look_at_older(struct removing *removing, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    for (uint32_t s = 0; s < removing->index; s++) {
+        for (size_t i = 0; i < removing->id_count && status == SP_OK; i++) {
+            if (!removing->counted[i])
+                status = sp_rocks_holds(&removing->reader, removing->view.parts[s].segment,
+                                        &removing->ids[i], &removing->counted[i], reterr);
+        }
+    }
+    return status;
+}
+
+static enum sp_status look_at(struct removing *removing, const struct sp_rocks_part *part,
+                              struct later_change *change, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    change->links = part->links;
+    change->holds = calloc(removing->id_count + 1, sizeof(*change->holds));
+    if (change->holds == NULL)
+        return no_memory(reterr);
+    for (size_t i = 0; i < removing->id_count && status == SP_OK; i++) {
+        status = sp_rocks_holds(&removing->reader, part->segment, &removing->ids[i],
+                                &change->holds[i], reterr);
+        if (!change->holds[i])
+            continue;
+        change->count++;
+        change->links.new_trace_count += !removing->counted[i];
+        removing->counted[i] = true;
+    }
+    return status;
+}
+
+/* Edges that are damaged stay so. */
+static enum sp_status put_edges(struct removing *removing, uint32_t later,
+                                const struct sp_trace_id *ids, struct later_change *change,
+                                struct sp_error *reterr)
+{
+    const struct sp_rocks_part *part = &removing->view.parts[later];
+    struct sp_kv *kv = removing->rocks->kv;
+    struct sp_edge_rollup edges;
+    size_t left_out = 0;
+    sp_edge_rollup_init(&edges);
+    enum sp_status status = sp_rocks_edges_read(kv, part->segment, part->links.edges_version,
+                                                SP_TIME_RANGE_ALL, &edges, reterr);
+    if (status == SP_CORRUPT) {
+        removing->left_out += change->count;
+        sp_edge_rollup_fini(&edges);
+        return SP_OK;
+    }
+    if (status == SP_OK)
+        status = sp_rocks_uncount(removing->rocks, removing->view.parts, removing->index, later,
+                                  ids, change->count, &edges, &left_out, reterr);
+    if (status == SP_OK)
+        status = sp_rocks_edges_put(kv, removing->batch, part->segment->id,
+                                    ++change->links.edges_version, &edges, reterr);
+    removing->left_out += left_out;
+    sp_edge_rollup_fini(&edges);
+    return status;
+}
+
+/* The new edges and the new header of a later segment. */
+static enum sp_status put_change(struct removing *removing, uint32_t later,
+                                 struct later_change *change, struct sp_error *reterr)
+{
+    size_t id_count = 0;
+    struct sp_trace_id *ids = calloc(change->count + 1, sizeof(*ids));
+    if (ids == NULL)
+        return no_memory(reterr);
+    for (size_t i = 0; i < removing->id_count; i++) {
+        if (change->holds[i])
+            ids[id_count++] = removing->ids[i];
+    }
+    enum sp_status status = put_edges(removing, later, ids, change, reterr);
+    if (status == SP_OK)
+        status = sp_segment_put_header(removing->view.parts[later].segment, &change->links,
+                                       removing->rocks->kv, removing->batch, reterr);
+    free(ids);
+    return status;
+}
+
+/* The newest state, in which the segment has another number. */
+static enum sp_status renew_view(struct removing *removing, struct sp_error *reterr)
+{
+    if (removing->view.rocks != NULL)
+        sp_rocks_view_close(&removing->view);
+    enum sp_status status = sp_rocks_view_open(removing->rocks, &removing->view, reterr);
+    if (status != SP_OK)
+        return status;
+    removing->index = 0;
+    while (removing->view.parts[removing->index].segment != removing->segment) {
+        removing->index++;
+        SP_ASSERT(removing->index < removing->view.part_count); /* nobody else takes segments out */
+    }
+    return SP_OK;
+}
+
+/* Looks at the segments that were not there the last time. */
+static enum sp_status look_at_later(struct removing *removing, struct sp_error *reterr)
+{
+    const struct sp_rocks_part *parts = removing->view.parts;
+    enum sp_status status = SP_OK;
+    uint32_t next = removing->index + 1 + removing->changes.count;
+    for (; next < removing->view.part_count && parts[next].segment != NULL && status == SP_OK;
+         next++) {
+        if (!sp_vector_push(&removing->changes, (struct later_change){0}))
+            return no_memory(reterr);
+        struct later_change *change = &removing->changes.items[removing->changes.count - 1];
+        status = look_at(removing, &parts[next], change, reterr);
+        if (status == SP_OK && change->count > 0)
+            status = put_change(removing, next, change, reterr);
+        free(change->holds);
+        change->holds = NULL;
+    }
+    return status;
+}
+
+static enum sp_status write_batch(struct removing *removing, struct sp_error *reterr)
+{
+    struct sp_rocks *rocks = removing->rocks;
+    uint8_t key[SP_SEGMENT_KEY_BYTES];
+    sp_segment_key(removing->segment->id, key);
+    sp_kv_batch_delete(removing->batch, rocks->kv, SP_KV_SEGMENTS, sp_slice_make(key, sizeof(key)));
+    /* The ids of headers say which were given, and the highest may be this one's. */
+    pthread_mutex_lock(&rocks->lock);
+    struct sp_totals totals = rocks->totals;
+    bool fits = sp_vector_reserve(&rocks->dropped, 1);
+    pthread_mutex_unlock(&rocks->lock);
+    enum sp_status status =
+        fits ? sp_rocks_put_totals(rocks, removing->batch, &totals, reterr) : no_memory(reterr);
+    if (status != SP_OK)
+        return status;
+    status = sp_kv_write(rocks->kv, removing->batch, false, reterr);
+    if (status != SP_OK)
+        atomic_store(&rocks->kv_broken, true);
+    return status;
+}
+
+static void count_removed(struct sp_store_removed *removed, const struct sp_segment *segment)
+{
+    removed->segments++;
+    removed->spans += segment->span_count;
+}
+
+/* From now on views do not have the segment, and know the others by what was written. */
+static void publish(struct removing *removing, enum reason reason)
+{
+    struct sp_rocks *rocks = removing->rocks;
+    struct sp_segment *segment = removing->segment;
+    pthread_mutex_lock(&rocks->lock);
+    SP_ASSERT(rocks->segments.items[removing->index] == segment);
+    rocks->segments.count--;
+    memmove(rocks->segments.items + removing->index, rocks->segments.items + removing->index + 1,
+            (rocks->segments.count - removing->index) * sizeof(struct sp_segment *));
+    for (uint32_t i = 0; i < removing->changes.count; i++) {
+        if (removing->changes.items[i].count > 0)
+            rocks->segments.items[removing->index + i]->links = removing->changes.items[i].links;
+    }
+    rocks->dropped.items[rocks->dropped.count++] =
+        (struct sp_rocks_dropped){.id = segment->id, .segment = segment}; /* the list's reference */
+    count_removed(reason == REASON_AGE ? &rocks->removed_by_age : &rocks->removed_by_size, segment);
+    pthread_mutex_unlock(&rocks->lock);
+}
+
+/* What takes long is done first; what came meanwhile, and the rest, while nothing is sealed. */
+static enum sp_status remove_segment(struct removing *removing, enum reason reason,
+                                     struct sp_error *reterr)
+{
+    enum sp_status status = read_ids(removing, reterr);
+    if (status == SP_OK)
+        status = renew_view(removing, reterr);
+    if (status == SP_OK)
+        status = look_at_older(removing, reterr);
+    if (status == SP_OK)
+        status = look_at_later(removing, reterr);
+    if (status != SP_OK)
+        return status;
+    pthread_mutex_lock(&removing->rocks->history_lock);
+    status = renew_view(removing, reterr);
+    if (status == SP_OK)
+        status = look_at_later(removing, reterr);
+    if (status == SP_OK)
+        status = write_batch(removing, reterr);
+    if (status == SP_OK)
+        publish(removing, reason);
+    pthread_mutex_unlock(&removing->rocks->history_lock);
+    return status;
+}
+
+static void log_removal(const struct removing *removing, enum reason reason)
+{
+    const struct sp_log *log = removing->rocks->log;
+    const struct sp_segment *segment = removing->segment;
+    sp_log_event(log, SP_LOG_INFO, "retention", "the oldest spans were removed",
+                 sp_log_cstr("reason", reason == REASON_AGE ? "age" : "size"),
+                 sp_log_u64("segment", segment->id), sp_log_u64("spans", segment->span_count),
+                 sp_log_u64("bytes", segment->bytes),
+                 sp_log_u64("newest_unix_ns", segment->start_max_unix_ns));
+    if (removing->left_out > 0)
+        sp_log_event(log, SP_LOG_WARN, "graph",
+                     "traces of removed spans are too large or damaged, and may count wrong in the "
+                     "dependency graph",
+                     sp_log_u64("segment", segment->id), sp_log_u64("places", removing->left_out));
+}
+
+static enum sp_status remove_chosen(struct sp_rocks *rocks, const struct sp_retain *retain,
+                                    struct sp_segment *segment, enum reason reason,
+                                    struct sp_error *reterr)
+{
+    struct removing removing = {.rocks = rocks, .segment = segment, .batch = sp_kv_batch_new()};
+    if (removing.batch == NULL)
+        return no_memory(reterr);
+    enum sp_status status = sp_block_reader_init(&removing.reader, rocks->kv, reterr);
+    if (status == SP_OK) {
+        status = remove_segment(&removing, reason, reterr);
+        sp_block_reader_fini(&removing.reader);
+    }
+    if (status == SP_OK) {
+        log_removal(&removing, reason);
+        if (retain->removed != NULL)
+            retain->removed(retain->cookie, segment->first_sequence, segment->last_sequence);
+    }
+    if (removing.view.rocks != NULL)
+        sp_rocks_view_close(&removing.view);
+    sp_vector_fini(&removing.changes);
+    sp_kv_batch_free(removing.batch);
+    free(removing.ids);
+    free(removing.counted);
+    return status;
+}
+
+enum sp_status sp_rocks_retain_one(struct sp_rocks *rocks, const struct sp_retain *retain,
+                                   bool *ret_removed, struct sp_error *reterr)
+{
+    uint32_t index;
+    *ret_removed = false;
+    uint64_t other = 0;
+    if (retain->keep.disk_bytes > 0) { /* it takes a while */
+        pthread_mutex_unlock(&rocks->lock);
+        other = other_bytes(rocks);
+        pthread_mutex_lock(&rocks->lock);
+    }
+    enum reason reason = choose(rocks, retain, other, &index);
+    if (reason == REASON_NONE)
+        return SP_OK;
+    struct sp_segment *segment = sp_segment_ref(rocks->segments.items[index]);
+    pthread_mutex_unlock(&rocks->lock);
+    enum sp_status status = remove_chosen(rocks, retain, segment, reason, reterr);
+    sp_segment_unref(segment);
+    pthread_mutex_lock(&rocks->lock);
+    *ret_removed = status == SP_OK;
+    return status;
+}
+
+/* ---- on demand ---- */
+
+enum sp_status sp_rocks_retain(struct sp_store *store, const struct sp_retain *retain,
+                               struct sp_error *reterr)
+{
+    struct sp_rocks *rocks = sp_rocks_of(store);
+    struct sp_rocks_retain_request request = {.retain = retain};
+    pthread_mutex_lock(&rocks->lock);
+    while (rocks->retain_request != NULL && !rocks->draining)
+        pthread_cond_wait(&rocks->somebody_idles, &rocks->lock);
+    if (rocks->draining) {
+        pthread_mutex_unlock(&rocks->lock);
+        return sp_error_set(reterr, SP_UNAVAILABLE, "the store is closing");
+    }
+    rocks->retain_request = &request;
+    pthread_cond_signal(&rocks->merger_wakes);
+    while (!request.done)
+        pthread_cond_wait(&rocks->somebody_idles, &rocks->lock);
+    pthread_mutex_unlock(&rocks->lock);
+    if (request.status != SP_OK && reterr != NULL)
+        *reterr = request.error;
+    return request.status;
+}
