@@ -25,7 +25,7 @@ void assert_damage(const char *path, const char *kind, const char *place, uint64
 /* Calls visit with each file in the folder. */
 void each_file(const char *folder, void (*visit)(const char *path, const char *name, void *cookie),
                void *cookie);
-/* A data directory, also of a store that is open and idle: what a kill would leave behind. */
+/* A data directory, also of a store that is open, when nothing goes on in it: what a kill would leave behind. */
 void copy_folder(const char *from, char to[FOLDER_BYTES]);
 
 struct sp_store_sizes without_merges(void);
