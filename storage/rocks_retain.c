@@ -15,7 +15,7 @@ static bool is_old(const struct sp_segment *segment, uint64_t cutoff_unix_ns)
            segment->received_max_unix_ns < cutoff_unix_ns;
 }
 
-/* Bytes of the blocks that segments have, and those that are still read. */
+/* Under the lock. */
 static uint64_t segment_bytes(const struct sp_rocks *rocks)
 {
     uint64_t bytes = 0;
