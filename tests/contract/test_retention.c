@@ -45,6 +45,23 @@ static void append_noise(struct fixture *fixture, uint64_t number, uint64_t star
     free(noise);
 }
 
+START_TEST(journal_keeps_plain_bodies_compressed)
+{
+    struct fixture fixture;
+    fixture_init(&fixture, ENGINE_ROCKSDB);
+    size_t bytes = 16 * MIB;
+    char *text = sp_arena_calloc(&fixture.arena, bytes, 1);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'x', bytes);
+    struct sp_span span = simple_span(1, 1, noon_unix_ns, 5, "cart", "x");
+    span.name = sp_slice_make(text, bytes);
+    append(&fixture, batch_of(&fixture.arena, &span, 1));
+    ck_assert_uint_eq(stats_of(&fixture).segment_count, 0);
+    ck_assert_uint_lt(stats_of(&fixture).disk_bytes, MIB);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(journal_of_sealed_spans_takes_no_room)
 {
     enum { REQUESTS = 16 };
@@ -470,6 +487,7 @@ Suite *sp_test_suite(void)
     Suite *suite = suite_create("retention");
     TCase *tcase = tcase_create("journal");
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, journal_keeps_plain_bodies_compressed);
     tcase_add_test(tcase, journal_of_sealed_spans_takes_no_room);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("removal");
