@@ -47,8 +47,10 @@ const struct sp_option sp_serve_options[] = {
     {.name = "only",
      .type = SP_OPTION_CHOICE,
      .value_name = "ROLE",
-     .choices = "collector",
-     .help = "Run one side only: collector receives and keeps, without web UI and read API."},
+     .choices = "collector|query",
+     .help = "Run one side only. collector: receives and keeps, without web UI and read API. "
+             "query: web UI and read API "
+             "only, on the data directory of a collector; shows within a second what that acks."},
     {.name = "durability",
      .type = SP_OPTION_CHOICE,
      .default_text = "sync",

@@ -26,6 +26,9 @@
 #define SP_SERVE_MMAP_THRESHOLD_BYTES (32 * 1024 * 1024)
 #define SP_SERVE_TRIM_THRESHOLD_BYTES (64 * 1024 * 1024)
 
+/* The numbers of --only's choices are one less. */
+enum role { ROLE_BOTH, ROLE_COLLECTOR, ROLE_QUERY };
+
 struct server {
     struct sp_log log;
     struct sp_limits limits;
@@ -34,6 +37,7 @@ struct server {
     struct sp_collector *collector;
     struct sp_query_api *query;
     struct sp_server *otlp_grpc, *otlp_http, *http;
+    enum role role;
     uint32_t drain_timeout_ms;
 };
 
@@ -129,7 +133,8 @@ static enum sp_status open_store(struct server *server, const struct sp_config *
     if (options.retention.disk_bytes > 0 && options.retention.disk_bytes < RETENTION_BYTES_MIN)
         return sp_error_set(reterr, SP_INVALID_ARGUMENT,
                             "--retention-size is 0B or at least 256MiB: the journal needs some");
-    return sp_store_rocksdb_open(&options, &server->store, reterr);
+    return server->role == ROLE_QUERY ? sp_store_rocksdb_follow(&options, &server->store, reterr)
+                                      : sp_store_rocksdb_open(&options, &server->store, reterr);
 }
 
 static enum sp_status start_rooms(struct server *server, const struct sp_config *config,
@@ -161,13 +166,15 @@ static enum sp_status start_rooms(struct server *server, const struct sp_config 
         .ui_files = sp_ui_files,
         .ui_file_count = sp_ui_file_count,
     };
-    enum sp_status status = sp_collector_new(&collector, &server->collector, reterr);
+    enum sp_status status = SP_OK;
+    if (server->role != ROLE_QUERY)
+        status = sp_collector_new(&collector, &server->collector, reterr);
     if (status == SP_OK)
         status = sp_query_api_new(&query, &server->query, reterr);
-    if (status == SP_OK) {
+    if (status == SP_OK && server->collector != NULL)
         add_collector_metrics(server);
+    if (status == SP_OK)
         add_reply_metrics(server);
-    }
     return status;
 }
 
@@ -198,27 +205,33 @@ static enum sp_status listen_on(struct server *server, const struct sp_config *c
     return status;
 }
 
+static const char *address_of(const struct sp_server *listener)
+{
+    return listener != NULL ? sp_server_address(listener) : "";
+}
+
 static enum sp_status start_listeners(struct server *server, const struct sp_config *config,
                                       struct sp_error *reterr)
 {
     struct sp_handler query_handler = sp_query_api_handler(server->query);
-    bool collector_only = sp_config_get(config, "only")->set;
-    enum sp_status status =
-        listen_on(server, config, "otlp-grpc", sp_http2_server_start,
-                  sp_collector_grpc_handler(server->collector), &server->otlp_grpc, reterr);
-    if (status == SP_OK)
+    enum sp_status status = SP_OK;
+    if (server->role != ROLE_QUERY)
+        status =
+            listen_on(server, config, "otlp-grpc", sp_http2_server_start,
+                      sp_collector_grpc_handler(server->collector), &server->otlp_grpc, reterr);
+    if (status == SP_OK && server->role != ROLE_QUERY)
         status =
             listen_on(server, config, "otlp-http", sp_http1_server_start,
                       sp_collector_http_handler(server->collector), &server->otlp_http, reterr);
-    if (status == SP_OK && !collector_only)
+    if (status == SP_OK && server->role != ROLE_COLLECTOR)
         status = listen_on(server, config, "http", sp_http1_server_start, query_handler,
                            &server->http, reterr);
     if (status != SP_OK)
         return status;
     struct sp_query_addresses addresses = {
-        .otlp_grpc = sp_server_address(server->otlp_grpc),
-        .otlp_http = sp_server_address(server->otlp_http),
-        .http = server->http ? sp_server_address(server->http) : "",
+        .otlp_grpc = address_of(server->otlp_grpc),
+        .otlp_http = address_of(server->otlp_http),
+        .http = address_of(server->http),
     };
     sp_query_api_set_ready(server->query, &addresses);
     return SP_OK;
@@ -284,6 +297,8 @@ static int run(const struct sp_config *config)
         .limits = *sp_limits_default(),
         .drain_timeout_ms = (uint32_t)(sp_config_get(config, "drain-timeout")->number / 1000000),
     };
+    const struct sp_option_value *only = sp_config_get(config, "only");
+    server.role = only->set ? (enum role)(only->number + 1) : ROLE_BOTH;
     /* A body that cannot fit into the memory for all bodies would be asked to try again for ever. */
     size_t max_body = sp_config_get(config, "max-body")->number;
     size_t memory = sp_config_get(config, "memory")->number;

@@ -7,6 +7,9 @@
 
 #include "query/internal.h"
 
+/* A query process that has seen nothing new for longer is not ready. */
+#define SP_QUERY_CATCH_UP_AGE_NS_MAX 10000000000ULL
+
 static void write_time(struct sp_json_writer *w, const char *key,
                        const struct sp_store_stats *stats, uint64_t unix_ns)
 {
@@ -42,6 +45,12 @@ enum sp_status sp_query_answer_status(struct sp_query_call *call, struct sp_erro
     sp_json_u64_string(&w, stats.append_count);
     sp_json_key(&w, "storedBytes");
     sp_json_u64_string(&w, stats.disk_bytes);
+    sp_json_key(&w, "role");
+    sp_json_cstr(&w, stats.follows ? "query" : "store");
+    if (stats.follows) {
+        sp_json_key(&w, "catchUpAgeNano");
+        sp_json_u64_string(&w, stats.catch_up_age_ns);
+    }
     write_time(&w, "oldestUnixNano", &stats, stats.oldest_unix_ns);
     write_time(&w, "newestUnixNano", &stats, stats.newest_unix_ns);
     sp_json_key(&w, "listen");
@@ -80,7 +89,12 @@ enum sp_status sp_query_answer_ready(struct sp_query_call *call, struct sp_error
     if (stats.apply_fails)
         return sp_error_set(reterr, SP_UNAVAILABLE,
                             "requests that were acked cannot be applied; the journal keeps them");
-    answer_text(call, "ok\n");
+    if (stats.follows && stats.catch_up_age_ns > SP_QUERY_CATCH_UP_AGE_NS_MAX)
+        return sp_error_set(reterr, SP_UNAVAILABLE,
+                            "this process reads what another one stores, and has not seen what is "
+                            "new for %llu seconds",
+                            (unsigned long long)(stats.catch_up_age_ns / 1000000000));
+    answer_text(call, stats.follows ? "ok, query\n" : "ok\n");
     return SP_OK;
 }
 
@@ -148,6 +162,22 @@ static void write_store(struct sp_buf *out, const struct sp_store_stats *stats)
                 "Processor time of the thread that merges.");
     sp_buf_printf(out, "spoor_store_merge_cpu_seconds_total %.9f\n",
                   (double)stats->merge_cpu_ns / 1e9);
+}
+
+static void write_following(struct sp_buf *out, const struct sp_store_stats *stats)
+{
+    metric_value(out, "spoor_store_follows", "gauge",
+                 "1: this process only reads what another one stores.", stats->follows);
+    if (!stats->follows)
+        return;
+    metric_head(out, "spoor_store_catch_up_age_seconds", "gauge",
+                "Time since the last look at what the other process stores that went well.");
+    sp_buf_printf(out, "spoor_store_catch_up_age_seconds %.9f\n",
+                  (double)stats->catch_up_age_ns / 1e9);
+    metric_value(out, "spoor_store_catch_ups", "counter", "Such looks since start.",
+                 stats->catch_up_count);
+    metric_value(out, "spoor_store_catch_up_failures", "counter", "Such looks that failed.",
+                 stats->catch_up_failure_count);
 }
 
 /* "/v1/services", "POST /v1/backups", "other". */
@@ -232,6 +262,7 @@ enum sp_status sp_query_answer_metrics(struct sp_query_call *call, struct sp_err
     metric_head(out, "spoor_start_time_seconds", "gauge", "When the process started, Unix time.");
     sp_buf_printf(out, "spoor_start_time_seconds %.3f\n", (double)api->started_unix_ns / 1e9);
     write_store(out, &stats);
+    write_following(out, &stats);
     sp_query_pool_load(api->pool, &running, &waiting);
     metric_value(out, "spoor_queries_running", "gauge", "Queries on a query thread.", running);
     metric_value(out, "spoor_queries_waiting", "gauge", "Queries waiting for one.", waiting);

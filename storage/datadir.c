@@ -273,7 +273,7 @@ static enum sp_status take_shared_lock(struct sp_datadir *dir, struct sp_error *
     return status;
 }
 
-static enum sp_status check_read_only(struct sp_datadir *dir, struct sp_error *reterr)
+static enum sp_status check_readable(struct sp_datadir *dir, struct sp_error *reterr)
 {
     dir->db = join(dir->root, "db");
     if (dir->db == NULL)
@@ -282,26 +282,49 @@ static enum sp_status check_read_only(struct sp_datadir *dir, struct sp_error *r
     if (status == SP_NOT_FOUND)
         status = sp_error_set(reterr, SP_NOT_FOUND,
                               "%s is not a data directory: it has no FORMAT file", dir->root);
-    if (status == SP_OK)
-        status = take_shared_lock(dir, reterr);
     if (status == SP_OK && faccessat(AT_FDCWD, dir->db, R_OK | X_OK, AT_EACCESS) != 0)
         status = errno == ENOENT ? sp_error_set(reterr, SP_CORRUPT, "%s is missing", dir->db)
                                  : sp_datadir_failed(errno, "read", dir->db, reterr);
     return status;
 }
 
-enum sp_status sp_datadir_open_read_only(const char *path, struct sp_datadir *ret,
-                                         struct sp_error *reterr)
+static enum sp_status open_readable(const char *path,
+                                    enum sp_status (*more)(struct sp_datadir *dir,
+                                                           struct sp_error *reterr),
+                                    struct sp_datadir *ret, struct sp_error *reterr)
 {
     struct sp_datadir dir = {.lock_fd = -1, .root = strdup(path)};
     enum sp_status status = dir.root != NULL
-                                ? check_read_only(&dir, reterr)
+                                ? check_readable(&dir, reterr)
                                 : sp_error_set(reterr, SP_NO_MEMORY, "no memory to open %s", path);
+    if (status == SP_OK)
+        status = more(&dir, reterr);
     if (status == SP_OK)
         *ret = dir;
     else
         sp_datadir_close(&dir);
     return status;
+}
+
+enum sp_status sp_datadir_open_read_only(const char *path, struct sp_datadir *ret,
+                                         struct sp_error *reterr)
+{
+    return open_readable(path, take_shared_lock, ret, reterr);
+}
+
+static enum sp_status check_database(struct sp_datadir *dir, struct sp_error *reterr)
+{
+    return holds_data(dir->db)
+               ? SP_OK
+               : sp_error_set(reterr, SP_UNAVAILABLE,
+                              "%s holds no database yet: a collector has to be started on it first",
+                              dir->root);
+}
+
+enum sp_status sp_datadir_open_following(const char *path, struct sp_datadir *ret,
+                                         struct sp_error *reterr)
+{
+    return open_readable(path, check_database, ret, reterr);
 }
 
 void sp_datadir_close(struct sp_datadir *dir)

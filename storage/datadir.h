@@ -26,6 +26,9 @@ SP_MUST_USE enum sp_status sp_datadir_open(const char *path, struct sp_datadir *
  * SP_NOT_FOUND: there is none. */
 SP_MUST_USE enum sp_status sp_datadir_open_read_only(const char *path, struct sp_datadir *ret,
                                                      struct sp_error *reterr);
+/* The same beside a process that has it open, or not; nothing is locked. SP_UNAVAILABLE: there is no database in it yet. */
+SP_MUST_USE enum sp_status sp_datadir_open_following(const char *path, struct sp_datadir *ret,
+                                                     struct sp_error *reterr);
 void sp_datadir_close(struct sp_datadir *dir); /* gives the lock back */
 
 /* ---- for those who make or copy one ---- */

@@ -104,6 +104,30 @@ struct sp_slice sp_kv_iterator_value(const struct sp_kv_iterator *iterator);
 SP_MUST_USE enum sp_status sp_kv_iterator_status(const struct sp_kv_iterator *iterator,
                                                  struct sp_error *reterr);
 
+/* ---- following another process; none of it at the same time as another ---- */
+
+struct sp_kv_followed {
+    bool
+        new_writer; /* opened for writing since the last time: batches that it was refused may have gone */
+    bool reopened; /* *kv is another one: revisions say nothing */
+};
+
+/* A database that another process may have open, and of which nothing is locked, as that process has made it now: whole batches,
+ * in their order. *kv is NULL at first, and is opened or brought up to date; reads of it are of that state until the next call.
+ * On an error it is not one state: only to be given to the next call, or closed. *ret is written in any case. */
+SP_MUST_USE enum sp_status sp_kv_follow(const char *path, struct sp_kv **kv,
+                                        struct sp_kv_followed *ret, struct sp_error *reterr);
+
+/* Another number than before, whenever something in the family may be another than before. */
+uint64_t sp_kv_revision(struct sp_kv *kv, enum sp_kv_family family);
+
+/* A kv for sp_kv_get from the family alone, which stays as it is now; it keeps files that the other
+ * process has deleted. Has one reference; they count for kv, which may be closed before. Any thread may use it. */
+SP_MUST_USE enum sp_status sp_kv_pin(struct sp_kv *kv, enum sp_kv_family family, struct sp_kv **ret,
+                                     struct sp_error *reterr);
+struct sp_kv *sp_kv_pin_ref(struct sp_kv *pin);
+void sp_kv_unpin(struct sp_kv *pin); /* NULL is fine */
+
 /* ---- files ---- */
 
 /* The tables that the database consists of, and how large they have to be: name begins with a slash. Returns the first thing

@@ -4,8 +4,11 @@
  * here they become status codes. Knows no spans. */
 #include "storage/kv.h"
 
+#include <pthread.h>
 #include <rocksdb/c.h>
 #include <stdlib.h>
+
+#include "storage/kv_files.h"
 
 /* Memory of RocksDB: all memtables together, and blocks read. Reasons: docs/limits.md. */
 #define MEMTABLES_BYTES   ((size_t)256 * 1024 * 1024)
@@ -22,6 +25,10 @@
 /* RocksDB's own log gets nothing after open: what matters comes back as an error, and writing a log file to a full disk
  * twice trips an assertion in Debian's build of 7.8.3, which would end the process. */
 #define INFO_LOG_HEADERS_ONLY 5
+
+/* Reads of a pinned state that go on at the same time; and how often the database is opened because its tables changed meanwhile. */
+#define PIN_LANES    4
+#define FOLLOW_TRIES 16
 
 /* The size of logs from which on memory is written to tables before a checkpoint, instead of copying the logs into it. */
 #define FLUSH_BEFORE_CHECKPOINT 0
@@ -53,6 +60,21 @@ struct sp_kv {
     rocksdb_cache_t *cache;
     rocksdb_writeoptions_t *write_synced, *write_unsynced;
     bool read_only;
+    _Atomic uint32_t references; /* its own, and one of each pin */
+    /* of one that follows */
+    struct sp_kv_files_state files; /* as they were the last time */
+    bool is_one_state;
+    /* of a pin */
+    struct sp_kv *pinned;
+    enum sp_kv_family pinned_family;
+    struct lane *lanes; /* heap */
+    _Atomic uint32_t next_lane;
+};
+
+/* An iterator keeps the state of the database that it was made in. Reads take turns. */
+struct lane {
+    pthread_mutex_t lock;
+    struct sp_kv_iterator *iterator;
 };
 
 struct sp_kv_batch {
@@ -88,7 +110,7 @@ static enum sp_status error_from_text(char *text, struct sp_error *reterr)
 
 /* ---- open and close ---- */
 
-enum open_mode { OPEN, OPEN_OR_CREATE, OPEN_READ_ONLY, OPEN_READ_ONLY_DAMAGED };
+enum open_mode { OPEN, OPEN_OR_CREATE, OPEN_READ_ONLY, OPEN_READ_ONLY_DAMAGED, OPEN_FOLLOWING };
 
 static rocksdb_options_t *base_options(enum open_mode mode, struct sp_error *reterr)
 {
@@ -115,7 +137,8 @@ static rocksdb_options_t *base_options(enum open_mode mode, struct sp_error *ret
     rocksdb_options_set_wal_recovery_mode(options, RECOVERY_TOLERATE_TORN_TAIL);
     rocksdb_options_set_max_total_wal_size(options, WAL_BYTES_MAX);
     rocksdb_options_set_db_write_buffer_size(options, MEMTABLES_BYTES);
-    rocksdb_options_set_max_open_files(options, OPEN_FILES_MAX);
+    /* Who follows another process keeps all tables open, because that process may delete them. */
+    rocksdb_options_set_max_open_files(options, mode == OPEN_FOLLOWING ? -1 : OPEN_FILES_MAX);
     rocksdb_options_set_max_background_jobs(options, 2);
     rocksdb_options_set_keep_log_file_num(options, 2);
     rocksdb_options_set_info_log_level(options, INFO_LOG_HEADERS_ONLY);
@@ -151,6 +174,14 @@ static rocksdb_t *open_families(struct sp_kv *kv, const char *path, enum open_mo
     if (mode == OPEN_READ_ONLY || mode == OPEN_READ_ONLY_DAMAGED)
         return rocksdb_open_for_read_only_column_families(base, path, SP_KV_FAMILY_COUNT, names,
                                                           options, kv->handles, 0, reterror);
+    if (mode == OPEN_FOLLOWING) {
+        char *own = sp_kv_files_folder_new(); /* NULL: RocksDB says why */
+        rocksdb_t *db = rocksdb_open_as_secondary_column_families(
+            base, path, own != NULL ? own : "", SP_KV_FAMILY_COUNT, names, options, kv->handles,
+            reterror);
+        sp_kv_files_folder_free(own);
+        return db;
+    }
     return rocksdb_open_column_families(base, path, SP_KV_FAMILY_COUNT, names, options, kv->handles,
                                         reterror);
 }
@@ -175,6 +206,7 @@ static enum sp_status open_kv(const char *path, enum open_mode mode, struct sp_k
         free(kv);
         return sp_error_set(reterr, SP_INTERNAL, "this RocksDB is too old");
     }
+    atomic_init(&kv->references, 1);
     kv->cache = rocksdb_cache_create_lru(BLOCK_CACHE_BYTES);
     kv->write_synced = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(kv->write_synced, 1);
@@ -217,7 +249,7 @@ bool sp_kv_is_read_only(const struct sp_kv *kv)
 
 void sp_kv_close(struct sp_kv *kv)
 {
-    if (kv == NULL)
+    if (kv == NULL || atomic_fetch_sub(&kv->references, 1) != 1)
         return;
     if (kv->db != NULL) {
         for (int i = 0; i < SP_KV_FAMILY_COUNT; i++)
@@ -395,9 +427,41 @@ static rocksdb_readoptions_t *read_options(void)
     return options;
 }
 
+static enum sp_status take_value(struct sp_buf *ret_value, const char *bytes, size_t len,
+                                 struct sp_error *reterr)
+{
+    sp_buf_append(ret_value, bytes, len);
+    if (ret_value->error != SP_OK)
+        sp_error_set(reterr, ret_value->error,
+                     "a stored value of %zu bytes does not fit into memory", len);
+    return ret_value->error;
+}
+
+static enum sp_status get_pinned(struct sp_kv *pin, struct sp_slice key, struct sp_buf *ret_value,
+                                 struct sp_error *reterr)
+{
+    struct lane *lane = &pin->lanes[atomic_fetch_add(&pin->next_lane, 1) % PIN_LANES];
+    pthread_mutex_lock(&lane->lock);
+    sp_kv_iterator_seek(lane->iterator, key);
+    enum sp_status status = sp_kv_iterator_status(lane->iterator, reterr);
+    if (status == SP_OK && (!sp_kv_iterator_valid(lane->iterator) ||
+                            !sp_slice_equal(sp_kv_iterator_key(lane->iterator), key)))
+        status = SP_NOT_FOUND;
+    if (status == SP_OK && ret_value != NULL) {
+        struct sp_slice value = sp_kv_iterator_value(lane->iterator);
+        status = take_value(ret_value, (const char *)value.ptr, value.len, reterr);
+    }
+    pthread_mutex_unlock(&lane->lock);
+    return status;
+}
+
 enum sp_status sp_kv_get(struct sp_kv *kv, enum sp_kv_family family, struct sp_slice key,
                          struct sp_buf *ret_value, struct sp_error *reterr)
 {
+    if (kv->pinned != NULL) {
+        SP_ASSERT(family == kv->pinned_family);
+        return get_pinned(kv, key, ret_value, reterr);
+    }
     rocksdb_readoptions_t *options = read_options();
     char *error = NULL;
     rocksdb_pinnableslice_t *value = rocksdb_get_pinned_cf(kv->db, options, kv->handles[family],
@@ -411,11 +475,7 @@ enum sp_status sp_kv_get(struct sp_kv *kv, enum sp_kv_family family, struct sp_s
     if (ret_value != NULL) {
         size_t len;
         const char *bytes = rocksdb_pinnableslice_value(value, &len);
-        sp_buf_append(ret_value, bytes, len);
-        status = ret_value->error;
-        if (status != SP_OK)
-            sp_error_set(reterr, status, "a stored value of %zu bytes does not fit into memory",
-                         len);
+        status = take_value(ret_value, bytes, len, reterr);
     }
     rocksdb_pinnableslice_destroy(value);
     return status;
@@ -486,6 +546,128 @@ enum sp_status sp_kv_iterator_status(const struct sp_kv_iterator *iterator, stru
     char *error = NULL;
     rocksdb_iter_get_error(iterator->iterator, &error);
     return error == NULL ? SP_OK : error_from_text(error, reterr);
+}
+
+/* ---- following ---- */
+
+static enum sp_status open_following(const char *path, struct sp_kv **kv, struct sp_error *reterr)
+{
+    struct sp_kv *opened;
+    enum sp_status status = open_kv(path, OPEN_FOLLOWING, &opened, reterr);
+    if (status != SP_OK)
+        return status;
+    if (*kv != NULL)
+        opened->files = (*kv)->files;
+    sp_kv_close(*kv);
+    *kv = opened;
+    return SP_OK;
+}
+
+/* One try. *ret_done: what it has is one state of the database. */
+static enum sp_status follow(const char *path, struct sp_kv **kv, struct sp_kv_followed *ret,
+                             bool *ret_done, struct sp_error *reterr)
+{
+    struct sp_kv_files_state before;
+    struct sp_kv_files_state after;
+    char *error = NULL;
+    enum sp_status status = sp_kv_files_state(path, &before, reterr);
+    if (status != SP_OK)
+        return status;
+    if (*kv == NULL || !(*kv)->is_one_state || !sp_kv_files_state_equal(&(*kv)->files, &before)) {
+        status = open_following(path, kv, reterr);
+        ret->reopened = status == SP_OK;
+    } else {
+        (*kv)->is_one_state = false;
+        rocksdb_try_catch_up_with_primary((*kv)->db, &error);
+        status = error == NULL ? SP_OK : error_from_text(error, reterr);
+    }
+    if (status == SP_OK)
+        status = sp_kv_files_state(path, &after, reterr);
+    *ret_done = status == SP_OK && sp_kv_files_state_equal(&before, &after);
+    if (*ret_done) {
+        ret->new_writer = strcmp(before.current, (*kv)->files.current) != 0;
+        (*kv)->files = before;
+        (*kv)->is_one_state = true;
+    }
+    return status;
+}
+
+/* RocksDB reads which tables there are, opens them, and then reads the logs; what has gone away meanwhile it goes without: then it
+ * has an older state, or a mixture. Nor does it drop what it read from a log that has gone since, which brings back what was deleted
+ * in the part of the log that it did not see. So it only goes on reading the logs as long as the tables are the same; otherwise
+ * it begins anew, until nothing changes meanwhile. */
+enum sp_status sp_kv_follow(const char *path, struct sp_kv **kv, struct sp_kv_followed *ret,
+                            struct sp_error *reterr)
+{
+    struct sp_kv_followed followed = {.reopened = false};
+    bool done = false;
+    enum sp_status status = SP_OK;
+    for (int tries = 0; tries < FOLLOW_TRIES && status == SP_OK && !done; tries++)
+        status = follow(path, kv, &followed, &done, reterr);
+    *ret = followed;
+    return status != SP_OK || done
+               ? status
+               : sp_error_set(reterr, SP_UNAVAILABLE, "the tables of the database change too fast");
+}
+
+static void free_lanes(struct lane *lanes)
+{
+    for (int i = 0; i < PIN_LANES && lanes != NULL; i++) {
+        pthread_mutex_destroy(&lanes[i].lock);
+        sp_kv_iterator_free(lanes[i].iterator);
+    }
+    free(lanes);
+}
+
+uint64_t sp_kv_revision(struct sp_kv *kv, enum sp_kv_family family)
+{
+    uint64_t tables = 0;
+    uint64_t entries = 0;
+    rocksdb_property_int_cf(kv->db, kv->handles[family], "rocksdb.current-super-version-number",
+                            &tables);
+    rocksdb_property_int_cf(kv->db, kv->handles[family], "rocksdb.num-entries-active-mem-table",
+                            &entries);
+    return tables << 32 ^ entries;
+}
+
+enum sp_status sp_kv_pin(struct sp_kv *kv, enum sp_kv_family family, struct sp_kv **ret,
+                         struct sp_error *reterr)
+{
+    struct sp_kv *pin = calloc(1, sizeof(*pin));
+    struct lane *lanes = calloc(PIN_LANES, sizeof(*lanes));
+    bool made = pin != NULL && lanes != NULL;
+    for (int i = 0; i < PIN_LANES && lanes != NULL; i++) {
+        pthread_mutex_init(&lanes[i].lock, NULL);
+        lanes[i].iterator = sp_kv_iterator_new(kv, family);
+        made = made && lanes[i].iterator != NULL;
+    }
+    if (!made) {
+        free_lanes(lanes);
+        free(pin);
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the database");
+    }
+    pin->lanes = lanes;
+    pin->pinned = kv;
+    pin->pinned_family = family;
+    atomic_init(&pin->references, 1);
+    atomic_fetch_add(&kv->references, 1);
+    *ret = pin;
+    return SP_OK;
+}
+
+struct sp_kv *sp_kv_pin_ref(struct sp_kv *pin)
+{
+    atomic_fetch_add(&pin->references, 1);
+    return pin;
+}
+
+void sp_kv_unpin(struct sp_kv *pin)
+{
+    if (pin == NULL || atomic_fetch_sub(&pin->references, 1) != 1)
+        return;
+    free_lanes(pin->lanes);
+    sp_kv_close(pin->pinned);
+    free(pin);
 }
 
 /* ---- files ---- */

@@ -102,6 +102,11 @@ struct sp_rocks_head_block {
     uint64_t received_max_unix_ns; /* of any of them */
 };
 
+struct sp_rocks_head { /* a vector */
+    struct sp_rocks_head_block *items;
+    uint32_t count, cap;
+};
+
 /* A segment that no header names. */
 struct sp_rocks_dropped {
     uint64_t id;
@@ -141,7 +146,7 @@ struct sp_rocks {
     pthread_mutex_t lock; /* of all below; never held while a callback runs */
     pthread_cond_t committer_wakes, sealer_wakes, merger_wakes, somebody_idles;
     struct sp_rocks_queue waiting, fresh;
-    SP_VECTOR(struct sp_rocks_head_block) head;
+    struct sp_rocks_head head;
     SP_VECTOR(struct sp_segment *)
     segments;                    /* in the order of their sequences, one reference each */
     struct sp_interner services; /* number: colour slot */
@@ -166,6 +171,8 @@ struct sp_rocks {
     struct sp_zstd_packer *body_packer; /* the committer's */
     struct sp_buf packed_body;          /* the same */
     struct sp_block_cache *cache;
+    struct sp_rocks_follower *follower; /* NULL: this process writes */
+    struct sp_kv *pin; /* of a follower: what the segments are read from; one reference */
 
     pthread_mutex_t
         backup_lock; /* one backup is made or removed at a time; never held with another lock but kv_lock */
@@ -193,11 +200,16 @@ static inline uint64_t sp_rocks_new_segment_id(struct sp_rocks *rocks)
     return rocks->totals.next_segment++;
 }
 
+static inline bool sp_rocks_queue_is_full(const struct sp_rocks *rocks,
+                                          const struct sp_rocks_queue *fresh)
+{
+    return fresh->spans >= SP_ROCKS_FRESH_SPANS || fresh->bytes >= SP_ROCKS_FRESH_BYTES ||
+           fresh->spans >= rocks->sizes.seal_spans;
+}
+
 static inline bool sp_rocks_fresh_is_full(const struct sp_rocks *rocks)
 {
-    return rocks->fresh.spans >= SP_ROCKS_FRESH_SPANS ||
-           rocks->fresh.bytes >= SP_ROCKS_FRESH_BYTES ||
-           rocks->fresh.spans >= rocks->sizes.seal_spans;
+    return sp_rocks_queue_is_full(rocks, &rocks->fresh);
 }
 
 /* ---- rocks_head.c: rows to columns ---- */
@@ -205,6 +217,11 @@ static inline bool sp_rocks_fresh_is_full(const struct sp_rocks *rocks)
 /* Turns the oldest fresh entries into head blocks. The sealer's, or before it runs. On an error nothing has changed.
  * SP_NO_MEMORY. */
 SP_MUST_USE enum sp_status sp_rocks_make_blocks(struct sp_rocks *rocks, struct sp_error *reterr);
+/* The same of any entries, behind any blocks; services get their slots all the same. */
+SP_MUST_USE enum sp_status sp_rocks_make_blocks_of(struct sp_rocks *rocks,
+                                                   struct sp_rocks_queue *fresh,
+                                                   struct sp_rocks_head *head,
+                                                   struct sp_error *reterr);
 
 /* Bytes of the head blocks; is the head due to be sealed? Under the lock. */
 size_t sp_rocks_head_bytes(const struct sp_rocks *rocks);
@@ -347,6 +364,8 @@ struct sp_rocks_part {
 
 struct sp_rocks_view {
     struct sp_rocks *rocks;
+    struct sp_kv
+        *kv; /* where the segments are read; in a follower a pinned one, with a reference */
     struct sp_rocks_part *parts; /* heap; in order; each with a reference */
     uint32_t part_count;
     struct sp_rocks_entry **fresh; /* heap; behind the parts; each with a reference */
@@ -377,7 +396,8 @@ struct sp_part_cursor {
 
 SP_MUST_USE enum sp_status sp_part_cursor_init(struct sp_part_cursor *cursor,
                                                const struct sp_rocks_part *part,
-                                               struct sp_rocks *rocks, struct sp_error *reterr);
+                                               const struct sp_rocks_view *view,
+                                               struct sp_error *reterr);
 void sp_part_cursor_fini(struct sp_part_cursor *cursor);
 
 /* Ranges of starts and rows of a block, known without reading it. */
@@ -440,19 +460,17 @@ enum sp_status sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan,
 
 /* ---- rocks_graph.c: calls of traces that lie in several parts ---- */
 
-/* What a new segment changes in traces that older ones hold, too: ids, ascending; of the parts the
- * first are the older segments, the others the blocks that it is made of. A trace that is too large, or whose older spans are damaged, is left out and counted in *ret_left_out: its parts then
+/* What a new segment changes in traces that older ones hold, too: ids, ascending; of the view's parts
+ * the first are the older segments, the others the blocks that it is made of. A trace that is too large, or whose older spans are damaged, is left out and counted in *ret_left_out: its parts then
  * count each for itself. */
-SP_MUST_USE enum sp_status sp_rocks_correct(struct sp_rocks *rocks,
-                                            const struct sp_rocks_part *parts, uint32_t older_count,
-                                            uint32_t part_count, const struct sp_trace_id *ids,
-                                            size_t id_count, struct sp_edge_rollup *edges,
-                                            size_t *ret_left_out, struct sp_error *reterr);
+SP_MUST_USE enum sp_status sp_rocks_correct(const struct sp_rocks_view *view, uint32_t older_count,
+                                            const struct sp_trace_id *ids, size_t id_count,
+                                            struct sp_edge_rollup *edges, size_t *ret_left_out,
+                                            struct sp_error *reterr);
 
 /* What changes in the edges of a later segment when another one is removed. Numbers of parts, which are segments up to the later
  * one; ids: traces that both hold. left_out as above. */
-SP_MUST_USE enum sp_status sp_rocks_uncount(struct sp_rocks *rocks,
-                                            const struct sp_rocks_part *parts, uint32_t removed,
+SP_MUST_USE enum sp_status sp_rocks_uncount(const struct sp_rocks_view *view, uint32_t removed,
                                             uint32_t later, const struct sp_trace_id *ids,
                                             size_t id_count, struct sp_edge_rollup *edges,
                                             size_t *ret_left_out, struct sp_error *reterr);
@@ -472,7 +490,29 @@ enum sp_status sp_rocks_backup_list(struct sp_store *store, struct sp_arena *are
 enum sp_status sp_rocks_backup_remove(struct sp_store *store, struct sp_slice name,
                                       struct sp_error *reterr);
 
+/* ---- rocks_follow.c: another process writes ---- */
+
+/* How often it is looked at. */
+#define SP_ROCKS_FOLLOW_NS 200000000ULL
+
+/* Opens the database in rocks->dir, catches up once, and starts the thread that goes on with it. */
+SP_MUST_USE enum sp_status sp_rocks_follow(struct sp_rocks *rocks, struct sp_error *reterr);
+void sp_rocks_unfollow(struct sp_rocks *rocks); /* half-started ones, too */
+/* Under the lock. */
+void sp_rocks_follow_stats(const struct sp_rocks *rocks, struct sp_store_stats *stats);
+
 /* ---- rocks_open.c ---- */
+
+/* An append as it was when it came, from its journal record. SP_CORRUPT, SP_NO_MEMORY */
+SP_MUST_USE enum sp_status sp_rocks_entry_read(struct sp_rocks *rocks, uint64_t sequence,
+                                               struct sp_slice record, struct sp_rocks_entry **ret,
+                                               struct sp_error *reterr);
+SP_MUST_USE enum sp_status sp_rocks_totals_read(const struct sp_rocks *rocks, struct sp_totals *ret,
+                                                struct sp_error *reterr);
+/* Slots that are stored, to those that are known. Under the lock, or before threads run. */
+SP_MUST_USE enum sp_status sp_rocks_load_services(struct sp_rocks *rocks, struct sp_error *reterr);
+/* By their sequences. */
+void sp_rocks_sort_segments(struct sp_segment **segments, size_t count);
 
 void sp_rocks_close(struct sp_rocks *rocks); /* half-open ones, too */
 

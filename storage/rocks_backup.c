@@ -46,14 +46,24 @@ static enum sp_status find(const struct sp_datadir *dir, struct sp_slice name,
                : sp_error_set(reterr, SP_UNAVAILABLE, "the backup was removed meanwhile");
 }
 
+static enum sp_status may_write(const struct sp_rocks *rocks, struct sp_error *reterr)
+{
+    return rocks->follower == NULL
+               ? SP_OK
+               : sp_error_set(reterr, SP_PERMISSION,
+                              "this process only reads: ask the one that stores spans");
+}
+
 enum sp_status sp_rocks_backup_make(struct sp_store *store, struct sp_arena *arena,
                                     struct sp_backup *ret, struct sp_error *reterr)
 {
     struct sp_rocks *rocks = sp_rocks_of(store);
     char *path = NULL;
+    enum sp_status status = may_write(rocks, reterr);
+    if (status != SP_OK)
+        return status;
     pthread_mutex_lock(&rocks->backup_lock);
-    enum sp_status status =
-        sp_backup_begin(&rocks->dir, sp_clock_unix_ns(rocks->clock), &path, reterr);
+    status = sp_backup_begin(&rocks->dir, sp_clock_unix_ns(rocks->clock), &path, reterr);
     if (status == SP_OK) {
         status = copy_database(rocks, path, reterr);
         if (status == SP_OK)
@@ -80,8 +90,11 @@ enum sp_status sp_rocks_backup_remove(struct sp_store *store, struct sp_slice na
                                       struct sp_error *reterr)
 {
     struct sp_rocks *rocks = sp_rocks_of(store);
+    enum sp_status status = may_write(rocks, reterr);
+    if (status != SP_OK)
+        return status;
     pthread_mutex_lock(&rocks->backup_lock); /* not the one that is being made */
-    enum sp_status status = sp_backup_remove(&rocks->dir, name, reterr);
+    status = sp_backup_remove(&rocks->dir, name, reterr);
     pthread_mutex_unlock(&rocks->backup_lock);
     return status;
 }

@@ -44,7 +44,7 @@ static enum sp_status count_blocks(struct question *question, const struct sp_ro
                                    struct sp_error *reterr)
 {
     struct sp_part_cursor cursor;
-    enum sp_status status = sp_part_cursor_init(&cursor, part, view->rocks, reterr);
+    enum sp_status status = sp_part_cursor_init(&cursor, part, view, reterr);
     for (uint32_t b = 0; b < cursor.block_count && status == SP_OK; b++) {
         struct sp_segment_block info = sp_part_cursor_info(&cursor, b);
         if (!sp_rocks_overlaps(range, info.start_min_unix_ns, info.start_max_unix_ns))
@@ -68,7 +68,7 @@ static enum sp_status count_minutes(struct question *question, const struct sp_r
     enum sp_status status = sp_stop_ask(question->stop, reterr);
     if (status != SP_OK)
         return status;
-    status = sp_rocks_counts_open(&counts, view->rocks->kv, segment, reterr);
+    status = sp_rocks_counts_open(&counts, view->kv, segment, reterr);
     if (status == SP_OK)
         status = question->keys
                      ? sp_rollup_read_keys(&counts.reader, range, question->scopes,
@@ -360,7 +360,7 @@ static enum sp_status count_parts(const struct sp_rocks_view *view, struct sp_st
     enum sp_status status = SP_OK;
     for (uint32_t i = 0; i < view->part_count && status == SP_OK; i++) {
         const struct sp_segment *segment = view->parts[i].segment;
-        status = sp_part_cursor_init(&cursors[i], &view->parts[i], view->rocks, reterr);
+        status = sp_part_cursor_init(&cursors[i], &view->parts[i], view, reterr);
         if (segment != NULL) {
             count_times(stats, segment->span_count, segment->start_min_unix_ns,
                         segment->start_max_unix_ns);
@@ -407,6 +407,7 @@ static enum sp_status rocks_stats(struct sp_store *store, struct sp_store_stats 
     stats.merge_cpu_ns = rocks->merge_cpu_ns;
     stats.removed_by_age = rocks->removed_by_age;
     stats.removed_by_size = rocks->removed_by_size;
+    sp_rocks_follow_stats(rocks, &stats);
     pthread_mutex_unlock(&rocks->lock);
     if (status == SP_OK)
         *ret = stats;

@@ -4,13 +4,13 @@
 #include "storage/rocks.h"
 
 enum sp_status sp_part_cursor_init(struct sp_part_cursor *cursor, const struct sp_rocks_part *part,
-                                   struct sp_rocks *rocks, struct sp_error *reterr)
+                                   const struct sp_rocks_view *view, struct sp_error *reterr)
 {
-    *cursor = (struct sp_part_cursor){.part = part, .cache = rocks->cache, .block_count = 1};
+    *cursor = (struct sp_part_cursor){.part = part, .cache = view->rocks->cache, .block_count = 1};
     if (part->memory != NULL)
         return SP_OK;
     cursor->block_count = part->segment->block_count;
-    return sp_block_reader_init(&cursor->reader, rocks->kv, reterr);
+    return sp_block_reader_init(&cursor->reader, view->kv, reterr);
 }
 
 void sp_part_cursor_fini(struct sp_part_cursor *cursor)

@@ -9,32 +9,29 @@
 
 /* Parts in order, of which the first older_count are segments. */
 struct reading {
-    struct sp_rocks *rocks;
-    const struct sp_rocks_part *parts;
-    uint32_t older_count, part_count;
+    const struct sp_rocks_view *view;
+    uint32_t older_count;
     struct sp_part_cursor *cursors; /* heap; of each part; made when it is needed */
     struct sp_arena arena;          /* of one trace */
 };
 
-static enum sp_status reading_init(struct reading *reading, struct sp_rocks *rocks,
-                                   const struct sp_rocks_part *parts, uint32_t older_count,
-                                   uint32_t part_count, struct sp_error *reterr)
+static enum sp_status reading_init(struct reading *reading, const struct sp_rocks_view *view,
+                                   uint32_t older_count, struct sp_error *reterr)
 {
-    *reading =
-        (struct reading){.rocks = rocks,
-                         .parts = parts,
-                         .older_count = older_count,
-                         .part_count = part_count,
-                         .cursors = calloc((size_t)part_count + 1, sizeof(*reading->cursors))};
+    *reading = (struct reading){
+        .view = view,
+        .older_count = older_count,
+        .cursors = calloc((size_t)view->part_count + 1, sizeof(*reading->cursors))};
     sp_arena_init(&reading->arena, SP_BRUTE_TRACE_BYTES_MAX);
     return reading->cursors != NULL
                ? SP_OK
-               : sp_error_set(reterr, SP_NO_MEMORY, "no memory to look at %u parts", part_count);
+               : sp_error_set(reterr, SP_NO_MEMORY, "no memory to look at %u parts",
+                              view->part_count);
 }
 
 static void reading_fini(struct reading *reading)
 {
-    for (uint32_t i = 0; i < reading->part_count && reading->cursors != NULL; i++)
+    for (uint32_t i = 0; i < reading->view->part_count && reading->cursors != NULL; i++)
         sp_part_cursor_fini(&reading->cursors[i]);
     free(reading->cursors);
     sp_arena_fini(&reading->arena);
@@ -59,10 +56,10 @@ static enum sp_status read_spans(struct reading *reading, const struct sp_trace_
     enum sp_status status = SP_OK;
     for (uint32_t i = from; i < to && status == SP_OK; i++) {
         struct sp_part_cursor *cursor = &reading->cursors[i];
-        if (!may_hold(&reading->parts[i], id, hash))
+        if (!may_hold(&reading->view->parts[i], id, hash))
             continue;
         if (cursor->part == NULL)
-            status = sp_part_cursor_init(cursor, &reading->parts[i], reading->rocks, reterr);
+            status = sp_part_cursor_init(cursor, &reading->view->parts[i], reading->view, reterr);
         if (status == SP_OK)
             status = sp_part_cursor_collect(cursor, id, hash, &collected, reterr);
     }
@@ -79,21 +76,20 @@ static enum sp_status correct_trace(struct reading *reading, const struct sp_tra
     sp_arena_reset(&reading->arena);
     enum sp_status status = read_spans(reading, id, 0, reading->older_count, &parts[0], reterr);
     if (status == SP_OK)
-        status =
-            read_spans(reading, id, reading->older_count, reading->part_count, &parts[1], reterr);
+        status = read_spans(reading, id, reading->older_count, reading->view->part_count, &parts[1],
+                            reterr);
     if (status == SP_OK)
         status = sp_edge_rollup_correct(edges, parts, 2, SP_EDGE_ADD, reterr);
     return status;
 }
 
-enum sp_status sp_rocks_correct(struct sp_rocks *rocks, const struct sp_rocks_part *parts,
-                                uint32_t older_count, uint32_t part_count,
+enum sp_status sp_rocks_correct(const struct sp_rocks_view *view, uint32_t older_count,
                                 const struct sp_trace_id *ids, size_t id_count,
                                 struct sp_edge_rollup *edges, size_t *ret_left_out,
                                 struct sp_error *reterr)
 {
     struct reading reading;
-    enum sp_status status = reading_init(&reading, rocks, parts, older_count, part_count, reterr);
+    enum sp_status status = reading_init(&reading, view, older_count, reterr);
     *ret_left_out = 0;
     for (size_t i = 0; i < id_count && status == SP_OK; i++) {
         status = correct_trace(&reading, &ids[i], edges, reterr);
@@ -146,13 +142,13 @@ static enum sp_status uncount_trace(struct reading *reading, const struct sp_tra
     return sp_edge_rollup_rebase(edges, &with, &without, parts[3].span_count, reterr);
 }
 
-enum sp_status sp_rocks_uncount(struct sp_rocks *rocks, const struct sp_rocks_part *parts,
-                                uint32_t removed, uint32_t later, const struct sp_trace_id *ids,
-                                size_t id_count, struct sp_edge_rollup *edges, size_t *ret_left_out,
+enum sp_status sp_rocks_uncount(const struct sp_rocks_view *view, uint32_t removed, uint32_t later,
+                                const struct sp_trace_id *ids, size_t id_count,
+                                struct sp_edge_rollup *edges, size_t *ret_left_out,
                                 struct sp_error *reterr)
 {
     struct reading reading;
-    enum sp_status status = reading_init(&reading, rocks, parts, later, later + 1, reterr);
+    enum sp_status status = reading_init(&reading, view, later, reterr);
     *ret_left_out = 0;
     for (size_t i = 0; i < id_count && status == SP_OK; i++) {
         status = uncount_trace(&reading, &ids[i], removed, later, edges, reterr);
@@ -233,8 +229,8 @@ static enum sp_status extend_trace(struct reading *reading, const struct head_tr
         read_spans(reading, &trace->id, 0, reading->older_count, &before, reterr);
     if (status != SP_OK || (before.span_count == 0 && !trace->is_in_range))
         return status;
-    status =
-        read_spans(reading, &trace->id, reading->older_count, reading->part_count, &more, reterr);
+    status = read_spans(reading, &trace->id, reading->older_count, reading->view->part_count, &more,
+                        reterr);
     return status == SP_OK ? sp_edge_rollup_extend(edges, &before, &more, reterr) : status;
 }
 
@@ -246,8 +242,7 @@ static enum sp_status add_head(const struct sp_rocks_view *view, uint32_t first_
     struct reading reading;
     struct sp_edge_rollup edges;
     sp_edge_rollup_init(&edges);
-    enum sp_status status =
-        reading_init(&reading, view->rocks, view->parts, first_part, view->part_count, reterr);
+    enum sp_status status = reading_init(&reading, view, first_part, reterr);
     if (status == SP_OK)
         status = find_traces(view, first_part, range, &traces, reterr);
     for (uint32_t i = 0; i < traces.list.count && status == SP_OK; i++) {
@@ -275,7 +270,7 @@ static enum sp_status add_parts(const struct sp_rocks_view *view, struct sp_time
     for (; i < view->part_count && view->parts[i].segment != NULL && status == SP_OK; i++) {
         status = sp_stop_ask(stop, reterr);
         if (status == SP_OK)
-            status = sp_rocks_edges_read(view->rocks->kv, view->parts[i].segment,
+            status = sp_rocks_edges_read(view->kv, view->parts[i].segment,
                                          view->parts[i].links.edges_version, range, answer, reterr);
     }
     return status == SP_OK ? add_head(view, i, range, stop, answer, reterr) : status;

@@ -212,12 +212,12 @@ bool sp_rocks_head_is_full(const struct sp_rocks *rocks)
 #define ENTRIES_MAX 4096
 
 /* Under the lock: the oldest entries, as many as make a block or two. */
-static size_t peek_fresh(const struct sp_rocks *rocks, struct sp_rocks_entry **ret)
+static size_t peek_fresh(const struct sp_rocks_queue *fresh, struct sp_rocks_entry **ret)
 {
     size_t count = 0;
     size_t spans = 0;
     size_t bytes = 0;
-    for (struct sp_rocks_entry *entry = rocks->fresh.first; entry != NULL && count < ENTRIES_MAX;
+    for (struct sp_rocks_entry *entry = fresh->first; entry != NULL && count < ENTRIES_MAX;
          entry = entry->next) {
         spans += entry->append->batch->span_count;
         bytes += entry->bytes;
@@ -229,7 +229,7 @@ static size_t peek_fresh(const struct sp_rocks *rocks, struct sp_rocks_entry **r
 }
 
 /* Under the lock. Journal records are those of the whole group; the first block counts their bytes. */
-static void push_blocks(struct sp_rocks *rocks, struct sp_block_shared **blocks, uint32_t count,
+static void push_blocks(struct sp_rocks_head *head, struct sp_block_shared **blocks, uint32_t count,
                         const struct sp_rocks_entry *first, const struct sp_rocks_entry *last,
                         size_t journal_bytes)
 {
@@ -241,7 +241,7 @@ static void push_blocks(struct sp_rocks *rocks, struct sp_block_shared **blocks,
             break;
     }
     for (uint32_t i = 0; i < count; i++)
-        rocks->head.items[rocks->head.count++] =
+        head->items[head->count++] =
             (struct sp_rocks_head_block){.shared = blocks[i],
                                          .first_sequence = first->sequence,
                                          .last_sequence = last->sequence,
@@ -253,11 +253,17 @@ static void push_blocks(struct sp_rocks *rocks, struct sp_block_shared **blocks,
 
 enum sp_status sp_rocks_make_blocks(struct sp_rocks *rocks, struct sp_error *reterr)
 {
+    return sp_rocks_make_blocks_of(rocks, &rocks->fresh, &rocks->head, reterr);
+}
+
+enum sp_status sp_rocks_make_blocks_of(struct sp_rocks *rocks, struct sp_rocks_queue *fresh,
+                                       struct sp_rocks_head *head, struct sp_error *reterr)
+{
     struct sp_rocks_entry *entries[ENTRIES_MAX];
     struct sp_block_shared **blocks;
     uint32_t block_count;
     pthread_mutex_lock(&rocks->lock);
-    size_t count = peek_fresh(rocks, entries);
+    size_t count = peek_fresh(fresh, entries);
     pthread_mutex_unlock(&rocks->lock);
     if (count == 0)
         return SP_OK;
@@ -270,12 +276,12 @@ enum sp_status sp_rocks_make_blocks(struct sp_rocks *rocks, struct sp_error *ret
     for (size_t i = 0; i < count; i++)
         journal_bytes += entries[i]->journal_bytes;
     pthread_mutex_lock(&rocks->lock);
-    if (!sp_vector_reserve(&rocks->head, block_count) || !name_services(rocks, entries, count)) {
+    if (!sp_vector_reserve(head, block_count) || !name_services(rocks, entries, count)) {
         status = no_memory(reterr);
     } else {
-        push_blocks(rocks, blocks, block_count, entries[0], entries[count - 1], journal_bytes);
+        push_blocks(head, blocks, block_count, entries[0], entries[count - 1], journal_bytes);
         for (size_t i = 0; i < count; i++)
-            sp_rocks_queue_push(&done, sp_rocks_queue_pop(&rocks->fresh));
+            sp_rocks_queue_push(&done, sp_rocks_queue_pop(fresh));
     }
     pthread_mutex_unlock(&rocks->lock);
     if (status != SP_OK) {

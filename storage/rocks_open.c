@@ -8,10 +8,8 @@
 
 /* ---- replay ---- */
 
-/* An append as it was when it came, from its journal record. */
-static enum sp_status entry_from_record(struct sp_rocks *rocks, uint64_t sequence,
-                                        struct sp_slice value, struct sp_rocks_entry **ret,
-                                        struct sp_error *reterr)
+enum sp_status sp_rocks_entry_read(struct sp_rocks *rocks, uint64_t sequence, struct sp_slice value,
+                                   struct sp_rocks_entry **ret, struct sp_error *reterr)
 {
     struct sp_journal_record record;
     struct sp_error error = {0};
@@ -44,18 +42,14 @@ static enum sp_status entry_from_record(struct sp_rocks *rocks, uint64_t sequenc
         free(entry);
         return status;
     }
-    *entry = (struct sp_rocks_entry){.append = append, .sequence = sequence};
+    *entry = (struct sp_rocks_entry){.append = append,
+                                     .sequence = sequence,
+                                     .bytes = append->body.cap + append->plain.cap +
+                                              append->arena.used_bytes,
+                                     .journal_bytes = value.len};
     atomic_init(&entry->references, 1);
     *ret = entry;
     return SP_OK;
-}
-
-/* Under no lock: nobody else knows the store yet. */
-static void push_fresh(struct sp_rocks *rocks, struct sp_rocks_entry *entry)
-{
-    entry->bytes =
-        entry->append->body.cap + entry->append->plain.cap + entry->append->arena.used_bytes;
-    sp_rocks_queue_push(&rocks->fresh, entry);
 }
 
 /* Makes room: blocks of what is fresh, a segment when the head is full. */
@@ -89,13 +83,13 @@ static enum sp_status replay(struct sp_rocks *rocks, struct sp_error *reterr)
         rocks->next_sequence = sequence + 1;
         if (sequence <= rocks->totals.sealed_sequence)
             continue;
-        status = entry_from_record(rocks, sequence, sp_kv_iterator_value(records), &entry, reterr);
+        status =
+            sp_rocks_entry_read(rocks, sequence, sp_kv_iterator_value(records), &entry, reterr);
         if (status != SP_OK)
             break;
         request_count++;
         span_count += entry->append->batch->span_count;
-        entry->journal_bytes = sp_kv_iterator_value(records).len;
-        push_fresh(rocks, entry);
+        sp_rocks_queue_push(&rocks->fresh, entry);
         status = settle(rocks, reterr);
     }
     if (status == SP_OK)
@@ -110,15 +104,16 @@ static enum sp_status replay(struct sp_rocks *rocks, struct sp_error *reterr)
 
 /* ---- what is stored ---- */
 
-static enum sp_status load_totals(struct sp_rocks *rocks, struct sp_error *reterr)
+enum sp_status sp_rocks_totals_read(const struct sp_rocks *rocks, struct sp_totals *ret,
+                                    struct sp_error *reterr)
 {
     struct sp_buf value;
     sp_buf_init(&value, 4096);
     enum sp_status status = sp_kv_get(rocks->kv, SP_KV_META, SP_LAYOUT_TOTALS_KEY, &value, reterr);
     if (status == SP_NOT_FOUND) {
-        rocks->totals = (struct sp_totals){.next_segment = 1};
+        *ret = (struct sp_totals){.next_segment = 1};
         status = SP_OK;
-    } else if (status == SP_OK && !sp_layout_totals_read(sp_buf_slice(&value), &rocks->totals)) {
+    } else if (status == SP_OK && !sp_layout_totals_read(sp_buf_slice(&value), ret)) {
         status = sp_error_set(reterr, SP_CORRUPT, "the totals of the database are damaged");
     }
     sp_buf_fini(&value);
@@ -127,7 +122,7 @@ static enum sp_status load_totals(struct sp_rocks *rocks, struct sp_error *reter
 
 /* In the order of their slots, so that each gets its number again. What is known already and not stored yet stays behind
  * them. */
-static enum sp_status load_services(struct sp_rocks *rocks, struct sp_error *reterr)
+enum sp_status sp_rocks_load_services(struct sp_rocks *rocks, struct sp_error *reterr)
 {
     struct sp_kv_iterator *rows = sp_kv_iterator_new(rocks->kv, SP_KV_META);
     uint32_t slot;
@@ -169,6 +164,12 @@ static int compare_sequences(const void *a, const void *b)
     return (x->first_sequence > y->first_sequence) - (x->first_sequence < y->first_sequence);
 }
 
+void sp_rocks_sort_segments(struct sp_segment **segments, size_t count)
+{
+    if (count > 1)
+        qsort(segments, count, sizeof(struct sp_segment *), compare_sequences);
+}
+
 /* Headers come in the order of ids, which says nothing once segments were merged. The totals may be older than a merge. */
 static void put_in_order(struct sp_rocks *rocks)
 {
@@ -177,9 +178,7 @@ static void put_in_order(struct sp_rocks *rocks)
         if (id >= rocks->totals.next_segment)
             rocks->totals.next_segment = id + 1;
     }
-    if (rocks->segments.count > 1)
-        qsort(rocks->segments.items, rocks->segments.count, sizeof(struct sp_segment *),
-              compare_sequences);
+    sp_rocks_sort_segments(rocks->segments.items, rocks->segments.count);
 }
 
 static enum sp_status load_segments(struct sp_rocks *rocks, struct sp_error *reterr)
@@ -212,11 +211,11 @@ static enum sp_status load_segments(struct sp_rocks *rocks, struct sp_error *ret
 enum sp_status sp_rocks_load(struct sp_rocks *rocks, struct sp_error *reterr)
 {
     uint64_t next_segment = rocks->totals.next_segment; /* ids that were given stay given */
-    enum sp_status status = load_totals(rocks, reterr);
+    enum sp_status status = sp_rocks_totals_read(rocks, &rocks->totals, reterr);
     if (rocks->totals.next_segment < next_segment)
         rocks->totals.next_segment = next_segment;
     if (status == SP_OK)
-        status = load_services(rocks, reterr);
+        status = sp_rocks_load_services(rocks, reterr);
     if (status == SP_OK)
         status = load_segments(rocks, reterr);
     return status;
@@ -275,6 +274,7 @@ void sp_rocks_close(struct sp_rocks *rocks)
         sp_log_event(rocks->log, SP_LOG_WARN, "flush",
                      "the next start reads the log of the database",
                      sp_log_cstr("error", error.message));
+    sp_rocks_unfollow(rocks);
     free_all(rocks);
     sp_kv_close(rocks->kv);
     sp_datadir_close(&rocks->dir);
@@ -305,8 +305,23 @@ static struct sp_store_sizes sizes_of(const struct sp_store_options *options)
     return sizes;
 }
 
-enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options, struct sp_store **ret,
+static enum sp_status open_following(struct sp_rocks *rocks, const struct sp_store_options *options,
                                      struct sp_error *reterr)
+{
+    enum sp_status status = sp_datadir_open_following(options->data_dir, &rocks->dir, reterr);
+    if (status == SP_OK)
+        status = sp_block_builder_new(&rocks->builder, reterr);
+    rocks->cache = sp_block_cache_new();
+    if (status == SP_OK && rocks->cache == NULL)
+        status = sp_error_set(reterr, SP_NO_MEMORY, "no memory for a store");
+    return status == SP_OK ? sp_rocks_follow(rocks, reterr) : status;
+}
+
+static enum sp_status open_with(const struct sp_store_options *options,
+                                enum sp_status (*open)(struct sp_rocks *rocks,
+                                                       const struct sp_store_options *options,
+                                                       struct sp_error *reterr),
+                                struct sp_store **ret, struct sp_error *reterr)
 {
     struct sp_rocks *rocks = calloc(1, sizeof(*rocks));
     if (rocks == NULL)
@@ -335,10 +350,22 @@ enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options, str
     pthread_cond_init(&rocks->somebody_idles, NULL);
     pthread_condattr_destroy(&monotonic);
 
-    enum sp_status status = open_all(rocks, options, reterr);
+    enum sp_status status = open(rocks, options, reterr);
     if (status == SP_OK)
         *ret = &rocks->base;
     else
         sp_rocks_close(rocks);
     return status;
+}
+
+enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options, struct sp_store **ret,
+                                     struct sp_error *reterr)
+{
+    return open_with(options, open_all, ret, reterr);
+}
+
+enum sp_status sp_store_rocksdb_follow(const struct sp_store_options *options,
+                                       struct sp_store **ret, struct sp_error *reterr)
+{
+    return open_with(options, open_following, ret, reterr);
 }

@@ -178,8 +178,8 @@ static enum sp_status put_edges(struct removing *removing, uint32_t later,
         return SP_OK;
     }
     if (status == SP_OK)
-        status = sp_rocks_uncount(removing->rocks, removing->view.parts, removing->index, later,
-                                  ids, change->count, &edges, &left_out, reterr);
+        status = sp_rocks_uncount(&removing->view, removing->index, later, ids, change->count,
+                                  &edges, &left_out, reterr);
     if (status == SP_OK)
         status = sp_rocks_edges_put(kv, removing->batch, part->segment->id,
                                     ++change->links.edges_version, &edges, reterr);
@@ -388,6 +388,9 @@ enum sp_status sp_rocks_retain(struct sp_store *store, const struct sp_retain *r
 {
     struct sp_rocks *rocks = sp_rocks_of(store);
     struct sp_rocks_retain_request request = {.retain = retain};
+    if (rocks->follower != NULL)
+        return sp_error_set(reterr, SP_PERMISSION,
+                            "this process only reads: another one stores spans");
     pthread_mutex_lock(&rocks->lock);
     while (rocks->retain_request != NULL && !rocks->draining)
         pthread_cond_wait(&rocks->somebody_idles, &rocks->lock);

@@ -254,7 +254,7 @@ static enum sp_status scanning_init(struct scanning *scanning, struct sp_error *
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
     for (uint32_t i = 0; i < view->part_count; i++) {
         enum sp_status status =
-            sp_part_cursor_init(&scanning->cursors[i], &view->parts[i], view->rocks, reterr);
+            sp_part_cursor_init(&scanning->cursors[i], &view->parts[i], view, reterr);
         if (status != SP_OK)
             return status;
     }

@@ -77,7 +77,7 @@ static enum sp_status keep_known(const struct sp_rocks_view *view, struct sp_tra
     size_t kept = 0;
     bool *seen = calloc(*id_count + 1, sizeof(*seen));
     enum sp_status status =
-        seen != NULL ? sp_block_reader_init(&reader, view->rocks->kv, reterr) : no_memory(reterr);
+        seen != NULL ? sp_block_reader_init(&reader, view->kv, reterr) : no_memory(reterr);
     if (status != SP_OK) {
         free(seen);
         return status;
@@ -138,9 +138,8 @@ static enum sp_status correct_known(const struct sp_rocks_view *view, uint32_t b
 {
     size_t left_out;
     SP_ASSERT(view->part_count >= block_count);
-    enum sp_status status =
-        sp_rocks_correct(view->rocks, view->parts, view->part_count - block_count, view->part_count,
-                         ids, id_count, &rollups->edges, &left_out, reterr);
+    enum sp_status status = sp_rocks_correct(view, view->part_count - block_count, ids, id_count,
+                                             &rollups->edges, &left_out, reterr);
     if (status == SP_OK && left_out > 0)
         sp_log_event(view->rocks->log, SP_LOG_WARN, "graph",
                      "traces that are too large or damaged count in parts in the dependency graph",

@@ -148,7 +148,7 @@ enum sp_status sp_rocks_each_trace(
     if (reading.cursors == NULL)
         status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
     for (uint32_t i = 0; i < view->part_count && status == SP_OK; i++) {
-        status = sp_part_cursor_init(&reading.cursors[i], &view->parts[i], view->rocks, reterr);
+        status = sp_part_cursor_init(&reading.cursors[i], &view->parts[i], view, reterr);
         reading.count = i + 1;
         if (status == SP_OK)
             status = add_part(&list, &reading.cursors[i], range, stop, reterr);

@@ -25,6 +25,7 @@ static bool take_references(struct sp_rocks *rocks, struct sp_rocks_view *view)
                                    .links = rocks->segments.items[i]->links};
     for (uint32_t i = 0; i < rocks->head.count; i++)
         view->parts[view->part_count++].memory = sp_block_ref(rocks->head.items[i].shared);
+    view->kv = rocks->follower != NULL ? sp_kv_pin_ref(rocks->pin) : rocks->kv;
     for (struct sp_rocks_entry *entry = rocks->fresh.first; entry != NULL; entry = entry->next) {
         atomic_fetch_add(&entry->references, 1);
         view->fresh[view->fresh_count++] = entry;
@@ -37,16 +38,16 @@ enum sp_status sp_rocks_view_open(struct sp_rocks *rocks, struct sp_rocks_view *
 {
     struct sp_rocks_view view = {.rocks = rocks};
     pthread_rwlock_rdlock(&rocks->kv_lock);
-    if (rocks->kv == NULL) {
-        pthread_rwlock_unlock(&rocks->kv_lock);
-        return sp_error_set(reterr, SP_UNAVAILABLE, "the database is being opened again");
-    }
     pthread_mutex_lock(&rocks->lock);
     bool fits = take_references(rocks, &view);
     pthread_mutex_unlock(&rocks->lock);
     if (!fits) {
         sp_rocks_view_close(&view);
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
+    }
+    if (view.kv == NULL) {
+        sp_rocks_view_close(&view);
+        return sp_error_set(reterr, SP_UNAVAILABLE, "the database is being opened again");
     }
     *ret = view;
     return SP_OK;
@@ -66,6 +67,8 @@ void sp_rocks_view_close(struct sp_rocks_view *view)
     drop_fresh(view);
     free(view->parts);
     free(view->fresh);
+    if (view->rocks->follower != NULL && view->kv != NULL)
+        sp_kv_unpin(view->kv);
     pthread_rwlock_unlock(&view->rocks->kv_lock);
     *view = (struct sp_rocks_view){0};
 }
@@ -113,7 +116,7 @@ static enum sp_status read_parts(const struct sp_rocks_view *view, const struct 
         if (part->segment != NULL && !sp_filter_has(&part->segment->filter, hash))
             continue;
         struct sp_part_cursor cursor;
-        status = sp_part_cursor_init(&cursor, part, view->rocks, reterr);
+        status = sp_part_cursor_init(&cursor, part, view, reterr);
         if (status == SP_OK)
             status = sp_part_cursor_collect(&cursor, id, hash, collected, reterr);
         sp_part_cursor_fini(&cursor);

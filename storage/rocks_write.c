@@ -71,6 +71,10 @@ static void refuse(struct sp_append *append, enum sp_status status, const char *
 void sp_rocks_append(struct sp_store *store, struct sp_append *append)
 {
     struct sp_rocks *rocks = sp_rocks_of(store);
+    if (rocks->follower != NULL) {
+        refuse(append, SP_PERMISSION, "this process only reads: another one stores spans");
+        return;
+    }
     struct sp_rocks_entry *entry = calloc(1, sizeof(*entry));
     if (entry == NULL) {
         refuse(append, SP_NO_MEMORY, "no memory to take the request");
@@ -109,6 +113,8 @@ static bool is_idle(const struct sp_rocks *rocks)
 void sp_rocks_drain(struct sp_store *store)
 {
     struct sp_rocks *rocks = sp_rocks_of(store);
+    if (rocks->follower != NULL) /* it takes no appends */
+        return;
     pthread_mutex_lock(&rocks->lock);
     rocks->draining = true;
     pthread_cond_signal(&rocks->sealer_wakes);

@@ -351,6 +351,10 @@ struct sp_store_stats {
     uint64_t merge_count, merged_span_count, merge_failure_count; /* since open */
     uint64_t merge_cpu_ns; /* of the thread that merges, without what the database does behind it */
     struct sp_store_removed removed_by_age, removed_by_size;
+    bool follows; /* another process writes; then the following are set */
+    uint64_t
+        catch_up_age_ns; /* since the begin of the last look at what it has written that went well */
+    uint64_t catch_up_count, catch_up_failure_count; /* since open */
 };
 
 SP_MUST_USE enum sp_status sp_store_stats(struct sp_store *store, struct sp_store_stats *ret,
@@ -411,6 +415,13 @@ void sp_store_reference_remove(struct sp_store *store, uint64_t first_append, ui
  * SP_IO          anything else the file system said. */
 SP_MUST_USE enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options,
                                                  struct sp_store **ret, struct sp_error *reterr);
+
+/* A store to read only, beside the process that has the directory open: it shows what that process has acked within a second, and
+ * holds nothing up. Appends get SP_PERMISSION. Reads go on when that process ends; when none runs, all is read that is stored. Promises 4
+ * and 6 hold. The directory is not written to. Of the options, durability, backlog_bytes_max, limits and sizes are not used.
+ * SP_NOT_FOUND  there is no data directory.   SP_UNAVAILABLE  there is no database in it yet.   Others as above, but for SP_BUSY. */
+SP_MUST_USE enum sp_status sp_store_rocksdb_follow(const struct sp_store_options *options,
+                                                   struct sp_store **ret, struct sp_error *reterr);
 
 /* Drains, syncs, closes. No other call may be running or come later. NULL is fine. */
 void sp_store_close(struct sp_store *store);

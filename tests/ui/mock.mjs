@@ -280,7 +280,7 @@ export class Mock {
     const starts = this.spans.map((s) => s.start).sort((a, b) => (a < b ? -1 : 1));
     return {
       version: "0.1.0-mock", startedAtUnixNano: "1795350000000000000", uptimeSeconds: 12, spanCount: String(this.spans.length),
-      traceCount: String(this.traces.size), requestCount: String(this.requests), storedBytes: String(this.spans.length * 130),
+      traceCount: String(this.traces.size), requestCount: String(this.requests), role: "store", storedBytes: String(this.spans.length * 130),
       oldestUnixNano: starts.length ? String(starts[0]) : null, newestUnixNano: starts.length ? String(starts.at(-1)) : null,
       listen: { otlpGrpc: "127.0.0.1:4317", otlpHttp: "127.0.0.1:4318", http: address },
     };

@@ -117,22 +117,6 @@ def test_copy_of_a_stopped_server_is_made_without_one(binary):
         assert code == 3 and "is not a data directory" in err, err
 
 
-def test_data_dir_of_the_environment_is_the_server_s(binary):
-    with tempfile.TemporaryDirectory() as place, spoor.Spoor(binary) as server:
-        code, _, err = backup(server, place + "/copy", env={**os.environ, "SPOOR_DATA_DIR": server.data_dir})
-        assert (code, err) == (0, "")
-        code, _, err = run(binary, "backup", "--server", "127.0.0.1:1", place + "/other")
-        assert code == 3 and "no answer from" in err, err
-
-
-def test_metrics_name_each_endpoint_once(binary):
-    with spoor.Spoor(binary) as server:
-        lines = server.request("http", "GET", "/metrics")[2].decode().splitlines()
-        series = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
-        assert len(set(series)) == len(series)
-        assert any('endpoint="POST /v1/backups"' in line for line in lines)
-
-
 def test_targets_that_are_no_new_directory_are_refused_and_left_alone(binary):
     with tempfile.TemporaryDirectory() as place, spoor.Spoor(binary) as server:
         full = pathlib.Path(place) / "full"
