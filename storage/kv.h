@@ -34,7 +34,7 @@ void sp_kv_close(struct sp_kv *kv); /* NULL is fine; nothing made from it may be
 /* Writes what is in memory to its files, so that the next open has nothing to replay. */
 SP_MUST_USE enum sp_status sp_kv_flush(struct sp_kv *kv, struct sp_error *reterr);
 
-/* What was written without sync is on disk when it returns. Other writes go on meanwhile. */
+/* What was written without sync is on disk when it returns. Other writes wait. */
 SP_MUST_USE enum sp_status sp_kv_sync(struct sp_kv *kv, struct sp_error *reterr);
 
 /* Makes the folder path, which must not exist, a database of its own that holds all that was written before the call; writes go

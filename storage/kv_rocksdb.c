@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/kv_rocksdb.c: storage/kv.h on RocksDB's C API: the only file that includes it. RocksDB says errors as text;
+ * storage/kv_rocksdb.c: storage/kv.h on RocksDB's C API: open, reads, following. RocksDB says errors as text;
  * here they become status codes. Knows no spans. */
-#include "storage/kv.h"
+#include "storage/kv_rocksdb.h"
 
-#include <pthread.h>
 #include <rocksdb/c.h>
 #include <stdlib.h>
-
-#include "storage/kv_files.h"
+#include <unistd.h>
 
 /* Memory of RocksDB: all memtables together, and blocks read. Reasons: docs/limits.md. */
 #define MEMTABLES_BYTES   ((size_t)256 * 1024 * 1024)
@@ -26,9 +24,12 @@
  * twice trips an assertion in Debian's build of 7.8.3, which would end the process. */
 #define INFO_LOG_HEADERS_ONLY 5
 
-/* Reads of a pinned state that go on at the same time; and how often the database is opened because its tables changed meanwhile. */
-#define PIN_LANES    4
+/* How often the database is opened because its tables changed meanwhile. */
 #define FOLLOW_TRIES 16
+
+/* A flush that takes more than two minutes has failed. */
+#define FLUSH_POLL_US   1000
+#define FLUSH_POLLS_MAX 120000
 
 /* The size of logs from which on memory is written to tables before a checkpoint, instead of copying the logs into it. */
 #define FLUSH_BEFORE_CHECKPOINT 0
@@ -51,30 +52,6 @@ static const struct family_options families[SP_KV_FAMILY_COUNT] = {
     [SP_KV_JOURNAL] = {"journal", 65536, rocksdb_no_compression, 160 * MIB, true},
     [SP_KV_SEGMENTS] = {"segments", 65536, rocksdb_no_compression, 16 * MIB, false},
     [SP_KV_CHUNKS] = {"chunks", 16384, rocksdb_no_compression, 64 * MIB, false},
-};
-
-struct sp_kv {
-    rocksdb_t *db;
-    rocksdb_options_t *options[SP_KV_FAMILY_COUNT];
-    rocksdb_column_family_handle_t *handles[SP_KV_FAMILY_COUNT];
-    rocksdb_cache_t *cache;
-    rocksdb_writeoptions_t *write_synced, *write_unsynced;
-    bool read_only;
-    _Atomic uint32_t references; /* its own, and one of each pin */
-    /* of one that follows */
-    struct sp_kv_files_state files; /* as they were the last time */
-    bool is_one_state;
-    /* of a pin */
-    struct sp_kv *pinned;
-    enum sp_kv_family pinned_family;
-    struct lane *lanes; /* heap */
-    _Atomic uint32_t next_lane;
-};
-
-/* An iterator keeps the state of the database that it was made in. Reads take turns. */
-struct lane {
-    pthread_mutex_t lock;
-    struct sp_kv_iterator *iterator;
 };
 
 struct sp_kv_batch {
@@ -186,13 +163,14 @@ static rocksdb_t *open_families(struct sp_kv *kv, const char *path, enum open_mo
                                         reterror);
 }
 
-/* To be called for each new log. When the sync of a log fails while a write waits for it, Debian's RocksDB, which has its
- * assertions, ends the process, unless the log was synced this way before. */
-static enum sp_status arm_log(struct sp_kv *kv, struct sp_error *reterr)
+/* A lock that prefers writers, who come once for many readers. */
+static void init_log_lock(struct sp_kv *kv)
 {
-    char *error = NULL;
-    rocksdb_flush_wal(kv->db, 1, &error);
-    return error == NULL ? SP_OK : error_from_text(error, reterr);
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&kv->log_lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
 }
 
 static enum sp_status open_kv(const char *path, enum open_mode mode, struct sp_kv **ret,
@@ -207,6 +185,7 @@ static enum sp_status open_kv(const char *path, enum open_mode mode, struct sp_k
         return sp_error_set(reterr, SP_INTERNAL, "this RocksDB is too old");
     }
     atomic_init(&kv->references, 1);
+    init_log_lock(kv);
     kv->cache = rocksdb_cache_create_lru(BLOCK_CACHE_BYTES);
     kv->write_synced = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(kv->write_synced, 1);
@@ -222,12 +201,8 @@ static enum sp_status open_kv(const char *path, enum open_mode mode, struct sp_k
         return error_from_text(error, reterr);
     }
     kv->read_only = mode != OPEN && mode != OPEN_OR_CREATE;
-    enum sp_status status = kv->read_only ? SP_OK : arm_log(kv, reterr);
-    if (status == SP_OK)
-        *ret = kv;
-    else
-        sp_kv_close(kv);
-    return status;
+    *ret = kv;
+    return SP_OK;
 }
 
 enum sp_status sp_kv_open(const char *path, bool create, struct sp_kv **ret,
@@ -261,25 +236,90 @@ void sp_kv_close(struct sp_kv *kv)
     rocksdb_cache_destroy(kv->cache);
     rocksdb_writeoptions_destroy(kv->write_synced);
     rocksdb_writeoptions_destroy(kv->write_unsynced);
+    pthread_rwlock_destroy(&kv->log_lock);
     free(kv);
+}
+
+/* ---- the log ---- */
+
+/* With log_lock held for writing. Where a write to the log or its sync has failed, another sync ends the process in Debian's
+ * RocksDB, which has its assertions; so does one that waited for the sync that failed. */
+static enum sp_status sync_log(struct sp_kv *kv, struct sp_error *reterr)
+{
+    if (atomic_load(&kv->log_failed))
+        return sp_error_set(reterr, SP_UNAVAILABLE, "an earlier write to the log failed");
+    char *error = NULL;
+    rocksdb_flush_wal(kv->db, 1, &error);
+    atomic_store(&kv->log_failed, error != NULL);
+    return error == NULL ? SP_OK : error_from_text(error, reterr);
+}
+
+/* With log_lock held for writing: what is in memory is going to be written to tables, and a new log begins. RocksDB syncs the old
+ * one in another thread, which finds nothing to do. */
+static enum sp_status begin_flush(struct sp_kv *kv, struct sp_error *reterr)
+{
+    enum sp_status status = sync_log(kv, reterr);
+    if (status != SP_OK)
+        return status;
+    rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
+    char *error = NULL;
+    rocksdb_flushoptions_set_wait(options, 0);
+    for (int i = 0; i < SP_KV_FAMILY_COUNT && error == NULL; i++)
+        rocksdb_flush_cf(kv->db, options, kv->handles[i], &error);
+    rocksdb_flushoptions_destroy(options);
+    return error == NULL ? SP_OK : error_from_text(error, reterr);
+}
+
+static uint64_t property(struct sp_kv *kv, int family, const char *name)
+{
+    uint64_t value = 0;
+    rocksdb_property_int_cf(kv->db, kv->handles[family], name, &value);
+    return value;
+}
+
+/* RocksDB's own waiting would begin another log. After an error no table is written any more; it is counted at the first family. */
+static enum sp_status end_flush(struct sp_kv *kv, struct sp_error *reterr)
+{
+    uint64_t polls = 0;
+    for (int i = 0; i < SP_KV_FAMILY_COUNT; i++) {
+        while (property(kv, i, "rocksdb.num-immutable-mem-table") > 0) {
+            if (property(kv, 0, "rocksdb.background-errors") > 0 || atomic_load(&kv->log_failed) ||
+                ++polls > FLUSH_POLLS_MAX)
+                return sp_error_set(reterr, SP_IO, "a table could not be written");
+            usleep(FLUSH_POLL_US);
+        }
+    }
+    return SP_OK;
 }
 
 enum sp_status sp_kv_flush(struct sp_kv *kv, struct sp_error *reterr)
 {
-    rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
-    char *error = NULL;
-    rocksdb_flushoptions_set_wait(options, 1);
-    for (int i = 0; i < SP_KV_FAMILY_COUNT && error == NULL; i++)
-        rocksdb_flush_cf(kv->db, options, kv->handles[i], &error);
-    rocksdb_flushoptions_destroy(options);
-    return error == NULL ? arm_log(kv, reterr) : error_from_text(error, reterr);
+    pthread_rwlock_wrlock(&kv->log_lock);
+    enum sp_status status = begin_flush(kv, reterr);
+    pthread_rwlock_unlock(&kv->log_lock);
+    return status == SP_OK ? end_flush(kv, reterr) : status;
+}
+
+/* Between these two a batch is written. */
+static void begin_write(struct sp_kv *kv)
+{
+    pthread_rwlock_rdlock(&kv->log_lock);
+}
+
+static enum sp_status end_write(struct sp_kv *kv, char *error, struct sp_error *reterr)
+{
+    if (error != NULL)
+        atomic_store(&kv->log_failed, true);
+    pthread_rwlock_unlock(&kv->log_lock);
+    return error == NULL ? SP_OK : error_from_text(error, reterr);
 }
 
 enum sp_status sp_kv_sync(struct sp_kv *kv, struct sp_error *reterr)
 {
-    char *error = NULL;
-    rocksdb_flush_wal(kv->db, 1, &error);
-    return error == NULL ? SP_OK : error_from_text(error, reterr);
+    pthread_rwlock_wrlock(&kv->log_lock);
+    enum sp_status status = sync_log(kv, reterr);
+    pthread_rwlock_unlock(&kv->log_lock);
+    return status;
 }
 
 enum sp_status sp_kv_checkpoint(struct sp_kv *kv, const char *path, struct sp_error *reterr)
@@ -350,22 +390,26 @@ enum sp_status sp_kv_write(struct sp_kv *kv, struct sp_kv_batch *batch, bool syn
                            struct sp_error *reterr)
 {
     char *error = NULL;
+    begin_write(kv);
     rocksdb_write(kv->db, sync ? kv->write_synced : kv->write_unsynced, batch->batch, &error);
-    return error == NULL ? SP_OK : error_from_text(error, reterr);
+    return end_write(kv, error, reterr);
 }
 
 enum sp_status sp_kv_drop_range(struct sp_kv *kv, enum sp_kv_family family, struct sp_slice from,
                                 struct sp_slice to, struct sp_error *reterr)
 {
     char *error = NULL;
+    begin_write(kv);
     rocksdb_delete_file_in_range_cf(kv->db, kv->handles[family], (const char *)from.ptr, from.len,
                                     (const char *)to.ptr, to.len, &error);
     if (error == NULL)
         rocksdb_delete_range_cf(kv->db, kv->write_unsynced, kv->handles[family],
                                 (const char *)from.ptr, from.len, (const char *)to.ptr, to.len,
                                 &error);
-    return error == NULL ? SP_OK : error_from_text(error, reterr);
+    return end_write(kv, error, reterr);
 }
+
+/* ---- tables ---- */
 
 /* Tables in the order of their numbers, which is that of their age. */
 static bool next_table(const rocksdb_livefiles_t *files, const char *family, const char *after,
@@ -427,8 +471,8 @@ static rocksdb_readoptions_t *read_options(void)
     return options;
 }
 
-static enum sp_status take_value(struct sp_buf *ret_value, const char *bytes, size_t len,
-                                 struct sp_error *reterr)
+enum sp_status sp_kv_take_value(struct sp_buf *ret_value, const char *bytes, size_t len,
+                                struct sp_error *reterr)
 {
     sp_buf_append(ret_value, bytes, len);
     if (ret_value->error != SP_OK)
@@ -437,30 +481,12 @@ static enum sp_status take_value(struct sp_buf *ret_value, const char *bytes, si
     return ret_value->error;
 }
 
-static enum sp_status get_pinned(struct sp_kv *pin, struct sp_slice key, struct sp_buf *ret_value,
-                                 struct sp_error *reterr)
-{
-    struct lane *lane = &pin->lanes[atomic_fetch_add(&pin->next_lane, 1) % PIN_LANES];
-    pthread_mutex_lock(&lane->lock);
-    sp_kv_iterator_seek(lane->iterator, key);
-    enum sp_status status = sp_kv_iterator_status(lane->iterator, reterr);
-    if (status == SP_OK && (!sp_kv_iterator_valid(lane->iterator) ||
-                            !sp_slice_equal(sp_kv_iterator_key(lane->iterator), key)))
-        status = SP_NOT_FOUND;
-    if (status == SP_OK && ret_value != NULL) {
-        struct sp_slice value = sp_kv_iterator_value(lane->iterator);
-        status = take_value(ret_value, (const char *)value.ptr, value.len, reterr);
-    }
-    pthread_mutex_unlock(&lane->lock);
-    return status;
-}
-
 enum sp_status sp_kv_get(struct sp_kv *kv, enum sp_kv_family family, struct sp_slice key,
                          struct sp_buf *ret_value, struct sp_error *reterr)
 {
     if (kv->pinned != NULL) {
         SP_ASSERT(family == kv->pinned_family);
-        return get_pinned(kv, key, ret_value, reterr);
+        return sp_kv_pin_get(kv, key, ret_value, reterr);
     }
     rocksdb_readoptions_t *options = read_options();
     char *error = NULL;
@@ -475,7 +501,7 @@ enum sp_status sp_kv_get(struct sp_kv *kv, enum sp_kv_family family, struct sp_s
     if (ret_value != NULL) {
         size_t len;
         const char *bytes = rocksdb_pinnableslice_value(value, &len);
-        status = take_value(ret_value, bytes, len, reterr);
+        status = sp_kv_take_value(ret_value, bytes, len, reterr);
     }
     rocksdb_pinnableslice_destroy(value);
     return status;
@@ -610,15 +636,6 @@ enum sp_status sp_kv_follow(const char *path, struct sp_kv **kv, struct sp_kv_fo
                : sp_error_set(reterr, SP_UNAVAILABLE, "the tables of the database change too fast");
 }
 
-static void free_lanes(struct lane *lanes)
-{
-    for (int i = 0; i < PIN_LANES && lanes != NULL; i++) {
-        pthread_mutex_destroy(&lanes[i].lock);
-        sp_kv_iterator_free(lanes[i].iterator);
-    }
-    free(lanes);
-}
-
 uint64_t sp_kv_revision(struct sp_kv *kv, enum sp_kv_family family)
 {
     uint64_t tables = 0;
@@ -628,46 +645,6 @@ uint64_t sp_kv_revision(struct sp_kv *kv, enum sp_kv_family family)
     rocksdb_property_int_cf(kv->db, kv->handles[family], "rocksdb.num-entries-active-mem-table",
                             &entries);
     return tables << 32 ^ entries;
-}
-
-enum sp_status sp_kv_pin(struct sp_kv *kv, enum sp_kv_family family, struct sp_kv **ret,
-                         struct sp_error *reterr)
-{
-    struct sp_kv *pin = calloc(1, sizeof(*pin));
-    struct lane *lanes = calloc(PIN_LANES, sizeof(*lanes));
-    bool made = pin != NULL && lanes != NULL;
-    for (int i = 0; i < PIN_LANES && lanes != NULL; i++) {
-        pthread_mutex_init(&lanes[i].lock, NULL);
-        lanes[i].iterator = sp_kv_iterator_new(kv, family);
-        made = made && lanes[i].iterator != NULL;
-    }
-    if (!made) {
-        free_lanes(lanes);
-        free(pin);
-        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the database");
-    }
-    pin->lanes = lanes;
-    pin->pinned = kv;
-    pin->pinned_family = family;
-    atomic_init(&pin->references, 1);
-    atomic_fetch_add(&kv->references, 1);
-    *ret = pin;
-    return SP_OK;
-}
-
-struct sp_kv *sp_kv_pin_ref(struct sp_kv *pin)
-{
-    atomic_fetch_add(&pin->references, 1);
-    return pin;
-}
-
-void sp_kv_unpin(struct sp_kv *pin)
-{
-    if (pin == NULL || atomic_fetch_sub(&pin->references, 1) != 1)
-        return;
-    free_lanes(pin->lanes);
-    sp_kv_close(pin->pinned);
-    free(pin);
 }
 
 /* ---- files ---- */

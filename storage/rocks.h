@@ -67,6 +67,8 @@
  * it is saved: less to checksum, to write and to sync than compressing costs. */
 #define SP_ROCKS_JOURNAL_LEVEL      (-3)
 #define SP_ROCKS_JOURNAL_PACKED_MIN ((size_t)512)
+/* A start that reads the journal says so often how far it is. */
+#define SP_ROCKS_REPLAY_TELL_NS 2000000000ULL
 /* A record of the journal: more than any request that is let in can make. */
 #define SP_ROCKS_RECORD_BYTES_MAX ((size_t)1024 * 1024 * 1024)
 /* A database that is opened again writes a new log and a new manifest: not on a disk with less room than this. */

@@ -254,6 +254,7 @@ static void note_failure(struct sp_rocks *rocks, uint64_t retry_ns, const struct
 static void *merger_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
+    pthread_setname_np(pthread_self(), "spoor:merge");
     uint64_t retry_ns = rocks->sizes.retry_ns;
     setpriority(PRIO_PROCESS, 0, SP_ROCKS_MERGE_NICE); /* Linux: of this thread */
     pthread_mutex_lock(&rocks->lock);

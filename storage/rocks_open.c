@@ -5,6 +5,7 @@
 #include "storage/rocks.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* ---- replay ---- */
 
@@ -63,42 +64,72 @@ static enum sp_status settle(struct sp_rocks *rocks, struct sp_error *reterr)
     return status;
 }
 
+struct replayed {
+    uint64_t requests, spans, bytes, begun_ns, told_ns;
+};
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
+}
+
+static void tell(const struct sp_rocks *rocks, const struct replayed *done, const char *event,
+                 const char *what, uint64_t now_ns)
+{
+    sp_log_event(rocks->log, SP_LOG_INFO, event, what, sp_log_u64("requests", done->requests),
+                 sp_log_u64("spans", done->spans), sp_log_u64("journal_bytes", done->bytes),
+                 sp_log_u64("ms", (now_ns - done->begun_ns) / 1000000));
+}
+
+static enum sp_status replay_record(struct sp_rocks *rocks, uint64_t sequence,
+                                    struct sp_slice value, struct replayed *done,
+                                    struct sp_error *reterr)
+{
+    struct sp_rocks_entry *entry = NULL;
+    enum sp_status status = sp_rocks_entry_read(rocks, sequence, value, &entry, reterr);
+    if (status != SP_OK)
+        return status;
+    done->requests++;
+    done->spans += entry->append->batch->span_count;
+    done->bytes += value.len;
+    sp_rocks_queue_push(&rocks->fresh, entry);
+    status = settle(rocks, reterr);
+    uint64_t now_ns = monotonic_ns();
+    if (now_ns - done->told_ns >= SP_ROCKS_REPLAY_TELL_NS) {
+        tell(rocks, done, "journal_replay", "requests are read from the journal", now_ns);
+        done->told_ns = now_ns;
+    }
+    return status;
+}
+
 /* A backlog of any length fits: what is full is sealed on the way. */
 static enum sp_status replay(struct sp_rocks *rocks, struct sp_error *reterr)
 {
     struct sp_kv_iterator *records = sp_kv_iterator_new(rocks->kv, SP_KV_JOURNAL);
     if (records == NULL)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to replay the journal");
-    uint64_t request_count = 0;
-    uint64_t span_count = 0;
+    struct replayed done = {.begun_ns = monotonic_ns()};
+    done.told_ns = done.begun_ns;
     enum sp_status status = SP_OK;
     sp_kv_iterator_seek(records, SP_SLICE(""));
     for (; sp_kv_iterator_valid(records) && status == SP_OK; sp_kv_iterator_next(records)) {
         uint64_t sequence;
-        struct sp_rocks_entry *entry = NULL;
         if (!sp_layout_journal_parse(sp_kv_iterator_key(records), &sequence)) {
             status = sp_error_set(reterr, SP_CORRUPT, "a key of the journal is damaged");
             break;
         }
         rocks->next_sequence = sequence + 1;
-        if (sequence <= rocks->totals.sealed_sequence)
-            continue;
-        status =
-            sp_rocks_entry_read(rocks, sequence, sp_kv_iterator_value(records), &entry, reterr);
-        if (status != SP_OK)
-            break;
-        request_count++;
-        span_count += entry->append->batch->span_count;
-        sp_rocks_queue_push(&rocks->fresh, entry);
-        status = settle(rocks, reterr);
+        if (sequence > rocks->totals.sealed_sequence)
+            status = replay_record(rocks, sequence, sp_kv_iterator_value(records), &done, reterr);
     }
     if (status == SP_OK)
         status = sp_kv_iterator_status(records, reterr);
     sp_kv_iterator_free(records);
-    if (request_count > 0)
-        sp_log_event(rocks->log, SP_LOG_INFO, "journal_replayed",
-                     "requests that were acked before the last stop are in place",
-                     sp_log_u64("requests", request_count), sp_log_u64("spans", span_count));
+    if (done.requests > 0)
+        tell(rocks, &done, "journal_replayed",
+             "requests that were acked before the last stop are in place", monotonic_ns());
     return status;
 }
 

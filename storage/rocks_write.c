@@ -249,6 +249,7 @@ static void ack(struct sp_rocks_entry *first, enum sp_status status, const struc
 static void *committer_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
+    pthread_setname_np(pthread_self(), "spoor:commit");
     pthread_mutex_lock(&rocks->lock);
     for (;;) {
         while (rocks->waiting.count == 0 && !rocks->stopping)
@@ -375,6 +376,7 @@ static uint64_t note_outcome(struct sp_rocks *rocks, bool done, uint64_t retry_n
 static void *sealer_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
+    pthread_setname_np(pthread_self(), "spoor:seal");
     uint64_t retry_ns = rocks->sizes.retry_ns;
     pthread_mutex_lock(&rocks->lock);
     for (;;) {

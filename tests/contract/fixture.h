@@ -87,6 +87,8 @@ struct sp_batch *batch_of(struct sp_arena *arena, const struct sp_span *spans, s
 
 /* All answers of a store for one range, as text: equal texts are equal answers. */
 void describe_answers(struct sp_store *store, struct sp_time_range range, struct sp_buf *out);
+/* Asserts that they are equal. */
+void assert_same_answers(struct sp_store *want, struct sp_store *got, struct sp_time_range range);
 
 /* Runs this program anew as a child that plays a role: sp_test_suite asks played_role and leaves the stage to it. A fork
  * alone would not do: the threads of RocksDB do not live on in it. argument reaches the child as played_argument. */

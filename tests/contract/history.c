@@ -125,33 +125,11 @@ static void do_read(struct history *history)
     sp_arena_fini(&arena);
 }
 
-/* The first line that differs. */
-static void expect_equal_text(const struct sp_buf *want, const struct sp_buf *got)
-{
-    struct sp_slice a = sp_buf_slice(want);
-    struct sp_slice b = sp_buf_slice(got);
-    while (a.len > 0 || b.len > 0) {
-        struct sp_slice line_a = sp_slice_sub(a, 0, sp_slice_find(a, '\n'));
-        struct sp_slice line_b = sp_slice_sub(b, 0, sp_slice_find(b, '\n'));
-        ck_assert_msg(sp_slice_equal(line_a, line_b), "reference: %.*s\nrocksdb:   %.*s",
-                      SP_SLICE_PRINTF(line_a), SP_SLICE_PRINTF(line_b));
-        a = sp_slice_sub(a, line_a.len + 1, SIZE_MAX);
-        b = sp_slice_sub(b, line_b.len + 1, SIZE_MAX);
-    }
-}
-
 static void do_compare(struct history *history, struct sp_time_range range)
 {
-    struct sp_buf texts[ENGINE_COUNT];
     note("compare answers from %llu to %llu\n", (unsigned long long)range.from_unix_ns,
          (unsigned long long)range.to_unix_ns);
-    for (int i = 0; i < ENGINE_COUNT; i++) {
-        sp_buf_init(&texts[i], SIZE_MAX / 2);
-        describe_answers(history->stores[i].store, range, &texts[i]);
-    }
-    expect_equal_text(&texts[ENGINE_REFERENCE], &texts[ENGINE_ROCKSDB]);
-    for (int i = 0; i < ENGINE_COUNT; i++)
-        sp_buf_fini(&texts[i]);
+    assert_same_answers(reference_of(history), rocks_of(history), range);
 }
 
 /* ---- spans ---- */
@@ -251,13 +229,6 @@ static bool send(struct history *history, const struct sp_batch *batch, enum sp_
     ck_abort_msg("appends are refused although the disk is well again");
 }
 
-static bool is_gone(void)
-{
-    enum disk_call call;
-    enum disk_file file;
-    return disk_fault_hit(&call, &file);
-}
-
 static void set_unknown(struct history *history, const struct sp_batch *batch,
                         enum sp_body_format format)
 {
@@ -274,13 +245,14 @@ static void do_append(struct history *history, enum disk disk)
     enum sp_body_format format = json ? SP_BODY_OTLP_JSON : SP_BODY_OTLP_PROTOBUF;
     enum sp_body_encoding encoding = (enum sp_body_encoding)(1 + sp_gen_below(gen, 3));
     note(", format %d, encoding %d\n", (int)format, (int)encoding);
-    bool was_gone = disk == DISK_GOES && is_gone();
+    bool was_gone = disk == DISK_GOES && disk_fault_hit(NULL);
     if (!send(history, batch, format, encoding, disk)) {
         note("  it is refused\n");
         set_unknown(history, batch, format);
         return;
     }
-    if (disk == DISK_GOES && is_gone()) { /* this ack came from a process that was killed */
+    if (disk == DISK_GOES &&
+        disk_fault_hit(NULL)) { /* this ack came from a process that was killed */
         note("  it comes after the crash\n");
         if (!was_gone)
             set_unknown(history, batch, format);
@@ -323,10 +295,9 @@ static void set_fault(const struct disk_fault *fault)
 
 static void note_hit(void)
 {
-    enum disk_call call;
-    enum disk_file file;
-    if (disk_fault_hit(&call, &file))
-        note("  the first would have been to %s %s\n", disk_call_name(call), disk_file_name(file));
+    char step[DISK_STEP_TEXT];
+    if (disk_fault_hit(step))
+        note("  the first would have been %s\n", step);
     else
         note("  so far it did not come\n");
     disk_fault_set(NULL);

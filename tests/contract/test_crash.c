@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tests/contract/test_crash.c: kill -9 right behind acks, and within seals and merges. A child process appends and reports each ack through a pipe; the
- * parent kills it, opens the store itself, and looks for what was acked: all of it must be there, nothing twice, and of
- * what was not acked either all or nothing. SPOOR_CRASH_SEED=N begins with another seed. */
+ * tests/contract/test_crash.c: kill -9 right behind acks, within seals and merges, and before calls to the disk. A child process
+ * appends and reports each ack through a pipe; its parent kills it, or it kills itself before some call. The parent opens the store itself
+ * and looks for what was acked: all of it must be there, nothing twice, and of what was not acked either all or nothing; the other
+ * answers are those of the reference store. SPOOR_CRASH_SEED=N begins with another seed. */
 #include "tests/contract/fixture.h"
 #include "tests/support/alloc_fail.h"
 #include "tests/support/check_main.h"
+#include "tests/support/disk_fault.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,12 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUNDS       14
-#define NUMBERS_MAX  4096 /* appends of all rounds */
-#define IN_FLIGHT    8    /* appends the child has under way, so that commits are groups */
-#define SPANS_MAX    12
-#define SHARED_TRACE 1
-#define FIRST_OWN    1000
+#define ROUNDS        14
+#define ROUND_NUMBERS 100 /* more than a round can send: no number is used twice */
+#define NUMBERS_MAX   (ROUNDS * ROUND_NUMBERS)
+#define CALLS_MAX     400 /* to the disk, before one of which some children are killed */
+#define IN_FLIGHT     8   /* appends the child has under way, so that commits are groups */
+#define SPANS_MAX     12
+#define SHARED_TRACE  1
+#define FIRST_OWN     1000
 
 static const uint64_t noon_unix_ns = 1767268800ULL * 1000000000;
 
@@ -29,7 +34,7 @@ static size_t spans_of(uint64_t number)
     return 1 + number % SPANS_MAX;
 }
 
-static struct sp_append *append_of(struct sp_arena *arena, uint64_t number)
+static const struct sp_batch *batch_number(struct sp_arena *arena, uint64_t number)
 {
     struct sp_span spans[SPANS_MAX + 1];
     size_t count = spans_of(number);
@@ -37,9 +42,14 @@ static struct sp_append *append_of(struct sp_arena *arena, uint64_t number)
         spans[i] =
             simple_span(FIRST_OWN + number, i + 1, noon_unix_ns + number * 1000000, i, "cart", "x");
     spans[count] = simple_span(SHARED_TRACE, FIRST_OWN + number, noon_unix_ns, 5, "cart", "shared");
+    return batch_of(arena, spans, count + 1);
+}
+
+static struct sp_append *append_of(struct sp_arena *arena, uint64_t number)
+{
     enum sp_body_format format = number % 3 == 2 ? SP_BODY_OTLP_JSON : SP_BODY_OTLP_PROTOBUF;
     enum sp_body_encoding encoding = (enum sp_body_encoding)(1 + number % 3);
-    return make_append(batch_of(arena, spans, count + 1), format, encoding);
+    return make_append(batch_number(arena, number), format, encoding);
 }
 
 /* ---- the child ---- */
@@ -59,7 +69,7 @@ static void report(void *cookie, enum sp_status status, const struct sp_error *e
 }
 
 /* Appends until it is killed. The parent sends one token for each ack, which bounds what is in flight.
- * argument: "first-number ack-fd token-fd durability small-sizes folder". */
+ * argument: "first-number ack-fd token-fd durability small-sizes kill-before-call folder". */
 static void child_main(const char *argument)
 {
     struct fixture fixture = {.engine = ENGINE_ROCKSDB};
@@ -69,9 +79,17 @@ static void child_main(const char *argument)
     int tokens;
     int durability;
     int small;
-    if (sscanf(argument, "%llu %d %d %d %d %127s", &number, &acks, &tokens, &durability, &small,
-               fixture.data_dir) != 6)
+    unsigned long long call;
+    if (sscanf(argument, "%llu %d %d %d %d %llu %127s", &number, &acks, &tokens, &durability,
+               &small, &call, fixture.data_dir) != 7)
         _exit(6);
+    const struct disk_fault kill = {.calls = DISK_ALL_CALLS,
+                                    .first = call,
+                                    .count = UINT64_MAX,
+                                    .outcome = DISK_KILLS,
+                                    .by_half = call % 3 == 0};
+    disk_fault_watch(fixture.data_dir);
+    disk_fault_set(call > 0 ? &kill : NULL);
     fixture_options(&fixture);
     fixture.options.durability = (enum sp_durability)durability;
     if (small)
@@ -117,8 +135,10 @@ static void run_child(const struct sp_store_options *options, struct sp_gen *gen
     int tokens[2];
     ck_assert(pipe(acks) == 0 && pipe(tokens) == 0);
     char argument[256];
-    snprintf(argument, sizeof(argument), "%llu %d %d %d %d %s", (unsigned long long)number, acks[1],
-             tokens[0], (int)options->durability, options->sizes.seal_spans > 0, options->data_dir);
+    uint64_t call = sp_gen_chance(gen, 50) ? 1 + sp_gen_below(gen, CALLS_MAX) : 0;
+    snprintf(argument, sizeof(argument), "%llu %d %d %d %d %llu %s", (unsigned long long)number,
+             acks[1], tokens[0], (int)options->durability, options->sizes.seal_spans > 0,
+             (unsigned long long)call, options->data_dir);
     ck_assert(fcntl(acks[0], F_SETFD, FD_CLOEXEC) == 0 &&
               fcntl(tokens[1], F_SETFD, FD_CLOEXEC) == 0);
     pid_t child = spawn_role("appender", argument);
@@ -138,8 +158,8 @@ static void run_child(const struct sp_store_options *options, struct sp_gen *gen
         ck_assert_uint_lt(line[0], NUMBERS_MAX);
         ck_assert_uint_eq(line[1], SP_OK);
         expectation->acked[line[0]] = true;
-        if (!killed)
-            ck_assert_int_eq(write(tokens[1], "t", 1), 1);
+        if (!killed && write(tokens[1], "t", 1) != 1)
+            ck_assert_int_eq(errno, EPIPE); /* it has killed itself */
     }
     int state;
     ck_assert_int_eq(waitpid(child, &state, 0), child);
@@ -147,6 +167,19 @@ static void run_child(const struct sp_store_options *options, struct sp_gen *gen
                   state);
     close(acks[0]);
     close(tokens[1]);
+}
+
+/* What is there is there in all answers. */
+static void check_answers(struct sp_store *store, const uint8_t *is_there)
+{
+    struct fixture reference;
+    fixture_init(&reference, ENGINE_REFERENCE);
+    for (uint64_t n = 0; n < NUMBERS_MAX; n++) {
+        if (is_there[n] > 0)
+            append(&reference, batch_number(&reference.arena, n));
+    }
+    assert_same_answers(reference.store, store, SP_TIME_RANGE_ALL);
+    fixture_fini(&reference);
 }
 
 static void check_content(struct sp_store *store, const struct expectation *expectation,
@@ -185,6 +218,7 @@ static void check_content(struct sp_store *store, const struct expectation *expe
         span_count += found > 0 ? found + 1 : 0;
         sp_arena_fini(&one);
     }
+    check_answers(store, times_shared);
     /* The counts agree with the rows. */
     struct sp_store_stats stats;
     const struct sp_service_row *rows;
@@ -204,6 +238,7 @@ START_TEST(killed_store_keeps_what_it_acked_whole_and_once)
     const char *other = getenv("SPOOR_CRASH_SEED");
     uint64_t seed = (other != NULL ? strtoull(other, NULL, 10) : 1) * 1000 + (uint64_t)_i;
     struct sp_gen gen = {.state = seed};
+    signal(SIGPIPE, SIG_IGN); /* a child may be gone when it is told to go on */
     fixture_init(&fixture, ENGINE_ROCKSDB);
     sp_store_close(fixture.store);
     fixture.store = NULL;
@@ -213,7 +248,7 @@ START_TEST(killed_store_keeps_what_it_acked_whole_and_once)
     uint64_t number = 0;
     for (int round = 0; round < ROUNDS; round++) {
         run_child(&fixture.options, &gen, number, expectation);
-        number += 200;        /* more than a round can send: no number is used twice */
+        number += ROUND_NUMBERS;
         if (round % 3 == 2) { /* the other rounds crash again on what the crash has left */
             ck_assert_int_eq(sp_store_rocksdb_open(&fixture.options, &fixture.store, NULL), SP_OK);
             check_content(fixture.store, expectation, seed);

@@ -31,9 +31,12 @@ static struct {
     uint64_t calls;
     enum disk_call hit_call;
     enum disk_file hit_file;
+    char hit_thread[17];
 } disk = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Atomic uint8_t files[FDS_MAX]; /* of an open file: 1 + enum disk_file; 0: not looked at */
+static _Atomic bool
+    is_written[FDS_MAX]; /* since its last sync: one that was not cannot fail to be synced */
 
 static bool has_left(void);
 static void remove_beside(void);
@@ -67,28 +70,19 @@ uint64_t disk_fault_calls(void)
     return calls;
 }
 
-bool disk_fault_hit(enum disk_call *ret_call, enum disk_file *ret_file)
+bool disk_fault_hit(char ret_step[DISK_STEP_TEXT])
 {
-    pthread_mutex_lock(&disk.lock);
-    bool hit = disk.hit;
-    *ret_call = disk.hit_call;
-    *ret_file = disk.hit_file;
-    pthread_mutex_unlock(&disk.lock);
-    return hit;
-}
-
-const char *disk_call_name(enum disk_call call)
-{
-    static const char *const names[DISK_CALL_COUNT] = {"open",   "write",  "sync",
+    static const char *const calls[DISK_CALL_COUNT] = {"open",   "write",  "sync",
                                                        "rename", "unlink", "truncate"};
-    return names[call];
-}
-
-const char *disk_file_name(enum disk_file file)
-{
     static const char *const names[DISK_FILE_COUNT] = {
         "another file", "a log", "a table", "the manifest", "CURRENT", "the options", "a folder"};
-    return names[file];
+    pthread_mutex_lock(&disk.lock);
+    bool hit = disk.hit;
+    if (hit && ret_step != NULL)
+        snprintf(ret_step, DISK_STEP_TEXT, "%s: %s %s", disk.hit_thread, calls[disk.hit_call],
+                 names[disk.hit_file]);
+    pthread_mutex_unlock(&disk.lock);
+    return hit;
 }
 
 /* ---- what becomes of a call ---- */
@@ -124,15 +118,18 @@ static bool fd_file(int fd, enum disk_file *ret)
     return file > 0;
 }
 
-/* RocksDB names its threads. */
-static bool is_compaction(void)
+enum verdict { GOES_ON, FAILS, GOES_BESIDE };
+
+/* Under the lock. RocksDB names its threads, too. */
+static bool is_counted(enum disk_call call, enum disk_file file)
 {
     char name[17] = "";
     prctl(PR_GET_NAME, name);
-    return strcmp(name, "rocksdb:low") == 0;
+    return (disk.fault.calls & 1U << call) != 0 &&
+           (disk.fault.files == 0 || (disk.fault.files & 1U << file) != 0) &&
+           (disk.fault.thread == NULL || strcmp(disk.fault.thread, name) == 0) &&
+           (disk.fault.outcome != DISK_FAILS || strcmp(name, "rocksdb:low") != 0);
 }
-
-enum verdict { GOES_ON, FAILS, GOES_BESIDE };
 
 /* *ret_by_half: the first half of a write is done as ever. */
 static enum verdict judge(enum disk_call call, enum disk_file file, bool *ret_by_half)
@@ -141,7 +138,7 @@ static enum verdict judge(enum disk_call call, enum disk_file file, bool *ret_by
     bool leaves = disk.fault.outcome == DISK_LEAVES;
     *ret_by_half = false;
     pthread_mutex_lock(&disk.lock);
-    bool counted = (disk.fault.calls & 1U << call) != 0 && (leaves || !is_compaction());
+    bool counted = is_counted(call, file);
     disk.calls += counted;
     if (counted && disk.armed && disk.calls >= disk.fault.first &&
         disk.calls - disk.fault.first < disk.fault.count)
@@ -149,6 +146,7 @@ static enum verdict judge(enum disk_call call, enum disk_file file, bool *ret_by
     if (verdict != GOES_ON && !disk.hit) {
         disk.hit_call = call;
         disk.hit_file = file;
+        prctl(PR_GET_NAME, disk.hit_thread);
         *ret_by_half = disk.fault.by_half && call == DISK_WRITE;
         disk.hit = true;
     }
@@ -300,8 +298,10 @@ static int open_watched(const char *name, const char *path, int flags, mode_t mo
     }
     int fd = NEXT(open_function *, name)(path, flags, mode);
     struct stat info;
-    if (watched && path != room && fd >= 0 && fd < FDS_MAX && fstat(fd, &info) == 0)
+    if (watched && path != room && fd >= 0 && fd < FDS_MAX && fstat(fd, &info) == 0) {
+        is_written[fd] = false;
         files[fd] = (uint8_t)(1 + (S_ISDIR(info.st_mode) ? DISK_FOLDER : file_of(path)));
+    }
     return fd;
 }
 
@@ -343,7 +343,10 @@ static bool write_fails(int fd, size_t *len)
 {
     enum disk_file file;
     bool by_half = false;
-    enum verdict verdict = fd_file(fd, &file) ? judge(DISK_WRITE, file, &by_half) : GOES_ON;
+    bool watched = fd_file(fd, &file);
+    enum verdict verdict = watched ? judge(DISK_WRITE, file, &by_half) : GOES_ON;
+    if (watched)
+        is_written[fd] = true;
     if (by_half && *len > 1)
         *len /= 2;
     else if (verdict == GOES_BESIDE)
@@ -361,14 +364,25 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
     return write_fails(fd, &len) ? -1 : NEXT(pwrite_function *, "pwrite")(fd, bytes, len, at);
 }
 
+static int sync_watched(const char *name, int fd)
+{
+    enum disk_file file;
+    bool has_work = fd_file(fd, &file) && (file == DISK_FOLDER || is_written[fd]);
+    if (has_work && fd_fails(DISK_SYNC, fd))
+        return -1;
+    if (has_work)
+        is_written[fd] = false;
+    return NEXT(int (*)(int), name)(fd);
+}
+
 int fsync(int fd)
 {
-    return fd_fails(DISK_SYNC, fd) ? -1 : NEXT(int (*)(int), "fsync")(fd);
+    return sync_watched("fsync", fd);
 }
 
 int fdatasync(int fd)
 {
-    return fd_fails(DISK_SYNC, fd) ? -1 : NEXT(int (*)(int), "fdatasync")(fd);
+    return sync_watched("fdatasync", fd);
 }
 
 typedef int two_paths_function(const char *from, const char *to);

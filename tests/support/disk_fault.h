@@ -42,9 +42,11 @@ enum disk_outcome {
 };
 
 struct disk_fault {
-    uint32_t calls; /* bits, 1 << enum disk_call: these are counted */
-    uint64_t first; /* of them: 1 is the next */
-    uint64_t count; /* so many fail behind one another */
+    uint32_t calls;     /* bits, 1 << enum disk_call: these are counted */
+    uint32_t files;     /* bits, 1 << enum disk_file: only to these; 0: to all */
+    const char *thread; /* only those of this one, by name; NULL: of all */
+    uint64_t first;     /* of them: 1 is the next */
+    uint64_t count;     /* so many fail behind one another */
     enum disk_outcome outcome;
     bool by_half; /* the first, if it is a write, is done by half */
     int error;
@@ -58,8 +60,6 @@ void disk_fault_watch(const char *folder);
 void disk_fault_set(const struct disk_fault *fault);
 
 uint64_t disk_fault_calls(void); /* counted since the last disk_fault_set */
-/* Has it happened? At which call. */
-bool disk_fault_hit(enum disk_call *ret_call, enum disk_file *ret_file);
-
-const char *disk_call_name(enum disk_call call);
-const char *disk_file_name(enum disk_file file);
+/* Has it happened? ret_step (NULL is fine): at which call of which thread, in words. */
+#define DISK_STEP_TEXT 80
+bool disk_fault_hit(char ret_step[DISK_STEP_TEXT]);

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tests/bench/bench_restart.c: how long a start takes that finds a journal of 256 MiB ($SPOOR_JOURNAL_MIB), as a server leaves that was killed. The
+ * records are requests of generated spans, plain and as the store packs them; more of them than a server can have, which takes no more
+ * requests above its budget. */
+#include "storage/kv.h"
+#include "storage/layout.h"
+#include "tests/contract/fixture.h"
+#include "tests/support/check_main.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define REQUEST_SPANS 500
+
+static double seconds(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void put_record(struct sp_kv *kv, uint64_t sequence, const struct sp_append *append)
+{
+    struct sp_kv_batch *batch = sp_kv_batch_new();
+    struct sp_buf head;
+    struct sp_layout_key key = sp_layout_journal_key(sequence);
+    sp_buf_init(&head, 4096);
+    sp_layout_journal_head_write(append, append->encoding, &head);
+    sp_kv_batch_put2(batch, kv, SP_KV_JOURNAL, sp_layout_key_slice(&key), sp_buf_slice(&head),
+                     sp_buf_slice(&append->body));
+    SP_ASSERT(sp_kv_write(kv, batch, false, NULL) == SP_OK);
+    sp_buf_fini(&head);
+    sp_kv_batch_free(batch);
+}
+
+/* No two requests have a trace in common. */
+static uint64_t fill(const struct fixture *fixture, enum sp_body_encoding encoding,
+                     uint64_t bytes_max)
+{
+    struct sp_kv *kv;
+    char path[256];
+    uint64_t bytes = 0;
+    uint64_t sequence = 0;
+    snprintf(path, sizeof(path), "%s/db", fixture->data_dir);
+    SP_ASSERT(sp_kv_open(path, false, &kv, NULL) == SP_OK);
+    while (bytes < bytes_max) {
+        struct sp_arena arena;
+        sp_arena_init(&arena, SIZE_MAX);
+        sequence++;
+        struct sp_gen_options options = {.span_count = REQUEST_SPANS, .trace_seed = sequence};
+        struct sp_append *append =
+            make_append(sp_gen_batch(&arena, sequence, &options), SP_BODY_OTLP_PROTOBUF, encoding);
+        put_record(kv, sequence, append);
+        bytes += append->body.len;
+        sp_append_free(append);
+        sp_arena_fini(&arena);
+    }
+    sp_kv_close(kv);
+    return sequence * REQUEST_SPANS;
+}
+
+static void measure(const char *what, enum sp_body_encoding encoding, uint64_t bytes)
+{
+    struct fixture fixture;
+    struct sp_store_stats stats;
+    fixture_init(&fixture, ENGINE_ROCKSDB);
+    sp_store_close(fixture.store);
+    uint64_t spans = fill(&fixture, encoding, bytes);
+    double begun = seconds(CLOCK_MONOTONIC);
+    double begun_cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    fixture_open(&fixture);
+    double took = seconds(CLOCK_MONOTONIC) - begun;
+    double took_cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - begun_cpu;
+    SP_ASSERT(sp_store_stats(fixture.store, &stats, NULL) == SP_OK && stats.span_count == spans);
+    printf("# %s: %llu MiB, %llu spans: %.2f s, %.2f s of CPU\n", what,
+           (unsigned long long)(bytes >> 20), (unsigned long long)spans, took, took_cpu);
+    fflush(stdout);
+    fixture_fini(&fixture);
+}
+
+START_TEST(restart_with_a_full_journal)
+{
+    const char *mib = getenv("SPOOR_JOURNAL_MIB");
+    uint64_t bytes = (mib != NULL ? strtoull(mib, NULL, 10) : 256) << 20;
+    measure("a journal of plain bodies", SP_BODY_IDENTITY, bytes);
+    measure("a journal of zstd bodies", SP_BODY_ZSTD, bytes);
+}
+END_TEST
+
+Suite *sp_test_suite(void)
+{
+    Suite *suite = suite_create("restart");
+    TCase *tcase = tcase_create("rocksdb");
+    tcase_set_timeout(tcase, 600);
+    tcase_add_test(tcase, restart_with_a_full_journal);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
