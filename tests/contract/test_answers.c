@@ -5,6 +5,7 @@
 #include "tests/contract/fixture.h"
 #include "tests/support/check_main.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const uint64_t second_ns = 1000000000;
@@ -366,6 +367,70 @@ START_TEST(attribute_values_come_most_frequent_first)
 }
 END_TEST
 
+static enum sp_visit count_visits(void *cookie, const struct sp_candidate *candidate)
+{
+    (void)candidate;
+    ++*(size_t *)cookie;
+    return SP_VISIT_CONTINUE;
+}
+
+/* A text that comes back after many new ones may stand twice in a block. */
+START_TEST(values_that_repeat_after_many_new_ones_are_found_and_counted)
+{
+    enum { NEW = 400, REPEATED = 200 };
+    struct fixture fixture;
+    fixture_init(&fixture, (enum engine)_i);
+    struct sp_span *spans =
+        sp_arena_calloc(&fixture.arena, NEW + 2 * REPEATED, sizeof(struct sp_span));
+    struct sp_attribute *attributes =
+        sp_arena_calloc(&fixture.arena, NEW + 2 * REPEATED, sizeof(struct sp_attribute));
+    ck_assert(spans != NULL && attributes != NULL);
+    for (uint64_t i = 0; i < NEW + 2 * REPEATED; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "new %llu", (unsigned long long)i);
+        struct sp_slice copy = i % 2 == 0 ? SP_SLICE("red") : SP_SLICE("blue");
+        if (i < NEW)
+            ck_assert(sp_arena_copy(&fixture.arena, sp_slice_cstr(text), &copy));
+        attributes[i] =
+            (struct sp_attribute){SP_SLICE("colour"), {.kind = SP_VALUE_STRING, .string = copy}};
+        spans[i] = simple_span(i + 1, i + 1, noon_unix_ns, 5, "cart", "x");
+        spans[i].attributes = (struct sp_attributes){.items = &attributes[i], .count = 1};
+    }
+    append_spans(&fixture, spans, NEW + 2 * REPEATED);
+    const struct sp_condition is_red = {
+        .field = SP_FIELD_ATTRIBUTE,
+        .scopes = SP_SCOPE_SPAN,
+        .key = SP_SLICE("colour"),
+        .operation = SP_OP_EQ,
+        .value = {.kind = SP_VALUE_STRING, .string = SP_SLICE("red")}};
+    for (int stage = 0; stage < STAGES; stage++) {
+        enter_stage(&fixture, stage);
+        const struct sp_value_row *rows;
+        size_t count;
+        size_t visits = 0;
+        bool complete;
+        struct sp_scanned scanned = {0};
+        struct sp_scan scan = {
+            .range = SP_TIME_RANGE_ALL, .conditions = &is_red, .condition_count = 1};
+        ck_assert_int_eq(sp_store_attribute_values(fixture.store, SP_SCOPE_SPAN, SP_SLICE("colour"),
+                                                   SP_SLICE(""), SP_TIME_RANGE_ALL, NULL, 10000,
+                                                   &fixture.arena, &rows, &count, &complete, NULL),
+                         SP_OK);
+        ck_assert_uint_eq(count, NEW + 2);
+        ck_assert(text_is(rows[0].text, "blue"));
+        ck_assert_uint_eq(rows[0].span_count, REPEATED);
+        ck_assert(text_is(rows[1].text, "red"));
+        ck_assert_uint_eq(rows[1].span_count, REPEATED);
+        ck_assert_uint_eq(rows[2].span_count, 1);
+        ck_assert_int_eq(sp_store_scan(fixture.store, &scan, count_visits, &visits, &scanned, NULL),
+                         SP_OK);
+        ck_assert_uint_ge(visits, REPEATED);
+        ck_assert(fixture.engine == ENGINE_REFERENCE || visits == REPEATED);
+    }
+    fixture_fini(&fixture);
+}
+END_TEST
+
 /* ---- latency ---- */
 
 static int compare_u64(const void *a, const void *b)
@@ -574,6 +639,8 @@ Suite *sp_test_suite(void)
     tcase_add_loop_test(tcase, rollups_widen_their_range_to_whole_minutes, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, attribute_keys_count_spans_by_level_and_kind, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, attribute_values_come_most_frequent_first, 0, ENGINE_COUNT);
+    tcase_add_loop_test(tcase, values_that_repeat_after_many_new_ones_are_found_and_counted, 0,
+                        ENGINE_COUNT);
     tcase_add_loop_test(tcase, latency_quantiles_lie_within_their_error, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, graph_joins_spans_that_came_in_different_requests, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, stats_count_what_is_stored, 0, ENGINE_COUNT);
