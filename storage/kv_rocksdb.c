@@ -578,9 +578,9 @@ enum sp_status sp_kv_iterator_status(const struct sp_kv_iterator *iterator, stru
 
 static enum sp_status open_following(const char *path, struct sp_kv **kv, struct sp_error *reterr)
 {
-    struct sp_kv *opened;
+    struct sp_kv *opened = NULL;
     enum sp_status status = open_kv(path, OPEN_FOLLOWING, &opened, reterr);
-    if (status != SP_OK)
+    if (opened == NULL)
         return status;
     if (*kv != NULL)
         opened->files = (*kv)->files;
