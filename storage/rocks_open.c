@@ -300,7 +300,8 @@ void sp_rocks_close(struct sp_rocks *rocks)
 {
     struct sp_error error;
     sp_rocks_stop(rocks);
-    if (rocks->kv != NULL && rocks->sealer_runs && !atomic_load(&rocks->kv_broken) &&
+    /* A follower has no sealer, and changes kv until it is stopped. */
+    if (rocks->sealer_runs && rocks->kv != NULL && !atomic_load(&rocks->kv_broken) &&
         sp_kv_flush(rocks->kv, &error) != SP_OK)
         sp_log_event(rocks->log, SP_LOG_WARN, "flush",
                      "the next start reads the log of the database",
