@@ -2,13 +2,12 @@
 #include "tests/contract/history.h"
 
 #include "tests/contract/fixture.h"
+#include "tests/contract/record.h"
 #include "tests/support/disk_fault.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define OPERATIONS_MIN 3
@@ -19,44 +18,6 @@
 static const uint64_t second_ns = 1000000000;
 static const uint64_t base_unix_ns =
     1767225600ULL * 1000000000; /* where the generator of spans begins */
-
-/* ---- what was done ---- */
-
-/* Shared with the parent process, which prints it when the child has failed. */
-static struct record {
-    bool running;
-    size_t len;
-    char text[64 * 1024];
-} * record;
-
-void history_init(void)
-{
-    record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (record == MAP_FAILED)
-        abort();
-}
-
-SP_PRINTF(1, 2) static void note(const char *format, ...)
-{
-    va_list arguments;
-    size_t room = sizeof(record->text) - record->len;
-    va_start(arguments, format);
-    int len = vsnprintf(record->text + record->len, room, format, arguments);
-    va_end(arguments);
-    if (len > 0)
-        record->len += (size_t)len < room ? (size_t)len : room - 1;
-}
-
-void history_print(void)
-{
-    if (!record->running)
-        return;
-    printf("# the history that failed:\n");
-    for (char *line = strtok(record->text, "\n"); line != NULL; line = strtok(NULL, "\n"))
-        printf("#   %s\n", line);
-    fflush(stdout);
-    record->running = false;
-}
 
 /* ---- one history ---- */
 
@@ -116,7 +77,7 @@ static void do_read(struct history *history)
     struct sp_trace_id id = history->ids[sp_gen_below(&history->gen, history->id_count)];
     char text[SP_TRACE_ID_TEXT];
     sp_trace_id_format(&id, text);
-    note("read trace %s\n", text);
+    record_note("read trace %s\n", text);
     sp_arena_init(&arena, SIZE_MAX);
     ck_assert_int_eq(sp_store_trace_read(reference_of(history), &id, &arena, &batch, &error),
                      SP_OK);
@@ -127,8 +88,8 @@ static void do_read(struct history *history)
 
 static void do_compare(struct history *history, struct sp_time_range range)
 {
-    note("compare answers from %llu to %llu\n", (unsigned long long)range.from_unix_ns,
-         (unsigned long long)range.to_unix_ns);
+    record_note("compare answers from %llu to %llu\n", (unsigned long long)range.from_unix_ns,
+                (unsigned long long)range.to_unix_ns);
     assert_same_answers(reference_of(history), rocks_of(history), range);
 }
 
@@ -166,7 +127,7 @@ static const struct sp_batch *tangled_batch(struct history *history)
     size_t count = 1 + sp_gen_below(&history->gen, SP_ARRAY_LEN(spans));
     for (size_t i = 0; i < count; i++)
         spans[i] = tangled_span(&history->gen);
-    note("append %zu tangled spans", count);
+    record_note("append %zu tangled spans", count);
     return batch_of(&history->stores[0].arena, spans, count);
 }
 
@@ -183,8 +144,8 @@ static const struct sp_batch *mixed_batch(struct history *history, bool *ret_odd
     uint64_t days_late = sp_gen_chance(gen, 20) ? 1 + sp_gen_below(gen, 3) : 0;
     options.start_unix_ns = base_unix_ns - days_late * 86400 * second_ns;
     uint64_t seed = sp_gen_u64(gen);
-    note("append %zu spans, generator seed %llu, %llu days late", options.span_count,
-         (unsigned long long)seed, (unsigned long long)days_late);
+    record_note("append %zu spans, generator seed %llu, %llu days late", options.span_count,
+                (unsigned long long)seed, (unsigned long long)days_late);
     *ret_odd = options.odd_percent > 0;
     return sp_gen_batch(&history->stores[0].arena, seed, &options);
 }
@@ -197,7 +158,7 @@ static const struct sp_batch *next_batch(struct history *history, bool *ret_odd)
         size_t known =
             history->batch_count < KEPT_BATCHES ? history->batch_count : (size_t)KEPT_BATCHES;
         size_t which = sp_gen_below(&history->gen, known);
-        note("append batch %zu again", which);
+        record_note("append batch %zu again", which);
         return history->batches[which];
     }
     const struct sp_batch *batch =
@@ -244,16 +205,16 @@ static void do_append(struct history *history, enum disk disk)
     bool json = sp_gen_chance(gen, 20) && !odd;
     enum sp_body_format format = json ? SP_BODY_OTLP_JSON : SP_BODY_OTLP_PROTOBUF;
     enum sp_body_encoding encoding = (enum sp_body_encoding)(1 + sp_gen_below(gen, 3));
-    note(", format %d, encoding %d\n", (int)format, (int)encoding);
+    record_note(", format %d, encoding %d\n", (int)format, (int)encoding);
     bool was_gone = disk == DISK_GOES && disk_fault_hit(NULL);
     if (!send(history, batch, format, encoding, disk)) {
-        note("  it is refused\n");
+        record_note("  it is refused\n");
         set_unknown(history, batch, format);
         return;
     }
     if (disk == DISK_GOES &&
         disk_fault_hit(NULL)) { /* this ack came from a process that was killed */
-        note("  it comes after the crash\n");
+        record_note("  it comes after the crash\n");
         if (!was_gone)
             set_unknown(history, batch, format);
         return;
@@ -268,10 +229,10 @@ static void do_append(struct history *history, enum disk disk)
 static void do_restart(struct history *history)
 {
     if (sp_gen_chance(&history->gen, 50)) {
-        note("drain\n");
+        record_note("drain\n");
         sp_store_drain(rocks_of(history));
     }
-    note("restart\n");
+    record_note("restart\n");
     fixture_reopen(&history->stores[ENGINE_ROCKSDB]);
     do_compare(history, SP_TIME_RANGE_ALL);
 }
@@ -280,16 +241,16 @@ static void do_wait(struct history *history)
 {
     if (history->stores[ENGINE_ROCKSDB].options.sizes.seal_spans != 1)
         return;
-    note("wait for merges\n");
+    record_note("wait for merges\n");
     wait_for_merges(rocks_of(history));
 }
 
 static void set_fault(const struct disk_fault *fault)
 {
-    note("disk: from call %llu of kinds 0x%x on %llu %s%s, errno %d\n",
-         (unsigned long long)fault->first, fault->calls, (unsigned long long)fault->count,
-         fault->outcome == DISK_LEAVES ? "are lost" : "fail", fault->by_half ? ", by half" : "",
-         fault->error);
+    record_note("disk: from call %llu of kinds 0x%x on %llu %s%s, errno %d\n",
+                (unsigned long long)fault->first, fault->calls, (unsigned long long)fault->count,
+                fault->outcome == DISK_LEAVES ? "are lost" : "fail",
+                fault->by_half ? ", by half" : "", fault->error);
     disk_fault_set(fault);
 }
 
@@ -297,9 +258,9 @@ static void note_hit(void)
 {
     char step[DISK_STEP_TEXT];
     if (disk_fault_hit(step))
-        note("  the first would have been %s\n", step);
+        record_note("  the first would have been %s\n", step);
     else
-        note("  so far it did not come\n");
+        record_note("  so far it did not come\n");
     disk_fault_set(NULL);
 }
 
@@ -312,7 +273,7 @@ static void settle(struct history *history)
     const struct sp_batch *batch = history->unknown;
     uint64_t more = stats[ENGINE_ROCKSDB].span_count - stats[ENGINE_REFERENCE].span_count;
     if (batch != NULL && more == batch->span_count) {
-        note("  the last request that was not acked is there\n");
+        record_note("  the last request that was not acked is there\n");
         ck_assert_int_eq(
             append_as(reference_of(history), batch, history->unknown_format, SP_BODY_IDENTITY),
             SP_OK);
@@ -335,7 +296,7 @@ static void do_crash(struct history *history, uint64_t append_count)
     usleep((useconds_t)sp_gen_below(gen, 2000)); /* the sealer and the merger go on */
     sp_store_close(rocks_of(history));
     note_hit();
-    note("start after the crash\n");
+    record_note("start after the crash\n");
     fixture_open(&history->stores[ENGINE_ROCKSDB]);
     settle(history);
     do_compare(history, SP_TIME_RANGE_ALL);
@@ -398,8 +359,9 @@ static struct sp_store_sizes random_sizes(struct sp_gen *gen)
         sizes.seal_spans = sp_gen_chance(gen, 30) ? 0 : 1 + sp_gen_below(gen, 60);
     sizes.merge_spans = 1 + sp_gen_below(gen, 100);
     sizes.merge_segments = 2 + (uint32_t)sp_gen_below(gen, 2);
-    note("seal %llu spans, merge %u segments below %llu\n", (unsigned long long)sizes.seal_spans,
-         sizes.merge_segments, (unsigned long long)sizes.merge_spans);
+    record_note("seal %llu spans, merge %u segments below %llu\n",
+                (unsigned long long)sizes.seal_spans, sizes.merge_segments,
+                (unsigned long long)sizes.merge_spans);
     return sizes;
 }
 
@@ -427,9 +389,8 @@ static void step(struct history *history)
 void history_run(uint64_t seed)
 {
     struct history *history = calloc(1, sizeof(*history));
-    record->len = 0;
-    record->running = true;
-    note("SPOOR_HISTORY_SEED=%llu\n", (unsigned long long)seed);
+    record_begin();
+    record_note("SPOOR_HISTORY_SEED=%llu\n", (unsigned long long)seed);
     history->gen.state = seed;
     history->trace_seed = seed;
     history->tangled = sp_gen_chance(&history->gen, 40);
@@ -455,5 +416,5 @@ void history_run(uint64_t seed)
     for (int i = 0; i < ENGINE_COUNT; i++)
         fixture_fini(&history->stores[i]);
     free(history);
-    record->running = false;
+    record_end();
 }

@@ -5,14 +5,7 @@
  * history, although not the same interleaving of the store's threads. Used by test_history.c and by the fuzz target of that name. */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
-/* Before anything is run, and before the process forks. */
-void history_init(void);
-
-/* Runs one within a test of check, which fails where the engines differ. */
+/* Runs one within a test of check, which fails where the engines differ; it stands in the record (record.h), made before. */
 void history_run(uint64_t seed);
-
-/* Prints the history that was running when the test, or a process it was forked into, ended; if there is one. */
-void history_print(void);

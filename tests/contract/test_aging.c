@@ -3,46 +3,16 @@
  * tests/contract/test_aging.c: random histories in which time goes on and segments that hold parts of traces are removed; the
  * reference loses the same appends, and both must answer the same. A history that fails is printed. */
 #include "tests/contract/fixture.h"
+#include "tests/contract/record.h"
 #include "tests/support/check_main.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #define AGING_TRACES 6
 #define AGING_IDS    9
 #define AGING_SEEDS  25
 #define AGING_STEPS  10
-
-/* Shared with the parent process, which prints it when the child has failed. */
-static struct record {
-    bool running;
-    size_t len;
-    char text[64 * 1024];
-} * record;
-
-static void note(const char *format, ...)
-{
-    va_list arguments;
-    size_t room = sizeof(record->text) - record->len;
-    va_start(arguments, format);
-    int len = vsnprintf(record->text + record->len, room, format, arguments);
-    va_end(arguments);
-    if (len > 0)
-        record->len += (size_t)len < room ? (size_t)len : room - 1;
-}
-
-static void print_record(void)
-{
-    if (!record->running)
-        return;
-    printf("# the history that failed:\n");
-    for (char *line = strtok(record->text, "\n"); line != NULL; line = strtok(NULL, "\n"))
-        printf("#   %s\n", line);
-    fflush(stdout);
-    record->running = false;
-}
 
 struct history {
     struct fixture stores[ENGINE_COUNT];
@@ -52,40 +22,20 @@ struct history {
 
 static const uint64_t second_ns = 1000000000;
 
-/* The first line that differs. */
-static void expect_equal_text(const struct sp_buf *want, const struct sp_buf *got)
-{
-    struct sp_slice a = sp_buf_slice(want);
-    struct sp_slice b = sp_buf_slice(got);
-    while (a.len > 0 || b.len > 0) {
-        struct sp_slice line_a = sp_slice_sub(a, 0, sp_slice_find(a, '\n'));
-        struct sp_slice line_b = sp_slice_sub(b, 0, sp_slice_find(b, '\n'));
-        ck_assert_msg(sp_slice_equal(line_a, line_b), "reference: %.*s\nrocksdb:   %.*s",
-                      SP_SLICE_PRINTF(line_a), SP_SLICE_PRINTF(line_b));
-        a = sp_slice_sub(a, line_a.len + 1, SIZE_MAX);
-        b = sp_slice_sub(b, line_b.len + 1, SIZE_MAX);
-    }
-}
-
 static void do_compare(struct history *history, struct sp_time_range range)
 {
-    struct sp_buf texts[ENGINE_COUNT];
-    note("compare answers from %llu to %llu\n", (unsigned long long)range.from_unix_ns,
-         (unsigned long long)range.to_unix_ns);
-    for (int i = 0; i < ENGINE_COUNT; i++) {
-        sp_buf_init(&texts[i], SIZE_MAX / 2);
-        describe_answers(history->stores[i].store, range, &texts[i]);
-    }
-    expect_equal_text(&texts[ENGINE_REFERENCE], &texts[ENGINE_ROCKSDB]);
-    for (int i = 0; i < ENGINE_COUNT; i++)
-        sp_buf_fini(&texts[i]);
+    record_note("compare answers from %llu to %llu\n", (unsigned long long)range.from_unix_ns,
+                (unsigned long long)range.to_unix_ns);
+    assert_same_answers(history->stores[ENGINE_REFERENCE].store,
+                        history->stores[ENGINE_ROCKSDB].store, range);
 }
 
 /* What the engine on disk chose to remove goes from the reference, too. */
 static void remove_from_reference(void *cookie, uint64_t first, uint64_t last)
 {
     struct history *history = cookie;
-    note("  removed appends %llu to %llu\n", (unsigned long long)first, (unsigned long long)last);
+    record_note("  removed appends %llu to %llu\n", (unsigned long long)first,
+                (unsigned long long)last);
     sp_store_reference_remove(history->stores[ENGINE_REFERENCE].store, first, last);
 }
 
@@ -96,7 +46,7 @@ static void do_retain(struct history *history, uint64_t now_unix_ns)
                                .now_unix_ns = now_unix_ns,
                                .removed = remove_from_reference,
                                .cookie = history};
-    note("remove what is older than %llu\n", (unsigned long long)now_unix_ns);
+    record_note("remove what is older than %llu\n", (unsigned long long)now_unix_ns);
     enum sp_status status = sp_store_retain(history->stores[ENGINE_ROCKSDB].store, &retain, &error);
     ck_assert_msg(status == SP_OK, "%s", error.message);
 }
@@ -132,7 +82,7 @@ static void append_tangled(struct history *history, struct sp_span *spans, size_
             spans[i] = tangled_span(&history->gen, history->minute);
     }
     const struct sp_batch *batch = batch_of(arena, spans, count);
-    note("append %zu tangled spans\n", count);
+    record_note("append %zu tangled spans\n", count);
     for (int i = 0; i < ENGINE_COUNT; i++)
         append(&history->stores[i], batch);
 }
@@ -142,9 +92,8 @@ static void run_aging(uint64_t seed)
 {
     struct history *history = calloc(1, sizeof(*history));
     struct sp_span spans[8];
-    record->len = 0;
-    record->running = true;
-    note("aging, seed %llu\n", (unsigned long long)seed);
+    record_begin();
+    record_note("aging, seed %llu\n", (unsigned long long)seed);
     history->gen.state = seed;
     for (size_t i = 0; i < SP_ARRAY_LEN(spans); i++)
         spans[i] = tangled_span(&history->gen, 0);
@@ -164,7 +113,7 @@ static void run_aging(uint64_t seed)
         do_retain(history, from + sp_gen_below(&history->gen, 3) * 60 * second_ns);
         do_compare(history, SP_TIME_RANGE_ALL);
         if (sp_gen_chance(&history->gen, 25)) {
-            note("restart\n");
+            record_note("restart\n");
             fixture_reopen(fixture);
             do_compare(history, SP_TIME_RANGE_ALL);
         }
@@ -176,25 +125,23 @@ static void run_aging(uint64_t seed)
     for (int i = 0; i < ENGINE_COUNT; i++)
         fixture_fini(&history->stores[i]);
     free(history);
-    record->running = false;
+    record_end();
 }
 
 START_TEST(traces_whose_segments_were_removed_count_as_what_is_left)
 {
-    print_record();
+    record_print();
     run_aging((uint64_t)_i + 1);
 }
 END_TEST
 
 Suite *sp_test_suite(void)
 {
-    record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (record == MAP_FAILED)
-        abort();
+    record_init();
     Suite *suite = suite_create("aging");
     TCase *tcase = tcase_create("reference and rocksdb");
     tcase_set_timeout(tcase, 120);
-    tcase_add_unchecked_fixture(tcase, NULL, print_record);
+    tcase_add_unchecked_fixture(tcase, NULL, record_print);
     tcase_add_loop_test(tcase, traces_whose_segments_were_removed_count_as_what_is_left, 0,
                         AGING_SEEDS);
     suite_add_tcase(suite, tcase);

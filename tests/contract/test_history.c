@@ -4,6 +4,7 @@
  * SPOOR_HISTORY_SEED=N runs it alone, SPOOR_HISTORY_SEEDS=N so many of them. `./dev fuzz SECONDS fuzz_history` runs others for as long as
  * one likes. */
 #include "tests/contract/history.h"
+#include "tests/contract/record.h"
 #include "tests/support/check_main.h"
 
 #include <stdlib.h>
@@ -19,7 +20,7 @@ static uint64_t number_in(const char *variable, uint64_t otherwise)
 
 START_TEST(both_engines_answer_the_same_after_any_history)
 {
-    history_print(); /* of the group before, if it failed */
+    record_print(); /* of the group before, if it failed */
     uint64_t alone = number_in("SPOOR_HISTORY_SEED", 0);
     uint64_t seeds = number_in("SPOOR_HISTORY_SEEDS", GROUPS * GROUP_SEEDS);
     if (alone != 0 && _i == 0)
@@ -31,11 +32,11 @@ END_TEST
 
 Suite *sp_test_suite(void)
 {
-    history_init();
+    record_init();
     Suite *suite = suite_create("history");
     TCase *tcase = tcase_create("reference and rocksdb");
     tcase_set_timeout(tcase, 120);
-    tcase_add_unchecked_fixture(tcase, NULL, history_print);
+    tcase_add_unchecked_fixture(tcase, NULL, record_print);
     tcase_add_loop_test(tcase, both_engines_answer_the_same_after_any_history, 0, GROUPS);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -3,6 +3,7 @@
  * tests/fuzz/storage/fuzz_history.c: random histories on both engines (tests/contract/history.h), for as long as one likes. An input
  * is a seed. The history that fails is printed; contract_history replays it with SPOOR_HISTORY_SEED. */
 #include "tests/contract/history.h"
+#include "tests/contract/record.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <check.h>
@@ -22,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool is_ready;
     if (!is_ready)
-        history_init();
+        record_init();
     is_ready = true;
     seed = 1;
     if (size > 0)
@@ -36,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     srunner_run_all(runner, CK_SILENT);
     if (srunner_ntests_failed(runner) > 0) {
         srunner_print(runner, CK_NORMAL);
-        history_print();
+        record_print();
         abort();
     }
     srunner_free(runner);
