@@ -48,6 +48,10 @@ struct sp_store_ops {
                             const struct sp_stop *stop, struct sp_arena *arena,
                             struct sp_graph_edge **ret_edges, size_t *ret_count,
                             struct sp_error *reterr);
+    enum sp_status (*survey)(struct sp_store *store, const struct sp_scan *scan,
+                             const struct sp_surveyor *surveyors, uint32_t surveyor_count,
+                             const struct sp_stop *stop, struct sp_scanned *ret_scanned,
+                             struct sp_error *reterr);
     /* NULL, all three: an engine without backups */
     enum sp_status (*backup_make)(struct sp_store *store, struct sp_arena *arena,
                                   struct sp_backup *ret, struct sp_error *reterr);

@@ -3,6 +3,7 @@
  * storage/reference.c: the store in memory, by brute force: the oracle that other engines are compared with. Written to
  * be seen through, not to be fast: a list of batches, and every answer from a pass over all spans. Keeps nothing on
  * disk and knows no codec. */
+#include "storage/bitmap.h"
 #include "storage/brute.h"
 
 #include <pthread.h>
@@ -386,6 +387,54 @@ reference_scan(struct sp_store *store, const struct sp_scan *scan,
     return status;
 }
 
+struct reference_surveying {
+    const struct sp_scan *scan;
+    const struct sp_surveyor *surveyor;
+    struct sp_scanned *scanned;
+};
+
+/* Each trace is a sheet. */
+static enum sp_status survey_trace(void *visitor, const struct sp_batch *trace,
+                                   struct sp_error *reterr)
+{
+    struct reference_surveying *surveying = visitor;
+    uint64_t *rows = calloc(sp_bitmap_words((uint32_t)trace->span_count) + 1, sizeof(*rows));
+    struct sp_sheet *sheet = NULL;
+    bool any = false;
+    if (rows == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to look at a trace");
+    for (size_t i = 0; i < trace->span_count; i++) {
+        const struct sp_span *span = &trace->spans[i];
+        if (!sp_time_range_contains(surveying->scan->range, span->start_unix_ns) ||
+            !sp_scan_matches(surveying->scan, span))
+            continue;
+        rows[i / 64] |= (uint64_t)1 << (i % 64);
+        any = true;
+    }
+    surveying->scanned->rows += trace->span_count;
+    enum sp_status status = SP_OK;
+    if (any)
+        status = sp_span_sheet_new(trace->spans, (uint32_t)trace->span_count, rows, &sheet, reterr);
+    if (status == SP_OK && any)
+        status = surveying->surveyor->visit(surveying->surveyor->cookie, sheet, reterr);
+    sp_span_sheet_free(sheet);
+    free(rows);
+    return status;
+}
+
+static enum sp_status reference_survey(struct sp_store *store, const struct sp_scan *scan,
+                                       const struct sp_surveyor *surveyors, uint32_t surveyor_count,
+                                       const struct sp_stop *stop, struct sp_scanned *ret_scanned,
+                                       struct sp_error *reterr)
+{
+    struct sp_trace_source source = source_of(store, stop);
+    struct reference_surveying surveying = {
+        .scan = scan, .surveyor = surveyors, .scanned = ret_scanned};
+    *ret_scanned = (struct sp_scanned){0};
+    (void)surveyor_count; /* the first does it all */
+    return source.each(source.cookie, scan->range, stop, survey_trace, &surveying, reterr);
+}
+
 /* ---- catalogue ---- */
 
 /* Slots by a second pass: services in the order their first span was acked. */
@@ -555,6 +604,7 @@ static const struct sp_store_ops reference_ops = {
     .attribute_values = reference_values,
     .latency = reference_latency,
     .graph = reference_graph,
+    .survey = reference_survey,
     .retain = reference_retain,
     .stats = reference_stats,
 };

@@ -460,6 +460,13 @@ enum sp_status sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan,
                                                     const struct sp_candidate *candidate),
                              void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
 
+/* ---- rocks_survey.c ---- */
+
+enum sp_status sp_rocks_survey(struct sp_store *store, const struct sp_scan *scan,
+                               const struct sp_surveyor *surveyors, uint32_t surveyor_count,
+                               const struct sp_stop *stop, struct sp_scanned *ret_scanned,
+                               struct sp_error *reterr);
+
 /* ---- rocks_graph.c: calls of traces that lie in several parts ---- */
 
 /* What a new segment changes in traces that older ones hold, too: ids, ascending; of the view's parts

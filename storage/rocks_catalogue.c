@@ -432,6 +432,7 @@ const struct sp_store_ops sp_rocks_ops = {
     .attribute_values = rocks_values,
     .latency = rocks_latency,
     .graph = sp_rocks_graph,
+    .survey = sp_rocks_survey,
     .backup_make = sp_rocks_backup_make,
     .backup_list = sp_rocks_backup_list,
     .backup_remove = sp_rocks_backup_remove,

@@ -3,6 +3,7 @@
  * storage/store.c: the public functions of the contract: each hands over to the engine that opened the store. Also the
  * life of an append, and of rows that own heap memory. Knows no engine. */
 #include "storage/engine.h"
+#include "storage/sheet.h"
 
 #include <stdlib.h>
 
@@ -155,6 +156,58 @@ enum sp_status sp_store_graph(struct sp_store *store, struct sp_time_range range
     return store->ops->graph(store, sp_time_range_minutes(range), stop, arena, ret_edges, ret_count,
                              reterr);
 }
+
+/* ---- surveys ---- */
+
+enum sp_status sp_store_survey(struct sp_store *store, const struct sp_scan *scan,
+                               const struct sp_surveyor *surveyors, uint32_t surveyor_count,
+                               const struct sp_stop *stop, struct sp_scanned *ret_scanned,
+                               struct sp_error *reterr)
+{
+    SP_ASSERT(surveyor_count > 0);
+    *ret_scanned = (struct sp_scanned){0};
+    if (sp_time_range_is_empty(scan->range))
+        return SP_OK;
+    return store->ops->survey(store, scan, surveyors, surveyor_count, stop, ret_scanned, reterr);
+}
+
+enum sp_status sp_sheet_templates(struct sp_sheet *sheet, const uint32_t **ret,
+                                  struct sp_error *reterr)
+{
+    return sheet->ops->templates(sheet, ret, reterr);
+}
+
+enum sp_status sp_sheet_starts(struct sp_sheet *sheet, const uint64_t **ret_unix_ns,
+                               struct sp_error *reterr)
+{
+    return sheet->ops->starts(sheet, ret_unix_ns, reterr);
+}
+
+enum sp_status sp_sheet_durations(struct sp_sheet *sheet, const uint64_t **ret_ns,
+                                  struct sp_error *reterr)
+{
+    return sheet->ops->durations(sheet, ret_ns, reterr);
+}
+
+enum sp_status sp_sheet_spans(struct sp_sheet *sheet, const struct sp_span **ret,
+                              struct sp_error *reterr)
+{
+    return sheet->ops->spans(sheet, ret, reterr);
+}
+
+enum sp_status sp_sheet_trace_id(struct sp_sheet *sheet, uint32_t row, struct sp_trace_id *ret,
+                                 struct sp_error *reterr)
+{
+    return sheet->ops->trace_id(sheet, row, ret, reterr);
+}
+
+enum sp_status sp_sheet_column(struct sp_sheet *sheet, const struct sp_sheet_field *field,
+                               struct sp_sheet_column *ret, struct sp_error *reterr)
+{
+    return sheet->ops->column(sheet, field, ret, reterr);
+}
+
+/* ---- backups ---- */
 
 static enum sp_status no_backups(struct sp_error *reterr)
 {

@@ -223,6 +223,141 @@ static void describe_scan(struct sp_store *store, struct sp_time_range range,
     free(found);
 }
 
+/* ---- surveys ---- */
+
+/* The lines of all rows, in one buffer; sorted afterwards, because sheets come in any order. */
+struct survey_lines {
+    struct sp_buf text;
+    const struct sp_sheet_field *fields;
+    size_t field_count;
+    size_t count;
+};
+
+static void describe_row(struct survey_lines *lines, struct sp_sheet *sheet, uint32_t row,
+                         const struct sp_sheet_column *columns)
+{
+    struct sp_buf *out = &lines->text;
+    struct sp_error error = {0};
+    const uint32_t *templates;
+    const uint64_t *starts, *durations;
+    struct sp_trace_id id;
+    char text[SP_TRACE_ID_TEXT];
+    expect_ok(sp_sheet_templates(sheet, &templates, &error), &error, "templates");
+    expect_ok(sp_sheet_starts(sheet, &starts, &error), &error, "starts");
+    expect_ok(sp_sheet_durations(sheet, &durations, &error), &error, "durations");
+    expect_ok(sp_sheet_trace_id(sheet, row, &id, &error), &error, "trace id");
+    const struct sp_span *shared = &sheet->templates[templates[row]];
+    sp_trace_id_format(&id, text);
+    ck_assert_uint_le(sheet->start_min_unix_ns, starts[row]);
+    ck_assert_uint_ge(sheet->start_max_unix_ns, starts[row]);
+    sp_buf_printf(out, "row %s %llu +%llu %.*s | %.*s | %.*s kind %d status %d", text,
+                  (unsigned long long)starts[row], (unsigned long long)durations[row],
+                  SP_SLICE_PRINTF(sp_span_service(shared)), SP_SLICE_PRINTF(shared->name),
+                  SP_SLICE_PRINTF(shared->scope->name), shared->kind, shared->status_code);
+    for (size_t i = 0; i < lines->field_count; i++) {
+        uint32_t code = columns[i].codes[row];
+        ck_assert_uint_lt(code, columns[i].value_count);
+        sp_buf_printf(out, " | %d ", code == 0 ? -1 : (int)columns[i].values[code].kind);
+        if (code > 0)
+            sp_value_text(&columns[i].values[code], out);
+    }
+    sp_buf_append_byte(out, 0);
+    lines->count++;
+}
+
+static enum sp_status describe_sheet(void *cookie, struct sp_sheet *sheet, struct sp_error *reterr)
+{
+    struct survey_lines *lines = cookie;
+    struct sp_sheet_column columns[8];
+    const struct sp_span *spans;
+    const uint64_t *starts;
+    uint32_t matched = 0;
+    for (size_t i = 0; i < lines->field_count; i++)
+        expect_ok(sp_sheet_column(sheet, &lines->fields[i], &columns[i], reterr), reterr, "column");
+    expect_ok(sp_sheet_spans(sheet, &spans, reterr), reterr, "spans");
+    expect_ok(sp_sheet_starts(sheet, &starts, reterr), reterr, "starts");
+    for (uint32_t row = 0; row < sheet->row_count; row++) {
+        if (sheet->rows != NULL && (sheet->rows[row / 64] >> (row % 64) & 1) == 0)
+            continue;
+        describe_row(lines, sheet, row, columns);
+        ck_assert_uint_eq(spans[row].start_unix_ns, starts[row]);
+        matched++;
+    }
+    ck_assert_uint_eq(matched, sheet->match_count);
+    ck_assert_uint_gt(matched, 0);
+    return SP_OK;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* One reader, or two at once. */
+static void describe_survey(struct sp_store *store, const struct sp_scan *scan,
+                            const struct sp_sheet_field *fields, size_t field_count,
+                            uint32_t readers, struct sp_buf *out)
+{
+    struct survey_lines lines[2];
+    struct sp_surveyor surveyors[2];
+    struct sp_scanned scanned;
+    struct sp_error error = {0};
+    size_t count = 0;
+    for (int i = 0; i < 2; i++) {
+        lines[i] = (struct survey_lines){.fields = fields, .field_count = field_count};
+        sp_buf_init(&lines[i].text, SIZE_MAX / 2);
+        surveyors[i] = (struct sp_surveyor){.visit = describe_sheet, .cookie = &lines[i]};
+    }
+    expect_ok(sp_store_survey(store, scan, surveyors, readers, NULL, &scanned, &error), &error,
+              "survey");
+    const char **sorted = calloc(lines[0].count + lines[1].count + 1, sizeof(char *));
+    for (int i = 0; i < 2; i++) {
+        const char *at = (const char *)sp_buf_slice(&lines[i].text).ptr;
+        for (size_t l = 0; l < lines[i].count; l++, at += strlen(at) + 1)
+            sorted[count++] = at;
+    }
+    qsort(sorted, count, sizeof(*sorted), compare_lines);
+    sp_buf_printf(out, "survey of %zu spans\n", count);
+    for (size_t i = 0; i < count; i++)
+        sp_buf_printf(out, "%s\n", sorted[i]);
+    free(sorted);
+    for (int i = 0; i < 2; i++)
+        sp_buf_fini(&lines[i].text);
+}
+
+static void describe_surveys(struct sp_store *store, struct sp_time_range range,
+                             struct sp_arena *arena, struct sp_buf *out)
+{
+    static const uint32_t scopes[] = {SP_SCOPE_SPAN, SP_SCOPE_RESOURCE, SP_SCOPE_INSTRUMENTATION,
+                                      SP_SCOPE_SPAN | SP_SCOPE_RESOURCE};
+    struct sp_sheet_field fields[5] = {{.field = SP_FIELD_STATUS_MESSAGE}};
+    struct sp_error error = {0};
+    const struct sp_key_row *rows;
+    size_t count;
+    bool complete;
+    expect_ok(sp_store_attribute_keys(store, ALL_SCOPES, SP_SLICE(""), range, NULL, 1000, arena,
+                                      &rows, &count, &complete, &error),
+              &error, "attribute keys");
+    for (size_t i = 0; i < SP_ARRAY_LEN(scopes); i++)
+        fields[i + 1] = (struct sp_sheet_field){.field = SP_FIELD_ATTRIBUTE,
+                                                .scopes = scopes[i],
+                                                .key = count > 0 ? rows[(i * 7 + 3) % count].key
+                                                                 : SP_SLICE("none")};
+    describe_survey(store, &(struct sp_scan){.range = range}, fields, SP_ARRAY_LEN(fields), 2, out);
+    struct sp_condition conditions[] = {{.field = SP_FIELD_DURATION,
+                                         .operation = SP_OP_GT,
+                                         .value = {.kind = SP_VALUE_INT, .integer = 1000000}},
+                                        {.field = SP_FIELD_ATTRIBUTE,
+                                         .scopes = fields[4].scopes,
+                                         .key = fields[4].key,
+                                         .operation = SP_OP_EXISTS}};
+    describe_survey(store,
+                    &(struct sp_scan){.range = range,
+                                      .conditions = conditions,
+                                      .condition_count = SP_ARRAY_LEN(conditions)},
+                    fields, SP_ARRAY_LEN(fields), 1, out);
+}
+
 void describe_answers(struct sp_store *store, struct sp_time_range range, struct sp_buf *out)
 {
     struct sp_arena arena;
@@ -240,6 +375,7 @@ void describe_answers(struct sp_store *store, struct sp_time_range range, struct
     describe_attributes(store, range, &arena, out);
     describe_latency(store, range, &arena, out);
     describe_graph(store, range, &arena, out);
+    describe_surveys(store, range, &arena, out);
     describe_scan(store, range, &arena, out);
     ck_assert_int_eq(out->error, SP_OK);
     sp_arena_fini(&arena);

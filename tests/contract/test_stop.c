@@ -93,6 +93,24 @@ static enum sp_status read_graph(struct sp_store *store, struct sp_time_range ra
     return status;
 }
 
+static enum sp_status see_nothing(void *cookie, struct sp_sheet *sheet, struct sp_error *reterr)
+{
+    (void)cookie;
+    (void)sheet;
+    (void)reterr;
+    return SP_OK;
+}
+
+static enum sp_status read_survey(struct sp_store *store, struct sp_time_range range,
+                                  const struct sp_stop *stop, struct sp_arena *arena,
+                                  struct sp_error *reterr)
+{
+    struct sp_scanned scanned;
+    (void)arena;
+    return sp_store_survey(store, &(struct sp_scan){.range = range},
+                           &(struct sp_surveyor){.visit = see_nothing}, 1, stop, &scanned, reterr);
+}
+
 static const struct {
     const char *name;
     enum sp_status (*read)(struct sp_store *store, struct sp_time_range range,
@@ -103,6 +121,7 @@ static const struct {
     {"services", read_services, false}, {"operations", read_operations, false},
     {"keys", read_keys, false},         {"values", read_values, false},
     {"latency", read_latency, false},   {"graph", read_graph, true},
+    {"survey", read_survey, false},
 };
 
 static void add_traces(struct fixture *fixture)
