@@ -50,11 +50,13 @@ static const struct sp_parameter search[] = {
 static const struct sp_parameter trace[] = {
     RANGE,
     {.name = "view", .type = SP_PARAMETER_CHOICE, .choices = "otlp|columns"},
+    {.name = "skew", .type = SP_PARAMETER_CHOICE, .choices = "raw|adjust"},
 };
 
 static const struct sp_parameter spans[] = {
     RANGE,
     {.name = "rows", .type = SP_PARAMETER_TEXT},
+    {.name = "skew", .type = SP_PARAMETER_CHOICE, .choices = "raw|adjust"},
 };
 
 /* The order of the choices of format is that of graph_formats in query/graph.c. */

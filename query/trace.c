@@ -104,14 +104,49 @@ static enum sp_status assemble(struct sp_query_call *call, const struct sp_batch
     return status;
 }
 
+/* The tree on the clocks that the spans came with, or on that of the reference. *ret_skew is about the tree as it came. */
+static enum sp_status assemble_by_clock(struct sp_query_call *call, const struct sp_batch *batch,
+                                        bool adjust, struct sp_trace *ret,
+                                        struct sp_trace_clocks *ret_clocks, struct sp_error *reterr)
+{
+    struct sp_trace raw;
+    struct sp_batch moved = {0};
+    struct sp_trace_clocks clocks = {.is_adjusted = adjust};
+    enum sp_status status = assemble(call, batch, &raw, reterr);
+    if (status != SP_OK)
+        return status;
+    if (sp_skew_find(&call->arena, &raw, &clocks.skew) != SP_OK)
+        return too_large(call, reterr);
+    clocks.row_of_raw = sp_arena_calloc(&call->arena, raw.row_count, sizeof(*clocks.row_of_raw));
+    clocks.sent = sp_arena_calloc(&call->arena, raw.row_count, sizeof(const struct sp_span *));
+    if (!clocks.row_of_raw || !clocks.sent)
+        return too_large(call, reterr);
+    *ret = raw;
+    bool moves = adjust && clocks.skew.skewed_count > 0;
+    if (moves && sp_skew_adjust(&call->arena, &raw, &clocks.skew, &moved) != SP_OK)
+        return too_large(call, reterr);
+    if (moves)
+        status = assemble(call, &moved, ret, reterr);
+    for (uint32_t row = 0; row < raw.row_count && status == SP_OK; row++) {
+        uint32_t from = moves ? (uint32_t)(ret->rows[row].span - moved.spans) : row;
+        clocks.row_of_raw[from] = row;
+        clocks.sent[row] = raw.rows[from].span;
+        ret->rows[row].flags |= raw.rows[from].flags & SP_ROW_SKEWED;
+    }
+    *ret_clocks = clocks;
+    return status;
+}
+
 static enum sp_status answer_columns(struct sp_query_call *call, const struct sp_trace_id *id,
                                      const struct sp_batch *batch, struct sp_error *reterr)
 {
     struct sp_trace trace;
+    struct sp_trace_clocks clocks;
     struct sp_critical_path path;
     const struct sp_service_row *services;
     size_t service_count;
-    enum sp_status status = assemble(call, batch, &trace, reterr);
+    enum sp_status status =
+        assemble_by_clock(call, batch, call->values[3].number == 1, &trace, &clocks, reterr);
     if (status == SP_OK)
         status = sp_store_services(call->api->store, SP_TIME_RANGE_ALL, &call->stop, &call->arena,
                                    &services, &service_count, reterr);
@@ -124,7 +159,8 @@ static enum sp_status answer_columns(struct sp_query_call *call, const struct sp
         return status;
     struct sp_json_writer w;
     sp_query_reply_json(call, &w);
-    if (!sp_trace_write_columns(&call->arena, id, &trace, &path, services, service_count, &w))
+    if (!sp_trace_write_columns(&call->arena, id, &trace, &path, &clocks, services, service_count,
+                                &w))
         return too_large(call, reterr);
     return SP_OK;
 }
@@ -133,6 +169,9 @@ enum sp_status sp_query_answer_trace(struct sp_query_call *call, struct sp_error
 {
     struct sp_trace_id id;
     const struct sp_batch *batch;
+    if (call->values[2].number == 0 && call->values[3].number == 1)
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "skew",
+                                      "OTLP is what was sent: only view=columns is adjusted");
     enum sp_status status = read_trace(call, &id, &batch, reterr);
     if (status != SP_OK)
         return status;
@@ -207,11 +246,13 @@ enum sp_status sp_query_answer_spans(struct sp_query_call *call, struct sp_error
     struct sp_trace_id id;
     const struct sp_batch *batch;
     struct sp_trace trace;
+    struct sp_trace_clocks clocks;
     enum sp_status status = parse_rows(call->values[2].text, rows, &count, reterr);
     if (status == SP_OK)
         status = read_trace(call, &id, &batch, reterr);
     if (status == SP_OK)
-        status = assemble(call, batch, &trace, reterr);
+        status =
+            assemble_by_clock(call, batch, call->values[3].number == 1, &trace, &clocks, reterr);
     if (status != SP_OK)
         return status;
     for (size_t i = 0; i < count; i++)
@@ -225,7 +266,7 @@ enum sp_status sp_query_answer_spans(struct sp_query_call *call, struct sp_error
     sp_json_key(&w, "spans");
     sp_json_array_begin(&w);
     for (size_t i = 0; i < count; i++)
-        write_row(rows[i], trace.rows[rows[i]].span, &w);
+        write_row(rows[i], clocks.sent[rows[i]], &w);
     sp_json_array_end(&w);
     sp_json_object_end(&w);
     return SP_OK;

@@ -278,8 +278,87 @@ static void write_path(const struct sp_trace *trace, const struct sp_critical_pa
     }
 }
 
+/* ---- clocks ---- */
+
+static void write_clock_name(const struct sp_skew_clock *clock, struct sp_json_writer *w)
+{
+    sp_json_object_begin(w);
+    sp_json_key(w, clock->is_host ? "host" : "service");
+    sp_json_string(w, clock->name);
+    sp_json_object_end(w);
+}
+
+static void write_offset(const char *key, int64_t offset_ns, struct sp_json_writer *w)
+{
+    sp_json_key(w, key);
+    if (offset_ns == INT64_MIN || offset_ns == INT64_MAX)
+        sp_json_null(w);
+    else
+        sp_json_i64_string(w, offset_ns);
+}
+
+/* The call that decides a bound: its row, or null. */
+static void write_evidence(const struct sp_trace_clocks *clocks, const char *key, uint32_t row,
+                           struct sp_json_writer *w)
+{
+    sp_json_key(w, key);
+    if (row == SP_ROW_NONE)
+        sp_json_null(w);
+    else
+        sp_json_u64(w, clocks->row_of_raw[row]);
+}
+
+static void write_clock(const struct sp_trace_clocks *clocks, const struct sp_skew_clock *clock,
+                        struct sp_json_writer *w)
+{
+    sp_json_object_begin(w);
+    sp_json_key(w, "clock");
+    write_clock_name(clock, w);
+    sp_json_key(w, "comparedWith");
+    write_clock_name(&clocks->skew.clocks[clock->via], w);
+    write_offset("offsetNano", clock->offset_ns, w);
+    write_offset("offsetMinNano", clock->offset_min_ns, w);
+    write_offset("offsetMaxNano", clock->offset_max_ns, w);
+    number(w, "spanCount", clock->span_count);
+    number(w, "callCount", clock->call_count);
+    number(w, "outsideCount", clock->outside_count);
+    sp_json_key(w, "consistent");
+    sp_json_bool(w, clock->is_consistent);
+    write_evidence(clocks, "minRow", clock->min_row, w);
+    write_evidence(clocks, "maxRow", clock->max_row, w);
+    sp_json_object_end(w);
+}
+
+static void write_skew(const struct sp_trace_clocks *clocks, struct sp_json_writer *w)
+{
+    const struct sp_skew *skew = &clocks->skew;
+    sp_json_key(w, "clockSkew");
+    sp_json_object_begin(w);
+    sp_json_key(w, "adjusted");
+    sp_json_bool(w, clocks->is_adjusted);
+    number(w, "clockCount", skew->clock_count);
+    number(w, "skewedClockCount", skew->skewed_count);
+    number(w, "spanCount", skew->span_count);
+    sp_json_key(w, "offsetNano");
+    sp_json_u64_string(w, skew->offset_ns);
+    sp_json_key(w, "reference");
+    write_clock_name(&skew->clocks[0], w);
+    sp_json_key(w, "clocks");
+    sp_json_array_begin(w);
+    uint32_t shown = 0;
+    for (uint32_t i = 0; i < skew->clock_count && shown < SP_SKEW_CLOCKS_SHOWN; i++) {
+        if (skew->clocks[i].offset_ns == 0)
+            continue;
+        write_clock(clocks, &skew->clocks[i], w);
+        shown++;
+    }
+    sp_json_array_end(w);
+    sp_json_object_end(w);
+}
+
 bool sp_trace_write_columns(struct sp_arena *arena, const struct sp_trace_id *id,
                             const struct sp_trace *trace, const struct sp_critical_path *path,
+                            const struct sp_trace_clocks *clocks,
                             const struct sp_service_row *services, size_t service_count,
                             struct sp_json_writer *w)
 {
@@ -295,6 +374,7 @@ bool sp_trace_write_columns(struct sp_arena *arena, const struct sp_trace_id *id
     bool fits = write_span_ids(arena, trace, w);
     write_missing_parents(trace, w);
     write_path(trace, path, w);
+    write_skew(clocks, w);
     sp_json_object_end(w);
     return fits;
 }

@@ -7,8 +7,20 @@
 #include "lib/analysis/analysis.h"
 #include "storage/storage.h"
 
+/* What is known of the clocks of a trace, and whether its times were moved to that of the reference. */
+struct sp_trace_clocks {
+    struct sp_skew skew; /* its rows are those of the trace as it was sent */
+    bool is_adjusted;
+    uint32_t *row_of_raw;        /* where such a row stands in the trace that is shown */
+    const struct sp_span **sent; /* the spans of the rows that are shown, as they were sent */
+};
+
+#define SP_SKEW_CLOCKS_SHOWN                                                                       \
+    100 /* clocks an answer tells of: those with an offset, in the order of their first spans */
+
 /* Writes one JSON object. services: for colour slots, sorted by name. False: the arena is full. */
 bool sp_trace_write_columns(struct sp_arena *arena, const struct sp_trace_id *id,
                             const struct sp_trace *trace, const struct sp_critical_path *path,
+                            const struct sp_trace_clocks *clocks,
                             const struct sp_service_row *services, size_t service_count,
                             struct sp_json_writer *w);

@@ -120,6 +120,7 @@ enum sp_row_flag {                   /* a set of bits; the numbers are those of 
                        64, /* has a segment of the critical path (sp_critical_path sets it) */
                    SP_ROW_CYCLE = 128, /* cut out of a cycle of parents here, shown at the top */
                    SP_ROW_END_BEFORE_START = 256, /* its duration counts as 0 */
+                   SP_ROW_SKEWED = 512,           /* its clock differs (sp_skew_find sets it) */
 };
 
 struct sp_trace_row {
@@ -180,6 +181,8 @@ struct sp_critical_path {
  * SP_LIMIT  the arena is full; *ret is untouched then. */
 SP_MUST_USE enum sp_status sp_critical_path(struct sp_arena *arena, struct sp_trace *trace,
                                             struct sp_critical_path *ret);
+
+#include "lib/analysis/skew.h"
 
 /* ---- service graph ---- */
 

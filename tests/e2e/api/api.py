@@ -187,7 +187,8 @@ def test_traces_are_what_the_document_says(context):
         assert len(otlp_spans(context.check(path))) == trace["spanCount"]
         columns = context.check(f"{path}?view=columns&from={status['oldestUnixNano']}&to=now%2B1h")
         assert columns["spanCount"] == trace["spanCount"]
-        context.check(f"{path}/spans?rows=0&from={status['oldestUnixNano']}&to=now%2B1h")
+        context.check(f"{path}/spans?rows=0&skew=adjust&from={status['oldestUnixNano']}&to=now%2B1h")
+        assert context.check(f"{path}?view=columns&skew=adjust")["clockSkew"]["adjusted"] is True
         for media_type in ("application/x-protobuf", "application/protobuf"):
             assert context.check(path, {"accept": media_type})
         assert context.check(path.upper().replace("/V1/TRACES", "/v1/traces"))

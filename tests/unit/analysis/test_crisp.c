@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The critical path on the cases of uber-research/CRISP (Jaeger JSON with the expected time of each operation), which are
- * not in this repository: they are read where $SPOOR_SHARED_DATA or ../shared/data has them. */
+ * The critical path on the cases of uber-research/CRISP (tests/data/crisp: Jaeger JSON with the expected time of each
+ * operation). */
 #include "tests/support/check_main.h"
 #include "tests/support/recording.h"
 #include "tests/unit/analysis/traces.h"
@@ -168,14 +168,12 @@ static bool forgives_overlap(int number)
 
 START_TEST(path_takes_the_times_that_crisp_expects)
 {
-    const char *dir = sp_shared_data_dir();
-    char path_name[4096];
-    snprintf(path_name, sizeof path_name, "%s/critical-path/%d.json", dir ? dir : "", _i);
-    FILE *file = dir && !forgives_overlap(_i) ? fopen(path_name, "rb") : NULL;
-    if (!file) {
-        printf("# case %d is not here, or differs on purpose: skipped\n", _i);
+    if (forgives_overlap(_i))
         return;
-    }
+    char path_name[4096];
+    snprintf(path_name, sizeof path_name, "%s/crisp/%d.json", sp_test_data_dir(), _i);
+    FILE *file = fopen(path_name, "rb");
+    ck_assert_msg(file != NULL, "%s is missing", path_name);
     static char bytes[64 * 1024];
     size_t len = fread(bytes, 1, sizeof bytes, file);
     fclose(file);

@@ -149,6 +149,40 @@ START_TEST(critical_paths_of_the_shop_fill_their_roots)
 }
 END_TEST
 
+/* Without its host a service has a clock of its own. */
+static void forget_hosts(struct shop *shop)
+{
+    for (size_t i = 0; i < shop->count; i++) {
+        const struct sp_attributes *attributes = &shop->spans[i].resource->attributes;
+        for (uint32_t k = 0; k < attributes->count; k++)
+            if (sp_slice_starts_with(attributes->items[k].key, SP_SLICE("host.")))
+                ((struct sp_attribute *)(uintptr_t)&attributes->items[k])->key = SP_SLICE("x");
+    }
+}
+
+/* One machine ran all services; many of them finish a little after they have answered. */
+START_TEST(clocks_of_the_shop_are_not_said_to_differ)
+{
+    struct shop shop;
+    open_shop(&shop);
+    struct sp_batch batch;
+    size_t skewed = 0, clocks = 0;
+    forget_hosts(&shop);
+    for (size_t at = 0; at < shop.count;) {
+        struct sp_trace trace;
+        struct sp_skew skew;
+        at = next_trace(&shop, at, &batch);
+        ck_assert_int_eq(sp_trace_assemble(&shop.arena, &batch, &trace), SP_OK);
+        ck_assert_int_eq(sp_skew_find(&shop.arena, &trace, &skew), SP_OK);
+        skewed += skew.skewed_count > 0;
+        clocks = skew.clock_count > clocks ? skew.clock_count : clocks;
+    }
+    ck_assert_uint_eq(skewed, 0);
+    ck_assert_uint_gt(clocks, 5);
+    close_shop(&shop);
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("analysis_shop");
@@ -156,6 +190,7 @@ Suite *sp_test_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, graph_of_the_shop_has_the_edges_of_an_independent_count);
     tcase_add_test(tcase, critical_paths_of_the_shop_fill_their_roots);
+    tcase_add_test(tcase, clocks_of_the_shop_are_not_said_to_differ);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -26,6 +26,7 @@ static const char *const urls[] = {
     TRACE1,
     TRACE1 "?view=columns",
     TRACE1 "?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00%2B01:00",
+    TRACE1 "?view=columns&skew=adjust",
     TRACE1 "/spans?rows=0-1",
     "/v1/services",
     "/v1/operations",
