@@ -2,7 +2,7 @@
  *
  * storage/rocks.h: the engine on disk, as its own files see it. Internal to storage/rocks_*.c.
  *
- *   append --> waiting -- committer --> fresh -- sealer --> head blocks -- sealer --> segments -- merger --> fewer segments
+ *   append --> waiting -- committer --> fresh -- columns -> head blocks -- sealer --> segments -- merger --> fewer segments
  *                         one batch,    rows     columns    in memory      one batch: chunks,
  *                         one sync,                                        header, totals; the
  *                         then the acks                                    journal records go
@@ -49,8 +49,9 @@
 #define SP_ROCKS_MERGE_WINDOW_NS  (24 * 3600 * 1000000000ULL)
 /* Or, where spans are removed by age, within that part of the age. */
 #define SP_ROCKS_MERGE_WINDOWS_KEPT 8
-/* Chunks of a merge are written when they are so many bytes: other writes wait for one such batch. */
-#define SP_ROCKS_MERGE_BATCH_BYTES ((uint64_t)1024 * 1024)
+/* Chunks of a new segment are written when they are so many bytes, before the header that names them: acks wait for one such
+ * batch, not for a segment. */
+#define SP_ROCKS_CHUNKS_BATCH_BYTES ((uint64_t)1024 * 1024)
 /* How often the merger looks whether segments are to be removed; and room that it leaves below the size that is kept: for the journal
  * and what is being merged, a part of that size, or so many bytes. */
 #define SP_ROCKS_RETAIN_NS        5000000000ULL
@@ -60,7 +61,9 @@
  * size to keep, sooner. */
 #define SP_ROCKS_GARBAGE_BYTES ((uint64_t)16 * 1024 * 1024)
 #define SP_ROCKS_GARBAGE_PART  8
-/* Of the thread that merges; and how often it looks whether a segment that is gone is still being read. */
+/* Of the thread that seals, and of that which merges: what senders wait for goes first. And how often the latter looks whether a
+ * segment that is gone is still being read. */
+#define SP_ROCKS_SEAL_NICE    5
 #define SP_ROCKS_MERGE_NICE   10
 #define SP_ROCKS_DROP_WAIT_NS 200000000ULL
 /* A body that came plain is compressed for the journal at this level of Zstandard, when it is so large and at least an eighth of
@@ -146,7 +149,7 @@ struct sp_rocks {
     pthread_mutex_t history_lock;
 
     pthread_mutex_t lock; /* of all below; never held while a callback runs */
-    pthread_cond_t committer_wakes, sealer_wakes, merger_wakes, somebody_idles;
+    pthread_cond_t committer_wakes, columns_wakes, sealer_wakes, merger_wakes, somebody_idles;
     struct sp_rocks_queue waiting, fresh;
     struct sp_rocks_head head;
     SP_VECTOR(struct sp_segment *)
@@ -157,7 +160,7 @@ struct sp_rocks {
     size_t in_commit_count,
         in_commit_bytes; /* between waiting and fresh, until the callbacks have returned */
     bool draining, stopping;
-    bool sealer_stuck; /* what it tried last failed */
+    bool columns_stuck, sealer_stuck; /* what they tried last failed */
     uint64_t append_count, commit_count, seal_count, seal_failure_count;
     uint64_t next_sequence;                     /* the committer's */
     SP_VECTOR(struct sp_rocks_dropped) dropped; /* whose room is to be given back */
@@ -167,9 +170,9 @@ struct sp_rocks {
     struct sp_store_removed removed_by_age, removed_by_size;
     /* Ids of segments whose room was given back since tables were last written again without them; the merger's. */
     uint64_t freed_first, freed_last; /* freed_last 0: none */
-    pthread_t committer, sealer, merger;
-    bool committer_runs, sealer_runs, merger_runs;
-    struct sp_block_builder *builder;   /* the sealer's */
+    pthread_t committer, columns, sealer, merger;
+    bool committer_runs, columns_runs, sealer_runs, merger_runs;
+    struct sp_block_builder *builder;   /* of who makes columns of rows */
     struct sp_zstd_packer *body_packer; /* the committer's */
     struct sp_buf packed_body;          /* the same */
     struct sp_block_cache *cache;
@@ -214,9 +217,19 @@ static inline bool sp_rocks_fresh_is_full(const struct sp_rocks *rocks)
     return sp_rocks_queue_is_full(rocks, &rocks->fresh);
 }
 
+/* ---- rocks_sealer.c: when rows become columns, and columns segments ---- */
+
+/* Starts both threads. An errno. */
+int sp_rocks_sealer_start(struct sp_rocks *rocks);
+
+/* Of the clock that the condition variables wait by. */
+uint64_t sp_rocks_monotonic_ns(void);
+/* Under the lock: until signalled, or until then; UINT64_MAX: for ever. */
+void sp_rocks_wait(struct sp_rocks *rocks, pthread_cond_t *wakes, uint64_t until_ns);
+
 /* ---- rocks_head.c: rows to columns ---- */
 
-/* Turns the oldest fresh entries into head blocks. The sealer's, or before it runs. On an error nothing has changed.
+/* Turns the oldest fresh entries into head blocks. Of the thread for columns, or before it runs. On an error nothing has changed.
  * SP_NO_MEMORY. */
 SP_MUST_USE enum sp_status sp_rocks_make_blocks(struct sp_rocks *rocks, struct sp_error *reterr);
 /* The same of any entries, behind any blocks; services get their slots all the same. */
@@ -292,6 +305,8 @@ struct sp_rocks_mix {
     /* The next block of an input, valid until its next one is asked for; NULL: it is at its end. An error ends the mixing. */
     enum sp_status (*next)(void *cookie, uint32_t input, const struct sp_block **ret,
                            struct sp_error *reterr);
+    /* Asked after each block that the writer has got: may write what is in its batch. */
+    enum sp_status (*added)(void *cookie, struct sp_error *reterr);
     void *cookie;
     struct sp_block_builder *builder; /* it is reset */
     struct sp_segment_writer *writer; /* gets the blocks */
@@ -302,8 +317,8 @@ SP_MUST_USE enum sp_status sp_rocks_mix(const struct sp_rocks_mix *mix, struct s
 
 /* ---- rocks_seal.c: head blocks to a segment ---- */
 
-/* Writes all head blocks as one segment and deletes their journal records, in one batch, not synced (the journal is).
- * The sealer's, or before it runs; with kv_lock held for reading. */
+/* Writes all head blocks as one segment: first its chunks, which nobody reads, then in one batch its header and all that changes with
+ * it, the deletion of their journal records among it; not synced (the journal is). The sealer's, or before it runs; with kv_lock held for reading. */
 SP_MUST_USE enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr);
 SP_MUST_USE enum sp_status sp_rocks_put_totals(const struct sp_rocks *rocks,
                                                struct sp_kv_batch *batch,
@@ -377,6 +392,8 @@ struct sp_rocks_view {
 SP_MUST_USE enum sp_status sp_rocks_view_open(struct sp_rocks *rocks, struct sp_rocks_view *ret,
                                               struct sp_error *reterr);
 void sp_rocks_view_close(struct sp_rocks_view *view);
+/* Leaves the segments and the first blocks of the head. */
+void sp_rocks_view_keep(struct sp_rocks_view *view, uint32_t block_count);
 /* Makes parts of the fresh entries: then the parts are all there is. */
 SP_MUST_USE enum sp_status sp_rocks_view_flatten(struct sp_rocks_view *view,
                                                  struct sp_error *reterr);

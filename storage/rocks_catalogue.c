@@ -397,7 +397,7 @@ static enum sp_status rocks_stats(struct sp_store *store, struct sp_store_stats 
     stats.backlog_appends = rocks->fresh.count;
     stats.backlog_bytes = rocks->fresh.bytes + sp_rocks_head_bytes(rocks);
     stats.apply_failure_count = rocks->seal_failure_count;
-    stats.apply_fails = rocks->sealer_stuck;
+    stats.apply_fails = rocks->columns_stuck || rocks->sealer_stuck;
     stats.segment_count = rocks->segments.count;
     stats.merge_waiting_count = sp_rocks_merge_debt(rocks);
     stats.dropped_segment_count = rocks->dropped.count;

@@ -179,9 +179,6 @@ static enum sp_status next_block(void *cookie, uint32_t number, const struct sp_
     struct merging *merging = cookie;
     struct merge_input *input = &merging->inputs[number];
     enum sp_status status = may_go_on(merging->rocks, reterr);
-    if (status == SP_OK &&
-        merging->writer.segment->bytes - merging->written_bytes >= SP_ROCKS_MERGE_BATCH_BYTES)
-        status = write_batch(merging, reterr);
     *ret = NULL;
     if (status == SP_OK && input->next_block < input->segment->block_count) {
         status = read_block(merging, input, reterr);
@@ -190,10 +187,18 @@ static enum sp_status next_block(void *cookie, uint32_t number, const struct sp_
     return status;
 }
 
+static enum sp_status write_chunks(void *cookie, struct sp_error *reterr)
+{
+    struct merging *merging = cookie;
+    uint64_t bytes = merging->writer.segment->bytes - merging->written_bytes;
+    return bytes >= SP_ROCKS_CHUNKS_BATCH_BYTES ? write_batch(merging, reterr) : SP_OK;
+}
+
 static enum sp_status mix_segments(struct merging *merging, struct sp_error *reterr)
 {
     const struct sp_rocks_mix mix = {.input_count = merging->count,
                                      .next = next_block,
+                                     .added = write_chunks,
                                      .cookie = merging,
                                      .builder = merging->builder,
                                      .writer = &merging->writer};

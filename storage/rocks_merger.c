@@ -135,27 +135,11 @@ static void collect_garbage(struct sp_rocks *rocks)
 
 /* ---- the thread ---- */
 
-#define NS_PER_SECOND 1000000000ULL
-
-static uint64_t clock_ns(clockid_t clock)
+static uint64_t thread_cpu_ns(void)
 {
     struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
-
-/* Of the clock that the condition variable waits by. */
-static uint64_t monotonic_ns(void)
-{
-    return clock_ns(CLOCK_MONOTONIC);
-}
-
-/* Under the lock. Until signalled, or until then. */
-static void wait_until(struct sp_rocks *rocks, uint64_t until_ns)
-{
-    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_SECOND),
-                             .tv_nsec = (long)(until_ns % NS_PER_SECOND)};
-    pthread_cond_timedwait(&rocks->merger_wakes, &rocks->lock, &until);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
 }
 
 /* Under the lock. */
@@ -230,9 +214,9 @@ static void wait_for_work(struct sp_rocks *rocks)
 {
     bool retains = rocks->retention.age_ns > 0 || rocks->retention.disk_bytes > 0;
     if (!rocks->draining && rocks->dropped.count > 0)
-        wait_until(rocks, monotonic_ns() + SP_ROCKS_DROP_WAIT_NS);
+        sp_rocks_wait(rocks, &rocks->merger_wakes, sp_rocks_monotonic_ns() + SP_ROCKS_DROP_WAIT_NS);
     else if (!rocks->draining && retains)
-        wait_until(rocks, monotonic_ns() + SP_ROCKS_RETAIN_NS);
+        sp_rocks_wait(rocks, &rocks->merger_wakes, sp_rocks_monotonic_ns() + SP_ROCKS_RETAIN_NS);
     else
         pthread_cond_wait(&rocks->merger_wakes, &rocks->lock);
 }
@@ -246,9 +230,9 @@ static void note_failure(struct sp_rocks *rocks, uint64_t retry_ns, const struct
                      sp_log_cstr("error", error->message));
     if (atomic_load(&rocks->kv_broken))
         pthread_cond_signal(&rocks->sealer_wakes); /* it repairs */
-    uint64_t until_ns = monotonic_ns() + retry_ns;
-    while (!rocks->draining && !rocks->stopping && monotonic_ns() < until_ns)
-        wait_until(rocks, until_ns);
+    uint64_t until_ns = sp_rocks_monotonic_ns() + retry_ns;
+    while (!rocks->draining && !rocks->stopping && sp_rocks_monotonic_ns() < until_ns)
+        sp_rocks_wait(rocks, &rocks->merger_wakes, until_ns);
 }
 
 static void *merger_main(void *cookie)
@@ -262,7 +246,7 @@ static void *merger_main(void *cookie)
         struct sp_error error = {0};
         bool idle;
         bool failed = step(rocks, &idle, &error) != SP_OK;
-        rocks->merge_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        rocks->merge_cpu_ns = thread_cpu_ns();
         if (rocks->draining && rocks->retain_request != NULL) {
             sp_error_set(&error, SP_UNAVAILABLE, "the store is closing");
             end_request(rocks, SP_UNAVAILABLE, &error);

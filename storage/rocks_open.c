@@ -311,6 +311,7 @@ void sp_rocks_close(struct sp_rocks *rocks)
     sp_kv_close(rocks->kv);
     sp_datadir_close(&rocks->dir);
     pthread_cond_destroy(&rocks->committer_wakes);
+    pthread_cond_destroy(&rocks->columns_wakes);
     pthread_cond_destroy(&rocks->sealer_wakes);
     pthread_cond_destroy(&rocks->merger_wakes);
     pthread_cond_destroy(&rocks->somebody_idles);
@@ -377,6 +378,7 @@ static enum sp_status open_with(const struct sp_store_options *options,
     pthread_mutex_init(&rocks->backup_lock, NULL);
     pthread_rwlock_init(&rocks->kv_lock, NULL); /* prefers readers, which glibc documents */
     pthread_cond_init(&rocks->committer_wakes, NULL);
+    pthread_cond_init(&rocks->columns_wakes, &monotonic);
     pthread_cond_init(&rocks->sealer_wakes, &monotonic);
     pthread_cond_init(&rocks->merger_wakes, &monotonic);
     pthread_cond_init(&rocks->somebody_idles, NULL);

@@ -9,38 +9,63 @@ static enum sp_status no_memory(struct sp_error *reterr)
     return sp_error_set(reterr, SP_NO_MEMORY, "no memory to seal a segment");
 }
 
-/* ---- rows of the head ---- */
-
-struct head_input {
-    const struct sp_rocks_head_block *blocks;
-    bool *given; /* heap; of each */
+struct sealing {
+    struct sp_rocks *rocks;
+    struct sp_kv_batch *batch;
+    struct sp_block_builder *builder;
+    struct sp_segment_writer writer;
+    uint64_t written_bytes; /* of its chunks, in the database */
+    struct sp_rocks_rollups rollups;
+    struct sp_rocks_head_block *blocks; /* heap; a copy, because the list may move */
+    bool *given;                        /* heap; of each block: has it been mixed in? */
+    uint32_t count, services_stored;
+    struct sp_totals totals;
+    uint64_t id;
+    struct sp_segment *segment;
 };
+
+/* ---- rows of the head ---- */
 
 /* Each block is an input of its own. */
 static enum sp_status next_head_block(void *cookie, uint32_t input, const struct sp_block **ret,
                                       struct sp_error *reterr)
 {
-    struct head_input *head = cookie;
+    struct sealing *sealing = cookie;
     (void)reterr;
-    *ret = head->given[input] ? NULL : &head->blocks[input].shared->block;
-    head->given[input] = true;
+    *ret = sealing->given[input] ? NULL : &sealing->blocks[input].shared->block;
+    sealing->given[input] = true;
     return SP_OK;
 }
 
-static enum sp_status mix_head(struct sp_rocks *rocks, const struct sp_rocks_head_block *blocks,
-                               uint32_t count, struct sp_segment_writer *writer,
-                               struct sp_rocks_rollups *rollups, struct sp_error *reterr)
+static enum sp_status write_batch(struct sealing *sealing, struct sp_error *reterr)
 {
-    struct head_input head = {blocks, calloc((size_t)count + 1, sizeof(bool))};
-    const struct sp_rocks_mix mix = {.input_count = count,
-                                     .next = next_head_block,
-                                     .cookie = &head,
-                                     .builder = rocks->builder,
-                                     .writer = writer,
-                                     .rollups = rollups};
-    enum sp_status status = head.given != NULL ? sp_rocks_mix(&mix, reterr) : no_memory(reterr);
-    free(head.given);
+    enum sp_status status = sp_kv_write(sealing->rocks->kv, sealing->batch, false, reterr);
+    if (status != SP_OK)
+        atomic_store(&sealing->rocks->kv_broken, true);
+    sp_kv_batch_clear(sealing->batch);
     return status;
+}
+
+static enum sp_status write_chunks(void *cookie, struct sp_error *reterr)
+{
+    struct sealing *sealing = cookie;
+    uint64_t bytes = sealing->writer.segment->bytes;
+    if (bytes - sealing->written_bytes < SP_ROCKS_CHUNKS_BATCH_BYTES)
+        return SP_OK;
+    sealing->written_bytes = bytes;
+    return write_batch(sealing, reterr);
+}
+
+static enum sp_status mix_head(struct sealing *sealing, struct sp_error *reterr)
+{
+    const struct sp_rocks_mix mix = {.input_count = sealing->count,
+                                     .next = next_head_block,
+                                     .added = write_chunks,
+                                     .cookie = sealing,
+                                     .builder = sealing->builder,
+                                     .writer = &sealing->writer,
+                                     .rollups = &sealing->rollups};
+    return sp_rocks_mix(&mix, reterr);
 }
 
 /* ---- traces that older segments do not hold ---- */
@@ -160,6 +185,7 @@ static enum sp_status new_traces(struct sp_rocks *rocks, const struct sp_rocks_h
     size_t known_count = id_count;
     status = sp_rocks_view_open(rocks, &view, reterr);
     if (status == SP_OK) {
+        sp_rocks_view_keep(&view, count); /* not the blocks that came meanwhile */
         status = keep_known(&view, ids, &known_count, reterr);
         if (status == SP_OK && known_count > 0)
             status = correct_known(&view, count, ids, known_count, rollups, reterr);
@@ -199,17 +225,6 @@ enum sp_status sp_rocks_put_totals(const struct sp_rocks *rocks, struct sp_kv_ba
     return status;
 }
 
-struct sealing {
-    struct sp_kv_batch *batch;
-    struct sp_segment_writer writer;
-    struct sp_rocks_rollups rollups;
-    struct sp_rocks_head_block *blocks; /* heap; a copy, because the list may move */
-    uint32_t count, services_stored;
-    struct sp_totals totals;
-    uint64_t id;
-    struct sp_segment *segment;
-};
-
 static struct sp_segment_origin origin_of(const struct sealing *sealing)
 {
     struct sp_segment_origin origin = {.first_sequence = sealing->blocks[0].first_sequence,
@@ -223,9 +238,9 @@ static struct sp_segment_origin origin_of(const struct sealing *sealing)
 }
 
 /* What depends on the other segments, and the writing. With history_lock held. */
-static enum sp_status write_segment(struct sp_rocks *rocks, struct sealing *sealing,
-                                    struct sp_error *reterr)
+static enum sp_status write_segment(struct sealing *sealing, struct sp_error *reterr)
 {
+    struct sp_rocks *rocks = sealing->rocks;
     struct sp_segment_origin origin = origin_of(sealing);
     enum sp_status status = new_traces(rocks, sealing->blocks, sealing->count, &sealing->rollups,
                                        &origin.new_trace_count, reterr);
@@ -246,16 +261,15 @@ static enum sp_status write_segment(struct sp_rocks *rocks, struct sealing *seal
         struct sp_layout_key to = sp_layout_journal_key(origin.last_sequence + 1);
         sp_kv_batch_delete_range(sealing->batch, rocks->kv, SP_KV_JOURNAL,
                                  sp_layout_key_slice(&from), sp_layout_key_slice(&to));
-        status = sp_kv_write(rocks->kv, sealing->batch, false, reterr);
-        if (status != SP_OK)
-            atomic_store(&rocks->kv_broken, true);
+        status = write_batch(sealing, reterr);
     }
     return status;
 }
 
 /* From now on views have the segment instead of its blocks. */
-static void publish(struct sp_rocks *rocks, struct sealing *sealing)
+static void publish(struct sealing *sealing)
 {
+    struct sp_rocks *rocks = sealing->rocks;
     pthread_mutex_lock(&rocks->lock);
     rocks->segments.items[rocks->segments.count++] = sealing->segment;
     sealing->segment = NULL;
@@ -269,16 +283,16 @@ static void publish(struct sp_rocks *rocks, struct sealing *sealing)
     pthread_mutex_unlock(&rocks->lock);
 }
 
-static enum sp_status seal(struct sp_rocks *rocks, struct sealing *sealing, struct sp_error *reterr)
+static enum sp_status write_and_publish(struct sealing *sealing, struct sp_error *reterr)
 {
-    enum sp_status status = mix_head(rocks, sealing->blocks, sealing->count, &sealing->writer,
-                                     &sealing->rollups, reterr);
+    struct sp_rocks *rocks = sealing->rocks;
+    enum sp_status status = mix_head(sealing, reterr);
     if (status != SP_OK)
         return status;
     pthread_mutex_lock(&rocks->history_lock);
-    status = write_segment(rocks, sealing, reterr);
+    status = write_segment(sealing, reterr);
     if (status == SP_OK)
-        publish(rocks, sealing);
+        publish(sealing);
     pthread_mutex_unlock(&rocks->history_lock);
     return status;
 }
@@ -296,41 +310,74 @@ static enum sp_status free_journal(struct sp_rocks *rocks, uint64_t sealed_seque
     return status;
 }
 
+/* Under the lock: a copy of the list, and room for the segment in its own. */
+static enum sp_status take_head(struct sealing *sealing, struct sp_error *reterr)
+{
+    struct sp_rocks *rocks = sealing->rocks;
+    sealing->count = rocks->head.count;
+    sealing->blocks = calloc((size_t)sealing->count + 1, sizeof(*sealing->blocks));
+    sealing->given = calloc((size_t)sealing->count + 1, sizeof(*sealing->given));
+    if (sealing->blocks == NULL || sealing->given == NULL ||
+        !sp_vector_reserve(&rocks->segments, 1))
+        return no_memory(reterr);
+    if (sealing->count > 0) {
+        sealing->id = sp_rocks_new_segment_id(rocks);
+        memcpy(sealing->blocks, rocks->head.items, sealing->count * sizeof(*sealing->blocks));
+    }
+    return SP_OK;
+}
+
+static enum sp_status seal(struct sealing *sealing, struct sp_error *reterr)
+{
+    struct sp_rocks *rocks = sealing->rocks;
+    enum sp_status status = sp_block_builder_new(&sealing->builder, reterr);
+    sealing->batch = sp_kv_batch_new();
+    if (status == SP_OK && sealing->batch == NULL)
+        status = no_memory(reterr);
+    if (status == SP_OK)
+        status = sp_segment_writer_init(&sealing->writer, rocks->kv, sealing->batch, sealing->id,
+                                        reterr);
+    if (status != SP_OK)
+        return status;
+    status = sp_rocks_rollups_init(&sealing->rollups, reterr);
+    if (status == SP_OK)
+        status = write_and_publish(sealing, reterr);
+    sp_rocks_rollups_fini(&sealing->rollups);
+    sp_segment_writer_fini(&sealing->writer);
+    return status;
+}
+
+/* Chunks of a segment that never was. A merge that runs now counts on its own room in the list; without memory, the next start finds
+ * them. */
+static void drop_chunks(struct sp_rocks *rocks, uint64_t id)
+{
+    pthread_mutex_lock(&rocks->lock);
+    if (sp_vector_reserve(&rocks->dropped, SP_ROCKS_MERGE_INPUTS_MAX + 2))
+        rocks->dropped.items[rocks->dropped.count++] = (struct sp_rocks_dropped){.id = id};
+    pthread_cond_signal(&rocks->merger_wakes);
+    pthread_mutex_unlock(&rocks->lock);
+}
+
 enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr)
 {
-    struct sealing sealing = {0};
-    enum sp_status status = SP_OK;
+    struct sealing sealing = {.rocks = rocks};
     pthread_mutex_lock(&rocks->lock);
-    sealing.count = rocks->head.count;
-    if (sealing.count > 0)
-        sealing.id = sp_rocks_new_segment_id(rocks);
-    sealing.blocks = calloc((size_t)sealing.count + 1, sizeof(*sealing.blocks));
-    if (sealing.blocks == NULL || !sp_vector_reserve(&rocks->segments, 1))
-        status = no_memory(reterr);
-    else if (sealing.count > 0)
-        memcpy(sealing.blocks, rocks->head.items, sealing.count * sizeof(*sealing.blocks));
+    enum sp_status status = take_head(&sealing, reterr);
     pthread_mutex_unlock(&rocks->lock);
-
-    sealing.batch = sp_kv_batch_new();
     if (status == SP_OK && sealing.count > 0) {
-        status = sealing.batch == NULL ? no_memory(reterr)
-                                       : sp_segment_writer_init(&sealing.writer, rocks->kv,
-                                                                sealing.batch, sealing.id, reterr);
-        if (status == SP_OK) {
-            status = sp_rocks_rollups_init(&sealing.rollups, reterr);
-            if (status == SP_OK)
-                status = seal(rocks, &sealing, reterr);
-            sp_rocks_rollups_fini(&sealing.rollups);
-            sp_segment_writer_fini(&sealing.writer);
-        }
+        status = seal(&sealing, reterr);
         if (status == SP_OK) {
             for (uint32_t i = 0; i < sealing.count; i++)
                 sp_block_unref(sealing.blocks[i].shared);
             status = free_journal(rocks, sealing.totals.sealed_sequence, reterr);
+        } else if (sealing.written_bytes > 0) {
+            drop_chunks(rocks, sealing.id);
         }
     }
+    sp_block_builder_free(sealing.builder);
     sp_segment_unref(sealing.segment);
     sp_kv_batch_free(sealing.batch);
+    free(sealing.given);
     free(sealing.blocks);
     return status;
 }

@@ -73,6 +73,17 @@ void sp_rocks_view_close(struct sp_rocks_view *view)
     *view = (struct sp_rocks_view){0};
 }
 
+void sp_rocks_view_keep(struct sp_rocks_view *view, uint32_t block_count)
+{
+    uint32_t kept = 0;
+    while (kept < view->part_count && view->parts[kept].segment != NULL)
+        kept++;
+    SP_ASSERT(view->part_count - kept >= block_count);
+    while (view->part_count > kept + block_count)
+        unref_part(&view->parts[--view->part_count]);
+    drop_fresh(view);
+}
+
 enum sp_status sp_rocks_view_flatten(struct sp_rocks_view *view, struct sp_error *reterr)
 {
     struct sp_block_builder *builder;

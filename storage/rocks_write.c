@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/rocks_write.c: appends, and the two threads behind them: the committer makes them durable, many with one sync,
- * and acks; the sealer turns them into columns and segments. Knows the database through kv.h only. */
+ * storage/rocks_write.c: appends, and the thread behind them: the committer makes them durable, many with one sync, and acks.
+ * What becomes of them then: rocks_sealer.c. Knows the database through kv.h only. */
 #include "storage/rocks.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 /* ---- queues ---- */
 
@@ -49,16 +48,6 @@ void sp_rocks_entry_unref(struct sp_rocks_entry *entry)
 static size_t append_bytes(const struct sp_append *append)
 {
     return sizeof(*append) + append->body.cap + append->plain.cap + append->arena.used_bytes;
-}
-
-#define NS_PER_SECOND 1000000000ULL
-
-/* Of the clock that the condition variables wait by. */
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
 }
 
 static void refuse(struct sp_append *append, enum sp_status status, const char *why)
@@ -107,7 +96,8 @@ void sp_rocks_append(struct sp_store *store, struct sp_append *append)
 static bool is_idle(const struct sp_rocks *rocks)
 {
     return rocks->waiting.count == 0 && rocks->in_commit_count == 0 &&
-           ((rocks->fresh.count == 0 && rocks->head.count == 0) || rocks->sealer_stuck);
+           (rocks->fresh.count == 0 || rocks->columns_stuck) &&
+           (rocks->head.count == 0 || rocks->sealer_stuck);
 }
 
 void sp_rocks_drain(struct sp_store *store)
@@ -117,6 +107,7 @@ void sp_rocks_drain(struct sp_store *store)
         return;
     pthread_mutex_lock(&rocks->lock);
     rocks->draining = true;
+    pthread_cond_signal(&rocks->columns_wakes);
     pthread_cond_signal(&rocks->sealer_wakes);
     pthread_cond_signal(&rocks->merger_wakes); /* it ends what it does */
     while (!is_idle(rocks))
@@ -222,7 +213,7 @@ static struct sp_rocks_entry *publish(struct sp_rocks *rocks, struct sp_rocks_qu
     rocks->in_commit_bytes = 0;
     if (!written)
         return first;
-    uint64_t now_ns = monotonic_ns();
+    uint64_t now_ns = sp_rocks_monotonic_ns();
     rocks->append_count += group->count;
     rocks->commit_count++;
     while (group->first != NULL) {
@@ -231,7 +222,7 @@ static struct sp_rocks_entry *publish(struct sp_rocks *rocks, struct sp_rocks_qu
         entry->published_ns = now_ns;
         sp_rocks_queue_push(&rocks->fresh, entry);
     }
-    pthread_cond_signal(&rocks->sealer_wakes);
+    pthread_cond_signal(&rocks->columns_wakes);
     return first;
 }
 
@@ -284,130 +275,14 @@ static void *committer_main(void *cookie)
     return NULL;
 }
 
-/* ---- sealer ---- */
-
-enum work { WORK_NONE, WORK_REPAIR, WORK_BLOCKS, WORK_SEAL };
-
-/* Under the lock: what has to be done now, and by when there may be something. */
-static enum work next_work(const struct sp_rocks *rocks, uint64_t now_ns, uint64_t *ret_until_ns)
-{
-    bool hurry = rocks->draining || rocks->stopping;
-    *ret_until_ns = UINT64_MAX;
-    if (atomic_load(&rocks->kv_broken))
-        return WORK_REPAIR;
-    if (rocks->fresh.count > 0) {
-        uint64_t due_ns = rocks->fresh.first->published_ns + SP_ROCKS_FRESH_AGE_NS;
-        if (hurry || sp_rocks_fresh_is_full(rocks) || now_ns >= due_ns)
-            return WORK_BLOCKS;
-        *ret_until_ns = due_ns;
-    }
-    if (rocks->head.count > 0) {
-        uint64_t due_ns = rocks->head.items[0].published_ns + SP_ROCKS_HEAD_AGE_NS;
-        if (hurry || now_ns >= due_ns || sp_rocks_head_is_full(rocks))
-            return WORK_SEAL;
-        if (due_ns < *ret_until_ns)
-            *ret_until_ns = due_ns;
-    }
-    return WORK_NONE;
-}
-
-/* Under the lock. Until signalled, or until then. */
-static void wait_until(struct sp_rocks *rocks, uint64_t until_ns)
-{
-    if (until_ns == UINT64_MAX) {
-        pthread_cond_wait(&rocks->sealer_wakes, &rocks->lock);
-        return;
-    }
-    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_SECOND),
-                             .tv_nsec = (long)(until_ns % NS_PER_SECOND)};
-    pthread_cond_timedwait(&rocks->sealer_wakes, &rocks->lock, &until);
-}
-
-/* Not cut short by the appends that come meanwhile: they would make it spin. */
-static void wait_before_retry(struct sp_rocks *rocks, uint64_t retry_ns)
-{
-    uint64_t until_ns = monotonic_ns() + retry_ns;
-    while (!rocks->stopping && monotonic_ns() < until_ns)
-        wait_until(rocks, until_ns);
-}
-
-static enum sp_status do_work(struct sp_rocks *rocks, enum work work, struct sp_error *reterr)
-{
-    enum sp_status status = SP_OK;
-    switch (work) {
-    case WORK_NONE:
-        break;
-    case WORK_REPAIR:
-        status = sp_rocks_repair(rocks, reterr);
-        break;
-    case WORK_BLOCKS:
-        status = sp_rocks_make_blocks(rocks, reterr);
-        break;
-    case WORK_SEAL:
-        pthread_rwlock_rdlock(&rocks->kv_lock);
-        status = sp_rocks_seal(rocks, reterr);
-        pthread_rwlock_unlock(&rocks->kv_lock);
-        break;
-    }
-    return status;
-}
-
-/* Under the lock: what came of it. Returns how long to wait after the next failure. */
-static uint64_t note_outcome(struct sp_rocks *rocks, bool done, uint64_t retry_ns,
-                             const struct sp_error *error)
-{
-    if (!done && !rocks->sealer_stuck)
-        sp_log_event(rocks->log, SP_LOG_ERROR, "seal",
-                     "requests that were acked stay in the journal for now",
-                     sp_log_cstr("error", error->message));
-    if (done && rocks->sealer_stuck)
-        sp_log_event(rocks->log, SP_LOG_INFO, "seal", "requests are put into their place again");
-    rocks->sealer_stuck = !done;
-    rocks->seal_failure_count += !done;
-    pthread_cond_broadcast(&rocks->somebody_idles);
-    if (done)
-        return rocks->sizes.retry_ns;
-    if (atomic_load(&rocks->kv_broken)) /* a full disk: looked at often */
-        retry_ns = rocks->sizes.retry_ns;
-    wait_before_retry(rocks, retry_ns);
-    return retry_ns < SP_ROCKS_RETRY_NS_MAX / 2 ? 2 * retry_ns : SP_ROCKS_RETRY_NS_MAX;
-}
-
-static void *sealer_main(void *cookie)
-{
-    struct sp_rocks *rocks = cookie;
-    pthread_setname_np(pthread_self(), "spoor:seal");
-    uint64_t retry_ns = rocks->sizes.retry_ns;
-    pthread_mutex_lock(&rocks->lock);
-    for (;;) {
-        uint64_t until_ns;
-        enum work work = next_work(rocks, monotonic_ns(), &until_ns);
-        if (rocks->stopping && (work == WORK_NONE || rocks->sealer_stuck))
-            break;
-        if (work == WORK_NONE) {
-            wait_until(rocks, until_ns);
-            continue;
-        }
-        pthread_mutex_unlock(&rocks->lock);
-        struct sp_error error = {0};
-        bool done = do_work(rocks, work, &error) == SP_OK;
-        pthread_mutex_lock(&rocks->lock);
-        retry_ns = note_outcome(rocks, done, retry_ns, &error);
-    }
-    pthread_mutex_unlock(&rocks->lock);
-    return NULL;
-}
-
 /* ---- start and stop ---- */
 
 enum sp_status sp_rocks_start(struct sp_rocks *rocks, struct sp_error *reterr)
 {
     int error = pthread_create(&rocks->committer, NULL, committer_main, rocks);
     rocks->committer_runs = error == 0;
-    if (error == 0) {
-        error = pthread_create(&rocks->sealer, NULL, sealer_main, rocks);
-        rocks->sealer_runs = error == 0;
-    }
+    if (error == 0)
+        error = sp_rocks_sealer_start(rocks);
     if (error == 0)
         error = sp_rocks_merger_start(rocks);
     if (error == 0)
@@ -423,6 +298,7 @@ void sp_rocks_stop(struct sp_rocks *rocks)
     pthread_mutex_lock(&rocks->lock);
     rocks->stopping = true;
     pthread_cond_broadcast(&rocks->committer_wakes);
+    pthread_cond_broadcast(&rocks->columns_wakes);
     pthread_cond_broadcast(&rocks->sealer_wakes);
     pthread_cond_broadcast(&rocks->merger_wakes);
     pthread_mutex_unlock(&rocks->lock);
@@ -430,6 +306,8 @@ void sp_rocks_stop(struct sp_rocks *rocks)
         pthread_join(rocks->merger, NULL);
     if (rocks->committer_runs)
         pthread_join(rocks->committer, NULL);
+    if (rocks->columns_runs)
+        pthread_join(rocks->columns, NULL);
     if (rocks->sealer_runs)
         pthread_join(rocks->sealer, NULL);
 }
