@@ -89,8 +89,8 @@ static void note_outcome(struct worker *worker, bool done, const struct sp_error
     if (atomic_load(&rocks->kv_broken)) /* a full disk: looked at often */
         worker->retry_ns = rocks->sizes.retry_ns;
     wait_before_retry(worker, worker->retry_ns);
-    worker->retry_ns = worker->retry_ns < SP_ROCKS_RETRY_NS_MAX / 2 ? 2 * worker->retry_ns
-                                                                    : SP_ROCKS_RETRY_NS_MAX;
+    worker->retry_ns =
+        worker->retry_ns < SP_ROCKS_RETRY_NS_MAX / 2 ? 2 * worker->retry_ns : SP_ROCKS_RETRY_NS_MAX;
 }
 
 static void run(struct worker *worker)
