@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/catalogue.c: what there is: services, operations, attribute keys and values, latencies, status. The store counts;
+ * query/catalogue.c: what there is: services, operations, attribute keys and values, status. The store counts;
  * these answers only show it. */
 #include "query/internal.h"
 
@@ -177,96 +177,4 @@ enum sp_status sp_query_answer_attributes(struct sp_query_call *call, struct sp_
         return sp_query_answer_intrinsics(call, range, reterr);
     return call->values[3].set ? answer_values(call, scopes, range, reterr)
                                : answer_keys(call, scopes, range, reterr);
-}
-
-/* ---- latency ---- */
-
-#define QUANTILES_MAX 32
-
-struct quantile {
-    char text[24]; /* as asked for: the key in the answer */
-    double q;
-};
-
-static enum sp_status parse_quantiles(struct sp_slice text, struct quantile *quantiles,
-                                      size_t *ret_count, struct sp_error *reterr)
-{
-    size_t count = 0;
-    if (text.len == 0)
-        text = SP_SLICE("0.5,0.9,0.95,0.99");
-    while (text.len > 0) {
-        size_t end = sp_slice_find(text, ',');
-        struct sp_slice item = sp_slice_trim(sp_slice_sub(text, 0, end));
-        text = sp_slice_sub(text, end + 1, text.len);
-        if (count == QUANTILES_MAX)
-            return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "q",
-                                          "\"q\" takes at most %d quantiles", QUANTILES_MAX);
-        struct quantile *quantile = &quantiles[count++];
-        if (item.len >= sizeof(quantile->text) || !sp_parse_double(item, &quantile->q) ||
-            quantile->q < 0 || quantile->q > 1)
-            return sp_error_set_parameter(
-                reterr, SP_INVALID_ARGUMENT, "q",
-                "\"q\" must be numbers between 0 and 1 with commas between them, as 0.5,0.95");
-        memcpy(quantile->text, item.ptr, item.len);
-        quantile->text[item.len] = 0;
-        for (size_t i = 0; i + 1 < count; i++)
-            if (strcmp(quantiles[i].text, quantile->text) == 0)
-                return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "q",
-                                              "\"q\" names %s twice", quantile->text);
-    }
-    *ret_count = count;
-    return SP_OK;
-}
-
-static void write_series(struct sp_json_writer *w, const struct sp_latency_series *row,
-                         const struct quantile *quantiles, size_t quantile_count)
-{
-    sp_json_object_begin(w);
-    text_member(w, "service", row->service);
-    text_member(w, "operation", row->operation);
-    text_member(w, "kind", sp_slice_cstr(sp_span_kind_name(row->kind)));
-    count_member(w, "calls", row->calls);
-    count_member(w, "errors", row->errors);
-    sp_json_key(w, "quantiles");
-    sp_json_object_begin(w);
-    for (size_t i = 0; i < quantile_count; i++)
-        count_member(w, quantiles[i].text, sp_histogram_quantile(&row->latency, quantiles[i].q));
-    sp_json_object_end(w);
-    sp_json_object_end(w);
-}
-
-enum sp_status sp_query_answer_latency(struct sp_query_call *call, struct sp_error *reterr)
-{
-    struct sp_time_range range;
-    struct quantile quantiles[QUANTILES_MAX];
-    size_t quantile_count = 0, count = 0;
-    enum sp_status status = sp_query_range(call, &range, reterr);
-    if (status == SP_OK)
-        status = parse_quantiles(call->values[5].text, quantiles, &quantile_count, reterr);
-    if (status != SP_OK)
-        return status;
-    int32_t kind = call->values[4].number == 6 ? -1 : (int32_t)call->values[4].number;
-    struct sp_latency_series *rows;
-    status = sp_store_latency(call->api->store, call->values[2].text, call->values[3].text, kind,
-                              range, &call->stop, &call->arena, &rows, &count, reterr);
-    if (status != SP_OK)
-        return status;
-    range = sp_time_range_minutes(range);
-    struct sp_json_writer w;
-    sp_query_reply_json(call, &w);
-    sp_json_object_begin(&w);
-    sp_json_key(&w, "series");
-    sp_json_array_begin(&w);
-    for (size_t i = 0; i < count; i++)
-        write_series(&w, &rows[i], quantiles, quantile_count);
-    sp_json_array_end(&w);
-    sp_json_key(&w, "from");
-    sp_query_json_bound(&w, range.from_unix_ns);
-    sp_json_key(&w, "to");
-    sp_query_json_bound(&w, range.to_unix_ns);
-    sp_json_key(&w, "relativeError");
-    sp_json_double(&w, SP_HISTOGRAM_RELATIVE_ERROR);
-    sp_json_object_end(&w);
-    sp_latency_rows_fini(rows, count);
-    return SP_OK;
 }

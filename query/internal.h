@@ -7,9 +7,10 @@
 #include "lib/net/net.h"
 #include "query/query.h"
 
-#define SP_QUERY_PARAMETERS_MAX 16 /* of one endpoint */
-#define SP_QUERY_HEADERS_MAX    12
-#define SP_QUERY_BODY_BYTES_MAX ((size_t)4096) /* of a POST: an empty object, for now */
+#define SP_QUERY_PARAMETERS_MAX    16 /* of one endpoint */
+#define SP_QUERY_HEADERS_MAX       12
+#define SP_QUERY_SAMPLE_TRACES_MAX ((uint64_t)100 * 1000) /* traces that one answer adds up */
+#define SP_QUERY_BODY_BYTES_MAX    ((size_t)4096)         /* of a POST: an empty object, for now */
 
 /* ---- request ---- */
 
@@ -163,6 +164,7 @@ enum sp_status sp_query_answer_trace(struct sp_query_call *call, struct sp_error
 enum sp_status sp_query_answer_spans(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_latency(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_critical_path(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_backups(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_backup_make(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_backup_remove(struct sp_query_call *call, struct sp_error *reterr);

@@ -79,6 +79,27 @@ static const struct sp_parameter latency[] = {
     {.name = "q", .type = SP_PARAMETER_TEXT},
 };
 
+/* Matching traces that an answer about many of them looks at. */
+#define TRACES                                                                                     \
+    {                                                                                              \
+        .name = "traces", .type = SP_PARAMETER_NUMBER, .preset = 1000, .number_min = 1,            \
+        .number_max = SP_QUERY_SAMPLE_TRACES_MAX                                                   \
+    }
+
+static const struct sp_parameter critical_path[] = {
+    RANGE,
+    {.name = "q", .type = SP_PARAMETER_TEXT},
+    {.name = "by", .type = SP_PARAMETER_CHOICE, .choices = "operation|service"},
+    {.name = "scope", .type = SP_PARAMETER_CHOICE, .choices = "trace|span"},
+    {.name = "quantiles", .type = SP_PARAMETER_TEXT},
+    TRACES,
+    {.name = "limit",
+     .type = SP_PARAMETER_NUMBER,
+     .preset = 20,
+     .number_min = 1,
+     .number_max = 1000},
+};
+
 #define TABLE(rows) (rows), SP_ARRAY_LEN(rows)
 
 const struct sp_query_endpoint sp_query_endpoints[] = {
@@ -91,6 +112,7 @@ const struct sp_query_endpoint sp_query_endpoints[] = {
     {"/v1/traces/{id}/spans", true, TABLE(spans), sp_query_answer_spans, NULL},
     {"/v1/graph", true, TABLE(graph), sp_query_answer_graph, NULL},
     {"/v1/latency", true, TABLE(latency), sp_query_answer_latency, NULL},
+    {"/v1/critical-path", true, TABLE(critical_path), sp_query_answer_critical_path, NULL},
     {"/v1/backups", true, NULL, 0, sp_query_answer_backups, NULL},
     {"/v1/backups", true, NULL, 0, sp_query_answer_backup_make, "POST"},
     {"/v1/backups/{id}", true, NULL, 0, sp_query_answer_backup_remove, "DELETE"},

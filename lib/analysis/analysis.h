@@ -182,6 +182,12 @@ struct sp_critical_path {
 SP_MUST_USE enum sp_status sp_critical_path(struct sp_arena *arena, struct sp_trace *trace,
                                             struct sp_critical_path *ret);
 
+/* The same of one span and what is below it: what its end waited for. A span without a duration has no path: then the note
+ * says so. */
+SP_MUST_USE enum sp_status sp_critical_path_of(struct sp_arena *arena, struct sp_trace *trace,
+                                               uint32_t row, struct sp_critical_path *ret);
+
+#include "lib/analysis/path_sum.h"
 #include "lib/analysis/skew.h"
 
 /* ---- service graph ---- */

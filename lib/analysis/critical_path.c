@@ -160,6 +160,28 @@ static const char *what_is_missing(const struct sp_trace *trace)
     return NULL;
 }
 
+enum sp_status sp_critical_path_of(struct sp_arena *arena, struct sp_trace *trace, uint32_t row,
+                                   struct sp_critical_path *ret)
+{
+    if (trace->rows[row].duration_ns == 0) {
+        *ret = (struct sp_critical_path){.note = "the span has no duration"};
+        return SP_OK;
+    }
+    struct walk w = {.arena = arena, .trace = trace};
+    w.candidates = sp_arena_calloc(arena, trace->rows[row].subtree_size, sizeof *w.candidates);
+    if (!w.candidates)
+        return arena->error;
+    uint64_t start = trace->rows[row].span->start_unix_ns;
+    bool room = push_visit(&w, row, start, start + trace->rows[row].duration_ns);
+    while (room && w.visit_count > 0)
+        room = step(&w);
+    if (!room)
+        return arena->error;
+    reverse(w.segments, w.segment_count);
+    *ret = (struct sp_critical_path){w.segments, w.segment_count, NULL};
+    return SP_OK;
+}
+
 enum sp_status sp_critical_path(struct sp_arena *arena, struct sp_trace *trace,
                                 struct sp_critical_path *ret)
 {
@@ -168,17 +190,8 @@ enum sp_status sp_critical_path(struct sp_arena *arena, struct sp_trace *trace,
         *ret = (struct sp_critical_path){.note = note};
         return SP_OK;
     }
-    struct walk w = {.arena = arena, .trace = trace};
-    w.candidates = sp_arena_calloc(arena, trace->row_count, sizeof *w.candidates);
-    if (!w.candidates)
-        return arena->error;
-    uint64_t start = trace->rows[0].span->start_unix_ns;
-    bool room = push_visit(&w, 0, start, start + trace->rows[0].duration_ns);
-    while (room && w.visit_count > 0)
-        room = step(&w);
-    if (!room)
-        return arena->error;
-    reverse(w.segments, w.segment_count);
-    *ret = (struct sp_critical_path){w.segments, w.segment_count, what_is_missing(trace)};
-    return SP_OK;
+    enum sp_status status = sp_critical_path_of(arena, trace, 0, ret);
+    if (status == SP_OK)
+        ret->note = what_is_missing(trace);
+    return status;
 }

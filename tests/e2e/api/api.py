@@ -165,6 +165,10 @@ def test_every_reply_is_what_the_document_says(context):
     context.check(f"/v1/latency?service={name}&operation={urllib.parse.quote(operations[0]['name'])}&kind=any&q=0.5,1&{whole}")
     for file_format in ("json", "dot", "graphml", "csv", "mermaid"):
         context.check(f"/v1/graph?format={file_format}&service={name}&hops=2&{whole}")
+    sums = context.check(f"/v1/critical-path?q={{}}&by=service&scope=trace&quantiles=0.5,0.99&traces=100000&limit=1000&{whole}")
+    assert sums["complete"] and sums["paths"] + sum(row["count"] for row in sums["leftOut"]) == sums["matchedTraces"]
+    for band in range(3):
+        assert abs(sum(node["shares"][band]["selfShare"] for node in sums["nodes"]) - 1) < 1e-9
     for path in ("/healthz", "/readyz"):
         assert context.check(path).strip() == b"ok"
     assert context.check("/metrics").endswith(b"# EOF\n")

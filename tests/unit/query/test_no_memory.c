@@ -37,6 +37,8 @@ static const char *const urls[] = {
     "/v1/attributes?scope=intrinsic&key=service",
     "/v1/attributes?scope=intrinsic&key=status",
     "/v1/latency",
+    "/v1/critical-path",
+    "/v1/critical-path?scope=span&by=service&q=%7Bname%3D%22add%22%7D",
     "/v1/graph",
     "/v1/graph?format=dot",
     "/v1/search?q=%7B%7D",

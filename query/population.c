@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/population.c: see query/population.h. */
+#include "query/population.h"
+
+#include <stdio.h>
+
+#include "lib/traceql/traceql.h"
+#include "query/match.h"
+
+struct reading {
+    struct sp_query_call *call;
+    const struct sp_population *population;
+    struct sp_match *match;
+    struct sp_scan scan;
+    struct sp_arena arena; /* of one trace */
+    enum sp_status (*visit)(void *cookie, const struct sp_population_trace *trace,
+                            struct sp_error *reterr);
+    void *cookie;
+    struct sp_population_read *read;
+    enum sp_status status;
+    struct sp_error *reterr;
+};
+
+/* ---- the query ---- */
+
+/* Errors of the query get the shape that docs/api.md promises for them. */
+static enum sp_status query_error(struct sp_query_call *call, const char *parameter,
+                                  enum sp_status status, struct sp_error *reterr)
+{
+    snprintf(reterr->parameter, sizeof(reterr->parameter), "%s", parameter);
+    if (status == SP_UNIMPLEMENTED) {
+        call->error_title = "Not evaluated yet";
+        reterr->status = SP_INVALID_ARGUMENT;
+        return SP_INVALID_ARGUMENT;
+    }
+    const char *expected = strstr(reterr->message, "expected ");
+    if (expected)
+        snprintf(call->error_expected, sizeof(call->error_expected), "%s",
+                 expected + strlen("expected "));
+    return status;
+}
+
+static enum sp_status prepare(struct reading *reading, struct sp_error *reterr)
+{
+    struct sp_query_call *call = reading->call;
+    const struct sp_traceql_query *query;
+    struct sp_slice text = reading->population->query;
+    enum sp_status status =
+        sp_traceql_parse(&call->arena, text.len > 0 ? text : SP_SLICE("{}"), &query, reterr);
+    if (status == SP_OK)
+        status = sp_match_compile(&call->arena, query, &reading->match, reterr);
+    if (status != SP_OK)
+        return query_error(call, reading->population->parameter, status, reterr);
+    reading->scan.range = reading->population->range;
+    if (sp_match_hints(&call->arena, query, &reading->scan) != SP_OK)
+        return sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
+    return SP_OK;
+}
+
+/* ---- one trace ---- */
+
+static enum sp_status too_large(struct reading *reading)
+{
+    return sp_arena_failed(&reading->arena, reading->reterr,
+                           "a trace is larger than the query's memory");
+}
+
+/* Which rows the query finds. */
+static enum sp_status evaluate(struct reading *reading, const struct sp_trace_facts *facts,
+                               bool *matched, uint32_t *ret_count)
+{
+    enum sp_status status = SP_OK;
+    *ret_count = 0;
+    for (uint32_t row = 0; row < facts->tree->row_count && status == SP_OK; row++) {
+        const struct sp_span *span = facts->tree->rows[row].span;
+        if (sp_time_range_contains(reading->scan.range, span->start_unix_ns))
+            status = sp_match_span(reading->match, facts, row, &matched[row], reading->reterr);
+        *ret_count += matched[row];
+    }
+    return status;
+}
+
+static void note_matched(struct sp_population_read *read, const struct sp_trace *tree)
+{
+    if (read->matched == 0 || tree->start_unix_ns < read->oldest_unix_ns)
+        read->oldest_unix_ns = tree->start_unix_ns;
+    if (tree->start_unix_ns > read->newest_unix_ns)
+        read->newest_unix_ns = tree->start_unix_ns;
+    read->matched++;
+}
+
+static enum sp_status consider(struct reading *reading, const struct sp_trace_id *id)
+{
+    struct sp_trace tree;
+    struct sp_trace_facts facts;
+    const struct sp_batch *batch;
+    struct sp_population_trace trace = {.tree = &tree, .arena = &reading->arena};
+    sp_arena_reset(&reading->arena);
+    enum sp_status status = sp_store_trace_read(reading->call->api->store, id, &reading->arena,
+                                                &batch, reading->reterr);
+    if (status == SP_NOT_FOUND)
+        return SP_OK; /* expired since the scan began */
+    if (status != SP_OK)
+        return status;
+    reading->read->span_count += batch->span_count;
+    bool *matched = sp_arena_calloc(&reading->arena, batch->span_count, sizeof(*matched));
+    if (!matched || sp_trace_assemble(&reading->arena, batch, &tree) != SP_OK)
+        return too_large(reading);
+    sp_trace_facts_make(batch, &facts);
+    facts.tree = &tree;
+    facts.stop = &reading->call->stop;
+    trace.matched = matched;
+    status = evaluate(reading, &facts, matched, &trace.matched_count);
+    if (status != SP_OK || trace.matched_count == 0)
+        return status;
+    note_matched(reading->read, &tree);
+    return reading->visit(reading->cookie, &trace, reading->reterr);
+}
+
+static enum sp_visit stop(struct reading *reading, const char *reason)
+{
+    reading->read->complete = false;
+    reading->read->incomplete_reason = reason;
+    return SP_VISIT_STOP;
+}
+
+static enum sp_visit visit_candidate(void *cookie, const struct sp_candidate *candidate)
+{
+    struct reading *reading = cookie;
+    if (reading->read->matched == reading->population->traces_max)
+        return stop(reading, "traces");
+    reading->status = sp_query_check(reading->call, reading->reterr);
+    bool late =
+        sp_clock_monotonic_ns(reading->call->api->clock) >= reading->population->deadline_ns;
+    if (reading->status == SP_OK && !late)
+        reading->status = consider(reading, &candidate->trace_id);
+    if (late || reading->status == SP_DEADLINE) {
+        reading->status = SP_OK;
+        return stop(reading, "timeBudget");
+    }
+    reading->read->considered++;
+    return reading->status == SP_OK ? SP_VISIT_CONTINUE : SP_VISIT_STOP;
+}
+
+enum sp_status
+sp_population_read(struct sp_query_call *call, const struct sp_population *population,
+                   enum sp_status (*visit)(void *cookie, const struct sp_population_trace *trace,
+                                           struct sp_error *reterr),
+                   void *cookie, struct sp_population_read *ret, struct sp_error *reterr)
+{
+    struct reading reading = {.call = call,
+                              .population = population,
+                              .visit = visit,
+                              .cookie = cookie,
+                              .read = ret,
+                              .reterr = reterr};
+    *ret = (struct sp_population_read){.complete = true};
+    sp_arena_init(&reading.arena, call->api->limits.memory_bytes_max);
+    enum sp_status status = prepare(&reading, reterr);
+    if (status == SP_OK)
+        status = sp_store_scan(call->api->store, &reading.scan, visit_candidate, &reading,
+                               &ret->scanned, reterr);
+    if (status == SP_OK)
+        status = reading.status;
+    sp_match_free(reading.match);
+    sp_arena_fini(&reading.arena);
+    return status;
+}
+
+uint64_t sp_population_deadline(const struct sp_query_call *call, uint64_t part, uint64_t parts)
+{
+    uint64_t now = sp_clock_monotonic_ns(call->api->clock);
+    uint64_t left = call->deadline_ns > now ? call->deadline_ns - now : 0;
+    return now + left / 10 * 9 / parts * part;
+}
+
+void sp_population_write(const struct sp_population_read *read, struct sp_json_writer *w)
+{
+    sp_json_key(w, "matchedTraces");
+    sp_json_u64(w, read->matched);
+    sp_json_key(w, "oldestStartUnixNano");
+    sp_query_json_bound(w, read->oldest_unix_ns);
+    sp_json_key(w, "newestStartUnixNano");
+    sp_query_json_bound(w, read->newest_unix_ns);
+    sp_json_key(w, "complete");
+    sp_json_bool(w, read->complete);
+    sp_json_key(w, "incompleteReason");
+    if (read->complete)
+        sp_json_null(w);
+    else
+        sp_json_cstr(w, read->incomplete_reason);
+    sp_json_key(w, "scanned");
+    sp_json_object_begin(w);
+    sp_json_key(w, "segments");
+    sp_json_u64(w, read->scanned.segments);
+    sp_json_key(w, "rows");
+    sp_json_u64_string(w, read->scanned.rows);
+    sp_json_key(w, "bytes");
+    sp_json_u64_string(w, read->scanned.bytes);
+    sp_json_key(w, "traces");
+    sp_json_u64_string(w, read->considered);
+    sp_json_object_end(w);
+}
