@@ -237,7 +237,7 @@ enum sp_status sp_block_match_traces(const struct sp_block_match *match, struct 
         uint64_t newest = 0;
         for (uint32_t row = first; row < end; row++) {
             uint64_t start = block->starts[row];
-            if (start > newest && sp_time_range_contains(match->scan->range, start))
+            if (start > newest && (match->share == SP_SHARE_ALL || sp_bitmap_has(match->rows, row)))
                 newest = start;
         }
         ret[count++] = (struct sp_match_trace){.trace = t, .newest_start_unix_ns = newest};

@@ -34,9 +34,8 @@ SP_MUST_USE enum sp_status sp_block_match_run(struct sp_block_match *match,
                                               struct sp_block_view *view, struct sp_error *reterr);
 
 struct sp_match_trace {
-    uint32_t trace; /* number in the block */
-    /* of its rows here that start in the scan's range, whether they match or not */
-    uint64_t newest_start_unix_ns;
+    uint32_t trace;                /* number in the block */
+    uint64_t newest_start_unix_ns; /* of its rows here that match */
 };
 
 /* The traces with a row that matched in the last run, ascending; ret has room for all of the block's. */

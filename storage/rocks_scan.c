@@ -8,7 +8,6 @@
 struct scanning {
     const struct sp_scan *scan;
     const struct sp_rocks_view *view;
-    struct sp_part_cursor *cursors;      /* one for each part */
     uint32_t *order;                     /* parts, newest first */
     uint32_t next;                       /* in order: the first that was not read */
     SP_VECTOR(struct sp_candidate) heap; /* the newest on top */
@@ -72,57 +71,6 @@ static uint64_t min_start(const struct sp_rocks_part *part)
                                  : part->memory->block.start_min_unix_ns;
 }
 
-/* The newest start in range of some rows; false when there is none. */
-static bool newest_of(const struct sp_block *block, uint32_t first, uint32_t count,
-                      struct sp_time_range range, uint64_t *newest)
-{
-    bool any = false;
-    for (uint32_t row = first; row < first + count; row++) {
-        uint64_t start = block->starts[row];
-        if (!sp_time_range_contains(range, start))
-            continue;
-        *newest = any && *newest > start ? *newest : start;
-        any = true;
-    }
-    return any;
-}
-
-/* A trace may have newer spans in the parts that begin later: its bound covers them. */
-static enum sp_status raise_bound(struct scanning *scanning, uint32_t part,
-                                  struct sp_candidate *candidate, struct sp_error *reterr)
-{
-    uint64_t hash = sp_filter_hash(&candidate->trace_id);
-    for (uint32_t i = 0; i < scanning->view->part_count; i++) {
-        const struct sp_rocks_part *other = &scanning->view->parts[i];
-        if (i == part || max_start(other) <= candidate->bound_unix_ns ||
-            min_start(other) > sp_time_range_last(scanning->scan->range))
-            continue;
-        struct sp_part_cursor *cursor = &scanning->cursors[i];
-        uint32_t first = 0;
-        uint32_t end = 1;
-        if (other->segment != NULL)
-            sp_segment_find(other->segment, &candidate->trace_id, hash, &first, &end);
-        for (uint32_t b = first; b < end; b++) {
-            uint32_t row;
-            uint64_t newest;
-            uint32_t count;
-            enum sp_status status =
-                sp_part_cursor_find(cursor, b, &candidate->trace_id, &row, &count, reterr);
-            if (status != SP_OK)
-                return status;
-            if (count == 0)
-                continue;
-            status = sp_part_cursor_fixed(cursor, SP_CHUNK_STARTS, reterr);
-            if (status != SP_OK)
-                return status;
-            if (newest_of(cursor->block, row, count, scanning->scan->range, &newest) &&
-                newest > candidate->bound_unix_ns)
-                candidate->bound_unix_ns = newest;
-        }
-    }
-    return SP_OK;
-}
-
 static enum sp_status add_candidate(struct scanning *scanning, const struct sp_candidate *candidate,
                                     struct sp_error *reterr)
 {
@@ -134,9 +82,9 @@ static enum sp_status add_candidate(struct scanning *scanning, const struct sp_c
     return SP_OK;
 }
 
-static enum sp_status read_block(struct scanning *scanning, uint32_t part, struct sp_error *reterr)
+static enum sp_status read_block(struct scanning *scanning, struct sp_part_cursor *cursor,
+                                 struct sp_error *reterr)
 {
-    struct sp_part_cursor *cursor = &scanning->cursors[part];
     struct sp_block_view view;
     uint32_t count = 0;
     sp_part_cursor_view(cursor, &view);
@@ -157,23 +105,25 @@ static enum sp_status read_block(struct scanning *scanning, uint32_t part, struc
     return status;
 }
 
+/* The bound of a candidate is that of its rows in this part that match. A trace with newer ones in another part becomes a candidate
+ * there, too, and the newest is handed out first. */
 static enum sp_status read_part(struct scanning *scanning, uint32_t part, struct sp_error *reterr)
 {
-    struct sp_part_cursor *cursor = &scanning->cursors[part];
-    uint32_t before = scanning->heap.count;
-    enum sp_status status = SP_OK;
+    struct sp_part_cursor cursor;
+    enum sp_status status =
+        sp_part_cursor_init(&cursor, &scanning->view->parts[part], scanning->view, reterr);
     scanning->scanned->segments++;
-    for (uint32_t b = 0; b < cursor->block_count && status == SP_OK; b++) {
-        struct sp_segment_block info = sp_part_cursor_info(cursor, b);
+    for (uint32_t b = 0; b < cursor.block_count && status == SP_OK; b++) {
+        struct sp_segment_block info = sp_part_cursor_info(&cursor, b);
         if (!sp_rocks_overlaps(scanning->scan->range, info.start_min_unix_ns,
                                info.start_max_unix_ns))
             continue;
-        status = sp_part_cursor_open(cursor, b, reterr);
+        status = sp_part_cursor_open(&cursor, b, reterr);
         if (status == SP_OK)
-            status = read_block(scanning, part, reterr);
+            status = read_block(scanning, &cursor, reterr);
     }
-    for (uint32_t i = before; i < scanning->heap.count && status == SP_OK; i++)
-        status = raise_bound(scanning, part, &scanning->heap.items[i], reterr);
+    scanning->scanned->bytes += cursor.reader.bytes;
+    sp_part_cursor_fini(&cursor);
     heapify(scanning);
     return status;
 }
@@ -248,27 +198,15 @@ static void order_parts(struct scanning *scanning)
 static enum sp_status scanning_init(struct scanning *scanning, struct sp_error *reterr)
 {
     const struct sp_rocks_view *view = scanning->view;
-    scanning->cursors = calloc((size_t)view->part_count + 1, sizeof(*scanning->cursors));
     scanning->order = calloc((size_t)view->part_count + 1, sizeof(*scanning->order));
-    if (scanning->cursors == NULL || scanning->order == NULL)
+    if (scanning->order == NULL)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
-    for (uint32_t i = 0; i < view->part_count; i++) {
-        enum sp_status status =
-            sp_part_cursor_init(&scanning->cursors[i], &view->parts[i], view, reterr);
-        if (status != SP_OK)
-            return status;
-    }
     order_parts(scanning);
     return sp_block_match_init(&scanning->match, scanning->scan, reterr);
 }
 
 static void scanning_fini(struct scanning *scanning)
 {
-    for (uint32_t i = 0; i < scanning->view->part_count && scanning->cursors != NULL; i++) {
-        scanning->scanned->bytes += scanning->cursors[i].reader.bytes;
-        sp_part_cursor_fini(&scanning->cursors[i]);
-    }
-    free(scanning->cursors);
     free(scanning->order);
     sp_vector_fini(&scanning->heap);
     sp_idset_fini(&scanning->visited);

@@ -148,7 +148,7 @@ struct sp_scan {
 
 struct sp_candidate {
     struct sp_trace_id trace_id;
-    /* no span in range of this or of any later candidate starts after this */
+    /* no span of this or of any later candidate that starts in range and satisfies the conditions starts after this */
     uint64_t bound_unix_ns;
 };
 

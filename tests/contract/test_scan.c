@@ -184,6 +184,28 @@ START_TEST(scan_never_leaves_out_a_trace_that_satisfies_its_conditions)
 }
 END_TEST
 
+/* Spans of a candidate that do not match have no part in its place, wherever they are. */
+START_TEST(scan_is_newest_first_by_the_spans_that_match)
+{
+    struct fixture fixture;
+    fixture_init(&fixture, (enum engine)_i);
+    struct sp_span old_span = simple_span(1, 1, noon_unix_ns, 5, "cart", "wanted");
+    append(&fixture, batch_of(&fixture.arena, &old_span, 1));
+    fixture_reopen(&fixture); /* a segment, and behind it newer spans */
+    struct sp_span spans[] = {
+        simple_span(1, 2, noon_unix_ns + 100 * second_ns, 5, "cart", "other"),
+        simple_span(2, 3, noon_unix_ns + 50 * second_ns, 5, "cart", "wanted")};
+    append(&fixture, batch_of(&fixture.arena, spans, 2));
+    const struct sp_condition condition = on_field(SP_FIELD_NAME, SP_OP_EQ, text_value("wanted"));
+    const struct sp_scan scan = {
+        .range = SP_TIME_RANGE_ALL, .conditions = &condition, .condition_count = 1};
+    struct candidate_list list = scan_all(fixture.store, &fixture.arena, &scan);
+    ck_assert_uint_eq(list.count, 2);
+    ck_assert(lists(&list, &spans[0].trace_id) && lists(&list, &spans[1].trace_id));
+    fixture_fini(&fixture);
+}
+END_TEST
+
 /* ---- visitors ---- */
 
 struct nested {
@@ -259,6 +281,7 @@ Suite *sp_test_suite(void)
     tcase_add_loop_test(tcase, scan_order_is_the_same_each_time, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, scan_never_leaves_out_a_trace_that_satisfies_its_conditions, 0,
                         ENGINE_COUNT);
+    tcase_add_loop_test(tcase, scan_is_newest_first_by_the_spans_that_match, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, scan_visitor_may_read_and_stop, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, scan_sees_one_state_although_spans_are_appended_meanwhile, 0,
                         ENGINE_COUNT);

@@ -148,9 +148,10 @@ static void assert_traces(const struct block_fixture *f, const struct sp_scan *s
         uint64_t newest = 0;
         for (uint32_t i = f->whole.trace_rows[t]; i < f->whole.trace_rows[t + 1]; i++) {
             uint64_t start = f->spans[i]->start_unix_ns;
-            matches |= span_matches(scan, f->spans[i]);
-            if (sp_time_range_contains(scan->range, start) && start > newest)
-                newest = start;
+            if (!span_matches(scan, f->spans[i]))
+                continue;
+            matches = true;
+            newest = start > newest ? start : newest;
         }
         if (!matches)
             continue;
