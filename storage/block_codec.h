@@ -40,6 +40,8 @@ enum sp_chunk { /* numbers are on disk */
 
 /* Takes a chunk; bytes are valid during the call. An error ends the encoding and is handed on. */
 struct sp_chunk_sink {
+    /* Told each text of a column of texts once, valid during the call. NULL: nobody wants to know. */
+    void (*texts)(void *cookie, uint32_t column, const struct sp_slice *texts, uint32_t count);
     enum sp_status (*take)(void *cookie, uint32_t chunk, struct sp_slice bytes,
                            struct sp_error *reterr);
     void *cookie;
@@ -91,7 +93,7 @@ SP_MUST_USE enum sp_status sp_block_decode_head(struct sp_block_decoder *decoder
 bool sp_block_has_chunk(const struct sp_block_head *head, uint32_t chunk);
 
 /* Decodes one of the chunks 1 to 10 into *block, a copy of the head's block. TRACES goes before PARENT_IDS and STARTS, SPAN_IDS
- * before PARENT_IDS, PARENT_IDS before STARTS, STARTS before ENDS; other orders are bugs and assert. */
+ * before PARENT_IDS, STARTS before ENDS; other orders are bugs and assert. */
 SP_MUST_USE enum sp_status sp_block_decode_fixed(struct sp_block_decoder *decoder,
                                                  const struct sp_block_head *head,
                                                  enum sp_chunk which, struct sp_slice chunk,

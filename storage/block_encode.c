@@ -170,9 +170,10 @@ static void summarize_numbers(const struct sp_column *column, struct sp_column_s
     }
 }
 
-static bool write_text_column(struct sp_block_encoder *encoder, const struct sp_column *column,
+static bool write_text_column(struct sp_block_encoder *encoder, uint32_t number,
                               struct sp_column_summary *summary)
 {
+    const struct sp_column *column = &encoder->block->columns[number];
     encoder->codes.count = 0;
     if (!list_begin(encoder, column->dictionary->count) ||
         !sp_vector_reserve(&encoder->codes, column->count) ||
@@ -183,6 +184,8 @@ static bool write_text_column(struct sp_block_encoder *encoder, const struct sp_
         codes[i] = list_add(encoder, column->dictionary, column->codes[i]);
     uint32_t distinct = summary->distinct = encoder->list.count;
     bool repeats = distinct <= column->count / 2;
+    if (encoder->sink->texts != NULL)
+        encoder->sink->texts(encoder->sink->cookie, number, encoder->list.items, distinct);
     sp_text_list_reset(&encoder->texts);
     if (repeats) {
         for (uint32_t i = 0; i < distinct; i++)
@@ -212,7 +215,7 @@ static enum sp_status write_column(struct sp_block_encoder *encoder, uint32_t nu
         summarize_numbers(column, summary);
         sp_numbers_write(&encoder->writer, column->numbers, column->count,
                          column->kind == SP_VALUE_INT, begin(encoder, SP_COLUMN_NUMBERS));
-    } else if (!write_text_column(encoder, column, summary)) {
+    } else if (!write_text_column(encoder, number, summary)) {
         return no_memory(reterr);
     }
     uint32_t chunk = SP_CHUNK_FIRST_COLUMN + number;

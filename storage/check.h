@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/check.h: the inside of sp_store_check, for its files: check.c (the directory, the database, what is left over),
- * check_segment.c (one segment as a whole), check_block.c (one block, chunk by chunk), check_counts.c (what segments know by
- * minute), check_calls.c (the graph: all segments together). Internal to these. Changes no byte on disk. */
+ * check_segment.c (one segment as a whole), check_block.c (one block, chunk by chunk), check_values.c (which values its blocks
+ * have), check_counts.c (what segments know by minute), check_calls.c (the graph: all segments together). Internal to these. Changes no byte on disk. */
 #pragma once
 
 #include "storage/datadir.h"
@@ -72,6 +72,23 @@ SP_MUST_USE enum sp_status sp_check_block(struct sp_check *check, struct sp_chec
                                           struct sp_error *reterr);
 SP_MUST_USE enum sp_status
 sp_check_segment(struct sp_check *check, struct sp_check_segment *segment, struct sp_error *reterr);
+
+/* What is stored of the values of a segment's blocks. */
+struct sp_check_values {
+    struct sp_value_items *items; /* heap; of the blocks of the present group */
+    uint32_t group;
+    bool is_whole;   /* none of them is damaged */
+    bool is_damaged; /* a page of the segment cannot be read */
+};
+SP_MUST_USE enum sp_status sp_check_values_init(struct sp_check_values *values,
+                                                struct sp_error *reterr);
+void sp_check_values_fini(struct sp_check_values *values);
+/* The next block of a segment; NULL: it cannot be read. Behind the last one of a group its pages are compared. */
+SP_MUST_USE enum sp_status sp_check_values_add(struct sp_check *check,
+                                               struct sp_check_segment *segment,
+                                               struct sp_check_values *values, uint32_t number,
+                                               const struct sp_block *block,
+                                               struct sp_error *reterr);
 
 /* The counts, and the calls, of all blocks of a segment are compared with those that are stored with it. */
 SP_MUST_USE enum sp_status sp_check_counts(struct sp_check *check, struct sp_check_segment *segment,

@@ -4,6 +4,7 @@
  * handed out as soon as no part that was not read yet can have a newer one. Knows the database through kv.h only. */
 #include "storage/block_match.h"
 #include "storage/rocks.h"
+#include "storage/value_ask.h"
 
 struct scanning {
     const struct sp_scan *scan;
@@ -13,6 +14,8 @@ struct scanning {
     SP_VECTOR(struct sp_candidate) heap; /* the newest on top */
     struct sp_idset visited;
     struct sp_block_match match;
+    struct sp_value_reader values;
+    SP_VECTOR(uint32_t) wanted; /* blocks of the part at hand */
     struct sp_scanned *scanned;
 };
 
@@ -105,6 +108,45 @@ static enum sp_status read_block(struct scanning *scanning, struct sp_part_curso
     return status;
 }
 
+static bool is_in_range(const struct scanning *scanning, const struct sp_part_cursor *cursor,
+                        uint32_t block)
+{
+    struct sp_segment_block info = sp_part_cursor_info(cursor, block);
+    return sp_rocks_overlaps(scanning->scan->range, info.start_min_unix_ns, info.start_max_unix_ns);
+}
+
+/* Of the blocks [first, first + count) those in range and, by their number from first on, in the set. */
+static enum sp_status want(struct scanning *scanning, const struct sp_part_cursor *cursor,
+                           uint32_t first, uint32_t count, uint64_t set, struct sp_error *reterr)
+{
+    for (uint32_t b = 0; b < count; b++) {
+        if ((set >> b % SP_VALUE_GROUP_BLOCKS & 1) != 0 &&
+            is_in_range(scanning, cursor, first + b) &&
+            !sp_vector_push(&scanning->wanted, first + b))
+            return sp_error_set(reterr, SP_NO_MEMORY, "no memory to scan a segment");
+    }
+    return SP_OK;
+}
+
+/* The blocks of a part that may have what is looked for. */
+static enum sp_status choose_blocks(struct scanning *scanning, const struct sp_part_cursor *cursor,
+                                    struct sp_error *reterr)
+{
+    const struct sp_segment *segment = cursor->part->segment;
+    enum sp_status status = SP_OK;
+    scanning->wanted.count = 0;
+    if (segment == NULL || segment->group_count == 0)
+        return want(scanning, cursor, 0, cursor->block_count, SP_VALUE_ALL_BLOCKS, reterr);
+    for (uint32_t g = 0; g < segment->group_count && status == SP_OK; g++) {
+        const struct sp_value_group *group = &segment->groups[g];
+        uint64_t set;
+        status = sp_value_ask(&scanning->values, segment, g, scanning->scan, &set, reterr);
+        if (status == SP_OK)
+            status = want(scanning, cursor, group->first_block, group->block_count, set, reterr);
+    }
+    return status;
+}
+
 /* The bound of a candidate is that of its rows in this part that match. A trace with newer ones in another part becomes a candidate
  * there, too, and the newest is handed out first. */
 static enum sp_status read_part(struct scanning *scanning, uint32_t part, struct sp_error *reterr)
@@ -112,13 +154,11 @@ static enum sp_status read_part(struct scanning *scanning, uint32_t part, struct
     struct sp_part_cursor cursor;
     enum sp_status status =
         sp_part_cursor_init(&cursor, &scanning->view->parts[part], scanning->view, reterr);
-    scanning->scanned->segments++;
-    for (uint32_t b = 0; b < cursor.block_count && status == SP_OK; b++) {
-        struct sp_segment_block info = sp_part_cursor_info(&cursor, b);
-        if (!sp_rocks_overlaps(scanning->scan->range, info.start_min_unix_ns,
-                               info.start_max_unix_ns))
-            continue;
-        status = sp_part_cursor_open(&cursor, b, reterr);
+    if (status == SP_OK)
+        status = choose_blocks(scanning, &cursor, reterr);
+    scanning->scanned->segments += status == SP_OK && scanning->wanted.count > 0;
+    for (uint32_t i = 0; i < scanning->wanted.count && status == SP_OK; i++) {
+        status = sp_part_cursor_open(&cursor, scanning->wanted.items[i], reterr);
         if (status == SP_OK)
             status = read_block(scanning, &cursor, reterr);
     }
@@ -202,12 +242,18 @@ static enum sp_status scanning_init(struct scanning *scanning, struct sp_error *
     if (scanning->order == NULL)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
     order_parts(scanning);
+    enum sp_status status = sp_value_reader_init(&scanning->values, view->kv, reterr);
+    if (status != SP_OK)
+        return status;
     return sp_block_match_init(&scanning->match, scanning->scan, reterr);
 }
 
 static void scanning_fini(struct scanning *scanning)
 {
+    scanning->scanned->bytes += scanning->values.bytes;
     free(scanning->order);
+    sp_vector_fini(&scanning->wanted);
+    sp_value_reader_fini(&scanning->values);
     sp_vector_fini(&scanning->heap);
     sp_idset_fini(&scanning->visited);
     sp_block_match_fini(&scanning->match);

@@ -8,6 +8,7 @@
  *   segments   segment id                                       header: counts, ranges, the first and last trace of each
  *                                                               block, the trace filter
  *   chunks     segment id, first trace id, block, chunk number  storage/block_codec.h
+ *              segment id, 2 (1 byte), group, page              storage/value_filter.h
  *              segment id, enum sp_segment_rollup (1 byte)      storage/rollup.h, storage/edge_rollup.h
  *              the same, version (4 bytes; above 0)             the edges since older segments went (storage/rocks_retain.c)
  *
@@ -19,6 +20,7 @@
 #include "storage/block_view.h"
 #include "storage/filter.h"
 #include "storage/kv.h"
+#include "storage/value_filter.h"
 
 struct sp_segment_block {
     struct sp_trace_id first, last; /* a trace with very many spans goes on in the next block */
@@ -37,11 +39,14 @@ struct sp_segment {
     uint64_t first_sequence, last_sequence; /* of the journal records it was made from */
     uint64_t span_count, trace_count;
     uint64_t received_max_unix_ns; /* the newest receipt of them; UINT64_MAX: not known */
-    uint64_t bytes;                /* of its chunks */
+    uint64_t bytes;                /* of its chunks, and of its values' pages */
     uint64_t start_min_unix_ns, start_max_unix_ns;
     const struct sp_segment_block *blocks;
     uint32_t block_count;
     struct sp_filter filter;
+    /* of blocks, from the first to the last; none: nothing is known of its values */
+    const struct sp_value_group *groups;
+    uint32_t group_count;
     struct sp_arena arena;         /* of all above */
     struct sp_segment_links links; /* under the lock of the store, once it is in its list */
     _Atomic uint32_t references;
@@ -85,6 +90,11 @@ struct sp_segment_writer {
     uint64_t *hashes;                /* heap; of the traces */
     uint32_t block_cap, hash_count, hash_cap;
     struct sp_trace_id last_trace;
+    struct sp_value_items *values; /* heap; of the present group */
+    const struct sp_block *block;  /* that is being added */
+    struct sp_numbers_writer numbers;
+    struct sp_zstd_packer *zstd; /* of numbers */
+    SP_VECTOR(struct sp_value_group) groups;
 };
 
 SP_MUST_USE enum sp_status sp_segment_writer_init(struct sp_segment_writer *writer,

@@ -128,6 +128,28 @@ static bool read_filter(struct sp_slice *in, struct sp_segment *segment)
     return read_bytes(in, words, bytes);
 }
 
+/* Groups follow each other, and are all blocks together; or there are none. */
+static bool read_groups(struct sp_slice *in, struct sp_segment *segment)
+{
+    uint32_t first = 0;
+    if (!read_u32(in, &segment->group_count) || segment->group_count > in->len)
+        return false;
+    struct sp_value_group *groups =
+        sp_arena_calloc(&segment->arena, (size_t)segment->group_count + 1, sizeof(*groups));
+    for (uint32_t i = 0; i < segment->group_count && groups != NULL; i++) {
+        groups[i].first_block = first;
+        if (!read_u32(in, &groups[i].block_count) || !read_u32(in, &groups[i].page_bits) ||
+            !sp_unpack_varint(in, &groups[i].open) || groups[i].block_count == 0 ||
+            groups[i].block_count > SP_VALUE_GROUP_BLOCKS ||
+            groups[i].block_count > segment->block_count - first ||
+            groups[i].page_bits > SP_VALUE_PAGE_BITS_MAX)
+            return false;
+        first += groups[i].block_count;
+    }
+    segment->groups = groups;
+    return groups != NULL && (segment->group_count == 0 || first == segment->block_count);
+}
+
 static bool read_fields(struct sp_slice in, uint8_t version, struct sp_segment *segment)
 {
     segment->received_max_unix_ns = UINT64_MAX;
@@ -142,7 +164,8 @@ static bool read_fields(struct sp_slice in, uint8_t version, struct sp_segment *
            (version == SP_SEGMENT_VERSION_OLD ||
             (sp_unpack_varint(&in, &segment->received_max_unix_ns) &&
              read_u32(&in, &segment->links.edges_version))) &&
-           read_blocks(&in, segment) && read_filter(&in, segment) && in.len == 0;
+           read_blocks(&in, segment) && read_filter(&in, segment) &&
+           (version < SP_SEGMENT_VERSION || read_groups(&in, segment)) && in.len == 0;
 }
 
 enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value, struct sp_segment **ret,
@@ -150,8 +173,8 @@ enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value, struct
 {
     uint64_t checksum;
     unsigned long long name = id;
-    if (value.len > 0 && value.ptr[0] != SP_SEGMENT_VERSION &&
-        value.ptr[0] != SP_SEGMENT_VERSION_OLD)
+    if (value.len > 0 &&
+        (value.ptr[0] > SP_SEGMENT_VERSION || value.ptr[0] < SP_SEGMENT_VERSION_OLD))
         return sp_error_set(reterr, SP_VERSION, "segment %llu is of version %u, which is not known",
                             name, value.ptr[0]);
     if (value.len < 1 + sizeof(checksum))
@@ -271,9 +294,8 @@ enum sp_status sp_block_reader_open(struct sp_block_reader *reader,
 /* Chunks that must be there before another, by number. */
 static const uint32_t needed_before[SP_CHUNK_FIXED_COUNT] = {
     [SP_CHUNK_PARENT_IDS] = 1u << SP_CHUNK_TRACES | 1u << SP_CHUNK_SPAN_IDS,
-    [SP_CHUNK_STARTS] = 1u << SP_CHUNK_TRACES | 1u << SP_CHUNK_SPAN_IDS | 1u << SP_CHUNK_PARENT_IDS,
-    [SP_CHUNK_ENDS] = 1u << SP_CHUNK_TRACES | 1u << SP_CHUNK_SPAN_IDS | 1u << SP_CHUNK_PARENT_IDS |
-                      1u << SP_CHUNK_STARTS,
+    [SP_CHUNK_STARTS] = 1u << SP_CHUNK_TRACES,
+    [SP_CHUNK_ENDS] = 1u << SP_CHUNK_TRACES | 1u << SP_CHUNK_STARTS,
 };
 
 static enum sp_status load_fixed(struct sp_block_reader *reader, enum sp_chunk which,

@@ -24,7 +24,13 @@ enum sp_status sp_segment_writer_init(struct sp_segment_writer *writer, struct s
     atomic_init(&writer->segment->references, 1);
     writer->segment->id = id;
     writer->segment->start_min_unix_ns = UINT64_MAX;
-    enum sp_status status = sp_block_encoder_new(&writer->encoder, reterr);
+    writer->zstd = writer->numbers.zstd = sp_zstd_packer_new();
+    writer->values = malloc(sizeof(*writer->values));
+    if (writer->values != NULL)
+        sp_value_items_init(writer->values);
+    enum sp_status status = writer->zstd != NULL && writer->values != NULL
+                                ? sp_block_encoder_new(&writer->encoder, reterr)
+                                : no_memory(reterr);
     if (status != SP_OK)
         sp_segment_writer_fini(writer);
     return status;
@@ -36,6 +42,12 @@ void sp_segment_writer_fini(struct sp_segment_writer *writer)
     sp_block_encoder_free(writer->encoder);
     free(writer->blocks);
     free(writer->hashes);
+    if (writer->values != NULL)
+        sp_value_items_fini(writer->values);
+    free(writer->values);
+    sp_numbers_writer_fini(&writer->numbers);
+    sp_zstd_packer_free(writer->zstd);
+    sp_vector_fini(&writer->groups);
     *writer = (struct sp_segment_writer){0};
 }
 
@@ -85,6 +97,58 @@ static void add_traces(struct sp_segment_writer *writer, const struct sp_block *
     writer->last_trace = block->trace_ids[block->trace_count - 1];
 }
 
+/* ---- values ---- */
+
+static void add_texts(void *cookie, uint32_t column, const struct sp_slice *texts, uint32_t count)
+{
+    struct sp_segment_writer *writer = cookie;
+    sp_value_items_column(writer->values, &writer->block->columns[column], texts, count);
+}
+
+static void add_numbers(struct sp_segment_writer *writer)
+{
+    for (uint32_t c = 0; c < writer->block->column_count; c++) {
+        if (writer->block->columns[c].numbers != NULL)
+            sp_value_items_column(writer->values, &writer->block->columns[c], NULL, 0);
+    }
+}
+
+static enum sp_status put_page(void *cookie, const struct sp_value_place *place,
+                               struct sp_slice bytes, struct sp_error *reterr)
+{
+    struct sp_segment_writer *writer = cookie;
+    uint8_t key[SP_VALUE_KEY_BYTES];
+    (void)reterr;
+    sp_value_key(place, key);
+    sp_kv_batch_put(writer->batch, writer->kv, SP_KV_CHUNKS, sp_slice_make(key, sizeof(key)),
+                    bytes);
+    writer->segment->bytes += bytes.len;
+    return SP_OK;
+}
+
+/* Writes the pages of the present group, and begins the next. */
+static enum sp_status end_group(struct sp_segment_writer *writer, struct sp_error *reterr)
+{
+    const struct sp_value_sink sink = {.take = put_page, .cookie = writer};
+    struct sp_value_group group;
+    uint32_t number = writer->groups.count;
+    if (writer->values->block == 0)
+        return SP_OK;
+    if (!sp_vector_reserve(&writer->groups, 1))
+        return no_memory(reterr);
+    enum sp_status status = sp_value_pages_write(writer->values, writer->segment->id, number,
+                                                 &writer->numbers, &sink, &group, reterr);
+    sp_value_items_reset(writer->values);
+    if (status != SP_OK)
+        return status;
+    if (number > 0) {
+        const struct sp_value_group *before = &writer->groups.items[number - 1];
+        group.first_block = before->first_block + before->block_count;
+    }
+    writer->groups.items[writer->groups.count++] = group;
+    return SP_OK;
+}
+
 enum sp_status sp_segment_writer_add(struct sp_segment_writer *writer, const struct sp_block *block,
                                      struct sp_error *reterr)
 {
@@ -100,8 +164,15 @@ enum sp_status sp_segment_writer_add(struct sp_segment_writer *writer, const str
                                   .rows = block->tables[SP_BLOCK_SPANS].count,
                                   .start_min_unix_ns = block->start_min_unix_ns,
                                   .start_max_unix_ns = block->start_max_unix_ns};
-    const struct sp_chunk_sink sink = {.take = put_chunk, .cookie = writer};
+    const struct sp_chunk_sink sink = {.take = put_chunk, .texts = add_texts, .cookie = writer};
+    writer->block = block;
+    sp_value_items_begin(writer->values, block);
+    add_numbers(writer);
     enum sp_status status = sp_block_encode(writer->encoder, block, &sink, reterr);
+    if (!sp_value_items_end(writer->values) && status == SP_OK)
+        status = no_memory(reterr);
+    if (status == SP_OK && sp_value_items_are_full(writer->values))
+        status = end_group(writer, reterr);
     if (status != SP_OK)
         return status;
     add_traces(writer, block);
@@ -142,6 +213,12 @@ static void write_header(const struct sp_segment *segment, const struct sp_segme
     sp_pack_varint(segment->filter.block_count, out);
     sp_buf_append(out, segment->filter.words,
                   segment->filter.block_count * SP_FILTER_BYTES_PER_BLOCK);
+    sp_pack_varint(segment->group_count, out);
+    for (uint32_t i = 0; i < segment->group_count; i++) {
+        sp_pack_varint(segment->groups[i].block_count, out);
+        sp_pack_varint(segment->groups[i].page_bits, out);
+        sp_pack_varint(segment->groups[i].open, out);
+    }
     uint64_t checksum = sp_checksum(sp_buf_slice(out), segment->id);
     sp_buf_append(out, &checksum, sizeof(checksum));
 }
@@ -169,19 +246,26 @@ enum sp_status sp_segment_writer_finish(struct sp_segment_writer *writer,
                                         struct sp_segment **ret, struct sp_error *reterr)
 {
     struct sp_segment *segment = writer->segment;
+    enum sp_status status = end_group(writer, reterr);
+    if (status != SP_OK)
+        return status;
     struct sp_segment_block *blocks =
         sp_arena_calloc(&segment->arena, segment->block_count, sizeof(*blocks));
-    if (blocks == NULL ||
+    struct sp_value_group *groups =
+        sp_arena_calloc(&segment->arena, writer->groups.count, sizeof(*groups));
+    if (blocks == NULL || groups == NULL ||
         !sp_filter_make(writer->hashes, writer->hash_count, &segment->arena, &segment->filter))
         return no_memory(reterr);
     memcpy(blocks, writer->blocks, segment->block_count * sizeof(*blocks));
     segment->blocks = blocks;
+    memcpy(groups, writer->groups.items, writer->groups.count * sizeof(*groups));
+    segment->groups = groups;
+    segment->group_count = writer->groups.count;
     segment->first_sequence = origin->first_sequence;
     segment->last_sequence = origin->last_sequence;
     segment->received_max_unix_ns = origin->received_max_unix_ns;
     segment->links.new_trace_count = origin->new_trace_count;
-    enum sp_status status =
-        sp_segment_put_header(segment, &segment->links, writer->kv, writer->batch, reterr);
+    status = sp_segment_put_header(segment, &segment->links, writer->kv, writer->batch, reterr);
     if (status == SP_OK) {
         *ret = segment;
         writer->segment = NULL;

@@ -86,10 +86,11 @@ START_TEST(every_damaged_or_missing_chunk_is_named)
         bytes[row.value.len / 2] ^= 0x10;
         write_row(kv, SP_KV_CHUNKS, row.key, row.value);
         sp_kv_close(kv);
-        bool is_rollup = row.key.len == SP_ROLLUP_KEY_BYTES;
+        const char *part = row.key.len == SP_ROLLUP_KEY_BYTES  ? ""
+                           : row.key.len == SP_VALUE_KEY_BYTES ? "values of group 0, page "
+                                                               : "block 0, ";
         char place[64];
-        snprintf(place, sizeof(place), is_rollup ? "segment %u, " : "segment %u, block 0, ",
-                 row.key.ptr[7]);
+        snprintf(place, sizeof(place), "segment %u, %s", row.key.ptr[7], part);
         assert_damage(fixture.data_dir, "checksum", place, 1);
 
         kv = open_database(fixture.data_dir);
@@ -159,6 +160,16 @@ static void change_header(struct sp_kv *kv, struct sp_arena *arena, uint32_t fie
     sp_buf_fini(&changed);
 }
 
+static enum sp_status put_page(void *cookie, const struct sp_value_place *place,
+                               struct sp_slice bytes, struct sp_error *reterr)
+{
+    uint8_t key[SP_VALUE_KEY_BYTES];
+    (void)reterr;
+    sp_value_key(place, key);
+    write_row(cookie, SP_KV_CHUNKS, sp_slice_make(key, sizeof(key)), bytes);
+    return SP_OK;
+}
+
 START_TEST(header_that_contradicts_its_blocks_is_named)
 {
     static const char *const said[] = {
@@ -195,7 +206,8 @@ START_TEST(damaged_headers_and_filters_are_named)
     uint8_t *bytes = bytes_of(row.value);
     uint64_t checksum;
     size_t len = row.value.len - sizeof(checksum);
-    memset(bytes + len - SP_FILTER_BYTES_PER_BLOCK, 0, SP_FILTER_BYTES_PER_BLOCK);
+    const size_t groups = 4; /* behind it: one group, four numbers of one byte */
+    memset(bytes + len - groups - SP_FILTER_BYTES_PER_BLOCK, 0, SP_FILTER_BYTES_PER_BLOCK);
     checksum = sp_checksum(sp_slice_make(bytes, len), 1);
     memcpy(bytes + len, &checksum, sizeof(checksum));
     write_row(kv, SP_KV_SEGMENTS, row.key, row.value);
@@ -217,6 +229,35 @@ START_TEST(damaged_headers_and_filters_are_named)
     write_row(kv, SP_KV_SEGMENTS, row.key, row.value);
     sp_kv_close(kv);
     assert_damage(fixture.data_dir, "unreadable", "segment 1, header", 1);
+    fixture_fini(&fixture);
+}
+END_TEST
+
+/* Pages that are whole, in their place, and of other values. */
+START_TEST(values_of_other_spans_are_named)
+{
+    struct fixture fixture;
+    make_store(&fixture, without_merges());
+    close_store(&fixture);
+    struct sp_kv *kv = open_database(fixture.data_dir);
+    struct sp_zstd_packer *zstd = sp_zstd_packer_new();
+    struct sp_numbers_writer writer = {.zstd = zstd};
+    const struct sp_value_sink sink = {.take = put_page, .cookie = kv};
+    struct sp_value_items items;
+    struct sp_value_group group;
+    sp_value_items_init(&items);
+    sp_value_items_pass(&items);
+    ck_assert_int_eq(sp_value_pages_write(&items, 1, 0, &writer, &sink, &group, NULL), SP_OK);
+    sp_value_items_fini(&items);
+    sp_numbers_writer_fini(&writer);
+    sp_zstd_packer_free(zstd);
+    sp_kv_close(kv);
+    struct report report;
+    ck_assert_int_eq(check_folder(fixture.data_dir, &report), SP_OK);
+    ck_assert_msg(strstr(text_of(&report), "disagreement: segment 1, values of group 0: 2 pages") !=
+                      NULL,
+                  "%s", text_of(&report));
+    sp_buf_fini(&report.text);
     fixture_fini(&fixture);
 }
 END_TEST
@@ -471,6 +512,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tests, damage_says_which_column_and_which_spans);
     tcase_add_test(tests, header_that_contradicts_its_blocks_is_named);
     tcase_add_test(tests, damaged_headers_and_filters_are_named);
+    tcase_add_test(tests, values_of_other_spans_are_named);
     tcase_add_test(tests, counts_and_calls_of_other_spans_are_named);
     tcase_add_test(tests, calls_of_a_segment_by_itself_are_named);
     tcase_add_test(tests, zone_maps_and_counts_that_are_not_true_are_named);

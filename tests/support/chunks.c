@@ -64,7 +64,7 @@ static enum sp_status fetch(void *cookie, uint32_t number, struct sp_slice *ret,
 
 struct sp_chunk_sink sp_test_chunks_sink(struct sp_test_chunks *chunks)
 {
-    return (struct sp_chunk_sink){take, chunks};
+    return (struct sp_chunk_sink){.take = take, .cookie = chunks};
 }
 
 struct sp_chunk_source sp_test_chunks_source(struct sp_test_chunks *chunks)

@@ -145,19 +145,3 @@ struct sp_time_range block_fixture_range(const struct block_fixture *f, struct s
             f->spans[sp_gen_below(gen, f->count)]->start_unix_ns + sp_gen_below(gen, 2);
     return range;
 }
-
-bool block_fixture_attribute(const struct block_fixture *f, struct sp_gen *gen,
-                             struct sp_attribute *ret)
-{
-    const struct sp_span *span = f->spans[sp_gen_below(gen, f->count)];
-    enum sp_attribute_scope scope;
-    const struct sp_attributes *list = sp_attribute_list(
-        span, sp_gen_below(gen, sp_attribute_list_count(span)), UINT32_MAX, &scope);
-    if (list->count == 0)
-        return false;
-    uint32_t i = list->count > SP_BLOCK_LIST_MAX && sp_gen_chance(gen, 50)
-                     ? list->count - 1
-                     : (uint32_t)sp_gen_below(gen, list->count);
-    *ret = list->items[i];
-    return true;
-}

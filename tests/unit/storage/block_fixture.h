@@ -26,6 +26,3 @@ struct sp_block_view block_fixture_memory(const struct block_fixture *f);
 
 /* A range whose ends lie at, or beside, starts of spans; or everything. */
 struct sp_time_range block_fixture_range(const struct block_fixture *f, struct sp_gen *gen);
-/* A key that occurs, as a rule, with its value; false: the span drawn has none. */
-bool block_fixture_attribute(const struct block_fixture *f, struct sp_gen *gen,
-                             struct sp_attribute *ret);

@@ -502,7 +502,7 @@ START_TEST(errors_of_the_sink_are_handed_on)
     uint32_t at;
     setup(&f);
     make_random(&f, 9, 100, 20);
-    const struct sp_chunk_sink sink = {full_disk, &at};
+    const struct sp_chunk_sink sink = {.take = full_disk, .cookie = &at};
     for (size_t c = 0; c < f.chunks.count; c++) {
         at = f.chunks.items[c].number;
         ck_assert_int_eq(sp_block_encode(f.encoder, &f.block, &sink, &error), SP_IO);
@@ -530,7 +530,7 @@ START_TEST(encoding_without_memory_says_so)
     size_t want = 0, got;
     for (size_t c = 0; c < f.chunks.count; c++)
         want += f.chunks.items[c].len;
-    const struct sp_chunk_sink sink = {count_bytes, &got};
+    const struct sp_chunk_sink sink = {.take = count_bytes, .cookie = &got};
     bool failed = true;
     size_t after = 0;
     for (; failed; after++) {

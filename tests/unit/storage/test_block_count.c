@@ -4,6 +4,7 @@
 #include "storage/block_count.h"
 #include "tests/support/alloc_fail.h"
 #include "tests/support/check_main.h"
+#include "tests/support/condition_gen.h"
 #include "tests/unit/storage/block_fixture.h"
 
 enum question { OPERATIONS, LATENCY, KEYS, VALUES, QUESTION_COUNT };
@@ -49,7 +50,7 @@ static struct asked random_question(const struct block_fixture *f, struct sp_gen
             .service = sp_gen_chance(gen, 50) ? sp_span_service(span) : SP_SLICE(""),
             .name = sp_gen_chance(gen, 50) ? span->name : SP_SLICE(""),
             .kind = sp_gen_chance(gen, 50) ? span->kind : SP_KIND_ANY};
-    block_fixture_attribute(f, gen, &attribute);
+    sp_gen_attribute_of(gen, f->spans, f->count, &attribute);
     asked.key = attribute.key;
     asked.scopes = sp_gen_chance(gen, 40) ? SP_SCOPE_SPAN : (uint32_t)sp_gen_below(gen, 32);
     if (sp_gen_chance(gen, 30))
