@@ -32,7 +32,6 @@ struct sp_match {
     struct instruction *program;
     uint32_t length, capacity;
     bool needs_tree;
-    bool everything; /* { } */
 };
 
 /* Operands that can be on the stack at once: one for each level of the tree, and the one being pushed. */
@@ -65,6 +64,15 @@ void sp_trace_facts_make(const struct sp_batch *batch, struct sp_trace_facts *re
     *ret = facts;
 }
 
+enum sp_status sp_trace_facts_assemble(struct sp_trace_facts *facts, struct sp_arena *arena,
+                                       struct sp_trace *ret, struct sp_error *reterr)
+{
+    if (sp_trace_assemble(arena, facts->batch, ret) != SP_OK)
+        return sp_arena_failed(arena, reterr, "a trace is larger than the query's memory");
+    facts->tree = ret;
+    return SP_OK;
+}
+
 /* ---- compiler ---- */
 
 /* A node on the way down: how many of its children were compiled, and the jumps of && and || that wait for their
@@ -85,13 +93,6 @@ static struct instruction *emit(struct sp_match *match, enum operation operation
     return instruction;
 }
 
-static enum sp_status not_yet(const struct sp_traceql_node *node, struct sp_error *reterr)
-{
-    return sp_error_set_at(reterr, SP_UNIMPLEMENTED, node->offset,
-                           "%s is part of the language, but is not evaluated yet",
-                           sp_traceql_node_text(node));
-}
-
 static const struct sp_traceql_node *child_of(const struct sp_traceql_node *node, uint32_t i)
 {
     if (node->items)
@@ -99,7 +100,7 @@ static const struct sp_traceql_node *child_of(const struct sp_traceql_node *node
     return i == 0 ? node->left : i == 1 ? node->right : NULL;
 }
 
-static bool field_needs_tree(const struct sp_traceql_field *field)
+bool sp_match_field_needs_tree(const struct sp_traceql_field *field)
 {
     return field->of_parent || field->intrinsic == SP_TRACEQL_CHILD_COUNT ||
            field->intrinsic == SP_TRACEQL_NESTED_SET_LEFT ||
@@ -130,7 +131,7 @@ static enum sp_status emit_node(struct sp_match *match, const struct sp_traceql_
         emit(match, PUSH_LITERAL, node);
         return SP_OK;
     case SP_TRACEQL_FIELD:
-        match->needs_tree |= field_needs_tree(&node->field);
+        match->needs_tree |= sp_match_field_needs_tree(&node->field);
         emit(match, PUSH_FIELD, node);
         return SP_OK;
     case SP_TRACEQL_NOT:
@@ -164,9 +165,10 @@ static enum sp_status emit_node(struct sp_match *match, const struct sp_traceql_
     case SP_TRACEQL_TOPK:
     case SP_TRACEQL_BOTTOMK:
     case SP_TRACEQL_THRESHOLD:
-        return not_yet(node, reterr);
+        break;
     }
-    return not_yet(node, reterr);
+    return sp_error_set_at(reterr, SP_INTERNAL, node->offset, "%s inside an expression on a span",
+                           sp_traceql_node_text(node));
 }
 
 /* Between the items of && and ||: leave as soon as the answer is known. */
@@ -215,46 +217,32 @@ static enum sp_status compile_expression(struct sp_match *match, const struct sp
         land_jumps(match, frame);
         depth--;
     }
-    emit(match, TEST, root);
     return SP_OK;
 }
 
-/* The one filter of a query, or NULL and where the first thing stands that is not evaluated yet. Brackets around a
- * single spanset mean nothing. */
-static const struct sp_traceql_node *single_filter(const struct sp_traceql_query *query,
-                                                   const struct sp_traceql_node **ret_other)
+/* Nodes of a tree: they stand in one row, the first leaf first and the root last. */
+static uint32_t node_count_of(const struct sp_traceql_node *root)
 {
-    const struct sp_traceql_node *node = query->root;
-    while (node->kind == SP_TRACEQL_PIPELINE && node->item_count == 1)
-        node = node->items[0];
-    if (node->kind == SP_TRACEQL_FILTER)
-        return node;
-    /* In a pipeline that begins with a filter it is the second stage that is too much. */
-    if (node->kind == SP_TRACEQL_PIPELINE)
-        node = node->items[node->items[0]->kind == SP_TRACEQL_FILTER ? 1 : 0];
-    *ret_other = node;
-    return NULL;
+    const struct sp_traceql_node *leaf = root;
+    for (const struct sp_traceql_node *child = root; child; child = child_of(child, 0))
+        leaf = child;
+    return root->index - leaf->index + 1;
 }
 
 enum sp_status sp_match_compile(struct sp_arena *arena, const struct sp_traceql_query *query,
-                                struct sp_match **ret, struct sp_error *reterr)
+                                const struct sp_traceql_node *expression, struct sp_match **ret,
+                                struct sp_error *reterr)
 {
-    const struct sp_traceql_node *other = NULL, *filter = single_filter(query, &other);
-    if (!filter)
-        return not_yet(other, reterr);
-    if (query->hint_count > 0)
-        return sp_error_set_at(reterr, SP_UNIMPLEMENTED, query->hints[0].offset,
-                               "hints are part of the language, but are not evaluated yet");
     struct sp_match *match = sp_arena_calloc(arena, 1, sizeof(*match));
-    /* Each node emits at most itself, and a TEST and a jump for its parent; then the last TEST. */
-    uint32_t capacity = 3 * query->node_count + 1;
+    /* Each node emits at most itself, and a TEST and a jump for its parent. */
+    uint32_t capacity = expression ? 3 * node_count_of(expression) : 0;
     struct instruction *program = match ? sp_arena_calloc(arena, capacity, sizeof(*program)) : NULL;
     if (!program)
         return sp_arena_failed(arena, reterr, "the query is larger than its memory");
+    SP_ASSERT(!expression || query->nodes[expression->index] == expression);
     match->program = program;
     match->capacity = capacity;
-    match->everything = filter->left == NULL;
-    enum sp_status status = filter->left ? compile_expression(match, filter->left, reterr) : SP_OK;
+    enum sp_status status = expression ? compile_expression(match, expression, reterr) : SP_OK;
     if (status != SP_OK) {
         sp_match_free(match);
         return status;
@@ -276,18 +264,18 @@ bool sp_match_needs_tree(const struct sp_match *match)
     return match->needs_tree;
 }
 
+bool sp_match_is_everything(const struct sp_match *match)
+{
+    return match->length == 0;
+}
+
 /* ---- machine ---- */
 
-enum sp_status sp_match_span(struct sp_match *match, const struct sp_trace_facts *facts,
-                             uint32_t row, bool *ret_matched, struct sp_error *reterr)
+/* Leaves the result at the bottom of the stack, which has room for STACK_MAX. */
+static enum sp_status run(struct sp_match *match, const struct sp_span_place place,
+                          struct sp_operand *stack, struct sp_error *reterr)
 {
-    if (match->everything) {
-        *ret_matched = true;
-        return SP_OK;
-    }
-    struct sp_operand stack[STACK_MAX];
     uint32_t top = 0; /* operands on the stack */
-    struct sp_span_place place = {facts, row};
     for (uint32_t pc = 0; pc < match->length; pc++) {
         const struct instruction *instruction = &match->program[pc];
         const struct sp_traceql_node *node = instruction->node;
@@ -340,6 +328,30 @@ enum sp_status sp_match_span(struct sp_match *match, const struct sp_trace_facts
             return status;
     }
     SP_ASSERT(top == 1);
-    *ret_matched = stack[0].scalar.boolean;
     return SP_OK;
+}
+
+enum sp_status sp_match_span(struct sp_match *match, const struct sp_trace_facts *facts,
+                             uint32_t row, bool *ret_matched, struct sp_error *reterr)
+{
+    if (match->length == 0) {
+        *ret_matched = true;
+        return SP_OK;
+    }
+    struct sp_operand stack[STACK_MAX];
+    struct sp_span_place place = {facts, row};
+    enum sp_status status = run(match, place, stack, reterr);
+    if (status == SP_OK)
+        *ret_matched = sp_operand_is_true(&place, &stack[0]);
+    return status;
+}
+
+enum sp_status sp_match_value(struct sp_match *match, const struct sp_trace_facts *facts,
+                              uint32_t row, struct sp_operand *ret, struct sp_error *reterr)
+{
+    struct sp_operand stack[STACK_MAX];
+    enum sp_status status = run(match, (struct sp_span_place){facts, row}, stack, reterr);
+    if (status == SP_OK)
+        sp_operand_move(&stack[0], ret);
+    return status;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/match.h: does a span match { ... }? A syntax tree becomes a flat program that is run for each span of a whole
- * trace, and hints for the store's scan. Pure: no store, no request. What each operator means: docs/traceql.md. */
+ * query/match.h: what an expression of { ... }, by() or an aggregate is on one span. It becomes a flat program that is run
+ * for each span of a whole trace. Also hints for the store's scan. Pure: no store, no request. What each operator means:
+ * docs/traceql.md. What is made of sets of spans: query/spanset.h. */
 #pragma once
 
 #include "lib/analysis/analysis.h"
@@ -21,27 +22,50 @@ struct sp_trace_facts {
 
 void sp_trace_facts_make(const struct sp_batch *batch, struct sp_trace_facts *ret);
 
+/* Fills *ret with the tree of facts->batch and lets facts->tree point at it. SP_LIMIT, SP_NO_MEMORY: the arena is full. */
+SP_MUST_USE enum sp_status sp_trace_facts_assemble(struct sp_trace_facts *facts,
+                                                   struct sp_arena *arena, struct sp_trace *ret,
+                                                   struct sp_error *reterr);
+
+/* ---- one expression on one span ---- */
+
 struct sp_match;
 
-/* Compiles the one spanset filter of a query.
+/* Compiles an expression on a span: the condition of a filter, or what an aggregate or by() reads.
  *
- * arena  owns the program, except its regular expressions: sp_match_free.    query  must outlive it.
+ * query       whose tree the expression is part of; must outlive the program.
+ * expression  NULL: true, as in { }.
+ * arena       owns the program, except its regular expressions: sp_match_free.
  *
- * SP_UNIMPLEMENTED  a part of the language that is not evaluated yet; reterr->offset says where it stands.
  * SP_INVALID_ARGUMENT  a pattern, with its offset.    SP_LIMIT, SP_NO_MEMORY. */
 SP_MUST_USE enum sp_status sp_match_compile(struct sp_arena *arena,
                                             const struct sp_traceql_query *query,
+                                            const struct sp_traceql_node *expression,
                                             struct sp_match **ret, struct sp_error *reterr);
 void sp_match_free(struct sp_match *match); /* NULL is fine */
 
 /* Does it read parents, children or positions in the tree? */
 bool sp_match_needs_tree(const struct sp_match *match);
+bool sp_match_field_needs_tree(const struct sp_traceql_field *field);
 
-/* One span: row of facts->tree if there is one, otherwise index in facts->batch. One thread at a time.
- * SP_LIMIT  a regular expression took too long on this span.     Or what facts->stop says. */
+/* Is it { }? */
+bool sp_match_is_everything(const struct sp_match *match);
+
+/* Is the expression true on one span? row: of facts->tree if there is one, otherwise index in facts->batch. One thread at
+ * a time. SP_LIMIT  a regular expression took too long on this span.     Or what facts->stop says. */
 SP_MUST_USE enum sp_status sp_match_span(struct sp_match *match, const struct sp_trace_facts *facts,
                                          uint32_t row, bool *ret_matched, struct sp_error *reterr);
 
-/* Conditions for sp_store_scan that every matching span satisfies; memory of arena. Leaves the range alone. */
+struct sp_operand; /* query/match_operand.h */
+
+/* The expression's value on one span; it may point into *ret itself, so it is not to be copied. Errors as above. */
+SP_MUST_USE enum sp_status sp_match_value(struct sp_match *match,
+                                          const struct sp_trace_facts *facts, uint32_t row,
+                                          struct sp_operand *ret, struct sp_error *reterr);
+
+/* ---- hints ---- */
+
+/* Conditions for sp_store_scan: a trace that the query finds has a span in the range that satisfies them; memory of
+ * arena. Leaves the range alone. */
 SP_MUST_USE enum sp_status
 sp_match_hints(struct sp_arena *arena, const struct sp_traceql_query *query, struct sp_scan *scan);

@@ -43,6 +43,7 @@ static void set_span_id(const struct sp_span_id *id, struct sp_operand *ret)
 void sp_operand_value(const struct sp_value *value, struct sp_operand *ret)
 {
     ret->kind = SP_OPERAND_OPAQUE;
+    ret->array = value;
     switch (value->kind) {
     case SP_VALUE_STRING:
         set_string(value->string, ret);
@@ -250,6 +251,7 @@ void sp_operand_field(const struct sp_span_place *place, const struct sp_traceql
     case SP_TRACEQL_PARENT_SPAN:
         ret->kind = facts->tree->rows[place->row].parent == SP_ROW_NONE ? SP_OPERAND_NIL
                                                                         : SP_OPERAND_OPAQUE;
+        ret->array = NULL;
         return;
     case SP_TRACEQL_INTRINSIC_COUNT:
         break;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * query/match_hints.c: conditions for the store's scan out of a query. A hint may be weaker than the query, never
- * stronger: whatever matches must satisfy it. What cannot be said as a condition is left out. */
+ * stronger: whatever matches must satisfy it. What cannot be said as a condition is left out. The store asks that one span
+ * satisfies all of them, so conditions of two sides of an operator are never put together. */
 #include "query/match.h"
 
 static bool field_condition(const struct sp_traceql_field *field, struct sp_condition *ret)
@@ -133,7 +134,68 @@ static bool node_condition(const struct sp_traceql_node *node, struct sp_conditi
     return false;
 }
 
-/* One condition that all of an item of || must satisfy; of && any of its items will do, an equality best. */
+/* ---- hints: what a span of a set satisfies ---- */
+
+/* All, or any, of some conditions; none: nothing is known of the span. */
+struct hint {
+    struct sp_condition *conditions;
+    uint32_t count;
+    bool any;
+};
+
+/* How few spans a condition lets through, by experience: the greater, the fewer. */
+static int weight_of(const struct sp_condition *condition)
+{
+    if (condition->operation == SP_OP_EXISTS || condition->operation == SP_OP_NE)
+        return 1;
+    bool equal = condition->operation == SP_OP_EQ;
+    switch (condition->field) {
+    case SP_FIELD_ATTRIBUTE:
+        return equal ? 6 : 3;
+    case SP_FIELD_NAME:
+    case SP_FIELD_STATUS_MESSAGE:
+        return equal ? 5 : 2;
+    case SP_FIELD_DURATION:
+    case SP_FIELD_STATUS:
+        return 4;
+    case SP_FIELD_SERVICE:
+        return equal ? 3 : 2;
+    case SP_FIELD_KIND:
+        return 2;
+    }
+    return 1;
+}
+
+/* Of any: as good as its worst. Of all: as good as its best, the others help. */
+static int weight_of_hint(const struct hint *hint)
+{
+    int weight = 0;
+    for (uint32_t i = 0; i < hint->count; i++) {
+        int of_condition = 16 * weight_of(&hint->conditions[i]);
+        if (hint->any)
+            weight = i == 0 || of_condition < weight ? of_condition : weight;
+        else
+            weight = of_condition > weight ? of_condition + 1 : weight + 1;
+    }
+    return weight;
+}
+
+static const struct hint *better(const struct hint *a, const struct hint *b)
+{
+    return weight_of_hint(b) > weight_of_hint(a) ? b : a;
+}
+
+static const struct sp_condition *best_condition(const struct sp_condition *conditions,
+                                                 uint32_t count)
+{
+    const struct sp_condition *best = &conditions[0];
+    for (uint32_t i = 1; i < count; i++)
+        if (weight_of(&conditions[i]) > weight_of(best))
+            best = &conditions[i];
+    return best;
+}
+
+/* One condition that all of an item of || must satisfy; of && any of its items will do, the best is taken. */
 static bool item_condition(const struct sp_traceql_node *node, struct sp_condition *ret)
 {
     if (node->kind != SP_TRACEQL_ALL)
@@ -143,40 +205,129 @@ static bool item_condition(const struct sp_traceql_node *node, struct sp_conditi
         struct sp_condition condition;
         if (!node_condition(node->items[i], &condition))
             continue;
-        if (!found || (condition.operation == SP_OP_EQ && ret->operation != SP_OP_EQ))
+        if (!found || weight_of(&condition) > weight_of(ret))
             *ret = condition;
         found = true;
     }
     return found;
 }
 
-enum sp_status sp_match_hints(struct sp_arena *arena, const struct sp_traceql_query *query,
-                              struct sp_scan *scan)
+static enum sp_status filter_hint(struct sp_arena *arena, const struct sp_traceql_node *filter,
+                                  struct hint *ret)
 {
-    const struct sp_traceql_node *node = query->root;
-    while (node && (node->kind == SP_TRACEQL_PIPELINE || node->kind == SP_TRACEQL_FILTER))
-        node = node->kind == SP_TRACEQL_PIPELINE ? node->items[0] : node->left;
-    scan->conditions = NULL;
-    scan->condition_count = 0;
-    scan->match_any = node && node->kind == SP_TRACEQL_ANY;
+    const struct sp_traceql_node *node = filter->left;
+    *ret = (struct hint){.any = node && node->kind == SP_TRACEQL_ANY};
     if (!node)
         return SP_OK;
     bool joins = node->kind == SP_TRACEQL_ALL || node->kind == SP_TRACEQL_ANY;
     uint32_t count = joins ? node->item_count : 1;
-    struct sp_condition *conditions = sp_arena_calloc(arena, count, sizeof(*conditions));
-    if (!conditions)
+    ret->conditions = sp_arena_calloc(arena, count, sizeof(*ret->conditions));
+    if (!ret->conditions)
         return arena->error;
     for (uint32_t i = 0; i < count; i++) {
         const struct sp_traceql_node *item = joins ? node->items[i] : node;
-        bool found = scan->match_any ? item_condition(item, &conditions[scan->condition_count])
-                                     : node_condition(item, &conditions[scan->condition_count]);
+        bool found = ret->any ? item_condition(item, &ret->conditions[ret->count])
+                              : node_condition(item, &ret->conditions[ret->count]);
         if (found) {
-            scan->condition_count++;
-        } else if (scan->match_any) {
-            scan->condition_count = 0; /* this item alone would let every span in */
+            ret->count++;
+        } else if (ret->any) {
+            ret->count = 0; /* this item alone would let every span in */
             break;
         }
     }
-    scan->conditions = conditions;
+    return SP_OK;
+}
+
+/* A span of either set: of sets whose spans satisfy all of some conditions one of these is taken. */
+static enum sp_status either(struct sp_arena *arena, const struct hint *a, const struct hint *b,
+                             struct hint *ret)
+{
+    const struct hint *sides[] = {a, b};
+    *ret = (struct hint){.any = true};
+    if (a->count == 0 || b->count == 0)
+        return SP_OK;
+    ret->conditions = sp_arena_calloc(arena, (size_t)a->count + b->count, sizeof(*ret->conditions));
+    if (!ret->conditions)
+        return arena->error;
+    for (size_t i = 0; i < SP_ARRAY_LEN(sides); i++) {
+        uint32_t count = sides[i]->any ? sides[i]->count : 1;
+        const struct sp_condition *from =
+            sides[i]->any ? sides[i]->conditions
+                          : best_condition(sides[i]->conditions, sides[i]->count);
+        memcpy(ret->conditions + ret->count, from, count * sizeof(*from));
+        ret->count += count;
+    }
+    return SP_OK;
+}
+
+/* What is known of the spans that a relation gives. Where every span is in range, it will do that the trace has a span of one
+ * side; otherwise only a span of the result has to be in range. */
+static enum sp_status relation_hint(struct sp_arena *arena, const struct sp_traceql_node *node,
+                                    bool all_in_range, const struct hint *hints, struct hint *ret)
+{
+    const struct hint *left = &hints[node->left->index], *right = &hints[node->right->index];
+    switch (node->relation) {
+    case SP_TRACEQL_OR:
+        return either(arena, left, right, ret);
+    case SP_TRACEQL_AND:
+    case SP_TRACEQL_UNION_CHILD:
+    case SP_TRACEQL_UNION_PARENT:
+    case SP_TRACEQL_UNION_DESCENDANT:
+    case SP_TRACEQL_UNION_ANCESTOR:
+    case SP_TRACEQL_UNION_SIBLING:
+        if (!all_in_range)
+            return either(arena, left, right, ret);
+        *ret = *better(right, left);
+        return SP_OK;
+    case SP_TRACEQL_CHILD:
+    case SP_TRACEQL_PARENT:
+    case SP_TRACEQL_DESCENDANT:
+    case SP_TRACEQL_ANCESTOR:
+    case SP_TRACEQL_SIBLING:
+        *ret = all_in_range ? *better(right, left) : *right;
+        return SP_OK;
+    case SP_TRACEQL_NOT_CHILD:
+    case SP_TRACEQL_NOT_PARENT:
+    case SP_TRACEQL_NOT_DESCENDANT:
+    case SP_TRACEQL_NOT_ANCESTOR:
+    case SP_TRACEQL_NOT_SIBLING:
+        *ret = *right;
+        return SP_OK;
+    }
+    return SP_OK;
+}
+
+/* Whatever comes out of a pipeline went through each of its stages. */
+static void pipeline_hint(const struct sp_traceql_node *node, const struct hint *hints,
+                          struct hint *ret)
+{
+    *ret = (struct hint){0};
+    for (uint32_t i = 0; i < node->item_count; i++)
+        *ret = *better(ret, &hints[node->items[i]->index]);
+}
+
+enum sp_status sp_match_hints(struct sp_arena *arena, const struct sp_traceql_query *query,
+                              struct sp_scan *scan)
+{
+    bool all_in_range = scan->range.from_unix_ns == 0 && scan->range.to_unix_ns == UINT64_MAX;
+    struct hint *hints = sp_arena_calloc(arena, query->node_count, sizeof(*hints));
+    if (!hints)
+        return arena->error;
+    for (uint32_t i = 0; i < query->node_count; i++) {
+        const struct sp_traceql_node *node = query->nodes[i];
+        enum sp_status status = SP_OK;
+        if (node->kind == SP_TRACEQL_FILTER)
+            status = filter_hint(arena, node, &hints[i]);
+        else if (node->kind == SP_TRACEQL_RELATION)
+            status = relation_hint(arena, node, all_in_range, hints, &hints[i]);
+        else if (node->kind == SP_TRACEQL_PIPELINE)
+            pipeline_hint(node, hints, &hints[i]);
+        if (status != SP_OK)
+            return status;
+    }
+    const struct hint *hint = &hints[query->root->index];
+    scan->conditions = hint->conditions;
+    scan->condition_count = hint->count;
+    scan->match_any = hint->any;
     return SP_OK;
 }

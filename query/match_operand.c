@@ -22,6 +22,15 @@ void sp_operand_bool(bool value, struct sp_operand *ret)
     ret->scalar = (struct sp_traceql_value){.type = SP_TRACEQL_TYPE_BOOL, .boolean = value};
 }
 
+void sp_operand_move(const struct sp_operand *from, struct sp_operand *ret)
+{
+    *ret = *from;
+    bool own = from->kind == SP_OPERAND_SCALAR && from->scalar.type == SP_TRACEQL_TYPE_STRING &&
+               from->scalar.string.ptr == (const uint8_t *)from->text;
+    if (own)
+        ret->scalar.string.ptr = (const uint8_t *)ret->text;
+}
+
 static bool is_bool(const struct sp_operand *operand, bool value)
 {
     return operand->kind == SP_OPERAND_SCALAR && operand->scalar.type == SP_TRACEQL_TYPE_BOOL &&

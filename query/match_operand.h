@@ -18,7 +18,7 @@ struct sp_operand {
     enum sp_operand_kind kind;
     union {
         struct sp_traceql_value scalar;
-        const struct sp_value *array;
+        const struct sp_value *array; /* ARRAY; OPAQUE: the value, or NULL for a span */
         const struct sp_traceql_field *each;
     };
     /* what scalar.string points at when it is an id; so operands are not copied */
@@ -33,6 +33,8 @@ struct sp_span_place {
 
 void sp_operand_literal(const struct sp_traceql_value *value, struct sp_operand *ret);
 void sp_operand_bool(bool value, struct sp_operand *ret);
+/* A copy, whose text is its own. */
+void sp_operand_move(const struct sp_operand *from, struct sp_operand *ret);
 
 /* ---- fields (match_field.c) ---- */
 

@@ -3,16 +3,12 @@
  * query/population.c: see query/population.h. */
 #include "query/population.h"
 
-#include <stdio.h>
-
-#include "lib/traceql/traceql.h"
-#include "query/match.h"
+#include "query/question.h"
 
 struct reading {
     struct sp_query_call *call;
     const struct sp_population *population;
-    struct sp_match *match;
-    struct sp_scan scan;
+    struct sp_question question;
     struct sp_arena arena; /* of one trace */
     enum sp_status (*visit)(void *cookie, const struct sp_population_trace *trace,
                             struct sp_error *reterr);
@@ -21,42 +17,6 @@ struct reading {
     enum sp_status status;
     struct sp_error *reterr;
 };
-
-/* ---- the query ---- */
-
-/* Errors of the query get the shape that docs/api.md promises for them. */
-static enum sp_status query_error(struct sp_query_call *call, const char *parameter,
-                                  enum sp_status status, struct sp_error *reterr)
-{
-    snprintf(reterr->parameter, sizeof(reterr->parameter), "%s", parameter);
-    if (status == SP_UNIMPLEMENTED) {
-        call->error_title = "Not evaluated yet";
-        reterr->status = SP_INVALID_ARGUMENT;
-        return SP_INVALID_ARGUMENT;
-    }
-    const char *expected = strstr(reterr->message, "expected ");
-    if (expected)
-        snprintf(call->error_expected, sizeof(call->error_expected), "%s",
-                 expected + strlen("expected "));
-    return status;
-}
-
-static enum sp_status prepare(struct reading *reading, struct sp_error *reterr)
-{
-    struct sp_query_call *call = reading->call;
-    const struct sp_traceql_query *query;
-    struct sp_slice text = reading->population->query;
-    enum sp_status status =
-        sp_traceql_parse(&call->arena, text.len > 0 ? text : SP_SLICE("{}"), &query, reterr);
-    if (status == SP_OK)
-        status = sp_match_compile(&call->arena, query, &reading->match, reterr);
-    if (status != SP_OK)
-        return query_error(call, reading->population->parameter, status, reterr);
-    reading->scan.range = reading->population->range;
-    if (sp_match_hints(&call->arena, query, &reading->scan) != SP_OK)
-        return sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
-    return SP_OK;
-}
 
 /* ---- one trace ---- */
 
@@ -70,13 +30,18 @@ static enum sp_status too_large(struct reading *reading)
 static enum sp_status evaluate(struct reading *reading, const struct sp_trace_facts *facts,
                                bool *matched, uint32_t *ret_count)
 {
-    enum sp_status status = SP_OK;
+    struct sp_spanset_list list;
+    enum sp_status status =
+        sp_pipeline_run(reading->question.pipeline, facts, &reading->arena, &list, reading->reterr);
     *ret_count = 0;
-    for (uint32_t row = 0; row < facts->tree->row_count && status == SP_OK; row++) {
-        const struct sp_span *span = facts->tree->rows[row].span;
-        if (sp_time_range_contains(reading->scan.range, span->start_unix_ns))
-            status = sp_match_span(reading->match, facts, row, &matched[row], reading->reterr);
-        *ret_count += matched[row];
+    for (uint32_t s = 0; status == SP_OK && s < list.count; s++) {
+        for (uint32_t i = 0; i < list.sets[s].count; i++) {
+            uint32_t row = list.sets[s].rows[i];
+            const struct sp_span *span = facts->tree->rows[row].span;
+            matched[row] =
+                sp_time_range_contains(reading->question.scan.range, span->start_unix_ns);
+            *ret_count += matched[row];
+        }
     }
     return status;
 }
@@ -157,13 +122,14 @@ sp_population_read(struct sp_query_call *call, const struct sp_population *popul
                               .reterr = reterr};
     *ret = (struct sp_population_read){.complete = true};
     sp_arena_init(&reading.arena, call->api->limits.memory_bytes_max);
-    enum sp_status status = prepare(&reading, reterr);
+    enum sp_status status = sp_question_make(call, population->parameter, population->query,
+                                             population->range, &reading.question, reterr);
     if (status == SP_OK)
-        status = sp_store_scan(call->api->store, &reading.scan, visit_candidate, &reading,
+        status = sp_store_scan(call->api->store, &reading.question.scan, visit_candidate, &reading,
                                &ret->scanned, reterr);
     if (status == SP_OK)
         status = reading.status;
-    sp_match_free(reading.match);
+    sp_pipeline_free(reading.question.pipeline);
     sp_arena_fini(&reading.arena);
     return status;
 }

@@ -3,6 +3,7 @@
  * query/routes.c: the table of endpoints: path, parameters, answer. To add an endpoint, add a row here, its function to
  * query/internal.h, and its description to docs/openapi.json. */
 #include "query/internal.h"
+#include "query/search_result.h"
 
 #define RANGE                                                                                      \
     {.name = "from", .type = SP_PARAMETER_TIME, .preset = 0},                                      \
@@ -45,6 +46,11 @@ static const struct sp_parameter search[] = {
      .type = SP_PARAMETER_CHOICE,
      .choices = "-start|start|-duration|duration|-spans|spans|-errors|errors"},
     {.name = "cursor", .type = SP_PARAMETER_TEXT},
+    {.name = "spss",
+     .type = SP_PARAMETER_NUMBER,
+     .preset = 3,
+     .number_min = 0,
+     .number_max = SP_RESULT_SET_SPANS},
 };
 
 static const struct sp_parameter trace[] = {

@@ -6,13 +6,8 @@
 
 #include <stdio.h>
 
-#include "lib/traceql/traceql.h"
-#include "query/internal.h"
-#include "query/match.h"
+#include "query/question.h"
 #include "query/search_result.h"
-
-/* Spans evaluated between two looks at the clock. */
-#define CHECK_EVERY_SPANS 16384
 
 enum stop_reason { STOP_NONE, STOP_PAGE_FULL, STOP_TIME };
 
@@ -24,13 +19,11 @@ struct kept {
 
 struct search {
     struct sp_query_call *call;
-    struct sp_match *match;
-    struct sp_scan scan;
+    struct sp_question question;
     enum sp_search_order order;
     bool has_cursor;
     struct sp_search_cursor cursor;
-    const struct sp_service_row *services; /* for their colour slots */
-    size_t service_count;
+    struct sp_result_view view;
     struct sp_arena trace_arena; /* of the candidate being looked at */
     struct kept *kept;           /* ascending by key */
     size_t kept_count, limit, kept_bytes;
@@ -78,27 +71,16 @@ static uint64_t rank_of(enum sp_search_order order, const struct sp_search_resul
 
 static enum sp_status evaluate(struct search *search, struct sp_search_result *result)
 {
-    struct sp_trace tree;
-    const struct sp_batch *batch = result->facts.batch;
-    if (sp_match_needs_tree(search->match)) {
-        if (sp_trace_assemble(&search->trace_arena, batch, &tree) != SP_OK)
-            return sp_arena_failed(&search->trace_arena, search->reterr,
-                                   "a trace is larger than the query's memory");
-        result->facts.tree = &tree;
-    }
     enum sp_status status = SP_OK;
-    for (size_t i = 0; i < batch->span_count && status == SP_OK; i++) {
-        const struct sp_span *span = result->facts.tree ? tree.rows[i].span : &batch->spans[i];
-        bool matched = false;
-        if (sp_time_range_contains(search->scan.range, span->start_unix_ns))
-            status =
-                sp_match_span(search->match, &result->facts, (uint32_t)i, &matched, search->reterr);
-        if (matched)
-            sp_search_result_match(result, span);
-        if (status == SP_OK && i % CHECK_EVERY_SPANS == CHECK_EVERY_SPANS - 1)
-            status = sp_query_check(search->call, search->reterr);
-    }
-    result->facts.tree = NULL;
+    struct sp_spanset_list sets;
+    if (sp_pipeline_needs_tree(search->question.pipeline))
+        status = sp_trace_facts_assemble(&result->facts, &search->trace_arena, &result->tree,
+                                         search->reterr);
+    if (status == SP_OK)
+        status = sp_pipeline_run(search->question.pipeline, &result->facts, &search->trace_arena,
+                                 &sets, search->reterr);
+    if (status == SP_OK)
+        sp_search_result_take(result, &sets, search->question.scan.range);
     return status;
 }
 
@@ -107,9 +89,8 @@ static enum sp_status keep(struct search *search, const struct sp_search_key *ke
                            const struct sp_search_result *result)
 {
     struct kept entry = {.key = *key};
-    enum sp_status status =
-        sp_search_result_write(result, search->services, search->service_count,
-                               &search->trace_arena, &entry.json, search->reterr);
+    enum sp_status status = sp_search_result_write(result, &search->view, &search->trace_arena,
+                                                   &entry.json, search->reterr);
     if (status != SP_OK)
         return status;
     search->kept_bytes += entry.json.len;
@@ -200,75 +181,49 @@ static enum sp_visit visit(void *cookie, const struct sp_candidate *candidate)
 
 /* ---- from parameters to a search ---- */
 
-/* Errors of the query get the shape that docs/api.md promises for them. */
-static enum sp_status query_error(struct sp_query_call *call, enum sp_status status,
-                                  struct sp_error *reterr)
-{
-    snprintf(reterr->parameter, sizeof(reterr->parameter), "q");
-    if (status == SP_UNIMPLEMENTED) {
-        call->error_title = "Not evaluated yet";
-        reterr->status = SP_INVALID_ARGUMENT;
-        return SP_INVALID_ARGUMENT;
-    }
-    const char *expected = strstr(reterr->message, "expected ");
-    if (expected)
-        snprintf(call->error_expected, sizeof(call->error_expected), "%s",
-                 expected + strlen("expected "));
-    return status;
-}
-
-static enum sp_status prepare_query(struct search *search, struct sp_error *reterr)
-{
-    struct sp_query_call *call = search->call;
-    const struct sp_traceql_query *query;
-    enum sp_status status = sp_traceql_parse(&call->arena, call->values[2].text, &query, reterr);
-    if (status == SP_OK)
-        status = sp_match_compile(&call->arena, query, &search->match, reterr);
-    if (status != SP_OK)
-        return query_error(call, status, reterr);
-    if (sp_match_hints(&call->arena, query, &search->scan) != SP_OK)
-        return sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
-    return SP_OK;
-}
-
 /* What a cursor belongs to: order, from, to and query as they were written, a zero byte behind each. */
-static enum sp_status make_question(struct search *search, struct sp_buf *question,
-                                    struct sp_error *reterr)
+static enum sp_status make_fingerprint(struct search *search, struct sp_buf *fingerprint,
+                                       struct sp_error *reterr)
 {
     const struct sp_query_call *call = search->call;
     struct sp_slice parts[] = {sp_slice_cstr(order_names[search->order]), call->values[0].text,
                                call->values[1].text, call->values[2].text};
     for (size_t i = 0; i < SP_ARRAY_LEN(parts); i++) {
-        sp_buf_append_slice(question, parts[i]);
-        sp_buf_append_byte(question, 0);
+        sp_buf_append_slice(fingerprint, parts[i]);
+        sp_buf_append_byte(fingerprint, 0);
     }
-    if (question->error != SP_OK)
-        return sp_error_set(reterr, question->error, "the query is larger than its memory");
+    if (fingerprint->error != SP_OK)
+        return sp_error_set(reterr, fingerprint->error, "the query is larger than its memory");
     return SP_OK;
 }
 
-static enum sp_status prepare(struct search *search, struct sp_buf *question,
+static enum sp_status prepare(struct search *search, struct sp_buf *fingerprint,
                               struct sp_error *reterr)
 {
     struct sp_query_call *call = search->call;
-    enum sp_status status = sp_query_range(call, &search->scan.range, reterr);
+    struct sp_time_range range;
+    enum sp_status status = sp_query_range(call, &range, reterr);
     if (status == SP_OK)
-        status = prepare_query(search, reterr);
+        status =
+            sp_question_make(call, "q", call->values[2].text, range, &search->question, reterr);
     if (status == SP_OK)
-        status = make_question(search, question, reterr);
+        status = make_fingerprint(search, fingerprint, reterr);
     if (status == SP_OK && call->values[5].set) {
-        status = sp_search_cursor_parse(call->values[5].text, sp_buf_slice(question),
+        status = sp_search_cursor_parse(call->values[5].text, sp_buf_slice(fingerprint),
                                         &search->cursor, reterr);
         search->has_cursor = true;
         if (status == SP_OK)
-            search->scan.range = search->cursor.range;
+            search->question.scan.range = search->cursor.range;
     }
     /* Counts of whole minutes, and not to be stopped: a search out of time shows what it has found. */
     if (status == SP_OK)
         status = sp_store_services(call->api->store, SP_TIME_RANGE_ALL, NULL, &call->arena,
-                                   &search->services, &search->service_count, reterr);
+                                   &search->view.services, &search->view.service_count, reterr);
     if (status != SP_OK)
         return status;
+    search->view.pipeline = search->question.pipeline;
+    search->view.range = search->question.scan.range;
+    search->view.spans_per_set = (uint32_t)call->values[6].number;
     search->kept = sp_arena_calloc(&call->arena, search->limit, sizeof(*search->kept));
     if (!search->kept)
         return sp_arena_failed(&call->arena, reterr, "the page is larger than the query's memory");
@@ -277,7 +232,7 @@ static enum sp_status prepare(struct search *search, struct sp_buf *question,
 
 /* ---- the answer ---- */
 
-static void write_tail(const struct search *search, struct sp_slice question,
+static void write_tail(const struct search *search, struct sp_slice fingerprint,
                        const struct sp_scanned *scanned, struct sp_json_writer *w)
 {
     static const char *const reasons[] = {
@@ -293,9 +248,9 @@ static void write_tail(const struct search *search, struct sp_slice question,
     sp_json_key(w, "cursor");
     if (search->more && search->kept_count > 0 && search->stop != STOP_TIME) {
         struct sp_search_cursor cursor = {.key = search->kept[search->kept_count - 1].key,
-                                          .range = search->scan.range};
+                                          .range = search->question.scan.range};
         char text[SP_CURSOR_TEXT];
-        sp_search_cursor_format(&cursor, question, text);
+        sp_search_cursor_format(&cursor, fingerprint, text);
         sp_json_cstr(w, text);
     } else {
         sp_json_null(w);
@@ -319,7 +274,7 @@ static void write_tail(const struct search *search, struct sp_slice question,
     sp_json_u64(w, (sp_clock_monotonic_ns(api->clock) - search->call->begin_ns) / 1000000);
 }
 
-static void write_answer(const struct search *search, struct sp_slice question,
+static void write_answer(const struct search *search, struct sp_slice fingerprint,
                          const struct sp_scanned *scanned)
 {
     struct sp_json_writer w;
@@ -330,7 +285,7 @@ static void write_answer(const struct search *search, struct sp_slice question,
     for (size_t i = 0; i < search->kept_count; i++)
         sp_json_raw(&w, sp_buf_slice(&search->kept[i].json));
     sp_json_array_end(&w);
-    write_tail(search, question, scanned, &w);
+    write_tail(search, fingerprint, scanned, &w);
     sp_json_object_end(&w);
 }
 
@@ -342,21 +297,22 @@ enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_erro
         .order = (enum sp_search_order)call->values[4].number,
         .reterr = reterr,
     };
-    struct sp_buf question;
+    struct sp_buf fingerprint;
     struct sp_scanned scanned = {0};
-    sp_buf_init(&question, SP_QUERY_STRING_BYTES_MAX + 1024);
+    sp_buf_init(&fingerprint, SP_QUERY_STRING_BYTES_MAX + 1024);
     sp_arena_init(&search.trace_arena, call->api->limits.memory_bytes_max);
-    enum sp_status status = prepare(&search, &question, reterr);
+    enum sp_status status = prepare(&search, &fingerprint, reterr);
     if (status == SP_OK)
-        status = sp_store_scan(call->api->store, &search.scan, visit, &search, &scanned, reterr);
+        status = sp_store_scan(call->api->store, &search.question.scan, visit, &search, &scanned,
+                               reterr);
     if (status == SP_OK)
         status = search.status;
     if (status == SP_OK)
-        write_answer(&search, sp_buf_slice(&question), &scanned);
+        write_answer(&search, sp_buf_slice(&fingerprint), &scanned);
     for (size_t i = 0; i < search.kept_count; i++)
         sp_buf_fini(&search.kept[i].json);
-    sp_match_free(search.match);
-    sp_buf_fini(&question);
+    sp_pipeline_free(search.question.pipeline);
+    sp_buf_fini(&fingerprint);
     sp_arena_fini(&search.trace_arena);
     return status;
 }

@@ -15,27 +15,17 @@ void sp_search_result_init(struct sp_search_result *result, const struct sp_batc
         result->error_count += batch->spans[i].status_code == SP_SPAN_STATUS_ERROR;
 }
 
-static bool is_earlier(const struct sp_span *a, const struct sp_span *b)
+void sp_search_result_take(struct sp_search_result *result, const struct sp_spanset_list *sets,
+                           struct sp_time_range range)
 {
-    if (a->start_unix_ns != b->start_unix_ns)
-        return a->start_unix_ns < b->start_unix_ns;
-    return sp_span_id_compare(&a->span_id, &b->span_id) < 0;
-}
-
-void sp_search_result_match(struct sp_search_result *result, const struct sp_span *span)
-{
-    result->matched_count++;
-    size_t at = result->listed_count;
-    if (at == SP_RESULT_SPAN_IDS) {
-        if (!is_earlier(span, result->matched[at - 1]))
-            return;
-        at--;
-    } else {
-        result->listed_count++;
+    result->matched.limit = SP_RESULT_SPAN_IDS;
+    result->sets = sets->sets;
+    for (uint32_t i = 0; i < sets->count; i++) {
+        uint64_t count = sp_first_spans_find(result, &sets->sets[i], range, &result->matched);
+        result->matched_count += count;
+        if (count > 0)
+            result->sets[result->set_count++] = sets->sets[i];
     }
-    for (; at > 0 && is_earlier(span, result->matched[at - 1]); at--)
-        result->matched[at] = result->matched[at - 1];
-    result->matched[at] = span;
 }
 
 /* ---- services of the trace ---- */
@@ -113,46 +103,30 @@ static void write_services(const struct service *rows, size_t count,
 
 /* ---- matched spans ---- */
 
-static void write_matched_span(const struct sp_span *span, struct sp_json_writer *w)
-{
-    sp_json_object_begin(w);
-    sp_json_key(w, "spanId");
-    sp_json_hex(w, sp_slice_make(span->span_id.bytes, SP_SPAN_ID_BYTES));
-    sp_json_key(w, "serviceName");
-    sp_json_string(w, sp_span_service(span));
-    sp_json_key(w, "name");
-    sp_json_string(w, span->name);
-    sp_json_key(w, "kind");
-    sp_json_cstr(w, sp_span_kind_name(span->kind));
-    sp_json_key(w, "status");
-    sp_json_cstr(w, sp_span_status_name(span->status_code));
-    sp_json_key(w, "startTimeUnixNano");
-    sp_json_u64_string(w, span->start_unix_ns);
-    sp_json_key(w, "durationNano");
-    sp_json_u64_string(w, sp_span_duration_ns(span));
-    sp_json_object_end(w);
-}
-
 static void write_matches(const struct sp_search_result *result, struct sp_json_writer *w)
 {
+    const struct sp_first_spans *matched = &result->matched;
     sp_json_key(w, "matchedSpanIds");
     sp_json_array_begin(w);
-    for (size_t i = 0; i < result->listed_count; i++)
-        sp_json_hex(w, sp_slice_make(result->matched[i]->span_id.bytes, SP_SPAN_ID_BYTES));
+    for (uint32_t i = 0; i < matched->count; i++)
+        sp_json_hex(w, sp_slice_make(sp_result_span(result, matched->rows[i])->span_id.bytes,
+                                     SP_SPAN_ID_BYTES));
     sp_json_array_end(w);
     sp_json_key(w, "matchedSpanCount");
     sp_json_u64(w, result->matched_count);
     sp_json_key(w, "matchedSpans");
     sp_json_array_begin(w);
-    for (size_t i = 0; i < result->listed_count && i < SP_RESULT_SPANS; i++)
-        write_matched_span(result->matched[i], w);
+    for (uint32_t i = 0; i < matched->count && i < SP_RESULT_SPANS; i++) {
+        sp_json_object_begin(w);
+        sp_result_write_span(sp_result_span(result, matched->rows[i]), w);
+        sp_json_object_end(w);
+    }
     sp_json_array_end(w);
 }
 
 enum sp_status sp_search_result_write(const struct sp_search_result *result,
-                                      const struct sp_service_row *services, size_t service_count,
-                                      struct sp_arena *arena, struct sp_buf *out,
-                                      struct sp_error *reterr)
+                                      const struct sp_result_view *view, struct sp_arena *arena,
+                                      struct sp_buf *out, struct sp_error *reterr)
 {
     const struct sp_trace_facts *facts = &result->facts;
     const struct sp_span *root = facts->root;
@@ -179,7 +153,8 @@ enum sp_status sp_search_result_write(const struct sp_search_result *result,
     sp_json_key(&w, "errorCount");
     sp_json_u64(&w, result->error_count);
     write_matches(result, &w);
-    write_services(rows, count, services, service_count, &w);
+    write_services(rows, count, view->services, view->service_count, &w);
+    sp_result_write_sets(result, view, &w);
     sp_json_object_end(&w);
     if (out->error == SP_OK)
         return SP_OK;

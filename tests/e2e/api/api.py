@@ -206,6 +206,18 @@ def test_backups_are_what_the_document_says(context):
     assert context.check("/v1/backups")["backups"] == []
 
 
+def test_sets_of_spans_are_shown(context):
+    for query in ("{} && {}", "{} >> {}", "{ kind = server } &>> { kind = client }", "{} | count() > 2", "{} | by(name)", "{} !< {}",
+                  "{} | by(service) | avg(duration) > 0 | select(span.http.route, resource.service.name, kind, duration, event:name)",
+                  "({ status = error } | count()) >= 0", "{} with (most_recent = true)"):
+        answer = context.check("/v1/search?" + urllib.parse.urlencode({"q": query, "spss": 5, "limit": 5}))
+        assert answer["traces"], query
+        for trace in answer["traces"]:
+            assert trace["spanSets"] and trace["spanSetCount"] >= len(trace["spanSets"]), query
+            assert sum(s["matched"] for s in trace["spanSets"]) <= trace["matchedSpanCount"], query
+            assert all(len(s["spans"]) == min(5, s["matched"]) for s in trace["spanSets"]), query
+
+
 def test_every_path_and_parameter_of_the_document_was_used(context):
     for path, method in context.document.operations():
         wanted = {None} | {p["name"] for p in context.document.operation(path, method)["parameters"] if p["in"] == "query"}
@@ -268,11 +280,10 @@ def test_bad_queries_are_pointed_at(context):
         assert problem["parameter"] == "q", (query, problem)
 
 
-def test_what_is_not_evaluated_yet_says_so(context):
-    for query, offset in (("{} && {}", 3), ("{} >> {}", 3), ("{} | count() > 2", None), ("{} | rate()", 5), ("{} | by(name)", 5),
-                          ("{ status = error } | select(.a)", 21)):
-        problem = context.problem("/v1/search?" + urllib.parse.urlencode({"q": query}), 400, title="Not evaluated yet", parameter="q")
-        assert offset is None or problem["offset"] == offset, (query, problem)
+def test_what_makes_series_is_no_search(context):
+    for query, offset in (("{} | rate()", 5), ("{ status = error } | by(name) | quantile_over_time(duration, .9)", 32)):
+        problem = context.problem("/v1/search?" + urllib.parse.urlencode({"q": query}), 400, title="Not a search", parameter="q")
+        assert problem["offset"] == offset, (query, problem)
 
 
 def test_long_questions_are_refused_and_the_server_goes_on(context):

@@ -119,7 +119,7 @@ def test_exit_codes(context):
                                 (1, ("search", "{ name = \"absent\" }"), None), (1, ("search", "{ name = \"absent\" }", "--json"), None),
                                 (2, ("trace", "xyz"), None), (2, ("trace",), None), (2, ("trace", absent, absent), None),
                                 (2, ("search", "--limit", "0"), None), (2, ("search", "--order", "name"), None),
-                                (2, ("search", "{} | count() > 1"), None), (2, ("search", "--from", "then"), None),
+                                (2, ("search", "{} | rate()"), None), (2, ("search", "--from", "then"), None),
                                 (2, ("search", "--cursor", "abc"), None), (2, ("graph", "--format", "svg"), None),
                                 (2, ("graph", "--hops", "65"), None), (3, ("trace", absent), nowhere), (3, ("search",), nowhere),
                                 (3, ("graph",), nowhere)):

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/question.h: the query of a request: parsed, compiled, and what it asks of the store. */
+#pragma once
+
+#include "query/internal.h"
+#include "query/spanset.h"
+
+struct sp_question {
+    const struct sp_traceql_query *query;
+    struct sp_pipeline *pipeline; /* sp_pipeline_free */
+    struct sp_scan scan;          /* its range is the caller's */
+};
+
+/* What a query finds among the traces of a range.
+ *
+ * parameter  that the text came in, for errors: "q".     text  of the request; "" stands for {}.
+ *
+ * SP_INVALID_ARGUMENT  not a query, or one that makes series: reterr->parameter and offset say where, and call what was
+ *                      expected. *ret needs no sp_pipeline_free then.    SP_LIMIT, SP_NO_MEMORY. */
+SP_MUST_USE enum sp_status sp_question_make(struct sp_query_call *call, const char *parameter,
+                                            struct sp_slice text, struct sp_time_range range,
+                                            struct sp_question *ret, struct sp_error *reterr);

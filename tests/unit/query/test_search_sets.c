@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Searches for more than one span: what results show of sets of spans, and what a range means for them. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/net/net.h"
+#include "tests/unit/query/world.h"
+
+static struct world world;
+static struct sp_arena arena;
+
+static void setup(void)
+{
+    sp_arena_init(&arena, 256 << 20);
+    world_init(&world);
+}
+
+static void teardown(void)
+{
+    world_fini(&world);
+    sp_arena_fini(&arena);
+}
+
+static void add_shop_trace(void)
+{
+    struct sp_span spans[] = {
+        make_span(&arena, 1, 1, 0, "web", "GET /", T0, 100 * MS),
+        make_span(&arena, 1, 2, 1, "cart", "load", T0 + 1 * MS, 10 * MS),
+        make_span(&arena, 1, 3, 2, "db", "SELECT", T0 + 2 * MS, 3 * MS),
+        make_span(&arena, 1, 4, 2, "db", "SELECT", T0 + 6 * MS, 5 * MS),
+        make_span(&arena, 1, 5, 1, "db", "INSERT", T0 + 50 * MS, 40 * MS),
+    };
+    add_attribute(&arena, &spans[3], "rows", int_value(7));
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+}
+
+static void expect_part(const char *query, const char *more, const char *part)
+{
+    char url[2048];
+    struct sp_buf encoded;
+    sp_buf_init(&encoded, 1 << 20);
+    sp_percent_encode(sp_slice_cstr(query), &encoded);
+    snprintf(url, sizeof(url), "/v1/search?q=%.*s%s", SP_SLICE_PRINTF(sp_buf_slice(&encoded)),
+             more);
+    sp_buf_fini(&encoded);
+    expect_answer(&world, url, 200, part);
+}
+
+START_TEST(search_shows_sets_of_spans)
+{
+    add_shop_trace();
+    expect_part(
+        "{ service = \"db\" } | by(name) | count() > 1 | select(span.rows, parent.rows)", "",
+        "\"spanSetCount\":1,\"spanSets\":[{\"matched\":2,\"attributes\":[{\"name\":\"by(name)\","
+        "\"type\":\"string\",\"value\":{\"stringValue\":\"SELECT\"}},{\"name\":\"count()\","
+        "\"type\":\"integer\",\"value\":{\"intValue\":\"2\"}}],\"spans\":[{\"spanId\":"
+        "\"0000000000000003\",");
+    expect_part("{ service = \"db\" } | select(span.rows)", "",
+                "\"durationNano\":\"5000000\",\"attributes\":[{\"key\":\"span.rows\",\"value\":"
+                "{\"intValue\":\"7\"}}]}");
+    expect_part("{ } | avg(duration) > 1ms", "",
+                "[{\"name\":\"avg(duration)\",\"type\":\"duration\",\"value\":{\"doubleValue\":");
+    expect_part("{ } | by(span.rows)", "",
+                "\"attributes\":[{\"name\":\"by(span.rows)\",\"type\":\"nil\",\"value\":null}]");
+    expect_part("{ service = \"web\" } >> { name = \"SELECT\" }", "",
+                "\"matchedSpanIds\":[\"0000000000000003\",\"0000000000000004\"],");
+    expect_part("{ } with (most_recent = true)", "", "\"matchedSpanCount\":5,");
+}
+END_TEST
+
+START_TEST(search_lists_as_many_spans_of_a_set_as_asked)
+{
+    add_shop_trace();
+    expect_part("{ }", "&spss=0", "\"spanSets\":[{\"matched\":5,\"attributes\":[],\"spans\":[]}]");
+    expect_part("{ }", "&spss=100", "\"spanId\":\"0000000000000005\"");
+    expect_answer(&world, "/v1/search?spss=101", 400, "between 0 and 100");
+}
+END_TEST
+
+START_TEST(search_looks_at_the_whole_trace_whatever_the_range)
+{
+    char late[128];
+    add_shop_trace();
+    /* From 40 ms on only the INSERT has started; what it is below started before. */
+    snprintf(late, sizeof(late), "&from=%llu", (unsigned long long)(T0 + 40 * MS));
+    expect_part("{ service = \"web\" } > { name = \"INSERT\" }", late, "\"matchedTraces\":1,");
+    expect_part("{ name = \"GET /\" } > { duration > 1ms }", late, "\"matchedTraces\":1,");
+    expect_part("{ name = \"GET /\" } && { duration > 30ms }", late, "\"matchedTraces\":1,");
+    expect_part("{ service = \"db\" } | count() = 3", late, "\"matchedTraces\":1,");
+    expect_part("{ service = \"db\" } | count() = 3", late, "\"spanSets\":[{\"matched\":1,");
+    expect_part("{ service = \"web\" } >> { name = \"SELECT\" }", late, "\"matchedTraces\":0,");
+}
+END_TEST
+
+Suite *sp_test_suite(void)
+{
+    Suite *suite = suite_create("query search sets");
+    TCase *tcase = tcase_create("all");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, search_shows_sets_of_spans);
+    tcase_add_test(tcase, search_lists_as_many_spans_of_a_set_as_asked);
+    tcase_add_test(tcase, search_looks_at_the_whole_trace_whatever_the_range);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
