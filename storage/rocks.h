@@ -127,6 +127,11 @@ struct sp_rocks_retain_request {
     bool done;
 };
 
+/* How far an open is with the journal. */
+struct sp_rocks_progress {
+    _Atomic uint64_t requests, spans, bytes, requests_all, bytes_all;
+};
+
 struct sp_rocks {
     struct sp_store base;
     struct sp_store_sizes sizes; /* none is 0 */
@@ -137,6 +142,17 @@ struct sp_rocks {
     const struct sp_clock *clock;
     const struct sp_log *log;
     struct sp_datadir dir;
+
+    /* Until is_open only the thread that opens uses what is below. It may be the one that called open. */
+    _Atomic bool is_open;
+    _Atomic bool called_off; /* it is to give up, because the store is closed */
+    _Atomic bool open_failed;
+    struct sp_rocks_progress progress;
+    void (*opened)(void *cookie, enum sp_status status, const struct sp_error *error);
+    void *opened_cookie;
+    bool follows;
+    pthread_t opener;
+    bool opener_runs; /* it has to be joined; of who opens and closes */
 
     /* After a failed write RocksDB takes no more; the sealer then closes and opens it again, when nobody reads. Who uses
      * kv holds it for reading. A lock that prefers readers: a visitor reads within a scan. */
@@ -237,6 +253,17 @@ SP_MUST_USE enum sp_status sp_rocks_make_blocks_of(struct sp_rocks *rocks,
                                                    struct sp_rocks_queue *fresh,
                                                    struct sp_rocks_head *head,
                                                    struct sp_error *reterr);
+
+/* The oldest entries of a queue, as many as make a block or two. */
+#define SP_ROCKS_GROUP_ENTRIES_MAX 4096
+size_t sp_rocks_queue_peek(const struct sp_rocks_queue *fresh,
+                           struct sp_rocks_entry *ret[SP_ROCKS_GROUP_ENTRIES_MAX]);
+/* Blocks that were made of such a group come behind those of head, which owns them then; services get their slots. Under the
+ * lock. On an error nothing has changed. SP_NO_MEMORY. */
+SP_MUST_USE enum sp_status sp_rocks_head_push(struct sp_rocks *rocks, struct sp_rocks_head *head,
+                                              struct sp_rocks_entry *const *entries, size_t count,
+                                              struct sp_block_shared **blocks, uint32_t block_count,
+                                              struct sp_error *reterr);
 
 /* Bytes of the head blocks; is the head due to be sealed? Under the lock. */
 size_t sp_rocks_head_bytes(const struct sp_rocks *rocks);
@@ -391,6 +418,10 @@ struct sp_rocks_view {
 
 SP_MUST_USE enum sp_status sp_rocks_view_open(struct sp_rocks *rocks, struct sp_rocks_view *ret,
                                               struct sp_error *reterr);
+/* The same while the store is still being opened: what is there so far. */
+SP_MUST_USE enum sp_status sp_rocks_view_open_early(struct sp_rocks *rocks,
+                                                    struct sp_rocks_view *ret,
+                                                    struct sp_error *reterr);
 void sp_rocks_view_close(struct sp_rocks_view *view);
 /* Leaves the segments and the first blocks of the head. */
 void sp_rocks_view_keep(struct sp_rocks_view *view, uint32_t block_count);
@@ -527,11 +558,27 @@ void sp_rocks_unfollow(struct sp_rocks *rocks); /* half-started ones, too */
 /* Under the lock. */
 void sp_rocks_follow_stats(const struct sp_rocks *rocks, struct sp_store_stats *stats);
 
+/* ---- rocks_entry.c: a journal record becomes an entry again ---- */
+
+/* An append as it was when it came, from its journal record, but for its spans: the record is copied. SP_CORRUPT, SP_NO_MEMORY */
+SP_MUST_USE enum sp_status sp_rocks_entry_take(uint64_t sequence, struct sp_slice record,
+                                               struct sp_rocks_entry **ret,
+                                               struct sp_error *reterr);
+/* Its spans. Any thread. The same errors. */
+SP_MUST_USE enum sp_status sp_rocks_entry_decode(const struct sp_store_codec *codec,
+                                                 struct sp_rocks_entry *entry,
+                                                 struct sp_error *reterr);
+
+/* ---- rocks_replay.c: what a crash has left in the journal ---- */
+
+/* Puts the records that are not sealed into the head. Before the threads run. SP_CORRUPT: one cannot be read. SP_UNAVAILABLE: it was
+ * called off. Or what sealing says. */
+SP_MUST_USE enum sp_status sp_rocks_replay(struct sp_rocks *rocks, struct sp_error *reterr);
+
 /* ---- rocks_open.c ---- */
 
-/* An append as it was when it came, from its journal record. SP_CORRUPT, SP_NO_MEMORY */
-SP_MUST_USE enum sp_status sp_rocks_entry_read(struct sp_rocks *rocks, uint64_t sequence,
-                                               struct sp_slice record, struct sp_rocks_entry **ret,
+/* SP_OK; SP_UNAVAILABLE while the store is being opened, with how far that is, and when it could not be. */
+SP_MUST_USE enum sp_status sp_rocks_check_open(const struct sp_rocks *rocks,
                                                struct sp_error *reterr);
 SP_MUST_USE enum sp_status sp_rocks_totals_read(const struct sp_rocks *rocks, struct sp_totals *ret,
                                                 struct sp_error *reterr);

@@ -48,8 +48,8 @@ static enum sp_status find(const struct sp_datadir *dir, struct sp_slice name,
 
 static enum sp_status may_write(const struct sp_rocks *rocks, struct sp_error *reterr)
 {
-    return rocks->follower == NULL
-               ? SP_OK
+    return !rocks->follows
+               ? sp_rocks_check_open(rocks, reterr)
                : sp_error_set(reterr, SP_PERMISSION,
                               "this process only reads: ask the one that stores spans");
 }

@@ -129,13 +129,18 @@ static enum sp_status read_record(struct sp_rocks *rocks, struct sp_kv_iterator 
     if (!sp_layout_journal_parse(sp_kv_iterator_key(records), &sequence))
         return sp_error_set(reterr, SP_CORRUPT, "a key of the journal is damaged");
     enum sp_status status =
-        sp_rocks_entry_read(rocks, sequence, sp_kv_iterator_value(records), &entry, reterr);
+        sp_rocks_entry_take(sequence, sp_kv_iterator_value(records), &entry, reterr);
     if (status != SP_OK)
         return status;
+    status = sp_rocks_entry_decode(&rocks->codec, entry, reterr);
+    if (status != SP_OK) {
+        sp_rocks_entry_unref(entry);
+        return status;
+    }
     entry->published_ns = monotonic_ns();
     pthread_mutex_lock(&rocks->lock);
     sp_rocks_queue_push(fresh, entry);
-    bool ends = rocks->stopping;
+    bool ends = rocks->stopping || atomic_load(&rocks->called_off);
     pthread_mutex_unlock(&rocks->lock);
     rocks->follower->last_sequence = sequence;
     return ends ? sp_error_set(reterr, SP_UNAVAILABLE, "the store is closing") : SP_OK;

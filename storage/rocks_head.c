@@ -209,16 +209,14 @@ bool sp_rocks_head_is_full(const struct sp_rocks *rocks)
            sp_rocks_head_bytes(rocks) >= rocks->backlog_bytes_max / 2;
 }
 
-#define ENTRIES_MAX 4096
-
-/* Under the lock: the oldest entries, as many as make a block or two. */
-static size_t peek_fresh(const struct sp_rocks_queue *fresh, struct sp_rocks_entry **ret)
+size_t sp_rocks_queue_peek(const struct sp_rocks_queue *fresh,
+                           struct sp_rocks_entry *ret[SP_ROCKS_GROUP_ENTRIES_MAX])
 {
     size_t count = 0;
     size_t spans = 0;
     size_t bytes = 0;
-    for (struct sp_rocks_entry *entry = fresh->first; entry != NULL && count < ENTRIES_MAX;
-         entry = entry->next) {
+    for (struct sp_rocks_entry *entry = fresh->first;
+         entry != NULL && count < SP_ROCKS_GROUP_ENTRIES_MAX; entry = entry->next) {
         spans += entry->append->batch->span_count;
         bytes += entry->bytes;
         if (count > 0 && (spans > SP_ROCKS_FRESH_SPANS || bytes > SP_ROCKS_FRESH_BYTES))
@@ -228,27 +226,30 @@ static size_t peek_fresh(const struct sp_rocks_queue *fresh, struct sp_rocks_ent
     return count;
 }
 
-/* Under the lock. Journal records are those of the whole group; the first block counts their bytes. */
-static void push_blocks(struct sp_rocks_head *head, struct sp_block_shared **blocks, uint32_t count,
-                        const struct sp_rocks_entry *first, const struct sp_rocks_entry *last,
-                        size_t journal_bytes)
+enum sp_status sp_rocks_head_push(struct sp_rocks *rocks, struct sp_rocks_head *head,
+                                  struct sp_rocks_entry *const *entries, size_t count,
+                                  struct sp_block_shared **blocks, uint32_t block_count,
+                                  struct sp_error *reterr)
 {
     uint64_t received_max_unix_ns = 0;
-    for (const struct sp_rocks_entry *entry = first;; entry = entry->next) {
-        if (entry->append->received_unix_ns > received_max_unix_ns)
-            received_max_unix_ns = entry->append->received_unix_ns;
-        if (entry == last)
-            break;
+    size_t journal_bytes = 0;
+    if (!sp_vector_reserve(head, block_count) || !name_services(rocks, entries, count))
+        return no_memory(reterr);
+    for (size_t i = 0; i < count; i++) {
+        journal_bytes += entries[i]->journal_bytes;
+        if (entries[i]->append->received_unix_ns > received_max_unix_ns)
+            received_max_unix_ns = entries[i]->append->received_unix_ns;
     }
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < block_count; i++)
         head->items[head->count++] =
             (struct sp_rocks_head_block){.shared = blocks[i],
-                                         .first_sequence = first->sequence,
-                                         .last_sequence = last->sequence,
+                                         .first_sequence = entries[0]->sequence,
+                                         .last_sequence = entries[count - 1]->sequence,
                                          .bytes = blocks[i]->arena.used_bytes,
                                          .journal_bytes = i == 0 ? journal_bytes : 0,
-                                         .published_ns = first->published_ns,
+                                         .published_ns = entries[0]->published_ns,
                                          .received_max_unix_ns = received_max_unix_ns};
+    return SP_OK;
 }
 
 enum sp_status sp_rocks_make_blocks(struct sp_rocks *rocks, struct sp_error *reterr)
@@ -259,11 +260,11 @@ enum sp_status sp_rocks_make_blocks(struct sp_rocks *rocks, struct sp_error *ret
 enum sp_status sp_rocks_make_blocks_of(struct sp_rocks *rocks, struct sp_rocks_queue *fresh,
                                        struct sp_rocks_head *head, struct sp_error *reterr)
 {
-    struct sp_rocks_entry *entries[ENTRIES_MAX];
+    struct sp_rocks_entry *entries[SP_ROCKS_GROUP_ENTRIES_MAX];
     struct sp_block_shared **blocks;
     uint32_t block_count;
     pthread_mutex_lock(&rocks->lock);
-    size_t count = peek_fresh(fresh, entries);
+    size_t count = sp_rocks_queue_peek(fresh, entries);
     pthread_mutex_unlock(&rocks->lock);
     if (count == 0)
         return SP_OK;
@@ -271,25 +272,15 @@ enum sp_status sp_rocks_make_blocks_of(struct sp_rocks *rocks, struct sp_rocks_q
         sp_rocks_entries_to_blocks(rocks->builder, entries, count, &blocks, &block_count, reterr);
     if (status != SP_OK)
         return status;
-    struct sp_rocks_queue done = {0};
-    size_t journal_bytes = 0;
-    for (size_t i = 0; i < count; i++)
-        journal_bytes += entries[i]->journal_bytes;
     pthread_mutex_lock(&rocks->lock);
-    if (!sp_vector_reserve(head, block_count) || !name_services(rocks, entries, count)) {
-        status = no_memory(reterr);
-    } else {
-        push_blocks(head, blocks, block_count, entries[0], entries[count - 1], journal_bytes);
-        for (size_t i = 0; i < count; i++)
-            sp_rocks_queue_push(&done, sp_rocks_queue_pop(fresh));
-    }
+    status = sp_rocks_head_push(rocks, head, entries, count, blocks, block_count, reterr);
+    for (size_t i = 0; i < count && status == SP_OK; i++)
+        entries[i] = sp_rocks_queue_pop(fresh);
     pthread_mutex_unlock(&rocks->lock);
-    if (status != SP_OK) {
-        for (uint32_t i = 0; i < block_count; i++)
-            sp_block_unref(blocks[i]);
-    }
+    for (uint32_t i = 0; i < block_count && status != SP_OK; i++)
+        sp_block_unref(blocks[i]);
     free(blocks);
-    while (done.count > 0)
-        sp_rocks_entry_unref(sp_rocks_queue_pop(&done));
+    for (size_t i = 0; i < count && status == SP_OK; i++)
+        sp_rocks_entry_unref(entries[i]);
     return status;
 }

@@ -1,137 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/rocks_open.c: opens and closes the engine on disk, and puts in place what a crash has left in the journal. Knows the
- * database through kv.h only. */
+ * storage/rocks_open.c: opens and closes the engine on disk. Knows the database through kv.h only. */
 #include "storage/rocks.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
-
-/* ---- replay ---- */
-
-enum sp_status sp_rocks_entry_read(struct sp_rocks *rocks, uint64_t sequence, struct sp_slice value,
-                                   struct sp_rocks_entry **ret, struct sp_error *reterr)
-{
-    struct sp_journal_record record;
-    struct sp_error error = {0};
-    if (!sp_layout_journal_read(value, &record))
-        return sp_error_set(reterr, SP_CORRUPT, "journal record %llu is damaged",
-                            (unsigned long long)sequence);
-    /* Not today's limits: what was let in under larger ones was acked. */
-    struct sp_append *append =
-        sp_append_new(SP_ROCKS_RECORD_BYTES_MAX, SP_ROCKS_RECORD_BYTES_MAX, SIZE_MAX);
-    struct sp_rocks_entry *entry = calloc(1, sizeof(*entry));
-    enum sp_status status = SP_OK;
-    if (append != NULL) {
-        append->received_unix_ns = record.received_unix_ns;
-        sp_buf_append_slice(&append->body, record.body);
-    }
-    if (append == NULL || entry == NULL || append->body.error != SP_OK)
-        status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to replay the journal");
-    if (status == SP_OK) {
-        status = rocks->codec.decode(rocks->codec.cookie, record.format, record.encoding,
-                                     sp_buf_slice(&append->body), &append->plain, &append->arena,
-                                     &append->batch, &error);
-        if (status != SP_OK)
-            sp_error_set(reterr, status == SP_NO_MEMORY ? status : SP_CORRUPT,
-                         "journal record %llu cannot be read: %s", (unsigned long long)sequence,
-                         error.message);
-        status = status == SP_OK || status == SP_NO_MEMORY ? status : SP_CORRUPT;
-    }
-    if (status != SP_OK) {
-        sp_append_free(append);
-        free(entry);
-        return status;
-    }
-    *entry = (struct sp_rocks_entry){.append = append,
-                                     .sequence = sequence,
-                                     .bytes = append->body.cap + append->plain.cap +
-                                              append->arena.used_bytes,
-                                     .journal_bytes = value.len};
-    atomic_init(&entry->references, 1);
-    *ret = entry;
-    return SP_OK;
-}
-
-/* Makes room: blocks of what is fresh, a segment when the head is full. */
-static enum sp_status settle(struct sp_rocks *rocks, struct sp_error *reterr)
-{
-    enum sp_status status = SP_OK;
-    while (status == SP_OK && rocks->fresh.count > 0 && sp_rocks_fresh_is_full(rocks))
-        status = sp_rocks_make_blocks(rocks, reterr);
-    if (status == SP_OK && sp_rocks_head_is_full(rocks))
-        status = sp_rocks_seal(rocks, reterr);
-    return status;
-}
-
-struct replayed {
-    uint64_t requests, spans, bytes, begun_ns, told_ns;
-};
-
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-}
-
-static void tell(const struct sp_rocks *rocks, const struct replayed *done, const char *event,
-                 const char *what, uint64_t now_ns)
-{
-    sp_log_event(rocks->log, SP_LOG_INFO, event, what, sp_log_u64("requests", done->requests),
-                 sp_log_u64("spans", done->spans), sp_log_u64("journal_bytes", done->bytes),
-                 sp_log_u64("ms", (now_ns - done->begun_ns) / 1000000));
-}
-
-static enum sp_status replay_record(struct sp_rocks *rocks, uint64_t sequence,
-                                    struct sp_slice value, struct replayed *done,
-                                    struct sp_error *reterr)
-{
-    struct sp_rocks_entry *entry = NULL;
-    enum sp_status status = sp_rocks_entry_read(rocks, sequence, value, &entry, reterr);
-    if (status != SP_OK)
-        return status;
-    done->requests++;
-    done->spans += entry->append->batch->span_count;
-    done->bytes += value.len;
-    sp_rocks_queue_push(&rocks->fresh, entry);
-    status = settle(rocks, reterr);
-    uint64_t now_ns = monotonic_ns();
-    if (now_ns - done->told_ns >= SP_ROCKS_REPLAY_TELL_NS) {
-        tell(rocks, done, "journal_replay", "requests are read from the journal", now_ns);
-        done->told_ns = now_ns;
-    }
-    return status;
-}
-
-/* A backlog of any length fits: what is full is sealed on the way. */
-static enum sp_status replay(struct sp_rocks *rocks, struct sp_error *reterr)
-{
-    struct sp_kv_iterator *records = sp_kv_iterator_new(rocks->kv, SP_KV_JOURNAL);
-    if (records == NULL)
-        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to replay the journal");
-    struct replayed done = {.begun_ns = monotonic_ns()};
-    done.told_ns = done.begun_ns;
-    enum sp_status status = SP_OK;
-    sp_kv_iterator_seek(records, SP_SLICE(""));
-    for (; sp_kv_iterator_valid(records) && status == SP_OK; sp_kv_iterator_next(records)) {
-        uint64_t sequence;
-        if (!sp_layout_journal_parse(sp_kv_iterator_key(records), &sequence)) {
-            status = sp_error_set(reterr, SP_CORRUPT, "a key of the journal is damaged");
-            break;
-        }
-        rocks->next_sequence = sequence + 1;
-        if (sequence > rocks->totals.sealed_sequence)
-            status = replay_record(rocks, sequence, sp_kv_iterator_value(records), &done, reterr);
-    }
-    if (status == SP_OK)
-        status = sp_kv_iterator_status(records, reterr);
-    sp_kv_iterator_free(records);
-    if (done.requests > 0)
-        tell(rocks, &done, "journal_replayed",
-             "requests that were acked before the last stop are in place", monotonic_ns());
-    return status;
-}
 
 /* ---- what is stored ---- */
 
@@ -254,12 +127,9 @@ enum sp_status sp_rocks_load(struct sp_rocks *rocks, struct sp_error *reterr)
 
 /* ---- open and close ---- */
 
-static enum sp_status open_all(struct sp_rocks *rocks, const struct sp_store_options *options,
-                               struct sp_error *reterr)
+static enum sp_status open_database(struct sp_rocks *rocks, struct sp_error *reterr)
 {
-    enum sp_status status = sp_datadir_open(options->data_dir, &rocks->dir, reterr);
-    if (status == SP_OK)
-        status = sp_kv_open(rocks->dir.db, rocks->dir.db_is_new, &rocks->kv, reterr);
+    enum sp_status status = sp_kv_open(rocks->dir.db, rocks->dir.db_is_new, &rocks->kv, reterr);
     if (status == SP_OK)
         status = sp_block_builder_new(&rocks->builder, reterr);
     rocks->cache = sp_block_cache_new();
@@ -271,11 +141,70 @@ static enum sp_status open_all(struct sp_rocks *rocks, const struct sp_store_opt
     if (status == SP_OK) {
         sp_rocks_drop_unnamed(rocks);
         rocks->next_sequence = rocks->totals.sealed_sequence + 1;
-        status = replay(rocks, reterr);
+        status = sp_rocks_replay(rocks, reterr);
     }
     if (status == SP_OK)
         status = sp_rocks_start(rocks, reterr);
     return status;
+}
+
+static enum sp_status open_following(struct sp_rocks *rocks, struct sp_error *reterr)
+{
+    enum sp_status status = sp_block_builder_new(&rocks->builder, reterr);
+    rocks->cache = sp_block_cache_new();
+    if (status == SP_OK && rocks->cache == NULL)
+        status = sp_error_set(reterr, SP_NO_MEMORY, "no memory for a store");
+    return status == SP_OK ? sp_rocks_follow(rocks, reterr) : status;
+}
+
+/* All but the directory, on whatever thread. From now on others may use it. */
+static enum sp_status open_rest(struct sp_rocks *rocks, struct sp_error *reterr)
+{
+    enum sp_status status =
+        rocks->follows ? open_following(rocks, reterr) : open_database(rocks, reterr);
+    pthread_mutex_lock(&rocks->lock);
+    atomic_store(status == SP_OK ? &rocks->is_open : &rocks->open_failed, true);
+    pthread_cond_broadcast(&rocks->somebody_idles);
+    pthread_mutex_unlock(&rocks->lock);
+    return status;
+}
+
+static void *opener_main(void *cookie)
+{
+    struct sp_rocks *rocks = cookie;
+    struct sp_error error = {0};
+    pthread_setname_np(pthread_self(), "spoor:open");
+    enum sp_status status = open_rest(rocks, &error);
+    if (!atomic_load(&rocks->called_off))
+        rocks->opened(rocks->opened_cookie, status, &error);
+    return NULL;
+}
+
+static enum sp_status start_opener(struct sp_rocks *rocks, struct sp_error *reterr)
+{
+    int error = pthread_create(&rocks->opener, NULL, opener_main, rocks);
+    rocks->opener_runs = error == 0;
+    return error == 0 ? SP_OK
+                      : sp_error_set(reterr, SP_NO_MEMORY, "cannot start a thread: %s",
+                                     strerror(error));
+}
+
+enum sp_status sp_rocks_check_open(const struct sp_rocks *rocks, struct sp_error *reterr)
+{
+    const struct sp_rocks_progress *progress = &rocks->progress;
+    if (atomic_load(&rocks->is_open))
+        return SP_OK;
+    if (atomic_load(&rocks->open_failed))
+        return sp_error_set(reterr, SP_UNAVAILABLE, "the store could not be opened");
+    uint64_t all = progress->requests_all;
+    if (all == 0)
+        return sp_error_set(reterr, SP_UNAVAILABLE, "the store is being opened, try again");
+    return sp_error_set(reterr, SP_UNAVAILABLE,
+                        "the store is being opened, try again: %" PRIu64 " of %" PRIu64
+                        " requests are read from the journal, %" PRIu64 " spans, %" PRIu64
+                        " of %" PRIu64 " bytes",
+                        (uint64_t)progress->requests, all, (uint64_t)progress->spans,
+                        (uint64_t)progress->bytes, (uint64_t)progress->bytes_all);
 }
 
 static void free_all(struct sp_rocks *rocks)
@@ -299,6 +228,9 @@ static void free_all(struct sp_rocks *rocks)
 void sp_rocks_close(struct sp_rocks *rocks)
 {
     struct sp_error error;
+    atomic_store(&rocks->called_off, true);
+    if (rocks->opener_runs)
+        pthread_join(rocks->opener, NULL);
     sp_rocks_stop(rocks);
     /* A follower has no sealer, and changes kv until it is stopped. */
     if (rocks->sealer_runs && rocks->kv != NULL && !atomic_load(&rocks->kv_broken) &&
@@ -338,23 +270,8 @@ static struct sp_store_sizes sizes_of(const struct sp_store_options *options)
     return sizes;
 }
 
-static enum sp_status open_following(struct sp_rocks *rocks, const struct sp_store_options *options,
-                                     struct sp_error *reterr)
-{
-    enum sp_status status = sp_datadir_open_following(options->data_dir, &rocks->dir, reterr);
-    if (status == SP_OK)
-        status = sp_block_builder_new(&rocks->builder, reterr);
-    rocks->cache = sp_block_cache_new();
-    if (status == SP_OK && rocks->cache == NULL)
-        status = sp_error_set(reterr, SP_NO_MEMORY, "no memory for a store");
-    return status == SP_OK ? sp_rocks_follow(rocks, reterr) : status;
-}
-
-static enum sp_status open_with(const struct sp_store_options *options,
-                                enum sp_status (*open)(struct sp_rocks *rocks,
-                                                       const struct sp_store_options *options,
-                                                       struct sp_error *reterr),
-                                struct sp_store **ret, struct sp_error *reterr)
+static enum sp_status open_store(const struct sp_store_options *options, bool follows,
+                                 struct sp_store **ret, struct sp_error *reterr)
 {
     struct sp_rocks *rocks = calloc(1, sizeof(*rocks));
     if (rocks == NULL)
@@ -367,6 +284,9 @@ static enum sp_status open_with(const struct sp_store_options *options,
     rocks->log = options->log;
     rocks->sizes = sizes_of(options);
     rocks->retention = options->retention;
+    rocks->opened = options->opened;
+    rocks->opened_cookie = options->opened_cookie;
+    rocks->follows = follows;
     sp_interner_init(&rocks->services);
     sp_buf_init(&rocks->packed_body, SP_ROCKS_RECORD_BYTES_MAX);
     rocks->dir.lock_fd = -1;
@@ -384,7 +304,11 @@ static enum sp_status open_with(const struct sp_store_options *options,
     pthread_cond_init(&rocks->somebody_idles, NULL);
     pthread_condattr_destroy(&monotonic);
 
-    enum sp_status status = open(rocks, options, reterr);
+    enum sp_status status = follows
+                                ? sp_datadir_open_following(options->data_dir, &rocks->dir, reterr)
+                                : sp_datadir_open(options->data_dir, &rocks->dir, reterr);
+    if (status == SP_OK)
+        status = options->opened != NULL ? start_opener(rocks, reterr) : open_rest(rocks, reterr);
     if (status == SP_OK)
         *ret = &rocks->base;
     else
@@ -395,11 +319,11 @@ static enum sp_status open_with(const struct sp_store_options *options,
 enum sp_status sp_store_rocksdb_open(const struct sp_store_options *options, struct sp_store **ret,
                                      struct sp_error *reterr)
 {
-    return open_with(options, open_all, ret, reterr);
+    return open_store(options, false, ret, reterr);
 }
 
 enum sp_status sp_store_rocksdb_follow(const struct sp_store_options *options,
                                        struct sp_store **ret, struct sp_error *reterr)
 {
-    return open_with(options, open_following, ret, reterr);
+    return open_store(options, true, ret, reterr);
 }

@@ -388,9 +388,12 @@ enum sp_status sp_rocks_retain(struct sp_store *store, const struct sp_retain *r
 {
     struct sp_rocks *rocks = sp_rocks_of(store);
     struct sp_rocks_retain_request request = {.retain = retain};
-    if (rocks->follower != NULL)
+    if (rocks->follows)
         return sp_error_set(reterr, SP_PERMISSION,
                             "this process only reads: another one stores spans");
+    enum sp_status status = sp_rocks_check_open(rocks, reterr);
+    if (status != SP_OK)
+        return status;
     pthread_mutex_lock(&rocks->lock);
     while (rocks->retain_request != NULL && !rocks->draining)
         pthread_cond_wait(&rocks->somebody_idles, &rocks->lock);

@@ -183,7 +183,7 @@ static enum sp_status new_traces(struct sp_rocks *rocks, const struct sp_rocks_h
     if (status != SP_OK)
         return status;
     size_t known_count = id_count;
-    status = sp_rocks_view_open(rocks, &view, reterr);
+    status = sp_rocks_view_open_early(rocks, &view, reterr);
     if (status == SP_OK) {
         sp_rocks_view_keep(&view, count); /* not the blocks that came meanwhile */
         status = keep_known(&view, ids, &known_count, reterr);

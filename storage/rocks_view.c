@@ -36,6 +36,13 @@ static bool take_references(struct sp_rocks *rocks, struct sp_rocks_view *view)
 enum sp_status sp_rocks_view_open(struct sp_rocks *rocks, struct sp_rocks_view *ret,
                                   struct sp_error *reterr)
 {
+    enum sp_status status = sp_rocks_check_open(rocks, reterr);
+    return status == SP_OK ? sp_rocks_view_open_early(rocks, ret, reterr) : status;
+}
+
+enum sp_status sp_rocks_view_open_early(struct sp_rocks *rocks, struct sp_rocks_view *ret,
+                                        struct sp_error *reterr)
+{
     struct sp_rocks_view view = {.rocks = rocks};
     pthread_rwlock_rdlock(&rocks->kv_lock);
     pthread_mutex_lock(&rocks->lock);

@@ -60,8 +60,13 @@ static void refuse(struct sp_append *append, enum sp_status status, const char *
 void sp_rocks_append(struct sp_store *store, struct sp_append *append)
 {
     struct sp_rocks *rocks = sp_rocks_of(store);
-    if (rocks->follower != NULL) {
+    struct sp_error error;
+    if (rocks->follows) {
         refuse(append, SP_PERMISSION, "this process only reads: another one stores spans");
+        return;
+    }
+    if (sp_rocks_check_open(rocks, &error) != SP_OK) {
+        sp_append_finish(append, SP_UNAVAILABLE, &error);
         return;
     }
     struct sp_rocks_entry *entry = calloc(1, sizeof(*entry));
@@ -103,14 +108,16 @@ static bool is_idle(const struct sp_rocks *rocks)
 void sp_rocks_drain(struct sp_store *store)
 {
     struct sp_rocks *rocks = sp_rocks_of(store);
-    if (rocks->follower != NULL) /* it takes no appends */
+    if (rocks->follows) /* it takes no appends */
         return;
     pthread_mutex_lock(&rocks->lock);
     rocks->draining = true;
+    while (!atomic_load(&rocks->is_open) && !atomic_load(&rocks->open_failed))
+        pthread_cond_wait(&rocks->somebody_idles, &rocks->lock);
     pthread_cond_signal(&rocks->columns_wakes);
     pthread_cond_signal(&rocks->sealer_wakes);
     pthread_cond_signal(&rocks->merger_wakes); /* it ends what it does */
-    while (!is_idle(rocks))
+    while (!is_idle(rocks) && !atomic_load(&rocks->open_failed))
         pthread_cond_wait(&rocks->somebody_idles, &rocks->lock);
     pthread_mutex_unlock(&rocks->lock);
 }

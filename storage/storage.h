@@ -410,7 +410,15 @@ struct sp_store_removed {
     uint64_t segments, spans; /* since open */
 };
 
+/* Of what an open found in the journal: requests that were acked before the last stop and not in their final place. */
+struct sp_store_replay {
+    uint64_t requests, spans, bytes; /* that were read, so far; bytes of the journal */
+    uint64_t requests_all, bytes_all; /* that there are; 0: not known yet, or none */
+};
+
 struct sp_store_stats {
+    bool opening; /* it is, still: then replay and follows are all that is set */
+    struct sp_store_replay replay;
     uint64_t span_count, trace_count, append_count; /* stored now; appends: since open */
     uint64_t disk_bytes;                     /* files of the data directory; 0 for the reference */
     uint64_t backlog_appends, backlog_bytes; /* acked, not yet applied */
@@ -472,6 +480,12 @@ struct sp_store_options {
     const struct sp_log *log; /* may be NULL */
     struct sp_store_sizes sizes;
     struct sp_retention retention; /* the reference ignores it */
+    /* NULL: an open returns when the store is open. Otherwise it returns as soon as it has the directory, and a thread goes on: until it
+     * is done, reads and appends get SP_UNAVAILABLE and how far it is, which sp_store_stats says in numbers. Then it is called, once, on
+     * that thread: SP_OK, or why the store cannot be used. Not any more once it is being closed, which ends the opening at once
+     * and leaves everything as it was found. It must not close the store. The reference ignores it. */
+    void (*opened)(void *cookie, enum sp_status status, const struct sp_error *error);
+    void *opened_cookie;
 };
 
 #define SP_STORE_BACKLOG_BYTES_DEFAULT ((size_t)256 * 1024 * 1024)
