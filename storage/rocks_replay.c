@@ -20,8 +20,8 @@
 /* Records that are decoded by one thread at a time. */
 #define PARCEL_ENTRIES_MAX 64
 #define PARCEL_BYTES       ((size_t)256 * 1024)
-/* Of the memory for all, so large a part is for what is on the way; the rest is the head's. */
-#define ON_THE_WAY_PART 4
+/* Of the memory for all, so large a part is kept for what is on the way; the head has the rest. */
+#define ON_THE_WAY_PART 8
 /* A record takes so many times its bytes once it is decoded, until the first ones were. */
 #define EXPANSION_FIRST 32
 
@@ -68,7 +68,7 @@ struct replay {
     } groups; /* that are built, in order */
     struct seal seal;
     size_t parcel_bytes, group_bytes; /* of those lists: of the journal; of memory */
-    size_t on_the_way_max, head_max;
+    size_t on_the_way_min, head_max;
     /* Sums of all so far: what is to be expected of the rest. */
     uint64_t taken_bytes, decoded_bytes; /* of the journal, of memory */
     uint64_t placed_bytes, block_bytes;  /* the same, of blocks in the head */
@@ -312,7 +312,7 @@ static enum sp_status make_groups(struct replay *replay, struct sp_error *reterr
     enum sp_status status = SP_OK;
     while (status == SP_OK && replay->fresh.count > 0 &&
            (sp_rocks_queue_is_full(replay->rocks, &replay->fresh) ||
-            replay->fresh.bytes >= replay->on_the_way_max / 2 ||
+            replay->fresh.bytes >= replay->on_the_way_min / 2 ||
             (replay->is_read && replay->parcels.first == NULL)))
         status = make_group(replay, reterr);
     return status;
@@ -417,16 +417,15 @@ static enum sp_status seal_if_needed(struct replay *replay, struct sp_error *ret
 static bool has_room(const struct replay *replay)
 {
     bool full;
+    size_t head = head_bytes(replay, &full);
     size_t decoded = replay->fresh.bytes + replay->group_bytes;
     double expansion = replay->taken_bytes > 0
                            ? (double)replay->decoded_bytes / (double)replay->taken_bytes
                            : EXPANSION_FIRST;
-    if (decoded + replay->parcel_bytes > 0 &&
-        (double)decoded + expansion * (double)replay->parcel_bytes >=
-            (double)replay->on_the_way_max)
-        return false;
-    size_t bytes = head_bytes(replay, &full);
-    return bytes == 0 || bytes < replay->head_max;
+    if (decoded + replay->parcel_bytes == 0) /* one at a time always has */
+        return head == 0 || head < replay->head_max;
+    return (double)head + (double)decoded + expansion * (double)replay->parcel_bytes <
+           (double)(replay->head_max + replay->on_the_way_min);
 }
 
 static bool is_finished(const struct replay *replay)
@@ -505,8 +504,8 @@ enum sp_status sp_rocks_replay(struct sp_rocks *rocks, struct sp_error *reterr)
     if (replay.records == NULL)
         return no_memory(reterr);
     replay.told_ns = replay.begun_ns;
-    replay.on_the_way_max = rocks->backlog_bytes_max / ON_THE_WAY_PART;
-    replay.head_max = rocks->backlog_bytes_max - replay.on_the_way_max;
+    replay.on_the_way_min = rocks->backlog_bytes_max / ON_THE_WAY_PART;
+    replay.head_max = rocks->backlog_bytes_max - replay.on_the_way_min;
     enum sp_status status = count_records(&replay, reterr);
     if (status == SP_OK && rocks->progress.requests_all > 0)
         status = run_with_crew(&replay, reterr);

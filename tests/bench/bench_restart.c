@@ -74,8 +74,9 @@ static void measure(const char *what, enum sp_body_encoding encoding, uint64_t b
     double took = seconds(CLOCK_MONOTONIC) - begun;
     double took_cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - begun_cpu;
     SP_ASSERT(sp_store_stats(fixture.store, &stats, NULL) == SP_OK && stats.span_count == spans);
-    printf("# %s: %llu MiB, %llu spans: %.2f s, %.2f s of CPU\n", what,
-           (unsigned long long)(bytes >> 20), (unsigned long long)spans, took, took_cpu);
+    printf("# %s: %llu MiB, %llu spans: %.2f s, %.2f s of CPU; %llu segments on the way, %llu MiB in memory\n",
+           what, (unsigned long long)(bytes >> 20), (unsigned long long)spans, took, took_cpu,
+           (unsigned long long)stats.segment_count, (unsigned long long)stats.backlog_bytes >> 20);
     fflush(stdout);
     fixture_fini(&fixture);
 }
