@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cmd/serve.c: `spoor serve`: opens the store, starts the receivers and the read API, waits for a signal, drains.
+ * cmd/serve.c: `spoor serve`: starts to open the store, starts the receivers and the read API, which say "try again" until it is open,
+ * waits for a signal, drains.
  * Composition only: every part is a room of its own. */
 #include "cmd/cmd.h"
 
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,6 +42,11 @@ struct server {
     struct sp_server *otlp_grpc, *otlp_http, *http;
     enum role role;
     uint32_t drain_timeout_ms;
+    pthread_t main_thread;
+    /* What became of opening the store; written before open_ended is set. */
+    enum sp_status open_status;
+    struct sp_error open_error;
+    _Atomic bool open_ended;
 };
 
 /* ---- numbers of the collector for /metrics ---- */
@@ -115,6 +123,18 @@ static void add_reply_metrics(struct server *server)
 /* Of --retention-size. Less would leave nothing but the journal. */
 #define RETENTION_BYTES_MIN ((uint64_t)256 * 1024 * 1024)
 
+/* Sent to the main thread, which waits for signals, when the store is open or cannot be opened. */
+#define OPEN_ENDED_SIGNAL SIGUSR1
+
+static void on_opened(void *cookie, enum sp_status status, const struct sp_error *error)
+{
+    struct server *server = cookie;
+    server->open_status = status;
+    server->open_error = *error;
+    atomic_store(&server->open_ended, true);
+    pthread_kill(server->main_thread, OPEN_ENDED_SIGNAL);
+}
+
 static enum sp_status open_store(struct server *server, const struct sp_config *config,
                                  struct sp_error *reterr)
 {
@@ -129,6 +149,8 @@ static enum sp_status open_store(struct server *server, const struct sp_config *
         .log = &server->log,
         .retention = {.age_ns = sp_config_get(config, "retention")->number,
                       .disk_bytes = sp_config_get(config, "retention-size")->number},
+        .opened = on_opened,
+        .opened_cookie = server,
     };
     if (options.retention.disk_bytes > 0 && options.retention.disk_bytes < RETENTION_BYTES_MIN)
         return sp_error_set(reterr, SP_INVALID_ARGUMENT,
@@ -272,18 +294,32 @@ static sigset_t block_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, OPEN_ENDED_SIGNAL);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     return set;
 }
 
-static void wait_for_signal(const struct server *server, const sigset_t *set)
+/* Until the process is told to end: SP_OK. Or the store cannot be opened: why. */
+static enum sp_status wait_for_signal(const struct server *server, const sigset_t *set,
+                                      struct sp_error *reterr)
 {
     int number = 0;
-    sp_log_event(&server->log, SP_LOG_INFO, "ready", NULL, sp_log_cstr("version", SPOOR_VERSION));
-    sigwait(set, &number);
+    bool ready = false;
+    while (sigwait(set, &number) == 0 && number == OPEN_ENDED_SIGNAL) {
+        if (ready || !atomic_load(&server->open_ended)) /* somebody else has sent it */
+            continue;
+        if (server->open_status != SP_OK) {
+            *reterr = server->open_error;
+            return server->open_status;
+        }
+        ready = true;
+        sp_log_event(&server->log, SP_LOG_INFO, "ready", NULL,
+                     sp_log_cstr("version", SPOOR_VERSION));
+    }
     sp_log_event(&server->log, SP_LOG_INFO, "stopping", NULL,
                  sp_log_cstr("signal", strsignal(number)));
+    return SP_OK;
 }
 
 static int run(const struct sp_config *config)
@@ -296,6 +332,7 @@ static int run(const struct sp_config *config)
                 .clock = sp_clock_system()},
         .limits = *sp_limits_default(),
         .drain_timeout_ms = (uint32_t)(sp_config_get(config, "drain-timeout")->number / 1000000),
+        .main_thread = pthread_self(),
     };
     const struct sp_option_value *only = sp_config_get(config, "only");
     server.role = only->set ? (enum role)(only->number + 1) : ROLE_BOTH;
@@ -312,8 +349,8 @@ static int run(const struct sp_config *config)
     if (status == SP_OK)
         status = start_listeners(&server, config, &error);
     if (status == SP_OK)
-        wait_for_signal(&server, &signals);
-    else
+        status = wait_for_signal(&server, &signals, &error);
+    if (status != SP_OK)
         sp_log_event(&server.log, SP_LOG_ERROR, "start_failed", error.message,
                      sp_log_cstr("status", sp_status_name(status)));
     stop_server(&server);

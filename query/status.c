@@ -20,12 +20,22 @@ static void write_time(struct sp_json_writer *w, const char *key,
         sp_json_u64_string(w, unix_ns);
 }
 
+/* Of a store that is open: an error says how far it is otherwise. */
+static enum sp_status open_stats(const struct sp_query_api *api, struct sp_store_stats *ret,
+                                 struct sp_error *reterr)
+{
+    enum sp_status status = sp_store_stats(api->store, ret, reterr);
+    if (status == SP_OK && ret->opening)
+        status = sp_store_opening_error(&ret->replay, reterr);
+    return status;
+}
+
 enum sp_status sp_query_answer_status(struct sp_query_call *call, struct sp_error *reterr)
 {
     static const char *const names[] = {"otlpGrpc", "otlpHttp", "http"};
     const struct sp_query_api *api = call->api;
     struct sp_store_stats stats;
-    enum sp_status status = sp_store_stats(api->store, &stats, reterr);
+    enum sp_status status = open_stats(api, &stats, reterr);
     if (status != SP_OK)
         return status;
     struct sp_json_writer w;
@@ -83,7 +93,7 @@ enum sp_status sp_query_answer_ready(struct sp_query_call *call, struct sp_error
     if (!call->api->ready)
         return sp_error_set(reterr, SP_UNAVAILABLE, "starting, or draining");
     struct sp_store_stats stats;
-    enum sp_status status = sp_store_stats(call->api->store, &stats, reterr);
+    enum sp_status status = open_stats(call->api, &stats, reterr);
     if (status != SP_OK)
         return status;
     if (stats.apply_fails)
@@ -162,6 +172,21 @@ static void write_store(struct sp_buf *out, const struct sp_store_stats *stats)
                 "Processor time of the thread that merges.");
     sp_buf_printf(out, "spoor_store_merge_cpu_seconds_total %.9f\n",
                   (double)stats->merge_cpu_ns / 1e9);
+}
+
+static void write_opening(struct sp_buf *out, const struct sp_store_stats *stats)
+{
+    const struct sp_store_replay *replay = &stats->replay;
+    metric_value(out, "spoor_store_opening", "gauge",
+                 "1: the store is being opened, and answers nothing yet.", stats->opening);
+    metric_value(out, "spoor_store_replay_found_requests", "gauge",
+                 "Requests that this start found in the journal.", replay->requests_all);
+    metric_value(out, "spoor_store_replay_found_bytes", "gauge", "Their bytes.", replay->bytes_all);
+    metric_value(out, "spoor_store_replayed_requests", "gauge",
+                 "Requests of the journal that this start has read.", replay->requests);
+    metric_value(out, "spoor_store_replayed_spans", "gauge", "Their spans.", replay->spans);
+    metric_value(out, "spoor_store_replayed_bytes", "gauge", "Their bytes in the journal.",
+                 replay->bytes);
 }
 
 static void write_following(struct sp_buf *out, const struct sp_store_stats *stats)
@@ -261,8 +286,11 @@ enum sp_status sp_query_answer_metrics(struct sp_query_call *call, struct sp_err
     sp_buf_printf(out, "spoor_build_info{version=\"%s\"} 1\n", api->version);
     metric_head(out, "spoor_start_time_seconds", "gauge", "When the process started, Unix time.");
     sp_buf_printf(out, "spoor_start_time_seconds %.3f\n", (double)api->started_unix_ns / 1e9);
-    write_store(out, &stats);
-    write_following(out, &stats);
+    write_opening(out, &stats);
+    if (!stats.opening) {
+        write_store(out, &stats);
+        write_following(out, &stats);
+    }
     sp_query_pool_load(api->pool, &running, &waiting);
     metric_value(out, "spoor_queries_running", "gauge", "Queries on a query thread.", running);
     metric_value(out, "spoor_queries_waiting", "gauge", "Queries waiting for one.", waiting);

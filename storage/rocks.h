@@ -574,6 +574,8 @@ SP_MUST_USE enum sp_status sp_rocks_entry_decode(const struct sp_store_codec *co
 /* Puts the records that are not sealed into the head. Before the threads run. SP_CORRUPT: one cannot be read. SP_UNAVAILABLE: it was
  * called off. Or what sealing says. */
 SP_MUST_USE enum sp_status sp_rocks_replay(struct sp_rocks *rocks, struct sp_error *reterr);
+/* How far it is; any thread. */
+struct sp_store_replay sp_rocks_replay_stats(const struct sp_rocks *rocks);
 
 /* ---- rocks_open.c ---- */
 

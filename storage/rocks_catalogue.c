@@ -379,23 +379,13 @@ static enum sp_status count_parts(const struct sp_rocks_view *view, struct sp_st
     return status;
 }
 
-static struct sp_store_replay replay_of(const struct sp_rocks *rocks)
-{
-    const struct sp_rocks_progress *progress = &rocks->progress;
-    return (struct sp_store_replay){.requests = progress->requests,
-                                    .spans = progress->spans,
-                                    .bytes = progress->bytes,
-                                    .requests_all = progress->requests_all,
-                                    .bytes_all = progress->bytes_all};
-}
-
 /* Nothing is known yet but how far that is. */
 static bool is_opening(const struct sp_rocks *rocks, struct sp_store_stats *ret)
 {
     if (atomic_load(&rocks->is_open) || atomic_load(&rocks->open_failed))
         return false;
     *ret = (struct sp_store_stats){
-        .opening = true, .follows = rocks->follows, .replay = replay_of(rocks)};
+        .opening = true, .follows = rocks->follows, .replay = sp_rocks_replay_stats(rocks)};
     return true;
 }
 
@@ -410,7 +400,7 @@ static enum sp_status rocks_stats(struct sp_store *store, struct sp_store_stats 
     if (status != SP_OK)
         return status;
     struct sp_store_stats stats = {.disk_bytes = sp_datadir_bytes(&rocks->dir),
-                                   .replay = replay_of(rocks)};
+                                   .replay = sp_rocks_replay_stats(rocks)};
     status = sp_rocks_view_flatten(&view, reterr);
     if (status == SP_OK)
         status = count_parts(&view, &stats, reterr);

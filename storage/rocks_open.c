@@ -3,7 +3,6 @@
  * storage/rocks_open.c: opens and closes the engine on disk. Knows the database through kv.h only. */
 #include "storage/rocks.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 /* ---- what is stored ---- */
@@ -191,20 +190,12 @@ static enum sp_status start_opener(struct sp_rocks *rocks, struct sp_error *rete
 
 enum sp_status sp_rocks_check_open(const struct sp_rocks *rocks, struct sp_error *reterr)
 {
-    const struct sp_rocks_progress *progress = &rocks->progress;
     if (atomic_load(&rocks->is_open))
         return SP_OK;
     if (atomic_load(&rocks->open_failed))
         return sp_error_set(reterr, SP_UNAVAILABLE, "the store could not be opened");
-    uint64_t all = progress->requests_all;
-    if (all == 0)
-        return sp_error_set(reterr, SP_UNAVAILABLE, "the store is being opened, try again");
-    return sp_error_set(reterr, SP_UNAVAILABLE,
-                        "the store is being opened, try again: %" PRIu64 " of %" PRIu64
-                        " requests are read from the journal, %" PRIu64 " spans, %" PRIu64
-                        " of %" PRIu64 " bytes",
-                        (uint64_t)progress->requests, all, (uint64_t)progress->spans,
-                        (uint64_t)progress->bytes, (uint64_t)progress->bytes_all);
+    struct sp_store_replay replay = sp_rocks_replay_stats(rocks);
+    return sp_store_opening_error(&replay, reterr);
 }
 
 static void free_all(struct sp_rocks *rocks)

@@ -140,18 +140,22 @@ static enum sp_status count_records(struct replay *replay, struct sp_error *rete
 {
     struct sp_rocks_progress *progress = &replay->rocks->progress;
     uint64_t sequence;
+    uint64_t requests = 0;
+    uint64_t bytes = 0;
     bool found;
     enum sp_status status;
     seek_unsealed(replay);
     while ((status = find_record(replay, &sequence, &found, reterr)) == SP_OK && found) {
-        progress->requests_all++;
-        progress->bytes_all += sp_kv_iterator_value(replay->records).len;
+        requests++;
+        bytes += sp_kv_iterator_value(replay->records).len;
         replay->rocks->next_sequence = sequence + 1;
         status = call_off(replay->rocks, reterr);
         if (status != SP_OK)
             break;
         sp_kv_iterator_next(replay->records);
     }
+    progress->bytes_all = bytes;
+    progress->requests_all = requests;
     seek_unsealed(replay);
     return status;
 }
@@ -494,6 +498,16 @@ static enum sp_status run_with_crew(struct replay *replay, struct sp_error *rete
     for (uint32_t i = 0; i < count; i++)
         sp_block_builder_free(builders[i]);
     return status;
+}
+
+struct sp_store_replay sp_rocks_replay_stats(const struct sp_rocks *rocks)
+{
+    const struct sp_rocks_progress *progress = &rocks->progress;
+    return (struct sp_store_replay){.requests = progress->requests,
+                                    .spans = progress->spans,
+                                    .bytes = progress->bytes,
+                                    .requests_all = progress->requests_all,
+                                    .bytes_all = progress->bytes_all};
 }
 
 enum sp_status sp_rocks_replay(struct sp_rocks *rocks, struct sp_error *reterr)

@@ -441,6 +441,10 @@ struct sp_store_stats {
 SP_MUST_USE enum sp_status sp_store_stats(struct sp_store *store, struct sp_store_stats *ret,
                                           struct sp_error *reterr);
 
+/* SP_UNAVAILABLE, and how far an opening is, in one sentence. */
+enum sp_status sp_store_opening_error(const struct sp_store_replay *replay,
+                                      struct sp_error *reterr);
+
 /* ---- engines ---- */
 
 /* How the store reads the bodies in its journal; handed in by cmd/ so that storage need not know the wire formats. */

@@ -5,6 +5,7 @@
 #include "storage/engine.h"
 #include "storage/sheet.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 struct sp_append *sp_append_new(size_t body_bytes_max, size_t plain_bytes_max,
@@ -249,4 +250,16 @@ enum sp_status sp_store_retain(struct sp_store *store, const struct sp_retain *r
                                struct sp_error *reterr)
 {
     return store->ops->retain(store, retain, reterr);
+}
+
+enum sp_status sp_store_opening_error(const struct sp_store_replay *replay, struct sp_error *reterr)
+{
+    if (replay->requests_all == 0)
+        return sp_error_set(reterr, SP_UNAVAILABLE, "the store is being opened, try again");
+    return sp_error_set(reterr, SP_UNAVAILABLE,
+                        "the store is being opened, try again: of %" PRIu64
+                        " requests in the journal %" PRIu64 " are read, %" PRIu64
+                        " spans, %" PRIu64 " of %" PRIu64 " bytes",
+                        replay->requests_all, replay->requests, replay->spans, replay->bytes,
+                        replay->bytes_all);
 }
