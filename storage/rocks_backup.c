@@ -48,10 +48,9 @@ static enum sp_status find(const struct sp_datadir *dir, struct sp_slice name,
 
 static enum sp_status may_write(const struct sp_rocks *rocks, struct sp_error *reterr)
 {
-    return !rocks->follows
-               ? sp_rocks_check_open(rocks, reterr)
-               : sp_error_set(reterr, SP_PERMISSION,
-                              "this process only reads: ask the one that stores spans");
+    return !rocks->follows ? sp_rocks_check_open(rocks, reterr)
+                           : sp_error_set(reterr, SP_PERMISSION,
+                                          "this process only reads: ask the one that stores spans");
 }
 
 enum sp_status sp_rocks_backup_make(struct sp_store *store, struct sp_arena *arena,

@@ -41,9 +41,9 @@ enum sp_status sp_rocks_entry_decode(const struct sp_store_codec *codec,
 {
     struct sp_append *append = entry->append;
     struct sp_error error = {0};
-    enum sp_status status = codec->decode(codec->cookie, append->format, append->encoding,
-                                          sp_buf_slice(&append->body), &append->plain,
-                                          &append->arena, &append->batch, &error);
+    enum sp_status status =
+        codec->decode(codec->cookie, append->format, append->encoding, sp_buf_slice(&append->body),
+                      &append->plain, &append->arena, &append->batch, &error);
     if (status != SP_OK)
         return sp_error_set(reterr, status == SP_NO_MEMORY ? SP_NO_MEMORY : SP_CORRUPT,
                             "journal record %llu cannot be read: %s",

@@ -183,9 +183,9 @@ static enum sp_status start_opener(struct sp_rocks *rocks, struct sp_error *rete
 {
     int error = pthread_create(&rocks->opener, NULL, opener_main, rocks);
     rocks->opener_runs = error == 0;
-    return error == 0 ? SP_OK
-                      : sp_error_set(reterr, SP_NO_MEMORY, "cannot start a thread: %s",
-                                     strerror(error));
+    return error == 0
+               ? SP_OK
+               : sp_error_set(reterr, SP_NO_MEMORY, "cannot start a thread: %s", strerror(error));
 }
 
 enum sp_status sp_rocks_check_open(const struct sp_rocks *rocks, struct sp_error *reterr)

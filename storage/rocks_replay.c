@@ -13,7 +13,6 @@
 
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* Threads, at most: more are not fed by the one that reads. */
 #define THREADS_MAX 16
@@ -75,13 +74,6 @@ struct replay {
     uint64_t begun_ns, told_ns;
 };
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-}
-
 static enum sp_status no_memory(struct sp_error *reterr)
 {
     return sp_error_set(reterr, SP_NO_MEMORY, "no memory to replay the journal");
@@ -100,7 +92,7 @@ static void tell(const struct replay *replay, const char *event, const char *wha
 
 static void tell_now_and_then(struct replay *replay)
 {
-    uint64_t now_ns = monotonic_ns();
+    uint64_t now_ns = sp_rocks_monotonic_ns();
     if (now_ns - replay->told_ns < SP_ROCKS_REPLAY_TELL_NS)
         return;
     tell(replay, "journal_replay", "requests are read from the journal", now_ns);
@@ -167,8 +159,7 @@ static void run_parcel(struct sp_crew_job *job, void *tool)
     struct parcel *parcel = (struct parcel *)(void *)job;
     (void)tool;
     for (size_t i = 0; i < parcel->count && parcel->status == SP_OK; i++)
-        parcel->status =
-            sp_rocks_entry_decode(parcel->codec, parcel->entries[i], &parcel->error);
+        parcel->status = sp_rocks_entry_decode(parcel->codec, parcel->entries[i], &parcel->error);
 }
 
 static void free_parcel(struct parcel *parcel, size_t first_entry)
@@ -189,8 +180,8 @@ static enum sp_status fill_parcel(struct replay *replay, struct parcel *parcel,
         status = find_record(replay, &sequence, &found, reterr);
         if (status != SP_OK || !found)
             break;
-        status = sp_rocks_entry_take(sequence, sp_kv_iterator_value(replay->records), &entry,
-                                     reterr);
+        status =
+            sp_rocks_entry_take(sequence, sp_kv_iterator_value(replay->records), &entry, reterr);
         if (status != SP_OK)
             break;
         entry->published_ns = replay->begun_ns;
@@ -514,7 +505,7 @@ enum sp_status sp_rocks_replay(struct sp_rocks *rocks, struct sp_error *reterr)
 {
     struct replay replay = {.rocks = rocks,
                             .records = sp_kv_iterator_new(rocks->kv, SP_KV_JOURNAL),
-                            .begun_ns = monotonic_ns()};
+                            .begun_ns = sp_rocks_monotonic_ns()};
     if (replay.records == NULL)
         return no_memory(reterr);
     replay.told_ns = replay.begun_ns;
@@ -528,6 +519,6 @@ enum sp_status sp_rocks_replay(struct sp_rocks *rocks, struct sp_error *reterr)
     sp_kv_iterator_free(replay.records);
     if (status == SP_OK && rocks->progress.requests > 0)
         tell(&replay, "journal_replayed",
-             "requests that were acked before the last stop are in place", monotonic_ns());
+             "requests that were acked before the last stop are in place", sp_rocks_monotonic_ns());
     return status;
 }

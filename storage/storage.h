@@ -412,7 +412,7 @@ struct sp_store_removed {
 
 /* Of what an open found in the journal: requests that were acked before the last stop and not in their final place. */
 struct sp_store_replay {
-    uint64_t requests, spans, bytes; /* that were read, so far; bytes of the journal */
+    uint64_t requests, spans, bytes;  /* that were read, so far; bytes of the journal */
     uint64_t requests_all, bytes_all; /* that there are; 0: not known yet, or none */
 };
 

@@ -256,10 +256,9 @@ enum sp_status sp_store_opening_error(const struct sp_store_replay *replay, stru
 {
     if (replay->requests_all == 0)
         return sp_error_set(reterr, SP_UNAVAILABLE, "the store is being opened, try again");
-    return sp_error_set(reterr, SP_UNAVAILABLE,
-                        "the store is being opened, try again: of %" PRIu64
-                        " requests in the journal %" PRIu64 " are read, %" PRIu64
-                        " spans, %" PRIu64 " of %" PRIu64 " bytes",
-                        replay->requests_all, replay->requests, replay->spans, replay->bytes,
-                        replay->bytes_all);
+    return sp_error_set(
+        reterr, SP_UNAVAILABLE,
+        "the store is being opened, try again: of %" PRIu64 " requests in the journal %" PRIu64
+        " are read, %" PRIu64 " spans, %" PRIu64 " of %" PRIu64 " bytes",
+        replay->requests_all, replay->requests, replay->spans, replay->bytes, replay->bytes_all);
 }

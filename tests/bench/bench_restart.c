@@ -3,9 +3,7 @@
  * tests/bench/bench_restart.c: how long a start takes that finds a journal of 256 MiB ($SPOOR_JOURNAL_MIB), as a server leaves that was killed. The
  * records are requests of generated spans, plain and as the store packs them; more of them than a server can have, which takes no more
  * requests above its budget. */
-#include "storage/kv.h"
-#include "storage/layout.h"
-#include "tests/contract/fixture.h"
+#include "tests/contract/journal.h"
 #include "tests/support/check_main.h"
 
 #include <stdio.h>
@@ -21,30 +19,13 @@ static double seconds(clockid_t clock)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void put_record(struct sp_kv *kv, uint64_t sequence, const struct sp_append *append)
-{
-    struct sp_kv_batch *batch = sp_kv_batch_new();
-    struct sp_buf head;
-    struct sp_layout_key key = sp_layout_journal_key(sequence);
-    sp_buf_init(&head, 4096);
-    sp_layout_journal_head_write(append, append->encoding, &head);
-    sp_kv_batch_put2(batch, kv, SP_KV_JOURNAL, sp_layout_key_slice(&key), sp_buf_slice(&head),
-                     sp_buf_slice(&append->body));
-    SP_ASSERT(sp_kv_write(kv, batch, false, NULL) == SP_OK);
-    sp_buf_fini(&head);
-    sp_kv_batch_free(batch);
-}
-
 /* No two requests have a trace in common. */
 static uint64_t fill(const struct fixture *fixture, enum sp_body_encoding encoding,
                      uint64_t bytes_max)
 {
-    struct sp_kv *kv;
-    char path[256];
+    struct sp_kv *kv = journal_open(fixture);
     uint64_t bytes = 0;
     uint64_t sequence = 0;
-    snprintf(path, sizeof(path), "%s/db", fixture->data_dir);
-    SP_ASSERT(sp_kv_open(path, false, &kv, NULL) == SP_OK);
     while (bytes < bytes_max) {
         struct sp_arena arena;
         sp_arena_init(&arena, SIZE_MAX);
@@ -52,7 +33,7 @@ static uint64_t fill(const struct fixture *fixture, enum sp_body_encoding encodi
         struct sp_gen_options options = {.span_count = REQUEST_SPANS, .trace_seed = sequence};
         struct sp_append *append =
             make_append(sp_gen_batch(&arena, sequence, &options), SP_BODY_OTLP_PROTOBUF, encoding);
-        put_record(kv, sequence, append);
+        journal_put(kv, sequence, append);
         bytes += append->body.len;
         sp_append_free(append);
         sp_arena_fini(&arena);
@@ -74,7 +55,8 @@ static void measure(const char *what, enum sp_body_encoding encoding, uint64_t b
     double took = seconds(CLOCK_MONOTONIC) - begun;
     double took_cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - begun_cpu;
     SP_ASSERT(sp_store_stats(fixture.store, &stats, NULL) == SP_OK && stats.span_count == spans);
-    printf("# %s: %llu MiB, %llu spans: %.2f s, %.2f s of CPU; %llu segments on the way, %llu MiB in memory\n",
+    printf("# %s: %llu MiB, %llu spans: %.2f s, %.2f s of CPU; %llu segments on the way, %llu MiB "
+           "in memory\n",
            what, (unsigned long long)(bytes >> 20), (unsigned long long)spans, took, took_cpu,
            (unsigned long long)stats.segment_count, (unsigned long long)stats.backlog_bytes >> 20);
     fflush(stdout);
