@@ -88,6 +88,7 @@ static void reference_append(struct sp_store *store, struct sp_append *append)
         kept->received_unix_ns = append->received_unix_ns;
         pthread_mutex_lock(&reference->lock);
         status = push_batch(reference, kept);
+        append->number = status == SP_OK ? reference->batch_count : 0;
         pthread_mutex_unlock(&reference->lock);
         if (status != SP_OK) {
             sp_arena_fini(&kept->arena);

@@ -321,11 +321,12 @@ static void *follower_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
     struct sp_rocks_follower *follower = rocks->follower;
+    pthread_setname_np(pthread_self(), "spoor:follow");
     pthread_mutex_lock(&rocks->lock);
     while (!rocks->stopping) {
         wait_ns(rocks, follower->failures_in_row < FAILURES_QUICK
-                           ? SP_ROCKS_FOLLOW_NS
-                           : FAILURE_WAIT * SP_ROCKS_FOLLOW_NS);
+                           ? rocks->sizes.follow_ns
+                           : FAILURE_WAIT * rocks->sizes.follow_ns);
         if (rocks->stopping)
             break;
         pthread_mutex_unlock(&rocks->lock);

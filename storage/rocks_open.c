@@ -258,6 +258,8 @@ static struct sp_store_sizes sizes_of(const struct sp_store_options *options)
         sizes.merge_segments = SP_ROCKS_MERGE_SEGMENTS;
     if (sizes.retry_ns == 0)
         sizes.retry_ns = SP_ROCKS_RETRY_NS;
+    if (sizes.follow_ns == 0)
+        sizes.follow_ns = SP_ROCKS_FOLLOW_NS;
     return sizes;
 }
 

@@ -149,7 +149,7 @@ static void put_record(struct sp_rocks *rocks, struct sp_kv_batch *batch,
 {
     enum sp_body_encoding encoding;
     struct sp_slice body = journal_body(rocks, entry->append, &encoding);
-    entry->sequence = rocks->next_sequence++;
+    entry->sequence = entry->append->number = rocks->next_sequence++;
     struct sp_layout_key key = sp_layout_journal_key(entry->sequence);
     sp_buf_reset(head);
     sp_layout_journal_head_write(entry->append, encoding, head);

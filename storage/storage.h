@@ -43,6 +43,9 @@ struct sp_append {
     const struct sp_batch *batch;
     /* what body, plain and arena have taken from a budget, if any; given back when this is freed */
     struct sp_account account;
+    /* Set by the store before done is called: which append this is (struct sp_retain tells such numbers); 0: none was given,
+     * and nothing of it was written. */
+    uint64_t number;
 
     /* Called exactly once, from any thread, perhaps before sp_store_append returns, never with a lock of the store held:
      * SP_OK (durable), or why not. error is valid during the call only. Must not block and not call the store. */
@@ -471,6 +474,7 @@ struct sp_store_sizes {
     uint64_t merge_spans_max; /* of a merged segment: 4 Mi */
     uint32_t merge_segments;  /* so many of a tier become one, 2 or more: 8 */
     uint64_t retry_ns;        /* what failed is tried again so much later at first: 0.5 s */
+    uint64_t follow_ns;       /* between two looks of a store that follows: 0.2 s */
 };
 
 struct sp_store_options {
@@ -509,7 +513,7 @@ SP_MUST_USE enum sp_status sp_store_rocksdb_open(const struct sp_store_options *
 
 /* A store to read only, beside the process that has the directory open: it shows what that process has acked within a second, and
  * holds nothing up. Appends get SP_PERMISSION. Reads go on when that process ends; when none runs, all is read that is stored. Promises 4
- * and 6 hold. The directory is not written to. Of the options, durability, backlog_bytes_max, limits and sizes are not used.
+ * and 6 hold. The directory is not written to. Of the options, durability, backlog_bytes_max, limits and sizes but for follow_ns are not used.
  * SP_NOT_FOUND  there is no data directory.   SP_UNAVAILABLE  there is no database in it yet.   Others as above, but for SP_BUSY. */
 SP_MUST_USE enum sp_status sp_store_rocksdb_follow(const struct sp_store_options *options,
                                                    struct sp_store **ret, struct sp_error *reterr);
