@@ -152,6 +152,18 @@ static void end_request(struct sp_rocks *rocks, enum sp_status status, const str
     pthread_cond_broadcast(&rocks->somebody_idles);
 }
 
+/* Under the lock. When it cannot be served now, who waits for it is told: a disk may be full for days. */
+static void refuse_request(struct sp_rocks *rocks)
+{
+    struct sp_error error = {0};
+    if (rocks->draining)
+        sp_error_set(&error, SP_UNAVAILABLE, "the store is closing");
+    else if (atomic_load(&rocks->kv_broken))
+        sp_error_set(&error, SP_UNAVAILABLE, "the database does not take writes now");
+    if (error.status != SP_OK)
+        end_request(rocks, error.status, &error);
+}
+
 /* Under the lock, which it gives up meanwhile. What somebody waits for, or what the options say. */
 static enum sp_status retain(struct sp_rocks *rocks, bool *ret_removed, struct sp_error *reterr)
 {
@@ -247,10 +259,8 @@ static void *merger_main(void *cookie)
         bool idle;
         bool failed = step(rocks, &idle, &error) != SP_OK;
         rocks->merge_cpu_ns = thread_cpu_ns();
-        if (rocks->draining && rocks->retain_request != NULL) {
-            sp_error_set(&error, SP_UNAVAILABLE, "the store is closing");
-            end_request(rocks, SP_UNAVAILABLE, &error);
-        }
+        if (rocks->retain_request != NULL)
+            refuse_request(rocks);
         if (rocks->stopping) /* the signal has gone by */
             break;
         if (failed && !rocks->draining) {
