@@ -312,13 +312,19 @@ enum sp_status sp_datadir_open_read_only(const char *path, struct sp_datadir *re
     return open_readable(path, take_shared_lock, ret, reterr);
 }
 
+/* It may be without spans yet. */
 static enum sp_status check_database(struct sp_datadir *dir, struct sp_error *reterr)
 {
-    return holds_data(dir->db)
-               ? SP_OK
-               : sp_error_set(reterr, SP_UNAVAILABLE,
+    char *current = join(dir->db, "CURRENT");
+    enum sp_status status = SP_OK;
+    if (current == NULL)
+        status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to open %s", dir->root);
+    else if (access(current, F_OK) != 0)
+        status = sp_error_set(reterr, SP_UNAVAILABLE,
                               "%s holds no database yet: a collector has to be started on it first",
                               dir->root);
+    free(current);
+    return status;
 }
 
 enum sp_status sp_datadir_open_following(const char *path, struct sp_datadir *ret,

@@ -215,6 +215,22 @@ START_TEST(follower_sees_whole_appends_only_and_each_span_once)
 }
 END_TEST
 
+/* ---- the first append ---- */
+
+START_TEST(store_without_spans_can_be_followed)
+{
+    struct fixture fixture;
+    open_with(&fixture, small_sizes());
+    struct sp_store *follower = follow(&fixture);
+    ck_assert_uint_eq(span_count(follower), 0);
+    append(&fixture, some_batch(&fixture, 1));
+    wait_for_spans(follower, SPANS_EACH);
+    assert_same_answers(fixture.store, follower, SP_TIME_RANGE_ALL);
+    sp_store_close(follower);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 START_TEST(follower_refuses_appends)
@@ -286,6 +302,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, follower_answers_as_the_writer_while_it_seals_and_merges);
     tcase_add_test(tcase, follower_reads_one_state_while_its_segments_are_merged_away);
     tcase_add_test(tcase, follower_sees_whole_appends_only_and_each_span_once);
+    tcase_add_test(tcase, store_without_spans_can_be_followed);
     tcase_add_test(tcase, follower_refuses_appends);
     tcase_add_test(tcase, follower_says_what_is_wrong_with_a_directory);
     suite_add_tcase(suite, tcase);
