@@ -381,16 +381,16 @@ void describe_answers(struct sp_store *store, struct sp_time_range range, struct
     sp_arena_fini(&arena);
 }
 
-/* The first line that differs. */
-static void expect_equal_text(const struct sp_buf *want, const struct sp_buf *got)
+void assert_equal_answers(const char *want_name, const struct sp_buf *want, const char *got_name,
+                          const struct sp_buf *got)
 {
     struct sp_slice a = sp_buf_slice(want);
     struct sp_slice b = sp_buf_slice(got);
     while (a.len > 0 || b.len > 0) {
         struct sp_slice line_a = sp_slice_sub(a, 0, sp_slice_find(a, '\n'));
         struct sp_slice line_b = sp_slice_sub(b, 0, sp_slice_find(b, '\n'));
-        ck_assert_msg(sp_slice_equal(line_a, line_b), "reference: %.*s\nrocksdb:   %.*s",
-                      SP_SLICE_PRINTF(line_a), SP_SLICE_PRINTF(line_b));
+        ck_assert_msg(sp_slice_equal(line_a, line_b), "%s: %.*s\n%s: %.*s", want_name,
+                      SP_SLICE_PRINTF(line_a), got_name, SP_SLICE_PRINTF(line_b));
         a = sp_slice_sub(a, line_a.len + 1, SIZE_MAX);
         b = sp_slice_sub(b, line_b.len + 1, SIZE_MAX);
     }
@@ -403,7 +403,7 @@ void assert_same_answers(struct sp_store *want, struct sp_store *got, struct sp_
         sp_buf_init(&texts[i], SIZE_MAX / 2);
         describe_answers(i == 0 ? want : got, range, &texts[i]);
     }
-    expect_equal_text(&texts[0], &texts[1]);
+    assert_equal_answers("reference", &texts[0], "rocksdb", &texts[1]);
     for (int i = 0; i < 2; i++)
         sp_buf_fini(&texts[i]);
 }

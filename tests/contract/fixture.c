@@ -130,6 +130,7 @@ struct sp_store_sizes small_sizes(void)
         .merge_spans_max = 2048,
         .merge_segments = 2,
         .retry_ns = 5000000,
+        .follow_ns = 20000000,
     };
 }
 
@@ -239,6 +240,8 @@ struct waiter {
     pthread_cond_t changed;
     bool done;
     enum sp_status status;
+    const struct sp_append *append; /* valid until it is done */
+    uint64_t number;
 };
 
 static void waiter_done(void *cookie, enum sp_status status, const struct sp_error *error)
@@ -249,15 +252,18 @@ static void waiter_done(void *cookie, enum sp_status status, const struct sp_err
     pthread_mutex_lock(&waiter->lock);
     waiter->done = true;
     waiter->status = status;
+    waiter->number = waiter->append->number;
     pthread_cond_signal(&waiter->changed);
     pthread_mutex_unlock(&waiter->lock);
 }
 
-enum sp_status append_as(struct sp_store *store, const struct sp_batch *batch,
-                         enum sp_body_format format, enum sp_body_encoding encoding)
+enum sp_status append_numbered(struct sp_store *store, const struct sp_batch *batch,
+                               enum sp_body_format format, enum sp_body_encoding encoding,
+                               uint64_t *ret_number)
 {
     struct waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     struct sp_append *made = make_append(batch, format, encoding);
+    waiter.append = made;
     made->done = waiter_done;
     made->cookie = &waiter;
     sp_store_append(store, made);
@@ -265,7 +271,15 @@ enum sp_status append_as(struct sp_store *store, const struct sp_batch *batch,
     while (!waiter.done)
         pthread_cond_wait(&waiter.changed, &waiter.lock);
     pthread_mutex_unlock(&waiter.lock);
+    *ret_number = waiter.number;
     return waiter.status;
+}
+
+enum sp_status append_as(struct sp_store *store, const struct sp_batch *batch,
+                         enum sp_body_format format, enum sp_body_encoding encoding)
+{
+    uint64_t number;
+    return append_numbered(store, batch, format, encoding, &number);
 }
 
 void append(struct fixture *fixture, const struct sp_batch *batch)

@@ -51,6 +51,10 @@ struct sp_append *make_append(const struct sp_batch *batch, enum sp_body_format 
 /* Appends and waits for the callback. */
 enum sp_status append_as(struct sp_store *store, const struct sp_batch *batch,
                          enum sp_body_format format, enum sp_body_encoding encoding);
+/* And tells its number, also when it failed. */
+enum sp_status append_numbered(struct sp_store *store, const struct sp_batch *batch,
+                               enum sp_body_format format, enum sp_body_encoding encoding,
+                               uint64_t *ret_number);
 /* Uncompressed protobuf; asserts success. */
 void append(struct fixture *fixture, const struct sp_batch *batch);
 
@@ -87,7 +91,9 @@ struct sp_batch *batch_of(struct sp_arena *arena, const struct sp_span *spans, s
 
 /* All answers of a store for one range, as text: equal texts are equal answers. */
 void describe_answers(struct sp_store *store, struct sp_time_range range, struct sp_buf *out);
-/* Asserts that they are equal. */
+/* Asserts that they are equal, or says which line is the first that differs, and whose. */
+void assert_equal_answers(const char *want_name, const struct sp_buf *want, const char *got_name,
+                          const struct sp_buf *got);
 void assert_same_answers(struct sp_store *want, struct sp_store *got, struct sp_time_range range);
 
 /* Runs this program anew as a child that plays a role: sp_test_suite asks played_role and leaves the stage to it. A fork

@@ -196,10 +196,18 @@ static void path_beside(const char *path, char ret[PATH_BYTES])
     ret[len] = '\0';
 }
 
+/* A store that follows is another process: it sees what the one that was killed has left. */
+static bool is_follower(void)
+{
+    char name[17] = "";
+    prctl(PR_GET_NAME, name);
+    return strcmp(name, "spoor:follow") == 0;
+}
+
 /* Where to read it. */
 static const char *path_now(const char *path, char room[PATH_BYTES])
 {
-    if (!is_watched(path) || !has_left())
+    if (!is_watched(path) || !has_left() || is_follower())
         return path;
     path_beside(path, room);
     return access(room, F_OK) == 0 ? room : path;
@@ -298,9 +306,11 @@ static int open_watched(const char *name, const char *path, int flags, mode_t mo
     }
     int fd = NEXT(open_function *, name)(path, flags, mode);
     struct stat info;
-    if (watched && path != room && fd >= 0 && fd < FDS_MAX && fstat(fd, &info) == 0) {
+    if (fd >= 0 && fd < FDS_MAX) { /* the number may be that of a file that closedir has closed */
         is_written[fd] = false;
-        files[fd] = (uint8_t)(1 + (S_ISDIR(info.st_mode) ? DISK_FOLDER : file_of(path)));
+        files[fd] = watched && path != room && fstat(fd, &info) == 0
+                        ? (uint8_t)(1 + (S_ISDIR(info.st_mode) ? DISK_FOLDER : file_of(path)))
+                        : 0;
     }
     return fd;
 }
@@ -423,6 +433,30 @@ int unlink(const char *path)
         return 0;
     }
     return verdict == FAILS ? -1 : NEXT(int (*)(const char *), "unlink")(path);
+}
+
+int unlinkat(int folder, const char *name, int flags)
+{
+    char link[64];
+    char path[PATH_BYTES];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", folder);
+    ssize_t len = readlink(link, path, sizeof(path) - 1);
+    enum verdict verdict = GOES_ON;
+    if (len > 0 && (size_t)len < sizeof(path) - 1) {
+        snprintf(path + len, sizeof(path) - (size_t)len, "/%s", name);
+        verdict = judge_path(DISK_UNLINK, path);
+    }
+    if (verdict != GOES_ON)
+        return verdict == GOES_BESIDE ? 0 : -1;
+    return NEXT(int (*)(int, const char *, int), "unlinkat")(folder, name, flags);
+}
+
+int rmdir(const char *path)
+{
+    enum verdict verdict = judge_path(DISK_UNLINK, path);
+    if (verdict != GOES_ON)
+        return verdict == GOES_BESIDE ? 0 : -1;
+    return NEXT(int (*)(const char *), "rmdir")(path);
 }
 
 int mkdir(const char *path, mode_t mode)

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tests/contract/history_retain.c: retention within a random history. The engine on disk chooses what goes, within what its limits
+ * allow; the reference loses the same appends, and from then on both must answer the same. */
+#include "tests/contract/history_parts.h"
+
+struct removal {
+    struct history *history;
+    uint64_t cutoff_unix_ns; /* 0: the oldest go, whatever their age */
+    uint64_t last;           /* of the one before */
+    enum disk disk;
+    bool was_gone; /* the process, when that one went */
+};
+
+bool history_is_old(const struct history_append *append, uint64_t cutoff_unix_ns)
+{
+    /* make_append says that it came when the last of its spans began: so receipts say the same. */
+    for (size_t i = 0; i < append->batch->span_count; i++) {
+        if (append->batch->spans[i].start_unix_ns >= cutoff_unix_ns)
+            return false;
+    }
+    return true;
+}
+
+/* Before the last one that went there is nothing left, when the oldest go. */
+static void expect_oldest(const struct history *history, uint64_t last)
+{
+    for (size_t i = 0; i < history->append_count && history->appends[i].number <= last; i++)
+        ck_assert_msg(history->appends[i].is_removed, "append %llu stays, a later one went",
+                      (unsigned long long)history->appends[i].number);
+}
+
+static void take_removal(void *cookie, uint64_t first, uint64_t last)
+{
+    struct removal *removal = cookie;
+    struct history *history = removal->history;
+    bool is_gone = removal->disk == DISK_GOES && disk_fault_hit(NULL);
+    record_note("  appends %llu to %llu go%s\n", (unsigned long long)first,
+                (unsigned long long)last, is_gone ? " after the crash" : "");
+    if (is_gone && !removal->was_gone) {
+        history->doubt.removed_first = first;
+        history->doubt.removed_last = last;
+        history->doubt.cutoff_unix_ns = UINT64_MAX;
+    }
+    removal->was_gone = is_gone;
+    if (is_gone)
+        return;
+    ck_assert_uint_le(first, last);
+    for (size_t i = 0; i < history->append_count; i++) {
+        const struct history_append *append = &history->appends[i];
+        if (append->number < first || append->number > last)
+            continue;
+        ck_assert_msg(!append->is_removed, "append %llu goes twice",
+                      (unsigned long long)append->number);
+        ck_assert_msg(removal->cutoff_unix_ns == 0 ||
+                          history_is_old(append, removal->cutoff_unix_ns),
+                      "append %llu is too young to go", (unsigned long long)append->number);
+        history_remove(history, i);
+    }
+    if (removal->cutoff_unix_ns == 0)
+        expect_oldest(history, last);
+}
+
+/* At the end of some append, which is then just old enough. */
+static void choose_age(struct history *history, struct sp_retain *retain, struct removal *removal)
+{
+    struct sp_gen *gen = &history->gen;
+    const struct sp_batch *batch = history->appends[sp_gen_below(gen, history->append_count)].batch;
+    uint64_t cutoff = 1;
+    for (size_t i = 0; i < batch->span_count; i++) {
+        if (batch->spans[i].start_unix_ns >= cutoff)
+            cutoff = batch->spans[i].start_unix_ns;
+    }
+    retain->keep.age_ns = 1 + sp_gen_below(gen, 90 * 86400 * history_second_ns);
+    if (cutoff >= UINT64_MAX - retain->keep.age_ns)
+        cutoff = UINT64_MAX - retain->keep.age_ns - 1;
+    cutoff++;
+    retain->now_unix_ns = cutoff + retain->keep.age_ns;
+    removal->cutoff_unix_ns = cutoff;
+    record_note("remove what began before %llu\n", (unsigned long long)cutoff);
+}
+
+static void choose_size(struct history *history, struct sp_retain *retain)
+{
+    struct sp_store_stats stats;
+    struct sp_error error = {0};
+    enum sp_status status = sp_store_stats(history_rocks(history), &stats, &error);
+    ck_assert_msg(status == SP_OK, "%s", error.message);
+    uint64_t percent = 60 + sp_gen_below(&history->gen, 60);
+    retain->keep.disk_bytes = 1 + stats.disk_bytes / 100 * percent;
+    retain->now_unix_ns = history_base_unix_ns;
+    record_note("remove until the directory takes %llu %% of its bytes\n",
+                (unsigned long long)percent);
+}
+
+void history_retain(struct history *history, enum disk disk)
+{
+    struct sp_error error = {0};
+    struct removal removal = {
+        .history = history, .disk = disk, .was_gone = disk == DISK_GOES && disk_fault_hit(NULL)};
+    struct sp_retain retain = {.removed = take_removal, .cookie = &removal};
+    if (history->append_count == 0)
+        return;
+    bool by_age = sp_gen_chance(&history->gen, 70);
+    if (by_age)
+        choose_age(history, &retain, &removal);
+    else
+        choose_size(history, &retain);
+    enum sp_status status = sp_store_retain(history_rocks(history), &retain, &error);
+    if (status == SP_OK || disk == DISK_GOES)
+        return;
+    ck_assert_msg(disk == DISK_FAILS_NOW, "retain: %s", error.message);
+    record_note("  it fails: %s\n", error.message);
+    /* One segment more than those that were told may be gone. */
+    history->doubt.removed_first = 1;
+    history->doubt.removed_last = history->appends[history->append_count - 1].number;
+    history->doubt.cutoff_unix_ns = by_age ? removal.cutoff_unix_ns : UINT64_MAX;
+}
