@@ -156,6 +156,7 @@ static enum sp_status emit_node(struct sp_match *match, const struct sp_traceql_
         return SP_OK; /* their jumps do it all */
     case SP_TRACEQL_FILTER:
     case SP_TRACEQL_RELATION:
+    case SP_TRACEQL_REPEATED:
     case SP_TRACEQL_PIPELINE:
     case SP_TRACEQL_GROUP:
     case SP_TRACEQL_COALESCE:

@@ -293,6 +293,9 @@ static enum sp_status relation_hint(struct sp_arena *arena, const struct sp_trac
     case SP_TRACEQL_NOT_SIBLING:
         *ret = *right;
         return SP_OK;
+    case SP_TRACEQL_WITHOUT:
+        *ret = *left;
+        return SP_OK;
     }
     return SP_OK;
 }
@@ -320,6 +323,8 @@ enum sp_status sp_match_hints(struct sp_arena *arena, const struct sp_traceql_qu
             status = filter_hint(arena, node, &hints[i]);
         else if (node->kind == SP_TRACEQL_RELATION)
             status = relation_hint(arena, node, all_in_range, hints, &hints[i]);
+        else if (node->kind == SP_TRACEQL_REPEATED)
+            hints[i] = hints[node->left->index];
         else if (node->kind == SP_TRACEQL_PIPELINE)
             pipeline_hint(node, hints, &hints[i]);
         if (status != SP_OK)

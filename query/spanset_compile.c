@@ -60,6 +60,7 @@ static const struct sp_traceql_node *child_of(const struct frame *frame)
     case SP_TRACEQL_PIPELINE:
         return frame->next_child < node->item_count ? node->items[frame->next_child] : NULL;
     case SP_TRACEQL_RELATION:
+    case SP_TRACEQL_REPEATED:
     case SP_TRACEQL_COMPARE:
     case SP_TRACEQL_ARITHMETIC:
     case SP_TRACEQL_NEGATE:
@@ -162,6 +163,10 @@ static enum sp_status emit_node(struct compiler *c, const struct frame *frame, b
     case SP_TRACEQL_RELATION:
         c->pipeline->needs_tree |= needs_tree(node->relation);
         emit(c, SP_STEP_RELATE, node);
+        break;
+    case SP_TRACEQL_REPEATED:
+        c->pipeline->needs_tree = true;
+        emit(c, SP_STEP_REPEATED, node);
         break;
     case SP_TRACEQL_PIPELINE:
         close_pipeline(c, frame, is_stage);

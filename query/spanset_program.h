@@ -20,6 +20,7 @@ enum sp_step_kind {
     SP_STEP_EACH,         /* begin of a stage: the next set becomes the input, or go to target */
     SP_STEP_FILTER,       /* push the rows of the input that match */
     SP_STEP_RELATE,       /* pop right and left, push what the relation makes of them */
+    SP_STEP_REPEATED,     /* pop rows, push those of them that are repeated */
     SP_STEP_OPEN,         /* a frame whose one set is the input */
     SP_STEP_CLOSE,        /* pop the frame, push all its rows */
     SP_STEP_CLOSE_SETS,   /* pop the frame, all its sets go on; go to target */
@@ -96,9 +97,22 @@ SP_MUST_USE enum sp_status sp_rows_take(struct sp_spanset_run *run, uint32_t cou
 /* Rows of either list, in one. */
 SP_MUST_USE enum sp_status sp_rows_union(struct sp_spanset_run *run, struct sp_rows a,
                                          struct sp_rows b, struct sp_rows *ret);
+/* node: a RELATION. */
 SP_MUST_USE enum sp_status sp_rows_relate(struct sp_spanset_run *run,
-                                          enum sp_traceql_relation relation, struct sp_rows left,
+                                          const struct sp_traceql_node *node, struct sp_rows left,
                                           struct sp_rows right, struct sp_rows *ret);
+/* Fills run->families, if that was not done yet: rows of one family are siblings. SP_ROW_NONE: it has none. */
+SP_MUST_USE enum sp_status sp_rows_families(struct sp_spanset_run *run);
+
+/* ---- what TraceQL has not (spanset_beyond.c) ---- */
+
+/* Left rows below which no right row starts within the time behind their own start. */
+SP_MUST_USE enum sp_status sp_rows_without(struct sp_spanset_run *run, int64_t time_ns,
+                                           struct sp_rows left, struct sp_rows right,
+                                           struct sp_rows *ret);
+/* Rows that have, themselves included, count_min siblings among the rows with their service and name. */
+SP_MUST_USE enum sp_status sp_rows_repeated(struct sp_spanset_run *run, uint64_t count_min,
+                                            struct sp_rows rows, struct sp_rows *ret);
 
 /* ---- values of sets (spanset_value.c) ---- */
 

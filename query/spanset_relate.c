@@ -117,9 +117,11 @@ static int compare_orphans(const void *a, const void *b)
 
 /* A family is the row of a parent; or, for orphans that name the same missing parent, the first of them behind all rows. Roots, and
  * what was cut out of a cycle, have none. */
-static enum sp_status make_families(struct sp_spanset_run *run)
+enum sp_status sp_rows_families(struct sp_spanset_run *run)
 {
     uint32_t count = run->row_count, orphan_count = 0;
+    if (run->families)
+        return SP_OK;
     struct orphan *orphans =
         sp_arena_calloc(run->arena, run->facts->tree->orphan_count, sizeof(*orphans));
     uint32_t *families = sp_arena_alloc(run->arena, count * sizeof(*families));
@@ -147,7 +149,7 @@ static enum sp_status make_families(struct sp_spanset_run *run)
 static enum sp_status find_siblings(struct sp_spanset_run *run, struct sp_rows left,
                                     struct sp_rows right, bool *hits)
 {
-    enum sp_status status = run->families ? SP_OK : make_families(run);
+    enum sp_status status = sp_rows_families(run);
     if (status != SP_OK)
         return status;
     for (uint32_t i = 0; i < left.count; i++) {
@@ -202,6 +204,7 @@ static const struct {
     [SP_TRACEQL_UNION_DESCENDANT] = {DESCENDANT, BOTH},
     [SP_TRACEQL_UNION_ANCESTOR] = {ANCESTOR, BOTH},
     [SP_TRACEQL_UNION_SIBLING] = {SIBLING, BOTH},
+    [SP_TRACEQL_WITHOUT] = {ANCESTOR, RIGHT_NOT}, /* with its sides exchanged */
 };
 
 static enum kinship inverse(enum kinship kinship)
@@ -248,9 +251,10 @@ static enum sp_status select_right(struct sp_spanset_run *run, enum kinship kins
     return status == SP_OK ? sp_rows_take(run, count, ret) : status;
 }
 
-enum sp_status sp_rows_relate(struct sp_spanset_run *run, enum sp_traceql_relation relation,
+enum sp_status sp_rows_relate(struct sp_spanset_run *run, const struct sp_traceql_node *node,
                               struct sp_rows left, struct sp_rows right, struct sp_rows *ret)
 {
+    enum sp_traceql_relation relation = node->relation;
     enum kinship kinship = relations[relation].kinship;
     enum outcome outcome = relations[relation].outcome;
     struct sp_rows from_left = {0}, from_right = {0};
@@ -260,6 +264,10 @@ enum sp_status sp_rows_relate(struct sp_spanset_run *run, enum sp_traceql_relati
     }
     if (kinship == NONE)
         return sp_rows_union(run, left, right, ret);
+    if (sp_traceql_has_time(node))
+        return sp_rows_without(run, node->value.integer, left, right, ret);
+    if (relation == SP_TRACEQL_WITHOUT)
+        return select_right(run, kinship, false, right, left, ret);
     enum sp_status status =
         select_right(run, kinship, outcome != RIGHT_NOT, left, right, &from_right);
     if (status == SP_OK && outcome == BOTH)

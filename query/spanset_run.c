@@ -218,7 +218,7 @@ static enum sp_status run_relate(struct machine *m, const struct sp_step *step)
 {
     struct sp_rows right = m->lists[--m->list_count];
     struct sp_rows *left = &m->lists[m->list_count - 1];
-    return sp_rows_relate(&m->run, step->node->relation, *left, right, left);
+    return sp_rows_relate(&m->run, step->node, *left, right, left);
 }
 
 static enum sp_status run_step(struct machine *m, const struct sp_step *step)
@@ -228,6 +228,9 @@ static enum sp_status run_step(struct machine *m, const struct sp_step *step)
         return run_filter(m, step);
     case SP_STEP_RELATE:
         return run_relate(m, step);
+    case SP_STEP_REPEATED:
+        return sp_rows_repeated(&m->run, step->node->limit, m->lists[m->list_count - 1],
+                                &m->lists[m->list_count - 1]);
     case SP_STEP_OPEN:
         return open_frame(m, top_frame(m)->input);
     case SP_STEP_CLOSE:

@@ -155,6 +155,20 @@ struct sp_traceql_node *sp_traceql_make_group(struct sp_traceql_builder *b, uint
     return sp_traceql_make(b, SP_TRACEQL_GROUP, SP_TRACEQL_TYPE_SPANSET, offset, of, NULL);
 }
 
+struct sp_traceql_node *sp_traceql_make_repeated(struct sp_traceql_builder *b, uint32_t offset,
+                                                 const struct sp_traceql_operand *of,
+                                                 uint64_t limit)
+{
+    const struct sp_traceql_node *node = of->node;
+    if (of->is_stage || node->type != SP_TRACEQL_TYPE_SPANSET || node->kind == SP_TRACEQL_COMPARE)
+        return sp_traceql_fail(b, offset, "expected { } or a pipeline in ( ) in front of repeated");
+    struct sp_traceql_node *repeated =
+        sp_traceql_make(b, SP_TRACEQL_REPEATED, SP_TRACEQL_TYPE_SPANSET, offset, node, NULL);
+    if (repeated)
+        repeated->limit = limit;
+    return repeated;
+}
+
 /* ---- unary operators ---- */
 
 static bool negate_literal(struct sp_traceql_builder *b, struct sp_traceql_node *node,

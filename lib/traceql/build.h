@@ -46,6 +46,10 @@ struct sp_traceql_node *sp_traceql_make_field(struct sp_traceql_builder *b, uint
 bool sp_traceql_set_items(struct sp_traceql_builder *b, struct sp_traceql_node *node,
                           const struct sp_traceql_node *const *items, uint32_t item_count);
 
+struct sp_traceql_node *sp_traceql_make_repeated(struct sp_traceql_builder *b, uint32_t offset,
+                                                 const struct sp_traceql_operand *of,
+                                                 uint64_t limit);
+
 /* -x and !x, into *operand. */
 bool sp_traceql_apply_unary(struct sp_traceql_builder *b, enum sp_traceql_token_kind op,
                             uint32_t offset, struct sp_traceql_operand *operand);

@@ -38,6 +38,7 @@ static const struct operator_row operators[] = {
                                    OF(SP_TRACEQL_UNION_DESCENDANT)},
     [SP_TOKEN_UNION_ANCESTOR] = {"&<<", SP_PRECEDENCE_COMPARE, 0, 0, OF(SP_TRACEQL_UNION_ANCESTOR)},
     [SP_TOKEN_UNION_SIBLING] = {"&~", SP_PRECEDENCE_COMPARE, 0, 0, OF(SP_TRACEQL_UNION_SIBLING)},
+    [SP_TOKEN_WITHOUT] = {"without", SP_PRECEDENCE_COMPARE, 0, 0, OF(SP_TRACEQL_WITHOUT)},
     [SP_TOKEN_ADD] = {"+", SP_PRECEDENCE_ADD, 0, OF(SP_TRACEQL_ADD), 0},
     [SP_TOKEN_SUBTRACT] = {"-", SP_PRECEDENCE_ADD, 0, OF(SP_TRACEQL_SUBTRACT), 0},
     [SP_TOKEN_MULTIPLY] = {"*", SP_PRECEDENCE_MULTIPLY, 0, OF(SP_TRACEQL_MULTIPLY), 0},
@@ -350,6 +351,8 @@ const char *sp_traceql_node_text(const struct sp_traceql_node *node)
         return "{ }";
     case SP_TRACEQL_RELATION:
         return sp_traceql_relation_text(node->relation);
+    case SP_TRACEQL_REPEATED:
+        return "repeated";
     case SP_TRACEQL_PIPELINE:
         return "( )";
     case SP_TRACEQL_GROUP:

@@ -149,7 +149,7 @@ static bool reduce_one(struct parser *p)
 }
 
 /* Applies what binds at least as tightly as an operator that comes now. */
-static bool reduce_for(struct parser *p, enum sp_traceql_precedence precedence)
+bool sp_parser_reduce_for(struct parser *p, enum sp_traceql_precedence precedence)
 {
     while (p->operators.count > sp_parser_top_frame(p)->operator_base) {
         enum sp_traceql_precedence waiting = sp_parser_top_operator(p)->precedence;
@@ -332,7 +332,7 @@ static bool parse_span_operator(struct parser *p)
     enum sp_traceql_precedence precedence = sp_traceql_precedence(p->token.kind);
     if (precedence == 0)
         return sp_parser_fail_expected(p, closing_text(kind));
-    return reduce_for(p, precedence) && push_operator(p, false);
+    return sp_parser_reduce_for(p, precedence) && push_operator(p, false);
 }
 
 static bool parse_stage_operator(struct parser *p)
@@ -349,6 +349,12 @@ static bool parse_stage_operator(struct parser *p)
         return sp_parser_close_pipeline(p);
     if (kind == FRAME_QUERY && (p->token.kind == SP_TOKEN_END || sp_parser_is_word(p, "with")))
         return sp_parser_finish_query(p);
+    if (sp_parser_is_word(p, "within"))
+        return sp_parser_within(p);
+    if (sp_parser_is_word(p, "repeated"))
+        return sp_parser_repeated(p);
+    if (sp_parser_is_word(p, "without"))
+        p->token.kind = SP_TOKEN_WITHOUT;
     enum sp_traceql_precedence precedence = sp_traceql_precedence(p->token.kind);
     if (precedence == 0)
         return sp_parser_fail_expected(p, closing_text(kind));
@@ -359,7 +365,7 @@ static bool parse_stage_operator(struct parser *p)
                                        left->node->type == SP_TRACEQL_TYPE_SERIES
                                            ? "| , a comparison, ( ) around the metric, or the end"
                                            : "| and a stage, or the end");
-    return reduce_for(p, precedence) && push_operator(p, false);
+    return sp_parser_reduce_for(p, precedence) && push_operator(p, false);
 }
 
 /* ---- the result ---- */

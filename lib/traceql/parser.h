@@ -94,11 +94,15 @@ bool sp_parser_join_min_int(struct parser *p);
 
 bool sp_parser_push_frame(struct parser *p, enum frame_kind kind, uint32_t offset);
 bool sp_parser_reduce_all(struct parser *p);
+bool sp_parser_reduce_for(struct parser *p, enum sp_traceql_precedence precedence);
 
 /* ---- pipeline.c ---- */
 
 /* What the stages so far have made of the trace. */
 const struct sp_traceql_node *sp_parser_last_stage(const struct parser *p);
+/* "within" behind A without B, and "repeated" behind A: words where an operator may stand. */
+bool sp_parser_within(struct parser *p);
+bool sp_parser_repeated(struct parser *p);
 /* At | ) or the end. */
 bool sp_parser_finish_stage(struct parser *p);
 /* The stages of the open pipeline become one node and leave the stack. */

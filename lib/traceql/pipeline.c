@@ -53,6 +53,42 @@ static bool push_stage(struct parser *p, struct sp_traceql_node *node)
     return true;
 }
 
+bool sp_parser_within(struct parser *p)
+{
+    const struct frame *frame = sp_parser_top_frame(p);
+    bool behind_without = p->operators.count > frame->operator_base &&
+                          sp_parser_top_operator(p)->kind == SP_TOKEN_WITHOUT;
+    if (!behind_without)
+        return sp_traceql_fail(&p->build, p->token.offset,
+                               "expected A without B in front of within") != NULL;
+    if (!sp_parser_next(p))
+        return false;
+    bool is_time = p->token.kind == SP_TOKEN_LITERAL &&
+                   p->token.value.type == SP_TRACEQL_TYPE_DURATION && p->token.value.integer >= 0;
+    if (!is_time)
+        return sp_parser_fail_expected(p, "a duration like 5s behind within");
+    struct sp_traceql_value time = p->token.value;
+    if (!sp_parser_reduce_for(p, SP_PRECEDENCE_COMPARE))
+        return false;
+    sp_parser_top_operand(p)->node->value = time;
+    return sp_parser_next(p);
+}
+
+bool sp_parser_repeated(struct parser *p)
+{
+    struct sp_traceql_operand *operand = sp_parser_top_operand(p);
+    uint32_t offset = p->token.offset;
+    if (!sp_parser_next(p))
+        return false;
+    bool is_count = p->token.kind == SP_TOKEN_LITERAL &&
+                    p->token.value.type == SP_TRACEQL_TYPE_INT && p->token.value.integer >= 2;
+    if (!is_count)
+        return sp_parser_fail_expected(p, "a whole number of at least 2 behind repeated");
+    operand->node =
+        sp_traceql_make_repeated(&p->build, offset, operand, (uint64_t)p->token.value.integer);
+    return operand->node && sp_parser_next(p);
+}
+
 /* Thresholds hang in front of one another, the last outermost; they become stages in the order they were written. */
 static bool push_with_thresholds(struct parser *p, struct sp_traceql_node *node)
 {

@@ -184,6 +184,7 @@ static enum sp_traceql_precedence node_precedence(const struct sp_traceql_node *
         return is_negative(&node->value) ? SP_PRECEDENCE_UNARY : SP_PRECEDENCE_ATOM;
     case SP_TRACEQL_FIELD:
     case SP_TRACEQL_FILTER:
+    case SP_TRACEQL_REPEATED:
     case SP_TRACEQL_PIPELINE:
     case SP_TRACEQL_GROUP:
     case SP_TRACEQL_COALESCE:
@@ -218,6 +219,8 @@ static bool needs_brackets(const struct sp_traceql_node *parent,
         if (outer == SP_PRECEDENCE_POWER)
             return child == parent->left ? inner <= outer : inner < outer;
         return child == parent->left ? inner < outer : inner <= outer;
+    case SP_TRACEQL_REPEATED:
+        return child->kind == SP_TRACEQL_RELATION;
     case SP_TRACEQL_NOT:
     case SP_TRACEQL_NEGATE:
         return inner < SP_PRECEDENCE_ATOM;
@@ -303,6 +306,7 @@ static void print_front(const struct sp_traceql_node *node, struct sp_buf *out)
     case SP_TRACEQL_ANY:
     case SP_TRACEQL_COMPARE:
     case SP_TRACEQL_ARITHMETIC:
+    case SP_TRACEQL_REPEATED:
     case SP_TRACEQL_RELATION:
     case SP_TRACEQL_PIPELINE:
         break;
@@ -341,6 +345,15 @@ static void print_back(const struct sp_traceql_node *node, struct sp_buf *out)
     case SP_TRACEQL_BOTTOMK:
         sp_buf_printf(out, "%llu)", (unsigned long long)node->limit);
         break;
+    case SP_TRACEQL_REPEATED:
+        sp_buf_printf(out, " repeated %llu", (unsigned long long)node->limit);
+        break;
+    case SP_TRACEQL_RELATION:
+        if (sp_traceql_has_time(node)) {
+            sp_buf_append_cstr(out, " within ");
+            print_value(&node->value, out);
+        }
+        break;
     case SP_TRACEQL_METRIC:
         if (node->item_count == 0)
             print_numbers(node, out);
@@ -359,7 +372,6 @@ static void print_back(const struct sp_traceql_node *node, struct sp_buf *out)
     case SP_TRACEQL_ANY:
     case SP_TRACEQL_COMPARE:
     case SP_TRACEQL_ARITHMETIC:
-    case SP_TRACEQL_RELATION:
     case SP_TRACEQL_PIPELINE:
     case SP_TRACEQL_COALESCE:
     case SP_TRACEQL_THRESHOLD:
@@ -462,11 +474,13 @@ static bool node_equal(const struct sp_traceql_node *a, const struct sp_traceql_
     case SP_TRACEQL_ARITHMETIC:
         return a->arithmetic == b->arithmetic;
     case SP_TRACEQL_RELATION:
-        return a->relation == b->relation;
+        return a->relation == b->relation && sp_traceql_has_time(a) == sp_traceql_has_time(b) &&
+               (!sp_traceql_has_time(a) || value_equal(&a->value, &b->value));
     case SP_TRACEQL_AGGREGATE:
         return a->aggregate == b->aggregate;
     case SP_TRACEQL_METRIC:
         return a->metric == b->metric && numbers_equal(a, b);
+    case SP_TRACEQL_REPEATED:
     case SP_TRACEQL_TOPK:
     case SP_TRACEQL_BOTTOMK:
         return a->limit == b->limit;

@@ -40,6 +40,7 @@ enum sp_traceql_token_kind {
     SP_TOKEN_UNION_DESCENDANT,
     SP_TOKEN_UNION_ANCESTOR,
     SP_TOKEN_UNION_SIBLING,
+    SP_TOKEN_WITHOUT, /* a word, which the parser takes for an operator where one may stand */
     SP_TOKEN_ADD,
     SP_TOKEN_SUBTRACT,
     SP_TOKEN_MULTIPLY,

@@ -33,7 +33,8 @@ enum sp_traceql_node_kind {
 
     /* Sets of spans of one trace. */
     SP_TRACEQL_FILTER,   /* { left }; left is NULL in { } */
-    SP_TRACEQL_RELATION, /* left relation right */
+    SP_TRACEQL_RELATION, /* left relation right; WITHOUT with a time: value */
+    SP_TRACEQL_REPEATED, /* left repeated limit: Spoor's own */
     SP_TRACEQL_PIPELINE, /* items: stages joined by |, at least 1; the root, and what stands in ( ) as an operand */
 
     /* Stages, beside FILTER, RELATION, COMPARE. */
@@ -102,6 +103,7 @@ enum sp_traceql_relation {
     SP_TRACEQL_UNION_DESCENDANT,
     SP_TRACEQL_UNION_ANCESTOR,
     SP_TRACEQL_UNION_SIBLING,
+    SP_TRACEQL_WITHOUT, /* Spoor's own: left that has no right below it; gives spans of the left side */
 };
 
 enum sp_traceql_aggregate {
@@ -198,14 +200,22 @@ struct sp_traceql_node {
     uint32_t item_count;
     union {
         struct sp_traceql_field field;
+        /* LITERAL; of the relation WITHOUT: a DURATION, or type ANY when no time was given */
         struct sp_traceql_value value;
         struct {                                    /* METRIC */
             const struct sp_traceql_value *numbers; /* quantiles: FLOAT; of compare(): INT */
             uint32_t number_count;
         };
-        uint64_t limit; /* TOPK, BOTTOMK: at least 1 */
+        uint64_t limit; /* TOPK, BOTTOMK: at least 1; REPEATED: at least 2 */
     };
 };
+
+/* A without B within a time? */
+static inline bool sp_traceql_has_time(const struct sp_traceql_node *node)
+{
+    return node->kind == SP_TRACEQL_RELATION && node->relation == SP_TRACEQL_WITHOUT &&
+           node->value.type == SP_TRACEQL_TYPE_DURATION;
+}
 
 struct sp_traceql_hint { /* with (name = value) */
     struct sp_slice name;

@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const spanset_relations[] = {"&&",  "||",  ">",   "<",   ">>", "<<", "~",
-                                         "!>",  "!<",  "!>>", "!<<", "!~", "&>", "&<",
-                                         "&>>", "&<<", "&~",  ">>",  "<<"};
-const char *const spanset_aggregates[] = {"count", "avg", "min", "max", "sum"};
-const char *const spanset_arithmetics[] = {"+", "-", "*", "/", "%", "^"};
-const char *const spanset_comparisons[] = {"=", "!=", "<", "<=", ">", ">="};
+const char *const spanset_relations[SPANSET_RELATIONS] = {
+    "&&", "||", ">",  "<",   ">>",  "<<", "~",  "!>", "!<",      "!>>",    "!<<",
+    "!~", "&>", "&<", "&>>", "&<<", "&~", ">>", "<<", "without", "without"};
+const char *const spanset_aggregates[SPANSET_AGGREGATES] = {"count", "avg", "min", "max", "sum"};
+const char *const spanset_arithmetics[SPANSET_ARITHMETICS] = {"+", "-", "*", "/", "%", "^"};
+const char *const spanset_comparisons[SPANSET_COMPARISONS] = {"=", "!=", "<", "<=", ">", ">="};
 
 /* Sums of 64-bit integers, exactly. */
 __extension__ typedef __int128 wide;
@@ -86,6 +86,44 @@ static void relate(const struct oracle_trace *trace, const char *relation, const
         }
         if (right[b] && related != negated)
             out[b] = true;
+    }
+}
+
+/* The left spans below which no right span starts within the time: milliseconds, or -1 for any. */
+static void lack(const struct oracle_trace *trace, int within_ms, const bool *left,
+                 const bool *right, bool *out)
+{
+    for (int a = 0; a < (int)trace->count; a++) {
+        out[a] = left[a];
+        for (int b = 0; b < (int)trace->count; b++) {
+            long double late = (long double)trace->spans[b]->start_unix_ns -
+                               (long double)trace->spans[a]->start_unix_ns;
+            if (right[b] && is_below(trace, b, a) &&
+                (within_ms < 0 || late <= within_ms * 1000000.0L))
+                out[a] = false;
+        }
+    }
+}
+
+/* Spans with enough siblings of their service and name among the others; copies of a span count once. */
+static void repeat(const struct oracle_trace *trace, int times, const bool *in, bool *out)
+{
+    for (int a = 0; a < (int)trace->count; a++) {
+        int count = 1;
+        for (int b = 0; b < (int)trace->count; b++) {
+            bool counts =
+                in[a] && in[b] && are_siblings(trace, a, b) &&
+                sp_slice_equal(trace->spans[a]->name, trace->spans[b]->name) &&
+                sp_slice_equal(sp_span_service(trace->spans[a]), sp_span_service(trace->spans[b]));
+            for (int c = 0; c < b && counts; c++)
+                counts = !(in[c] && are_siblings(trace, a, c) &&
+                           same_id(&trace->spans[c]->span_id, &trace->spans[b]->span_id) &&
+                           sp_slice_equal(trace->spans[a]->name, trace->spans[c]->name) &&
+                           sp_slice_equal(sp_span_service(trace->spans[a]),
+                                          sp_span_service(trace->spans[c])));
+            count += counts;
+        }
+        out[a] = in[a] && count >= times;
     }
 }
 
@@ -243,7 +281,13 @@ static void select_spans(const struct evaluation *e, int at, const struct spanse
     } else if (node->kind == SPANSET_RELATION) {
         select_spans(e, node->left, input, left);
         select_spans(e, node->right, input, right);
-        relate(e->trace, spanset_relations[node->operation], left, right, out);
+        if (spanset_relations[node->operation][0] == 'w')
+            lack(e->trace, node->number, left, right, out);
+        else
+            relate(e->trace, spanset_relations[node->operation], left, right, out);
+    } else if (node->kind == SPANSET_REPEATED) {
+        select_spans(e, node->left, input, left);
+        repeat(e->trace, node->number, left, out);
     } else {
         struct spanset_found sets = in_brackets(e, node->left, input);
         merge(e, &sets, out);
@@ -279,6 +323,7 @@ static struct spanset_scalar evaluate_scalar(const struct evaluation *e, int at,
     }
     case SPANSET_FILTER:
     case SPANSET_RELATION:
+    case SPANSET_REPEATED:
     case SPANSET_GROUP:
     case SPANSET_COALESCE:
     case SPANSET_SELECT:
@@ -353,6 +398,7 @@ static void run_stage(const struct evaluation *e, int stage, struct spanset_set 
     switch (node->kind) {
     case SPANSET_FILTER:
     case SPANSET_RELATION:
+    case SPANSET_REPEATED:
         select_spans(e, stage, input, kept.members);
         if (!is_empty(e, kept.members))
             add(out, &kept);

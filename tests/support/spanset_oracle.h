@@ -14,7 +14,8 @@
 struct spanset_node {
     enum {
         SPANSET_FILTER,     /* filter */
-        SPANSET_RELATION,   /* left relation right */
+        SPANSET_RELATION,   /* left relation right; number: of without, milliseconds, or -1 */
+        SPANSET_REPEATED,   /* left repeated number */
         SPANSET_PIPELINE,   /* left: first stage */
         SPANSET_GROUP,      /* by(field) */
         SPANSET_COALESCE,   /* coalesce() */
@@ -45,7 +46,7 @@ extern const char *const spanset_aggregates[];
 extern const char *const spanset_arithmetics[];
 extern const char *const spanset_comparisons[];
 enum {
-    SPANSET_RELATIONS = 19,
+    SPANSET_RELATIONS = 21,
     SPANSET_AGGREGATES = 5,
     SPANSET_ARITHMETICS = 6,
     SPANSET_COMPARISONS = 6

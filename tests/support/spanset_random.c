@@ -44,10 +44,17 @@ static int random_spans(struct sp_gen *gen, struct spanset_query *query, int dep
         int first = random_pipeline(gen, query, depth - 1, 3);
         return new_node(query, (struct spanset_node){.kind = SPANSET_PIPELINE, .left = first});
     }
-    int left = random_spans(gen, query, depth - 1), right = random_spans(gen, query, depth - 1);
+    int left = random_spans(gen, query, depth - 1);
+    if (sp_gen_chance(gen, 8))
+        return new_node(query, (struct spanset_node){.kind = SPANSET_REPEATED,
+                                                     .number = 2 + (int)sp_gen_below(gen, 2),
+                                                     .left = left});
+    int right = random_spans(gen, query, depth - 1);
+    int within_ms = sp_gen_chance(gen, 30) ? -1 : (int)sp_gen_below(gen, 3600000);
     return new_node(
         query, (struct spanset_node){.kind = SPANSET_RELATION,
                                      .operation = (unsigned)sp_gen_below(gen, SPANSET_RELATIONS),
+                                     .number = within_ms,
                                      .left = left,
                                      .right = right});
 }
@@ -157,6 +164,12 @@ static void print_node(const struct spanset_query *query, int at, FILE *out)
         print_operand(query, node->left, out);
         fprintf(out, " %s ", spanset_relations[node->operation]);
         print_operand(query, node->right, out);
+        if (spanset_relations[node->operation][0] == 'w' && node->number >= 0)
+            fprintf(out, " within %dms", node->number);
+        return;
+    case SPANSET_REPEATED:
+        print_operand(query, node->left, out);
+        fprintf(out, " repeated %d", node->number);
         return;
     case SPANSET_PIPELINE:
         fputs("(", out);
@@ -203,8 +216,8 @@ static void print_node(const struct spanset_query *query, int at, FILE *out)
 static void print_operand(const struct spanset_query *query, int at, FILE *out)
 {
     int kind = query->nodes[at].kind;
-    bool brackets =
-        kind == SPANSET_RELATION || kind == SPANSET_ARITHMETIC || kind == SPANSET_NEGATE;
+    bool brackets = kind == SPANSET_REPEATED || kind == SPANSET_RELATION ||
+                    kind == SPANSET_ARITHMETIC || kind == SPANSET_NEGATE;
     fputs(brackets ? "(" : "", out);
     print_node(query, at, out);
     fputs(brackets ? ")" : "", out);
@@ -259,6 +272,11 @@ static void spoil(struct sp_gen *gen, struct sp_span *spans, size_t count)
                 spans[i].kind = SP_KIND_CLIENT;
                 spans[i + 1].kind = SP_KIND_SERVER;
             }
+            break;
+        case 5: /* the same call again */
+            spans[i].parent_span_id = other->parent_span_id;
+            spans[i].name = other->name;
+            spans[i].resource = other->resource;
             break;
         default: /* often a parent that was there before */
             if (i > 0 && sp_gen_chance(gen, 60))

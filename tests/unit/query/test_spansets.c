@@ -2,12 +2,10 @@
  *
  * Sets of spans: thousands of random queries on random traces against brute force, and the rules of docs/traceql.md worked
  * out by hand. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "query/spanset.h"
-#include "tests/support/spanset_oracle.h"
+#include "tests/support/spanset_check.h"
 #include "tests/unit/query/world.h"
 
 static struct sp_arena arena;
@@ -22,123 +20,6 @@ static void teardown(void)
     sp_arena_fini(&arena);
 }
 
-/* ---- running ---- */
-
-struct run {
-    struct sp_pipeline *pipeline;
-    struct sp_trace_facts facts;
-    struct sp_trace tree;
-    struct sp_spanset_list list;
-};
-
-static void run_query(const char *text, const struct sp_batch *batch, struct run *run)
-{
-    const struct sp_traceql_query *query;
-    struct sp_error error = {0};
-    enum sp_status status = sp_traceql_parse(&arena, sp_slice_cstr(text), &query, &error);
-    ck_assert_msg(status == SP_OK, "%s: at %zu: %s", text, (size_t)error.offset, error.message);
-    status = sp_pipeline_compile(&arena, query, NULL, 0, &run->pipeline, &error);
-    ck_assert_msg(status == SP_OK, "%s: %s", text, error.message);
-    sp_trace_facts_make(batch, &run->facts);
-    if (sp_pipeline_needs_tree(run->pipeline))
-        ck_assert_int_eq(sp_trace_facts_assemble(&run->facts, &arena, &run->tree, &error), SP_OK);
-    status = sp_pipeline_run(run->pipeline, &run->facts, &arena, &run->list, &error);
-    ck_assert_msg(status == SP_OK, "%s: %s", text, error.message);
-    sp_pipeline_free(run->pipeline);
-}
-
-/* Index in the batch of a row. */
-static size_t index_of(const struct run *run, uint32_t row)
-{
-    const struct sp_span *span =
-        run->facts.tree ? run->facts.tree->rows[row].span : &run->facts.batch->spans[row];
-    return (size_t)(span - run->facts.batch->spans);
-}
-
-/* ---- against brute force ---- */
-
-static const struct sp_spanset *set_with(const struct run *run, const bool *members, size_t count)
-{
-    for (uint32_t s = 0; s < run->list.count; s++) {
-        const struct sp_spanset *set = &run->list.sets[s];
-        size_t wanted = 0, found = 0;
-        for (size_t i = 0; i < count; i++)
-            wanted += members[i];
-        for (uint32_t r = 0; r < set->count; r++)
-            found += members[index_of(run, set->rows[r])];
-        if (found == wanted && set->count == wanted)
-            return set;
-    }
-    return NULL;
-}
-
-static bool same_number(const struct sp_spanset_value *value, const struct spanset_scalar *scalar)
-{
-    if (scalar->nil || value->value.kind == SP_VALUE_EMPTY)
-        return scalar->nil && value->value.kind == SP_VALUE_EMPTY;
-    bool is_integer = value->value.kind == SP_VALUE_INT;
-    long double number = is_integer ? (long double)value->value.integer : value->value.number;
-    if (is_integer)
-        return scalar->is_integer && number == scalar->number;
-    /* The order in which doubles are added is nobody's promise. */
-    return number == scalar->number || !isfinite((double)number) || fabsl(number) > 1e300L ||
-           fabsl(number - scalar->number) <= 1e-9L * fabsl(scalar->number) + 1e-3L;
-}
-
-static bool same_values(const struct sp_spanset *set, const struct spanset_set *expected)
-{
-    int noted = expected->noted_count, groups = expected->group_count;
-    for (const struct sp_spanset_value *v = set->values; v; v = v->earlier) {
-        if (v->node->kind == SP_TRACEQL_GROUP)
-            groups--;
-        else if (noted == 0 || !same_number(v, &expected->noted[--noted]))
-            return false;
-    }
-    return groups == 0 && noted == 0;
-}
-
-static bool same_sets(const struct run *run, const struct spanset_found *expected, size_t count)
-{
-    if (run->list.count != expected->count)
-        return false;
-    for (size_t s = 0; s < expected->count; s++) {
-        const struct sp_spanset *set = set_with(run, expected->sets[s].members, count);
-        if (!set || !same_values(set, &expected->sets[s]))
-            return false;
-    }
-    return true;
-}
-
-/* One seed: a trace and a query. False: they disagree. */
-static bool check_seed(uint64_t seed, bool print, bool *ret_found)
-{
-    static struct spanset_query query;
-    static struct oracle_trace trace;
-    struct sp_gen gen = {.state = seed};
-    struct spanset_found expected;
-    struct run run = {0};
-    size_t span_count = 1 + (size_t)sp_gen_below(&gen, sp_gen_chance(&gen, 10) ? 80 : 16);
-    const struct sp_batch *batch =
-        spanset_trace(&gen, &arena, span_count, sp_gen_chance(&gen, 30) ? 20 : 2);
-    const struct sp_span *spans[ORACLE_SPANS_MAX];
-    for (size_t i = 0; i < span_count; i++)
-        spans[i] = &batch->spans[i];
-    oracle_trace_init(&trace, spans, span_count);
-    spanset_make(&gen, &query);
-    spanset_evaluate(&query, &trace, &expected);
-    run_query(query.text, batch, &run);
-    bool same = same_sets(&run, &expected, span_count);
-    *ret_found = expected.count > 0;
-    if (!same && print) {
-        fprintf(stderr, "# seed %llu: %s\n# found %u sets, expected %zu\n",
-                (unsigned long long)seed, query.text, run.list.count, expected.count);
-        spanset_print_trace(&trace);
-    }
-    spanset_found_fini(&expected);
-    sp_arena_reset(&arena);
-    return same;
-}
-
 /* Enough to find any fault that was made on purpose, in a second or two. */
 #define SEEDS 10000
 
@@ -147,7 +28,7 @@ START_TEST(spansets_are_what_brute_force_finds)
     size_t found = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         bool any;
-        ck_assert_msg(check_seed(seed, true, &any), "seed %llu: see above",
+        ck_assert_msg(spanset_check_seed(&arena, seed, &any), "seed %llu: see above",
                       (unsigned long long)seed);
         found += any;
     }
@@ -194,13 +75,13 @@ static const struct sp_batch *family(void)
 }
 
 /* Names of the spans of each set, in the order of the batch, sets apart by blanks. */
-static void show(const struct run *run, char *out, size_t out_bytes)
+static void show(const struct spanset_run *run, char *out, size_t out_bytes)
 {
     size_t len = 0;
     for (uint32_t s = 0; s < run->list.count; s++) {
         bool members[64] = {false};
         for (uint32_t r = 0; r < run->list.sets[s].count; r++)
-            members[index_of(run, run->list.sets[s].rows[r])] = true;
+            members[spanset_index(run, run->list.sets[s].rows[r])] = true;
         if (s > 0)
             out[len++] = ' ';
         for (size_t i = 0; i < run->facts.batch->span_count; i++)
@@ -280,16 +161,50 @@ static const struct {
     {"({ name = \"z\" } | count()) = 0", "abcdefghhij"},
     {"({ name = \"h\" } | count()) > ({ name = \"a\" } | count())", "abcdefghhij"},
     {"({ } | by(name) | count() + 1) = 12", "abcdefghhij"},
+    /* absence, and absence within a time of the start */
+    {"{ } without { name = \"c\" }", "cdefghhij"},
+    {"{ name =~ \"a|b\" } without { name = \"c\" } within 1ms", "a"},
+    {"{ name =~ \"a|b\" } without { name = \"c\" } within 2ms", ""},
+    {"{ name =~ \"a|b\" } without { name = \"z\" } within 1h", "ab"},
+    {"{ name = \"a\" } without { name = \"z\" } > { name = \"b\" }", "b"},
+    /* repetition below one parent, stored or only named; copies count once */
+    {"{ } repeated 2", ""},
+    {"({ name =~ \"e|f\" } | by(name)) repeated 2", ""},
     /* without a filter in front: the whole trace */
     {"count() = 11", "abcdefghhij"},
     {"by(name) | count() > 1", "hh"},
 };
 
+START_TEST(spansets_find_repeated_siblings)
+{
+    struct spanset_run run = {0};
+    char sets[256];
+    struct sp_span spans[] = {
+        make_span(&arena, 1, 1, 0, "web", "a", T0, 100 * MS),
+        make_span(&arena, 1, 2, 1, "web", "q", T0 + 1 * MS, 1 * MS),
+        make_span(&arena, 1, 3, 1, "web", "q", T0 + 2 * MS, 1 * MS),
+        make_span(&arena, 1, 3, 1, "web", "q", T0 + 2 * MS, 1 * MS),
+        make_span(&arena, 1, 4, 1, "cart", "q", T0 + 3 * MS, 1 * MS),
+        make_span(&arena, 1, 5, 9, "web", "o", T0 + 4 * MS, 1 * MS),
+        make_span(&arena, 1, 6, 9, "web", "o", T0 + 5 * MS, 1 * MS),
+    };
+    struct sp_batch batch = {.spans = spans, .span_count = SP_ARRAY_LEN(spans)};
+    spanset_run(&arena, "{ } repeated 2 | by(name)", &batch, &run);
+    show(&run, sets, sizeof(sets));
+    ck_assert_str_eq(sets, "oo qqq");
+    spanset_run(&arena, "{ } repeated 3", &batch, &run);
+    ck_assert_uint_eq(run.list.count, 0);
+    spanset_run(&arena, "{ name = \"a\" } > { } repeated 2", &batch, &run);
+    show(&run, sets, sizeof(sets));
+    ck_assert_str_eq(sets, "qqq");
+}
+END_TEST
+
 START_TEST(spansets_follow_the_rules)
 {
-    struct run run = {0};
+    struct spanset_run run = {0};
     char sets[256];
-    run_query(rules[_i].query, family(), &run);
+    spanset_run(&arena, rules[_i].query, family(), &run);
     show(&run, sets, sizeof(sets));
     ck_assert_msg(strcmp(sets, rules[_i].sets) == 0, "%s: \"%s\", expected \"%s\"", rules[_i].query,
                   sets, rules[_i].sets);
@@ -363,6 +278,7 @@ Suite *sp_test_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, spansets_are_what_brute_force_finds);
     tcase_add_loop_test(tcase, spansets_follow_the_rules, 0, SP_ARRAY_LEN(rules));
+    tcase_add_test(tcase, spansets_find_repeated_siblings);
     tcase_add_test(tcase, spansets_without_memory_say_so);
     tcase_add_test(tcase, spansets_end_when_they_are_stopped);
     suite_add_tcase(suite, tcase);

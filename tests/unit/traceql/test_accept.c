@@ -38,6 +38,15 @@ static const struct accepted {
     {"{ status = error }", "{ status = error }"},
     {"{ span:status != ok || status = unset }", "{ status != ok || status = unset }"},
     {"{ kind = server }", "{ kind = server }"},
+    {"{.a}without{.b}", "{ .a } without { .b }"},
+    {"{ .a } without { .b } within 1500ms", "{ .a } without { .b } within 1500ms"},
+    {"{ .a } without { .b } within 5s without { .c }",
+     "{ .a } without { .b } within 5s without { .c }"},
+    {"{ .a } without ({ .b } without { .c } within 5s) within 1s",
+     "{ .a } without ({ .b } without { .c } within 5s) within 1s"},
+    {"{ .a } > { .b } repeated 10 | count() > 1", "{ .a } > { .b } repeated 10 | count() > 1"},
+    {"({ .a } > { .b }) repeated 10", "({ .a } > { .b }) repeated 10"},
+    {"({ .a } | by(name)) repeated 2 repeated 3", "({ .a } | by(name)) repeated 2 repeated 3"},
     {"{ span:kind = unspecified || kind = internal || kind = client || kind = producer || kind = "
      "consumer }",
      "{ kind = unspecified || kind = internal || kind = client || kind = producer || kind = "

@@ -151,8 +151,18 @@ static void spanset(struct sp_buf *out, int depth)
 {
     static const char *const relations[] = {"&&", "||", ">",   "<",   ">>",  "<<",
                                             "~",  "!>", "!<",  "!>>", "!<<", "!~",
-                                            "&>", "&<", "&>>", "&<<", "&~"};
-    switch (random_below(depth > 0 ? 5 : 2)) {
+                                            "&>", "&<", "&>>", "&<<", "&~",  "without"};
+    switch (random_below(depth > 0 ? 7 : 2)) {
+    case 5: /* a time belongs to the nearest without */
+        spanset(out, depth - 1);
+        put(out, "without");
+        filter(out);
+        put(out, random_below(2) ? "within 5s" : "within 1m30s");
+        break;
+    case 6:
+        filter(out);
+        put(out, random_below(2) ? "repeated 2" : "repeated 100");
+        break;
     case 2:
     case 3:
         spanset(out, depth - 1);
