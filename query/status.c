@@ -203,6 +203,13 @@ static void write_following(struct sp_buf *out, const struct sp_store_stats *sta
                  stats->catch_up_count);
     metric_value(out, "spoor_store_catch_up_failures", "counter", "Such looks that failed.",
                  stats->catch_up_failure_count);
+    metric_value(out, "spoor_store_catch_up_headers", "counter",
+                 "Headers of segments that such looks have read.", stats->catch_up_header_count);
+    metric_value(out, "spoor_store_catch_up_records", "counter",
+                 "Records of the journal that such looks have decoded.",
+                 stats->catch_up_record_count);
+    metric_value(out, "spoor_store_catch_up_anew", "counter",
+                 "Such looks that read all again that is not sealed.", stats->catch_up_anew_count);
 }
 
 /* "/v1/services", "POST /v1/backups", "other". */

@@ -6,9 +6,10 @@
  *   journal: | sealed, perhaps deleted | 4 5 6 ... last_sequence | new |
  *                                        head blocks, fresh        fresh
  *
- * A look that finds nothing sealed only adds entries. One that does makes the head anew from the records above what is sealed,
- * aside, and puts it in the place of the old one together with the segments, under one lock: so every view has each span once. Views
- * read segments through a pin of the database (kv.h), so that what goes away meanwhile is still there for them. */
+ * A look that finds nothing sealed only adds entries. One that does takes what is sealed out of the head when it puts the segments into
+ * their list, under one lock: so every view has each span once. A block that was made of records on both sides of that border is made again
+ * of those that are left. Only after another process has begun to write is the head made anew, aside. Segments whose headers are what they
+ * were are kept. Views read segments through a pin of the database (kv.h), so that what goes away meanwhile is still there for them. */
 #include "storage/rocks.h"
 
 #include <stdlib.h>
@@ -32,6 +33,7 @@ struct sp_rocks_follower {
     uint32_t failures_in_row;
     /* Under the lock. */
     uint64_t caught_up_ns, count, failure_count;
+    _Atomic uint64_t header_count, record_count, anew_count;
 };
 
 struct segment_list {
@@ -41,7 +43,9 @@ struct segment_list {
 
 /* What one look has found, until it is published. */
 struct look {
-    bool anew; /* fresh and head take the place of the old ones */
+    bool anew;  /* fresh and head take the place of the old ones */
+    bool seals; /* head, and the old one from kept_first on, do; fresh ones that are sealed go */
+    uint32_t kept_first;
     struct sp_totals totals;
     struct sp_rocks_queue fresh;
     struct sp_rocks_head head;
@@ -67,16 +71,54 @@ static enum sp_status no_memory(struct sp_error *reterr)
 
 /* ---- segments ---- */
 
-/* Also those that are known: what one knows of older ones changes when they are removed. */
-static enum sp_status read_segment(struct sp_kv_iterator *rows, struct segment_list *segments,
+static int compare_ids(const void *a, const void *b)
+{
+    const struct sp_segment *x = *(struct sp_segment *const *)a;
+    const struct sp_segment *y = *(struct sp_segment *const *)b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Those that are in the list, by their ids; no references, because nobody else changes the list. */
+static enum sp_status list_known(const struct sp_rocks *rocks, struct segment_list *known,
+                                 struct sp_error *reterr)
+{
+    if (!sp_vector_reserve(known, rocks->segments.count))
+        return no_memory(reterr);
+    for (uint32_t i = 0; i < rocks->segments.count; i++)
+        known->items[known->count++] = rocks->segments.items[i];
+    if (known->count > 1)
+        qsort(known->items, known->count, sizeof(struct sp_segment *), compare_ids);
+    return SP_OK;
+}
+
+static struct sp_segment *find_known(const struct segment_list *known, uint64_t id,
+                                     struct sp_slice header)
+{
+    const struct sp_segment wanted = {.id = id};
+    const struct sp_segment *key = &wanted;
+    struct sp_segment **found = known->count > 0 ? bsearch(&key, known->items, known->count,
+                                                           sizeof(struct sp_segment *), compare_ids)
+                                                 : NULL;
+    return found != NULL && sp_segment_is_of_header(*found, id, header) ? *found : NULL;
+}
+
+/* A header is written again only when what it knows of older segments changes, because they are removed. */
+static enum sp_status read_segment(struct sp_rocks_follower *follower, struct sp_kv_iterator *rows,
+                                   const struct segment_list *known, struct segment_list *segments,
                                    struct sp_error *reterr)
 {
     uint64_t id;
-    struct sp_segment *segment;
+    enum sp_status status = SP_OK;
     if (!sp_segment_key_parse(sp_kv_iterator_key(rows), &id))
         return sp_error_set(reterr, SP_CORRUPT, "a key of the segments is damaged");
-    enum sp_status status =
-        sp_segment_read_header(id, sp_kv_iterator_value(rows), &segment, reterr);
+    struct sp_slice header = sp_kv_iterator_value(rows);
+    struct sp_segment *segment = find_known(known, id, header);
+    if (segment != NULL) {
+        sp_segment_ref(segment);
+    } else {
+        status = sp_segment_read_header(id, header, &segment, reterr);
+        follower->header_count++;
+    }
     if (status == SP_OK && !sp_vector_push(segments, segment)) {
         sp_segment_unref(segment);
         status = no_memory(reterr);
@@ -87,16 +129,18 @@ static enum sp_status read_segment(struct sp_kv_iterator *rows, struct segment_l
 static enum sp_status read_segments(const struct sp_rocks *rocks, struct look *look,
                                     struct sp_error *reterr)
 {
+    struct segment_list known = {.count = 0};
     struct sp_kv_iterator *rows = sp_kv_iterator_new(rocks->kv, SP_KV_SEGMENTS);
-    enum sp_status status = rows != NULL ? SP_OK : no_memory(reterr);
+    enum sp_status status = rows != NULL ? list_known(rocks, &known, reterr) : no_memory(reterr);
     look->has_segments = true;
     if (rows != NULL)
         sp_kv_iterator_seek(rows, SP_SLICE(""));
     for (; status == SP_OK && sp_kv_iterator_valid(rows); sp_kv_iterator_next(rows))
-        status = read_segment(rows, &look->segments, reterr);
+        status = read_segment(rocks->follower, rows, &known, &look->segments, reterr);
     if (status == SP_OK)
         status = sp_kv_iterator_status(rows, reterr);
     sp_kv_iterator_free(rows);
+    sp_vector_fini(&known);
     if (status == SP_OK)
         sp_rocks_sort_segments(look->segments.items, look->segments.count);
     return status;
@@ -110,7 +154,7 @@ static enum sp_status look_at_segments(const struct sp_rocks *rocks, struct look
     enum sp_status status = SP_OK;
     look->segments_revision = sp_kv_revision(rocks->kv, SP_KV_SEGMENTS);
     look->chunks_revision = sp_kv_revision(rocks->kv, SP_KV_CHUNKS);
-    bool changed = follower->revisions_are_stale || look->anew ||
+    bool changed = follower->revisions_are_stale || look->anew || look->seals ||
                    look->segments_revision != follower->segments_revision;
     if (changed)
         status = read_segments(rocks, look, reterr);
@@ -121,13 +165,19 @@ static enum sp_status look_at_segments(const struct sp_rocks *rocks, struct look
 
 /* ---- the journal ---- */
 
-static enum sp_status read_record(struct sp_rocks *rocks, struct sp_kv_iterator *records,
-                                  struct sp_rocks_queue *fresh, struct sp_error *reterr)
+/* Up to this number; *ret is NULL behind it. */
+static enum sp_status decode_record(struct sp_rocks *rocks, struct sp_kv_iterator *records,
+                                    uint64_t last_sequence, struct sp_rocks_entry **ret,
+                                    struct sp_error *reterr)
 {
     uint64_t sequence;
     struct sp_rocks_entry *entry;
+    *ret = NULL;
     if (!sp_layout_journal_parse(sp_kv_iterator_key(records), &sequence))
         return sp_error_set(reterr, SP_CORRUPT, "a key of the journal is damaged");
+    if (sequence > last_sequence)
+        return SP_OK;
+    rocks->follower->record_count++;
     enum sp_status status =
         sp_rocks_entry_take(sequence, sp_kv_iterator_value(records), &entry, reterr);
     if (status != SP_OK)
@@ -138,11 +188,22 @@ static enum sp_status read_record(struct sp_rocks *rocks, struct sp_kv_iterator 
         return status;
     }
     entry->published_ns = monotonic_ns();
+    *ret = entry;
+    return SP_OK;
+}
+
+static enum sp_status read_record(struct sp_rocks *rocks, struct sp_kv_iterator *records,
+                                  struct sp_rocks_queue *fresh, struct sp_error *reterr)
+{
+    struct sp_rocks_entry *entry;
+    enum sp_status status = decode_record(rocks, records, UINT64_MAX, &entry, reterr);
+    if (status != SP_OK)
+        return status;
     pthread_mutex_lock(&rocks->lock);
     sp_rocks_queue_push(fresh, entry);
     bool ends = rocks->stopping || atomic_load(&rocks->called_off);
     pthread_mutex_unlock(&rocks->lock);
-    rocks->follower->last_sequence = sequence;
+    rocks->follower->last_sequence = entry->sequence;
     return ends ? sp_error_set(reterr, SP_UNAVAILABLE, "the store is closing") : SP_OK;
 }
 
@@ -169,6 +230,68 @@ static enum sp_status look_at_journal(struct sp_rocks *rocks, struct look *look,
         status = sp_kv_iterator_status(records, reterr);
     sp_kv_iterator_free(records);
     return status;
+}
+
+/* ---- what is sealed leaves the head ---- */
+
+/* Records above first_sequence, up to last_sequence, as blocks behind those that the look has. */
+static enum sp_status make_again(struct sp_rocks *rocks, struct look *look, uint64_t first_sequence,
+                                 uint64_t last_sequence, struct sp_error *reterr)
+{
+    struct sp_kv_iterator *records = sp_kv_iterator_new(rocks->kv, SP_KV_JOURNAL);
+    enum sp_status status = records != NULL ? SP_OK : no_memory(reterr);
+    struct sp_rocks_entry *entry = NULL;
+    if (records != NULL) {
+        struct sp_layout_key key = sp_layout_journal_key(first_sequence + 1);
+        sp_kv_iterator_seek(records, sp_layout_key_slice(&key));
+    }
+    while (status == SP_OK && sp_kv_iterator_valid(records)) {
+        status = decode_record(rocks, records, last_sequence, &entry, reterr);
+        if (status != SP_OK || entry == NULL)
+            break;
+        sp_rocks_queue_push(&look->fresh, entry);
+        sp_kv_iterator_next(records);
+    }
+    if (status == SP_OK)
+        status = sp_kv_iterator_status(records, reterr);
+    sp_kv_iterator_free(records);
+    while (status == SP_OK && look->fresh.count > 0)
+        status = sp_rocks_make_blocks_of(rocks, &look->fresh, &look->head, reterr);
+    return status;
+}
+
+/* Which blocks of the head are left, and in the place of those that hold some records that are sealed, and some that are not, others.
+ * Nobody else changes the head. */
+static enum sp_status split_head(struct sp_rocks *rocks, struct look *look, struct sp_error *reterr)
+{
+    const struct sp_rocks_head *head = &rocks->head;
+    uint64_t sealed_sequence = look->totals.sealed_sequence;
+    uint32_t kept = 0;
+    enum sp_status status = SP_OK;
+    while (kept < head->count && head->items[kept].first_sequence <= sealed_sequence)
+        kept++;
+    if (kept > 0 && head->items[kept - 1].last_sequence > sealed_sequence)
+        status =
+            make_again(rocks, look, sealed_sequence, head->items[kept - 1].last_sequence, reterr);
+    if (status == SP_OK && !sp_vector_reserve(&look->head, head->count - kept))
+        status = no_memory(reterr);
+    look->kept_first = kept;
+    return status;
+}
+
+/* Under the lock. The look has what was sealed, then. */
+static void take_sealed_out(struct sp_rocks *rocks, struct look *look)
+{
+    struct sp_rocks_head old = rocks->head;
+    for (uint32_t i = look->kept_first; i < old.count; i++)
+        look->head.items[look->head.count++] = old.items[i];
+    old.count = look->kept_first;
+    rocks->head = look->head;
+    look->head = old;
+    while (rocks->fresh.first != NULL &&
+           rocks->fresh.first->sequence <= look->totals.sealed_sequence)
+        sp_rocks_queue_push(&look->fresh, sp_rocks_queue_pop(&rocks->fresh));
+    rocks->totals = look->totals;
 }
 
 /* ---- one look ---- */
@@ -200,6 +323,8 @@ static void publish(struct sp_rocks *rocks, struct look *look)
         look->head = head;
         rocks->totals = look->totals;
     }
+    if (look->seals)
+        take_sealed_out(rocks, look);
     if (look->has_segments) {
         struct segment_list segments = {rocks->segments.items, rocks->segments.count,
                                         rocks->segments.cap};
@@ -214,6 +339,9 @@ static void publish(struct sp_rocks *rocks, struct look *look)
         look->pin = pin;
     }
     pthread_mutex_unlock(&rocks->lock);
+    if (look->seals && follower->last_sequence < look->totals.sealed_sequence)
+        follower->last_sequence = look->totals.sealed_sequence;
+    follower->anew_count += look->anew;
     follower->segments_revision = look->segments_revision;
     follower->chunks_revision = look->chunks_revision;
     follower->head_is_stale = follower->revisions_are_stale = false;
@@ -240,17 +368,23 @@ static enum sp_status look_again(struct sp_rocks *rocks, struct sp_error *reterr
         follower->head_is_stale = true;
     if (status == SP_OK)
         status = sp_rocks_totals_read(rocks, &look.totals, reterr);
-    if (status == SP_OK && look.totals.sealed_sequence != rocks->totals.sealed_sequence)
+    if (status == SP_OK && look.totals.sealed_sequence < rocks->totals.sealed_sequence)
         follower->head_is_stale = true;
     look.anew = follower->head_is_stale;
+    look.seals = !look.anew && look.totals.sealed_sequence > rocks->totals.sealed_sequence;
     if (status == SP_OK)
         status = look_at_segments(rocks, &look, reterr);
-    if (status == SP_OK && look.anew)
+    if (status == SP_OK && (look.anew || look.seals))
         status = look_at_services(rocks, reterr);
     if (status == SP_OK)
-        status = look_at_journal(rocks, &look, reterr);
-    if (status == SP_OK)
+        status =
+            look.seals ? split_head(rocks, &look, reterr) : look_at_journal(rocks, &look, reterr);
+    bool found = status == SP_OK;
+    if (found)
         publish(rocks, &look);
+    if (found &&
+        look.seals) /* not before: records between the old head and the new ones may be sealed by now */
+        status = look_at_journal(rocks, &look, reterr);
     look_fini(&look);
     return status;
 }
@@ -388,4 +522,7 @@ void sp_rocks_follow_stats(const struct sp_rocks *rocks, struct sp_store_stats *
     stats->catch_up_age_ns = monotonic_ns() - follower->caught_up_ns;
     stats->catch_up_count = follower->count;
     stats->catch_up_failure_count = follower->failure_count;
+    stats->catch_up_header_count = follower->header_count;
+    stats->catch_up_record_count = follower->record_count;
+    stats->catch_up_anew_count = follower->anew_count;
 }

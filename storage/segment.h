@@ -48,6 +48,7 @@ struct sp_segment {
     const struct sp_value_group *groups;
     uint32_t group_count;
     struct sp_arena arena;         /* of all above */
+    uint64_t header_checksum;      /* of the header that it was read from; 0: it was made here */
     struct sp_segment_links links; /* under the lock of the store, once it is in its list */
     _Atomic uint32_t references;
 };
@@ -129,6 +130,9 @@ SP_MUST_USE enum sp_status sp_segment_put_header(const struct sp_segment *segmen
 /* A segment from its header. SP_CORRUPT; SP_VERSION; SP_NO_MEMORY. */
 SP_MUST_USE enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value,
                                                   struct sp_segment **ret, struct sp_error *reterr);
+
+/* Was a segment read from this very header? Looks at its last bytes only. */
+bool sp_segment_is_of_header(const struct sp_segment *segment, uint64_t id, struct sp_slice value);
 
 /* The blocks [*ret_first, *ret_end) that may hold a trace; none when the filter says no. */
 void sp_segment_find(const struct sp_segment *segment, const struct sp_trace_id *id, uint64_t hash,

@@ -189,12 +189,22 @@ enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value, struct
     sp_arena_init(&segment->arena, SIZE_MAX);
     atomic_init(&segment->references, 1);
     segment->id = id;
+    segment->header_checksum = checksum;
     if (!read_fields(sp_slice_sub(value, 1, len - 1), value.ptr[0], segment)) {
         sp_segment_unref(segment);
         return sp_error_set(reterr, SP_CORRUPT, "the header of segment %llu is not one", name);
     }
     *ret = segment;
     return SP_OK;
+}
+
+bool sp_segment_is_of_header(const struct sp_segment *segment, uint64_t id, struct sp_slice value)
+{
+    uint64_t checksum;
+    if (segment->id != id || value.len < sizeof(checksum))
+        return false;
+    memcpy(&checksum, value.ptr + value.len - sizeof(checksum), sizeof(checksum));
+    return checksum == segment->header_checksum;
 }
 
 void sp_segment_find(const struct sp_segment *segment, const struct sp_trace_id *id, uint64_t hash,

@@ -439,6 +439,9 @@ struct sp_store_stats {
     uint64_t
         catch_up_age_ns; /* since the begin of the last look at what it has written that went well */
     uint64_t catch_up_count, catch_up_failure_count; /* since open */
+    /* What these looks cost, since open: headers of segments and records of the journal that were read, and how often all that is not
+     * sealed was read anew. */
+    uint64_t catch_up_header_count, catch_up_record_count, catch_up_anew_count;
 };
 
 SP_MUST_USE enum sp_status sp_store_stats(struct sp_store *store, struct sp_store_stats *ret,

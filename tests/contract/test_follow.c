@@ -103,6 +103,131 @@ START_TEST(follower_answers_as_the_writer_while_it_seals_and_merges)
 }
 END_TEST
 
+/* ---- what it costs ---- */
+
+static struct sp_store_stats stats_of(struct sp_store *store)
+{
+    struct sp_store_stats stats;
+    ck_assert_int_eq(sp_store_stats(store, &stats, NULL), SP_OK);
+    return stats;
+}
+
+static void wait_for_segments(struct sp_store *store, uint64_t count)
+{
+    for (int tries = 0; stats_of(store).segment_count != count; tries++) {
+        ck_assert_msg(tries < TRIES_MAX, "%llu segments, not %llu",
+                      (unsigned long long)stats_of(store).segment_count, (unsigned long long)count);
+        usleep(TRY_US);
+    }
+}
+
+#define SEALS        12
+#define APPENDS_EACH 5
+
+START_TEST(follower_reads_what_is_new_and_nothing_twice)
+{
+    struct fixture fixture;
+    open_with(&fixture, (struct sp_store_sizes){.seal_spans = APPENDS_EACH * SPANS_EACH,
+                                                .merge_segments = 1000});
+    uint64_t appends = 1;
+    append(&fixture, some_batch(&fixture, appends));
+    struct sp_store *follower = follow(&fixture);
+    for (uint64_t seal = 1; seal <= SEALS; seal++) {
+        while (appends < seal * APPENDS_EACH)
+            append(&fixture, some_batch(&fixture, ++appends));
+        wait_for_segments(fixture.store, seal); /* all that was appended */
+        wait_for_segments(follower, seal);
+        wait_for_spans(follower, appends * SPANS_EACH);
+    }
+    struct sp_store_stats stats = stats_of(follower);
+    ck_assert_uint_eq(stats.catch_up_header_count, SEALS);
+    ck_assert_uint_eq(stats.catch_up_anew_count, 1); /* when it was opened */
+    ck_assert_msg(stats.catch_up_record_count <= appends, "%llu records of %llu requests",
+                  (unsigned long long)stats.catch_up_record_count, (unsigned long long)appends);
+    assert_same_answers(fixture.store, follower, SP_TIME_RANGE_ALL);
+    sp_store_close(follower);
+    fixture_close_sound(&fixture);
+    fixture_fini(&fixture);
+}
+END_TEST
+
+/* Spans of a catalogue, each once. */
+static void assert_same_services(struct fixture *fixture, struct sp_store *follower)
+{
+    const struct sp_service_row *want;
+    const struct sp_service_row *got;
+    size_t want_count;
+    size_t got_count;
+    struct sp_arena *arena = &fixture->arena;
+    ck_assert_int_eq(
+        sp_store_services(fixture->store, SP_TIME_RANGE_ALL, NULL, arena, &want, &want_count, NULL),
+        SP_OK);
+    ck_assert_int_eq(
+        sp_store_services(follower, SP_TIME_RANGE_ALL, NULL, arena, &got, &got_count, NULL), SP_OK);
+    ck_assert_uint_eq(got_count, want_count);
+    for (size_t i = 0; i < want_count; i++) {
+        ck_assert(sp_slice_equal(got[i].name, want[i].name));
+        ck_assert_uint_eq(got[i].span_count, want[i].span_count);
+    }
+    ck_assert_uint_eq(stats_of(follower).trace_count, stats_of(fixture->store).trace_count);
+}
+
+#define LARGE_SPANS   1000
+#define LARGE_APPENDS 200
+
+/* Seals last longer than looks, and blocks of the follower end where those of the writer do not: what is sealed ends within them. */
+START_TEST(follower_makes_blocks_again_of_which_a_part_is_sealed)
+{
+    struct fixture fixture;
+    open_with(&fixture, (struct sp_store_sizes){.seal_spans = (uint64_t)16 * LARGE_SPANS,
+                                                .merge_segments = 1000});
+    append(&fixture, some_batch(&fixture, 1));
+    struct sp_store_sizes sizes = fixture.options.sizes;
+    fixture.options.sizes.seal_spans = (uint64_t)7 * LARGE_SPANS;
+    struct sp_store *follower = follow(&fixture);
+    fixture.options.sizes = sizes;
+    for (uint64_t i = 1; i <= LARGE_APPENDS; i++) {
+        struct sp_gen_options options = {.span_count = LARGE_SPANS, .trace_seed = i};
+        struct sp_arena arena;
+        sp_arena_init(&arena, SIZE_MAX);
+        append(&fixture, sp_gen_batch(&arena, 1000 + i, &options));
+        sp_arena_fini(&arena);
+        if (i % 50 == 0) {
+            wait_for_spans(follower, SPANS_EACH + i * LARGE_SPANS);
+            assert_same_services(&fixture, follower);
+        }
+    }
+    struct sp_store_stats stats = stats_of(follower);
+    ck_assert_uint_eq(stats.catch_up_anew_count, 1);
+    ck_assert_uint_le(stats.catch_up_header_count, stats_of(fixture.store).segment_count);
+    /* Of each seal the rest of a group, and no more. */
+    ck_assert_uint_le(stats.catch_up_record_count,
+                      1 + LARGE_APPENDS + 7 * stats.catch_up_header_count);
+    sp_store_close(follower);
+    fixture_close_sound(&fixture);
+    fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(follower_reads_the_journal_anew_when_another_writer_has_begun)
+{
+    struct fixture fixture;
+    open_with(&fixture, (struct sp_store_sizes){0});
+    append(&fixture, some_batch(&fixture, 1));
+    struct sp_store *follower = follow(&fixture);
+    wait_for_spans(follower, SPANS_EACH);
+    ck_assert_uint_eq(stats_of(follower).catch_up_anew_count, 1);
+    fixture_reopen(&fixture);
+    append(&fixture, some_batch(&fixture, 2));
+    wait_for_spans(follower, 2 * SPANS_EACH);
+    ck_assert_uint_ge(stats_of(follower).catch_up_anew_count, 2);
+    assert_same_answers(fixture.store, follower, SP_TIME_RANGE_ALL);
+    sp_store_close(follower);
+    fixture_close_sound(&fixture);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 /* ---- one state ---- */
 
 struct long_read {
@@ -300,6 +425,9 @@ Suite *sp_test_suite(void)
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, follower_answers_as_the_writer_from_the_journal);
     tcase_add_test(tcase, follower_answers_as_the_writer_while_it_seals_and_merges);
+    tcase_add_test(tcase, follower_reads_what_is_new_and_nothing_twice);
+    tcase_add_test(tcase, follower_makes_blocks_again_of_which_a_part_is_sealed);
+    tcase_add_test(tcase, follower_reads_the_journal_anew_when_another_writer_has_begun);
     tcase_add_test(tcase, follower_reads_one_state_while_its_segments_are_merged_away);
     tcase_add_test(tcase, follower_sees_whole_appends_only_and_each_span_once);
     tcase_add_test(tcase, store_without_spans_can_be_followed);
