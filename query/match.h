@@ -69,3 +69,11 @@ SP_MUST_USE enum sp_status sp_match_value(struct sp_match *match,
  * arena. Leaves the range alone. */
 SP_MUST_USE enum sp_status
 sp_match_hints(struct sp_arena *arena, const struct sp_traceql_query *query, struct sp_scan *scan);
+/* The same for what a PIPELINE, a RELATION or a FILTER of the query finds. */
+SP_MUST_USE enum sp_status sp_match_hints_of(struct sp_arena *arena,
+                                             const struct sp_traceql_query *query,
+                                             const struct sp_traceql_node *part,
+                                             struct sp_scan *scan);
+
+/* The condition that a part of { ... } makes at least: true for no span that the condition is not true for. False: there is none. */
+bool sp_match_condition(const struct sp_traceql_node *node, struct sp_condition *ret);

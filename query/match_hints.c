@@ -309,8 +309,19 @@ static void pipeline_hint(const struct sp_traceql_node *node, const struct hint 
         *ret = *better(ret, &hints[node->items[i]->index]);
 }
 
+bool sp_match_condition(const struct sp_traceql_node *node, struct sp_condition *ret)
+{
+    return node_condition(node, ret);
+}
+
 enum sp_status sp_match_hints(struct sp_arena *arena, const struct sp_traceql_query *query,
                               struct sp_scan *scan)
+{
+    return sp_match_hints_of(arena, query, query->root, scan);
+}
+
+enum sp_status sp_match_hints_of(struct sp_arena *arena, const struct sp_traceql_query *query,
+                                 const struct sp_traceql_node *part, struct sp_scan *scan)
 {
     bool all_in_range = scan->range.from_unix_ns == 0 && scan->range.to_unix_ns == UINT64_MAX;
     struct hint *hints = sp_arena_calloc(arena, query->node_count, sizeof(*hints));
@@ -330,7 +341,7 @@ enum sp_status sp_match_hints(struct sp_arena *arena, const struct sp_traceql_qu
         if (status != SP_OK)
             return status;
     }
-    const struct hint *hint = &hints[query->root->index];
+    const struct hint *hint = &hints[part->index];
     scan->conditions = hint->conditions;
     scan->condition_count = hint->count;
     scan->match_any = hint->any;

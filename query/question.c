@@ -5,13 +5,12 @@
 
 #include <stdio.h>
 
-/* Errors of the query get the shape that docs/api.md promises for them. */
-static enum sp_status query_error(struct sp_query_call *call, const char *parameter,
-                                  enum sp_status status, struct sp_error *reterr)
+enum sp_status sp_question_error(struct sp_query_call *call, const char *parameter,
+                                 const char *title, enum sp_status status, struct sp_error *reterr)
 {
     snprintf(reterr->parameter, sizeof(reterr->parameter), "%s", parameter);
     if (status == SP_UNIMPLEMENTED) {
-        call->error_title = "Not a search";
+        call->error_title = title;
         reterr->status = SP_INVALID_ARGUMENT;
         return SP_INVALID_ARGUMENT;
     }
@@ -50,7 +49,7 @@ enum sp_status sp_question_make(struct sp_query_call *call, const char *paramete
         status =
             sp_pipeline_compile(&call->arena, question.query, NULL, 0, &question.pipeline, reterr);
     if (status != SP_OK)
-        return query_error(call, parameter, status, reterr);
+        return sp_question_error(call, parameter, "Not a search", status, reterr);
     if (sp_match_hints(&call->arena, question.query, &question.scan) != SP_OK) {
         sp_pipeline_free(question.pipeline);
         return sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");

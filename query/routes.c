@@ -106,6 +106,20 @@ static const struct sp_parameter critical_path[] = {
      .number_max = 1000},
 };
 
+/* The order is that of the rows in query/metrics.c. */
+#define METRICS                                                                                    \
+    RANGE, {.name = "q", .type = SP_PARAMETER_TEXT},                                               \
+        {.name = "exact", .type = SP_PARAMETER_CHOICE, .choices = "false|true"},                   \
+    {                                                                                              \
+        .name = "exemplars", .type = SP_PARAMETER_CHOICE, .choices = "false|true"                  \
+    }
+
+static const struct sp_parameter instant[] = {METRICS};
+static const struct sp_parameter series[] = {
+    METRICS,
+    {.name = "step", .type = SP_PARAMETER_TEXT},
+};
+
 #define TABLE(rows) (rows), SP_ARRAY_LEN(rows)
 
 const struct sp_query_endpoint sp_query_endpoints[] = {
@@ -119,6 +133,8 @@ const struct sp_query_endpoint sp_query_endpoints[] = {
     {"/v1/graph", true, TABLE(graph), sp_query_answer_graph, NULL},
     {"/v1/latency", true, TABLE(latency), sp_query_answer_latency, NULL},
     {"/v1/critical-path", true, TABLE(critical_path), sp_query_answer_critical_path, NULL},
+    {"/v1/metrics/query_range", true, TABLE(series), sp_query_answer_series, NULL},
+    {"/v1/metrics/query", true, TABLE(instant), sp_query_answer_instant, NULL},
     {"/v1/backups", true, NULL, 0, sp_query_answer_backups, NULL},
     {"/v1/backups", true, NULL, 0, sp_query_answer_backup_make, "POST"},
     {"/v1/backups/{id}", true, NULL, 0, sp_query_answer_backup_remove, "DELETE"},

@@ -279,7 +279,7 @@ struct sp_sheet {
     const struct sp_sheet_ops *ops;
     uint32_t row_count;
     /* The rows that are meant: start in the range and satisfy the conditions. Row i is bit i % 64 of word i / 64; bits behind the last
-     * row are 0. NULL: all are. */
+     * row are 0. NULL: all are. Who looks at the sheet may put fewer here, for others that he hands it to. */
     const uint64_t *rows;
     uint32_t match_count; /* how many are meant: at least one */
     /* What many rows share: of these spans resource, scope, name, kind and status_code are set, and nothing else. */

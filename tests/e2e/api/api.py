@@ -169,6 +169,13 @@ def test_every_reply_is_what_the_document_says(context):
     assert sums["complete"] and sums["paths"] + sum(row["count"] for row in sums["leftOut"]) == sums["matchedTraces"]
     for band in range(3):
         assert abs(sum(node["shares"][band]["selfShare"] for node in sums["nodes"]) - 1) < 1e-9
+    by_service = urllib.parse.quote("{} | count_over_time() by (resource.service.name)")
+    counted = context.check(f"/v1/metrics/query?q={by_service}&exact=true&exemplars=true&{whole}")
+    assert counted["exact"] and {series["labels"][0]["value"]: str(series["points"][0][1]) for series in counted["series"]} == {
+        service["name"]: service["spanCount"] for service in services}
+    quantiles = urllib.parse.quote("{} | quantile_over_time(duration, .5, .99) by (name, span.no.such)")
+    steps = context.check(f"/v1/metrics/query_range?q={quantiles}&step=10m&exact=false&exemplars=true&{whole}")
+    assert steps["series"] and not steps["exact"] and steps["relativeError"] < 0.02 and all(s["exemplars"] for s in steps["series"])
     for path in ("/healthz", "/readyz"):
         assert context.check(path).strip() == b"ok"
     assert context.check("/metrics").endswith(b"# EOF\n")

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Metrics worked out by hand: what stands behind a metric, steps and their limits, hints, exemplars, errors. What random questions
+ * say: test_metrics_oracle.c. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "query/metrics.h"
+#include "tests/unit/query/world.h"
+
+static struct world world;
+static struct sp_arena arena;
+
+static void setup(void)
+{
+    sp_arena_init(&arena, 256 << 20);
+    world_init(&world);
+}
+
+static void teardown(void)
+{
+    world_fini(&world);
+    sp_arena_fini(&arena);
+}
+
+static void encode(const char *query, char *out, size_t bytes)
+{
+    struct sp_buf encoded;
+    sp_buf_init(&encoded, 1 << 20);
+    sp_percent_encode(sp_slice_cstr(query), &encoded);
+    snprintf(out, bytes, "%.*s", SP_SLICE_PRINTF(sp_buf_slice(&encoded)));
+    sp_buf_fini(&encoded);
+}
+
+/* The whole array "series" of the answer. */
+static void expect_series(const char *query, const char *more, const char *series)
+{
+    static char url[64 * 1024], encoded[32 * 1024];
+    encode(query, encoded, sizeof(encoded));
+    snprintf(url, sizeof(url), "/v1/metrics/%s&q=%s", more, encoded);
+    struct sp_query_call *call = ask(&world, url);
+    char *text = answer_text(call);
+    ck_assert_msg(call->reply.status == 200, "%s: %s", query, text);
+    char *end = strstr(text, ",\"from\"");
+    ck_assert_ptr_nonnull(end);
+    *end = 0;
+    ck_assert_msg(strcmp(text + strlen("{\"series\":"), series) == 0, "%s: %s", query, text);
+    free(text);
+    answer_fini(call);
+}
+
+static void expect_problem(const char *query, const char *more, int status, const char *contains)
+{
+    static char url[64 * 1024], encoded[32 * 1024];
+    encode(query, encoded, sizeof(encoded));
+    snprintf(url, sizeof(url), "/v1/metrics/%s&q=%s", more, encoded);
+    expect_answer(&world, url, status, contains);
+}
+
+#define S       (1000 * MS)
+#define MINUTES "query_range?from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z&step=1m"
+#define WHOLE   "query?from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z"
+#define FIRST   "[\"1767225600000000000\","
+#define SECOND  "[\"1767225660000000000\","
+#define ONE(v)  "[{\"labels\":[],\"points\":[" v "]}]"
+#define NAME(n)                                                                                    \
+    "{\"labels\":[{\"key\":\"name\",\"value\":\"" n "\",\"type\":\"string\"}],\"points\":["
+
+/* a: two in the first minute, one in the second. b: one in the first. c: three in the second. */
+static void add_spans(void)
+{
+    struct sp_span spans[] = {
+        make_span(&arena, 1, 1, 0, "web", "a", T0, 100 * MS),
+        make_span(&arena, 1, 2, 1, "web", "a", T0 + 59 * S, 300 * MS),
+        make_span(&arena, 2, 3, 0, "web", "a", T0 + 60 * S, 700 * MS),
+        make_span(&arena, 2, 4, 3, "db", "b", T0 + 1 * S, 50 * MS),
+        make_span(&arena, 3, 5, 0, "db", "c", T0 + 61 * S, 10 * MS),
+        make_span(&arena, 3, 6, 5, "db", "c", T0 + 62 * S, 20 * MS),
+        make_span(&arena, 4, 7, 0, "db", "c", T0 + 119 * S, 30 * MS),
+        make_span(&arena, 5, 8, 0, "late", "z", T0 + 120 * S, 1 * S), /* behind the range */
+    };
+    add_attribute(&arena, &spans[0], "bytes", int_value(7));
+    add_attribute(&arena, &spans[1], "bytes", double_value(0.5));
+    add_attribute(&arena, &spans[2], "bytes", text_value("many"));
+    add_attribute(&arena, &spans[4], "bytes", int_value(-8));
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+}
+
+START_TEST(counts_and_rates_are_of_each_step)
+{
+    add_spans();
+    expect_series("{ name = \"a\" } | count_over_time()", MINUTES, ONE(FIRST "2]," SECOND "1]"));
+    expect_series("{ name = \"a\" } | rate()", WHOLE, ONE(FIRST "0.025]"));
+    expect_series("{ name = \"c\" } | rate()", MINUTES, ONE(FIRST "0]," SECOND "0.05]"));
+    expect_series("{} | count_over_time() by (name)", MINUTES,
+                  "[" NAME("a") FIRST "2]," SECOND "1]]}," NAME("b") FIRST
+                  "1]," SECOND "0]]}," NAME("c") FIRST "0]," SECOND "3]]}]");
+    expect_series("{ name = \"none\" } | rate()", MINUTES, ONE(FIRST "0]," SECOND "0]"));
+    expect_series("{ name = \"none\" } | rate() by (name)", MINUTES, "[]");
+}
+END_TEST
+
+START_TEST(numbers_are_those_of_spans_that_have_one)
+{
+    add_spans();
+    expect_series("{} | sum_over_time(span.bytes)", WHOLE, ONE(FIRST "-0.5]"));
+    expect_series("{} | min_over_time(span.bytes)", MINUTES, ONE(FIRST "0.5]," SECOND "-8]"));
+    expect_series("{} | max_over_time(span.bytes)", WHOLE, ONE(FIRST "7]"));
+    expect_series("{} | avg_over_time(span.bytes)", MINUTES, ONE(FIRST "3.75]," SECOND "-8]"));
+    expect_series("{ name = \"b\" } | sum_over_time(span.bytes)", WHOLE, "[]");
+    expect_series("{} | max_over_time(duration) by (service)", WHOLE,
+                  "[{\"labels\":[{\"key\":\"service\",\"value\":\"db\",\"type\":\"string\"}],"
+                  "\"points\":[" FIRST "0.05]]},"
+                  "{\"labels\":[{\"key\":\"service\",\"value\":\"web\",\"type\":\"string\"}],"
+                  "\"points\":[" FIRST "0.7000000000000001]]}]");
+    expect_series("{ name = \"a\" } | quantile_over_time(duration, 0.5, 1)", WHOLE "&exact=true",
+                  "[{\"labels\":[{\"key\":\"p\",\"value\":\"0.5\",\"type\":\"float\"}],"
+                  "\"points\":[" FIRST "0.30000000000000004]]},"
+                  "{\"labels\":[{\"key\":\"p\",\"value\":\"1\",\"type\":\"float\"}],"
+                  "\"points\":[" FIRST "0.7000000000000001]]}]");
+    expect_series("{} | histogram_over_time(span.bytes)", WHOLE,
+                  "[{\"labels\":[{\"key\":\"__bucket\",\"value\":\"-8\",\"type\":\"float\"}],"
+                  "\"points\":[" FIRST "1]]},"
+                  "{\"labels\":[{\"key\":\"__bucket\",\"value\":\"1\",\"type\":\"float\"}],"
+                  "\"points\":[" FIRST "1]]},"
+                  "{\"labels\":[{\"key\":\"__bucket\",\"value\":\"8\",\"type\":\"float\"}],"
+                  "\"points\":[" FIRST "1]]}]");
+}
+END_TEST
+
+START_TEST(second_stages_keep_points_and_rank_series)
+{
+    add_spans();
+    expect_series("{} | count_over_time() by (name) | topk(1)", MINUTES,
+                  "[" NAME("a") FIRST "2]]}," NAME("c") SECOND "3]]}]");
+    /* of equal ones the first by its labels */
+    expect_series("{} | count_over_time() by (name) | bottomk(1)", MINUTES,
+                  "[" NAME("b") SECOND "0]]}," NAME("c") FIRST "0]]}]");
+    expect_series("{} | count_over_time() by (name) > 1", MINUTES,
+                  "[" NAME("a") FIRST "2]]}," NAME("c") SECOND "3]]}]");
+    expect_series("{} | max_over_time(duration) by (name) >= 50ms", MINUTES,
+                  "[" NAME("a") FIRST "0.30000000000000004]," SECOND
+                                      "0.7000000000000001]]}," NAME("b") FIRST "0.05]]}]");
+}
+END_TEST
+
+START_TEST(metrics_of_the_same_labels_meet)
+{
+    add_spans();
+    expect_series("({ service = \"db\" } | count_over_time() by (name)) / "
+                  "({} | count_over_time() by (name))",
+                  MINUTES, "[" NAME("b") FIRST "1]]}," NAME("c") SECOND "1]]}]");
+    expect_series("({} | count_over_time() by (name)) / ({} | count_over_time())", WHOLE,
+                  "[" NAME("a") FIRST "0.42857142857142855]]}," NAME("b") FIRST
+                  "0.14285714285714285]]}," NAME("c") FIRST "0.42857142857142855]]}]");
+    expect_series("100 * ({ name = \"a\" } | rate())", WHOLE, ONE(FIRST "2.5]"));
+    expect_series("({ name = \"a\" } | rate()) / ({ name = \"none\" } | rate())", WHOLE, "[]");
+    expect_problem("({} | rate() by (name)) / ({} | rate() by (service))", WHOLE, 400,
+                   "expected the same by() on both sides");
+}
+END_TEST
+
+START_TEST(spans_of_spansets_are_counted_in_whole_traces)
+{
+    add_spans();
+    expect_series("{ service = \"web\" } > { service = \"db\" } | count_over_time() by (name)",
+                  WHOLE, "[" NAME("b") FIRST "1]]}]");
+    /* in two sets after by(), and counted once */
+    expect_series("{ name = \"c\" } || { service = \"db\" } | by(name) | count_over_time()", WHOLE,
+                  ONE(FIRST "4]"));
+    expect_series("{ parent.service.name != nil || name = \"b\" } | count_over_time() by "
+                  "(trace:rootName)",
+                  WHOLE,
+                  "[{\"labels\":[{\"key\":\"trace:rootName\",\"value\":\"a\",\"type\":\"string\"}],"
+                  "\"points\":[" FIRST "2]]},"
+                  "{\"labels\":[{\"key\":\"trace:rootName\",\"value\":\"c\",\"type\":\"string\"}],"
+                  "\"points\":[" FIRST "1]]}]");
+}
+END_TEST
+
+START_TEST(exemplars_are_the_slowest_spans)
+{
+    add_spans();
+    expect_series("{ name = \"a\" } | rate()", WHOLE "&exemplars=true",
+                  "[{\"labels\":[],\"points\":[" FIRST "0.025]],\"exemplars\":[{\"traceId\":"
+                  "\"00000000000000000000000000000002\",\"timeUnixNano\":\"1767225660000000000\","
+                  "\"durationNano\":\"700000000\"}]}]");
+    expect_series("{ name = \"a\" } | rate() with (exemplars = true)", MINUTES,
+                  "[{\"labels\":[],\"points\":[" FIRST "0.03333333333333333]," SECOND
+                  "0.016666666666666666]],\"exemplars\":[{\"traceId\":"
+                  "\"00000000000000000000000000000001\",\"timeUnixNano\":\"1767225659000000000\","
+                  "\"durationNano\":\"300000000\"},{\"traceId\":"
+                  "\"00000000000000000000000000000002\",\"timeUnixNano\":\"1767225660000000000\","
+                  "\"durationNano\":\"700000000\"}]}]");
+}
+END_TEST
+
+START_TEST(steps_have_a_limit_and_fit_the_range)
+{
+    add_spans();
+    expect_problem("{} | rate()", "query_range?from=0000000001&to=2026-01-01T00:00:00Z&step=1s",
+                   400, "more than the limit of 11000");
+    expect_problem("{} | rate()", "query_range?step=0", 400, "\\\"step\\\" must be a duration");
+    expect_problem("{} | rate()", "query_range?step=fast", 400, "\\\"step\\\" must be a duration");
+    /* what is stored are 120 seconds, and fewer than so many points: 1 s; of an hour: 30 s */
+    expect_problem("{} | rate()", "query_range?exact=false", 200, "\"stepNano\":\"1000000000\"");
+    expect_problem("{} | rate()", "query_range?from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z",
+                   200, "\"stepNano\":\"30000000000\"");
+    /* whole steps */
+    expect_problem("{} | rate()",
+                   "query_range?from=2026-01-01T00:00:30Z&to=2026-01-01T00:01:30Z&step=60", 200,
+                   "\"from\":\"1767225600000000000\",\"to\":\"1767225720000000000\"");
+    expect_problem("{} | rate()", "query_range?from=now&to=now&step=60", 200, "\"points\":[]");
+}
+END_TEST
+
+START_TEST(series_have_a_limit_that_topk_gets_below)
+{
+    enum { NAMES = 1100 };
+    static struct sp_span spans[NAMES];
+    static char names[NAMES][16];
+    for (unsigned i = 0; i < NAMES; i++) {
+        snprintf(names[i], sizeof(names[i]), "n%04u", i);
+        spans[i] = make_span(&arena, i + 1, i + 1, 0, "web", names[i], T0 + i, i);
+    }
+    world_add(&world, spans, NAMES);
+    expect_problem("{} | rate() by (name)", WHOLE, 413,
+                   "the query makes 1100 series, more than the limit of 1000");
+    expect_series("{} | max_over_time(duration) by (name) | topk(1)", WHOLE,
+                  "[" NAME("n1099") FIRST "0.000001099]]}]");
+}
+END_TEST
+
+START_TEST(series_that_are_held_have_a_limit)
+{
+    struct sp_series_set set;
+    struct sp_error error;
+    struct sp_label label = {.type = SP_LABEL_INT};
+    uint32_t number;
+    sp_series_set_init(&set, &arena, SP_CELL_COUNT, 1, 1, 1);
+    for (uint32_t i = 0; i < SP_SERIES_HELD_MAX; i++) {
+        char text[16];
+        label.text = sp_slice_make(text, (size_t)snprintf(text, sizeof(text), "%u", i));
+        ck_assert_int_eq(sp_series_find(&set, &label, &number, &error), SP_OK);
+        ck_assert_uint_eq(number, i);
+    }
+    label.text = SP_SLICE("one more");
+    ck_assert_int_eq(sp_series_find(&set, &label, &number, &error), SP_LIMIT);
+    ck_assert_ptr_nonnull(strstr(error.message, "more than the limit of 100000 series"));
+    sp_series_set_init(&set, &arena, SP_CELL_COUNT, 1, (uint32_t)SP_SERIES_CELLS_MAX, 1);
+    set.arena = &arena;
+    struct sp_arena small;
+    sp_arena_init(&small, 1 << 20);
+    set.arena = &small;
+    ck_assert_int_eq(sp_series_find(&set, &label, &number, &error), SP_LIMIT);
+    sp_series_set_init(&set, &small, SP_CELL_COUNT, 1, (uint32_t)SP_SERIES_CELLS_MAX + 1, 1);
+    ck_assert_int_eq(sp_series_find(&set, &label, &number, &error), SP_LIMIT);
+    ck_assert_ptr_nonnull(strstr(error.message, "points"));
+    sp_arena_fini(&small);
+}
+END_TEST
+
+START_TEST(parts_and_keys_have_limits)
+{
+    static char query[8192];
+    char *at = query + sprintf(query, "({} | rate())");
+    for (unsigned i = 1; i <= SP_METRICS_PARTS_MAX; i++)
+        at += sprintf(at, " + ({} | rate())");
+    expect_problem(query, WHOLE, 413, "more than the limit of 16 metrics");
+    at = query + sprintf(query, "{} | rate() by (name");
+    for (unsigned i = 1; i <= SP_ROWS_KEYS_MAX; i++)
+        at += sprintf(at, ", span.k%u", i);
+    sprintf(at, ")");
+    expect_problem(query, WHOLE, 413, "by() has 17 keys, more than the limit of 16");
+}
+END_TEST
+
+START_TEST(what_makes_no_series_is_refused)
+{
+    expect_problem("{}", WHOLE, 400, "expected a metric at the end of the query");
+    expect_problem("{} | count() > 1", WHOLE, 400, "expected a metric at the end of the query");
+    expect_problem("{} | rate(", WHOLE, 400, "\"parameter\":\"q\"");
+    expect_problem("{} | compare({ status = error })", WHOLE, 400, "Not evaluated yet");
+    expect_problem("{} | sum_over_time(event.size)", WHOLE, 400, "Not evaluated yet");
+    expect_problem("{} | rate() with (fast = true)", WHOLE, 400, "expected one of the hints");
+    expect_problem("{ name =~ \"(\" } | rate()", WHOLE, 400, "\"offset\"");
+}
+END_TEST
+
+START_TEST(metrics_within_little_memory_say_so)
+{
+    struct sp_query_limits limits = *sp_query_limits_default();
+    limits.memory_bytes_max = 256 * 1024;
+    world_fini(&world);
+    world_init_limits(&world, &limits);
+    add_spans();
+    expect_problem("{} | quantile_over_time(duration, 0.5) by (name)",
+                   "query_range?from=2026-01-01T00:00:00Z&to=2026-01-01T03:00:00Z&step=1s", 413,
+                   "memory");
+}
+END_TEST
+
+Suite *sp_test_suite(void)
+{
+    Suite *suite = suite_create("metrics");
+    TCase *tcase = tcase_create("by hand");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, counts_and_rates_are_of_each_step);
+    tcase_add_test(tcase, numbers_are_those_of_spans_that_have_one);
+    tcase_add_test(tcase, second_stages_keep_points_and_rank_series);
+    tcase_add_test(tcase, metrics_of_the_same_labels_meet);
+    tcase_add_test(tcase, spans_of_spansets_are_counted_in_whole_traces);
+    tcase_add_test(tcase, exemplars_are_the_slowest_spans);
+    tcase_add_test(tcase, steps_have_a_limit_and_fit_the_range);
+    tcase_add_test(tcase, series_have_a_limit_that_topk_gets_below);
+    tcase_add_test(tcase, series_that_are_held_have_a_limit);
+    tcase_add_test(tcase, parts_and_keys_have_limits);
+    tcase_add_test(tcase, what_makes_no_series_is_refused);
+    tcase_add_test(tcase, metrics_within_little_memory_say_so);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
