@@ -127,7 +127,8 @@ struct sp_block {
 uint32_t sp_block_find(const struct sp_block *block, const struct sp_trace_id *id,
                        uint32_t *ret_first);
 
-/* Spans of rows [first, first + count), written to spans. copy: everything is copied into arena; otherwise texts, resources and
+/* Spans of rows [first, first + count), written to spans. Of a block that is not loaded as a whole only what they need
+ * (sp_block_reader_rows). copy: everything is copied into arena; otherwise texts, resources and
  * scopes are the block's memory, and the arena's is only what holds them together.
  * SP_LIMIT, SP_NO_MEMORY: of the arena.   SP_CORRUPT: a packed value is not one (blocks from disk only). */
 SP_MUST_USE enum sp_status sp_block_spans(const struct sp_block *block, uint32_t first,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/block_cache.h: blocks of segments that were decoded lately, whole, for reads of single traces: who opens one trace opens
- * its neighbours, and its pages ask for it several times. Internal to storage/. Thread-safe. */
+ * storage/block_cache.h: blocks of segments that were decoded lately, whole, for reads of many traces one after the other. Who wants one
+ * trace reads less (sp_block_reader_rows). Internal to storage/. Thread-safe. */
 #pragma once
 
 #include "storage/segment.h"

@@ -53,8 +53,8 @@ static uint32_t children_before(const struct sp_block *block, enum sp_column_rol
 {
     uint32_t sum = 0;
     for (uint32_t c = 0; c < block->column_count; c++) {
-        if (block->columns[c].role != role)
-            continue;
+        if (block->columns[c].role != role || block->columns[c].numbers == NULL)
+            continue; /* not loaded: no row that is read has any */
         for (uint32_t i = 0; i < counts[c]; i++)
             sum += (uint32_t)block->columns[c].numbers[i];
     }

@@ -88,7 +88,8 @@ SP_MUST_USE enum sp_status sp_kv_get(struct sp_kv *kv, enum sp_kv_family family,
                                      struct sp_slice key, struct sp_buf *ret_value,
                                      struct sp_error *reterr);
 
-/* Keys ascending as memcmp; begins nowhere: seek first. NULL: no memory. */
+/* Keys ascending as memcmp; begins nowhere: seek first. NULL: no memory, or a pinned state (sp_kv_pin), which has those only that were
+ * made with it. */
 struct sp_kv_iterator *sp_kv_iterator_new(struct sp_kv *kv, enum sp_kv_family family);
 /* The same, but also over what sp_kv_batch_delete_range deleted and still stands in the files: to see whether they are sound. */
 struct sp_kv_iterator *sp_kv_iterator_new_undeleted(struct sp_kv *kv, enum sp_kv_family family);

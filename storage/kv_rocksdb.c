@@ -521,6 +521,8 @@ static struct sp_kv_iterator *new_iterator(struct sp_kv *kv, enum sp_kv_family f
 
 struct sp_kv_iterator *sp_kv_iterator_new(struct sp_kv *kv, enum sp_kv_family family)
 {
+    if (kv->lanes != NULL)
+        return NULL;
     return new_iterator(kv, family, false);
 }
 

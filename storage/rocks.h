@@ -489,6 +489,11 @@ SP_MUST_USE enum sp_status sp_part_cursor_collect(struct sp_part_cursor *cursor,
                                                   const struct sp_trace_id *id, uint64_t hash,
                                                   struct sp_rocks_spans *collected,
                                                   struct sp_error *reterr);
+/* The same for who wants one trace only: of its blocks no more is read than its rows need. */
+SP_MUST_USE enum sp_status sp_part_cursor_collect_one(struct sp_part_cursor *cursor,
+                                                      const struct sp_trace_id *id, uint64_t hash,
+                                                      struct sp_rocks_spans *collected,
+                                                      struct sp_error *reterr);
 
 /* ---- rocks_traces.c ---- */
 

@@ -122,6 +122,17 @@ enum sp_status sp_rocks_spans_add(struct sp_rocks_spans *collected, const struct
     return status;
 }
 
+static enum sp_status add_rows(const struct sp_block *block, uint32_t first, uint32_t count,
+                               struct sp_rocks_spans *collected, struct sp_error *reterr)
+{
+    enum sp_status status = reserve(collected, count, reterr);
+    if (status == SP_OK && count > 0)
+        status = sp_block_spans(block, first, count, true, collected->arena,
+                                collected->spans + collected->count, reterr);
+    collected->count += status == SP_OK ? count : 0;
+    return status;
+}
+
 static enum sp_status collect_block(struct sp_part_cursor *cursor, uint32_t block_number,
                                     const struct sp_trace_id *id, struct sp_rocks_spans *collected,
                                     struct sp_error *reterr)
@@ -138,11 +149,7 @@ static enum sp_status collect_block(struct sp_part_cursor *cursor, uint32_t bloc
     if (status != SP_OK)
         return status;
     uint32_t count = sp_block_find(&shared->block, id, &first);
-    status = reserve(collected, count, reterr);
-    if (status == SP_OK && count > 0)
-        status = sp_block_spans(&shared->block, first, count, true, collected->arena,
-                                collected->spans + collected->count, reterr);
-    collected->count += status == SP_OK ? count : 0;
+    status = add_rows(&shared->block, first, count, collected, reterr);
     sp_block_unref(shared);
     return status;
 }
@@ -158,5 +165,29 @@ enum sp_status sp_part_cursor_collect(struct sp_part_cursor *cursor, const struc
     enum sp_status status = SP_OK;
     for (uint32_t b = first; b < end && status == SP_OK; b++)
         status = collect_block(cursor, b, id, collected, reterr);
+    return status;
+}
+
+enum sp_status sp_part_cursor_collect_one(struct sp_part_cursor *cursor,
+                                          const struct sp_trace_id *id, uint64_t hash,
+                                          struct sp_rocks_spans *collected, struct sp_error *reterr)
+{
+    uint32_t first = 0;
+    uint32_t end = 1;
+    bool in_memory = cursor->part->segment == NULL;
+    if (!in_memory) {
+        sp_segment_find(cursor->part->segment, id, hash, &first, &end);
+        sp_block_reader_stream(&cursor->reader);
+    }
+    enum sp_status status = SP_OK;
+    for (uint32_t b = first; b < end && status == SP_OK; b++) {
+        uint32_t row;
+        uint32_t count = 0;
+        status = sp_part_cursor_find(cursor, b, id, &row, &count, reterr);
+        if (status == SP_OK && count > 0 && !in_memory)
+            status = sp_block_reader_rows(&cursor->reader, row, count, reterr);
+        if (status == SP_OK && count > 0)
+            status = add_rows(cursor->block, row, count, collected, reterr);
+    }
     return status;
 }

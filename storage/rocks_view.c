@@ -136,7 +136,7 @@ static enum sp_status read_parts(const struct sp_rocks_view *view, const struct 
         struct sp_part_cursor cursor;
         status = sp_part_cursor_init(&cursor, part, view, reterr);
         if (status == SP_OK)
-            status = sp_part_cursor_collect(&cursor, id, hash, collected, reterr);
+            status = sp_part_cursor_collect_one(&cursor, id, hash, collected, reterr);
         sp_part_cursor_fini(&cursor);
     }
     return status;

@@ -143,6 +143,7 @@ struct sp_block_reader {
     struct sp_kv *kv;
     struct sp_block_decoder *decoder;
     struct sp_buf chunk;
+    struct sp_kv_iterator *chunks; /* NULL: each chunk is looked up by its key */
     const struct sp_segment *segment;
     uint32_t block_number;
     struct sp_arena arena; /* of the present block */
@@ -156,6 +157,9 @@ struct sp_block_reader {
 SP_MUST_USE enum sp_status sp_block_reader_init(struct sp_block_reader *reader, struct sp_kv *kv,
                                                 struct sp_error *reterr);
 void sp_block_reader_fini(struct sp_block_reader *reader);
+/* From now on chunks are read one behind the other, where they are asked for in the order of their numbers: who wants many of a block
+ * looks for the first only. Where there is no iterator to do it with nothing changes. */
+void sp_block_reader_stream(struct sp_block_reader *reader);
 
 /* Loads the head of a block; what was loaded of the one before is gone. Errors name the segment and the block. */
 SP_MUST_USE enum sp_status sp_block_reader_open(struct sp_block_reader *reader,
@@ -173,6 +177,10 @@ void sp_block_reader_view(struct sp_block_reader *reader, struct sp_block_view *
 /* Loads everything. */
 SP_MUST_USE enum sp_status sp_block_reader_all(struct sp_block_reader *reader,
                                                struct sp_error *reterr);
+
+/* Loads what sp_block_spans of these rows needs. TRACES was loaded. */
+SP_MUST_USE enum sp_status sp_block_reader_rows(struct sp_block_reader *reader, uint32_t first,
+                                                uint32_t count, struct sp_error *reterr);
 
 /* Loads everything and hands it over, with one reference; then nothing is open any more. */
 SP_MUST_USE enum sp_status sp_block_reader_take(struct sp_block_reader *reader,

@@ -239,8 +239,15 @@ enum sp_status sp_block_reader_init(struct sp_block_reader *reader, struct sp_kv
     return sp_block_decoder_new(&reader->decoder, reterr);
 }
 
+void sp_block_reader_stream(struct sp_block_reader *reader)
+{
+    if (reader->chunks == NULL)
+        reader->chunks = sp_kv_iterator_new(reader->kv, SP_KV_CHUNKS);
+}
+
 void sp_block_reader_fini(struct sp_block_reader *reader)
 {
+    sp_kv_iterator_free(reader->chunks);
     sp_block_decoder_free(reader->decoder);
     sp_buf_fini(&reader->chunk);
     sp_arena_fini(&reader->arena);
@@ -259,19 +266,54 @@ static enum sp_status in_block(const struct sp_block_reader *reader, enum sp_sta
     return status;
 }
 
+/* Chunks that are passed over before it is cheaper to look for the one that is wanted. */
+#define CHUNKS_PASSED_MAX 12
+
+/* The next row whose key is not below this one; the iterator's memory. */
+static enum sp_status go_on_to(struct sp_kv_iterator *chunks, struct sp_slice key,
+                               struct sp_slice *ret, struct sp_error *reterr)
+{
+    int order = -1;
+    for (int i = 0; i <= CHUNKS_PASSED_MAX && order < 0 && sp_kv_iterator_valid(chunks); i++) {
+        order = sp_slice_compare(sp_kv_iterator_key(chunks), key);
+        if (order < 0)
+            sp_kv_iterator_next(chunks);
+    }
+    if (order != 0)
+        sp_kv_iterator_seek(chunks, key);
+    if (!sp_kv_iterator_valid(chunks)) {
+        enum sp_status status = sp_kv_iterator_status(chunks, reterr);
+        return status == SP_OK ? SP_NOT_FOUND : status;
+    }
+    if (!sp_slice_equal(sp_kv_iterator_key(chunks), key))
+        return SP_NOT_FOUND;
+    *ret = sp_kv_iterator_value(chunks);
+    return SP_OK;
+}
+
+static enum sp_status get(struct sp_block_reader *reader, struct sp_slice key, struct sp_slice *ret,
+                          struct sp_error *reterr)
+{
+    if (reader->chunks != NULL)
+        return go_on_to(reader->chunks, key, ret, reterr);
+    sp_buf_reset(&reader->chunk);
+    enum sp_status status = sp_kv_get(reader->kv, SP_KV_CHUNKS, key, &reader->chunk, reterr);
+    *ret = sp_buf_slice(&reader->chunk);
+    return status;
+}
+
+/* *ret is valid until the next one. */
 static enum sp_status fetch(struct sp_block_reader *reader, uint32_t chunk, struct sp_slice *ret,
                             struct sp_error *reterr)
 {
     uint8_t key[SP_CHUNK_KEY_BYTES];
     sp_chunk_key(reader->segment->id, &reader->segment->blocks[reader->block_number].first,
                  reader->block_number, chunk, key);
-    sp_buf_reset(&reader->chunk);
-    enum sp_status status = sp_kv_get(reader->kv, SP_KV_CHUNKS, sp_slice_make(key, sizeof(key)),
-                                      &reader->chunk, reterr);
+    *ret = (struct sp_slice){0};
+    enum sp_status status = get(reader, sp_slice_make(key, sizeof(key)), ret, reterr);
     if (status == SP_NOT_FOUND)
         status = sp_error_set(reterr, SP_CORRUPT, "chunk %u is missing", chunk);
-    *ret = sp_buf_slice(&reader->chunk);
-    reader->bytes += reader->chunk.len;
+    reader->bytes += ret->len;
     return status;
 }
 
