@@ -51,7 +51,8 @@ static bool place_values(struct sp_edge_counter *counter)
         memset(next, 0, block->column_count * sizeof(*next));
     for (uint32_t row = 0; row < rows->count; row++) {
         const struct sp_edge_template *template = &counter->templates.items[rows->templates[row]];
-        const uint32_t *columns = counter->name_columns.items + template->first_name;
+        const uint32_t *columns = /* without any, there is no array to point into */
+            template->name_count > 0 ? counter->name_columns.items + template->first_name : NULL;
         counter->first_names.items[row] = counter->names.count;
         if (!calls_or_is_called(template->kind)) {
             for (uint32_t i = 0; i < template->name_count; i++)
