@@ -119,7 +119,11 @@ enum sp_status sp_rocks_repair(struct sp_rocks *rocks, struct sp_error *reterr)
     else
         open_for_reads(rocks);
     pthread_rwlock_unlock(&rocks->kv_lock);
-    if (status == SP_OK)
+    if (status == SP_OK) {
         sp_log_event(rocks->log, SP_LOG_INFO, "repaired", "the database takes writes again");
+        pthread_mutex_lock(&rocks->lock);
+        pthread_cond_signal(&rocks->merger_wakes); /* it has found nothing to do in a broken one */
+        pthread_mutex_unlock(&rocks->lock);
+    }
     return status;
 }
