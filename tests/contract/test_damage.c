@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tests/contract/test_damage.c: data directories that cannot be used as they are: in use, of another version, not
- * writable, damaged, on a full disk. The answer is an error that names the place, or the right data; never a crash, never
+ * writable, damaged. The answer is an error that names the place, or the right data; never a crash, never
  * wrong data. Only for the engine on disk. */
 #include "tests/contract/fixture.h"
 #include "tests/support/check_main.h"
@@ -9,11 +9,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -435,77 +433,6 @@ START_TEST(damaged_files_give_an_error_or_the_right_data)
 }
 END_TEST
 
-/* ---- a full disk ---- */
-
-START_TEST(full_disk_refuses_appends_answers_reads_and_recovers)
-{
-    struct fixture fixture;
-    struct sp_error error;
-    char path[512];
-    char ballast[512];
-    /* A namespace of its own, before there are threads: the mount ends with this process, however it ends. */
-    const char *fork_mode = getenv("CK_FORK");
-    bool private = (fork_mode == NULL || strcmp(fork_mode, "no") != 0) &&
-                   unshare(CLONE_NEWNS) == 0 &&
-                   mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
-    fixture_init(&fixture, ENGINE_ROCKSDB);
-    close_store(&fixture);
-    path_in(&fixture, "small", path);
-    ck_assert_int_eq(mkdir(path, 0777), 0);
-    if (!private || mount("tmpfs", path, "tmpfs", 0, "size=48m") != 0) {
-        printf("# skipped: no small file system can be mounted here: %s\n", strerror(errno));
-        fixture_fini(&fixture);
-        return;
-    }
-    snprintf(ballast, sizeof(ballast), "%s/small/ballast", fixture.data_dir);
-    strcat(path, "/data");
-    fixture.options.data_dir = path;
-    ck_assert_int_eq(try_open(&fixture, &error), SP_OK);
-    struct sp_gen_options options = {.span_count = 400, .trace_seed = 1, .trace_count = 40};
-    const struct sp_batch *first = sp_gen_batch(&fixture.arena, 1, &options);
-    append(&fixture, first);
-    int fd = open(ballast, O_WRONLY | O_CREAT, 0600);
-    static char zeros[65536];
-    while (write(fd, zeros, sizeof(zeros)) > 0) {
-    }
-    while (write(fd, zeros, 64) > 0) {
-    }
-    close(fd);
-
-    uint64_t acked = 1;
-    enum sp_status status = SP_OK;
-    for (int i = 0; i < 2000 && status == SP_OK; i++) {
-        status = append_as(fixture.store, first, SP_BODY_OTLP_PROTOBUF, SP_BODY_IDENTITY);
-        acked += status == SP_OK;
-    }
-    ck_assert_msg(status == SP_UNAVAILABLE, "a full disk gives %s", sp_status_name(status));
-    struct sp_store_stats stats;
-    ck_assert_int_eq(sp_store_stats(fixture.store, &stats, NULL), SP_OK);
-    ck_assert_uint_eq(stats.span_count, acked * 400);
-
-    ck_assert_int_eq(unlink(ballast), 0);
-    for (int i = 0; i < 100 && status != SP_OK; i++) {
-        usleep(100000);
-        status = append_as(fixture.store, first, SP_BODY_OTLP_PROTOBUF, SP_BODY_IDENTITY);
-    }
-    bool recovered = status == SP_OK;
-    acked += recovered;
-    sp_store_close(fixture.store);
-    fixture.store = NULL;
-    status = try_open(&fixture, &error);
-    ck_assert_msg(status == SP_OK, "after a restart: %s", error.message);
-    ck_assert_int_eq(sp_store_stats(fixture.store, &stats, NULL), SP_OK);
-    ck_assert_uint_ge(stats.span_count, acked * 400);
-    ck_assert_uint_eq(stats.span_count % 400, 0);
-    append(&fixture, first);
-    close_store(&fixture);
-    path[strlen(path) - strlen("/data")] = '\0';
-    ck_assert_int_eq(umount2(path, MNT_DETACH), 0);
-    ck_assert_msg(recovered, "appends are refused although there is room again");
-    fixture_fini(&fixture);
-}
-END_TEST
-
 Suite *sp_test_suite(void)
 {
     if (played_role("nobody"))
@@ -520,7 +447,6 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, data_directory_is_made_with_its_parents);
     tcase_add_test(tcase, directory_that_is_not_writable_is_refused);
     tcase_add_test(tcase, damaged_files_give_an_error_or_the_right_data);
-    tcase_add_test(tcase, full_disk_refuses_appends_answers_reads_and_recovers);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -136,6 +136,7 @@ static enum verdict judge(enum disk_call call, enum disk_file file, bool *ret_by
 {
     enum verdict verdict = GOES_ON;
     bool leaves = disk.fault.outcome == DISK_LEAVES;
+    void (*before)(void) = NULL;
     *ret_by_half = false;
     pthread_mutex_lock(&disk.lock);
     bool counted = is_counted(call, file);
@@ -149,7 +150,10 @@ static enum verdict judge(enum disk_call call, enum disk_file file, bool *ret_by
         prctl(PR_GET_NAME, disk.hit_thread);
         *ret_by_half = disk.fault.by_half && call == DISK_WRITE;
         disk.hit = true;
+        before = disk.fault.before;
     }
+    if (disk.fault.outcome == DISK_GOES_ON)
+        verdict = GOES_ON;
     if (leaves && disk.hit)
         verdict = GOES_BESIDE;
     int error = disk.fault.error;
@@ -157,6 +161,8 @@ static enum verdict judge(enum disk_call call, enum disk_file file, bool *ret_by
     pthread_mutex_unlock(&disk.lock);
     if (kills)
         raise(SIGKILL);
+    if (before != NULL)
+        before();
     if (verdict == FAILS)
         errno = error;
     return verdict;

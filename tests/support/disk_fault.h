@@ -38,7 +38,8 @@ enum disk_outcome {
     DISK_FAILS,
     /* The folder stays as it is before that call, as after a kill -9; the process goes on beside it and does not notice. */
     DISK_LEAVES,
-    DISK_KILLS, /* the process gets SIGKILL instead of doing it */
+    DISK_KILLS,   /* the process gets SIGKILL instead of doing it */
+    DISK_GOES_ON, /* it is done, but first the thread that does it calls before() */
 };
 
 struct disk_fault {
@@ -49,6 +50,7 @@ struct disk_fault {
     uint64_t count;     /* so many fail behind one another */
     enum disk_outcome outcome;
     bool by_half; /* the first, if it is a write, is done by half */
+    void (*before)(void);
     int error;
 };
 
