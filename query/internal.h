@@ -164,6 +164,8 @@ enum sp_status sp_query_answer_trace(struct sp_query_call *call, struct sp_error
 enum sp_status sp_query_answer_spans(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_latency(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_compare(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_compare_traces(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_critical_path(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_series(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_instant(struct sp_query_call *call, struct sp_error *reterr);

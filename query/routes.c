@@ -120,6 +120,27 @@ static const struct sp_parameter series[] = {
     {.name = "step", .type = SP_PARAMETER_TEXT},
 };
 
+static const struct sp_parameter compare[] = {
+    RANGE,
+    {.name = "a", .type = SP_PARAMETER_TEXT},
+    {.name = "b", .type = SP_PARAMETER_TEXT},
+    {.name = "aFrom", .type = SP_PARAMETER_TIME, .preset = 0},
+    {.name = "aTo", .type = SP_PARAMETER_TIME, .preset = UINT64_MAX},
+    {.name = "bFrom", .type = SP_PARAMETER_TIME, .preset = 0},
+    {.name = "bTo", .type = SP_PARAMETER_TIME, .preset = UINT64_MAX},
+    TRACES,
+    {.name = "limit",
+     .type = SP_PARAMETER_NUMBER,
+     .preset = 20,
+     .number_min = 1,
+     .number_max = 1000},
+};
+
+static const struct sp_parameter compare_traces[] = {
+    {.name = "a", .type = SP_PARAMETER_TEXT},
+    {.name = "b", .type = SP_PARAMETER_TEXT},
+};
+
 #define TABLE(rows) (rows), SP_ARRAY_LEN(rows)
 
 const struct sp_query_endpoint sp_query_endpoints[] = {
@@ -132,6 +153,8 @@ const struct sp_query_endpoint sp_query_endpoints[] = {
     {"/v1/traces/{id}/spans", true, TABLE(spans), sp_query_answer_spans, NULL},
     {"/v1/graph", true, TABLE(graph), sp_query_answer_graph, NULL},
     {"/v1/latency", true, TABLE(latency), sp_query_answer_latency, NULL},
+    {"/v1/compare", true, TABLE(compare), sp_query_answer_compare, NULL},
+    {"/v1/compare/traces", true, TABLE(compare_traces), sp_query_answer_compare_traces, NULL},
     {"/v1/critical-path", true, TABLE(critical_path), sp_query_answer_critical_path, NULL},
     {"/v1/metrics/query_range", true, TABLE(series), sp_query_answer_series, NULL},
     {"/v1/metrics/query", true, TABLE(instant), sp_query_answer_instant, NULL},

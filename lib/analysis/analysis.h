@@ -187,8 +187,12 @@ SP_MUST_USE enum sp_status sp_critical_path(struct sp_arena *arena, struct sp_tr
 SP_MUST_USE enum sp_status sp_critical_path_of(struct sp_arena *arena, struct sp_trace *trace,
                                                uint32_t row, struct sp_critical_path *ret);
 
+#include "lib/analysis/call_tree.h"
+#include "lib/analysis/findings.h"
 #include "lib/analysis/path_sum.h"
 #include "lib/analysis/skew.h"
+#include "lib/analysis/statistics.h"
+#include "lib/analysis/value_counts.h"
 
 /* ---- service graph ---- */
 

@@ -165,6 +165,16 @@ def test_every_reply_is_what_the_document_says(context):
     context.check(f"/v1/latency?service={name}&operation={urllib.parse.quote(operations[0]['name'])}&kind=any&q=0.5,1&{whole}")
     for file_format in ("json", "dot", "graphml", "csv", "mermaid"):
         context.check(f"/v1/graph?format={file_format}&service={name}&hops=2&{whole}")
+    failed, passed = "%7Bstatus%3Derror%7D", "%7Bstatus%21%3Derror%7D"
+    sides = "&".join(f"{name}={status['oldestUnixNano'] if name.endswith('From') else 'now%2B1h'}" for name in ("aFrom", "aTo", "bFrom", "bTo"))
+    differences = context.check(f"/v1/compare?a={passed}&b={failed}&traces=100000&limit=1000&{sides}&{whole}")
+    assert differences["attributes"]["tested"] > 10 and differences["calls"]["selfTime"]["tested"] > 5
+    for row in differences["attributes"]["rows"]:
+        assert abs(row["bShare"] - row["aShare"] - row["difference"]) < 1e-12 and row["pValue"] <= row["qValue"] + 1e-12
+    ids = [trace["traceId"] for trace in context.search(order="-spans", limit=2)["traces"]]
+    pair = context.check(f"/v1/compare/traces?a={ids[0]}&b={ids[1]}")
+    for side in ("a", "b"):
+        assert sum(node[side]["calls"] for node in pair["nodes"] if node[side]) + pair["duplicates"] >= pair[side]["spanCount"]
     sums = context.check(f"/v1/critical-path?q={{}}&by=service&scope=trace&quantiles=0.5,0.99&traces=100000&limit=1000&{whole}")
     assert sums["complete"] and sums["paths"] + sum(row["count"] for row in sums["leftOut"]) == sums["matchedTraces"]
     for band in range(3):

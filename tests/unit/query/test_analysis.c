@@ -152,6 +152,120 @@ START_TEST(critical_paths_of_wrong_questions)
 }
 END_TEST
 
+/* ---- comparison ---- */
+
+/* Half of 60 traces fail: those have tier=vip, call "risk", and cart calls db five times instead of once. */
+static void add_populations(void)
+{
+    for (unsigned i = 1; i <= 60; i++) {
+        bool fails = i % 2;
+        struct sp_span spans[9];
+        size_t count = 0;
+        spans[count++] =
+            make_span(&arena, i, 1, 0, "web", "GET /", T0 + i * 1000 * MS, (100 + i) * MS);
+        spans[count++] = make_span(&arena, i, 2, 1, "cart", "add", T0 + i * 1000 * MS,
+                                   (fails ? 50 + i : i) * MS);
+        for (unsigned k = 0; k < (fails ? 5 : 1); k++)
+            spans[count++] = make_span(&arena, i, 10 + k, 2, "db", "get", T0 + i * 1000 * MS, 0);
+        if (fails)
+            spans[count++] = make_span(&arena, i, 3, 1, "risk", "check", T0 + i * 1000 * MS, MS);
+        if (fails)
+            spans[0].status_code = SP_SPAN_STATUS_ERROR;
+        add_attribute(&arena, &spans[0], "tier", text_value(fails ? "vip" : "free"));
+        add_attribute(&arena, &spans[0], "id", int_value(i));
+        world_add(&world, spans, count);
+    }
+}
+
+#define FAILED "b=%7Bstatus%3Derror%7D"
+#define PASSED "a=%7BrootName%3D%22GET%20/%22%20%26%26%20.tier%3D%22free%22%7D"
+
+START_TEST(populations_differ_by_attribute_and_by_call)
+{
+    add_populations();
+    const char *url = "/v1/compare?" PASSED "&" FAILED;
+    expect_answer(&world, url, 200, "{\"a\":{\"matchedTraces\":30,");
+    expect_answer(&world, url, 200, "\"b\":{\"matchedTraces\":30,");
+    expect_answer(&world, url, 200, "\"sharedTraces\":0");
+    /* Fisher: 2 / C(60, 30) */
+    expect_answer(&world, url, 200,
+                  "{\"scope\":\"span\",\"key\":\"tier\",\"value\":\"vip\",\"type\":\"string\","
+                  "\"aTraces\":0,\"bTraces\":30,"
+                  "\"aShare\":0,\"bShare\":1,\"logOddsRatio\":8.22174");
+    expect_answer(
+        &world, url, 200,
+        "\"presence\":{\"rows\":[{\"path\":[{\"service\":\"web\",\"operation\":\"GET "
+        "/\",\"kind\":\"server\"},{"
+        "\"service\":\"risk\",\"operation\":\"check\",\"kind\":\"server\"}],\"change\":\"new\","
+        "\"aTraces\":0,"
+        "\"bTraces\":30,\"a\":0,\"b\":1,\"superiority\":0.5,\"difference\":1,\"pValue\":1.69");
+    expect_answer(&world, url, 200,
+                  "\"selfTime\":{\"rows\":[{\"path\":[{\"service\":\"web\",\"operation\":\"GET "
+                  "/\",\"kind\":\"server\"}],"
+                  "\"change\":\"less\",\"aTraces\":30,\"bTraces\":30,\"a\":100000000,\"b\":"
+                  "50000000,\"superiority\":0,"
+                  "\"difference\":-50000000,");
+    expect_answer(&world, url, 200, "\"a\":1,\"b\":5,\"superiority\":1,\"difference\":4,");
+    expect_answer(&world, url, 200, "\"falseDiscoveryRate\":0.05");
+}
+END_TEST
+
+START_TEST(populations_of_two_ranges_and_of_nothing)
+{
+    add_populations();
+    expect_answer(&world, "/v1/compare?aTo=2026-01-01T00:00:30Z&bFrom=2026-01-01T00:00:30Z", 200,
+                  "{\"a\":{\"matchedTraces\":29,\"oldestStartUnixNano\":\"1767225601000000000\"");
+    expect_answer(&world, "/v1/compare?aTo=2026-01-01T00:00:30Z&bFrom=2026-01-01T00:00:30Z", 200,
+                  "\"b\":{\"matchedTraces\":31,\"oldestStartUnixNano\":\"1767225630000000000\"");
+    expect_answer(&world, "/v1/compare", 200, "\"sharedTraces\":60");
+    /* the same against the same: nothing is found */
+    expect_answer(&world, "/v1/compare?limit=1", 200, "\"found\":0,\"untestable\":68,");
+    expect_answer(&world, "/v1/compare?a=%7Bname%3D%22none%22%7D", 200,
+                  "\"scanned\":{\"segments\":0,\"rows\":\"0\",\"bytes\":\"0\",\"traces\":\"0\"},"
+                  "\"matchedSpans\":\"0\","
+                  "\"traceDuration\":null}");
+    expect_answer(&world, "/v1/compare?a=%7B", 400, "\"parameter\":\"a\",\"offset\":1");
+    expect_answer(&world, "/v1/compare?b=%7B", 400, "\"parameter\":\"b\",\"offset\":1");
+    expect_answer(&world, "/v1/compare?bFrom=now&bTo=now-1h", 400, "\"parameter\":\"bTo\"");
+}
+END_TEST
+
+START_TEST(two_traces_are_one_tree)
+{
+    add_populations();
+    const char *url =
+        "/v1/compare/traces?a=00000000000000000000000000000002&b=00000000000000000000000000000001";
+    expect_answer(&world, url, 200,
+                  "{\"a\":{\"traceId\":\"00000000000000000000000000000002\",\"service\":\"web\","
+                  "\"operation\":\"GET /\","
+                  "\"startTimeUnixNano\":\"1767225602000000000\",\"durationNano\":\"102000000\","
+                  "\"spanCount\":3,\"rootCount\":1,"
+                  "\"orphanCount\":0,\"errorCount\":0},");
+    expect_answer(&world, url, 200,
+                  "\"sameRoot\":true,\"duplicates\":0,\"nodes\":[{\"parent\":-1,\"depth\":0,"
+                  "\"service\":\"web\",\"operation\":"
+                  "\"GET "
+                  "/\",\"kind\":\"server\",\"change\":\"both\",\"a\":{\"calls\":1,\"errors\":0,"
+                  "\"durationNano\":\"102000000\","
+                  "\"selfNano\":\"100000000\"},\"b\":{\"calls\":1,\"errors\":1,\"durationNano\":"
+                  "\"101000000\",\"selfNano\":"
+                  "\"50000000\"},\"callDifference\":\"0\",\"durationDifferenceNano\":\"-1000000\","
+                  "\"selfDifferenceNano\":\"-50000000\"}");
+    expect_answer(&world, url, 200,
+                  "{\"parent\":0,\"depth\":1,\"service\":\"risk\",\"operation\":\"check\",\"kind\":"
+                  "\"server\",\"change\":\"new\","
+                  "\"a\":null,\"b\":{\"calls\":1,");
+    expect_answer(&world, "/v1/compare/traces?a=1&b=00000000000000000000000000000001", 400,
+                  "\"parameter\":\"a\"");
+    expect_answer(&world, "/v1/compare/traces?a=00000000000000000000000000000001", 400,
+                  "\"parameter\":\"b\"");
+    expect_answer(
+        &world,
+        "/v1/compare/traces?a=00000000000000000000000000000001&b=00000000000000000000000000000099",
+        404, "\"parameter\":\"b\"");
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("query_analysis");
@@ -163,6 +277,9 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, critical_paths_say_where_the_time_of_slow_traces_goes);
     tcase_add_test(tcase, critical_paths_by_service_of_spans_and_of_a_sample);
     tcase_add_test(tcase, critical_paths_of_wrong_questions);
+    tcase_add_test(tcase, populations_differ_by_attribute_and_by_call);
+    tcase_add_test(tcase, populations_of_two_ranges_and_of_nothing);
+    tcase_add_test(tcase, two_traces_are_one_tree);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -37,6 +37,8 @@ static const char *const urls[] = {
     "/v1/attributes?scope=intrinsic&key=service",
     "/v1/attributes?scope=intrinsic&key=status",
     "/v1/latency",
+    "/v1/compare?a=%7Bname%3D%22add%22%7D",
+    "/v1/compare/traces?a=00000000000000000000000000000001&b=00000000000000000000000000000002",
     "/v1/critical-path",
     "/v1/critical-path?scope=span&by=service&q=%7Bname%3D%22add%22%7D",
     "/v1/graph",
