@@ -38,9 +38,11 @@ static enum sp_status evaluate(struct reading *reading, const struct sp_trace_fa
         for (uint32_t i = 0; i < list.sets[s].count; i++) {
             uint32_t row = list.sets[s].rows[i];
             const struct sp_span *span = facts->tree->rows[row].span;
-            matched[row] =
-                sp_time_range_contains(reading->question.scan.range, span->start_unix_ns);
-            *ret_count += matched[row];
+            if (matched[row] || /* by() puts a span into several sets */
+                !sp_time_range_contains(reading->question.scan.range, span->start_unix_ns))
+                continue;
+            matched[row] = true;
+            ++*ret_count;
         }
     }
     return status;
