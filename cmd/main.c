@@ -17,7 +17,12 @@ static const struct command {
     {"load", sp_cmd_load, "send generated or recorded spans to a server"},
     {"trace", sp_cmd_trace, "draw one trace as a waterfall in the terminal"},
     {"search", sp_cmd_search, "find traces with a TraceQL query"},
+    {"services", sp_cmd_services, "list services with counts"},
+    {"operations", sp_cmd_operations, "list operations with counts"},
+    {"latency", sp_cmd_latency, "show latency quantiles"},
     {"graph", sp_cmd_graph, "print the service dependency graph"},
+    {"critical-path", sp_cmd_critical_path, "show where the time of many traces goes"},
+    {"compare", sp_cmd_compare, "compare two traces, or two samples of traces"},
     {"backup", sp_cmd_backup, "copy what a running server keeps"},
     {"check", sp_cmd_check, "say what in a data directory is damaged"},
 };
@@ -29,7 +34,7 @@ static void print_usage(FILE *out)
           "them.\n\nCommands:\n",
           out);
     for (size_t i = 0; i < SP_ARRAY_LEN(commands); i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
+        fprintf(out, "  %-13s %s\n", commands[i].name, commands[i].help);
     fputs("\n`spoor COMMAND --help` lists the options of a command; `spoor --version` prints the "
           "version.\n",
           out);

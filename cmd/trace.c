@@ -19,6 +19,13 @@
 static const struct sp_option options[] = {
     SP_ASK_OPTIONS,
     {.name = "json", .type = SP_OPTION_BOOL, .help = "Print the trace as OTLP JSON."},
+    {.name = "skew",
+     .type = SP_OPTION_CHOICE,
+     .value_name = "HOW",
+     .choices = "raw|adjust",
+     .help =
+         "Times as they were sent (if not given), or on the clock of the first span where clocks "
+         "of hosts differ."},
 };
 
 /* ---- layout ---- */
@@ -146,6 +153,14 @@ static void print_head(const struct sp_terminal *t, const struct sp_columns *c, 
     if (c->orphan_count > 0)
         fprintf(t->out, "? %llu of them name a parent that is not stored\n",
                 (unsigned long long)c->orphan_count);
+    if (c->skewed_span_count > 0) {
+        char offset[40];
+        offset[sp_format_duration(c->skew_ns, offset)] = 0;
+        fprintf(t->out, "Clocks differ by up to %s in %llu %s; %s\n", offset,
+                (unsigned long long)c->skewed_span_count,
+                c->skewed_span_count == 1 ? "span" : "spans",
+                c->skew_is_adjusted ? "times are adjusted" : "--skew adjust takes it out");
+    }
     if (c->path_note.len > 0) {
         sp_terminal_cell(t, c->path_note, sp_terminal_width(c->path_note), false);
         putc('\n', t->out);
@@ -204,6 +219,7 @@ static int run(const struct sp_config *config)
     sp_ask_path(&ask, config->positional[0]);
     if (!json)
         sp_ask_parameter(&ask, "view", SP_SLICE("columns"));
+    sp_ask_option(&ask, "skew");
     int code = sp_ask_run(&ask, &body);
     if (code == SP_EXIT_OK) {
         code = json ? sp_ask_print(sp_buf_slice(&body))

@@ -133,6 +133,29 @@ static enum sp_status read_columns(struct reading *reading)
     return event == SP_JSON_OBJECT_END ? SP_OK : failed(reading, "expected columns");
 }
 
+static enum sp_status read_skew(struct reading *reading)
+{
+    struct sp_columns *c = reading->columns;
+    if (sp_json_next(&reading->r) != SP_JSON_OBJECT_BEGIN)
+        return failed(reading, "expected an object");
+    enum sp_json_event event;
+    while ((event = sp_json_next(&reading->r)) == SP_JSON_KEY) {
+        struct sp_slice key = reading->r.text;
+        enum sp_status status = SP_OK;
+        if (sp_slice_equal_cstr(key, "adjusted"))
+            c->skew_is_adjusted = sp_json_next(&reading->r) == SP_JSON_TRUE;
+        else if (sp_slice_equal_cstr(key, "spanCount"))
+            status = read_number(reading, &c->skewed_span_count);
+        else if (sp_slice_equal_cstr(key, "offsetNano"))
+            status = read_number(reading, &c->skew_ns);
+        else
+            status = sp_json_skip(&reading->r);
+        if (status != SP_OK)
+            return status;
+    }
+    return event == SP_JSON_OBJECT_END ? SP_OK : failed(reading, "expected an object");
+}
+
 static enum sp_status read_member(struct reading *reading, struct sp_slice key)
 {
     struct sp_columns *c = reading->columns;
@@ -164,6 +187,8 @@ static enum sp_status read_member(struct reading *reading, struct sp_slice key)
         return read_names(reading, &c->operations, &c->operation_count);
     if (sp_slice_equal_cstr(key, "columns"))
         return read_columns(reading);
+    if (sp_slice_equal_cstr(key, "clockSkew"))
+        return read_skew(reading);
     if (sp_slice_equal_cstr(key, "criticalPathNote")) {
         if (sp_json_next(&reading->r) != SP_JSON_STRING)
             return failed(reading, "expected a sentence");

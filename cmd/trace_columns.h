@@ -13,6 +13,8 @@ struct sp_columns {
     size_t service_count, operation_count;
     /* One entry for each row, in depth-first order; parent: row + 1, 0 for none. */
     uint64_t *start, *duration, *depth, *subtree_size, *parent, *service, *operation, *flags;
+    uint64_t skewed_span_count, skew_ns; /* spans whose clock differs, and by how much at most */
+    bool skew_is_adjusted;
     struct sp_slice path_note; /* why there is no critical path; "" when there is one */
 };
 

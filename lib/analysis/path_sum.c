@@ -9,6 +9,7 @@
 #include "lib/analysis/analysis.h"
 #include "lib/analysis/names.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define NONE UINT32_MAX
@@ -366,12 +367,13 @@ static void find_ranks(double q, uint64_t count, uint64_t *ret_first, uint64_t *
     /* a rank is in when its middle is; what is a hair off because of binary fractions does not count */
     *ret_first = (uint64_t)(first + 0.5 - 1e-9) + 1;
     *ret_last = (uint64_t)(last + 0.5 + 1e-9);
-    if (*ret_first > count)
-        *ret_first = count;
-    if (*ret_last < *ret_first)
-        *ret_last = *ret_first;
     if (*ret_last > count)
         *ret_last = count;
+    if (*ret_first <= *ret_last)
+        return;
+    /* none is: the rank of the quantile itself */
+    double rank = ceil(q * (double)count - 1e-9);
+    *ret_first = *ret_last = rank < 1 ? 1 : (uint64_t)rank;
 }
 
 void sp_path_sum_band(const struct sp_path_sum *sum, double q, struct sp_path_band *ret)

@@ -113,6 +113,58 @@ def test_graph_passes_every_format_through(context):
     assert context.run("graph", "--service", "cart", "--hops", "0")[1].count("->") == 0
 
 
+def test_tables_of_every_command(context):
+    other = bytes(range(2, 18))
+    assert context.server.export(spoor.request_message([spoor.span_message(other, b"\x00" * 7 + b"\x01", "GET /", START, START + 40 * MS)],
+                                                       "web"))[0] == 200
+    for args, head, row in (
+            (("services",), "SERVICE SPANS ERRORS", ["cart", "2", "1", "50.0%"]),
+            (("operations", "web"), "SERVICE OPERATION KIND SPANS ERRORS", ["web", "GET", "/", "server", "2", "0"]),
+            (("latency", "web", "--quantiles", "1"), "SERVICE OPERATION KIND CALLS ERRORS Q1",
+             ["web", "call", "cart", "client", "1", "0", "50ms"]),
+            (("critical-path", "--by", "service"), "PATHS OF COUNT SHORTEST MEAN LONGEST", ["all", "2", "40ms", "70ms", "100ms"]),
+            (("critical-path", "--by", "service"), "PATHS OF COUNT SHORTEST MEAN LONGEST", ["21.4%", "30.0%", "30.0%", "web", "→", "cart"]),
+            (("compare", TRACE.hex(), other.hex()), f"a {TRACE.hex()} 100ms, 4 spans, 1 errors",
+             ["web:", "GET", "/", "1", "1", "100ms", "40ms", "-60ms", "-10ms"]),
+            (("compare", "{ status = error }", "{ rootName = \"GET /\" }"), "a: 1 traces, p50 100ms, p99 100ms", None)):
+        code, out, err = context.run(*args)
+        lines = [line.split() for line in out.splitlines()]
+        assert code == 0 and lines[0] == head.split(), (args, code, out, err)
+        assert row is None or row in lines, (args, lines)
+        for columns in (1, 60, 300):
+            assert max(len(line) for line in context.run(*args, columns=columns)[1].splitlines()) <= max(columns, 110), args
+        code, out, err = context.run(*args, "--json")
+        assert (code, err) == (0, "") and isinstance(json.loads(out), dict), args
+
+
+def test_nothing_found_is_one_with_and_without_json(context):
+    for args in (("services", "--to", "2020-01-01T00:00:00Z"), ("operations", "absent"), ("latency", "absent"),
+                 ("critical-path", "{ name = \"absent\" }"), ("compare", "{ name = \"absent\" }", "{}")):
+        code, out, err = context.run(*args)
+        assert (code, out) == (1, "") and err.strip(), (args, code, out)
+        code, out, err = context.run(*args, "--json")
+        assert (code, err) == (1, "") and isinstance(json.loads(out), dict), args
+    for args in (("latency", "--quantiles", "2"), ("critical-path", "{"), ("compare", "{}"), ("compare", "{}", "{"),
+                 ("trace", TRACE.hex(), "--skew", "maybe"), ("operations", "a", "b")):
+        code, out, err = context.run(*args)
+        assert (code, out) == (2, "") and err.strip(), (args, code, out)
+    assert context.run("compare", TRACE.hex(), "ab" * 16)[0] == 1
+
+
+def test_trace_takes_the_skew_of_clocks_out(context):
+    skewed = bytes(range(3, 19))
+    parts = (("web", [spoor.span_message(skewed, b"\x00" * 7 + b"\x01", "call", START, START + 100 * MS, kind=3)]),
+             ("cart", [spoor.span_message(skewed, b"\x00" * 7 + b"\x02", "add", START - 50 * MS, START + 10 * MS,
+                                          parent=b"\x00" * 7 + b"\x01")]))
+    for service, spans in parts:
+        assert context.server.export(spoor.request_message(spans, service))[0] == 200
+    code, out, _ = context.run("trace", skewed.hex())
+    assert code == 0 and "Clocks differ by up to 70ms in 1 span; --skew adjust takes it out" in out and ", 150ms," in out
+    code, out, _ = context.run("trace", skewed.hex(), "--skew", "adjust")
+    assert code == 0 and "times are adjusted" in out and ", 100ms," in out
+    assert context.run("trace", skewed.hex(), "--json", "--skew", "adjust")[0] == 2
+
+
 def test_exit_codes(context):
     absent, nowhere = "ab" * 16, "http://127.0.0.1:1"
     for expected, args, url in ((1, ("trace", absent), None), (1, ("trace", absent, "--json"), None),
@@ -126,7 +178,7 @@ def test_exit_codes(context):
         code, _, err = context.run(*args, url=url)
         assert code == expected, (args, code, err)
         assert err.strip() or args[-1] == "--json", args
-    for command in ("trace", "search", "graph"):
+    for command in ("trace", "search", "graph", "services", "operations", "latency", "critical-path", "compare"):
         code, out, err = context.run(command, "--help")
         assert (code, err) == (0, "") and out.startswith(f"Usage: spoor {command}")
 

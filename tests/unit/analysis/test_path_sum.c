@@ -251,6 +251,30 @@ START_TEST(bands_hold_the_paths_around_their_quantile)
 }
 END_TEST
 
+START_TEST(bands_of_few_paths_are_the_one_at_the_quantile)
+{
+    static const struct {
+        double q;
+        uint64_t count, rank;
+    } bands[] = {{0.5, 1, 1},  {0.5, 2, 1},  {0.99, 2, 2}, {0.5, 4, 2},
+                 {0.25, 4, 1}, {0.26, 4, 2}, {0, 4, 1},    {1, 4, 4}};
+    for (size_t i = 0; i < SP_ARRAY_LEN(bands); i++) {
+        struct sp_arena arena;
+        struct sp_path_band band;
+        sp_arena_init(&arena, ARENA_BYTES);
+        struct sp_path_sum *sum = must(sp_path_sum_new(SP_PATH_BY_SERVICE, ARENA_BYTES));
+        for (uint32_t t = 1; t <= bands[i].count; t++)
+            add_simple(sum, &arena, t, t * 1000, false);
+        sp_path_sum_band(sum, bands[i].q, &band);
+        ck_assert_msg(band.path_count == 1 && band.duration_min_ns == bands[i].rank * 1000,
+                      "q %g of %lu: %lu paths from %lu", bands[i].q, (unsigned long)bands[i].count,
+                      (unsigned long)band.path_count, (unsigned long)band.duration_min_ns);
+        sp_path_sum_free(sum);
+        sp_arena_fini(&arena);
+    }
+}
+END_TEST
+
 START_TEST(sums_without_memory_say_so)
 {
     struct sp_arena arena, small;
@@ -283,6 +307,7 @@ Suite *sp_test_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, sums_agree_with_the_definition_in_any_grouping, 0, 8);
     tcase_add_test(tcase, bands_hold_the_paths_around_their_quantile);
+    tcase_add_test(tcase, bands_of_few_paths_are_the_one_at_the_quantile);
     tcase_add_test(tcase, sums_without_memory_say_so);
     suite_add_tcase(suite, tcase);
     return suite;

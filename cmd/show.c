@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd/show.c: see cmd/show.h. */
+#include "cmd/show.h"
+
+#include <stdio.h>
+
+#define SHOW_CONFIG_ARENA_BYTES ((size_t)1024 * 1024)
+#define SHOW_ARENA_BYTES        ((size_t)4 * 1024 * 1024 * 1024)
+
+static int print_answer(const struct sp_show *show, const struct sp_config *config,
+                        struct sp_slice body)
+{
+    struct sp_arena arena;
+    struct sp_error error = {0};
+    const struct sp_answer *answer;
+    int code = SP_EXIT_OK;
+    sp_arena_init(&arena, SHOW_ARENA_BYTES);
+    if (sp_answer_read(body, &arena, &answer, &error) != SP_OK) {
+        fprintf(stderr, "spoor %s: the answer is not what this version understands: %s\n",
+                show->command.name, error.message);
+        code = SP_EXIT_FAILURE;
+    } else if (sp_config_get(config, "json")->flag) {
+        code = sp_ask_print(body);
+        if (code == SP_EXIT_OK && !show->found(answer))
+            code = SP_EXIT_NOT_FOUND;
+    } else if (!show->found(answer)) {
+        fprintf(stderr, "%s\n", show->nothing);
+        code = SP_EXIT_NOT_FOUND;
+    } else {
+        struct sp_terminal terminal;
+        sp_terminal_init(&terminal, stdout);
+        code = show->print(answer, &terminal, &arena) ? SP_EXIT_OK : SP_EXIT_FAILURE;
+    }
+    sp_arena_fini(&arena);
+    return code;
+}
+
+int sp_show_run(const struct sp_show *show, const struct sp_config *config)
+{
+    struct sp_ask ask;
+    struct sp_buf body;
+    sp_ask_init(&ask, show->command.name, config, show->path);
+    if (show->prepare)
+        show->prepare(&ask, config);
+    for (size_t i = 0; show->passed[i][0]; i++) {
+        const struct sp_option_value *value = sp_config_get(config, show->passed[i][0]);
+        if (value->set)
+            sp_ask_parameter(&ask, show->passed[i][1], value->text);
+    }
+    int code = sp_ask_run(&ask, &body);
+    if (code == SP_EXIT_OK) {
+        code = print_answer(show, config, sp_buf_slice(&body));
+        sp_buf_fini(&body);
+    }
+    sp_ask_fini(&ask);
+    return code;
+}
+
+int sp_show_main(const struct sp_show *show, int argc, char **argv)
+{
+    struct sp_arena arena;
+    struct sp_config config;
+    sp_arena_init(&arena, SHOW_CONFIG_ARENA_BYTES);
+    int code = sp_cmd_options(&arena, &show->command, argc, argv, &config);
+    if (code < 0)
+        code = sp_show_run(show, &config);
+    sp_arena_fini(&arena);
+    return code;
+}
