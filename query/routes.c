@@ -33,7 +33,6 @@ static const struct sp_parameter attributes[] = {
      .number_max = 10000},
 };
 
-/* The order of the choices of order is that of enum sp_search_order in query/search.h. */
 static const struct sp_parameter search[] = {
     RANGE,
     {.name = "q", .type = SP_PARAMETER_TEXT},
@@ -42,9 +41,7 @@ static const struct sp_parameter search[] = {
      .preset = 20,
      .number_min = 1,
      .number_max = 1000},
-    {.name = "order",
-     .type = SP_PARAMETER_CHOICE,
-     .choices = "-start|start|-duration|duration|-spans|spans|-errors|errors"},
+    {.name = "order", .type = SP_PARAMETER_TEXT},
     {.name = "cursor", .type = SP_PARAMETER_TEXT},
     {.name = "spss",
      .type = SP_PARAMETER_NUMBER,

@@ -4,68 +4,50 @@
  * best of the asked order are kept. What one result looks like: query/search_result.c. */
 #include "query/search.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "query/question.h"
 #include "query/search_result.h"
 
-enum stop_reason { STOP_NONE, STOP_PAGE_FULL, STOP_TIME };
+enum stop_reason { STOP_NONE, STOP_PAGE_FULL, STOP_TIME, STOP_PART };
+
+/* Candidates are read in batches, sorted by trace id, so that what is stored side by side is unpacked once: few at first, because a
+ * page is often full soon and because a search whose time is up goes on behind the last whole batch; then more and more. */
+#define SP_SEARCH_BATCH_MIN    ((size_t)16)
+#define SP_SEARCH_BATCH_MAX    ((size_t)16384)
+#define SP_SEARCH_BATCH_GROWTH ((size_t)16)
 
 /* One result of the page being made. */
 struct kept {
     struct sp_search_key key;
+    uint64_t batch;     /* that brought it */
     struct sp_buf json; /* the result as it will be sent */
 };
 
 struct search {
     struct sp_query_call *call;
     struct sp_question question;
-    enum sp_search_order order;
-    bool has_cursor;
-    struct sp_search_cursor cursor;
+    struct sp_search_order order;
+    struct sp_search_cursor cursor; /* zero: the first page */
     struct sp_result_view view;
     struct sp_arena trace_arena; /* of the candidate being looked at */
-    struct kept *kept;           /* ascending by key */
+
+    struct kept *kept; /* ascending by key */
     size_t kept_count, limit, kept_bytes;
     bool more; /* there are matches behind the page */
+
+    struct sp_candidate *batch; /* candidates that were not looked at yet */
+    struct sp_trace_id *batch_ids;
+    size_t batch_count, batch_max; /* batch_max: of this one */
+    uint64_t batch_number;
+    struct sp_candidate
+        last; /* of those that were looked at, in the order of the scan; zero: none */
+
     uint64_t considered, matched, spans;
     enum stop_reason stop;
     enum sp_status status; /* of the visitor */
     struct sp_error *reterr;
 };
-
-/* ---- order ---- */
-
-static const char *const order_names[] = {
-    [SP_ORDER_START_DOWN] = "-start",       [SP_ORDER_START_UP] = "start",
-    [SP_ORDER_DURATION_DOWN] = "-duration", [SP_ORDER_DURATION_UP] = "duration",
-    [SP_ORDER_SPANS_DOWN] = "-spans",       [SP_ORDER_SPANS_UP] = "spans",
-    [SP_ORDER_ERRORS_DOWN] = "-errors",     [SP_ORDER_ERRORS_UP] = "errors",
-};
-
-static uint64_t rank_of(enum sp_search_order order, const struct sp_search_result *result)
-{
-    const struct sp_trace_facts *facts = &result->facts;
-    switch (order) {
-    case SP_ORDER_START_DOWN:
-        return ~facts->start_unix_ns;
-    case SP_ORDER_START_UP:
-        return facts->start_unix_ns;
-    case SP_ORDER_DURATION_DOWN:
-        return ~(facts->end_unix_ns - facts->start_unix_ns);
-    case SP_ORDER_DURATION_UP:
-        return facts->end_unix_ns - facts->start_unix_ns;
-    case SP_ORDER_SPANS_DOWN:
-        return ~(uint64_t)facts->batch->span_count;
-    case SP_ORDER_SPANS_UP:
-        return facts->batch->span_count;
-    case SP_ORDER_ERRORS_DOWN:
-        return ~result->error_count;
-    case SP_ORDER_ERRORS_UP:
-        return result->error_count;
-    }
-    return 0;
-}
 
 /* ---- one candidate ---- */
 
@@ -73,7 +55,8 @@ static enum sp_status evaluate(struct search *search, struct sp_search_result *r
 {
     enum sp_status status = SP_OK;
     struct sp_spanset_list sets;
-    if (sp_pipeline_needs_tree(search->question.pipeline))
+    if (sp_pipeline_needs_tree(search->question.pipeline) ||
+        (search->order.scalar && sp_pipeline_needs_tree(search->order.scalar)))
         status = sp_trace_facts_assemble(&result->facts, &search->trace_arena, &result->tree,
                                          search->reterr);
     if (status == SP_OK)
@@ -88,7 +71,7 @@ static enum sp_status evaluate(struct search *search, struct sp_search_result *r
 static enum sp_status keep(struct search *search, const struct sp_search_key *key,
                            const struct sp_search_result *result)
 {
-    struct kept entry = {.key = *key};
+    struct kept entry = {.key = *key, .batch = search->batch_number};
     enum sp_status status = sp_search_result_write(result, &search->view, &search->trace_arena,
                                                    &entry.json, search->reterr);
     if (status != SP_OK)
@@ -110,26 +93,54 @@ static enum sp_status keep(struct search *search, const struct sp_search_key *ke
     return SP_OK;
 }
 
-static enum sp_status consider(struct search *search, const struct sp_trace_id *id)
+/* In the order of a scan: newer first, then by id. */
+static int compare_places(const struct sp_candidate *a, const struct sp_candidate *b)
 {
-    const struct sp_batch *batch;
-    sp_arena_reset(&search->trace_arena);
-    enum sp_status status = sp_store_trace_read(search->call->api->store, id, &search->trace_arena,
-                                                &batch, search->reterr);
-    if (status == SP_NOT_FOUND)
-        return SP_OK; /* expired since the scan began */
-    if (status != SP_OK)
-        return status;
-    search->spans += batch->span_count;
+    if (a->bound_unix_ns != b->bound_unix_ns)
+        return a->bound_unix_ns > b->bound_unix_ns ? -1 : 1;
+    return sp_trace_id_compare(&a->trace_id, &b->trace_id);
+}
+
+static bool is_place(const struct sp_candidate *candidate)
+{
+    static const struct sp_trace_id none;
+    return sp_trace_id_compare(&candidate->trace_id, &none) != 0;
+}
+
+/* Was it looked at by an earlier page? */
+static bool is_behind(const struct search *search, const struct sp_candidate *candidate)
+{
+    const struct sp_candidate *position = &search->cursor.position;
+    return is_place(position) && compare_places(candidate, position) <= 0;
+}
+
+/* Results up to this one were told by earlier pages. */
+static const struct sp_search_key *told(const struct search *search,
+                                        const struct sp_candidate *candidate)
+{
+    const struct sp_search_cursor *cursor = &search->cursor;
+    bool before = cursor->resumes && compare_places(candidate, &cursor->border) <= 0;
+    return before ? &cursor->border_key : &cursor->key;
+}
+
+static enum sp_status consider(void *cookie, const struct sp_trace_id *id,
+                               const struct sp_batch *batch, struct sp_error *reterr)
+{
+    struct search *search = cookie;
+    const struct sp_candidate *candidate = &search->batch[id - search->batch_ids];
     struct sp_search_result result;
+    struct sp_search_key key = {.trace_id = *id};
+    search->spans += batch->span_count;
     sp_search_result_init(&result, batch);
     result.facts.stop = &search->call->stop;
-    status = evaluate(search, &result);
+    enum sp_status status = evaluate(search, &result);
     if (status != SP_OK || result.matched_count == 0)
         return status;
+    status = sp_search_rank(&search->order, &result, &search->trace_arena, &key.rank, reterr);
+    if (status != SP_OK)
+        return status;
     search->matched++;
-    struct sp_search_key key = {.rank = rank_of(search->order, &result), .trace_id = *id};
-    if (search->has_cursor && sp_search_key_compare(&key, &search->cursor.key) <= 0)
+    if (sp_search_key_compare(&key, told(search, candidate)) <= 0)
         return SP_OK;
     if (search->kept_count == search->limit &&
         sp_search_key_compare(&key, &search->kept[search->limit - 1].key) > 0) {
@@ -142,7 +153,8 @@ static enum sp_status consider(struct search *search, const struct sp_trace_id *
 /* Newest first, later candidates cannot start after the bound: a full page of younger traces cannot change any more. */
 static bool page_is_final(const struct search *search, uint64_t bound_unix_ns)
 {
-    return search->order == SP_ORDER_START_DOWN && search->kept_count == search->limit &&
+    return search->order.by == SP_SEARCH_BY_START && search->order.descending &&
+           !search->cursor.resumes && search->kept_count == search->limit &&
            ~search->kept[search->limit - 1].key.rank > bound_unix_ns;
 }
 
@@ -162,21 +174,96 @@ static enum sp_visit stop(struct search *search, enum stop_reason reason)
     return SP_VISIT_STOP;
 }
 
+/* ---- batches ---- */
+
+static int by_trace_id(const void *a, const void *b)
+{
+    const struct sp_candidate *x = a, *y = b;
+    return sp_trace_id_compare(&x->trace_id, &y->trace_id);
+}
+
+/* Where a page must not overflow, no batch may bring more than it has room for; where there may be an early end, the first
+ * batches end where enough is counted. */
+static size_t next_batch_max(const struct search *search)
+{
+    uint64_t count_max = search->call->api->limits.count_traces_max;
+    bool may_end_early = search->order.by == SP_SEARCH_BY_START && search->order.descending;
+    size_t next =
+        search->batch_max == 0 ? SP_SEARCH_BATCH_MIN : SP_SEARCH_BATCH_GROWTH * search->batch_max;
+    if (search->cursor.resumes)
+        return search->limit - search->kept_count;
+    if (may_end_early && search->considered < count_max && next > count_max - search->considered)
+        return count_max - search->considered;
+    return next < SP_SEARCH_BATCH_MAX ? next : SP_SEARCH_BATCH_MAX;
+}
+
+/* What an unfinished batch brought will be found again by whoever goes on behind the last finished one. */
+static void drop_batch(struct search *search)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < search->kept_count; i++) {
+        if (search->kept[i].batch == search->batch_number)
+            sp_buf_fini(&search->kept[i].json);
+        else
+            search->kept[count++] = search->kept[i];
+    }
+    search->kept_count = count;
+}
+
+/* Looks at the candidates of the batch. */
+static enum sp_visit run_batch(struct search *search)
+{
+    size_t count = search->batch_count;
+    uint64_t matched = search->matched;
+    if (count == 0)
+        return SP_VISIT_CONTINUE;
+    struct sp_candidate newest = search->batch[0], last = search->batch[count - 1];
+    qsort(search->batch, count, sizeof(*search->batch), by_trace_id);
+    for (size_t i = 0; i < count; i++)
+        search->batch_ids[i] = search->batch[i].trace_id;
+    search->status = sp_store_traces_read(search->call->api->store, search->batch_ids, count,
+                                          &search->call->stop, &search->trace_arena, consider,
+                                          search, search->reterr);
+    search->batch_count = 0;
+    if (search->status == SP_DEADLINE) {
+        bool final = page_is_final(search, newest.bound_unix_ns);
+        search->status = SP_OK;
+        if (final)
+            return stop(search, STOP_PAGE_FULL);
+        if (search->considered > 0) { /* or else what was found is all there is to tell */
+            drop_batch(search);
+            search->matched = matched;
+        }
+        return stop(search, STOP_TIME);
+    }
+    search->considered += count;
+    search->last = last;
+    search->batch_number++;
+    return search->status == SP_OK ? SP_VISIT_CONTINUE : SP_VISIT_STOP;
+}
+
 static enum sp_visit visit(void *cookie, const struct sp_candidate *candidate)
 {
     struct search *search = cookie;
-    bool final = page_is_final(search, candidate->bound_unix_ns);
-    if (final && counted_enough(search))
-        return stop(search, STOP_PAGE_FULL);
-    search->status = sp_query_check(search->call, search->reterr);
-    if (search->status == SP_OK)
-        search->status = consider(search, &candidate->trace_id);
-    if (search->status == SP_DEADLINE) {
-        search->status = SP_OK;
-        return stop(search, final ? STOP_PAGE_FULL : STOP_TIME);
+    if (is_behind(search, candidate))
+        return SP_VISIT_CONTINUE;
+    if (search->batch_count == 0) {
+        bool final = page_is_final(search, candidate->bound_unix_ns);
+        if (final && counted_enough(search))
+            return stop(search, STOP_PAGE_FULL);
+        if (search->cursor.resumes && search->kept_count == search->limit)
+            return stop(search, STOP_PART);
+        search->status = sp_query_check(search->call, search->reterr);
+        if (search->status == SP_DEADLINE) {
+            search->status = SP_OK;
+            return stop(search, final ? STOP_PAGE_FULL : STOP_TIME);
+        }
+        if (search->status != SP_OK)
+            return SP_VISIT_STOP;
+        search->batch_max = next_batch_max(search);
     }
-    search->considered++;
-    return search->status == SP_OK ? SP_VISIT_CONTINUE : SP_VISIT_STOP;
+    search->batch[search->batch_count++] = *candidate;
+    return search->batch_count == search->batch_max ? run_batch(search) : SP_VISIT_CONTINUE;
 }
 
 /* ---- from parameters to a search ---- */
@@ -186,8 +273,8 @@ static enum sp_status make_fingerprint(struct search *search, struct sp_buf *fin
                                        struct sp_error *reterr)
 {
     const struct sp_query_call *call = search->call;
-    struct sp_slice parts[] = {sp_slice_cstr(order_names[search->order]), call->values[0].text,
-                               call->values[1].text, call->values[2].text};
+    struct sp_slice parts[] = {search->order.text, call->values[0].text, call->values[1].text,
+                               call->values[2].text};
     for (size_t i = 0; i < SP_ARRAY_LEN(parts); i++) {
         sp_buf_append_slice(fingerprint, parts[i]);
         sp_buf_append_byte(fingerprint, 0);
@@ -204,6 +291,8 @@ static enum sp_status prepare(struct search *search, struct sp_buf *fingerprint,
     struct sp_time_range range;
     enum sp_status status = sp_query_range(call, &range, reterr);
     if (status == SP_OK)
+        status = sp_search_order_parse(call, call->values[4].text, &search->order, reterr);
+    if (status == SP_OK)
         status =
             sp_question_make(call, "q", call->values[2].text, range, &search->question, reterr);
     if (status == SP_OK)
@@ -211,7 +300,6 @@ static enum sp_status prepare(struct search *search, struct sp_buf *fingerprint,
     if (status == SP_OK && call->values[5].set) {
         status = sp_search_cursor_parse(call->values[5].text, sp_buf_slice(fingerprint),
                                         &search->cursor, reterr);
-        search->has_cursor = true;
         if (status == SP_OK)
             search->question.scan.range = search->cursor.range;
     }
@@ -225,30 +313,60 @@ static enum sp_status prepare(struct search *search, struct sp_buf *fingerprint,
     search->view.range = search->question.scan.range;
     search->view.spans_per_set = (uint32_t)call->values[6].number;
     search->kept = sp_arena_calloc(&call->arena, search->limit, sizeof(*search->kept));
-    if (!search->kept)
+    search->batch = sp_arena_calloc(&call->arena, SP_SEARCH_BATCH_MAX, sizeof(*search->batch));
+    search->batch_ids =
+        sp_arena_calloc(&call->arena, SP_SEARCH_BATCH_MAX, sizeof(*search->batch_ids));
+    if (!search->kept || !search->batch || !search->batch_ids)
         return sp_arena_failed(&call->arena, reterr, "the page is larger than the query's memory");
     return SP_OK;
 }
 
 /* ---- the answer ---- */
 
+/* Where the next page begins; false: there is none. */
+static bool next_cursor(const struct search *search, struct sp_search_cursor *ret)
+{
+    bool looked = is_place(&search->last);
+    *ret = search->cursor;
+    ret->range = search->question.scan.range;
+    if (search->cursor.resumes) {
+        ret->position = looked ? search->last : search->cursor.position;
+        return search->stop != STOP_NONE;
+    }
+    if (search->stop != STOP_TIME) {
+        if (search->kept_count > 0)
+            ret->key = search->kept[search->kept_count - 1].key;
+        return search->more && search->kept_count > 0;
+    }
+    ret->border = search->last;
+    if (search->more && search->kept_count > 0)
+        ret->border_key = search->kept[search->kept_count - 1].key;
+    else if (search->more)
+        ret->border_key = search->cursor.key;
+    else
+        ret->position = search->last;
+    return looked;
+}
+
 static void write_tail(const struct search *search, struct sp_slice fingerprint,
                        const struct sp_scanned *scanned, struct sp_json_writer *w)
 {
-    static const char *const reasons[] = {
-        [STOP_PAGE_FULL] = "pageFull", [STOP_TIME] = "timeBudget"};
+    static const char *const reasons[] = {[STOP_NONE] = "part",
+                                          [STOP_PAGE_FULL] = "pageFull",
+                                          [STOP_TIME] = "timeBudget",
+                                          [STOP_PART] = "part"};
     const struct sp_query_api *api = search->call->api;
+    bool complete = search->stop == STOP_NONE && !search->cursor.resumes;
+    struct sp_search_cursor cursor;
     sp_json_key(w, "complete");
-    sp_json_bool(w, search->stop == STOP_NONE);
+    sp_json_bool(w, complete);
     sp_json_key(w, "incompleteReason");
-    if (search->stop == STOP_NONE)
+    if (complete)
         sp_json_null(w);
     else
         sp_json_cstr(w, reasons[search->stop]);
     sp_json_key(w, "cursor");
-    if (search->more && search->kept_count > 0 && search->stop != STOP_TIME) {
-        struct sp_search_cursor cursor = {.key = search->kept[search->kept_count - 1].key,
-                                          .range = search->question.scan.range};
+    if (next_cursor(search, &cursor)) {
         char text[SP_CURSOR_TEXT];
         sp_search_cursor_format(&cursor, fingerprint, text);
         sp_json_cstr(w, text);
@@ -269,7 +387,7 @@ static void write_tail(const struct search *search, struct sp_slice fingerprint,
     sp_json_key(w, "matchedTraces");
     sp_json_u64(w, search->matched);
     sp_json_key(w, "order");
-    sp_json_cstr(w, order_names[search->order]);
+    sp_json_string(w, search->order.text);
     sp_json_key(w, "tookMs");
     sp_json_u64(w, (sp_clock_monotonic_ns(api->clock) - search->call->begin_ns) / 1000000);
 }
@@ -294,7 +412,6 @@ enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_erro
     struct search search = {
         .call = call,
         .limit = call->values[3].number,
-        .order = (enum sp_search_order)call->values[4].number,
         .reterr = reterr,
     };
     struct sp_buf fingerprint;
@@ -305,13 +422,20 @@ enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_erro
     if (status == SP_OK)
         status = sp_store_scan(call->api->store, &search.question.scan, visit, &search, &scanned,
                                reterr);
+    if (status == SP_OK && search.status == SP_OK && search.stop == STOP_NONE)
+        (void)run_batch(&search);
     if (status == SP_OK)
         status = search.status;
+    if (status == SP_OK && search.cursor.resumes && search.stop == STOP_TIME &&
+        search.considered == 0)
+        status = sp_error_set(reterr, SP_DEADLINE,
+                              "the time was up before one more trace was looked at");
     if (status == SP_OK)
         write_answer(&search, sp_buf_slice(&fingerprint), &scanned);
     for (size_t i = 0; i < search.kept_count; i++)
         sp_buf_fini(&search.kept[i].json);
     sp_pipeline_free(search.question.pipeline);
+    sp_pipeline_free(search.order.scalar);
     sp_buf_fini(&fingerprint);
     sp_arena_fini(&search.trace_arena);
     return status;

@@ -153,6 +153,8 @@ enum sp_status sp_search_result_write(const struct sp_search_result *result,
     sp_json_key(&w, "errorCount");
     sp_json_u64(&w, result->error_count);
     write_matches(result, &w);
+    if (result->order_value)
+        sp_result_write_order_value(result->order_value, &w);
     write_services(rows, count, view->services, view->service_count, &w);
     sp_result_write_sets(result, view, &w);
     sp_json_object_end(&w);

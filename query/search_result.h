@@ -27,6 +27,8 @@ struct sp_search_result {
     uint32_t set_count;
     uint64_t matched_count;        /* spans of the sets that start in range, and ... */
     struct sp_first_spans matched; /* ... the first of them */
+    /* the arena's: the number that results are ordered by; NULL: they are not ordered by one */
+    const struct sp_operand *order_value;
 };
 
 /* How results are shown. */
@@ -58,6 +60,9 @@ uint64_t sp_first_spans_find(const struct sp_search_result *result, const struct
 
 /* "spanId", "serviceName", "name" ... of a span, in an object that is open. */
 void sp_result_write_span(const struct sp_span *span, struct sp_json_writer *w);
+
+/* "orderValue" */
+void sp_result_write_order_value(const struct sp_operand *value, struct sp_json_writer *w);
 
 /* "spanSetCount", "spanSets". */
 void sp_result_write_sets(const struct sp_search_result *result, const struct sp_result_view *view,

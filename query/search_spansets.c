@@ -94,6 +94,15 @@ static void write_operand(const struct sp_operand *operand, struct sp_json_write
         sp_otlp_json_value(operand->array, w);
 }
 
+void sp_result_write_order_value(const struct sp_operand *value, struct sp_json_writer *w)
+{
+    sp_json_key(w, "orderValue");
+    if (value->kind == SP_OPERAND_NIL)
+        sp_json_null(w);
+    else
+        write_operand(value, w);
+}
+
 /* Of events and links all values, in a list. */
 static void write_each(const struct sp_span_place *place, const struct sp_traceql_field *field,
                        struct sp_json_writer *w)

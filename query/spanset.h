@@ -56,6 +56,13 @@ SP_MUST_USE enum sp_status sp_pipeline_run(struct sp_pipeline *pipeline,
                                            struct sp_arena *arena, struct sp_spanset_list *ret,
                                            struct sp_error *reterr);
 
+/* Of a query of sp_traceql_parse_scalar, compiled: the greatest, or the least, of its values over the sets; NIL when none has one.
+ * Errors as above. */
+SP_MUST_USE enum sp_status
+sp_pipeline_extreme(struct sp_pipeline *pipeline, const struct sp_trace_facts *facts,
+                    struct sp_arena *arena, const struct sp_spanset *sets, uint32_t set_count,
+                    bool greatest, struct sp_operand *ret, struct sp_error *reterr);
+
 /* The fields of all select() stages, in the order written, repeated ones once; the pipeline's memory. */
 const struct sp_traceql_node *const *sp_pipeline_selected(const struct sp_pipeline *pipeline,
                                                           uint32_t *ret_count);

@@ -292,18 +292,24 @@ static enum sp_status run_all(struct machine *m, const struct sp_pipeline *pipel
     return SP_OK;
 }
 
-static enum sp_status prepare(struct machine *m, struct sp_spanset *ret_all)
+static enum sp_status machine_new(const struct sp_trace_facts *facts, struct sp_arena *arena,
+                                  struct machine **ret, struct sp_error *reterr)
 {
-    struct sp_spanset_run *run = &m->run;
-    uint32_t count = run->row_count;
-    uint32_t *all = sp_arena_alloc(run->arena, count * sizeof(*all));
-    run->scratch = sp_arena_alloc(run->arena, count * sizeof(*run->scratch));
-    run->marks = sp_arena_calloc(run->arena, count / 64 + 1, sizeof(*run->marks));
-    if (!all || !run->scratch || !run->marks)
-        return sp_spanset_no_memory(run);
-    for (uint32_t i = 0; i < count; i++)
-        all[i] = i;
-    *ret_all = (struct sp_spanset){all, count, NULL};
+    uint32_t count = (uint32_t)facts->batch->span_count;
+    struct machine *m = sp_arena_alloc(arena, sizeof(*m));
+    uint32_t *scratch = sp_arena_alloc(arena, count * sizeof(*scratch));
+    uint64_t *marks = sp_arena_calloc(arena, count / 64 + 1, sizeof(*marks));
+    if (!m || !scratch || !marks)
+        return sp_arena_failed(arena, reterr, "a trace is larger than the query's memory");
+    m->run = (struct sp_spanset_run){.facts = facts,
+                                     .arena = arena,
+                                     .reterr = reterr,
+                                     .row_count = count,
+                                     .scratch = scratch,
+                                     .marks = marks,
+                                     .until_stop = SP_SPANSET_STOP_ROWS};
+    m->frame_count = m->list_count = m->scalar_count = 0;
+    *ret = m;
     return SP_OK;
 }
 
@@ -312,19 +318,16 @@ enum sp_status sp_pipeline_run(struct sp_pipeline *pipeline, const struct sp_tra
                                struct sp_error *reterr)
 {
     SP_ASSERT(facts->tree || !pipeline->needs_tree);
-    struct machine *m = sp_arena_alloc(arena, sizeof(*m));
-    struct sp_spanset all;
-    if (!m)
-        return sp_arena_failed(arena, reterr, "a trace is larger than the query's memory");
-    m->run = (struct sp_spanset_run){.facts = facts,
-                                     .arena = arena,
-                                     .reterr = reterr,
-                                     .row_count = (uint32_t)facts->batch->span_count,
-                                     .until_stop = SP_SPANSET_STOP_ROWS};
-    m->frame_count = m->list_count = m->scalar_count = 0;
-    enum sp_status status = prepare(m, &all);
-    if (status == SP_OK)
-        status = open_frame(m, all);
+    struct machine *m;
+    enum sp_status status = machine_new(facts, arena, &m, reterr);
+    if (status != SP_OK)
+        return status;
+    uint32_t count = m->run.row_count, *all = sp_arena_alloc(arena, count * sizeof(*all));
+    if (!all)
+        return sp_spanset_no_memory(&m->run);
+    for (uint32_t i = 0; i < count; i++)
+        all[i] = i;
+    status = open_frame(m, (struct sp_spanset){all, count, NULL});
     if (status == SP_OK)
         status = run_all(m, pipeline);
     if (status != SP_OK)
@@ -332,4 +335,38 @@ enum sp_status sp_pipeline_run(struct sp_pipeline *pipeline, const struct sp_tra
     SP_ASSERT(m->frame_count == 1 && m->list_count == 0 && m->scalar_count == 0);
     *ret = (struct sp_spanset_list){top_frame(m)->sets.sets, top_frame(m)->sets.count};
     return SP_OK;
+}
+
+static enum sp_status keep_extreme(struct machine *m, bool greatest, struct sp_operand *ret)
+{
+    struct sp_span_place place = {m->run.facts, 0};
+    const struct sp_operand *value = &m->scalars[0];
+    bool better = ret->kind == SP_OPERAND_NIL;
+    enum sp_status status = SP_OK;
+    if (!better)
+        status = sp_operand_compare(&place, value, greatest ? SP_TRACEQL_GT : SP_TRACEQL_LT, ret,
+                                    NULL, &better, m->run.reterr);
+    if (better)
+        sp_operand_move(value, ret);
+    return status;
+}
+
+enum sp_status sp_pipeline_extreme(struct sp_pipeline *pipeline, const struct sp_trace_facts *facts,
+                                   struct sp_arena *arena, const struct sp_spanset *sets,
+                                   uint32_t set_count, bool greatest, struct sp_operand *ret,
+                                   struct sp_error *reterr)
+{
+    SP_ASSERT(facts->tree || !pipeline->needs_tree);
+    struct machine *m;
+    enum sp_status status = machine_new(facts, arena, &m, reterr);
+    ret->kind = SP_OPERAND_NIL;
+    for (uint32_t i = 0; i < set_count && status == SP_OK; i++) {
+        m->frame_count = m->scalar_count = 0;
+        status = open_frame(m, sets[i]);
+        if (status == SP_OK)
+            status = run_all(m, pipeline);
+        if (status == SP_OK)
+            status = keep_extreme(m, greatest, ret);
+    }
+    return status;
 }

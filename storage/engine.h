@@ -14,6 +14,13 @@ struct sp_store_ops {
     enum sp_status (*trace_read)(struct sp_store *store, const struct sp_trace_id *id,
                                  struct sp_arena *arena, const struct sp_batch **ret_batch,
                                  struct sp_error *reterr);
+    enum sp_status (*traces_read)(struct sp_store *store, const struct sp_trace_id *ids,
+                                  size_t count, const struct sp_stop *stop, struct sp_arena *arena,
+                                  enum sp_status (*visit)(void *cookie,
+                                                          const struct sp_trace_id *id,
+                                                          const struct sp_batch *trace,
+                                                          struct sp_error *reterr),
+                                  void *cookie, struct sp_error *reterr);
     enum sp_status (*scan)(struct sp_store *store, const struct sp_scan *scan,
                            enum sp_visit (*visit)(void *cookie,
                                                   const struct sp_candidate *candidate),

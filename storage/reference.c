@@ -281,6 +281,28 @@ static enum sp_status reference_trace_read(struct sp_store *store, const struct 
     return status;
 }
 
+static enum sp_status reference_traces_read(
+    struct sp_store *store, const struct sp_trace_id *ids, size_t count, const struct sp_stop *stop,
+    struct sp_arena *arena,
+    enum sp_status (*visit)(void *cookie, const struct sp_trace_id *id,
+                            const struct sp_batch *trace, struct sp_error *reterr),
+    void *cookie, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    for (size_t i = 0; i < count && status == SP_OK; i++) {
+        const struct sp_batch *trace;
+        sp_arena_reset(arena);
+        status = sp_stop_ask(stop, reterr);
+        if (status == SP_OK)
+            status = reference_trace_read(store, &ids[i], arena, &trace, reterr);
+        if (status == SP_OK)
+            status = visit(cookie, &ids[i], trace, reterr);
+        else if (status == SP_NOT_FOUND)
+            status = SP_OK;
+    }
+    return status;
+}
+
 /* The source of all brute force: every trace with a span in range. */
 static enum sp_status each_trace(
     void *cookie, struct sp_time_range range, const struct sp_stop *stop,
@@ -598,6 +620,7 @@ static const struct sp_store_ops reference_ops = {
     .drain = reference_drain,
     .close = reference_close,
     .trace_read = reference_trace_read,
+    .traces_read = reference_traces_read,
     .scan = reference_scan,
     .services = reference_services,
     .operations = reference_operations,

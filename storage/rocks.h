@@ -429,6 +429,12 @@ void sp_rocks_view_keep(struct sp_rocks_view *view, uint32_t block_count);
 SP_MUST_USE enum sp_status sp_rocks_view_flatten(struct sp_rocks_view *view,
                                                  struct sp_error *reterr);
 
+SP_MUST_USE enum sp_status
+sp_rocks_traces_read(struct sp_store *store, const struct sp_trace_id *ids, size_t count,
+                     const struct sp_stop *stop, struct sp_arena *arena,
+                     enum sp_status (*visit)(void *cookie, const struct sp_trace_id *id,
+                                             const struct sp_batch *trace, struct sp_error *reterr),
+                     void *cookie, struct sp_error *reterr);
 enum sp_status sp_rocks_trace_read(struct sp_store *store, const struct sp_trace_id *id,
                                    struct sp_arena *arena, const struct sp_batch **ret_batch,
                                    struct sp_error *reterr);

@@ -438,6 +438,7 @@ const struct sp_store_ops sp_rocks_ops = {
     .drain = sp_rocks_drain,
     .close = rocks_close,
     .trace_read = sp_rocks_trace_read,
+    .traces_read = sp_rocks_traces_read,
     .scan = sp_rocks_scan,
     .services = rocks_services,
     .operations = rocks_operations,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/rocks_traces.c: every whole trace that has a span in a range: the source of brute force. Traces are found by the starts
- * of their rows, then read in the order of their ids, which is the order of the rows in every part. Knows the database
+ * storage/rocks_traces.c: whole traces, in the order of their ids, which is the order of the rows in every part: every one that has
+ * a span in a range, which is the source of brute force, and those that are asked for. Knows the database
  * through kv.h only. */
 #include "storage/rocks.h"
 
@@ -100,20 +100,42 @@ static enum sp_status add_part(struct id_list *list, struct sp_part_cursor *curs
 struct reading {
     struct sp_part_cursor *cursors; /* one for each part */
     uint32_t count;
-    struct sp_arena arena; /* of one trace */
+    struct sp_arena *arena; /* of one trace */
 };
 
 static enum sp_status read_trace(struct reading *reading, const struct sp_trace_id *id,
                                  struct sp_batch *ret, struct sp_error *reterr)
 {
-    struct sp_rocks_spans collected = {.arena = &reading->arena};
+    struct sp_rocks_spans collected = {.arena = reading->arena};
     uint64_t hash = sp_filter_hash(id);
     enum sp_status status = SP_OK;
-    sp_arena_reset(&reading->arena);
+    sp_arena_reset(reading->arena);
     for (uint32_t i = 0; i < reading->count && status == SP_OK; i++)
         status = sp_part_cursor_collect(&reading->cursors[i], id, hash, &collected, reterr);
     *ret = (struct sp_batch){.spans = collected.spans, .span_count = collected.count};
     return status;
+}
+
+static enum sp_status reading_init(struct reading *reading, const struct sp_rocks_view *view,
+                                   struct sp_arena *arena, struct sp_error *reterr)
+{
+    *reading = (struct reading){
+        .cursors = calloc((size_t)view->part_count + 1, sizeof(*reading->cursors)), .arena = arena};
+    if (reading->cursors == NULL)
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
+    enum sp_status status = SP_OK;
+    for (uint32_t i = 0; i < view->part_count && status == SP_OK; i++) {
+        status = sp_part_cursor_init(&reading->cursors[i], &view->parts[i], view, reterr);
+        reading->count = i + 1;
+    }
+    return status;
+}
+
+static void reading_fini(struct reading *reading)
+{
+    for (uint32_t i = 0; i < reading->count; i++)
+        sp_part_cursor_fini(&reading->cursors[i]);
+    free(reading->cursors);
 }
 
 static enum sp_status visit_all(struct reading *reading, const struct id_list *list,
@@ -140,27 +162,63 @@ enum sp_status sp_rocks_each_trace(
     void *visitor, struct sp_error *reterr)
 {
     const struct sp_rocks_view *view = cookie;
+    struct sp_arena arena;
     struct id_list list = {0};
-    struct reading reading = {.cursors =
-                                  calloc((size_t)view->part_count + 1, sizeof(*reading.cursors))};
-    enum sp_status status = SP_OK;
-    sp_arena_init(&reading.arena, SP_BRUTE_TRACE_BYTES_MAX);
-    if (reading.cursors == NULL)
-        status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
-    for (uint32_t i = 0; i < view->part_count && status == SP_OK; i++) {
-        status = sp_part_cursor_init(&reading.cursors[i], &view->parts[i], view, reterr);
-        reading.count = i + 1;
-        if (status == SP_OK)
-            status = add_part(&list, &reading.cursors[i], range, stop, reterr);
-    }
+    struct reading reading;
+    sp_arena_init(&arena, SP_BRUTE_TRACE_BYTES_MAX);
+    enum sp_status status = reading_init(&reading, view, &arena, reterr);
+    for (uint32_t i = 0; i < reading.count && status == SP_OK; i++)
+        status = add_part(&list, &reading.cursors[i], range, stop, reterr);
     if (status == SP_OK) {
         id_list_sort(&list);
         status = visit_all(&reading, &list, stop, visit, visitor, reterr);
     }
-    for (uint32_t i = 0; i < reading.count; i++)
-        sp_part_cursor_fini(&reading.cursors[i]);
-    free(reading.cursors);
+    reading_fini(&reading);
     free(list.ids);
-    sp_arena_fini(&reading.arena);
+    sp_arena_fini(&arena);
+    return status;
+}
+
+/* ---- those that are asked for ---- */
+
+static enum sp_status read_ids(struct reading *reading, const struct sp_trace_id *ids, size_t count,
+                               const struct sp_stop *stop,
+                               enum sp_status (*visit)(void *cookie, const struct sp_trace_id *id,
+                                                       const struct sp_batch *trace,
+                                                       struct sp_error *reterr),
+                               void *cookie, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    for (size_t i = 0; i < count && status == SP_OK; i++) {
+        struct sp_batch trace;
+        status = sp_stop_ask(stop, reterr);
+        if (status == SP_OK)
+            status = read_trace(reading, &ids[i], &trace, reterr);
+        if (status == SP_OK && trace.span_count > 0)
+            status = visit(cookie, &ids[i], &trace, reterr);
+    }
+    return status;
+}
+
+enum sp_status
+sp_rocks_traces_read(struct sp_store *store, const struct sp_trace_id *ids, size_t count,
+                     const struct sp_stop *stop, struct sp_arena *arena,
+                     enum sp_status (*visit)(void *cookie, const struct sp_trace_id *id,
+                                             const struct sp_batch *trace, struct sp_error *reterr),
+                     void *cookie, struct sp_error *reterr)
+{
+    struct sp_rocks_view view;
+    struct reading reading;
+    enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &view, reterr);
+    if (status != SP_OK)
+        return status;
+    status = sp_rocks_view_flatten(&view, reterr);
+    if (status == SP_OK) {
+        status = reading_init(&reading, &view, arena, reterr);
+        if (status == SP_OK)
+            status = read_ids(&reading, ids, count, stop, visit, cookie, reterr);
+        reading_fini(&reading);
+    }
+    sp_rocks_view_close(&view);
     return status;
 }

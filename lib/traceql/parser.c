@@ -434,8 +434,8 @@ static bool parse_all(struct parser *p, struct sp_traceql_query *query)
     return root && list_nodes(p, root, query);
 }
 
-enum sp_status sp_traceql_parse(struct sp_arena *arena, struct sp_slice text,
-                                const struct sp_traceql_query **ret, struct sp_error *reterr)
+static enum sp_status parse_text(struct sp_arena *arena, struct sp_slice text, bool scalar,
+                                 const struct sp_traceql_query **ret, struct sp_error *reterr)
 {
     if (text.len > SP_TRACEQL_QUERY_BYTES_MAX)
         return sp_error_set_at(reterr, SP_LIMIT, SP_TRACEQL_QUERY_BYTES_MAX,
@@ -449,6 +449,7 @@ enum sp_status sp_traceql_parse(struct sp_arena *arena, struct sp_slice text,
     struct parser parser = {
         .lexer = {.arena = arena, .text = text, .reterr = reterr},
         .build = {.arena = arena, .reterr = reterr, .status = SP_OK},
+        .scalar = scalar,
     };
     if (!parse_all(&parser, query)) {
         SP_ASSERT(parser.build.status != SP_OK);
@@ -456,4 +457,16 @@ enum sp_status sp_traceql_parse(struct sp_arena *arena, struct sp_slice text,
     }
     *ret = query;
     return SP_OK;
+}
+
+enum sp_status sp_traceql_parse(struct sp_arena *arena, struct sp_slice text,
+                                const struct sp_traceql_query **ret, struct sp_error *reterr)
+{
+    return parse_text(arena, text, false, ret, reterr);
+}
+
+enum sp_status sp_traceql_parse_scalar(struct sp_arena *arena, struct sp_slice text,
+                                       const struct sp_traceql_query **ret, struct sp_error *reterr)
+{
+    return parse_text(arena, text, true, ret, reterr);
 }

@@ -50,6 +50,7 @@ struct parser {
     struct stack hints;
     bool want_operand; /* or else an operator, or the end of something */
     bool done;
+    bool scalar; /* the whole text has to be one number made of spans */
 };
 
 static inline struct frame *sp_parser_top_frame(const struct parser *p)

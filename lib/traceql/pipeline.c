@@ -204,7 +204,12 @@ bool sp_parser_finish_query(struct parser *p)
     if (!sp_parser_finish_stage(p))
         return false;
     const struct sp_traceql_node *last = sp_parser_last_stage(p);
-    if (sp_traceql_is_scalar(last)) {
+    if (p->scalar) {
+        if (p->stages.count != 1 || !sp_traceql_is_scalar(last) || !last->reads_span)
+            return sp_traceql_fail(&p->build, last->offset,
+                                   "expected a number made of spans, like count() or "
+                                   "max(duration)") != NULL;
+    } else if (sp_traceql_is_scalar(last)) {
         sp_traceql_fail(&p->build, p->token.offset, "expected a comparison behind %s",
                         last->kind == SP_TRACEQL_LITERAL ? "the number"
                                                          : sp_traceql_node_text(last));

@@ -247,6 +247,11 @@ SP_MUST_USE enum sp_status sp_traceql_parse(struct sp_arena *arena, struct sp_sl
                                             const struct sp_traceql_query **ret,
                                             struct sp_error *reterr);
 
+/* Parses a number made of a set of spans alone: count(), max(duration) - min(duration). The root has this one stage. */
+SP_MUST_USE enum sp_status sp_traceql_parse_scalar(struct sp_arena *arena, struct sp_slice text,
+                                                   const struct sp_traceql_query **ret,
+                                                   struct sp_error *reterr);
+
 /* Appends the query in its one normal form: parsing it again gives an equal tree. */
 void sp_traceql_print(const struct sp_traceql_query *query, struct sp_buf *out);
 

@@ -205,6 +205,50 @@ static bool look_at(struct sp_store *store, const struct sp_candidate *candidate
     return found;
 }
 
+static enum sp_status note_trace(void *cookie, const struct sp_trace_id *id,
+                                 const struct sp_batch *trace, struct sp_error *reterr)
+{
+    struct found_trace **next = cookie;
+    (void)reterr;
+    *(*next)++ = (struct found_trace){.id = *id, .span_count = trace->span_count};
+    return SP_OK;
+}
+
+static int compare_found_ids(const void *a, const void *b)
+{
+    const struct found_trace *x = a;
+    const struct found_trace *y = b;
+    return sp_trace_id_compare(&x->id, &y->id);
+}
+
+/* Read together they are what they are one by one. */
+static void read_together(struct sp_store *store, const struct found_trace *found, size_t count)
+{
+    struct sp_arena arena;
+    struct sp_error error = {0};
+    struct found_trace *sorted = calloc(count + 1, sizeof(*sorted));
+    struct found_trace *read = calloc(count + 1, sizeof(*read));
+    struct found_trace *next = read;
+    struct sp_trace_id *ids = calloc(count + 1, sizeof(*ids));
+    if (count > 0)
+        memcpy(sorted, found, count * sizeof(*sorted));
+    qsort(sorted, count, sizeof(*sorted), compare_found_ids);
+    for (size_t i = 0; i < count; i++)
+        ids[i] = sorted[i].id;
+    sp_arena_init(&arena, SIZE_MAX);
+    expect_ok(sp_store_traces_read(store, ids, count, NULL, &arena, note_trace, &next, &error),
+              &error, "traces");
+    ck_assert_uint_eq((size_t)(next - read), count);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_int_eq(sp_trace_id_compare(&read[i].id, &sorted[i].id), 0);
+        ck_assert_uint_eq(read[i].span_count, sorted[i].span_count);
+    }
+    sp_arena_fini(&arena);
+    free(sorted);
+    free(read);
+    free(ids);
+}
+
 static void describe_scan(struct sp_store *store, struct sp_time_range range,
                           struct sp_arena *arena, struct sp_buf *out)
 {
@@ -213,6 +257,7 @@ static void describe_scan(struct sp_store *store, struct sp_time_range range,
     size_t count = 0;
     for (size_t i = 0; i < list.count; i++)
         count += look_at(store, &list.items[i], range, &found[count]);
+    read_together(store, found, count);
     qsort(found, count, sizeof(*found), compare_found);
     for (size_t i = 0; i < count; i++) {
         char id[SP_TRACE_ID_TEXT];

@@ -7,6 +7,10 @@
 static const struct sp_search_cursor example = {
     .key = {.rank = 0x0123456789abcdef, .trace_id = {.bytes = {1, 2, 3, 255, 128, 7}}},
     .range = {17, UINT64_MAX},
+    .resumes = true,
+    .border = {.bound_unix_ns = 18, .trace_id = {.bytes = {4}}},
+    .position = {.bound_unix_ns = 19, .trace_id = {.bytes = {5}}},
+    .border_key = {.rank = 20, .trace_id = {.bytes = {6}}},
 };
 
 START_TEST(cursor_comes_back_as_it_was)
@@ -22,6 +26,12 @@ START_TEST(cursor_comes_back_as_it_was)
     ck_assert_int_eq(sp_search_key_compare(&back.key, &example.key), 0);
     ck_assert_uint_eq(back.range.from_unix_ns, 17);
     ck_assert_uint_eq(back.range.to_unix_ns, UINT64_MAX);
+    ck_assert(back.resumes);
+    ck_assert_uint_eq(back.border.bound_unix_ns, 18);
+    ck_assert_uint_eq(back.border.trace_id.bytes[0], 4);
+    ck_assert_uint_eq(back.position.bound_unix_ns, 19);
+    ck_assert_uint_eq(back.position.trace_id.bytes[0], 5);
+    ck_assert_int_eq(sp_search_key_compare(&back.border_key, &example.border_key), 0);
 }
 END_TEST
 

@@ -31,7 +31,7 @@ static void teardown(void)
 struct page {
     char ids[IDS_MAX][SP_TRACE_ID_TEXT];
     size_t count;
-    char cursor[128]; /* "" when there is none */
+    char cursor[256]; /* "" when there is none */
     bool complete;
     unsigned long matched;
     char reason[32];
@@ -335,7 +335,7 @@ END_TEST
 START_TEST(cursor_stays_valid_while_newer_traces_come_in)
 {
     static struct page page, next;
-    char more[256];
+    char more[512];
     add_small_traces(1, 30);
     search_page("{}", "&limit=10", &page);
     ck_assert_uint_eq(page.count, 10);
@@ -353,7 +353,7 @@ END_TEST
 START_TEST(cursor_keeps_the_range_of_its_first_page)
 {
     static struct page page, next;
-    char more[256];
+    char more[512];
     add_small_traces(1, 30);
     world.unix_ns = T0 + 3600000 * MS;
     search_page("{}", "&limit=10&from=now-1h", &page);
@@ -413,11 +413,11 @@ START_TEST(search_stops_early_after_enough_spans)
     limits.count_spans_max = 30;
     world_fini(&world);
     world_init_limits(&world, &limits);
-    add_small_traces(1, 100);
+    add_small_traces(1, 300);
     search_page("{}", "&limit=5", &page);
     ck_assert_uint_eq(page.count, 5);
     ck_assert_str_eq(page.reason, "pageFull");
-    ck_assert_uint_eq(page.matched, 30);
+    ck_assert_uint_eq(page.matched, 200); /* a batch of 16, and one more that reaches 30 */
 }
 END_TEST
 
@@ -430,6 +430,14 @@ static uint64_t hurrying_ns(void *cookie)
     return w->monotonic_ns += 1000 * MS;
 }
 
+static uint64_t hurry_ns;
+
+static uint64_t slow_machine_ns(void *cookie)
+{
+    struct world *w = cookie;
+    return w->monotonic_ns += hurry_ns;
+}
+
 START_TEST(search_out_of_time_says_that_it_is_partial)
 {
     static struct page page;
@@ -440,7 +448,47 @@ START_TEST(search_out_of_time_says_that_it_is_partial)
     ck_assert_str_eq(page.reason, "timeBudget");
     ck_assert_uint_gt(page.count, 0);
     ck_assert_uint_lt(page.count, 100);
-    ck_assert_str_eq(page.cursor, "");
+    ck_assert_str_ne(page.cursor, "");
+}
+END_TEST
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* Whatever the order and the size of pages, whoever goes on has seen every trace once in the end. */
+START_TEST(search_out_of_time_goes_on_where_it_was)
+{
+    static struct page all, page;
+    static const unsigned limits[] = {1, 3, 7, 40};
+    unsigned limit = limits[_i % SP_ARRAY_LEN(limits)];
+    size_t span_count, pages = 0, out_of_time = 0;
+    char more[1024];
+    (void)add_random_traces(_i, &span_count);
+    snprintf(more, sizeof(more), "&limit=1000&order=%s", orders[(size_t)_i % SP_ARRAY_LEN(orders)]);
+    search_page("{ kind != server }", more, &all);
+    page.cursor[0] = 0;
+    static struct page found;
+    found.count = 0;
+    do {
+        snprintf(more, sizeof(more), "&limit=%u&order=%s&cursor=%s", limit,
+                 orders[(size_t)_i % SP_ARRAY_LEN(orders)], page.cursor);
+        /* The first pages run out of time at once, later ones a little later. */
+        hurry_ns = pages % 5 == 4 ? 0 : (600 + 100 * (pages % 7)) * MS;
+        world.clock.monotonic_ns = slow_machine_ns;
+        search_page("{ kind != server }", more, &page);
+        ck_assert_uint_le(page.count, limit);
+        memcpy(found.ids[found.count], page.ids[0], page.count * sizeof(page.ids[0]));
+        found.count += page.count;
+        out_of_time += strcmp(page.reason, "timeBudget") == 0;
+        ck_assert_uint_lt(++pages, 1000);
+    } while (page.cursor[0]);
+    qsort(found.ids, found.count, sizeof(found.ids[0]), compare_texts);
+    qsort(all.ids, all.count, sizeof(all.ids[0]), compare_texts);
+    ck_assert_uint_eq(found.count, all.count);
+    ck_assert_int_eq(memcmp(found.ids, all.ids, all.count * sizeof(all.ids[0])), 0);
+    ck_assert_uint_gt(out_of_time, 0);
 }
 END_TEST
 
@@ -611,6 +659,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, search_stops_early_when_the_page_cannot_change);
     tcase_add_test(tcase, search_stops_early_after_enough_spans);
     tcase_add_test(tcase, search_out_of_time_says_that_it_is_partial);
+    tcase_add_loop_test(tcase, search_out_of_time_goes_on_where_it_was, 0, 16);
     tcase_add_test(tcase, search_out_of_time_within_one_span_ends);
     tcase_add_test(tcase, search_that_runs_into_the_limit_of_a_regular_expression_names_it);
     tcase_add_test(tcase, search_out_of_time_with_a_final_page_is_not_partial);

@@ -93,6 +93,62 @@ START_TEST(search_looks_at_the_whole_trace_whatever_the_range)
 }
 END_TEST
 
+/* Ids of the traces found, in order, without their zeros. */
+static void expect_order(const char *query, const char *order, const char *ids)
+{
+    char url[1024], found[256] = "", id[SP_TRACE_ID_TEXT];
+    snprintf(url, sizeof(url), "/v1/search?q=%s&order=%s", query, order);
+    struct sp_query_call *call = ask(&world, url);
+    char *text = answer_text(call);
+    ck_assert_msg(call->reply.status == 200, "%s: %s", url, text);
+    for (const char *at = text; (at = strstr(at, "{\"traceId\":\"")) != NULL; at++) {
+        json_member(at, "traceId", id, sizeof(id));
+        snprintf(found + strlen(found), sizeof(found) - strlen(found), "%s%s", found[0] ? "," : "",
+                 id + strspn(id, "0"));
+    }
+    ck_assert_msg(strcmp(found, ids) == 0, "%s: %s, expected %s", url, found, ids);
+    free(text);
+    answer_fini(call);
+}
+
+START_TEST(search_orders_by_any_number_made_of_spans)
+{
+    struct sp_span spans[] = {
+        make_span(&arena, 1, 1, 0, "web", "a", T0, 100 * MS),
+        make_span(&arena, 2, 2, 0, "web", "a", T0, 50 * MS),
+        make_span(&arena, 2, 3, 2, "db", "b", T0, 40 * MS),
+        make_span(&arena, 3, 4, 0, "web", "a", T0, 70 * MS),
+        make_span(&arena, 3, 5, 4, "db", "b", T0, 10 * MS),
+        make_span(&arena, 3, 6, 4, "db", "c", T0, 20 * MS),
+    };
+    add_attribute(&arena, &spans[0], "n", double_value(-0.5));
+    add_attribute(&arena, &spans[2], "n", int_value(-7));
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+    expect_order("{}", "-max(duration)", "1,3,2");
+    expect_order("{}", "max(duration)", "2,3,1");
+    expect_order("{}", "-count()", "3,2,1");
+    expect_order("{}", "max(.n)", "2,1,3"); /* without a number: last, whichever the direction */
+    expect_order("{}", "-max(.n)", "1,2,3");
+    expect_order("{}", "-count()*2-sum(duration)/10ms", "3,2,1");
+    /* of several sets the best counts */
+    expect_order("{}|by(service)", "-min(duration)", "1,3,2");
+    expect_order("{}|by(service)", "min(duration)", "3,2,1");
+    /* of the spans that were found, not of the trace */
+    expect_order("{service=%22db%22}", "-sum(duration)", "2,3");
+    expect_answer(&world, "/v1/search?order=-count()&limit=1", 200,
+                  "\"orderValue\":{\"intValue\":\"3\"}");
+    expect_answer(&world, "/v1/search?order=-count()&limit=1", 200, "\"order\":\"-count()\"");
+    static const char *const refused[] = {"name",      "-",          "count()%20%3E%201",
+                                          "1",         "{}",         "count()%20|%20count()",
+                                          "max(name)", "start,spans"};
+    for (size_t i = 0; i < SP_ARRAY_LEN(refused); i++) {
+        char url[256];
+        snprintf(url, sizeof(url), "/v1/search?order=%s", refused[i]);
+        expect_answer(&world, url, 400, "\"parameter\":\"order\"");
+    }
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("query search sets");
@@ -101,6 +157,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, search_shows_sets_of_spans);
     tcase_add_test(tcase, search_lists_as_many_spans_of_a_set_as_asked);
     tcase_add_test(tcase, search_looks_at_the_whole_trace_whatever_the_range);
+    tcase_add_test(tcase, search_orders_by_any_number_made_of_spans);
     suite_add_tcase(suite, tcase);
     return suite;
 }
