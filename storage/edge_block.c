@@ -37,6 +37,12 @@ static bool look_up_templates(struct sp_edge_counter *counter, const bool *is_na
     return true;
 }
 
+static uint32_t name_column(const struct sp_edge_counter *counter,
+                            const struct sp_edge_template *template, uint32_t i)
+{
+    return counter->name_columns.items[template->first_name + i];
+}
+
 /* Where the values of each row stand: rows have them in order, so counting is enough. */
 static bool place_values(struct sp_edge_counter *counter)
 {
@@ -51,18 +57,17 @@ static bool place_values(struct sp_edge_counter *counter)
         memset(next, 0, block->column_count * sizeof(*next));
     for (uint32_t row = 0; row < rows->count; row++) {
         const struct sp_edge_template *template = &counter->templates.items[rows->templates[row]];
-        const uint32_t *columns = /* without any, there is no array to point into */
-            template->name_count > 0 ? counter->name_columns.items + template->first_name : NULL;
         counter->first_names.items[row] = counter->names.count;
         if (!calls_or_is_called(template->kind)) {
             for (uint32_t i = 0; i < template->name_count; i++)
-                next[columns[i]]++;
+                next[name_column(counter, template, i)]++;
             continue;
         }
         if (!sp_vector_reserve(&counter->names, template->name_count))
             return false;
         for (uint32_t i = 0; i < template->name_count; i++)
-            counter->names.items[counter->names.count++] = next[columns[i]]++;
+            counter->names.items[counter->names.count++] =
+                next[name_column(counter, template, i)]++;
     }
     return true;
 }
@@ -98,12 +103,11 @@ uint32_t sp_edge_counter_half_edge(struct sp_edge_counter *counter, uint32_t row
     const struct sp_block *block = counter->block;
     uint32_t number = block->tables[SP_BLOCK_SPANS].templates[row];
     const struct sp_edge_template *template = &counter->templates.items[number];
-    const uint32_t *columns = counter->name_columns.items + template->first_name;
-    const uint32_t *values = counter->names.items + counter->first_names.items[row];
+    uint32_t first_value = counter->first_names.items[row];
     struct sp_attribute items[NAMES_MAX];
     uint32_t count = 0;
     for (uint32_t i = 0; i < template->name_count && count < NAMES_MAX; i++) {
-        const struct sp_column *column = &block->columns[columns[i]];
+        const struct sp_column *column = &block->columns[name_column(counter, template, i)];
         bool is_known = false; /* the first one counts */
         for (uint32_t k = 0; k < count && !is_known; k++)
             is_known = sp_slice_equal(items[k].key, column->key);
@@ -111,7 +115,8 @@ uint32_t sp_edge_counter_half_edge(struct sp_edge_counter *counter, uint32_t row
             continue;
         items[count] = (struct sp_attribute){column->key, {.kind = column->kind}};
         if (column->kind == SP_VALUE_STRING)
-            items[count].value.string = column->dictionary->texts[column->codes[values[i]]];
+            items[count].value.string =
+                column->dictionary->texts[column->codes[counter->names.items[first_value + i]]];
         count++;
     }
     struct sp_span span = {.kind = template->kind,

@@ -543,6 +543,13 @@ SP_MUST_USE enum sp_status sp_rocks_uncount(const struct sp_rocks_view *view, ui
                                             size_t id_count, struct sp_edge_rollup *edges,
                                             size_t *ret_left_out, struct sp_error *reterr);
 
+/* The edges of the later segment from all its traces, as if the removed one had never been, and how many of them no older one holds: when it is not known which
+ * of them the removed one had. SP_CORRUPT, SP_LIMIT: of one trace it cannot be said; edges are to be thrown away. */
+SP_MUST_USE enum sp_status sp_rocks_recount(const struct sp_rocks_view *view, uint32_t removed,
+                                            uint32_t later, const struct sp_trace_id *ids,
+                                            size_t id_count, struct sp_edge_rollup *edges,
+                                            uint64_t *ret_new_count, struct sp_error *reterr);
+
 enum sp_status sp_rocks_graph(struct sp_store *store, struct sp_time_range range,
                               const struct sp_stop *stop, struct sp_arena *arena,
                               struct sp_graph_edge **ret_edges, size_t *ret_count,

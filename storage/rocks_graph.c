@@ -161,6 +161,49 @@ enum sp_status sp_rocks_uncount(const struct sp_rocks_view *view, uint32_t remov
     return status;
 }
 
+/* *ret_is_new: no older segment has spans of it. */
+static enum sp_status recount_trace(struct reading *reading, const struct sp_trace_id *id,
+                                    uint32_t removed, uint32_t later, struct sp_edge_rollup *edges,
+                                    bool *ret_is_new, struct sp_error *reterr)
+{
+    struct sp_batch older[2]; /* before the one that goes, and behind it */
+    struct sp_batch here;
+    struct sp_batch before = {0};
+    sp_arena_reset(&reading->arena);
+    enum sp_status status = read_spans(reading, id, 0, removed, &older[0], reterr);
+    if (status == SP_OK)
+        status = read_spans(reading, id, removed + 1, later, &older[1], reterr);
+    if (status == SP_OK)
+        status = read_spans(reading, id, later, later + 1, &here, reterr);
+    if (status != SP_OK)
+        return status;
+    size_t count = older[0].span_count + older[1].span_count;
+    struct sp_span *room = sp_arena_calloc(&reading->arena, count + 1, sizeof(*room));
+    if (room == NULL)
+        return sp_arena_failed(&reading->arena, reterr, "a trace of %zu spans is too large", count);
+    append_spans(&before, room, &older[0]);
+    append_spans(&before, room, &older[1]);
+    *ret_is_new = count == 0;
+    return sp_edge_rollup_extend(edges, &before, &here, reterr);
+}
+
+enum sp_status sp_rocks_recount(const struct sp_rocks_view *view, uint32_t removed, uint32_t later,
+                                const struct sp_trace_id *ids, size_t id_count,
+                                struct sp_edge_rollup *edges, uint64_t *ret_new_count,
+                                struct sp_error *reterr)
+{
+    struct reading reading;
+    enum sp_status status = reading_init(&reading, view, later, reterr);
+    *ret_new_count = 0;
+    for (size_t i = 0; i < id_count && status == SP_OK; i++) {
+        bool is_new = false;
+        status = recount_trace(&reading, &ids[i], removed, later, edges, &is_new, reterr);
+        *ret_new_count += is_new;
+    }
+    reading_fini(&reading);
+    return status;
+}
+
 /* ---- the head ---- */
 
 struct head_trace {

@@ -74,15 +74,22 @@ static enum reason choose(const struct sp_rocks *rocks, const struct sp_retain *
 struct later_change {
     bool *holds;                   /* heap; of each id, while it is looked at */
     size_t count;                  /* of those that it holds */
-    struct sp_segment_links links; /* then; of those that hold some */
+    bool is_put;                   /* it gets other links */
+    struct sp_segment_links links; /* then */
+};
+
+/* Traces of a segment. */
+struct id_list {
+    struct sp_trace_id *items; /* heap */
+    size_t count;
+    size_t damaged_count; /* blocks whose traces are not known */
 };
 
 struct removing {
     struct sp_rocks *rocks;
     struct sp_segment *segment; /* that goes; one reference */
-    struct sp_trace_id *ids;    /* heap; its traces */
+    struct id_list ids;         /* of it */
     bool *counted;              /* heap; of each: another segment has it among its new ones */
-    size_t id_count;
     struct sp_block_reader reader;
     struct sp_kv_batch *batch;
     struct sp_rocks_view view;
@@ -96,33 +103,31 @@ static enum sp_status no_memory(struct sp_error *reterr)
     return sp_error_set(reterr, SP_NO_MEMORY, "no memory to remove a segment");
 }
 
-/* The traces of the segment. Those of a damaged block are not known. */
-static enum sp_status read_ids(struct removing *removing, struct sp_error *reterr)
+static enum sp_status read_ids(struct sp_block_reader *reader, const struct sp_segment *segment,
+                               struct id_list *ret, struct sp_error *reterr)
 {
-    const struct sp_segment *segment = removing->segment;
     size_t cap = segment->trace_count + segment->block_count; /* some go on in the next block */
-    removing->ids = calloc(cap + 1, sizeof(*removing->ids));
-    removing->counted = calloc(cap + 1, sizeof(*removing->counted));
-    if (removing->ids == NULL || removing->counted == NULL)
+    *ret = (struct id_list){.items = calloc(cap + 1, sizeof(*ret->items))};
+    if (ret->items == NULL)
         return no_memory(reterr);
     for (uint32_t b = 0; b < segment->block_count; b++) {
-        const struct sp_block *block = &removing->reader.block;
-        enum sp_status status = sp_block_reader_open(&removing->reader, segment, b, reterr);
+        const struct sp_block *block = &reader->block;
+        enum sp_status status = sp_block_reader_open(reader, segment, b, reterr);
         if (status == SP_OK)
-            status = sp_block_reader_fixed(&removing->reader, SP_CHUNK_TRACES, reterr);
+            status = sp_block_reader_fixed(reader, SP_CHUNK_TRACES, reterr);
         if (status == SP_CORRUPT) {
-            removing->left_out++;
+            ret->damaged_count++;
             continue;
         }
         if (status != SP_OK)
             return status;
-        for (uint32_t t = 0; t < block->trace_count && removing->id_count < cap; t++) {
-            size_t n = removing->id_count;
-            if (n == 0 || sp_trace_id_compare(&removing->ids[n - 1], &block->trace_ids[t]) != 0)
-                removing->ids[removing->id_count++] = block->trace_ids[t];
+        for (uint32_t t = 0; t < block->trace_count && ret->count < cap; t++) {
+            size_t n = ret->count;
+            if (n == 0 || sp_trace_id_compare(&ret->items[n - 1], &block->trace_ids[t]) != 0)
+                ret->items[ret->count++] = block->trace_ids[t];
         }
     }
-    removing->reader.segment = NULL; /* it may have ended at a damaged block */
+    reader->segment = NULL; /* it may have ended at a damaged block */
     return SP_OK;
 }
 
@@ -131,10 +136,10 @@ static enum sp_status look_at_older(struct removing *removing, struct sp_error *
 {
     enum sp_status status = SP_OK;
     for (uint32_t s = 0; s < removing->index; s++) {
-        for (size_t i = 0; i < removing->id_count && status == SP_OK; i++) {
+        for (size_t i = 0; i < removing->ids.count && status == SP_OK; i++) {
             if (!removing->counted[i])
                 status = sp_rocks_holds(&removing->reader, removing->view.parts[s].segment,
-                                        &removing->ids[i], &removing->counted[i], reterr);
+                                        &removing->ids.items[i], &removing->counted[i], reterr);
         }
     }
     return status;
@@ -145,11 +150,11 @@ static enum sp_status look_at(struct removing *removing, const struct sp_rocks_p
 {
     enum sp_status status = SP_OK;
     change->links = part->links;
-    change->holds = calloc(removing->id_count + 1, sizeof(*change->holds));
+    change->holds = calloc(removing->ids.count + 1, sizeof(*change->holds));
     if (change->holds == NULL)
         return no_memory(reterr);
-    for (size_t i = 0; i < removing->id_count && status == SP_OK; i++) {
-        status = sp_rocks_holds(&removing->reader, part->segment, &removing->ids[i],
+    for (size_t i = 0; i < removing->ids.count && status == SP_OK; i++) {
+        status = sp_rocks_holds(&removing->reader, part->segment, &removing->ids.items[i],
                                 &change->holds[i], reterr);
         if (!change->holds[i])
             continue;
@@ -160,30 +165,72 @@ static enum sp_status look_at(struct removing *removing, const struct sp_rocks_p
     return status;
 }
 
-/* Edges that are damaged stay so. */
-static enum sp_status put_edges(struct removing *removing, uint32_t later,
-                                const struct sp_trace_id *ids, struct later_change *change,
-                                struct sp_error *reterr)
+/* From nothing: what the segment that goes had, or what this one has counted, cannot be read. *ret_done: unless its own traces, or older
+ * spans of them, cannot be read either. */
+static enum sp_status recount(struct removing *removing, uint32_t later,
+                              struct later_change *change, struct sp_edge_rollup *edges,
+                              bool *ret_done, struct sp_error *reterr)
+{
+    struct id_list ids;
+    uint64_t new_count;
+    *ret_done = false;
+    enum sp_status status =
+        read_ids(&removing->reader, removing->view.parts[later].segment, &ids, reterr);
+    if (status == SP_OK && ids.damaged_count == 0) {
+        status = sp_rocks_recount(&removing->view, removing->index, later, ids.items, ids.count,
+                                  edges, &new_count, reterr);
+        *ret_done = status == SP_OK;
+        if (*ret_done)
+            change->links.new_trace_count = new_count;
+        if (status == SP_CORRUPT || status == SP_LIMIT)
+            status = SP_OK;
+    }
+    free(ids.items);
+    return status;
+}
+
+/* Takes the traces that are known to go along out of what was counted. Edges that are damaged stay so. */
+static enum sp_status uncount(struct removing *removing, uint32_t later,
+                              const struct sp_trace_id *ids, const struct later_change *change,
+                              struct sp_edge_rollup *edges, bool *ret_done, struct sp_error *reterr)
 {
     const struct sp_rocks_part *part = &removing->view.parts[later];
-    struct sp_kv *kv = removing->rocks->kv;
-    struct sp_edge_rollup edges;
     size_t left_out = 0;
-    sp_edge_rollup_init(&edges);
-    enum sp_status status = sp_rocks_edges_read(kv, part->segment, part->links.edges_version,
-                                                SP_TIME_RANGE_ALL, &edges, reterr);
+    enum sp_status status =
+        sp_rocks_edges_read(removing->rocks->kv, part->segment, part->links.edges_version,
+                            SP_TIME_RANGE_ALL, edges, reterr);
+    *ret_done = status != SP_CORRUPT;
     if (status == SP_CORRUPT) {
         removing->left_out += change->count;
-        sp_edge_rollup_fini(&edges);
         return SP_OK;
     }
     if (status == SP_OK)
         status = sp_rocks_uncount(&removing->view, removing->index, later, ids, change->count,
-                                  &edges, &left_out, reterr);
-    if (status == SP_OK)
-        status = sp_rocks_edges_put(kv, removing->batch, part->segment->id,
-                                    ++change->links.edges_version, &edges, reterr);
+                                  edges, &left_out, reterr);
     removing->left_out += left_out;
+    return status;
+}
+
+static enum sp_status put_edges(struct removing *removing, uint32_t later,
+                                const struct sp_trace_id *ids, struct later_change *change,
+                                struct sp_error *reterr)
+{
+    struct sp_edge_rollup edges;
+    bool done = false;
+    enum sp_status status = SP_OK;
+    sp_edge_rollup_init(&edges);
+    if (removing->ids.damaged_count > 0)
+        status = recount(removing, later, change, &edges, &done, reterr);
+    if (status == SP_OK && !done) {
+        sp_edge_rollup_fini(&edges);
+        sp_edge_rollup_init(&edges);
+        removing->left_out += removing->ids.damaged_count;
+        status = uncount(removing, later, ids, change, &edges, &done, reterr);
+    }
+    if (status == SP_OK && done)
+        status = sp_rocks_edges_put(removing->rocks->kv, removing->batch,
+                                    removing->view.parts[later].segment->id,
+                                    ++change->links.edges_version, &edges, reterr);
     sp_edge_rollup_fini(&edges);
     return status;
 }
@@ -196,9 +243,9 @@ static enum sp_status put_change(struct removing *removing, uint32_t later,
     struct sp_trace_id *ids = calloc(change->count + 1, sizeof(*ids));
     if (ids == NULL)
         return no_memory(reterr);
-    for (size_t i = 0; i < removing->id_count; i++) {
+    for (size_t i = 0; i < removing->ids.count; i++) {
         if (change->holds[i])
-            ids[id_count++] = removing->ids[i];
+            ids[id_count++] = removing->ids.items[i];
     }
     enum sp_status status = put_edges(removing, later, ids, change, reterr);
     if (status == SP_OK)
@@ -236,7 +283,8 @@ static enum sp_status look_at_later(struct removing *removing, struct sp_error *
             return no_memory(reterr);
         struct later_change *change = &removing->changes.items[removing->changes.count - 1];
         status = look_at(removing, &parts[next], change, reterr);
-        if (status == SP_OK && change->count > 0)
+        change->is_put = change->count > 0 || removing->ids.damaged_count > 0;
+        if (status == SP_OK && change->is_put)
             status = put_change(removing, next, change, reterr);
         free(change->holds);
         change->holds = NULL;
@@ -282,7 +330,7 @@ static void publish(struct removing *removing, enum reason reason)
     memmove(rocks->segments.items + removing->index, rocks->segments.items + removing->index + 1,
             (rocks->segments.count - removing->index) * sizeof(struct sp_segment *));
     for (uint32_t i = 0; i < removing->changes.count; i++) {
-        if (removing->changes.items[i].count > 0)
+        if (removing->changes.items[i].is_put)
             rocks->segments.items[removing->index + i]->links = removing->changes.items[i].links;
     }
     rocks->dropped.items[rocks->dropped.count++] =
@@ -295,7 +343,10 @@ static void publish(struct removing *removing, enum reason reason)
 static enum sp_status remove_segment(struct removing *removing, enum reason reason,
                                      struct sp_error *reterr)
 {
-    enum sp_status status = read_ids(removing, reterr);
+    enum sp_status status = read_ids(&removing->reader, removing->segment, &removing->ids, reterr);
+    removing->counted = calloc(removing->ids.count + 1, sizeof(*removing->counted));
+    if (status == SP_OK && removing->counted == NULL)
+        status = no_memory(reterr);
     if (status == SP_OK)
         status = renew_view(removing, reterr);
     if (status == SP_OK)
@@ -353,7 +404,7 @@ static enum sp_status remove_chosen(struct sp_rocks *rocks, const struct sp_reta
         sp_rocks_view_close(&removing.view);
     sp_vector_fini(&removing.changes);
     sp_kv_batch_free(removing.batch);
-    free(removing.ids);
+    free(removing.ids.items);
     free(removing.counted);
     return status;
 }

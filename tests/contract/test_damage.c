@@ -3,6 +3,9 @@
  * tests/contract/test_damage.c: data directories that cannot be used as they are: in use, of another version, not
  * writable, damaged. The answer is an error that names the place, or the right data; never a crash, never
  * wrong data. Only for the engine on disk. */
+#include "storage/kv.h"
+#include "storage/segment.h"
+#include "storage/segment_layout.h"
 #include "tests/contract/fixture.h"
 #include "tests/support/check_main.h"
 
@@ -433,6 +436,92 @@ START_TEST(damaged_files_give_an_error_or_the_right_data)
 }
 END_TEST
 
+/* ---- damage that goes ---- */
+
+#define GOING_SEGMENTS 4
+
+/* A call between two services in each of a few traces, whose spans all segments share. */
+static const struct sp_batch *part_number(struct sp_arena *arena, uint64_t number)
+{
+    struct sp_span spans[5];
+    for (uint64_t i = 0; i < SP_ARRAY_LEN(spans); i++) {
+        uint64_t id = number * SP_ARRAY_LEN(spans) + i + 1;
+        spans[i] = simple_span(1 + i, id, noon_unix_ns + number * 1000000000 + i, 1000 + id,
+                               number % 2 ? "web" : "cart", number % 2 ? "call" : "serve");
+        spans[i].kind = number % 2 ? SP_KIND_CLIENT : SP_KIND_SERVER;
+        if (number > 0)
+            spans[i].parent_span_id =
+                simple_span(1, id - SP_ARRAY_LEN(spans), 0, 0, "", "").span_id;
+    }
+    return batch_of(arena, spans, SP_ARRAY_LEN(spans));
+}
+
+/* One byte of the trace ids of a segment's block. */
+static void damage_traces(const char *data_dir, uint8_t segment)
+{
+    char path[512];
+    struct sp_kv *kv;
+    snprintf(path, sizeof(path), "%.400s/db", data_dir);
+    ck_assert_int_eq(sp_kv_open(path, false, &kv, NULL), SP_OK);
+    struct sp_kv_iterator *rows = sp_kv_iterator_new(kv, SP_KV_CHUNKS);
+    struct sp_kv_batch *batch = sp_kv_batch_new();
+    size_t count = 0;
+    sp_kv_iterator_seek(rows, SP_SLICE(""));
+    for (; sp_kv_iterator_valid(rows); sp_kv_iterator_next(rows)) {
+        struct sp_slice key = sp_kv_iterator_key(rows);
+        struct sp_slice value = sp_kv_iterator_value(rows);
+        if (key.len != SP_CHUNK_KEY_BYTES || key.ptr[7] != segment ||
+            key.ptr[29] != SP_CHUNK_TRACES)
+            continue;
+        uint8_t *bytes = malloc(value.len);
+        ck_assert_ptr_nonnull(bytes);
+        memcpy(bytes, value.ptr, value.len);
+        bytes[value.len / 2] ^= 0x10;
+        sp_kv_batch_put(batch, kv, SP_KV_CHUNKS, key, sp_slice_make(bytes, value.len));
+        free(bytes);
+        count++;
+    }
+    sp_kv_iterator_free(rows);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_int_eq(sp_kv_write(kv, batch, true, NULL), SP_OK);
+    sp_kv_batch_free(batch);
+    sp_kv_close(kv);
+}
+
+/* Nobody can read which traces it had; later segments have counted on top of them. */
+START_TEST(damaged_segment_that_is_removed_leaves_answers_that_are_right)
+{
+    struct fixture fixture;
+    struct fixture reference;
+    struct sp_error error = {0};
+    fixture_init(&reference, ENGINE_REFERENCE);
+    fixture_init(&fixture, ENGINE_ROCKSDB);
+    fixture.options.sizes = small_sizes();
+    fixture.options.sizes.merge_segments = 1000;
+    fixture_reopen(&fixture);
+    for (uint64_t i = 0; i < GOING_SEGMENTS; i++) {
+        append(&fixture, part_number(&fixture.arena, i));
+        append(&reference, part_number(&reference.arena, i));
+        wait_for_merges(fixture.store);
+    }
+    assert_same_answers(reference.store, fixture.store, SP_TIME_RANGE_ALL);
+    close_store(&fixture);
+    damage_traces(fixture.data_dir, (uint8_t)(1 + _i));
+    ck_assert_int_eq(try_open(&fixture, &error), SP_OK);
+    /* Up to and with the damaged one. */
+    for (uint64_t i = 1; i <= (uint64_t)_i + 1; i++) {
+        const struct sp_retain retain = {.keep = {.age_ns = 1},
+                                         .now_unix_ns = noon_unix_ns + i * 1000000000};
+        ck_assert_int_eq(sp_store_retain(fixture.store, &retain, &error), SP_OK);
+        sp_store_reference_remove(reference.store, i, i);
+    }
+    assert_same_answers(reference.store, fixture.store, SP_TIME_RANGE_ALL);
+    fixture_close_sound(&fixture);
+    fixture_fini(&fixture);
+    fixture_fini(&reference);
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     if (played_role("nobody"))
@@ -447,6 +536,8 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, data_directory_is_made_with_its_parents);
     tcase_add_test(tcase, directory_that_is_not_writable_is_refused);
     tcase_add_test(tcase, damaged_files_give_an_error_or_the_right_data);
+    tcase_add_loop_test(tcase, damaged_segment_that_is_removed_leaves_answers_that_are_right, 0,
+                        GOING_SEGMENTS - 1);
     suite_add_tcase(suite, tcase);
     return suite;
 }
