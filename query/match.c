@@ -221,13 +221,13 @@ static enum sp_status compile_expression(struct sp_match *match, const struct sp
     return SP_OK;
 }
 
-/* Nodes of a tree: they stand in one row, the first leaf first and the root last. */
-static uint32_t node_count_of(const struct sp_traceql_node *root)
+/* Nodes of a tree stand in one row, the first leaf first and the root last. */
+uint32_t sp_match_first_node(const struct sp_traceql_node *expression)
 {
-    const struct sp_traceql_node *leaf = root;
-    for (const struct sp_traceql_node *child = root; child; child = child_of(child, 0))
+    const struct sp_traceql_node *leaf = expression;
+    for (const struct sp_traceql_node *child = expression; child; child = child_of(child, 0))
         leaf = child;
-    return root->index - leaf->index + 1;
+    return leaf->index;
 }
 
 enum sp_status sp_match_compile(struct sp_arena *arena, const struct sp_traceql_query *query,
@@ -236,7 +236,8 @@ enum sp_status sp_match_compile(struct sp_arena *arena, const struct sp_traceql_
 {
     struct sp_match *match = sp_arena_calloc(arena, 1, sizeof(*match));
     /* Each node emits at most itself, and a TEST and a jump for its parent. */
-    uint32_t capacity = expression ? 3 * node_count_of(expression) : 0;
+    uint32_t capacity =
+        expression ? 3 * (expression->index - sp_match_first_node(expression) + 1) : 0;
     struct instruction *program = match ? sp_arena_calloc(arena, capacity, sizeof(*program)) : NULL;
     if (!program)
         return sp_arena_failed(arena, reterr, "the query is larger than its memory");

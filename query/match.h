@@ -48,6 +48,9 @@ void sp_match_free(struct sp_match *match); /* NULL is fine */
 bool sp_match_needs_tree(const struct sp_match *match);
 bool sp_match_field_needs_tree(const struct sp_traceql_field *field);
 
+/* Index of the first node of an expression; the others follow, up to its own. */
+uint32_t sp_match_first_node(const struct sp_traceql_node *expression);
+
 /* Is it { }? */
 bool sp_match_is_everything(const struct sp_match *match);
 
@@ -77,3 +80,8 @@ SP_MUST_USE enum sp_status sp_match_hints_of(struct sp_arena *arena,
 
 /* The condition that a part of { ... } makes at least: true for no span that the condition is not true for. False: there is none. */
 bool sp_match_condition(const struct sp_traceql_node *node, struct sp_condition *ret);
+
+/* The same for the spans on which one expression is true, NULL: all. */
+SP_MUST_USE enum sp_status sp_match_expression_hints(struct sp_arena *arena,
+                                                     const struct sp_traceql_node *expression,
+                                                     struct sp_scan *scan);

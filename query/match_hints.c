@@ -212,10 +212,9 @@ static bool item_condition(const struct sp_traceql_node *node, struct sp_conditi
     return found;
 }
 
-static enum sp_status filter_hint(struct sp_arena *arena, const struct sp_traceql_node *filter,
+static enum sp_status filter_hint(struct sp_arena *arena, const struct sp_traceql_node *node,
                                   struct hint *ret)
 {
-    const struct sp_traceql_node *node = filter->left;
     *ret = (struct hint){.any = node && node->kind == SP_TRACEQL_ANY};
     if (!node)
         return SP_OK;
@@ -331,7 +330,7 @@ enum sp_status sp_match_hints_of(struct sp_arena *arena, const struct sp_traceql
         const struct sp_traceql_node *node = query->nodes[i];
         enum sp_status status = SP_OK;
         if (node->kind == SP_TRACEQL_FILTER)
-            status = filter_hint(arena, node, &hints[i]);
+            status = filter_hint(arena, node->left, &hints[i]);
         else if (node->kind == SP_TRACEQL_RELATION)
             status = relation_hint(arena, node, all_in_range, hints, &hints[i]);
         else if (node->kind == SP_TRACEQL_REPEATED)
@@ -345,5 +344,19 @@ enum sp_status sp_match_hints_of(struct sp_arena *arena, const struct sp_traceql
     scan->conditions = hint->conditions;
     scan->condition_count = hint->count;
     scan->match_any = hint->any;
+    return SP_OK;
+}
+
+enum sp_status sp_match_expression_hints(struct sp_arena *arena,
+                                         const struct sp_traceql_node *expression,
+                                         struct sp_scan *scan)
+{
+    struct hint hint;
+    enum sp_status status = filter_hint(arena, expression, &hint);
+    if (status != SP_OK)
+        return status;
+    scan->conditions = hint.conditions;
+    scan->condition_count = hint.count;
+    scan->match_any = hint.any;
     return SP_OK;
 }

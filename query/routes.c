@@ -48,6 +48,7 @@ static const struct sp_parameter search[] = {
      .preset = 3,
      .number_min = 0,
      .number_max = SP_RESULT_SET_SPANS},
+    {.name = "explain", .type = SP_PARAMETER_CHOICE, .choices = "false|true"},
 };
 
 static const struct sp_parameter trace[] = {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "query/question.h"
+#include "query/search_explain.h"
 #include "query/search_result.h"
 
 enum stop_reason { STOP_NONE, STOP_PAGE_FULL, STOP_TIME, STOP_PART };
@@ -392,9 +393,10 @@ static void write_tail(const struct search *search, struct sp_slice fingerprint,
     sp_json_u64(w, (sp_clock_monotonic_ns(api->clock) - search->call->begin_ns) / 1000000);
 }
 
-static void write_answer(const struct search *search, struct sp_slice fingerprint,
-                         const struct sp_scanned *scanned)
+static enum sp_status write_answer(const struct search *search, struct sp_slice fingerprint,
+                                   const struct sp_scanned *scanned, struct sp_error *reterr)
 {
+    enum sp_status status = SP_OK;
     struct sp_json_writer w;
     sp_query_reply_json(search->call, &w);
     sp_json_object_begin(&w);
@@ -404,7 +406,10 @@ static void write_answer(const struct search *search, struct sp_slice fingerprin
         sp_json_raw(&w, sp_buf_slice(&search->kept[i].json));
     sp_json_array_end(&w);
     write_tail(search, fingerprint, scanned, &w);
+    if (search->call->values[7].number == 1)
+        status = sp_search_explain(search->call, &search->question, &w, reterr);
     sp_json_object_end(&w);
+    return status;
 }
 
 enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_error *reterr)
@@ -431,7 +436,7 @@ enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_erro
         status = sp_error_set(reterr, SP_DEADLINE,
                               "the time was up before one more trace was looked at");
     if (status == SP_OK)
-        write_answer(&search, sp_buf_slice(&fingerprint), &scanned);
+        status = write_answer(&search, sp_buf_slice(&fingerprint), &scanned, reterr);
     for (size_t i = 0; i < search.kept_count; i++)
         sp_buf_fini(&search.kept[i].json);
     sp_pipeline_free(search.question.pipeline);

@@ -63,6 +63,9 @@ sp_pipeline_extreme(struct sp_pipeline *pipeline, const struct sp_trace_facts *f
                     struct sp_arena *arena, const struct sp_spanset *sets, uint32_t set_count,
                     bool greatest, struct sp_operand *ret, struct sp_error *reterr);
 
+/* "steps": what each step was given and gave, in all traces so far. */
+void sp_pipeline_explain(const struct sp_pipeline *pipeline, struct sp_json_writer *w);
+
 /* The fields of all select() stages, in the order written, repeated ones once; the pipeline's memory. */
 const struct sp_traceql_node *const *sp_pipeline_selected(const struct sp_pipeline *pipeline,
                                                           uint32_t *ret_count);

@@ -293,3 +293,40 @@ const struct sp_traceql_node *const *sp_pipeline_selected(const struct sp_pipeli
     *ret_count = pipeline->selected_count;
     return pipeline->selected;
 }
+
+static bool is_explained(enum sp_step_kind kind)
+{
+    return kind == SP_STEP_FILTER || kind == SP_STEP_RELATE || kind == SP_STEP_REPEATED ||
+           kind == SP_STEP_GROUP || kind == SP_STEP_KEEP_IF;
+}
+
+void sp_pipeline_explain(const struct sp_pipeline *pipeline, struct sp_json_writer *w)
+{
+    sp_json_key(w, "steps");
+    sp_json_array_begin(w);
+    for (uint32_t i = 0; i < pipeline->length; i++) {
+        const struct sp_step *step = &pipeline->steps[i];
+        struct sp_buf text;
+        if (!is_explained(step->kind))
+            continue;
+        sp_buf_init(&text, 4 * SP_TRACEQL_QUERY_BYTES_MAX);
+        if (step->kind == SP_STEP_RELATE)
+            sp_buf_append_cstr(&text, sp_traceql_node_text(step->node));
+        else
+            sp_traceql_print_node(step->node, &text);
+        sp_json_object_begin(w);
+        sp_json_key(w, "step");
+        sp_json_string(w, sp_buf_slice(&text));
+        sp_json_key(w, "offset");
+        sp_json_u64(w, step->node->offset);
+        sp_json_key(w, "runs");
+        sp_json_u64_string(w, step->runs);
+        sp_json_key(w, "spansIn");
+        sp_json_u64_string(w, step->rows_in);
+        sp_json_key(w, "spansOut");
+        sp_json_u64_string(w, step->rows_out);
+        sp_json_object_end(w);
+        sp_buf_fini(&text);
+    }
+    sp_json_array_end(w);
+}

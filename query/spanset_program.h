@@ -42,6 +42,7 @@ struct sp_step {
     uint32_t target;                    /* EACH, KEEP_..., CLOSE_SETS, GROUP: a step */
     const struct sp_traceql_node *node; /* what it was made of */
     struct sp_match *match; /* FILTER; GROUP, AGGREGATE: what is read of a span, or NULL */
+    uint64_t runs, rows_in, rows_out; /* in all traces so far, for explanations */
 };
 
 struct sp_pipeline {

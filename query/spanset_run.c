@@ -48,7 +48,14 @@ enum sp_status sp_rows_take(struct sp_spanset_run *run, uint32_t count, struct s
     return SP_OK;
 }
 
-static enum sp_status run_filter(struct machine *m, const struct sp_step *step)
+static void count_step(struct sp_step *step, uint64_t rows_in, uint64_t rows_out)
+{
+    step->runs++;
+    step->rows_in += rows_in;
+    step->rows_out += rows_out;
+}
+
+static enum sp_status run_filter(struct machine *m, struct sp_step *step)
 {
     struct sp_spanset_run *run = &m->run;
     const struct sp_spanset *input = &top_frame(m)->input;
@@ -67,6 +74,7 @@ static enum sp_status run_filter(struct machine *m, const struct sp_step *step)
     }
     if (!sp_match_is_everything(step->match) && count < rows.count)
         status = sp_rows_take(run, count, &rows);
+    count_step(step, input->count, rows.count);
     push_rows(m, rows);
     return status;
 }
@@ -167,10 +175,11 @@ static enum sp_status keep_rows(struct machine *m)
     return rows.count > 0 ? sp_spanset_push(&m->run, &frame->out, &set) : SP_OK;
 }
 
-static enum sp_status keep_if(struct machine *m)
+static enum sp_status keep_if(struct machine *m, struct sp_step *step)
 {
     struct frame *frame = top_frame(m);
     const struct sp_operand *result = &m->scalars[--m->scalar_count];
+    count_step(step, frame->input.count, result->scalar.boolean ? frame->input.count : 0);
     return result->scalar.boolean ? sp_spanset_push(&m->run, &frame->out, &frame->input) : SP_OK;
 }
 
@@ -214,14 +223,26 @@ static enum sp_status run_compare(struct machine *m, const struct sp_step *step)
 
 /* ---- steps ---- */
 
-static enum sp_status run_relate(struct machine *m, const struct sp_step *step)
+static enum sp_status run_relate(struct machine *m, struct sp_step *step)
 {
     struct sp_rows right = m->lists[--m->list_count];
     struct sp_rows *left = &m->lists[m->list_count - 1];
-    return sp_rows_relate(&m->run, step->node, *left, right, left);
+    uint64_t rows_in = (uint64_t)left->count + right.count;
+    enum sp_status status = sp_rows_relate(&m->run, step->node, *left, right, left);
+    count_step(step, rows_in, left->count);
+    return status;
 }
 
-static enum sp_status run_step(struct machine *m, const struct sp_step *step)
+static enum sp_status run_repeated(struct machine *m, struct sp_step *step)
+{
+    struct sp_rows *rows = &m->lists[m->list_count - 1];
+    uint64_t rows_in = rows->count;
+    enum sp_status status = sp_rows_repeated(&m->run, step->node->limit, *rows, rows);
+    count_step(step, rows_in, rows->count);
+    return status;
+}
+
+static enum sp_status run_step(struct machine *m, struct sp_step *step)
 {
     switch (step->kind) {
     case SP_STEP_FILTER:
@@ -229,8 +250,7 @@ static enum sp_status run_step(struct machine *m, const struct sp_step *step)
     case SP_STEP_RELATE:
         return run_relate(m, step);
     case SP_STEP_REPEATED:
-        return sp_rows_repeated(&m->run, step->node->limit, m->lists[m->list_count - 1],
-                                &m->lists[m->list_count - 1]);
+        return run_repeated(m, step);
     case SP_STEP_OPEN:
         return open_frame(m, top_frame(m)->input);
     case SP_STEP_CLOSE:
@@ -244,8 +264,9 @@ static enum sp_status run_step(struct machine *m, const struct sp_step *step)
     case SP_STEP_KEEP_ROWS:
         return keep_rows(m);
     case SP_STEP_KEEP_IF:
-        return keep_if(m);
+        return keep_if(m, step);
     case SP_STEP_GROUP:
+        count_step(step, top_frame(m)->input.count, top_frame(m)->input.count);
         return sp_spanset_group(&m->run, step, &top_frame(m)->input, &top_frame(m)->out);
     case SP_STEP_COALESCE:
         return run_coalesce(m);
@@ -279,7 +300,7 @@ static bool goes_back(enum sp_step_kind kind)
 static enum sp_status run_all(struct machine *m, const struct sp_pipeline *pipeline)
 {
     for (uint32_t pc = 0; pc < pipeline->length;) {
-        const struct sp_step *step = &pipeline->steps[pc];
+        struct sp_step *step = &pipeline->steps[pc];
         if (step->kind == SP_STEP_EACH) {
             pc = run_each(m, step, pc);
             continue;

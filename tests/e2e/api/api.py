@@ -235,6 +235,15 @@ def test_sets_of_spans_are_shown(context):
             assert all(len(s["spans"]) == min(5, s["matched"]) for s in trace["spanSets"]), query
 
 
+def test_searches_explain_themselves(context):
+    for query in ("{ service = \"nobody\" && status = error } >> { kind = client }", "{ rootName = \"x\" }", "", "{ .a =~ \"b\" } without {} within 1s"):
+        answer = context.check("/v1/search?" + urllib.parse.urlencode({"q": query, "explain": "true"}))
+        assert answer["explain"]["clauses"] or not query, answer["explain"]
+    for order in ("-count()", "max(duration)"):
+        answer = context.check("/v1/search?" + urllib.parse.urlencode({"order": order, "limit": 5}))
+        assert all(t["orderValue"] for t in answer["traces"]), order
+
+
 def test_every_path_and_parameter_of_the_document_was_used(context):
     for path, method in context.document.operations():
         wanted = {None} | {p["name"] for p in context.document.operation(path, method)["parameters"] if p["in"] == "query"}

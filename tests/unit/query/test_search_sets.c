@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Searches for more than one span: what results show of sets of spans, and what a range means for them. */
+ * Searches for more than one span: what results show of sets of spans, what a range means for them, orders by
+ * numbers made of them, and explanations. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/net/net.h"
+#include "tests/support/span_oracle.h"
 #include "tests/unit/query/world.h"
 
 static struct world world;
@@ -37,7 +39,7 @@ static void add_shop_trace(void)
 
 static void expect_part(const char *query, const char *more, const char *part)
 {
-    char url[2048];
+    char url[16 * 1024];
     struct sp_buf encoded;
     sp_buf_init(&encoded, 1 << 20);
     sp_percent_encode(sp_slice_cstr(query), &encoded);
@@ -149,6 +151,86 @@ START_TEST(search_orders_by_any_number_made_of_spans)
 }
 END_TEST
 
+START_TEST(search_explains_itself_and_counts_each_clause)
+{
+    add_shop_trace();
+    struct sp_span other = make_span(&arena, 2, 9, 0, "db", "INSERT", T0, MS);
+    world_add(&world, &other, 1);
+    const char *query = "{ service = \"db\" && duration > 45ms } >> { name =~ \"S.*\" }";
+    static const char *const parts[] = {
+        "\"traces\":[],",
+        "\"explain\":{\"query\":\"{ service = \\\"db\\\" && duration > 45ms } >> { name =~ "
+        "\\\"S.*\\\" }\",",
+        "\"hints\":{\"match\":\"all\",\"conditions\":[\"service = db\",\"duration > 45000000\"]},",
+        "\"steps\":[{\"step\":\"{ service = ",
+        "{\"clause\":\"service = "
+        "\\\"db\\\"\",\"offset\":10,\"spans\":\"4\",\"traces\":\"2\",\"complete\":"
+        "true},{\"clause\":\"duration > "
+        "45ms\",\"offset\":29,\"spans\":\"1\",\"traces\":\"1\",\"complete\":"
+        "true},{\"clause\":\"service = \\\"db\\\" && duration > "
+        "45ms\",\"offset\":17,\"spans\":\"0\","
+        "\"traces\":\"0\",\"complete\":true},{\"clause\":\"name =~ "
+        "\\\"S.*\\\"\",\"offset\":48,\"spans\":\"2\","
+        "\"traces\":\"1\",\"complete\":true}]",
+    };
+    for (size_t i = 0; i < SP_ARRAY_LEN(parts); i++)
+        expect_part(query, "&explain=true", parts[i]);
+    /* of the trace around a span a clause alone knows nothing */
+    expect_part("{ rootName = \"x\" }", "&explain=true",
+                "\"spans\":null,\"traces\":null,\"complete\":false}]");
+    expect_part(
+        "{ service = \"db\" } | count() > 2", "&explain=true",
+        "{\"step\":\"{ service = \\\"db\\\" }\",\"offset\":0,\"runs\":\"2\",\"spansIn\":\"6\","
+        "\"spansOut\":\"4\"},{\"step\":\"count() > "
+        "2\",\"offset\":29,\"runs\":\"2\",\"spansIn\":\"4\","
+        "\"spansOut\":\"3\"}]");
+    expect_answer(&world, "/v1/search?explain=maybe", 400, "\"parameter\":\"explain\"");
+}
+END_TEST
+
+/* Clauses of random queries, counted by surveys, are what brute force counts. */
+START_TEST(clauses_are_counted_as_brute_force_counts_them)
+{
+    static struct oracle_trace traces[64];
+    struct sp_gen gen = {.state = 500 + (uint64_t)_i};
+    struct sp_gen_options options = {
+        .span_count = 200, .trace_count = 40, .odd_percent = 10, .no_residue = true};
+    const struct sp_batch *batch = sp_gen_batch(&arena, 90 + (uint64_t)_i, &options);
+    world_add(&world, batch->spans, batch->span_count);
+    const struct sp_span *spans[200];
+    size_t trace_count = 0, used = 0;
+    for (size_t i = 0; i < batch->span_count; i++) { /* traces in the order they appear */
+        bool seen = false;
+        for (size_t j = 0; j < i && !seen; j++)
+            seen = sp_trace_id_compare(&batch->spans[i].trace_id, &batch->spans[j].trace_id) == 0;
+        size_t first = used;
+        for (size_t j = i; j < batch->span_count && !seen; j++)
+            if (sp_trace_id_compare(&batch->spans[i].trace_id, &batch->spans[j].trace_id) == 0)
+                spans[used++] = &batch->spans[j];
+        if (!seen)
+            oracle_trace_init(&traces[trace_count++], &spans[first], used - first);
+    }
+    for (int round = 0; round < 40; round++) {
+        struct oracle_query query;
+        char counts[128];
+        size_t span_hits = 0, trace_hits = 0;
+        oracle_make_depth(&gen, &query, 0);
+        for (size_t t = 0; t < trace_count; t++) {
+            size_t hits = 0;
+            for (size_t i = 0; i < traces[t].count; i++)
+                hits += oracle_matches(&query, &traces[t], i);
+            span_hits += hits;
+            trace_hits += hits > 0;
+        }
+        snprintf(counts, sizeof(counts), "\"spans\":\"%zu\",\"traces\":\"%zu\",\"complete\":true}]",
+                 span_hits, trace_hits);
+        bool of_trace = strstr(query.text, "root") || strstr(query.text, "parent.") ||
+                        strstr(query.text, "traceDuration") || strstr(query.text, "childCount");
+        expect_part(query.text, "&limit=1&explain=true", of_trace ? "\"spans\":null" : counts);
+    }
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("query search sets");
@@ -158,6 +240,8 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, search_lists_as_many_spans_of_a_set_as_asked);
     tcase_add_test(tcase, search_looks_at_the_whole_trace_whatever_the_range);
     tcase_add_test(tcase, search_orders_by_any_number_made_of_spans);
+    tcase_add_test(tcase, search_explains_itself_and_counts_each_clause);
+    tcase_add_loop_test(tcase, clauses_are_counted_as_brute_force_counts_them, 0, 4);
     suite_add_tcase(suite, tcase);
     return suite;
 }

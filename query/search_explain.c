@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/search_explain.c: see query/search_explain.h. A clause is the condition of a filter, or one of the conditions that it joins
+ * with &&. It is counted by a survey of its own: what reads only what many spans share is decided once for all of them. */
+#include "query/search_explain.h"
+
+#include <stdlib.h>
+
+#include "query/match_operand.h"
+
+struct clause {
+    const struct sp_traceql_node *expression;
+    uint64_t span_count, trace_count;
+    bool counted, complete;
+};
+
+/* ---- trace ids ---- */
+
+/* Heap; open addressing, the zero id is an empty place. */
+struct id_set {
+    struct sp_trace_id *ids;
+    size_t capacity, count;
+};
+
+static struct sp_trace_id *find_place(const struct id_set *set, const struct sp_trace_id *id)
+{
+    static const struct sp_trace_id none;
+    uint64_t hash;
+    memcpy(&hash, id->bytes + 8, sizeof(hash));
+    size_t at = (hash * 0x9e3779b97f4a7c15u >> 20) & (set->capacity - 1);
+    while (sp_trace_id_compare(&set->ids[at], &none) != 0 &&
+           sp_trace_id_compare(&set->ids[at], id) != 0)
+        at = (at + 1) & (set->capacity - 1);
+    return &set->ids[at];
+}
+
+static bool grow(struct id_set *set)
+{
+    static const struct sp_trace_id none;
+    struct id_set larger = {.capacity = set->capacity > 0 ? 2 * set->capacity : 1024};
+    larger.ids = calloc(larger.capacity, sizeof(*larger.ids));
+    if (!larger.ids)
+        return false;
+    for (size_t i = 0; i < set->capacity; i++)
+        if (sp_trace_id_compare(&set->ids[i], &none) != 0)
+            *find_place(&larger, &set->ids[i]) = set->ids[i];
+    larger.count = set->count;
+    free(set->ids);
+    *set = larger;
+    return true;
+}
+
+/* ---- counting one clause ---- */
+
+struct counting {
+    struct clause *clause;
+    struct sp_match *match;
+    bool by_template; /* it reads nothing but what templates have */
+    struct id_set traces;
+    struct sp_query_call *call;
+    uint64_t deadline_ns;
+};
+
+/* What templates of sheets have: see struct sp_sheet. */
+static bool is_of_template(const struct sp_traceql_field *field)
+{
+    bool shared = field->intrinsic == SP_TRACEQL_SERVICE || field->intrinsic == SP_TRACEQL_NAME ||
+                  field->intrinsic == SP_TRACEQL_STATUS || field->intrinsic == SP_TRACEQL_KIND ||
+                  field->intrinsic == SP_TRACEQL_INSTRUMENTATION_NAME ||
+                  field->intrinsic == SP_TRACEQL_INSTRUMENTATION_VERSION;
+    bool attribute = field->intrinsic == SP_TRACEQL_INTRINSIC_NONE &&
+                     (field->scope == SP_TRACEQL_SCOPE_RESOURCE ||
+                      field->scope == SP_TRACEQL_SCOPE_INSTRUMENTATION);
+    return shared || attribute;
+}
+
+static bool is_of_trace(const struct sp_traceql_field *field)
+{
+    return sp_match_field_needs_tree(field) || field->intrinsic == SP_TRACEQL_ROOT_NAME ||
+           field->intrinsic == SP_TRACEQL_ROOT_SERVICE ||
+           field->intrinsic == SP_TRACEQL_TRACE_DURATION;
+}
+
+/* False: the clause is about the trace around the span, which a survey does not show. */
+static bool look_at_fields(const struct sp_traceql_query *query,
+                           const struct sp_traceql_node *expression, struct counting *counting)
+{
+    counting->by_template = true;
+    for (uint32_t i = sp_match_first_node(expression); i <= expression->index; i++) {
+        const struct sp_traceql_node *node = query->nodes[i];
+        if (node->kind != SP_TRACEQL_FIELD)
+            continue;
+        if (is_of_trace(&node->field))
+            return false;
+        counting->by_template &= is_of_template(&node->field);
+    }
+    return true;
+}
+
+static enum sp_status count_row(struct counting *counting, struct sp_sheet *sheet, uint32_t row,
+                                struct sp_trace_id *last, struct sp_error *reterr)
+{
+    struct sp_trace_id id;
+    counting->clause->span_count++;
+    enum sp_status status = sp_sheet_trace_id(sheet, row, &id, reterr);
+    if (status != SP_OK || sp_trace_id_compare(&id, last) == 0)
+        return status;
+    *last = id;
+    struct id_set *set = &counting->traces;
+    if (set->count >= SP_EXPLAIN_TRACES_MAX) {
+        counting->clause->complete = false;
+        return SP_OK;
+    }
+    if (2 * set->count >= set->capacity && !grow(set))
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to count the traces of a clause");
+    struct sp_trace_id *place = find_place(set, &id);
+    set->count += sp_trace_id_compare(place, &id) != 0;
+    *place = id;
+    return SP_OK;
+}
+
+/* Whether the clause holds on each row, or on each template. */
+static enum sp_status decide(struct counting *counting, const struct sp_span *spans, uint32_t count,
+                             const uint64_t *rows, bool *holds, struct sp_error *reterr)
+{
+    struct sp_batch batch = {.spans = spans, .span_count = count};
+    struct sp_trace_facts facts = {.batch = &batch, .stop = &counting->call->stop};
+    enum sp_status status = SP_OK;
+    for (uint32_t i = 0; i < count && status == SP_OK; i++)
+        if (!rows || (rows[i / 64] >> i % 64 & 1))
+            status = sp_match_span(counting->match, &facts, i, &holds[i], reterr);
+    return status;
+}
+
+static enum sp_status count_sheet(void *cookie, struct sp_sheet *sheet, struct sp_error *reterr)
+{
+    struct counting *counting = cookie;
+    struct sp_trace_id last = {{0}};
+    const struct sp_span *spans = NULL;
+    const uint32_t *templates = NULL;
+    uint32_t decided = counting->by_template ? sheet->template_count : sheet->row_count;
+    bool *holds = calloc((size_t)decided + 1, sizeof(*holds));
+    enum sp_status status = SP_OK;
+    if (!holds)
+        status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to count a clause");
+    else if (counting->by_template)
+        status = sp_sheet_templates(sheet, &templates, reterr);
+    else
+        status = sp_sheet_spans(sheet, &spans, reterr);
+    if (status == SP_OK)
+        status = decide(counting, templates ? sheet->templates : spans, decided,
+                        templates ? NULL : sheet->rows, holds, reterr);
+    for (uint32_t row = 0; row < sheet->row_count && status == SP_OK; row++) {
+        bool meant = !sheet->rows || (sheet->rows[row / 64] >> row % 64 & 1);
+        if (meant && holds[templates ? templates[row] : row])
+            status = count_row(counting, sheet, row, &last, reterr);
+    }
+    free(holds);
+    return status;
+}
+
+static enum sp_status ask_to_stop(void *cookie, struct sp_error *reterr)
+{
+    const struct counting *counting = cookie;
+    if (sp_clock_monotonic_ns(counting->call->api->clock) >= counting->deadline_ns)
+        return sp_error_set(reterr, SP_DEADLINE, "the time to count clauses is up");
+    return sp_query_check(counting->call, reterr);
+}
+
+static enum sp_status count_clause(struct sp_query_call *call, const struct sp_question *question,
+                                   uint64_t deadline_ns, struct clause *clause,
+                                   struct sp_error *reterr)
+{
+    struct counting counting = {.clause = clause, .call = call, .deadline_ns = deadline_ns};
+    struct sp_stop stop = {.ask = ask_to_stop, .cookie = &counting};
+    struct sp_surveyor surveyor = {.visit = count_sheet, .cookie = &counting};
+    struct sp_scan scan = {.range = question->scan.range};
+    struct sp_scanned scanned;
+    if (!look_at_fields(question->query, clause->expression, &counting))
+        return SP_OK;
+    enum sp_status status = sp_match_compile(&call->arena, question->query, clause->expression,
+                                             &counting.match, reterr);
+    if (status != SP_OK)
+        return status;
+    clause->counted = clause->complete = true;
+    if (sp_match_expression_hints(&call->arena, clause->expression, &scan) != SP_OK)
+        status = sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
+    if (status == SP_OK && !sp_time_range_is_empty(scan.range))
+        status = sp_store_survey(call->api->store, &scan, &surveyor, 1, &stop, &scanned, reterr);
+    clause->trace_count = counting.traces.count;
+    clause->complete &= status == SP_OK;
+    free(counting.traces.ids);
+    sp_match_free(counting.match);
+    return status == SP_DEADLINE ? SP_OK : status;
+}
+
+/* ---- which clauses ---- */
+
+static void add_clause(struct clause *clauses, uint32_t *count,
+                       const struct sp_traceql_node *expression)
+{
+    if (*count < SP_EXPLAIN_CLAUSES_MAX)
+        clauses[(*count)++] = (struct clause){.expression = expression};
+}
+
+static uint32_t list_clauses(const struct sp_traceql_query *query, struct clause *clauses)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < query->node_count; i++) {
+        const struct sp_traceql_node *expression = query->nodes[i]->left;
+        if (query->nodes[i]->kind != SP_TRACEQL_FILTER || !expression)
+            continue;
+        for (uint32_t j = 0; expression->kind == SP_TRACEQL_ALL && j < expression->item_count; j++)
+            add_clause(clauses, &count, expression->items[j]);
+        add_clause(clauses, &count, expression);
+    }
+    return count;
+}
+
+/* ---- writing ---- */
+
+static void write_text(const struct sp_traceql_node *node, struct sp_json_writer *w)
+{
+    struct sp_buf text;
+    sp_buf_init(&text, 4 * SP_TRACEQL_QUERY_BYTES_MAX);
+    sp_traceql_print_node(node, &text);
+    sp_json_string(w, sp_buf_slice(&text));
+    sp_buf_fini(&text);
+}
+
+static void write_condition(const struct sp_condition *condition, struct sp_json_writer *w)
+{
+    static const char *const fields[] = {
+        [SP_FIELD_SERVICE] = "service",   [SP_FIELD_NAME] = "name",
+        [SP_FIELD_KIND] = "kind",         [SP_FIELD_STATUS] = "status",
+        [SP_FIELD_DURATION] = "duration", [SP_FIELD_STATUS_MESSAGE] = "statusMessage",
+        [SP_FIELD_ATTRIBUTE] = ""};
+    static const char *const operators[] = {
+        [SP_OP_EXISTS] = "exists", [SP_OP_EQ] = "=", [SP_OP_NE] = "!=", [SP_OP_LT] = "<",
+        [SP_OP_LE] = "<=",         [SP_OP_GT] = ">", [SP_OP_GE] = ">="};
+    struct sp_buf text;
+    sp_buf_init(&text, 4 * SP_TRACEQL_QUERY_BYTES_MAX);
+    sp_buf_append_cstr(&text, fields[condition->field]);
+    if (condition->field == SP_FIELD_ATTRIBUTE)
+        sp_buf_append_slice(&text, condition->key);
+    sp_buf_printf(&text, " %s", operators[condition->operation]);
+    if (condition->operation != SP_OP_EXISTS) {
+        sp_buf_append_byte(&text, ' ');
+        sp_value_text(&condition->value, &text);
+    }
+    sp_json_string(w, sp_buf_slice(&text));
+    sp_buf_fini(&text);
+}
+
+static void write_hints(const struct sp_scan *scan, struct sp_json_writer *w)
+{
+    sp_json_key(w, "hints");
+    sp_json_object_begin(w);
+    sp_json_key(w, "match");
+    sp_json_cstr(w, scan->match_any ? "any" : "all");
+    sp_json_key(w, "conditions");
+    sp_json_array_begin(w);
+    for (size_t i = 0; i < scan->condition_count; i++)
+        write_condition(&scan->conditions[i], w);
+    sp_json_array_end(w);
+    sp_json_object_end(w);
+}
+
+static void write_count(struct sp_json_writer *w, const char *key, bool counted, uint64_t count)
+{
+    sp_json_key(w, key);
+    if (counted)
+        sp_json_u64_string(w, count);
+    else
+        sp_json_null(w);
+}
+
+static void write_clauses(const struct clause *clauses, uint32_t count, struct sp_json_writer *w)
+{
+    sp_json_key(w, "clauses");
+    sp_json_array_begin(w);
+    for (uint32_t i = 0; i < count; i++) {
+        sp_json_object_begin(w);
+        sp_json_key(w, "clause");
+        write_text(clauses[i].expression, w);
+        sp_json_key(w, "offset");
+        sp_json_u64(w, clauses[i].expression->offset);
+        write_count(w, "spans", clauses[i].counted, clauses[i].span_count);
+        write_count(w, "traces", clauses[i].counted, clauses[i].trace_count);
+        sp_json_key(w, "complete");
+        sp_json_bool(w, clauses[i].counted && clauses[i].complete);
+        sp_json_object_end(w);
+    }
+    sp_json_array_end(w);
+}
+
+enum sp_status sp_search_explain(struct sp_query_call *call, const struct sp_question *question,
+                                 struct sp_json_writer *w, struct sp_error *reterr)
+{
+    uint64_t now = sp_clock_monotonic_ns(call->api->clock);
+    uint64_t deadline = now + (call->deadline_ns > now ? (call->deadline_ns - now) / 2 : 0);
+    struct clause *clauses =
+        sp_arena_calloc(&call->arena, SP_EXPLAIN_CLAUSES_MAX, sizeof(*clauses));
+    if (!clauses)
+        return sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
+    uint32_t count = list_clauses(question->query, clauses);
+    for (uint32_t i = 0; i < count; i++) {
+        enum sp_status status = count_clause(call, question, deadline, &clauses[i], reterr);
+        if (status != SP_OK)
+            return status;
+    }
+    sp_json_key(w, "explain");
+    sp_json_object_begin(w);
+    sp_json_key(w, "query");
+    write_text(question->query->root, w);
+    write_hints(&question->scan, w);
+    sp_pipeline_explain(question->pipeline, w);
+    write_clauses(clauses, count, w);
+    sp_json_key(w, "countMs");
+    sp_json_u64(w, (sp_clock_monotonic_ns(call->api->clock) - now) / 1000000);
+    sp_json_object_end(w);
+    return SP_OK;
+}
