@@ -2,10 +2,11 @@
  *
  * cmd/search.c: `spoor search QUERY`: a table of the traces that match. */
 #include "cmd/ask.h"
+#include "cmd/search_sets.h"
 #include "cmd/terminal.h"
 
 #define SEARCH_ARENA_BYTES ((size_t)512 * 1024 * 1024)
-#define SEARCH_DEPTH_MAX   16
+#define SEARCH_DEPTH_MAX   128 /* values of select() nest */
 
 static const struct sp_option options[] = {
     SP_ASK_OPTIONS,
@@ -25,15 +26,19 @@ static const struct sp_option options[] = {
      .max = 1000,
      .help = "Traces to show."},
     {.name = "order",
-     .type = SP_OPTION_CHOICE,
+     .type = SP_OPTION_TEXT,
      .default_text = "-start",
      .value_name = "ORDER",
-     .choices = "start|-start|duration|-duration|spans|-spans|errors|-errors",
-     .help = "What to sort by; with a minus, the largest first."},
+     .help = "What to sort by: start, duration, spans, errors, or a number made of spans like "
+             "count() or "
+             "max(duration); with a minus, the largest first."},
     {.name = "cursor",
      .type = SP_OPTION_TEXT,
      .value_name = "CURSOR",
      .help = "Goes on behind an earlier page."},
+    {.name = "explain",
+     .type = SP_OPTION_BOOL,
+     .help = "Count each clause of the query alone: why nothing was found."},
     {.name = "json", .type = SP_OPTION_BOOL, .help = "Print the server's answer as it is."},
 };
 
@@ -42,6 +47,7 @@ static const struct sp_option options[] = {
 struct row {
     struct sp_slice trace_id, service, name;
     uint64_t start_unix_ns, duration_ns, span_count, error_count;
+    struct sp_slice sets; /* the JSON of "spanSets" */
 };
 
 /* Members of a row: where its value goes. Numbers may stand in quotes. */
@@ -67,6 +73,18 @@ static void take_member(struct row *row, struct sp_slice key, struct sp_slice va
     }
 }
 
+/* The value that comes next, as it stands there. */
+static bool take_raw(struct sp_json_reader *r, struct sp_slice *ret)
+{
+    struct sp_json_reader ahead = *r;
+    (void)sp_json_next(&ahead);
+    size_t begin = ahead.event_pos;
+    if (sp_json_skip(r) != SP_OK)
+        return false;
+    *ret = sp_slice_sub(r->in, begin, r->pos - begin);
+    return true;
+}
+
 /* One element of "traces"; the reader stands behind its '{'. */
 static bool read_row(struct sp_json_reader *r, struct row *row)
 {
@@ -83,8 +101,12 @@ static bool read_row(struct sp_json_reader *r, struct row *row)
         if (event == SP_JSON_STRING || event == SP_JSON_NUMBER) {
             *r = ahead;
             take_member(row, key, r->text);
-        } else if (sp_json_skip(r) != SP_OK) {
-            return false;
+        } else {
+            struct sp_slice raw;
+            if (!take_raw(r, &raw))
+                return false;
+            if (sp_slice_equal_cstr(key, "spanSets"))
+                row->sets = raw;
         }
     }
 }
@@ -165,6 +187,8 @@ static int print_traces(struct sp_json_reader *r, const struct sp_terminal *t, s
         if (*ret_count == 0)
             print_head(t);
         print_row(t, &row);
+        if (row.sets.len > 0 && !sp_search_print_sets(t, row.sets, r->arena))
+            return bad_answer();
     }
 }
 
@@ -174,7 +198,7 @@ static int print_table(struct sp_slice body, struct sp_arena *arena)
     struct sp_json_reader r;
     size_t count = 0;
     bool complete = true;
-    struct sp_slice cursor = {0}, reason = {0};
+    struct sp_slice cursor = {0}, reason = {0}, explain = {0};
     sp_terminal_init(&terminal, stdout);
     sp_json_reader_init(&r, body, arena, SEARCH_DEPTH_MAX);
     if (sp_json_next(&r) != SP_JSON_OBJECT_BEGIN)
@@ -190,11 +214,15 @@ static int print_table(struct sp_slice body, struct sp_arena *arena)
             cursor = sp_json_next(&r) == SP_JSON_STRING ? r.text : (struct sp_slice){0};
         else if (sp_slice_equal_cstr(key, "incompleteReason"))
             reason = sp_json_next(&r) == SP_JSON_STRING ? r.text : (struct sp_slice){0};
+        else if (sp_slice_equal_cstr(key, "explain"))
+            code = take_raw(&r, &explain) ? SP_EXIT_OK : bad_answer();
         else if (sp_json_skip(&r) != SP_OK)
             code = bad_answer();
         if (code != SP_EXIT_OK)
             return code;
     }
+    if (explain.len > 0 && !sp_search_print_explanation(&terminal, explain, arena))
+        return bad_answer();
     fflush(stdout);
     if (!complete && sp_slice_equal_cstr(reason, "timeBudget"))
         fputs("The query ran out of time: there may be more, and better ones.\n", stderr);
@@ -226,6 +254,8 @@ static int run(const struct sp_config *config)
     sp_ask_parameter(&ask, "q", ask.query);
     for (size_t i = 0; i < SP_ARRAY_LEN(passed); i++)
         sp_ask_option(&ask, passed[i]);
+    if (sp_config_get(config, "explain")->flag)
+        sp_ask_parameter(&ask, "explain", SP_SLICE("true"));
     int code = sp_ask_run(&ask, &body);
     if (code == SP_EXIT_OK) {
         sp_arena_init(&arena, SEARCH_ARENA_BYTES);

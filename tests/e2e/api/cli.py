@@ -92,6 +92,20 @@ def test_search_prints_a_table(context):
     assert row.split() == ["2026-01-01T00:00:00.000Z", "100ms", "4", "1", TRACE.hex(), "web:", "GET", "/"]
 
 
+def test_search_prints_sets_of_spans_and_explanations(context):
+    code, out, err = context.run("search", "{ } | by(service) | count() > 0 | avg(duration) >= 0", "--from", "2025-12-31T00:00:00Z", "--limit=1",
+                                 "--order=-count()")
+    assert code == 0, err
+    lines = out.splitlines()
+    assert all("spans:" in line or "span:" in line for line in lines[2:]) and len(lines) > 2, out
+    assert "by(service) = " in lines[2] and "count() = " in lines[2] and "avg(duration) = " in lines[2], out
+    code, out, err = context.run("search", "{ service = \"nobody\" && kind = server }", "--explain")
+    assert code == 1 and "No trace matches" in err, (code, err)
+    assert [line.split(None, 2)[2] for line in out.splitlines()] == ["CLAUSE ALONE", "service = \"nobody\"", "kind = server",
+                                                                     "service = \"nobody\" && kind = server"], out
+    assert out.splitlines()[1].split()[:2] == ["0", "0"], out
+
+
 def test_search_as_json_is_the_answer(context):
     code, out, _ = context.run("search", "--json")
     assert code == 0 and json.loads(out)["traces"][0]["traceId"] == TRACE.hex()
