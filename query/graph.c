@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/graph.c: GET /v1/graph. */
-#include "query/graph.h"
-
-#include "query/internal.h"
+ * query/graph.c: GET /v1/graph: one graph in five formats, or what query/graph_series.c makes of several. */
+#include "query/graph_answer.h"
 
 static const struct {
     const char *content_type;
@@ -16,34 +14,88 @@ static const struct {
     {"text/vnd.mermaid; charset=utf-8", sp_graph_write_mermaid},
 };
 
-enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error *reterr)
+enum {
+    PARAMETER_FORMAT = 2,
+    PARAMETER_SERVICE,
+    PARAMETER_HOPS,
+    PARAMETER_STEP,
+    PARAMETER_COMPARE_FROM,
+    PARAMETER_COMPARE_TO
+};
+
+static enum sp_status answer_whole(struct sp_query_call *call,
+                                   const struct sp_graph_question *question,
+                                   struct sp_error *reterr)
 {
-    struct sp_time_range range;
     const struct sp_service_row *services;
     struct sp_graph_edge *edges;
-    size_t service_count, edge_count;
-    enum sp_status status = sp_query_range(call, &range, reterr);
-    if (status != SP_OK)
-        return status;
-    range = sp_time_range_minutes(range);
-    status = sp_store_services(call->api->store, range, &call->stop, &call->arena, &services,
-                               &service_count, reterr);
-    if (status == SP_OK)
-        status = sp_store_graph(call->api->store, range, &call->stop, &call->arena, &edges,
-                                &edge_count, reterr);
-    if (status != SP_OK)
-        return status;
+    size_t service_count, edge_count, format = call->values[PARAMETER_FORMAT].number;
     struct sp_graph_view view;
-    status = sp_graph_view_make(&call->arena, edges, edge_count, services, service_count, range,
-                                call->values[3].text, call->values[4].number, &view);
-    if (status != SP_OK) {
+    enum sp_status status = sp_store_services(call->api->store, question->range, &call->stop,
+                                              &call->arena, &services, &service_count, reterr);
+    if (status == SP_OK)
+        status = sp_store_graph(call->api->store, question->range, &call->stop, &call->arena,
+                                &edges, &edge_count, reterr);
+    if (status != SP_OK)
+        return status;
+    if (sp_graph_view_make(&call->arena, edges, edge_count, services, service_count,
+                           question->range, question->focus, question->hops, &view) != SP_OK) {
         status =
             sp_arena_failed(&call->arena, reterr, "the graph is larger than the query's memory");
     } else {
         call->reply.status = 200;
-        call->reply.content_type = graph_formats[call->values[2].number].content_type;
-        graph_formats[call->values[2].number].write(&view, &call->reply.body);
+        call->reply.content_type = graph_formats[format].content_type;
+        graph_formats[format].write(&view, &call->reply.body);
     }
     sp_graph_edges_fini(edges, edge_count);
     return status;
+}
+
+/* Of the parameters that ask for another answer than one graph. */
+static enum sp_status check_combination(const struct sp_query_call *call, struct sp_error *reterr)
+{
+    bool steps = call->values[PARAMETER_STEP].set;
+    bool from = call->values[PARAMETER_COMPARE_FROM].set;
+    bool to = call->values[PARAMETER_COMPARE_TO].set;
+    if ((from || to) && steps)
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "step",
+                                      "a series is not compared: \"step\" stands alone");
+    if (from != to)
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT,
+                                      from ? "compareTo" : "compareFrom",
+                                      "\"compareFrom\" and \"compareTo\" stand together");
+    if ((steps || from) && call->values[PARAMETER_FORMAT].number != 0)
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "format",
+                                      "series and differences are JSON only");
+    if (from &&
+        call->values[PARAMETER_COMPARE_FROM].number > call->values[PARAMETER_COMPARE_TO].number)
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "compareTo",
+                                      "\"compareTo\" must not lie before \"compareFrom\"");
+    return SP_OK;
+}
+
+enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error *reterr)
+{
+    struct sp_graph_question question = {.focus = call->values[PARAMETER_SERVICE].text,
+                                         .hops = call->values[PARAMETER_HOPS].number};
+    struct sp_query_steps steps;
+    enum sp_status status = sp_query_range(call, &question.range, reterr);
+    if (status == SP_OK)
+        status = check_combination(call, reterr);
+    if (status != SP_OK)
+        return status;
+    if (call->values[PARAMETER_STEP].set) {
+        status = sp_query_steps_parse(call, call->values[PARAMETER_STEP].text, question.range,
+                                      &steps, reterr);
+        if (status != SP_OK)
+            return status;
+        question.range = steps.range;
+        return sp_graph_answer_series(call, &question, &steps, reterr);
+    }
+    question.range = sp_time_range_minutes(question.range);
+    if (!call->values[PARAMETER_COMPARE_FROM].set)
+        return answer_whole(call, &question, reterr);
+    struct sp_time_range before = {call->values[PARAMETER_COMPARE_FROM].number,
+                                   call->values[PARAMETER_COMPARE_TO].number};
+    return sp_graph_answer_difference(call, &question, sp_time_range_minutes(before), reterr);
 }

@@ -4,11 +4,10 @@
  * its own escape function here and nothing else writes a name. */
 #include <inttypes.h>
 
-#include "query/graph.h"
-#include "query/internal.h"
+#include "query/graph_answer.h"
 
-static const double percentiles[] = {0.5, 0.9, 0.95, 0.99};
-static const char *const percentile_names[] = {"p50", "p90", "p95", "p99"};
+const double sp_graph_percentiles[SP_GRAPH_PERCENTILES] = {0.5, 0.9, 0.95, 0.99};
+const char *const sp_graph_percentile_names[SP_GRAPH_PERCENTILES] = {"p50", "p90", "p95", "p99"};
 
 /* ---- shared ---- */
 
@@ -58,7 +57,7 @@ static void write_label(const struct sp_graph_edge *edge, const char *percent, s
 
 /* ---- JSON ---- */
 
-static void json_latency(struct sp_json_writer *w, const char *key, const struct sp_histogram *h)
+void sp_graph_json_latency(struct sp_json_writer *w, const char *key, const struct sp_histogram *h)
 {
     sp_json_key(w, key);
     if (h->count == 0) {
@@ -66,11 +65,20 @@ static void json_latency(struct sp_json_writer *w, const char *key, const struct
         return;
     }
     sp_json_object_begin(w);
-    for (size_t i = 0; i < SP_ARRAY_LEN(percentiles); i++) {
-        sp_json_key(w, percentile_names[i]);
-        sp_json_u64_string(w, sp_histogram_quantile(h, percentiles[i]));
+    for (size_t i = 0; i < SP_ARRAY_LEN(sp_graph_percentiles); i++) {
+        sp_json_key(w, sp_graph_percentile_names[i]);
+        sp_json_u64_string(w, sp_histogram_quantile(h, sp_graph_percentiles[i]));
     }
     sp_json_object_end(w);
+}
+
+void sp_graph_json_exemplar(struct sp_json_writer *w, const struct sp_graph_edge *edge)
+{
+    sp_json_key(w, "exemplarTraceId");
+    if (sp_trace_id_is_zero(&edge->exemplar))
+        sp_json_null(w);
+    else
+        sp_json_hex(w, sp_slice_make(edge->exemplar.bytes, SP_TRACE_ID_BYTES));
 }
 
 static void json_counts(struct sp_json_writer *w, uint64_t calls, uint64_t errors)
@@ -91,13 +99,9 @@ static void json_edge(struct sp_json_writer *w, const struct sp_graph_edge *edge
     sp_json_key(w, "connectionType");
     sp_json_cstr(w, sp_connection_type_name(edge->type));
     json_counts(w, edge->calls, edge->errors);
-    json_latency(w, "clientLatency", &edge->client_latency);
-    json_latency(w, "serverLatency", &edge->server_latency);
-    sp_json_key(w, "exemplarTraceId");
-    if (sp_trace_id_is_zero(&edge->exemplar))
-        sp_json_null(w);
-    else
-        sp_json_hex(w, sp_slice_make(edge->exemplar.bytes, SP_TRACE_ID_BYTES));
+    sp_graph_json_latency(w, "clientLatency", &edge->client_latency);
+    sp_graph_json_latency(w, "serverLatency", &edge->server_latency);
+    sp_graph_json_exemplar(w, edge);
     sp_json_object_end(w);
 }
 
@@ -224,9 +228,10 @@ static void graphml_data(const char *key, uint64_t value, struct sp_buf *out)
 
 static void graphml_latency(const char *prefix, const struct sp_histogram *h, struct sp_buf *out)
 {
-    for (size_t i = 0; h->count > 0 && i < SP_ARRAY_LEN(percentiles); i++)
-        sp_buf_printf(out, "<data key=\"%s_%s\">%" PRIu64 "</data>", prefix, percentile_names[i],
-                      sp_histogram_quantile(h, percentiles[i]));
+    for (size_t i = 0; h->count > 0 && i < SP_ARRAY_LEN(sp_graph_percentiles); i++)
+        sp_buf_printf(out, "<data key=\"%s_%s\">%" PRIu64 "</data>", prefix,
+                      sp_graph_percentile_names[i],
+                      sp_histogram_quantile(h, sp_graph_percentiles[i]));
 }
 
 static void graphml_keys(struct sp_buf *out)
@@ -254,12 +259,12 @@ static void graphml_keys(struct sp_buf *out)
                       strncmp(keys[i].id, "node_", 5) == 0 ? keys[i].id + 5 : keys[i].id,
                       keys[i].type);
     for (int side = 0; side < 2; side++)
-        for (size_t i = 0; i < SP_ARRAY_LEN(percentiles); i++)
+        for (size_t i = 0; i < SP_ARRAY_LEN(sp_graph_percentiles); i++)
             sp_buf_printf(out,
                           "  <key id=\"%s_%s\" for=\"edge\" attr.name=\"%sLatency.%s\" "
                           "attr.type=\"long\"/>\n",
-                          side ? "server" : "client", percentile_names[i],
-                          side ? "server" : "client", percentile_names[i]);
+                          side ? "server" : "client", sp_graph_percentile_names[i],
+                          side ? "server" : "client", sp_graph_percentile_names[i]);
 }
 
 static void graphml_edge(const struct sp_graph_view *view, size_t i, struct sp_buf *out)
@@ -342,10 +347,10 @@ static void csv_cell(struct sp_slice text, struct sp_buf *out)
 
 static void csv_latency(const struct sp_histogram *h, struct sp_buf *out)
 {
-    for (size_t i = 0; i < SP_ARRAY_LEN(percentiles); i++) {
+    for (size_t i = 0; i < SP_ARRAY_LEN(sp_graph_percentiles); i++) {
         sp_buf_append_byte(out, ',');
         if (h->count > 0)
-            sp_buf_printf(out, "%" PRIu64, sp_histogram_quantile(h, percentiles[i]));
+            sp_buf_printf(out, "%" PRIu64, sp_histogram_quantile(h, sp_graph_percentiles[i]));
     }
 }
 

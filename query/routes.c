@@ -69,6 +69,9 @@ static const struct sp_parameter graph[] = {
     {.name = "format", .type = SP_PARAMETER_CHOICE, .choices = "json|dot|graphml|csv|mermaid"},
     {.name = "service", .type = SP_PARAMETER_TEXT},
     {.name = "hops", .type = SP_PARAMETER_NUMBER, .preset = 1, .number_min = 0, .number_max = 64},
+    {.name = "step", .type = SP_PARAMETER_TEXT},
+    {.name = "compareFrom", .type = SP_PARAMETER_TIME},
+    {.name = "compareTo", .type = SP_PARAMETER_TIME},
 };
 
 /* The choices of kind are OTLP's numbers; "any" stands behind them. */
@@ -81,6 +84,8 @@ static const struct sp_parameter latency[] = {
      .choices = "unspecified|internal|server|client|producer|consumer|any",
      .preset = 6},
     {.name = "q", .type = SP_PARAMETER_TEXT},
+    {.name = "step", .type = SP_PARAMETER_TEXT},
+    {.name = "by", .type = SP_PARAMETER_CHOICE, .choices = "operation|service"},
 };
 
 /* Matching traces that an answer about many of them looks at. */

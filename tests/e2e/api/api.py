@@ -165,6 +165,20 @@ def test_every_reply_is_what_the_document_says(context):
     context.check(f"/v1/latency?service={name}&operation={urllib.parse.quote(operations[0]['name'])}&kind=any&q=0.5,1&{whole}")
     for file_format in ("json", "dot", "graphml", "csv", "mermaid"):
         context.check(f"/v1/graph?format={file_format}&service={name}&hops=2&{whole}")
+    hours = f"from={int(status['oldestUnixNano']) - 60 * 10**9}&to={int(status['newestUnixNano']) + 60 * 10**9}"
+    graph = {(e["client"], e["server"], e["connectionType"]): e for e in context.check("/v1/graph")["edges"]}
+    steps = context.check(f"/v1/graph?step=1m&{hours}")
+    assert len(steps["edges"]) == len(graph) and len(steps["steps"]) > 1
+    for edge in steps["edges"]:
+        whole_edge = graph[edge["client"], edge["server"], edge["connectionType"]]
+        assert sum(map(int, edge["calls"])) == int(whole_edge["calls"]) and sum(map(int, edge["errors"])) == int(whole_edge["errors"])
+    same = context.check(f"/v1/graph?compareFrom=2020-01-01T00:00:00Z&compareTo=now%2B1h&{hours}")
+    assert {edge["change"] for edge in same["edges"]} == {"same"} and len(same["edges"]) == len(graph)
+    rows = context.check("/v1/latency?q=0.5")["series"]
+    steps = context.check(f"/v1/latency?q=0.5&step=1m&by=operation&{hours}")["series"]
+    assert [(row["operation"], int(row["calls"])) for row in rows] == [(row["operation"], sum(map(int, row["calls"]))) for row in steps]
+    by_service = context.check("/v1/latency?by=service")["series"]
+    assert sum(int(row["calls"]) for row in by_service) == sum(int(row["calls"]) for row in rows)
     failed, passed = "%7Bstatus%3Derror%7D", "%7Bstatus%21%3Derror%7D"
     sides = "&".join(f"{name}={status['oldestUnixNano'] if name.endswith('From') else 'now%2B1h'}" for name in ("aFrom", "aTo", "bFrom", "bTo"))
     differences = context.check(f"/v1/compare?a={passed}&b={failed}&traces=100000&limit=1000&{sides}&{whole}")

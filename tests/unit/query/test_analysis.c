@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Answers about whole traces and many of them: clocks. What they are made of is tested in tests/unit/analysis. */
+ * Answers about whole traces and many of them: clocks, critical paths, comparisons, graphs and latencies over time. What they are made of is tested in tests/unit/analysis. */
 #include "tests/unit/query/world.h"
 
 #include <stdio.h>
@@ -266,6 +266,122 @@ START_TEST(two_traces_are_one_tree)
 }
 END_TEST
 
+/* ---- graphs and latencies over time ---- */
+
+#define MINUTE (60000 * MS)
+
+/* In each of four minutes web calls cart 20 times; from the third on it takes ten times as long, and calls risk as well; old is
+ * called in the first only. */
+static void add_minutes(void)
+{
+    for (unsigned m = 0; m < 4; m++)
+        for (unsigned i = 0; i < 20; i++) {
+            unsigned trace = 1 + 20 * m + i;
+            uint64_t start = T0 + m * MINUTE + i * MS,
+                     took = (m < 2 ? 10 + i % 5 : 100 + i % 5) * MS;
+            struct sp_span spans[] = {
+                make_span(&arena, trace, 1, 0, "web", "call", start, took + 2 * MS),
+                make_span(&arena, trace, 2, 1, "cart", i % 2 ? "add" : "get", start, took),
+                make_span(&arena, trace, 3, 0, m == 0 ? "old" : "risk", "check", start, MS),
+            };
+            spans[0].kind = SP_KIND_CLIENT;
+            spans[1].status_code = i == 0 ? SP_SPAN_STATUS_ERROR : SP_SPAN_STATUS_UNSET;
+            spans[2].parent_span_id = spans[0].span_id;
+            world_add(&world, spans, m == 1 ? 2 : 3);
+        }
+}
+
+#define ALL4 "from=2026-01-01T00:00:00Z&to=2026-01-01T00:04:00Z"
+
+START_TEST(graph_as_a_series)
+{
+    add_minutes();
+    expect_answer(&world, "/v1/graph?step=1m&" ALL4, 200,
+                  "{\"edges\":[{\"client\":\"web\",\"server\":\"cart\",\"connectionType\":\"\","
+                  "\"calls\":[\"20\",\"20\",\"20\",\"20\"],"
+                  "\"errors\":[\"1\",\"1\",\"1\",\"1\"],\"clientLatency\":{\"p50\":[\"13955931\"");
+    expect_answer(&world, "/v1/graph?step=1m&" ALL4, 200,
+                  "{\"client\":\"web\",\"server\":\"old\",\"connectionType\":\"\",\"calls\":["
+                  "\"20\",\"0\",\"0\",\"0\"],");
+    expect_answer(&world, "/v1/graph?step=1m&" ALL4, 200,
+                  "\"serverLatency\":{\"p50\":[\"11992466\"");
+    expect_answer(&world, "/v1/graph?step=1m&" ALL4, 200, ",null,null,null]");
+    expect_answer(&world, "/v1/graph?step=1m&" ALL4, 200,
+                  "\"steps\":[\"1767225600000000000\",\"1767225660000000000\","
+                  "\"1767225720000000000\",\"1767225780000000000\"],"
+                  "\"stepNano\":\"60000000000\"");
+    expect_answer(&world, "/v1/graph?step=2m&service=old&" ALL4, 200,
+                  "{\"edges\":[{\"client\":\"web\",\"server\":\"old\",\"connectionType\":\"\","
+                  "\"calls\":[\"20\",\"0\"],");
+    /* without an end: until now, one hour later */
+    expect_answer(
+        &world, "/v1/graph?step=30m&from=2026-01-01T00:00:00Z", 200,
+        "\"steps\":[\"1767225600000000000\",\"1767227400000000000\",\"1767229200000000000\"]");
+    expect_answer(&world, "/v1/graph?step=30s&" ALL4, 400, "whole minutes");
+    expect_answer(&world, "/v1/graph?step=1m", 400, "\"parameter\":\"from\"");
+    expect_answer(&world, "/v1/graph?step=1m&from=2025-12-31T00:00:00Z", 400,
+                  "more than 500 steps");
+    expect_answer(&world, "/v1/graph?step=1m&format=dot&" ALL4, 400, "\"parameter\":\"format\"");
+}
+END_TEST
+
+#define BEFORE "compareFrom=2026-01-01T00:00:00Z&compareTo=2026-01-01T00:02:00Z"
+#define AFTER  "from=2026-01-01T00:02:00Z&to=2026-01-01T00:04:00Z"
+
+START_TEST(graph_against_another_range)
+{
+    add_minutes();
+    const char *url = "/v1/graph?" AFTER "&" BEFORE;
+    expect_answer(&world, url, 200,
+                  "{\"edges\":[{\"client\":\"web\",\"server\":\"cart\",\"connectionType\":\"\","
+                  "\"change\":\"slower\",\"before\":{"
+                  "\"calls\":\"40\",\"errors\":\"2\",");
+    expect_answer(&world, url, 200, "\"superiority\":1,\"latencyQValue\":");
+    expect_answer(&world, url, 200,
+                  "{\"client\":\"web\",\"server\":\"old\",\"connectionType\":\"\",\"change\":"
+                  "\"gone\",\"before\":{\"calls\":\"20\"");
+    expect_answer(&world, url, 200,
+                  "{\"client\":\"web\",\"server\":\"risk\",\"connectionType\":\"\",\"change\":"
+                  "\"new\",\"before\":null,");
+    expect_answer(&world, url, 200,
+                  "\"compareFrom\":\"1767225600000000000\",\"compareTo\":\"1767225720000000000\"");
+    /* the other way round, and against itself */
+    expect_answer(
+        &world, "/v1/graph?to=2026-01-01T00:02:00Z&compareFrom=2026-01-01T00:02:00Z&compareTo=now",
+        200, "\"change\":\"faster\"");
+    expect_answer(&world, "/v1/graph?compareFrom=2026-01-01T00:00:00Z&compareTo=now", 200,
+                  "\"server\":\"cart\",\"connectionType\":\"\",\"change\":\"same\"");
+    expect_answer(&world, "/v1/graph?service=old&hops=0&" AFTER "&" BEFORE, 200, "{\"edges\":[],");
+    expect_answer(&world, "/v1/graph?compareFrom=now", 400, "\"parameter\":\"compareTo\"");
+    expect_answer(&world, "/v1/graph?compareFrom=now&compareTo=now-1h", 400,
+                  "\"parameter\":\"compareTo\"");
+    expect_answer(&world, "/v1/graph?compareFrom=now-1h&compareTo=now&step=1m", 400,
+                  "\"parameter\":\"step\"");
+}
+END_TEST
+
+START_TEST(latencies_as_a_series_and_by_service)
+{
+    add_minutes();
+    expect_answer(&world, "/v1/latency?service=cart&q=1&step=1m&" ALL4, 200,
+                  "{\"series\":[{\"service\":\"cart\",\"operation\":\"add\",\"kind\":\"server\","
+                  "\"calls\":[\"10\",\"10\",\"10\",\"10\"],"
+                  "\"errors\":[\"0\",\"0\",\"0\",\"0\"],\"quantiles\":{\"1\":[\"13955931\","
+                  "\"13955931\",\"104000000\",\"104000000\"]}}");
+    expect_answer(&world, "/v1/latency?service=old&q=1&step=2m&" ALL4, 200,
+                  "\"calls\":[\"20\",\"0\"],\"errors\":[\"0\",\"0\"],\"quantiles\":{\"1\":["
+                  "\"1000000\",null]}");
+    expect_answer(&world, "/v1/latency?service=cart&q=0,1&by=service", 200,
+                  "{\"series\":[{\"service\":\"cart\",\"operation\":\"\",\"kind\":\"server\","
+                  "\"calls\":\"80\",\"errors\":\"4\",\"quantiles\":{"
+                  "\"0\":\"10084422\",\"1\":\"104000000\"}}],");
+    expect_answer(
+        &world, "/v1/latency?by=service&q=1&step=4m&" ALL4, 200,
+        "{\"service\":\"web\",\"operation\":\"\",\"kind\":\"client\",\"calls\":[\"80\"],");
+    expect_answer(&world, "/v1/latency?step=x&" ALL4, 400, "\"parameter\":\"step\"");
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("query_analysis");
@@ -280,6 +396,9 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, populations_differ_by_attribute_and_by_call);
     tcase_add_test(tcase, populations_of_two_ranges_and_of_nothing);
     tcase_add_test(tcase, two_traces_are_one_tree);
+    tcase_add_test(tcase, graph_as_a_series);
+    tcase_add_test(tcase, graph_against_another_range);
+    tcase_add_test(tcase, latencies_as_a_series_and_by_service);
     suite_add_tcase(suite, tcase);
     return suite;
 }

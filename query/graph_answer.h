@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/graph_answer.h: what the answers of /v1/graph share. */
+#pragma once
+
+#include "query/graph.h"
+#include "query/internal.h"
+#include "query/steps.h"
+
+struct sp_graph_question {
+    struct sp_time_range range; /* whole minutes */
+    struct sp_slice focus;
+    uint64_t hops;
+};
+
+/* Edges in parts of time. */
+SP_MUST_USE enum sp_status sp_graph_answer_series(struct sp_query_call *call,
+                                                  const struct sp_graph_question *question,
+                                                  const struct sp_query_steps *steps,
+                                                  struct sp_error *reterr);
+
+/* Edges of the range against those of another one. */
+SP_MUST_USE enum sp_status sp_graph_answer_difference(struct sp_query_call *call,
+                                                      const struct sp_graph_question *question,
+                                                      struct sp_time_range before,
+                                                      struct sp_error *reterr);
+
+/* ---- in query/graph_write.c ---- */
+
+#define SP_GRAPH_PERCENTILES 4
+extern const double sp_graph_percentiles[SP_GRAPH_PERCENTILES];
+extern const char *const sp_graph_percentile_names[SP_GRAPH_PERCENTILES];
+void sp_graph_json_latency(struct sp_json_writer *w, const char *key,
+                           const struct sp_histogram *histogram);
+void sp_graph_json_exemplar(struct sp_json_writer *w, const struct sp_graph_edge *edge);

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query/graph_series.c: GET /v1/graph with step or with a range to compare with: edges over time, and what changed of them.
+ * Each part of time is a graph of its own; the edges of all of them together are what is shown. */
+#include "query/graph.h"
+#include "query/graph_answer.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* The graphs of parts of time, and all of them added up. */
+struct parts {
+    struct part {
+        struct sp_graph_edge *edges; /* sorted by client, server, type */
+        size_t edge_count;
+    } * items;
+    size_t count;
+    struct sp_graph sum;
+    struct sp_graph_edge *edges; /* of the sum */
+    size_t edge_count;
+};
+
+static void parts_fini(struct parts *parts)
+{
+    for (size_t i = 0; i < parts->count; i++)
+        sp_graph_edges_fini(parts->items[i].edges, parts->items[i].edge_count);
+    sp_graph_edges_fini(parts->edges, parts->edge_count);
+    sp_graph_fini(&parts->sum);
+}
+
+static enum sp_status too_large(struct sp_query_call *call, struct sp_error *reterr)
+{
+    return sp_arena_failed(&call->arena, reterr, "the graphs are larger than the query's memory");
+}
+
+static enum sp_status parts_init(struct sp_query_call *call, size_t room, struct parts *parts,
+                                 struct sp_error *reterr)
+{
+    *parts = (struct parts){0};
+    sp_graph_init(&parts->sum);
+    parts->items = sp_arena_calloc(&call->arena, room, sizeof(*parts->items));
+    return parts->items ? SP_OK : too_large(call, reterr);
+}
+
+static enum sp_status read_part(struct sp_query_call *call, struct parts *parts,
+                                struct sp_time_range range, struct sp_error *reterr)
+{
+    struct part *part = &parts->items[parts->count];
+    enum sp_status status = sp_query_check(call, reterr);
+    if (status == SP_OK)
+        status = sp_store_graph(call->api->store, range, &call->stop, &call->arena, &part->edges,
+                                &part->edge_count, reterr);
+    if (status != SP_OK)
+        return status;
+    parts->count++;
+    status = sp_graph_merge(&parts->sum, part->edges, part->edge_count);
+    if (status != SP_OK)
+        return sp_error_set(reterr, status, "the graphs do not fit into memory");
+    return SP_OK;
+}
+
+/* The sum as a view: all edges, or those around a service. */
+static enum sp_status view_sum(struct sp_query_call *call, struct parts *parts,
+                               const struct sp_graph_question *question, struct sp_graph_view *ret,
+                               struct sp_error *reterr)
+{
+    const struct sp_service_row *services;
+    size_t service_count;
+    if (sp_graph_take(&parts->sum, &call->arena, &parts->edges, &parts->edge_count) != SP_OK)
+        return too_large(call, reterr);
+    enum sp_status status = sp_store_services(call->api->store, question->range, &call->stop,
+                                              &call->arena, &services, &service_count, reterr);
+    if (status != SP_OK)
+        return status;
+    if (sp_graph_view_make(&call->arena, parts->edges, parts->edge_count, services, service_count,
+                           question->range, question->focus, question->hops, ret) != SP_OK)
+        return too_large(call, reterr);
+    return SP_OK;
+}
+
+static int compare_edges(const void *left, const void *right)
+{
+    const struct sp_graph_edge *a = left, *b = right;
+    int order = sp_slice_compare(a->client, b->client);
+    if (order == 0)
+        order = sp_slice_compare(a->server, b->server);
+    return order != 0 ? order : (a->type > b->type) - (a->type < b->type);
+}
+
+/* The edge in a part, or one without calls. */
+static const struct sp_graph_edge *find_edge(const struct part *part,
+                                             const struct sp_graph_edge *edge)
+{
+    static const struct sp_graph_edge none;
+    const struct sp_graph_edge *found =
+        part->edge_count > 0
+            ? bsearch(edge, part->edges, part->edge_count, sizeof(*edge), compare_edges)
+            : NULL;
+    return found ? found : &none;
+}
+
+static void write_ends(const struct sp_graph_edge *edge, struct sp_json_writer *w)
+{
+    sp_json_key(w, "client");
+    sp_json_string(w, edge->client);
+    sp_json_key(w, "server");
+    sp_json_string(w, edge->server);
+    sp_json_key(w, "connectionType");
+    sp_json_cstr(w, sp_connection_type_name(edge->type));
+}
+
+static void write_tail(const struct sp_graph_view *view, struct sp_json_writer *w)
+{
+    sp_json_key(w, "from");
+    sp_query_json_bound(w, view->range.from_unix_ns);
+    sp_json_key(w, "to");
+    sp_query_json_bound(w, view->range.to_unix_ns);
+    sp_json_key(w, "relativeError");
+    sp_json_double(w, SP_HISTOGRAM_RELATIVE_ERROR);
+}
+
+/* ---- series ---- */
+
+static void write_counts(const struct parts *parts, const struct sp_graph_edge *edge, bool errors,
+                         struct sp_json_writer *w)
+{
+    sp_json_key(w, errors ? "errors" : "calls");
+    sp_json_array_begin(w);
+    for (size_t i = 0; i < parts->count; i++) {
+        const struct sp_graph_edge *here = find_edge(&parts->items[i], edge);
+        sp_json_u64_string(w, errors ? here->errors : here->calls);
+    }
+    sp_json_array_end(w);
+}
+
+static void write_quantiles(const struct parts *parts, const struct sp_graph_edge *edge,
+                            bool of_server, struct sp_json_writer *w)
+{
+    sp_json_key(w, of_server ? "serverLatency" : "clientLatency");
+    sp_json_object_begin(w);
+    for (size_t q = 0; q < SP_GRAPH_PERCENTILES; q++) {
+        sp_json_key(w, sp_graph_percentile_names[q]);
+        sp_json_array_begin(w);
+        for (size_t i = 0; i < parts->count; i++) {
+            const struct sp_graph_edge *here = find_edge(&parts->items[i], edge);
+            const struct sp_histogram *latency =
+                of_server ? &here->server_latency : &here->client_latency;
+            if (latency->count == 0)
+                sp_json_null(w);
+            else
+                sp_json_u64_string(w, sp_histogram_quantile(latency, sp_graph_percentiles[q]));
+        }
+        sp_json_array_end(w);
+    }
+    sp_json_object_end(w);
+}
+
+static void write_series(struct sp_query_call *call, const struct parts *parts,
+                         const struct sp_graph_view *view, const struct sp_query_steps *steps)
+{
+    struct sp_json_writer w;
+    sp_query_reply_json(call, &w);
+    sp_json_object_begin(&w);
+    sp_json_key(&w, "edges");
+    sp_json_array_begin(&w);
+    for (size_t i = 0; i < view->edge_count; i++) {
+        sp_json_object_begin(&w);
+        write_ends(view->edges[i], &w);
+        write_counts(parts, view->edges[i], false, &w);
+        write_counts(parts, view->edges[i], true, &w);
+        write_quantiles(parts, view->edges[i], false, &w);
+        write_quantiles(parts, view->edges[i], true, &w);
+        sp_json_object_end(&w);
+    }
+    sp_json_array_end(&w);
+    sp_query_steps_write(steps, &w);
+    write_tail(view, &w);
+    sp_json_object_end(&w);
+}
+
+enum sp_status sp_graph_answer_series(struct sp_query_call *call,
+                                      const struct sp_graph_question *question,
+                                      const struct sp_query_steps *steps, struct sp_error *reterr)
+{
+    struct parts parts;
+    struct sp_graph_view view;
+    enum sp_status status = parts_init(call, steps->count, &parts, reterr);
+    for (size_t i = 0; i < steps->count && status == SP_OK; i++)
+        status = read_part(call, &parts, sp_query_step(steps, i), reterr);
+    if (status == SP_OK)
+        status = view_sum(call, &parts, question, &view, reterr);
+    if (status == SP_OK)
+        write_series(call, &parts, &view, steps);
+    parts_fini(&parts);
+    return status;
+}
+
+/* ---- difference ---- */
+
+/* What changed of one edge. Sides: 0 is the range that is compared with, 1 the range asked for. */
+struct change {
+    const struct sp_graph_edge *edge, *sides[2];
+    const struct sp_histogram
+        *latency[2]; /* as callers saw it, where they were seen on both sides */
+    double superiority;
+    double error_p, latency_p, error_q, latency_q;
+    const char *name;
+};
+
+/* How much longer the p95 has to be before an edge is slower: more than both quantiles may be off. */
+#define SLOWER_MIN (1 + 2 * SP_HISTOGRAM_RELATIVE_ERROR)
+
+static double p95(const struct sp_histogram *histogram)
+{
+    return (double)sp_histogram_quantile(histogram, 0.95);
+}
+
+static const char *name_change(const struct change *change)
+{
+    if (change->sides[0]->calls == 0)
+        return "new";
+    if (change->sides[1]->calls == 0)
+        return "gone";
+    if (change->latency_q <= SP_FALSE_DISCOVERY_RATE) {
+        double before = p95(change->latency[0]), now = p95(change->latency[1]);
+        if (change->superiority > 0.5 && now > before * SLOWER_MIN)
+            return "slower";
+        if (change->superiority < 0.5 && before > now * SLOWER_MIN)
+            return "faster";
+    }
+    return "same";
+}
+
+static void compare_edge(const struct parts *parts, const struct sp_graph_edge *edge,
+                         struct change *change)
+{
+    const struct sp_graph_edge *before = find_edge(&parts->items[0], edge);
+    const struct sp_graph_edge *now = find_edge(&parts->items[1], edge);
+    bool by_client = before->client_latency.count > 0 && now->client_latency.count > 0;
+    *change =
+        (struct change){.edge = edge, .sides = {before, now}, .error_p = NAN, .latency_p = NAN};
+    change->latency[0] = by_client ? &before->client_latency : &before->server_latency;
+    change->latency[1] = by_client ? &now->client_latency : &now->server_latency;
+    struct sp_rank_test test = sp_rank_test(change->latency[0], 0, change->latency[1], 0);
+    change->superiority = test.superiority;
+    if (before->calls == 0 || now->calls == 0)
+        return;
+    if (test.is_tested)
+        change->latency_p = test.p;
+    if (before->errors + now->errors > 0)
+        change->error_p = sp_fisher_exact(before->errors, before->calls, now->errors, now->calls);
+}
+
+static bool compare_all(struct sp_query_call *call, const struct parts *parts,
+                        const struct sp_graph_view *view, struct change **ret)
+{
+    size_t count = view->edge_count;
+    struct change *changes = sp_arena_calloc(&call->arena, count, sizeof(*changes));
+    double *p = sp_arena_calloc(&call->arena, count, 2 * sizeof(*p));
+    uint32_t *scratch = sp_arena_calloc(&call->arena, count, sizeof(*scratch));
+    if (!changes || !p || !scratch)
+        return false;
+    double *q = p + count;
+    for (size_t i = 0; i < count; i++) {
+        compare_edge(parts, view->edges[i], &changes[i]);
+        p[i] = changes[i].error_p;
+    }
+    sp_false_discovery_rates(p, count, scratch, q);
+    for (size_t i = 0; i < count; i++) {
+        changes[i].error_q = q[i];
+        p[i] = changes[i].latency_p;
+    }
+    sp_false_discovery_rates(p, count, scratch, q);
+    for (size_t i = 0; i < count; i++) {
+        changes[i].latency_q = q[i];
+        changes[i].name = name_change(&changes[i]);
+    }
+    *ret = changes;
+    return true;
+}
+
+static void write_chance(const char *key, double q, struct sp_json_writer *w)
+{
+    sp_json_key(w, key);
+    if (isnan(q))
+        sp_json_null(w);
+    else
+        sp_json_double(w, q);
+}
+
+static void write_side(const char *key, const struct sp_graph_edge *edge, struct sp_json_writer *w)
+{
+    sp_json_key(w, key);
+    if (edge->calls == 0) {
+        sp_json_null(w);
+        return;
+    }
+    sp_json_object_begin(w);
+    sp_json_key(w, "calls");
+    sp_json_u64_string(w, edge->calls);
+    sp_json_key(w, "errors");
+    sp_json_u64_string(w, edge->errors);
+    sp_graph_json_latency(w, "clientLatency", &edge->client_latency);
+    sp_graph_json_latency(w, "serverLatency", &edge->server_latency);
+    sp_graph_json_exemplar(w, edge);
+    sp_json_object_end(w);
+}
+
+static void write_changes(struct sp_query_call *call, const struct change *changes,
+                          const struct sp_graph_view *view, struct sp_time_range before)
+{
+    struct sp_json_writer w;
+    sp_query_reply_json(call, &w);
+    sp_json_object_begin(&w);
+    sp_json_key(&w, "edges");
+    sp_json_array_begin(&w);
+    for (size_t i = 0; i < view->edge_count; i++) {
+        const struct change *change = &changes[i];
+        sp_json_object_begin(&w);
+        write_ends(change->edge, &w);
+        sp_json_key(&w, "change");
+        sp_json_cstr(&w, change->name);
+        write_side("before", change->sides[0], &w);
+        write_side("now", change->sides[1], &w);
+        sp_json_key(&w, "superiority");
+        sp_json_double(&w, change->superiority);
+        write_chance("latencyQValue", change->latency_q, &w);
+        write_chance("errorQValue", change->error_q, &w);
+        sp_json_object_end(&w);
+    }
+    sp_json_array_end(&w);
+    sp_json_key(&w, "compareFrom");
+    sp_query_json_bound(&w, before.from_unix_ns);
+    sp_json_key(&w, "compareTo");
+    sp_query_json_bound(&w, before.to_unix_ns);
+    sp_json_key(&w, "falseDiscoveryRate");
+    sp_json_double(&w, SP_FALSE_DISCOVERY_RATE);
+    write_tail(view, &w);
+    sp_json_object_end(&w);
+}
+
+enum sp_status sp_graph_answer_difference(struct sp_query_call *call,
+                                          const struct sp_graph_question *question,
+                                          struct sp_time_range before, struct sp_error *reterr)
+{
+    struct parts parts;
+    struct sp_graph_view view;
+    struct change *changes = NULL;
+    enum sp_status status = parts_init(call, 2, &parts, reterr);
+    if (status == SP_OK)
+        status = read_part(call, &parts, before, reterr);
+    if (status == SP_OK)
+        status = read_part(call, &parts, question->range, reterr);
+    if (status == SP_OK)
+        status = view_sum(call, &parts, question, &view, reterr);
+    if (status == SP_OK && !compare_all(call, &parts, &view, &changes))
+        status = too_large(call, reterr);
+    if (status == SP_OK)
+        write_changes(call, changes, &view, before);
+    parts_fini(&parts);
+    return status;
+}
