@@ -18,6 +18,7 @@
 #pragma once
 
 #include "lib/model/model.h"
+#include "storage/kept.h"
 
 #include <stdatomic.h>
 
@@ -140,6 +141,7 @@ SP_MUST_USE enum sp_status sp_block_spans(const struct sp_block *block, uint32_t
 struct sp_block_shared {
     struct sp_block block;
     struct sp_arena arena; /* all of it */
+    struct sp_kept calls;  /* of the head: what it adds to the graph; under the store's kept_lock */
     _Atomic uint32_t references;
 };
 

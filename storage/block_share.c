@@ -151,6 +151,7 @@ void sp_block_unref(struct sp_block_shared *shared)
 {
     if (shared == NULL || atomic_fetch_sub(&shared->references, 1) != 1)
         return;
+    sp_kept_fini(&shared->calls);
     sp_arena_fini(&shared->arena);
     free(shared);
 }

@@ -64,8 +64,7 @@ uint32_t sp_edge_rollup_edge(struct sp_edge_rollup *rollup, struct sp_slice clie
 
 uint32_t sp_edge_rollup_row(struct sp_edge_rollup *rollup, uint32_t minute, uint32_t edge)
 {
-    if (rollup->one_minute)
-        minute = 0;
+    minute = rollup->one_minute ? 0 : sp_rollup_minute_of(rollup->minutes_a_row, minute);
     uint64_t *number = sp_counts_at(&rollup->row_numbers, (uint64_t)minute << 32 | edge);
     if (number == NULL)
         return UINT32_MAX;

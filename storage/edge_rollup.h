@@ -48,7 +48,8 @@ struct sp_edge_row {
 
 struct sp_edge_rollup {
     uint32_t added_max, taken_max;
-    bool one_minute; /* an answer: rows of all minutes are one */
+    bool one_minute;        /* an answer: rows of all minutes are one */
+    uint32_t minutes_a_row; /* as in struct sp_rollup; not with one_minute */
     struct sp_interner texts, edges;
     SP_VECTOR(struct sp_edge_row) rows;
     struct sp_counts row_numbers; /* minute << 32 | edge: number of the row, plus 1 */

@@ -196,6 +196,8 @@ struct sp_rocks {
     struct sp_kv *pin; /* of a follower: what the segments are read from; one reference */
 
     pthread_mutex_t
+        kept_lock; /* of what questions keep with segments and blocks (kept.h); no other is taken behind it */
+    pthread_mutex_t
         backup_lock; /* one backup is made or removed at a time; never held with another lock but kv_lock */
 };
 
@@ -320,6 +322,31 @@ SP_MUST_USE enum sp_status sp_rocks_edges_read(struct sp_kv *kv, const struct sp
                                                uint32_t version, struct sp_time_range range,
                                                struct sp_edge_rollup *into,
                                                struct sp_error *reterr);
+/* ---- rocks_hours.c: the same for long ranges ---- */
+
+struct sp_rocks_view;
+struct sp_rocks_part;
+
+/* Adds the calls that a segment of the view knows in range, widened to whole minutes. */
+SP_MUST_USE enum sp_status sp_rocks_edges_count(const struct sp_rocks_view *view,
+                                                const struct sp_rocks_part *part,
+                                                struct sp_time_range range,
+                                                struct sp_edge_rollup *into,
+                                                struct sp_error *reterr);
+
+/* Who reads counts: called for each part of a range, with the counts that know it by minute, or by hour. */
+struct sp_rocks_counts_reader {
+    enum sp_status (*read)(void *cookie, const struct sp_rollup_reader *reader,
+                           struct sp_time_range range, struct sp_error *reterr);
+    void *cookie;
+};
+/* range: whole minutes. */
+SP_MUST_USE enum sp_status sp_rocks_counts_count(const struct sp_rocks_view *view,
+                                                 struct sp_segment *segment,
+                                                 struct sp_time_range range,
+                                                 const struct sp_rocks_counts_reader *to,
+                                                 struct sp_error *reterr);
+
 SP_MUST_USE enum sp_status sp_rocks_edges_put(struct sp_kv *kv, struct sp_kv_batch *batch,
                                               uint64_t segment_id, uint32_t version,
                                               const struct sp_edge_rollup *edges,

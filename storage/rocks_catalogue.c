@@ -59,24 +59,25 @@ static enum sp_status count_blocks(struct question *question, const struct sp_ro
     return status;
 }
 
+static enum sp_status read_counts(void *cookie, const struct sp_rollup_reader *reader,
+                                  struct sp_time_range range, struct sp_error *reterr)
+{
+    struct question *question = cookie;
+    return question->keys
+               ? sp_rollup_read_keys(reader, range, question->scopes, question->prefix,
+                                     question->tally, reterr)
+               : sp_rollup_read_operations(reader, range, question->operations,
+                                           question->with_latency, question->tally, reterr);
+}
+
 /* The whole minutes in range, from what was counted when the segment was written. */
 static enum sp_status count_minutes(struct question *question, const struct sp_rocks_view *view,
-                                    const struct sp_segment *segment, struct sp_time_range range,
+                                    struct sp_segment *segment, struct sp_time_range range,
                                     struct sp_error *reterr)
 {
-    struct sp_rocks_counts counts;
+    const struct sp_rocks_counts_reader to = {read_counts, question};
     enum sp_status status = sp_stop_ask(question->stop, reterr);
-    if (status != SP_OK)
-        return status;
-    status = sp_rocks_counts_open(&counts, view->kv, segment, reterr);
-    if (status == SP_OK)
-        status = question->keys
-                     ? sp_rollup_read_keys(&counts.reader, range, question->scopes,
-                                           question->prefix, question->tally, reterr)
-                     : sp_rollup_read_operations(&counts.reader, range, question->operations,
-                                                 question->with_latency, question->tally, reterr);
-    sp_rocks_counts_fini(&counts);
-    return status;
+    return status == SP_OK ? sp_rocks_counts_count(view, segment, range, &to, reterr) : status;
 }
 
 /* Has the segment a start in range? An empty range has none. */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/rocks_graph.c: the dependency graph. Segments know the calls within them and what their spans changed in the traces of
- * older ones, so that they only have to be added up; traces with spans in memory are looked at whole
- * (docs/decisions/0043-exact-graph.md). Knows the database through kv.h only. */
+ * older ones, so that they only have to be added up; blocks in memory are counted in the same way when they are first asked for
+ * (docs/decisions/0043-exact-graph.md, 0083-what-questions-keep.md). Knows the database through kv.h only. */
 #include "storage/rocks.h"
+
+/* Of what a block of the head keeps; a larger one is counted at each question. */
+#define KEPT_BYTES_MAX ((size_t)1024 * 1024)
 
 /* ---- traces, part by part ---- */
 
@@ -43,6 +46,8 @@ static bool may_hold(const struct sp_rocks_part *part, const struct sp_trace_id 
     uint32_t end = 1;
     if (part->segment != NULL)
         sp_segment_find(part->segment, id, hash, &first, &end);
+    else
+        end = sp_block_find(&part->memory->block, id, &first) > 0 ? first + 1 : first;
     return first < end;
 }
 
@@ -204,119 +209,130 @@ enum sp_status sp_rocks_recount(const struct sp_rocks_view *view, uint32_t remov
     return status;
 }
 
-/* ---- the head ---- */
+/* ---- the head ----
+ * A block in memory adds to the graph what its spans change in the calls of their traces, given all that was acked before. What came
+ * before is the same for ever, wherever it lies by now, unless it is removed: so this is worked out once, and kept with the block. */
 
-struct head_trace {
-    struct sp_trace_id id;
-    bool is_in_range; /* has a start in range, here */
-};
-
-struct head_traces {
-    SP_VECTOR(struct head_trace) list;
-};
-
-static int compare_traces(const void *a, const void *b)
-{
-    return sp_trace_id_compare(&((const struct head_trace *)a)->id,
-                               &((const struct head_trace *)b)->id);
-}
-
-static bool add_block(struct head_traces *traces, const struct sp_block *block,
-                      struct sp_time_range range)
-{
-    if (!sp_vector_reserve(&traces->list, block->trace_count))
-        return false;
-    for (uint32_t t = 0; t < block->trace_count; t++) {
-        struct head_trace trace = {.id = block->trace_ids[t]};
-        for (uint32_t row = block->trace_rows[t];
-             row < block->trace_rows[t + 1] && !trace.is_in_range; row++)
-            trace.is_in_range = sp_time_range_contains(range, block->starts[row]);
-        traces->list.items[traces->list.count++] = trace;
-    }
-    return true;
-}
-
-/* Sorted, each once. */
-static enum sp_status find_traces(const struct sp_rocks_view *view, uint32_t first_part,
-                                  struct sp_time_range range, struct head_traces *traces,
+/* The calls within the block, and what the block changes in traces that older parts hold. As of a segment (rocks_seal.c). */
+static enum sp_status count_block(struct reading *reading, uint32_t part,
+                                  const struct sp_stop *stop, struct sp_edge_rollup *edges,
                                   struct sp_error *reterr)
 {
-    for (uint32_t i = first_part; i < view->part_count; i++) {
-        if (!add_block(traces, &view->parts[i].memory->block, range))
-            return sp_error_set(reterr, SP_NO_MEMORY, "no memory to look at %u traces",
-                                traces->list.count);
-    }
-    if (traces->list.count > 0)
-        qsort(traces->list.items, traces->list.count, sizeof(struct head_trace), compare_traces);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < traces->list.count; i++) {
-        struct head_trace trace = traces->list.items[i];
-        if (kept > 0 && compare_traces(&traces->list.items[kept - 1], &trace) == 0)
-            traces->list.items[kept - 1].is_in_range |= trace.is_in_range;
-        else
-            traces->list.items[kept++] = trace;
-    }
-    traces->list.count = kept;
-    return SP_OK;
-}
-
-/* What the spans in memory change in their trace. A late one may change calls far away from itself, but only those of spans that
- * are stored already. */
-static enum sp_status extend_trace(struct reading *reading, const struct head_trace *trace,
-                                   struct sp_edge_rollup *edges, struct sp_error *reterr)
-{
-    struct sp_batch before;
-    struct sp_batch more;
-    sp_arena_reset(&reading->arena);
-    enum sp_status status =
-        read_spans(reading, &trace->id, 0, reading->older_count, &before, reterr);
-    if (status != SP_OK || (before.span_count == 0 && !trace->is_in_range))
+    const struct sp_block *block = &reading->view->parts[part].memory->block;
+    struct sp_edge_counter *counter;
+    enum sp_status status = sp_edge_counter_new(edges, &counter, reterr);
+    if (status != SP_OK)
         return status;
-    status = read_spans(reading, &trace->id, reading->older_count, reading->view->part_count, &more,
-                        reterr);
-    return status == SP_OK ? sp_edge_rollup_extend(edges, &before, &more, reterr) : status;
-}
-
-static enum sp_status add_head(const struct sp_rocks_view *view, uint32_t first_part,
-                               struct sp_time_range range, const struct sp_stop *stop,
-                               struct sp_edge_rollup *answer, struct sp_error *reterr)
-{
-    struct head_traces traces = {0};
-    struct reading reading;
-    struct sp_edge_rollup edges;
-    sp_edge_rollup_init(&edges);
-    enum sp_status status = reading_init(&reading, view, first_part, reterr);
+    status = sp_edge_counter_add(counter, block, reterr);
     if (status == SP_OK)
-        status = find_traces(view, first_part, range, &traces, reterr);
-    for (uint32_t i = 0; i < traces.list.count && status == SP_OK; i++) {
+        status = sp_edge_counter_finish(counter, reterr);
+    sp_edge_counter_free(counter);
+    for (uint32_t t = 0; t < block->trace_count && status == SP_OK; t++) {
+        struct sp_batch parts[2];
+        sp_arena_reset(&reading->arena);
         status = sp_stop_ask(stop, reterr);
         if (status == SP_OK)
-            status = extend_trace(&reading, &traces.list.items[i], &edges, reterr);
+            status = read_spans(reading, &block->trace_ids[t], 0, part, &parts[0], reterr);
+        if (status != SP_OK || parts[0].span_count == 0)
+            continue;
+        status = read_spans(reading, &block->trace_ids[t], part, part + 1, &parts[1], reterr);
+        if (status == SP_OK)
+            status = sp_edge_rollup_correct(edges, parts, 2, SP_EDGE_ADD, reterr);
     }
+    return status;
+}
+
+/* Adds what is kept with a block, if it still holds. */
+static enum sp_status add_kept(const struct sp_rocks_view *view, uint32_t part,
+                               uint64_t spans_before, struct sp_time_range range,
+                               struct sp_edge_rollup *answer, bool *ret_added,
+                               struct sp_error *reterr)
+{
+    struct sp_kept *kept = &view->parts[part].memory->calls;
+    enum sp_status status = SP_OK;
+    pthread_mutex_lock(&view->rocks->kept_lock);
+    *ret_added = sp_kept_holds(kept, spans_before);
+    if (*ret_added)
+        status = sp_edge_rollup_read(sp_buf_slice(&kept->bytes), range, answer, reterr);
+    pthread_mutex_unlock(&view->rocks->kept_lock);
+    return status;
+}
+
+static enum sp_status keep(const struct sp_rocks_view *view, uint32_t part, uint64_t spans_before,
+                           const struct sp_edge_rollup *edges, struct sp_error *reterr)
+{
+    struct sp_buf bytes;
+    sp_buf_init(&bytes, KEPT_BYTES_MAX);
+    enum sp_status status = sp_edge_rollup_encode(edges, &bytes, reterr);
+    sp_buf_trim(&bytes);
+    pthread_mutex_lock(&view->rocks->kept_lock);
+    if (status == SP_OK)
+        sp_kept_set(&view->parts[part].memory->calls, &bytes, spans_before);
+    pthread_mutex_unlock(&view->rocks->kept_lock);
+    sp_buf_fini(&bytes);
+    return status == SP_LIMIT ? SP_OK : status; /* then it is worked out each time */
+}
+
+static enum sp_status add_block(struct reading *reading, uint32_t part, uint64_t spans_before,
+                                bool keeps, struct sp_time_range range, const struct sp_stop *stop,
+                                struct sp_edge_rollup *answer, struct sp_error *reterr)
+{
+    struct sp_edge_rollup edges;
+    bool added;
+    enum sp_status status =
+        add_kept(reading->view, part, spans_before, range, answer, &added, reterr);
+    if (status != SP_OK || added)
+        return status;
+    sp_edge_rollup_init(&edges);
+    status = count_block(reading, part, stop, &edges, reterr);
     if (status == SP_OK)
         status = sp_edge_rollup_merge(answer, &edges, range, reterr);
+    if (status == SP_OK && keeps)
+        status = keep(reading->view, part, spans_before, &edges, reterr);
     sp_edge_rollup_fini(&edges);
+    return status;
+}
+
+static uint64_t span_count(const struct sp_rocks_part *part)
+{
+    return part->segment != NULL ? part->segment->span_count
+                                 : part->memory->block.tables[SP_BLOCK_SPANS].count;
+}
+
+/* lasting: so many parts are the store's; those behind were made for this question. */
+static enum sp_status add_head(const struct sp_rocks_view *view, uint32_t first_part,
+                               uint32_t lasting, struct sp_time_range range,
+                               const struct sp_stop *stop, struct sp_edge_rollup *answer,
+                               struct sp_error *reterr)
+{
+    struct reading reading;
+    /* Removing is all that changes what came before, and it makes it less. */
+    uint64_t spans_before = 0;
+    enum sp_status status = reading_init(&reading, view, first_part, reterr);
+    for (uint32_t i = 0; i < view->part_count && status == SP_OK; i++) {
+        if (i >= first_part)
+            status = add_block(&reading, i, spans_before, i < lasting, range, stop, answer, reterr);
+        spans_before += span_count(&view->parts[i]);
+    }
     reading_fini(&reading);
-    sp_vector_fini(&traces.list);
     return status;
 }
 
 /* ---- the graph ---- */
 
 /* Every segment is asked: what it knows of older traces may lie before all its own spans. */
-static enum sp_status add_parts(const struct sp_rocks_view *view, struct sp_time_range range,
-                                const struct sp_stop *stop, struct sp_edge_rollup *answer,
-                                struct sp_error *reterr)
+static enum sp_status add_parts(const struct sp_rocks_view *view, uint32_t lasting,
+                                struct sp_time_range range, const struct sp_stop *stop,
+                                struct sp_edge_rollup *answer, struct sp_error *reterr)
 {
     enum sp_status status = SP_OK;
     uint32_t i = 0;
     for (; i < view->part_count && view->parts[i].segment != NULL && status == SP_OK; i++) {
         status = sp_stop_ask(stop, reterr);
         if (status == SP_OK)
-            status = sp_rocks_edges_read(view->kv, view->parts[i].segment,
-                                         view->parts[i].links.edges_version, range, answer, reterr);
+            status = sp_rocks_edges_count(view, &view->parts[i], range, answer, reterr);
     }
-    return status == SP_OK ? add_head(view, i, range, stop, answer, reterr) : status;
+    return status == SP_OK ? add_head(view, i, lasting, range, stop, answer, reterr) : status;
 }
 
 static enum sp_status take_graph(const struct sp_edge_rollup *answer, struct sp_arena *arena,
@@ -346,10 +362,11 @@ enum sp_status sp_rocks_graph(struct sp_store *store, struct sp_time_range range
     enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &view, reterr);
     if (status != SP_OK)
         return status;
+    uint32_t lasting = view.part_count;
     sp_edge_rollup_init_answer(&answer);
     status = sp_rocks_view_flatten(&view, reterr);
     if (status == SP_OK && !sp_time_range_is_empty(range))
-        status = add_parts(&view, range, stop, &answer, reterr);
+        status = add_parts(&view, lasting, range, stop, &answer, reterr);
     if (status == SP_OK)
         status = take_graph(&answer, arena, ret_edges, ret_count, reterr);
     sp_edge_rollup_fini(&answer);

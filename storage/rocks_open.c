@@ -241,6 +241,7 @@ void sp_rocks_close(struct sp_rocks *rocks)
     pthread_mutex_destroy(&rocks->history_lock);
     pthread_mutex_destroy(&rocks->lock);
     pthread_mutex_destroy(&rocks->backup_lock);
+    pthread_mutex_destroy(&rocks->kept_lock);
     pthread_rwlock_destroy(&rocks->kv_lock);
     free(rocks);
 }
@@ -289,6 +290,7 @@ static enum sp_status open_store(const struct sp_store_options *options, bool fo
     pthread_mutex_init(&rocks->history_lock, NULL);
     pthread_mutex_init(&rocks->lock, NULL);
     pthread_mutex_init(&rocks->backup_lock, NULL);
+    pthread_mutex_init(&rocks->kept_lock, NULL);
     pthread_rwlock_init(&rocks->kv_lock, NULL); /* prefers readers, which glibc documents */
     pthread_cond_init(&rocks->committer_wakes, NULL);
     pthread_cond_init(&rocks->columns_wakes, &monotonic);

@@ -55,6 +55,7 @@ uint32_t sp_rollup_key_number(struct sp_rollup *rollup, struct sp_slice key, int
 
 uint32_t sp_rollup_row_number(struct sp_rollup *rollup, uint32_t minute, uint32_t series)
 {
+    minute = sp_rollup_minute_of(rollup->minutes_a_row, minute);
     uint64_t *number = sp_counts_at(&rollup->row_numbers, (uint64_t)minute << 32 | series);
     if (number == NULL)
         return UINT32_MAX;

@@ -36,6 +36,7 @@ struct sp_rollup_row {
 };
 
 struct sp_rollup {
+    uint32_t minutes_a_row; /* 0: one; otherwise the first of so many stands for all of them */
     struct sp_interner texts, series, keys;
     SP_VECTOR(struct sp_rollup_row) rows;
     struct sp_counts row_numbers; /* minute << 32 | series: number of the row */
@@ -119,6 +120,12 @@ SP_MUST_USE enum sp_status sp_rollup_count_keys(const struct sp_rollup *rollup,
                                                 struct sp_error *reterr);
 
 /* ---- for the files of the rollup ---- */
+
+/* The minute that a minute counts for. */
+static inline uint32_t sp_rollup_minute_of(uint32_t minutes_a_row, uint32_t minute)
+{
+    return minutes_a_row > 1 ? minute - minute % minutes_a_row : minute;
+}
 
 /* Numbers, made when new. SP_INTERNER_NONE: no memory. */
 uint32_t sp_rollup_series_number(struct sp_rollup *rollup, struct sp_slice service,

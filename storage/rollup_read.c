@@ -391,13 +391,13 @@ static enum sp_status decode_keys(const struct sp_rollup_reader *reader,
                                   struct sp_rollup *into, struct sp_error *reterr)
 {
     struct sp_slice keys = minute->keys;
+    uint64_t number = sp_rollup_minute_of(into->minutes_a_row, minute->minute);
     uint32_t place = 0;
     for (uint32_t i = 0; i < minute->key_count; i++) {
         uint64_t spans;
         if (!next_key(reader, &keys, i == 0, &place, &spans) || minute->row_count == 0)
             return damaged(reterr);
-        if (!sp_counts_add(&into->key_spans, (uint64_t)minute->minute << 32 | numbers[place],
-                           spans))
+        if (!sp_counts_add(&into->key_spans, number << 32 | numbers[place], spans))
             return sp_rollup_failed(reterr);
     }
     return SP_OK;

@@ -34,6 +34,9 @@ struct sp_segment_links {
     uint32_t edges_version;   /* of its edges; 0: they are as they were when it was written */
 };
 
+/* Rollups that are kept by hour. */
+enum { SP_SEGMENT_HOURS_COUNTS, SP_SEGMENT_HOURS_EDGES, SP_SEGMENT_HOURS_COUNT };
+
 struct sp_segment {
     uint64_t id;
     uint64_t first_sequence, last_sequence; /* of the journal records it was made from */
@@ -50,6 +53,8 @@ struct sp_segment {
     struct sp_arena arena;         /* of all above */
     uint64_t header_checksum;      /* of the header that it was read from; 0: it was made here */
     struct sp_segment_links links; /* under the lock of the store, once it is in its list */
+    struct sp_kept
+        hours[SP_SEGMENT_HOURS_COUNT]; /* its rollups by hour; under the store's kept_lock */
     _Atomic uint32_t references;
 };
 

@@ -19,6 +19,8 @@ void sp_segment_unref(struct sp_segment *segment)
 {
     if (segment == NULL || atomic_fetch_sub(&segment->references, 1) != 1)
         return;
+    for (int i = 0; i < SP_SEGMENT_HOURS_COUNT; i++)
+        sp_kept_fini(&segment->hours[i]);
     sp_arena_fini(&segment->arena);
     free(segment);
 }
