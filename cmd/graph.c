@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cmd/graph.c: `spoor graph`: prints the dependency graph as the server exports it. */
-#include "cmd/ask.h"
+ * cmd/graph.c: `spoor graph`: prints the dependency graph as the server exports it, or as a table, or what changed of it. */
+#include "cmd/show.h"
 
 #define GRAPH_CONFIG_ARENA_BYTES ((size_t)1024 * 1024)
 
@@ -11,7 +11,7 @@ static const struct sp_option options[] = {
      .type = SP_OPTION_CHOICE,
      .default_text = "dot",
      .value_name = "FORMAT",
-     .choices = "dot|graphml|json|csv|mermaid",
+     .choices = "dot|graphml|json|csv|mermaid|table",
      .help = "What to print. dot is for graphviz: spoor graph | dot -Tsvg."},
     {.name = "from",
      .type = SP_OPTION_TEXT,
@@ -27,16 +27,122 @@ static const struct sp_option options[] = {
      .value_name = "N",
      .max = 64,
      .help = "How far the surroundings reach; the server's default is 1."},
+    {.name = "compare-from",
+     .type = SP_OPTION_TEXT,
+     .value_name = "TIME",
+     .help = "With --compare-to: prints what changed since that range, as a table or JSON."},
+    {.name = "compare-to", .type = SP_OPTION_TEXT, .value_name = "TIME", .help = "Its end."},
+    {.name = "json", .type = SP_OPTION_BOOL, .help = "The same as --format json."},
 };
 
-static int run(const struct sp_config *config)
+/* ---- tables ---- */
+
+static const char *const passed[][2] = {{"from", "from"},
+                                        {"to", "to"},
+                                        {"service", "service"},
+                                        {"hops", "hops"},
+                                        {"compare-from", "compareFrom"},
+                                        {"compare-to", "compareTo"},
+                                        {NULL, NULL}};
+
+static bool edges_found(const struct sp_answer *answer)
 {
-    static const char *const passed[] = {"format", "from", "to", "service", "hops"};
+    return sp_answer_at(answer, "edges")->count > 0;
+}
+
+/* As callers saw it, if they were seen. */
+static struct sp_slice p95_of(struct sp_table *table, const struct sp_answer *side)
+{
+    const struct sp_answer *client = sp_answer_at(side, "clientLatency.p95");
+    const struct sp_answer *server = sp_answer_at(side, "serverLatency.p95");
+    const struct sp_answer *latency = client->text.len > 0 ? client : server;
+    return latency->text.len > 0 ? sp_table_duration(table, sp_answer_u64(latency, ""))
+                                 : latency->text;
+}
+
+static struct sp_slice errors_of(struct sp_table *table, const struct sp_answer *side)
+{
+    uint64_t calls = sp_answer_u64(side, "calls"), errors = sp_answer_u64(side, "errors");
+    return sp_table_percent(table, calls > 0 ? (double)errors / (double)calls : 0);
+}
+
+static bool edges_print(const struct sp_answer *answer, const struct sp_terminal *terminal,
+                        struct sp_arena *arena)
+{
+    static const struct sp_table_column columns[] = {
+        {"CALLER", false, true}, {"CALLED", false, true}, {"TYPE", false, false},
+        {"CALLS", true, false},  {"ERRORS", true, false}, {"P95", true, false}};
+    struct sp_table table;
+    sp_table_init(&table, columns, SP_ARRAY_LEN(columns), arena);
+    for (const struct sp_answer *row = sp_answer_at(answer, "edges")->first; row; row = row->next) {
+        struct sp_slice *cells = sp_table_row(&table, NULL);
+        if (!cells)
+            break;
+        cells[0] = sp_answer_text(row, "client");
+        cells[1] = sp_answer_text(row, "server");
+        cells[2] = sp_answer_text(row, "connectionType");
+        cells[3] = sp_answer_text(row, "calls");
+        cells[4] = errors_of(&table, row);
+        cells[5] = p95_of(&table, row);
+    }
+    return sp_table_print(&table, terminal);
+}
+
+static bool changes_print(const struct sp_answer *answer, const struct sp_terminal *terminal,
+                          struct sp_arena *arena)
+{
+    static const struct sp_table_column columns[] = {
+        {"CHANGE", false, false}, {"CALLER", false, true}, {"CALLED", false, true},
+        {"CALLS", true, false},   {"BEFORE", true, false}, {"ERRORS", true, false},
+        {"BEFORE", true, false},  {"P95", true, false},    {"BEFORE", true, false}};
+    struct sp_table table;
+    sp_table_init(&table, columns, SP_ARRAY_LEN(columns), arena);
+    for (const struct sp_answer *row = sp_answer_at(answer, "edges")->first; row; row = row->next) {
+        const struct sp_answer *now = sp_answer_at(row, "now"),
+                               *before = sp_answer_at(row, "before");
+        struct sp_slice change = sp_answer_text(row, "change");
+        bool is_same = sp_slice_equal_cstr(change, "same");
+        struct sp_slice *cells = sp_table_row(&table, is_same ? NULL : "33");
+        if (!cells)
+            break;
+        cells[0] = is_same ? (struct sp_slice){0} : change;
+        cells[1] = sp_answer_text(row, "client");
+        cells[2] = sp_answer_text(row, "server");
+        cells[3] = sp_answer_text(now, "calls");
+        cells[4] = sp_answer_text(before, "calls");
+        cells[5] = errors_of(&table, now);
+        cells[6] = errors_of(&table, before);
+        cells[7] = p95_of(&table, now);
+        cells[8] = p95_of(&table, before);
+    }
+    return sp_table_print(&table, terminal);
+}
+
+static int show_table(const struct sp_command *command, const struct sp_config *config)
+{
+    bool compares =
+        sp_config_get(config, "compare-from")->set || sp_config_get(config, "compare-to")->set;
+    const struct sp_show show = {.command = *command,
+                                 .path = "/v1/graph",
+                                 .passed = passed,
+                                 .found = edges_found,
+                                 .print = compares ? changes_print : edges_print,
+                                 .nothing = "No call is stored in this range."};
+    return sp_show_run(&show, config);
+}
+
+/* ---- documents ---- */
+
+static int print_document(const struct sp_config *config)
+{
     struct sp_ask ask;
     struct sp_buf body;
     sp_ask_init(&ask, "graph", config, "/v1/graph");
-    for (size_t i = 0; i < SP_ARRAY_LEN(passed); i++)
-        sp_ask_option(&ask, passed[i]);
+    sp_ask_option(&ask, "format");
+    if (!sp_config_get(config, "format")->set)
+        sp_ask_parameter(&ask, "format", SP_SLICE("dot"));
+    for (size_t i = 0; i < 4; i++) /* a document has no second range */
+        sp_ask_option(&ask, passed[i][0]);
     int code = sp_ask_run(&ask, &body);
     if (code == SP_EXIT_OK) {
         code = sp_ask_print(sp_buf_slice(&body));
@@ -44,6 +150,16 @@ static int run(const struct sp_config *config)
     }
     sp_ask_fini(&ask);
     return code;
+}
+
+static int run(const struct sp_command *command, const struct sp_config *config)
+{
+    struct sp_slice format = sp_config_get(config, "format")->text;
+    bool compares =
+        sp_config_get(config, "compare-from")->set || sp_config_get(config, "compare-to")->set;
+    if (sp_slice_equal_cstr(format, "table") || compares || sp_config_get(config, "json")->flag)
+        return show_table(command, config);
+    return print_document(config);
 }
 
 int sp_cmd_graph(int argc, char **argv)
@@ -60,7 +176,7 @@ int sp_cmd_graph(int argc, char **argv)
     sp_arena_init(&arena, GRAPH_CONFIG_ARENA_BYTES);
     int code = sp_cmd_options(&arena, &command, argc, argv, &config);
     if (code < 0)
-        code = run(&config);
+        code = run(&command, &config);
     sp_arena_fini(&arena);
     return code;
 }

@@ -179,6 +179,22 @@ def test_trace_takes_the_skew_of_clocks_out(context):
     assert context.run("trace", skewed.hex(), "--json", "--skew", "adjust")[0] == 2
 
 
+def test_graph_as_a_table_and_against_another_time(context):
+    code, out, err = context.run("graph", "--format", "table", "--to", "2026-01-02T00:00:00Z")
+    lines = [line.split() for line in out.splitlines()]
+    assert (code, err) == (0, "") and lines[0] == ["CALLER", "CALLED", "TYPE", "CALLS", "ERRORS", "P95"]
+    assert any(line[:2] == ["web", "cart"] for line in lines), out
+    range_before = ("--compare-from", "2025-01-01T00:00:00Z", "--compare-to", "2025-01-02T00:00:00Z")
+    code, out, _ = context.run("graph", *range_before)
+    assert code == 0 and out.splitlines()[1].split()[0] == "new", out
+    code, out, _ = context.run("graph", *range_before, "--json")
+    assert code == 0 and {edge["change"] for edge in json.loads(out)["edges"]} == {"new"}
+    code, out, _ = context.run("graph", "--json")
+    assert code == 0 and "nodes" in json.loads(out)
+    assert context.run("graph", "--compare-from", "now-1h")[0] == 2
+    assert context.run("graph", "--format", "table", "--to", "2020-01-01T00:00:00Z")[0] == 1
+
+
 def test_exit_codes(context):
     absent, nowhere = "ab" * 16, "http://127.0.0.1:1"
     for expected, args, url in ((1, ("trace", absent), None), (1, ("trace", absent, "--json"), None),
