@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Any set of spans: 8 bytes each of the input are id, parent, kind, status, start, length, link and service of a span. The
- * tree holds every span once, the critical path fills the root, every call has its two ends. */
+ * tree holds every span once, critical paths fill their spans, every call has its two ends, clocks and sums lose nothing. */
 #include "lib/analysis/analysis.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -98,6 +98,64 @@ static void check_calls(const struct sp_graph_call *calls, size_t count)
     sp_graph_fini(&graph);
 }
 
+/* Offsets lie within their bounds' reach, moved spans keep their durations, and nothing is lost. */
+static void check_skew(struct sp_arena *arena, struct sp_trace *trace)
+{
+    struct sp_skew skew;
+    struct sp_batch moved;
+    uint32_t spans = 0;
+    SP_ASSERT(sp_skew_find(arena, trace, &skew) == SP_OK);
+    SP_ASSERT(sp_skew_adjust(arena, trace, &skew, &moved) == SP_OK);
+    SP_ASSERT(moved.span_count == trace->row_count);
+    for (uint32_t i = 0; i < skew.clock_count; i++) {
+        spans += skew.clocks[i].span_count;
+        SP_ASSERT(skew.clocks[i].offset_ns == 0 || skew.clocks[i].via != SP_CLOCK_NONE);
+    }
+    SP_ASSERT(spans == trace->row_count);
+    for (uint32_t row = 0; row < trace->row_count; row++) {
+        const struct sp_span *span = trace->rows[row].span;
+        bool is_skewed = trace->rows[row].flags & SP_ROW_SKEWED;
+        SP_ASSERT(is_skewed == (skew.clocks[skew.clock_of_row[row]].offset_ns != 0));
+        SP_ASSERT(is_skewed || moved.spans[row].start_unix_ns == span->start_unix_ns);
+    }
+}
+
+/* The path of every span fills it, and sums of paths are their durations. */
+static void check_paths(struct sp_arena *arena, struct sp_trace *trace)
+{
+    struct sp_path_sum *sum = sp_path_sum_new(SP_PATH_BY_OPERATION, (size_t)64 << 20);
+    struct sp_path_band band;
+    struct sp_path_row *rows;
+    size_t count;
+    uint64_t self = 0;
+    SP_ASSERT(sum);
+    for (uint32_t row = 0; row < trace->row_count && row < 64; row++) {
+        struct sp_critical_path path;
+        SP_ASSERT(sp_critical_path_of(arena, trace, row, &path) == SP_OK);
+        if (path.segment_count > 0)
+            SP_ASSERT(sp_path_sum_add(sum, trace, row, &path, arena) == SP_OK);
+    }
+    sp_path_sum_band(sum, -1, &band);
+    SP_ASSERT(sp_path_sum_rows(sum, &band, 1, arena, &rows, &count) == SP_OK);
+    for (size_t i = 0; i < count; i++)
+        self += rows[i].is_edge ? 0 : rows[i].shares[0].self_ns;
+    SP_ASSERT(self == band.duration_sum_ns);
+    sp_path_sum_free(sum);
+}
+
+/* Each span that was not sent before stands in one node. */
+static void check_call_tree(struct sp_arena *arena, const struct sp_trace *trace)
+{
+    struct sp_call_tree tree;
+    uint64_t calls = 0;
+    SP_ASSERT(sp_call_tree_init(&tree, true, (size_t)64 << 20) == SP_OK);
+    SP_ASSERT(sp_call_tree_add(&tree, 0, trace, arena) == SP_OK);
+    for (uint32_t i = 0; i < tree.node_count; i++)
+        calls += tree.nodes[i].sides[0].call_count;
+    SP_ASSERT(calls + tree.duplicate_count + tree.left_out_calls == trace->row_count);
+    sp_call_tree_fini(&tree);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t count = size / BYTES_A_SPAN;
@@ -123,6 +181,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_path(&trace, &path);
     SP_ASSERT(sp_graph_calls(&arena, &trace, &calls, &call_count) == SP_OK);
     check_calls(calls, call_count);
+    check_skew(&arena, &trace);
+    check_paths(&arena, &trace);
+    check_call_tree(&arena, &trace);
     sp_arena_fini(&arena);
     return 0;
 }

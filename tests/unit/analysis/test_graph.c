@@ -97,6 +97,9 @@ static const struct graph_case {
      {{1, 0, "foo-server", C, 0, 1000},
       {2, 0, "bar-requester", S, 0, 1000, 0, {{"peer.service", "external-platform"}}}},
      "foo-server>unknown virtual_node se\nuser>bar-requester virtual_node cs\n"},
+    {"as in the servicegraph connector's tests: two ends that met",
+     {{1, 0, "foo-server", C, 0, 1000}, {2, 1, "bar-requester", S, 0, 1000}},
+     "foo-server>bar-requester  ss\n"},
     {"internal spans alone make no call", {{1, 0, "a", I, 0, 9}, {2, 1, "b", I, 1, 8}}, ""},
 };
 
