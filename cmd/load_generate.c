@@ -87,13 +87,15 @@ static bool make_attributes(struct maker *m, struct sp_span *span, bool error, b
         {SP_SLICE("http.request.method"), text_value(m, r % 4 ? "GET" : "POST", 0)},
         {SP_SLICE("http.route"), text_value(m, "/api/v1/resource/%llu/{id}", r % 23)},
         {SP_SLICE("http.response.status_code"), int_value(error ? 500 : 200)},
-        {SP_SLICE("url.path"), text_value(m, "/api/v1/resource/item-%llu", r % 5000)},
+        {SP_SLICE("url.full"),
+         text_value(m, "https://shop.example.com/api/v1/resource/item-%llu?view=full", r % 5000)},
         {SP_SLICE("client.address"), text_value(m, "10.0.%llu.17", r % 40)},
         {SP_SLICE("client.port"), int_value((int64_t)(1024 + r % 60000))},
         {SP_SLICE("user.id"), text_value(m, "user-%08llu", r % 100000)},
         {SP_SLICE("session.id"), text_value(m, "%016llx", next_random(&m->random))},
         {SP_SLICE("app.cart.items"), int_value((int64_t)(r % 17))},
-        {SP_SLICE("app.region"), text_value(m, "eu-central-%llu", r % 3)},
+        {SP_SLICE("user_agent.original"),
+         text_value(m, "Mozilla/5.0 (X11; Linux x86_64; rv:%llu.0) Gecko", 100 + r % 30)},
         database
             ? (struct sp_attribute){SP_SLICE("db.system.name"), text_value(m, "postgresql", 0)}
             : (struct sp_attribute){SP_SLICE("thread.name"), text_value(m, "worker-%llu", r % 16)},
