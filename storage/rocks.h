@@ -27,9 +27,10 @@
 
 /* One batch of the committer takes at most so much, or one request. */
 #define SP_ROCKS_COMMIT_BYTES_MAX ((size_t)32 * 1024 * 1024)
-/* Fresh entries become a block when they hold so many spans or bytes, or the first of them is so old. */
-#define SP_ROCKS_FRESH_SPANS  ((size_t)SP_BLOCK_ROWS_MAX)
-#define SP_ROCKS_FRESH_BYTES  ((size_t)32 * 1024 * 1024)
+/* Fresh entries become blocks, sorted by trace from the first to the last, when they hold so many spans or bytes, or the first of them
+ * is so old. The more at once, the fewer such runs a seal has to put together; but as rows they take ten times the memory. */
+#define SP_ROCKS_FRESH_SPANS  ((size_t)2 * SP_BLOCK_ROWS_MAX)
+#define SP_ROCKS_FRESH_BYTES  ((size_t)64 * 1024 * 1024)
 #define SP_ROCKS_FRESH_AGE_NS 250000000ULL
 /* Head blocks become a segment when they hold so many spans, their journal records or they themselves so many bytes, or the
  * first is so old. */

@@ -9,6 +9,11 @@ static enum sp_status no_memory(struct sp_error *reterr)
     return sp_error_set(reterr, SP_NO_MEMORY, "no memory to seal a segment");
 }
 
+/* Neighbours in the head that were made together: sorted by trace from the first block to the last. */
+struct run {
+    uint32_t next, end; /* blocks */
+};
+
 struct sealing {
     struct sp_rocks *rocks;
     struct sp_kv_batch *batch;
@@ -17,8 +22,9 @@ struct sealing {
     uint64_t written_bytes; /* of its chunks, in the database */
     struct sp_rocks_rollups rollups;
     struct sp_rocks_head_block *blocks; /* heap; a copy, because the list may move */
-    bool *given;                        /* heap; of each block: has it been mixed in? */
     uint32_t count, services_stored;
+    struct run *runs; /* heap */
+    uint32_t run_count;
     struct sp_totals totals;
     uint64_t id;
     struct sp_segment *segment;
@@ -26,14 +32,23 @@ struct sealing {
 
 /* ---- rows of the head ---- */
 
-/* Each block is an input of its own. */
+/* runs: room for one of each block. */
+static void find_runs(struct sealing *sealing)
+{
+    for (uint32_t i = 0; i < sealing->count; i++) {
+        if (i == 0 || sealing->blocks[i].first_sequence != sealing->blocks[i - 1].first_sequence)
+            sealing->runs[sealing->run_count++] = (struct run){.next = i};
+        sealing->runs[sealing->run_count - 1].end = i + 1;
+    }
+}
+
 static enum sp_status next_head_block(void *cookie, uint32_t input, const struct sp_block **ret,
                                       struct sp_error *reterr)
 {
     struct sealing *sealing = cookie;
+    struct run *run = &sealing->runs[input];
     (void)reterr;
-    *ret = sealing->given[input] ? NULL : &sealing->blocks[input].shared->block;
-    sealing->given[input] = true;
+    *ret = run->next < run->end ? &sealing->blocks[run->next++].shared->block : NULL;
     return SP_OK;
 }
 
@@ -58,7 +73,7 @@ static enum sp_status write_chunks(void *cookie, struct sp_error *reterr)
 
 static enum sp_status mix_head(struct sealing *sealing, struct sp_error *reterr)
 {
-    const struct sp_rocks_mix mix = {.input_count = sealing->count,
+    const struct sp_rocks_mix mix = {.input_count = sealing->run_count,
                                      .next = next_head_block,
                                      .added = write_chunks,
                                      .cookie = sealing,
@@ -316,13 +331,14 @@ static enum sp_status take_head(struct sealing *sealing, struct sp_error *reterr
     struct sp_rocks *rocks = sealing->rocks;
     sealing->count = rocks->head.count;
     sealing->blocks = calloc((size_t)sealing->count + 1, sizeof(*sealing->blocks));
-    sealing->given = calloc((size_t)sealing->count + 1, sizeof(*sealing->given));
-    if (sealing->blocks == NULL || sealing->given == NULL ||
+    sealing->runs = calloc((size_t)sealing->count + 1, sizeof(*sealing->runs));
+    if (sealing->blocks == NULL || sealing->runs == NULL ||
         !sp_vector_reserve(&rocks->segments, 1))
         return no_memory(reterr);
     if (sealing->count > 0) {
         sealing->id = sp_rocks_new_segment_id(rocks);
         memcpy(sealing->blocks, rocks->head.items, sealing->count * sizeof(*sealing->blocks));
+        find_runs(sealing);
     }
     return SP_OK;
 }
@@ -377,7 +393,7 @@ enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr)
     sp_block_builder_free(sealing.builder);
     sp_segment_unref(sealing.segment);
     sp_kv_batch_free(sealing.batch);
-    free(sealing.given);
+    free(sealing.runs);
     free(sealing.blocks);
     return status;
 }
