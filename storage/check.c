@@ -334,12 +334,17 @@ static enum sp_status check_record(struct sp_check *check, uint64_t sequence, st
     }
     const struct sp_store_codec *codec = &check->options->codec;
     const struct sp_batch *batch;
+    struct sp_buf unpacked;
     struct sp_buf plain;
+    sp_buf_init(&unpacked, RECORD_BYTES_MAX);
     sp_buf_init(&plain, RECORD_BYTES_MAX);
     sp_arena_reset(&check->values_arena);
     enum sp_status status =
-        codec->decode(codec->cookie, record.format, record.encoding, record.body, &plain,
-                      &check->values_arena, &batch, &error);
+        record.packed ? sp_layout_body_unpack(record.body, &unpacked, &error) : SP_OK;
+    if (status == SP_OK)
+        status = codec->decode(codec->cookie, record.format, record.encoding,
+                               record.packed ? sp_buf_slice(&unpacked) : record.body, &plain,
+                               &check->values_arena, &batch, &error);
     if (status == SP_OK) {
         check->summary->journal_record_count++;
         check->summary->journal_span_count += batch->span_count;
@@ -351,6 +356,7 @@ static enum sp_status check_record(struct sp_check *check, uint64_t sequence, st
     } else if (reterr != NULL) {
         *reterr = error;
     }
+    sp_buf_fini(&unpacked);
     sp_buf_fini(&plain);
     return status;
 }

@@ -105,12 +105,53 @@ bool sp_layout_totals_read(struct sp_slice value, struct sp_totals *ret)
     return true;
 }
 
-void sp_layout_journal_head_write(const struct sp_append *append, enum sp_body_encoding encoding,
-                                  struct sp_buf *out)
+/* Of LZ4: the quickest that still saves nearly as much (docs/decisions/0068-journal-bodies-in-lz4.md). */
+#define BODY_ACCELERATION 4
+#define BODY_LENGTH_BYTES 4
+
+bool sp_layout_body_pack(struct sp_slice body, struct sp_buf *out)
 {
+    size_t room = body.len - body.len / 8;
+    sp_buf_reset(out);
+    if (room < BODY_LENGTH_BYTES || body.len > UINT32_MAX)
+        return false;
+    uint8_t *packed = sp_buf_reserve(out, room);
+    if (packed == NULL)
+        return false;
+    uint32_t length = (uint32_t)body.len;
+    size_t len =
+        sp_lz4_pack(body, BODY_ACCELERATION, packed + BODY_LENGTH_BYTES, room - BODY_LENGTH_BYTES);
+    memcpy(packed, &length, BODY_LENGTH_BYTES);
+    out->len = len > 0 ? BODY_LENGTH_BYTES + len : 0;
+    return len > 0;
+}
+
+enum sp_status sp_layout_body_unpack(struct sp_slice packed, struct sp_buf *out,
+                                     struct sp_error *reterr)
+{
+    uint32_t length;
+    if (packed.len < BODY_LENGTH_BYTES)
+        return sp_error_set(reterr, SP_MALFORMED, "it is too short for a packed body");
+    memcpy(&length, packed.ptr, BODY_LENGTH_BYTES);
+    uint8_t *plain = sp_buf_reserve(out, length);
+    if (plain == NULL)
+        return sp_error_set(reterr, out->error, "a body of %u bytes does not fit into memory",
+                            length);
+    if (!sp_lz4_unpack(sp_slice_sub(packed, BODY_LENGTH_BYTES, packed.len), plain, length))
+        return sp_error_set(reterr, SP_MALFORMED, "it is not a packed body of %u bytes", length);
+    out->len += length;
+    return SP_OK;
+}
+
+/* On disk behind the encodings that a body can come in: it came plain, and is packed. */
+#define ENCODING_PACKED (SP_BODY_ZSTD + 1)
+
+void sp_layout_journal_head_write(const struct sp_append *append, bool packed, struct sp_buf *out)
+{
+    SP_ASSERT(!packed || append->encoding == SP_BODY_IDENTITY);
     sp_buf_append_byte(out, VALUE_VERSION);
     sp_buf_append_byte(out, (uint8_t)append->format);
-    sp_buf_append_byte(out, (uint8_t)encoding);
+    sp_buf_append_byte(out, packed ? ENCODING_PACKED : (uint8_t)append->encoding);
     put_u64(out, append->received_unix_ns);
     sp_pack_text(append->tenant, out);
 }
@@ -122,11 +163,12 @@ bool sp_layout_journal_read(struct sp_slice value, struct sp_journal_record *ret
     uint8_t format = take_byte(&value);
     uint8_t encoding = take_byte(&value);
     if (!known || format < SP_BODY_OTLP_PROTOBUF || format > SP_BODY_OTLP_JSON ||
-        encoding < SP_BODY_IDENTITY || encoding > SP_BODY_ZSTD ||
+        encoding < SP_BODY_IDENTITY || encoding > ENCODING_PACKED ||
         !take_u64(&value, &record.received_unix_ns) || !sp_unpack_text(&value, &record.tenant))
         return false;
     record.format = (enum sp_body_format)format;
-    record.encoding = (enum sp_body_encoding)encoding;
+    record.packed = encoding == ENCODING_PACKED;
+    record.encoding = record.packed ? SP_BODY_IDENTITY : (enum sp_body_encoding)encoding;
     record.body = value;
     *ret = record;
     return true;

@@ -8,7 +8,7 @@
  *   family     key             value
  *   meta       "totals"        struct sp_totals
  *              "s" slot        the service whose colour slot it is
- *   journal    sequence        version, format, encoding, receive time, tenant, body as received, or as zstd if it came plain */
+ *   journal    sequence        version, format, encoding, receive time, tenant, body as received, or packed if it came plain */
 #pragma once
 
 #include "storage/storage.h"
@@ -48,11 +48,18 @@ bool sp_layout_totals_read(struct sp_slice value, struct sp_totals *ret);
 struct sp_journal_record {
     enum sp_body_format format;
     enum sp_body_encoding encoding;
+    bool packed; /* the body came plain and stands there as sp_layout_body_pack made it */
     uint64_t received_unix_ns;
     struct sp_slice tenant, body;
 };
 
-/* All but the body, which follows, in this encoding. */
-void sp_layout_journal_head_write(const struct sp_append *append, enum sp_body_encoding encoding,
-                                  struct sp_buf *out);
+/* A body that came plain, smaller by an eighth at least, in out, which is emptied first. False: it would not be, or is too large for
+ * out or for LZ4. */
+bool sp_layout_body_pack(struct sp_slice body, struct sp_buf *out);
+/* Appends the plain body. SP_MALFORMED: it is not one that was packed.   SP_LIMIT, SP_NO_MEMORY: of out. */
+SP_MUST_USE enum sp_status sp_layout_body_unpack(struct sp_slice packed, struct sp_buf *out,
+                                                 struct sp_error *reterr);
+
+/* All but the body, which follows, as it was received or packed. */
+void sp_layout_journal_head_write(const struct sp_append *append, bool packed, struct sp_buf *out);
 bool sp_layout_journal_read(struct sp_slice value, struct sp_journal_record *ret);

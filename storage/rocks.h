@@ -67,9 +67,8 @@
 #define SP_ROCKS_SEAL_NICE    5
 #define SP_ROCKS_MERGE_NICE   10
 #define SP_ROCKS_DROP_WAIT_NS 200000000ULL
-/* A body that came plain is compressed for the journal at this level of Zstandard, when it is so large and at least an eighth of
- * it is saved: less to checksum, to write and to sync than compressing costs. */
-#define SP_ROCKS_JOURNAL_LEVEL      (-3)
+/* A body that came plain is packed for the journal when it is so large and gains by it: less to checksum, to write and to sync than
+ * packing costs. */
 #define SP_ROCKS_JOURNAL_PACKED_MIN ((size_t)512)
 /* A start that reads the journal says so often how far it is. */
 #define SP_ROCKS_REPLAY_TELL_NS 2000000000ULL
@@ -86,6 +85,7 @@
 struct sp_rocks_entry {
     struct sp_append *append;
     uint64_t sequence;
+    bool packed;          /* its body still is as the journal has it (sp_layout_body_unpack) */
     size_t bytes;         /* in memory */
     size_t journal_bytes; /* in the journal */
     uint64_t published_ns;
@@ -189,9 +189,8 @@ struct sp_rocks {
     uint64_t freed_first, freed_last; /* freed_last 0: none */
     pthread_t committer, columns, sealer, merger;
     bool committer_runs, columns_runs, sealer_runs, merger_runs;
-    struct sp_block_builder *builder;   /* of who makes columns of rows */
-    struct sp_zstd_packer *body_packer; /* the committer's */
-    struct sp_buf packed_body;          /* the same */
+    struct sp_block_builder *builder; /* of who makes columns of rows */
+    struct sp_buf packed_body;        /* the committer's */
     struct sp_block_cache *cache;
     struct sp_rocks_follower *follower; /* NULL: this process writes */
     struct sp_kv *pin; /* of a follower: what the segments are read from; one reference */

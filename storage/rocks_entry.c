@@ -29,10 +29,28 @@ enum sp_status sp_rocks_entry_take(uint64_t sequence, struct sp_slice record,
     }
     *entry = (struct sp_rocks_entry){.append = append,
                                      .sequence = sequence,
+                                     .packed = parts.packed,
                                      .bytes = append->body.cap,
                                      .journal_bytes = record.len};
     atomic_init(&entry->references, 1);
     *ret = entry;
+    return SP_OK;
+}
+
+/* The body as it came. */
+static enum sp_status unpack(struct sp_rocks_entry *entry, struct sp_error *reterr)
+{
+    struct sp_buf *body = &entry->append->body;
+    struct sp_buf plain;
+    sp_buf_init(&plain, SP_ROCKS_RECORD_BYTES_MAX);
+    enum sp_status status = sp_layout_body_unpack(sp_buf_slice(body), &plain, reterr);
+    if (status != SP_OK) {
+        sp_buf_fini(&plain);
+        return status;
+    }
+    sp_buf_fini(body);
+    *body = plain;
+    entry->packed = false;
     return SP_OK;
 }
 
@@ -41,9 +59,11 @@ enum sp_status sp_rocks_entry_decode(const struct sp_store_codec *codec,
 {
     struct sp_append *append = entry->append;
     struct sp_error error = {0};
-    enum sp_status status =
-        codec->decode(codec->cookie, append->format, append->encoding, sp_buf_slice(&append->body),
-                      &append->plain, &append->arena, &append->batch, &error);
+    enum sp_status status = entry->packed ? unpack(entry, &error) : SP_OK;
+    if (status == SP_OK)
+        status = codec->decode(codec->cookie, append->format, append->encoding,
+                               sp_buf_slice(&append->body), &append->plain, &append->arena,
+                               &append->batch, &error);
     if (status != SP_OK)
         return sp_error_set(reterr, status == SP_NO_MEMORY ? SP_NO_MEMORY : SP_CORRUPT,
                             "journal record %llu cannot be read: %s",

@@ -132,8 +132,7 @@ static enum sp_status open_database(struct sp_rocks *rocks, struct sp_error *ret
     if (status == SP_OK)
         status = sp_block_builder_new(&rocks->builder, reterr);
     rocks->cache = sp_block_cache_new();
-    rocks->body_packer = sp_zstd_packer_new();
-    if (status == SP_OK && (rocks->cache == NULL || rocks->body_packer == NULL))
+    if (status == SP_OK && rocks->cache == NULL)
         status = sp_error_set(reterr, SP_NO_MEMORY, "no memory for a store");
     if (status == SP_OK)
         status = sp_rocks_load(rocks, reterr);
@@ -212,7 +211,6 @@ static void free_all(struct sp_rocks *rocks)
     sp_interner_fini(&rocks->services);
     sp_block_builder_free(rocks->builder);
     sp_block_cache_free(rocks->cache);
-    sp_zstd_packer_free(rocks->body_packer);
     sp_buf_fini(&rocks->packed_body);
 }
 

@@ -124,35 +124,20 @@ void sp_rocks_drain(struct sp_store *store)
 
 /* ---- committer ---- */
 
-/* The body as the journal keeps it: as received, or compressed when it came plain and gains by it. Valid until the next. */
-static struct sp_slice journal_body(struct sp_rocks *rocks, const struct sp_append *append,
-                                    enum sp_body_encoding *ret_encoding)
-{
-    struct sp_slice body = sp_buf_slice(&append->body);
-    *ret_encoding = append->encoding;
-    if (append->encoding != SP_BODY_IDENTITY || body.len < SP_ROCKS_JOURNAL_PACKED_MIN)
-        return body;
-    size_t room = body.len - body.len / 8;
-    sp_buf_reset(&rocks->packed_body);
-    uint8_t *packed = sp_buf_reserve(&rocks->packed_body, room);
-    size_t len = packed != NULL
-                     ? sp_zstd_pack(rocks->body_packer, SP_ROCKS_JOURNAL_LEVEL, body, packed, room)
-                     : 0;
-    if (len == 0)
-        return body;
-    *ret_encoding = SP_BODY_ZSTD;
-    return sp_slice_make(packed, len);
-}
-
+/* The record's body as the journal keeps it: as received, or packed when it came plain and gains by it. Valid until the next. */
 static void put_record(struct sp_rocks *rocks, struct sp_kv_batch *batch,
                        struct sp_rocks_entry *entry, struct sp_buf *head)
 {
-    enum sp_body_encoding encoding;
-    struct sp_slice body = journal_body(rocks, entry->append, &encoding);
+    const struct sp_append *append = entry->append;
+    struct sp_slice body = sp_buf_slice(&append->body);
+    bool packed = append->encoding == SP_BODY_IDENTITY && body.len >= SP_ROCKS_JOURNAL_PACKED_MIN &&
+                  sp_layout_body_pack(body, &rocks->packed_body);
+    if (packed)
+        body = sp_buf_slice(&rocks->packed_body);
     entry->sequence = entry->append->number = rocks->next_sequence++;
     struct sp_layout_key key = sp_layout_journal_key(entry->sequence);
     sp_buf_reset(head);
-    sp_layout_journal_head_write(entry->append, encoding, head);
+    sp_layout_journal_head_write(append, packed, head);
     entry->journal_bytes = head->len + body.len;
     sp_kv_batch_put2(batch, rocks->kv, SP_KV_JOURNAL, sp_layout_key_slice(&key), sp_buf_slice(head),
                      body);

@@ -20,7 +20,7 @@ void journal_put(struct sp_kv *kv, uint64_t sequence, const struct sp_append *ap
     struct sp_buf head;
     struct sp_layout_key key = sp_layout_journal_key(sequence);
     sp_buf_init(&head, 4096);
-    sp_layout_journal_head_write(append, append->encoding, &head);
+    sp_layout_journal_head_write(append, false, &head);
     sp_kv_batch_put2(batch, kv, SP_KV_JOURNAL, sp_layout_key_slice(&key), sp_buf_slice(&head),
                      sp_buf_slice(&append->body));
     ck_assert_int_eq(sp_kv_write(kv, batch, false, NULL), SP_OK);
