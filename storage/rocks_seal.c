@@ -332,8 +332,7 @@ static enum sp_status take_head(struct sealing *sealing, struct sp_error *reterr
     sealing->count = rocks->head.count;
     sealing->blocks = calloc((size_t)sealing->count + 1, sizeof(*sealing->blocks));
     sealing->runs = calloc((size_t)sealing->count + 1, sizeof(*sealing->runs));
-    if (sealing->blocks == NULL || sealing->runs == NULL ||
-        !sp_vector_reserve(&rocks->segments, 1))
+    if (sealing->blocks == NULL || sealing->runs == NULL || !sp_vector_reserve(&rocks->segments, 1))
         return no_memory(reterr);
     if (sealing->count > 0) {
         sealing->id = sp_rocks_new_segment_id(rocks);
