@@ -3,10 +3,18 @@
  * query/population.c: see query/population.h. */
 #include "query/population.h"
 
+#include <stdlib.h>
+
 #include "query/question.h"
+
+/* Candidates are read in batches, sorted by trace id, so that what is stored side by side is unpacked once. */
+#define BATCH_MAX 256
 
 struct reading {
     struct sp_query_call *call;
+    struct sp_trace_id batch[BATCH_MAX];
+    size_t batch_count;
+    struct sp_stop stop; /* time is up for the call, or for this sample */
     const struct sp_population *population;
     struct sp_question question;
     struct sp_arena arena; /* of one trace */
@@ -57,19 +65,15 @@ static void note_matched(struct sp_population_read *read, const struct sp_trace 
     read->matched++;
 }
 
-static enum sp_status consider(struct reading *reading, const struct sp_trace_id *id)
+static enum sp_status consider(void *cookie, const struct sp_trace_id *id,
+                               const struct sp_batch *batch, struct sp_error *reterr)
 {
+    struct reading *reading = cookie;
     struct sp_trace tree;
     struct sp_trace_facts facts;
-    const struct sp_batch *batch;
     struct sp_population_trace trace = {.tree = &tree, .arena = &reading->arena};
-    sp_arena_reset(&reading->arena);
-    enum sp_status status = sp_store_trace_read(reading->call->api->store, id, &reading->arena,
-                                                &batch, reading->reterr);
-    if (status == SP_NOT_FOUND)
-        return SP_OK; /* expired since the scan began */
-    if (status != SP_OK)
-        return status;
+    (void)id;
+    reading->read->considered++;
     reading->read->span_count += batch->span_count;
     bool *matched = sp_arena_calloc(&reading->arena, batch->span_count, sizeof(*matched));
     if (!matched || sp_trace_assemble(&reading->arena, batch, &tree) != SP_OK)
@@ -78,12 +82,14 @@ static enum sp_status consider(struct reading *reading, const struct sp_trace_id
     facts.tree = &tree;
     facts.stop = &reading->call->stop;
     trace.matched = matched;
-    status = evaluate(reading, &facts, matched, &trace.matched_count);
+    enum sp_status status = evaluate(reading, &facts, matched, &trace.matched_count);
     if (status != SP_OK || trace.matched_count == 0)
         return status;
     note_matched(reading->read, &tree);
-    return reading->visit(reading->cookie, &trace, reading->reterr);
+    return reading->visit(reading->cookie, &trace, reterr);
 }
+
+/* ---- batches ---- */
 
 static enum sp_visit stop(struct reading *reading, const char *reason)
 {
@@ -92,22 +98,48 @@ static enum sp_visit stop(struct reading *reading, const char *reason)
     return SP_VISIT_STOP;
 }
 
-static enum sp_visit visit_candidate(void *cookie, const struct sp_candidate *candidate)
+static enum sp_status ask_to_stop(void *cookie, struct sp_error *reterr)
 {
-    struct reading *reading = cookie;
-    if (reading->read->matched == reading->population->traces_max)
-        return stop(reading, "traces");
-    reading->status = sp_query_check(reading->call, reading->reterr);
-    bool late =
-        sp_clock_monotonic_ns(reading->call->api->clock) >= reading->population->deadline_ns;
-    if (reading->status == SP_OK && !late)
-        reading->status = consider(reading, &candidate->trace_id);
-    if (late || reading->status == SP_DEADLINE) {
+    const struct reading *reading = cookie;
+    enum sp_status status = sp_query_check(reading->call, reterr);
+    if (status == SP_OK &&
+        sp_clock_monotonic_ns(reading->call->api->clock) >= reading->population->deadline_ns)
+        status = sp_error_set(reterr, SP_DEADLINE, "the time for these traces is used up");
+    return status;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return sp_trace_id_compare(a, b);
+}
+
+static enum sp_visit run_batch(struct reading *reading)
+{
+    size_t count = reading->batch_count;
+    reading->batch_count = 0;
+    if (count == 0)
+        return SP_VISIT_CONTINUE;
+    qsort(reading->batch, count, sizeof(*reading->batch), by_id);
+    reading->status =
+        sp_store_traces_read(reading->call->api->store, reading->batch, count, &reading->stop,
+                             &reading->arena, consider, reading, reading->reterr);
+    if (reading->status == SP_DEADLINE) {
         reading->status = SP_OK;
         return stop(reading, "timeBudget");
     }
-    reading->read->considered++;
     return reading->status == SP_OK ? SP_VISIT_CONTINUE : SP_VISIT_STOP;
+}
+
+static enum sp_visit visit_candidate(void *cookie, const struct sp_candidate *candidate)
+{
+    struct reading *reading = cookie;
+    uint64_t wanted = reading->population->traces_max - reading->read->matched;
+    if (wanted == 0)
+        return stop(reading, "traces");
+    reading->batch[reading->batch_count++] = candidate->trace_id;
+    /* no larger than what is wanted: the newest are taken, whatever their ids */
+    bool full = reading->batch_count == BATCH_MAX || reading->batch_count == wanted;
+    return full ? run_batch(reading) : SP_VISIT_CONTINUE;
 }
 
 enum sp_status
@@ -122,6 +154,7 @@ sp_population_read(struct sp_query_call *call, const struct sp_population *popul
                               .cookie = cookie,
                               .read = ret,
                               .reterr = reterr};
+    reading.stop = (struct sp_stop){.ask = ask_to_stop, .cookie = &reading};
     *ret = (struct sp_population_read){.complete = true};
     sp_arena_init(&reading.arena, call->api->limits.memory_bytes_max);
     enum sp_status status = sp_question_make(call, population->parameter, population->query,
@@ -129,6 +162,8 @@ sp_population_read(struct sp_query_call *call, const struct sp_population *popul
     if (status == SP_OK)
         status = sp_store_scan(call->api->store, &reading.question.scan, visit_candidate, &reading,
                                &ret->scanned, reterr);
+    if (status == SP_OK && reading.status == SP_OK && ret->complete)
+        run_batch(&reading);
     if (status == SP_OK)
         status = reading.status;
     sp_pipeline_free(reading.question.pipeline);

@@ -34,7 +34,8 @@ struct sp_population_read {
     struct sp_scanned scanned;
 };
 
-/* Reads them and hands each over; what visit returns other than SP_OK ends it. A trace that goes on after the range is whole.
+/* Reads them and hands each over, some hundred of the newest at a time, in any order among these; what visit returns other than SP_OK ends it.
+ * A trace that goes on after the range is whole.
  * SP_INVALID_ARGUMENT  the query, with parameter and offset.     SP_LIMIT  a trace is larger than the query's memory. */
 SP_MUST_USE enum sp_status
 sp_population_read(struct sp_query_call *call, const struct sp_population *population,
