@@ -89,6 +89,13 @@ static bool same_sets(const struct spanset_run *run, const struct spanset_found 
     return true;
 }
 
+/* Valgrind computes long double with the precision of double: there the oracle must not meet numbers at the edge of 64 bits. */
+static bool holds_64_bits(void)
+{
+    volatile long double edge = (long double)INT64_MAX;
+    return edge - 1 != edge;
+}
+
 bool spanset_check_seed(struct sp_arena *arena, uint64_t seed, bool *ret_found)
 {
     static struct spanset_query query;
@@ -97,8 +104,10 @@ bool spanset_check_seed(struct sp_arena *arena, uint64_t seed, bool *ret_found)
     struct spanset_found expected;
     struct spanset_run run = {0};
     size_t span_count = 1 + (size_t)sp_gen_below(&gen, sp_gen_chance(&gen, 10) ? 80 : 16);
-    const struct sp_batch *batch =
-        spanset_trace(&gen, arena, span_count, sp_gen_chance(&gen, 30) ? 20 : 2);
+    const struct sp_batch *batch = spanset_trace(&gen, arena, span_count,
+                                                 !holds_64_bits()          ? 0
+                                                 : sp_gen_chance(&gen, 30) ? 20
+                                                                           : 2);
     const struct sp_span *spans[ORACLE_SPANS_MAX];
     for (size_t i = 0; i < span_count; i++)
         spans[i] = &batch->spans[i];

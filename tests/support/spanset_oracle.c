@@ -96,10 +96,9 @@ static void lack(const struct oracle_trace *trace, int within_ms, const bool *le
     for (int a = 0; a < (int)trace->count; a++) {
         out[a] = left[a];
         for (int b = 0; b < (int)trace->count; b++) {
-            long double late = (long double)trace->spans[b]->start_unix_ns -
-                               (long double)trace->spans[a]->start_unix_ns;
+            wide late = (wide)trace->spans[b]->start_unix_ns - (wide)trace->spans[a]->start_unix_ns;
             if (right[b] && is_below(trace, b, a) &&
-                (within_ms < 0 || late <= within_ms * 1000000.0L))
+                (within_ms < 0 || late <= (wide)within_ms * 1000000))
                 out[a] = false;
         }
     }
