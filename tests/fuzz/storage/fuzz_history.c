@@ -7,14 +7,18 @@
 #include "tests/fuzz/fuzz.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 static uint64_t seed;
+static struct sigaction fuzzer_alarm;
 
-/* Asserts of check work within its tests only. */
+/* Asserts of check work within its tests only. It takes the alarm of libFuzzer, which comes every few seconds, for that of a test that
+ * hangs, and kills the whole process group: so libFuzzer, which knows better, gets it back. */
 START_TEST(play)
 {
+    sigaction(SIGALRM, &fuzzer_alarm, NULL);
     history_run(seed);
 }
 END_TEST
@@ -34,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
+    sigaction(SIGALRM, NULL, &fuzzer_alarm);
     srunner_run_all(runner, CK_SILENT);
     if (srunner_ntests_failed(runner) > 0) {
         srunner_print(runner, CK_NORMAL);
