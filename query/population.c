@@ -8,11 +8,11 @@
 #include "query/question.h"
 
 /* Candidates are read in batches, sorted by trace id, so that what is stored side by side is unpacked once. */
-#define BATCH_MAX 256
+#define BATCH_MAX 4096
 
 struct reading {
     struct sp_query_call *call;
-    struct sp_trace_id batch[BATCH_MAX];
+    struct sp_trace_id *batch; /* room for BATCH_MAX */
     size_t batch_count;
     struct sp_stop stop; /* time is up for the call, or for this sample */
     const struct sp_population *population;
@@ -157,6 +157,10 @@ sp_population_read(struct sp_query_call *call, const struct sp_population *popul
     reading.stop = (struct sp_stop){.ask = ask_to_stop, .cookie = &reading};
     *ret = (struct sp_population_read){.complete = true};
     sp_arena_init(&reading.arena, call->api->limits.memory_bytes_max);
+    reading.batch = sp_arena_calloc(&call->arena, BATCH_MAX, sizeof(*reading.batch));
+    if (!reading.batch)
+        return sp_arena_failed(&call->arena, reterr,
+                               "the sample is larger than the query's memory");
     enum sp_status status = sp_question_make(call, population->parameter, population->query,
                                              population->range, &reading.question, reterr);
     if (status == SP_OK)
