@@ -2,6 +2,7 @@
  *
  * query/answer.c: see answer.h. */
 #include "query/answer.h"
+#include "query/question.h"
 
 enum sp_status sp_answer_bounds(const struct sp_query_call *call, struct sp_time_range *range,
                                 struct sp_error *reterr)
@@ -55,4 +56,31 @@ void sp_answer_scanned(struct sp_query_call *call, const struct sp_scanned *scan
     sp_json_object_end(w);
     sp_json_key(w, "tookMs");
     sp_json_u64(w, (sp_clock_monotonic_ns(call->api->clock) - call->begin_ns) / 1000000);
+}
+
+enum sp_status sp_answer_pass(struct sp_query_call *call, const char *parameter,
+                              struct sp_slice text, struct sp_pass *ret, struct sp_error *reterr)
+{
+    struct sp_time_range range;
+    const struct sp_traceql_query *query;
+    enum sp_status status = sp_query_range(call, &range, reterr);
+    if (status == SP_OK)
+        status = sp_answer_bounds(call, &range, reterr);
+    if (status != SP_OK)
+        return status;
+    status = sp_traceql_parse(&call->arena, text, &query, reterr);
+    if (status == SP_OK && query->root->type != SP_TRACEQL_TYPE_SPANSET)
+        status = sp_error_set_at(reterr, SP_INVALID_ARGUMENT, query->root->offset,
+                                 "expected a query that finds spans, found one that makes series");
+    if (status == SP_OK && query->hint_count > 0)
+        status = sp_error_set_at(reterr, SP_INVALID_ARGUMENT, query->hints[0].offset,
+                                 "expected the end of the query, found a hint");
+    if (status != SP_OK)
+        return sp_question_error(call, parameter, "Not evaluated yet", status, reterr);
+    *ret = (struct sp_pass){.call = call,
+                            .query = query,
+                            .pipeline = query->root,
+                            .stage_count = query->root->item_count,
+                            .range = range};
+    return SP_OK;
 }

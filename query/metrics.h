@@ -15,6 +15,10 @@
 #define SP_METRICS_SERIES_MAX ((uint32_t)1000)  /* of an answer */
 #define SP_METRICS_PARTS_MAX  ((uint32_t)16)    /* metrics with arithmetic between them */
 
+/* Of a heatmap. */
+#define SP_HEATMAP_STEPS_MAX 400
+#define SP_HEATMAP_ROWS_MAX  512
+
 /* Moment i is [from + i * step, from + (i + 1) * step), the last one cut at to. */
 struct sp_moments {
     uint64_t from_unix_ns, to_unix_ns, step_ns;

@@ -2,7 +2,9 @@
  *
  * query/routes.c: the table of endpoints: path, parameters, answer. To add an endpoint, add a row here, its function to
  * query/internal.h, and its description to docs/openapi.json. */
+#include "query/facets.h"
 #include "query/internal.h"
+#include "query/metrics.h"
 #include "query/search_result.h"
 
 #define RANGE                                                                                      \
@@ -117,6 +119,37 @@ static const struct sp_parameter critical_path[] = {
         .name = "exemplars", .type = SP_PARAMETER_CHOICE, .choices = "false|true"                  \
     }
 
+/* The order is that of the rows in query/heatmap.c. */
+static const struct sp_parameter heatmap[] = {
+    RANGE,
+    {.name = "q", .type = SP_PARAMETER_TEXT},
+    {.name = "steps",
+     .type = SP_PARAMETER_NUMBER,
+     .preset = 120,
+     .number_min = 1,
+     .number_max = SP_HEATMAP_STEPS_MAX},
+    {.name = "rows",
+     .type = SP_PARAMETER_NUMBER,
+     .preset = 48,
+     .number_min = 2,
+     .number_max = SP_HEATMAP_ROWS_MAX},
+};
+
+/* The order is that of the rows in query/facets.c. */
+static const struct sp_parameter facets[] = {
+    RANGE,
+    {.name = "q", .type = SP_PARAMETER_TEXT},
+    {.name = "keys", .type = SP_PARAMETER_TEXT},
+    {.name = "limit",
+     .type = SP_PARAMETER_NUMBER,
+     .preset = 10,
+     .number_min = 1,
+     .number_max = SP_FACET_VALUES_SHOWN},
+    {.name = "selection", .type = SP_PARAMETER_TEXT},
+    {.name = "selectionFrom", .type = SP_PARAMETER_TIME, .preset = 0},
+    {.name = "selectionTo", .type = SP_PARAMETER_TIME, .preset = UINT64_MAX},
+};
+
 static const struct sp_parameter instant[] = {METRICS};
 static const struct sp_parameter series[] = {
     METRICS,
@@ -159,6 +192,8 @@ const struct sp_query_endpoint sp_query_endpoints[] = {
     {"/v1/compare", true, TABLE(compare), sp_query_answer_compare, NULL},
     {"/v1/compare/traces", true, TABLE(compare_traces), sp_query_answer_compare_traces, NULL},
     {"/v1/critical-path", true, TABLE(critical_path), sp_query_answer_critical_path, NULL},
+    {"/v1/heatmap", true, TABLE(heatmap), sp_query_answer_heatmap, NULL},
+    {"/v1/facets", true, TABLE(facets), sp_query_answer_facets, NULL},
     {"/v1/metrics/query_range", true, TABLE(series), sp_query_answer_series, NULL},
     {"/v1/metrics/query", true, TABLE(instant), sp_query_answer_instant, NULL},
     {"/v1/backups", true, NULL, 0, sp_query_answer_backups, NULL},

@@ -197,6 +197,15 @@ def test_every_reply_is_what_the_document_says(context):
     counted = context.check(f"/v1/metrics/query?q={by_service}&exact=true&exemplars=true&{whole}")
     assert counted["exact"] and {series["labels"][0]["value"]: str(series["points"][0][1]) for series in counted["series"]} == {
         service["name"]: service["spanCount"] for service in services}
+    heatmap = context.check(f"/v1/heatmap?q=%7B%7D&steps=10&rows=20&{whole}")
+    assert sum(cell[2] for cell in heatmap["cells"]) == int(status["spanCount"])
+    assert sum(cell[3] for cell in heatmap["cells"]) == sum(int(service["errorCount"]) for service in services)
+    assert len(heatmap["bounds"]) <= 21 and len(heatmap["steps"]) <= 10
+    facets = context.check(f"/v1/facets?q=%7B%7D&keys=service,span.http.route&limit=1000&{whole}")["facets"]
+    by_key = {facet["key"]: {value["value"]: value["count"] for value in facet["values"]} for facet in facets}
+    assert by_key["service"] == {service["name"]: service["spanCount"] for service in services}
+    differs = context.check("/v1/facets?selection=%7Bstatus=error%7D&selectionFrom=2020-01-01T00:00:00Z&selectionTo=now%2B1h")
+    assert int(differs["selected"]) == sum(int(service["errorCount"]) for service in services) and differs["facets"][0]["score"] > 0.5
     quantiles = urllib.parse.quote("{} | quantile_over_time(duration, .5, .99) by (name, span.no.such)")
     steps = context.check(f"/v1/metrics/query_range?q={quantiles}&step=10m&exact=false&exemplars=true&{whole}")
     assert steps["series"] and not steps["exact"] and steps["relativeError"] < 0.02 and all(s["exemplars"] for s in steps["series"])
