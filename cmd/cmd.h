@@ -16,6 +16,7 @@ int sp_cmd_serve(int argc, char **argv);
 int sp_cmd_load(int argc, char **argv);
 int sp_cmd_trace(int argc, char **argv);
 int sp_cmd_search(int argc, char **argv);
+int sp_cmd_metrics(int argc, char **argv);
 int sp_cmd_graph(int argc, char **argv);
 int sp_cmd_services(int argc, char **argv);
 int sp_cmd_operations(int argc, char **argv);

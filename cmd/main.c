@@ -20,6 +20,7 @@ static const struct command {
     {"services", sp_cmd_services, "list services with counts"},
     {"operations", sp_cmd_operations, "list operations with counts"},
     {"latency", sp_cmd_latency, "show latency quantiles"},
+    {"metrics", sp_cmd_metrics, "show what a TraceQL metric is over time"},
     {"graph", sp_cmd_graph, "print the service dependency graph"},
     {"critical-path", sp_cmd_critical_path, "show where the time of many traces goes"},
     {"compare", sp_cmd_compare, "compare two traces, or two samples of traces"},

@@ -125,11 +125,11 @@ static uint32_t row_of(const struct scale *scale, uint32_t bucket)
 /* The least duration of a bucket of the histogram: found by its own index. */
 static uint64_t bucket_begin(uint32_t bucket)
 {
+    if (bucket >= SP_HISTOGRAM_BUCKETS)
+        return UINT64_MAX;
     uint32_t octave = bucket / SUB_BUCKETS;
     uint64_t from = (uint64_t)1 << octave;
     uint64_t to = octave < 63 ? from * 2 - 1 : UINT64_MAX;
-    if (bucket >= SP_HISTOGRAM_BUCKETS)
-        return UINT64_MAX;
     while (from < to) {
         uint64_t middle = from + (to - from) / 2;
         if (sp_histogram_index(middle) < bucket)

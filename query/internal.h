@@ -169,6 +169,7 @@ enum sp_status sp_query_answer_compare_traces(struct sp_query_call *call, struct
 enum sp_status sp_query_answer_critical_path(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_series(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_facets(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_percentiles(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_heatmap(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_instant(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_backups(struct sp_query_call *call, struct sp_error *reterr);

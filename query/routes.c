@@ -187,6 +187,7 @@ const struct sp_query_endpoint sp_query_endpoints[] = {
     {"/v1/search", true, TABLE(search), sp_query_answer_search, NULL},
     {"/v1/traces/{id}", true, TABLE(trace), sp_query_answer_trace, NULL},
     {"/v1/traces/{id}/spans", true, TABLE(spans), sp_query_answer_spans, NULL},
+    {"/v1/traces/{id}/percentiles", true, TABLE(range_only), sp_query_answer_percentiles, NULL},
     {"/v1/graph", true, TABLE(graph), sp_query_answer_graph, NULL},
     {"/v1/latency", true, TABLE(latency), sp_query_answer_latency, NULL},
     {"/v1/compare", true, TABLE(compare), sp_query_answer_compare, NULL},

@@ -21,6 +21,7 @@
 #include "storage/layout.h"
 #include "storage/rollup.h"
 #include "storage/segment.h"
+#include "storage/value_cache.h"
 #include "storage/vector.h"
 
 #include <pthread.h>
@@ -192,6 +193,7 @@ struct sp_rocks {
     struct sp_block_builder *builder; /* of who makes columns of rows */
     struct sp_buf packed_body;        /* the committer's */
     struct sp_block_cache *cache;
+    struct sp_value_cache *value_cache;
     struct sp_rocks_follower *follower; /* NULL: this process writes */
     struct sp_kv *pin; /* of a follower: what the segments are read from; one reference */
 

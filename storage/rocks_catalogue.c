@@ -88,6 +88,57 @@ static bool is_touched(const struct sp_segment *segment, struct sp_time_range ra
 }
 
 /* Whole minutes are known; what the range has before and behind them is counted. */
+/* All values of a segment under a key, into the cache. Those of a key that has too many are not kept, and *ret_many is set. */
+static enum sp_status learn_values(struct question *question, const struct sp_rocks_view *view,
+                                   const struct sp_rocks_part *part, bool *ret_many,
+                                   struct sp_error *reterr)
+{
+    struct sp_arena arena;
+    struct sp_tally tally;
+    struct sp_value_filter filter = *question->values;
+    struct question whole = {.range = SP_TIME_RANGE_ALL,
+                             .stop = question->stop,
+                             .tally = &tally,
+                             .next_mark = 1,
+                             .values = &filter};
+    filter.prefix = SP_SLICE("");
+    sp_arena_init(&arena, SP_VALUE_CACHE_KEY_BYTES);
+    sp_tally_init(&tally, &arena);
+    enum sp_status status = count_blocks(&whole, view, part, SP_TIME_RANGE_ALL, reterr);
+    *ret_many = status == SP_LIMIT;
+    if (status == SP_OK || status == SP_LIMIT)
+        sp_value_cache_keep(view->rocks->value_cache, part->segment->id, &filter,
+                            status == SP_OK ? &tally : NULL);
+    sp_tally_fini(&tally);
+    sp_arena_fini(&arena);
+    return status == SP_LIMIT ? SP_OK : status;
+}
+
+/* Values of a segment: from the cache, if all its spans are asked for. */
+static enum sp_status count_values(struct question *question, const struct sp_rocks_view *view,
+                                   const struct sp_rocks_part *part, struct sp_error *reterr)
+{
+    const struct sp_segment *segment = part->segment;
+    enum sp_value_cached cached = SP_VALUES_MANY;
+    enum sp_status status = SP_OK;
+    bool many = false;
+    bool whole = sp_time_range_contains(question->range, segment->start_min_unix_ns) &&
+                 sp_time_range_contains(question->range, segment->start_max_unix_ns);
+    for (int i = 0; i < 2 && whole && !many && status == SP_OK; i++) {
+        status = sp_stop_ask(question->stop, reterr);
+        if (status == SP_OK)
+            status = sp_value_cache_read(view->rocks->value_cache, segment->id, question->values,
+                                         question->tally, &cached, reterr);
+        if (status != SP_OK || cached != SP_VALUES_UNKNOWN)
+            break;
+        status = learn_values(question, view, part, &many, reterr);
+    }
+    /* Nothing is kept without memory: then they are counted here, as if they were many. */
+    if (status != SP_OK || cached == SP_VALUES_KNOWN)
+        return status;
+    return count_blocks(question, view, part, question->range, reterr);
+}
+
 static enum sp_status count_segment(struct question *question, const struct sp_rocks_view *view,
                                     const struct sp_rocks_part *part, struct sp_error *reterr)
 {
@@ -95,7 +146,9 @@ static enum sp_status count_segment(struct question *question, const struct sp_r
     struct sp_time_range cut[2] = {{question->range.from_unix_ns, minutes.from_unix_ns},
                                    {minutes.to_unix_ns, question->range.to_unix_ns}};
     enum sp_status status = SP_OK;
-    if (sp_time_range_is_empty(minutes) || question->values != NULL)
+    if (question->values != NULL)
+        return count_values(question, view, part, reterr);
+    if (sp_time_range_is_empty(minutes))
         return count_blocks(question, view, part, question->range, reterr);
     if (is_touched(part->segment, minutes))
         status = count_minutes(question, view, part->segment, minutes, reterr);

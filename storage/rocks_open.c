@@ -132,7 +132,8 @@ static enum sp_status open_database(struct sp_rocks *rocks, struct sp_error *ret
     if (status == SP_OK)
         status = sp_block_builder_new(&rocks->builder, reterr);
     rocks->cache = sp_block_cache_new();
-    if (status == SP_OK && rocks->cache == NULL)
+    rocks->value_cache = sp_value_cache_new();
+    if (status == SP_OK && (rocks->cache == NULL || rocks->value_cache == NULL))
         status = sp_error_set(reterr, SP_NO_MEMORY, "no memory for a store");
     if (status == SP_OK)
         status = sp_rocks_load(rocks, reterr);
@@ -150,7 +151,8 @@ static enum sp_status open_following(struct sp_rocks *rocks, struct sp_error *re
 {
     enum sp_status status = sp_block_builder_new(&rocks->builder, reterr);
     rocks->cache = sp_block_cache_new();
-    if (status == SP_OK && rocks->cache == NULL)
+    rocks->value_cache = sp_value_cache_new();
+    if (status == SP_OK && (rocks->cache == NULL || rocks->value_cache == NULL))
         status = sp_error_set(reterr, SP_NO_MEMORY, "no memory for a store");
     return status == SP_OK ? sp_rocks_follow(rocks, reterr) : status;
 }
@@ -211,6 +213,7 @@ static void free_all(struct sp_rocks *rocks)
     sp_interner_fini(&rocks->services);
     sp_block_builder_free(rocks->builder);
     sp_block_cache_free(rocks->cache);
+    sp_value_cache_free(rocks->value_cache);
     sp_buf_fini(&rocks->packed_body);
 }
 

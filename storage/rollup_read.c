@@ -221,14 +221,19 @@ static enum sp_status add_histogram(const struct row *row, struct sp_histogram *
     latency->sum_ns += durations.sum_ns;
     latency->zero_count += durations.zero_count;
     latency->count += durations.zero_count;
+    /* All at once: adding one bucket after the other would look for the place of each. */
+    struct sp_histogram_bucket buckets[SP_HISTOGRAM_BUCKETS];
+    struct sp_histogram more = {.buckets = buckets,
+                                .count = durations.bucket_calls,
+                                .min_ns = latency->min_ns,
+                                .max_ns = latency->max_ns};
     while (durations.bucket_calls > 0) {
-        uint16_t index;
-        uint64_t count;
-        if (!next_bucket(&durations, &index, &count))
+        struct sp_histogram_bucket *bucket = &buckets[more.bucket_count++];
+        if (!next_bucket(&durations, &bucket->index, &bucket->count))
             return damaged(reterr);
-        if (sp_histogram_add_bucket(latency, index, count) != SP_OK)
-            return sp_rollup_failed(reterr);
     }
+    if (sp_histogram_merge(latency, &more) != SP_OK)
+        return sp_rollup_failed(reterr);
     return SP_OK;
 }
 

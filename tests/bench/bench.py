@@ -179,6 +179,40 @@ def searches(server, query, times):
     return seconds, answer
 
 
+def timed(server, path, times, **parameters):
+    """Seconds of so many requests, warm."""
+    url = path + ("?" + urllib.parse.urlencode(parameters) if parameters else "")
+    server.get_json(url)
+    seconds = []
+    for _ in range(times):
+        began = time.perf_counter()
+        answer = server.get_json(url)
+        seconds.append(time.perf_counter() - began)
+    return rank(seconds, 0.95) * 1e3, answer
+
+
+def measure_all_spans(server, rows):
+    """Questions on every stored span; p95 of each, warm."""
+    spans = stored_spans(server)
+    questions = {
+        "rate() by service": "{} | rate() by (resource.service.name)",
+        "rate() by an attribute": "{} | rate() by (span.http.request.method)",
+        "quantile_over_time(duration) by service": "{} | quantile_over_time(duration, 0.5, 0.99) by (resource.service.name)",
+        "rate() of errors by operation": "{ status = error } | rate() by (name)",
+    }
+    for name, query in questions.items():
+        rows[f"{name}, p95, ms"], answer = timed(server, "/v1/metrics/query_range", 20, q=query)
+        if not answer["series"]:
+            raise SystemExit(f"{query}: nothing was found")
+    rows["heatmap of everything, p95, ms"], answer = timed(server, "/v1/heatmap", 20)
+    if sum(cell[2] for cell in answer["cells"]) != spans:
+        raise SystemExit(f"the heatmap has {sum(cell[2] for cell in answer['cells'])} of {spans} spans")
+    rows["facets of three keys, p95, ms"], _ = timed(server, "/v1/facets", 10, keys="service,name,span.http.route")
+    rows["values of an attribute, p95, ms"], _ = timed(server, "/v1/attributes", 20, scope="span", key="http.route")
+    rows["keys of attributes, p95, ms"], _ = timed(server, "/v1/attributes", 20)
+    rows["latency of all operations, p95, ms"], _ = timed(server, "/v1/latency", 20)
+
+
 def measure_queries(binary, spans, source):
     """Traces by id and searches, over many spans; the first touch right after a start."""
     needles, samples = [], []
@@ -209,6 +243,7 @@ def measure_queries(binary, spans, source):
             if len(answer["traces"]) != 20:
                 raise SystemExit(f"20 traces were asked for, {len(answer['traces'])} came")
             rows["unselective equality, top 20, median, ms"] = statistics.median(unselective) * 1e3
+            measure_all_spans(server, rows)
             rows["peak memory, MiB"] = peak_bytes(server.process.pid) / 2**20
     return rows
 

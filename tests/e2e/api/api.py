@@ -197,6 +197,10 @@ def test_every_reply_is_what_the_document_says(context):
     counted = context.check(f"/v1/metrics/query?q={by_service}&exact=true&exemplars=true&{whole}")
     assert counted["exact"] and {series["labels"][0]["value"]: str(series["points"][0][1]) for series in counted["series"]} == {
         service["name"]: service["spanCount"] for service in services}
+    trace_id = context.search("{ status = error }", limit=1)["traces"][0]["traceId"]
+    ranks = context.check(f"/v1/traces/{trace_id}/percentiles?{whole}")["rows"]
+    columns = context.check(f"/v1/traces/{trace_id}?view=columns")
+    assert len(ranks) == columns["spanCount"] and all(0 <= rank["shorter"] < rank["notLonger"] <= 1 for rank in ranks)
     heatmap = context.check(f"/v1/heatmap?q=%7B%7D&steps=10&rows=20&{whole}")
     assert sum(cell[2] for cell in heatmap["cells"]) == int(status["spanCount"])
     assert sum(cell[3] for cell in heatmap["cells"]) == sum(int(service["errorCount"]) for service in services)

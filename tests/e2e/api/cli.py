@@ -118,6 +118,29 @@ def test_search_points_at_what_is_wrong(context):
     assert lines[-2] == "  { näme = }" and lines[-1].strip() == "^"
 
 
+def test_metrics_draws_a_line_for_each_series(context):
+    code, out, err = context.run("metrics", "{} | count_over_time() by (service)", "--from", "2026-01-01T00:00:00Z",
+                                 "--to", "2026-01-01T00:00:01Z", "--step", "10ms")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].startswith("2026-01-01T00:00:00") and "a point each 10ms" in lines[0]
+    assert lines[1].split() == ["SERIES", "LEAST", "GREATEST", "LAST"]
+    assert [line.split()[0] for line in lines[2:]] == ["service=cart", "service=web"] and all("█" in line for line in lines[2:])
+    assert lines[3].split()[1:4] == ["0", "1", "0"] and all(len(line) <= 100 for line in lines)
+    code, out, err = context.run("metrics", '{ name != "GET /" } | max_over_time(duration) by (name)')
+    assert code == 0 and "\x1b" not in out
+
+
+def test_metrics_as_json_and_without_spans(context):
+    code, out, err = context.run("metrics", "{} | quantile_over_time(duration, 1)", "--exact", "--json", "--step", "1h")
+    answer = json.loads(out)
+    assert (code, err) == (0, "") and answer["exact"] and answer["series"][0]["points"][0][1] == 0.1
+    code, out, err = context.run("metrics", '{ name = "none" } | rate() by (name)')
+    assert (code, out, err) == (1, "", "No span matches.\n")
+    code, out, err = context.run("metrics", "{}")
+    assert code == 2 and "metric at the end of the query" in err
+
+
 def test_graph_passes_every_format_through(context):
     for name in ("dot", "graphml", "json", "csv", "mermaid"):
         code, out, err = context.run("graph", "--format", name)
