@@ -363,7 +363,9 @@ static void run_seal(struct sp_crew_job *job, void *tool)
 {
     struct seal *seal = (struct seal *)(void *)job;
     (void)tool;
+    pthread_rwlock_rdlock(&seal->rocks->kv_lock);
     seal->status = sp_rocks_seal(seal->rocks, &seal->error);
+    pthread_rwlock_unlock(&seal->rocks->kv_lock);
 }
 
 static size_t head_bytes(const struct replay *replay, bool *ret_full)
