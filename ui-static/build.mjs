@@ -96,6 +96,7 @@ const pages = [
   { folder: "", title: "Explore" },
   { folder: "trace/", title: "Trace", module: "src/pages/trace.tsx" },
   { folder: "map/", title: "Map", module: "src/pages/map.tsx" },
+  { folder: "service/", title: "Services", module: "src/pages/service.tsx" },
 ];
 const entry = [main.path, ...main.needs("src/main.tsx")];
 for (const { folder, title, module } of pages) {

@@ -309,13 +309,47 @@ test("300 services are not one drawing: a choice, a count, and the way to see al
   });
 });
 
+test("a service that is not there, an empty range, and callers that cannot be read are said where they are", async () => {
+  const spans = [span(hex(1, 32), "GET /", { kind: 2 }), span(hex(2, 32), HOSTILE[0], { kind: 2, start: 65e9, status: { code: 2 } })];
+  await withMock([request("shop", spans)], async (url) => {
+    await withPage(browser, `${url}/service/?s=nobody`, async (page) => {
+      await page.getByRole("heading", { name: "No span of nobody in this range" }).waitFor();
+      await assertAccessible(page, "no such service");
+      await page.getByRole("link", { name: "All services" }).click();
+      await page.getByRole("link", { name: "shop" }).waitFor();
+    });
+    await withPage(browser, `${url}/service/?s=shop&from=now-1h`, async (page) => {
+      await page.getByRole("heading", { name: "No span of shop in this range" }).waitFor();
+      await page.getByRole("link", { name: "Show all time" }).click();
+      await page.locator(".chart").first().waitFor();
+      assert.equal(await page.evaluate(() => window.__pwned), undefined);
+      assert.ok((await texts(page, ".operations tbody td:first-child")).includes(HOSTILE[0]));
+    });
+    await withPage(
+      browser,
+      `${url}/service/`,
+      async (page) => {
+        await page.getByRole("link", { name: "shop" }).waitFor();
+        await page.route("**/v1/graph**", (route) => route.fulfill({ status: 503, contentType: "application/problem+json", body: '{"title":"Busy","status":503}' }));
+        await page.getByRole("link", { name: "shop" }).click();
+        await page.getByRole("heading", { name: "Callers and callees cannot be shown" }).waitFor();
+        assert.equal(await page.locator(".chart").count(), 3);
+        await page.unroute("**/v1/graph**");
+        await page.getByRole("button", { name: "Try again" }).click();
+        await page.locator(".neighbour-tables").waitFor();
+      },
+      { expectErrors: true },
+    );
+  });
+});
+
 test("no page scrolls sideways at 390 and 320 pixels", async () => {
   const trace = hex(1, 32);
   const root = span(trace, "a very long operation name that goes on and on and on /with/a/path/{and}/parameters", { length: 5000000 });
   const kids = Array.from({ length: 30 }, (_, i) => span(trace, `child ${i}`, { parentSpanId: i ? "" : root.spanId, start: i * 1000 }));
   await withMock([request("a-service-with-a-rather-long-name", [root, ...kids])], async (url) => {
     for (const width of [390, 320]) {
-      for (const [path, ready] of [["/", ".result:not(.head)"], [`/trace/?id=${trace}&cp=1`, ".wf-row"], ["/map/", ".graph .node"], ["/map/?view=table", ".edges"]]) {
+      for (const [path, ready] of [["/", ".result:not(.head)"], [`/trace/?id=${trace}&cp=1`, ".wf-row"], ["/map/", ".graph .node"], ["/map/?view=table", ".edges"], ["/service/", ".edges"], ["/service/?s=a-service-with-a-rather-long-name", ".chart"], ["/service/?s=a-service-with-a-rather-long-name&view=table", ".steps"]]) {
         await withPage(
           browser,
           url + path,
@@ -353,7 +387,7 @@ test("single keys can be switched off, and the choice is kept", async () => {
 test("forced colours keep every page readable", async () => {
   const trace = hex(1, 32);
   await withMock([request("shop", [span(trace, "a", { status: { code: 2 } })])], async (url) => {
-    for (const [path, ready] of [["/", ".result:not(.head)"], [`/trace/?id=${trace}`, ".wf-row"], ["/map/", ".graph .node"]]) {
+    for (const [path, ready] of [["/", ".result:not(.head)"], [`/trace/?id=${trace}`, ".wf-row"], ["/map/", ".graph .node"], ["/service/?s=shop", ".chart"]]) {
       await withPage(browser, url + path, (page) => page.locator(ready).first().waitFor(), { forcedColors: "active" });
     }
   });

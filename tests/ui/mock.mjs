@@ -410,6 +410,34 @@ export class Mock {
     };
   }
 
+  latency(url) {
+    const p = url.searchParams;
+    const wanted = (s) => ["service", "operation"].every((k) => !p.get(k) || (k === "service" ? s.service : s.name) === p.get(k)) && (!p.get("kind") || KINDS[s.kind] === p.get("kind"));
+    const own = this.spans.filter(this.range(url)).filter(wanted);
+    const qs = (p.get("q") ?? "0.5,0.9,0.95,0.99").split(",");
+    const whole = p.get("by") === "service";
+    const rows = [...groupBy(own, (s) => JSON.stringify([s.service, whole ? "" : s.name, KINDS[s.kind]]))].sort();
+    const named = (key) => { const [service, operation, kind] = JSON.parse(key); return { service, operation, kind }; };
+    const counted = (list) => {
+      const sorted = list.map((s) => Number(s.duration)).sort((a, b) => a - b);
+      return { calls: String(list.length), errors: String(list.filter((s) => s.status === 2).length), at: (q) => (list.length ? quantile(sorted, q) : null) };
+    };
+    if (!p.get("step")) {
+      const series = rows.map(([key, list]) => { const { at, ...c } = counted(list); return { ...named(key), ...c, quantiles: Object.fromEntries(qs.map((q) => [q, at(q)])) }; });
+      return { series, from: null, to: null, relativeError: 0.011 };
+    }
+    const step = BigInt(Number.parseInt(p.get("step"), 10)) * 60000000000n;
+    const minute = 60000000000n;
+    const [from, to] = [(time(p.get("from")) / minute) * minute, ((time(p.get("to")) + minute - 1n) / minute) * minute];
+    const steps = [];
+    for (let t = (from / step) * step; t < to; t += step) steps.push(t);
+    const series = rows.map(([key, list]) => {
+      const parts = steps.map((t) => counted(list.filter((s) => s.start >= t && s.start < t + step)));
+      return { ...named(key), calls: parts.map((c) => c.calls), errors: parts.map((c) => c.errors), quantiles: Object.fromEntries(qs.map((q) => [q, parts.map((c) => c.at(q))])) };
+    });
+    return { series, steps: steps.map(String), stepNano: String(step), from: String(from), to: String(to), relativeError: 0.011 };
+  }
+
   trace(id, url) {
     const spans = this.traces.get(id.toLowerCase().padStart(32, "0"));
     if (!spans) throw new Problem(404, "No such trace", { detail: `no span of trace ${id} is stored` });
@@ -444,6 +472,7 @@ export class Mock {
       case "/v1/attributes": return this.attributes(url);
       case "/v1/search": return this.search(url);
       case "/v1/graph": return this.graph(url);
+      case "/v1/latency": return this.latency(url);
     }
     throw new Problem(404, "Not found", { detail: url.pathname });
   }

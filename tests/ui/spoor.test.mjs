@@ -244,11 +244,50 @@ test("the map has the recorded calls, and its panel and exports lead on", async 
   });
 });
 
+test("the Services page has the recorded services, steps, operations, callers and callees", async () => {
+  const own = spans.filter((s) => s.service === "checkout");
+  const minute = (s) => s.start / 60000000000n;
+  await withPage(browser, at("/service/"), async (page) => {
+    await page.locator(".edges tbody tr").first().waitFor();
+    const rows = await page.locator(".edges tbody tr").evaluateAll((list) => list.map((tr) => [tr.cells[0].innerText.trim(), tr.cells[1].innerText.trim()]));
+    assert.deepEqual(rows, [...groupBy(spans, (s) => s.service)].sort().map(([name, list]) => [name, count(list.length)]));
+    await assertAccessible(page, "Services");
+    await page.getByRole("link", { name: "checkout" }).click();
+    await page.locator(".chart").first().waitFor();
+    const server = own.filter((s) => s.kind === 2);
+    assert.match(await page.locator(".summary").innerText(), new RegExp(`^${count(server.length)} server calls, ${count(errors(server))} with errors`));
+    const operations = [...groupBy(own, (s) => `${s.name}\t${s.kind}`).values()];
+    const shown = await page.locator(".operations tbody tr").evaluateAll((list) => list.map((tr) => [tr.cells[0].innerText.trim(), tr.cells[2].innerText.trim()]));
+    assert.deepEqual(shown.map((r) => r.join(" ")).sort(), operations.map((list) => `${list[0].name} ${count(list.length)}`).sort());
+    await page.getByRole("button", { name: "p95" }).click();
+    await page.waitForURL(/sort=-p95/);
+    await assertAccessible(page, "Service");
+    await page.keyboard.press("v");
+    await page.waitForURL(/view=table/);
+    await page.locator(".steps tbody tr").first().waitFor();
+    const steps = await page.locator(".steps tbody tr").evaluateAll((list) => list.map((tr) => tr.cells[1].innerText.trim()));
+    assert.deepEqual(steps.filter((n) => n !== "0"), [...groupBy(server, minute)].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map(([, list]) => count(list.length)));
+    await page.locator(".operations a", { hasText: "grpc.shop.v1.Payment/Charge" }).click();
+    await page.waitForURL(/op=grpc/);
+    const charge = own.filter((s) => s.name === "grpc.shop.v1.Payment/Charge");
+    await page.locator(".summary", { hasText: `${count(charge.length)} client calls` }).waitFor();
+    await page.locator(".neighbour-tables a", { hasText: "payment" }).click();
+    await page.locator(".service-head h1", { hasText: "payment" }).waitFor();
+    await page.getByRole("link", { name: "Traces", exact: true }).click();
+    await page.locator(".result:not(.head)").first().waitFor();
+    const sent = spans.filter((s) => s.service === "payment" && s.kind === 2);
+    assert.match(await page.locator(".summary").innerText(), new RegExp(`^${count(groupBy(sent, (s) => s.traceId).size)} traces`));
+  });
+});
+
 test("every page is accessible in the dark and fits a narrow screen", async () => {
   const pages = [
     ["/", { q: "{ status = error }" }, ".result:not(.head)"],
     ["/trace/", { id: chosen[0].traceId, cp: "1", find: "checkout" }, ".wf-row"],
     ["/map/", {}, ".graph .node"],
+    ["/service/", {}, ".edges tbody tr"],
+    ["/service/", { s: "checkout" }, ".chart"],
+    ["/service/", { s: "checkout", view: "table" }, ".steps tbody tr"],
   ];
   for (const [path, params, ready] of pages) {
     await withPage(
@@ -269,7 +308,7 @@ test("every page is accessible in the dark and fits a narrow screen", async () =
 });
 
 test("the server sends the pages with the policy and the caching that they need", { skip: process.env.UI_SYSTEM === "mock" }, async () => {
-  for (const path of ["/", "/trace/", "/map/"]) {
+  for (const path of ["/", "/trace/", "/map/", "/service/"]) {
     const answer = await fetch(system.url + path, { headers: { "accept-encoding": "identity" } });
     assert.equal(answer.status, 200);
     const policy = answer.headers.get("content-security-policy") ?? "";

@@ -12,12 +12,18 @@ import { copy, message, say } from "./state/say";
 import { Help, helpOpen } from "./ui/help";
 import { rangeOpened, TopBar } from "./ui/topbar";
 
-const later = signal<{ trace?: ComponentType; map?: ComponentType }>({});
+const later = signal<{ trace?: ComponentType; map?: ComponentType; service?: ComponentType }>({});
+
+const LOADERS = {
+  trace: async () => (await import("./pages/trace")).TracePage,
+  map: async () => (await import("./pages/map")).MapPage,
+  service: async () => (await import("./pages/service")).ServicePage,
+};
 
 /** Pages other than Explore are files of their own. */
-async function loadPage(page: "trace" | "map"): Promise<void> {
+async function loadPage(page: Exclude<Page, "explore">): Promise<void> {
   try {
-    const found = page === "trace" ? (await import("./pages/trace")).TracePage : (await import("./pages/map")).MapPage;
+    const found = await LOADERS[page]();
     later.value = { ...later.peek(), [page]: found };
   } catch {
     say("A part of this page could not be loaded: reload it");
@@ -35,6 +41,7 @@ function CurrentPage({ page }: { page: Page }) {
 const everywhere: Command[] = [
   { keys: ["g e"], text: "Go to Explore", group: "Everywhere", run: () => go(href("explore")) },
   { keys: ["g m"], text: "Go to Map", group: "Everywhere", run: () => go(href("map")) },
+  { keys: ["g s"], text: "Go to Services", group: "Everywhere", run: () => go(href("service")) },
   {
     keys: ["t"],
     text: "Time range",

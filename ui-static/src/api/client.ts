@@ -92,4 +92,12 @@ export const getSpans = (id: string, rows: string, stop?: AbortSignal) =>
 export const getGraph = (range: Range, stop?: AbortSignal) =>
   get<api.GraphAnswer>("v1/graph", { ...range, format: "json" }, stop);
 
+export const getFocus = (range: Range, service: string, stop?: AbortSignal) =>
+  get<api.GraphAnswer>("v1/graph", { ...range, format: "json", service, hops: 1 }, stop);
+
+export const getLatency = (params: Params, stop?: AbortSignal) => get<api.LatencyAnswer>("v1/latency", params, stop);
+
+export const getLatencySeries = (params: Params & { step: string }, stop?: AbortSignal) =>
+  get<api.LatencySeries>("v1/latency", params, stop);
+
 export const graphUrl = (range: Range, format: string) => apiUrl("v1/graph", { ...range, format });

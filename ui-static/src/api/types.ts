@@ -202,6 +202,33 @@ export interface GraphAnswer {
   relativeError: number;
 }
 
+export interface LatencyRow {
+  service: string;
+  operation: string;
+  kind: string;
+  calls: string;
+  errors: string;
+  /** Nanoseconds, under the quantiles as they were asked for. */
+  quantiles: Record<string, string>;
+}
+
+export interface LatencyAnswer {
+  series: LatencyRow[];
+  from: string | null;
+  to: string | null;
+  relativeError: number;
+}
+
+export interface LatencySeries {
+  series: { service: string; operation: string; kind: string; calls: string[]; errors: string[]; quantiles: Record<string, (string | null)[]> }[];
+  /** The begin of each step. */
+  steps: string[];
+  stepNano: string;
+  from: string | null;
+  to: string | null;
+  relativeError: number;
+}
+
 /** RFC 9457. */
 export interface Problem {
   type?: string;

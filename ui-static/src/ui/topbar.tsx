@@ -33,6 +33,7 @@ export function TopBar() {
       <nav aria-label="Pages">
         {tab("explore", "Explore")}
         {tab("map", "Map")}
+        {tab("service", "Services")}
       </nav>
       <TraceBox />
       <span class="spring" />

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small line chart in SVG. Its numbers stand in a table of the page, so the drawing is one picture to screen readers.
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { linePath } from "../model/service";
+
+export interface Line {
+  name: string;
+  values: (number | null)[];
+  /** One of the classes line-0 ... line-3, or line-error. */
+  look: string;
+}
+
+interface Props {
+  title: string;
+  /** What the lines say in words, for those who do not see them. */
+  description: string;
+  lines: Line[];
+  format: (value: number) => string;
+  /** What stands below the left end, and the right one. */
+  ends: [string, string];
+  /** What a step is, for the text under the pointer. */
+  stepName: (i: number) => string;
+  /** Logarithmic from the least value to the most; otherwise linear from 0. */
+  log?: boolean;
+}
+
+const HEIGHT = 120;
+const TOP = 8;
+const BOTTOM = 4;
+const LEFT = 64;
+const RIGHT = 8;
+
+export function Chart({ title, description, lines, format, ends, stepName, log = false }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(400);
+  const [at, setAt] = useState<number | null>(null);
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => setWidth(Math.max(160, element.clientWidth)));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  const count = lines[0]?.values.length ?? 0;
+  const all = lines.flatMap((l) => l.values.filter((v) => v !== null && (!log || v > 0)) as number[]);
+  const most = Math.max(0, ...all) || 1;
+  const least = log && all.length > 0 ? Math.min(Math.min(...all), most / 10) : 0;
+  const inner = width - LEFT - RIGHT;
+  const x = (i: number) => LEFT + ((i + 0.5) * inner) / Math.max(1, count);
+  const share = (v: number) => (log ? Math.max(0, Math.log(Math.max(v, least) / least) / Math.log(most / least)) : v / most);
+  const valueAt = (part: number) => (log ? least * (most / least) ** part : part * most);
+  const y = (v: number) => HEIGHT - BOTTOM - share(v) * (HEIGHT - TOP - BOTTOM);
+  const here = at !== null && at < count ? at : null;
+  const point = (event: PointerEvent) => {
+    const left = event.clientX - (box.current?.getBoundingClientRect().left ?? 0) - LEFT;
+    const i = Math.floor((left / inner) * count);
+    setAt(i >= 0 && i < count ? i : null);
+  };
+  return (
+    <figure class="chart">
+      <figcaption>
+        <h2>{title}</h2>
+        <span class="chart-legend num">
+          {here === null ? null : <span class="dim">{stepName(here)}</span>}
+          {lines.map((l) => {
+            const value = here === null ? null : l.values[here];
+            return (
+              <span key={l.name}>
+                <span class={`chart-key ${l.look}`} aria-hidden="true" /> {l.name}
+                {here === null ? null : ` ${value === null ? "–" : format(value)}`}
+              </span>
+            );
+          })}
+        </span>
+      </figcaption>
+      <div ref={box} onPointerMove={point} onPointerLeave={() => setAt(null)}>
+        <svg width={width} height={HEIGHT} role="img" aria-label={description}>
+          {[0, 0.5, 1].map((part) => (
+            <g key={part}>
+              <line class="chart-grid" x1={LEFT} x2={width - RIGHT} y1={y(valueAt(part))} y2={y(valueAt(part))} />
+              <text class="chart-label" x={LEFT - 8} y={y(valueAt(part)) + (part === 1 ? 6 : part === 0 ? 0 : 4)} text-anchor="end">
+                {valueAt(part) === 0 ? "0" : format(valueAt(part))}
+              </text>
+            </g>
+          ))}
+          {here === null ? null : <line class="chart-cursor" x1={x(here)} x2={x(here)} y1={TOP} y2={HEIGHT - BOTTOM} />}
+          {lines.map((l) => (
+            <path key={l.name} class={`chart-line ${l.look}`} d={linePath(l.values, x, y)} />
+          ))}
+        </svg>
+      </div>
+      <p class="chart-ends dim num" aria-hidden="true">
+        <span>{ends[0]}</span>
+        <span>{ends[1]}</span>
+      </p>
+    </figure>
+  );
+}
