@@ -117,11 +117,12 @@ static const struct {
                            const struct sp_stop *stop, struct sp_arena *arena,
                            struct sp_error *reterr);
     bool every_trace; /* it reads all of them whole, whatever the engine, that are not sealed */
+    bool remembers; /* what a read that was stopped has counted of a segment is not counted again */
 } reads[] = {
-    {"services", read_services, false}, {"operations", read_operations, false},
-    {"keys", read_keys, false},         {"values", read_values, false},
-    {"latency", read_latency, false},   {"graph", read_graph, true},
-    {"survey", read_survey, false},
+    {"services", read_services, false, false}, {"operations", read_operations, false, false},
+    {"keys", read_keys, false, false},         {"values", read_values, false, true},
+    {"latency", read_latency, false, false},   {"graph", read_graph, true, false},
+    {"survey", read_survey, false, false},
 };
 
 static void add_traces(struct fixture *fixture)
@@ -152,7 +153,9 @@ static void stop_everywhere(struct fixture *fixture, size_t read, struct sp_time
             reads[read].read(fixture->store, range, &stop, &fixture->arena, &error);
         finished = status == SP_OK;
         if (finished) {
-            ck_assert_uint_eq(patience.asked, until);
+            ck_assert_msg(reads[read].remembers ? patience.asked <= until : patience.asked == until,
+                          "%s asks %zu times, and was stopped after %zu", reads[read].name,
+                          patience.asked, until);
             ck_assert_msg(until > 0, "%s never asks", reads[read].name);
             ck_assert_msg(until >= TRACES || !reads[read].every_trace || sealed,
                           "%s asks %zu times for %d traces", reads[read].name, until, TRACES);
