@@ -105,7 +105,7 @@ static bool changes_print(const struct sp_answer *answer, const struct sp_termin
         struct sp_slice *cells = sp_table_row(&table, is_same ? NULL : "33");
         if (!cells)
             break;
-        cells[0] = is_same ? (struct sp_slice){0} : change;
+        cells[0] = is_same ? SP_SLICE("") : change;
         cells[1] = sp_answer_text(row, "client");
         cells[2] = sp_answer_text(row, "server");
         cells[3] = sp_answer_text(now, "calls");

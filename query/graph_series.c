@@ -183,7 +183,7 @@ enum sp_status sp_graph_answer_series(struct sp_query_call *call,
                                       const struct sp_query_steps *steps, struct sp_error *reterr)
 {
     struct parts parts;
-    struct sp_graph_view view;
+    struct sp_graph_view view = {0};
     enum sp_status status = parts_init(call, steps->count, &parts, reterr);
     for (size_t i = 0; i < steps->count && status == SP_OK; i++)
         status = read_part(call, &parts, sp_query_step(steps, i), reterr);
@@ -344,7 +344,7 @@ enum sp_status sp_graph_answer_difference(struct sp_query_call *call,
                                           struct sp_time_range before, struct sp_error *reterr)
 {
     struct parts parts;
-    struct sp_graph_view view;
+    struct sp_graph_view view = {0};
     struct change *changes = NULL;
     enum sp_status status = parts_init(call, 2, &parts, reterr);
     if (status == SP_OK)

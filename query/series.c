@@ -227,7 +227,7 @@ enum sp_status sp_series_merge(struct sp_series_set *into, const struct sp_serie
                                struct sp_error *reterr)
 {
     for (uint32_t i = 0; i < from->count; i++) {
-        uint32_t number;
+        uint32_t number = 0;
         enum sp_status status = sp_series_find(into, from->series[i].labels, &number, reterr);
         if (status != SP_OK)
             return status;

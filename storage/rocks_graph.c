@@ -228,7 +228,7 @@ static enum sp_status count_block(struct reading *reading, uint32_t part,
         status = sp_edge_counter_finish(counter, reterr);
     sp_edge_counter_free(counter);
     for (uint32_t t = 0; t < block->trace_count && status == SP_OK; t++) {
-        struct sp_batch parts[2];
+        struct sp_batch parts[2] = {0};
         sp_arena_reset(&reading->arena);
         status = sp_stop_ask(stop, reterr);
         if (status == SP_OK)

@@ -273,9 +273,10 @@ test("the Services page has the recorded services, steps, operations, callers an
     await page.locator(".summary", { hasText: `${count(charge.length)} client calls` }).waitFor();
     await page.locator(".neighbour-tables a", { hasText: "payment" }).click();
     await page.locator(".service-head h1", { hasText: "payment" }).waitFor();
+    const sent = spans.filter((s) => s.service === "payment" && s.kind === 2);
+    await page.locator(".summary", { hasText: `${count(sent.length)} server calls` }).waitFor(); // which kind is shown is known then
     await page.getByRole("link", { name: "Traces", exact: true }).click();
     await page.locator(".result:not(.head)").first().waitFor();
-    const sent = spans.filter((s) => s.service === "payment" && s.kind === 2);
     assert.match(await page.locator(".summary").innerText(), new RegExp(`^${count(groupBy(sent, (s) => s.traceId).size)} traces`));
   });
 });
