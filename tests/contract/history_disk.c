@@ -167,6 +167,7 @@ static void settle(struct history *history)
         for (size_t i = outcome.first; i < outcome.end; i++) {
             record_note("  append %llu is gone\n", (unsigned long long)history->appends[i].number);
             history_remove(history, i);
+            history->appends[i].is_guess = true;
         }
         if (outcome.append_is_there) {
             record_note("  the last request that was not acked is there\n");

@@ -27,6 +27,8 @@ struct history_append {
     enum sp_body_format format;
     uint64_t number; /* that the engine on disk has given it; 0: none */
     bool is_removed;
+    /* It is gone, or another append of the same batch is: answers do not tell which. */
+    bool is_guess;
 };
 
 /* What nobody knows after a crash or a failed call, until the store is open again. */
