@@ -4,8 +4,7 @@
  * the files. */
 #include "ui-static/ui.h"
 
-#include <stdio.h>
-
+#include "query/foreign_links.h"
 #include "query/internal.h"
 
 static const struct sp_ui_file *find_file(const struct sp_query_api *api, struct sp_slice path)
@@ -55,29 +54,31 @@ static void redirect(struct sp_query_call *call)
     sp_query_reply_header(&call->reply, "cache-control", "no-store");
 }
 
-/* "/trace/ID", as other tools link to traces, and pages without their last slash. */
+/* A page without its last slash: a file of that name with one is there. */
+static bool page_of(const struct sp_query_call *call, struct sp_buf *out)
+{
+    sp_buf_append_slice(out, call->request.path);
+    sp_buf_append_byte(out, '/');
+    return out->error == SP_OK && find_file(call->api, sp_buf_slice(out)) != NULL;
+}
+
+/* Into reply.location, as text. */
 static bool find_redirect(struct sp_query_call *call)
 {
-    struct sp_slice path = call->request.path, prefix = SP_SLICE("/trace/");
-    char *location = call->reply.location;
-    size_t room = sizeof(call->reply.location);
-    if (sp_slice_starts_with(path, prefix)) {
-        struct sp_slice id = sp_slice_sub(path, prefix.len, path.len);
-        struct sp_trace_id trace_id;
-        char text[SP_TRACE_ID_TEXT];
-        if (!sp_trace_id_parse(id, &trace_id))
-            return false;
-        sp_trace_id_format(&trace_id, text);
-        snprintf(location, room, "/trace/?id=%s", text);
-        return true;
+    struct sp_buf address;
+    sp_buf_init(&address, sizeof(call->reply.location) - 1);
+    bool found = page_of(call, &address);
+    if (!found) {
+        sp_buf_reset(&address);
+        found = sp_foreign_link(&call->arena, call->request.path, call->request.query, &address);
     }
-    static const char *const pages[] = {"/trace", "/map"};
-    for (size_t i = 0; i < SP_ARRAY_LEN(pages); i++)
-        if (sp_slice_equal_cstr(path, pages[i])) {
-            snprintf(location, room, "%s/", pages[i]);
-            return true;
-        }
-    return false;
+    struct sp_slice text = sp_buf_slice(&address);
+    if (found) {
+        memcpy(call->reply.location, text.ptr, text.len);
+        call->reply.location[text.len] = 0;
+    }
+    sp_buf_fini(&address);
+    return found;
 }
 
 enum sp_status sp_query_answer_file(struct sp_query_call *call, struct sp_error *reterr)

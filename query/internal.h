@@ -12,6 +12,8 @@
 #define SP_QUERY_SAMPLE_TRACES_MAX ((uint64_t)100 * 1000) /* traces that one answer adds up */
 #define SP_QUERY_BODY_BYTES_MAX    ((size_t)4096)         /* of a POST: an empty object, for now */
 
+#define SP_QUERY_LOCATION_BYTES 4096 /* of a redirect; a longer one is not made */
+
 /* ---- request ---- */
 
 struct sp_query_request {
@@ -75,7 +77,7 @@ struct sp_query_reply {
         const char *name, *value; /* static, or location below */
     } headers[SP_QUERY_HEADERS_MAX];
     size_t header_count;
-    char location[128]; /* room for one built header value */
+    char location[SP_QUERY_LOCATION_BYTES]; /* room for one built header value */
 };
 
 void sp_query_reply_header(struct sp_query_reply *reply, const char *name, const char *value);
@@ -162,6 +164,9 @@ enum sp_status sp_query_answer_intrinsics(struct sp_query_call *call, struct sp_
 enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_trace(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_spans(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_match(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_trace_attributes(struct sp_query_call *call,
+                                                struct sp_error *reterr);
 enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_latency(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_compare(struct sp_query_call *call, struct sp_error *reterr);

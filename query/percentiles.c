@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "query/answer.h"
+#include "query/trace.h"
 
 struct peers {
     const struct sp_latency_series *rows; /* sorted by service, operation, kind */
@@ -53,14 +54,17 @@ static void rank_of(const struct sp_histogram *histogram, uint64_t duration_ns, 
     }
 }
 
-static void write_row(const struct peers *peers, const struct sp_trace_row *row,
+static void write_row(const struct peers *peers, const struct sp_trace *trace, uint32_t number,
                       struct sp_json_writer *w)
 {
+    const struct sp_trace_row *row = &trace->rows[number];
     const struct sp_latency_series *series = find_peers(peers, row->span);
     uint64_t below = 0, within = 0, calls = series ? series->latency.count : 0;
     if (series)
         rank_of(&series->latency, row->duration_ns, &below, &within);
     sp_json_object_begin(w);
+    sp_json_key(w, "row");
+    sp_json_u64(w, number);
     sp_json_key(w, "spanId");
     sp_json_hex(w, sp_slice_make(row->span->span_id.bytes, sizeof(row->span->span_id.bytes)));
     sp_json_key(w, "calls");
@@ -72,9 +76,16 @@ static void write_row(const struct peers *peers, const struct sp_trace_row *row,
     sp_json_object_end(w);
 }
 
+/* The rows that were asked for; all of them if none were. */
+struct wanted_rows {
+    uint32_t rows[SP_TRACE_ANSWER_ROWS_MAX];
+    size_t count;
+};
+
 /* All operations at once: a trace has spans of many. */
 static void write_answer(struct sp_query_call *call, const struct sp_trace *trace,
-                         const struct peers *peers, struct sp_time_range range)
+                         const struct wanted_rows *wanted, const struct peers *peers,
+                         struct sp_time_range range)
 {
     struct sp_json_writer w;
     range = sp_time_range_minutes(range);
@@ -82,8 +93,10 @@ static void write_answer(struct sp_query_call *call, const struct sp_trace *trac
     sp_json_object_begin(&w);
     sp_json_key(&w, "rows");
     sp_json_array_begin(&w);
-    for (uint32_t i = 0; i < trace->row_count; i++)
-        write_row(peers, &trace->rows[i], &w);
+    for (size_t i = 0; i < wanted->count; i++)
+        write_row(peers, trace, wanted->rows[i], &w);
+    for (uint32_t row = 0; row < trace->row_count && wanted->count == 0; row++)
+        write_row(peers, trace, row, &w);
     sp_json_array_end(&w);
     sp_json_key(&w, "from");
     sp_query_json_bound(&w, range.from_unix_ns);
@@ -94,29 +107,45 @@ static void write_answer(struct sp_query_call *call, const struct sp_trace *trac
     sp_json_object_end(&w);
 }
 
-enum sp_status sp_query_answer_percentiles(struct sp_query_call *call, struct sp_error *reterr)
+/* from and to are about the spans beside which those of the trace are put, which are all its spans. */
+static enum sp_status read_whole_trace(struct sp_query_call *call, struct sp_trace *ret,
+                                       struct sp_error *reterr)
 {
     struct sp_trace_id id;
-    struct sp_time_range range;
     const struct sp_batch *batch;
+    struct sp_trace_clocks clocks;
+    struct sp_parameter_value from = call->values[0], to = call->values[1];
+    call->values[0].number = 0;
+    call->values[1].number = UINT64_MAX;
+    enum sp_status status = sp_query_trace_read(call, &id, &batch, reterr);
+    call->values[0] = from;
+    call->values[1] = to;
+    if (status == SP_OK)
+        status =
+            sp_query_trace_assemble(call, batch, call->values[3].number == 1, ret, &clocks, reterr);
+    return status;
+}
+
+enum sp_status sp_query_answer_percentiles(struct sp_query_call *call, struct sp_error *reterr)
+{
+    struct sp_time_range range;
     struct sp_trace trace;
+    struct wanted_rows wanted = {.count = 0};
     struct sp_latency_series *rows;
     size_t count;
-    if (!sp_trace_id_parse(call->path_id, &id))
-        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "id",
-                                      "a trace id has 32 or 16 hex digits and is not zero");
     enum sp_status status = sp_query_range(call, &range, reterr);
+    if (status == SP_OK && call->values[2].set)
+        status = sp_query_trace_rows(call->values[2].text, wanted.rows, &wanted.count, reterr);
     if (status == SP_OK)
-        status = sp_store_trace_read(call->api->store, &id, &call->arena, &batch, reterr);
+        status = read_whole_trace(call, &trace, reterr);
+    if (status == SP_OK)
+        status = sp_query_trace_rows_of(&trace, wanted.rows, wanted.count, reterr);
+    if (status == SP_OK)
+        status = sp_store_latency(call->api->store, SP_SLICE(""), SP_SLICE(""), -1, range,
+                                  &call->stop, &call->arena, &rows, &count, reterr);
     if (status != SP_OK)
         return status;
-    if (sp_trace_assemble(&call->arena, batch, &trace) != SP_OK)
-        return sp_arena_failed(&call->arena, reterr, "the trace is larger than the query's memory");
-    status = sp_store_latency(call->api->store, SP_SLICE(""), SP_SLICE(""), -1, range, &call->stop,
-                              &call->arena, &rows, &count, reterr);
-    if (status != SP_OK)
-        return status;
-    write_answer(call, &trace, &(struct peers){rows, count}, range);
+    write_answer(call, &trace, &wanted, &(struct peers){rows, count}, range);
     sp_latency_rows_fini(rows, count);
     return SP_OK;
 }

@@ -55,13 +55,33 @@ static const struct sp_parameter search[] = {
 
 static const struct sp_parameter trace[] = {
     RANGE,
-    {.name = "view", .type = SP_PARAMETER_CHOICE, .choices = "otlp|columns"},
+    {.name = "view", .type = SP_PARAMETER_CHOICE, .choices = "otlp|columns|summary"},
     {.name = "skew", .type = SP_PARAMETER_CHOICE, .choices = "raw|adjust"},
 };
 
 static const struct sp_parameter spans[] = {
     RANGE,
     {.name = "rows", .type = SP_PARAMETER_TEXT},
+    {.name = "skew", .type = SP_PARAMETER_CHOICE, .choices = "raw|adjust"},
+};
+
+static const struct sp_parameter percentiles[] = {
+    RANGE,
+    {.name = "rows", .type = SP_PARAMETER_TEXT},
+    {.name = "skew", .type = SP_PARAMETER_CHOICE, .choices = "raw|adjust"},
+};
+
+static const struct sp_parameter match[] = {
+    RANGE,
+    {.name = "q", .type = SP_PARAMETER_TEXT},
+    {.name = "skew", .type = SP_PARAMETER_CHOICE, .choices = "raw|adjust"},
+};
+
+/* The order of the choices of scope is that of scopes in query/trace_attributes.c. */
+static const struct sp_parameter trace_attributes[] = {
+    RANGE,
+    {.name = "key", .type = SP_PARAMETER_TEXT},
+    {.name = "scope", .type = SP_PARAMETER_CHOICE, .choices = "span|resource|instrumentation"},
     {.name = "skew", .type = SP_PARAMETER_CHOICE, .choices = "raw|adjust"},
 };
 
@@ -187,7 +207,10 @@ const struct sp_query_endpoint sp_query_endpoints[] = {
     {"/v1/search", true, TABLE(search), sp_query_answer_search, NULL},
     {"/v1/traces/{id}", true, TABLE(trace), sp_query_answer_trace, NULL},
     {"/v1/traces/{id}/spans", true, TABLE(spans), sp_query_answer_spans, NULL},
-    {"/v1/traces/{id}/percentiles", true, TABLE(range_only), sp_query_answer_percentiles, NULL},
+    {"/v1/traces/{id}/percentiles", true, TABLE(percentiles), sp_query_answer_percentiles, NULL},
+    {"/v1/traces/{id}/match", true, TABLE(match), sp_query_answer_match, NULL},
+    {"/v1/traces/{id}/attributes", true, TABLE(trace_attributes), sp_query_answer_trace_attributes,
+     NULL},
     {"/v1/graph", true, TABLE(graph), sp_query_answer_graph, NULL},
     {"/v1/latency", true, TABLE(latency), sp_query_answer_latency, NULL},
     {"/v1/compare", true, TABLE(compare), sp_query_answer_compare, NULL},

@@ -2,15 +2,13 @@
  *
  * query/trace.c: GET /v1/traces/{id} and /v1/traces/{id}/spans: a whole trace as OTLP, as columns for the waterfall, and
  * single rows of it in full. How columns are written: query/trace_columns.c. */
-#include "lib/wire/wire.h"
-#include "query/internal.h"
-#include "query/trace_columns.h"
+#include "query/trace.h"
 
-#define ROWS_MAX 200 /* rows one request for details may ask for */
+#include "lib/wire/wire.h"
 
 /* ---- reading ---- */
 
-static enum sp_status too_large(const struct sp_query_call *call, struct sp_error *reterr)
+enum sp_status sp_query_trace_too_large(const struct sp_query_call *call, struct sp_error *reterr)
 {
     return sp_arena_failed(&call->arena, reterr,
                            "the trace is larger than the %zu bytes of memory a query may take",
@@ -27,7 +25,7 @@ static enum sp_status keep_range(struct sp_query_call *call, struct sp_time_rang
     struct sp_batch *kept = sp_arena_calloc(&call->arena, 1, sizeof(*kept));
     struct sp_span *spans = sp_arena_calloc(&call->arena, all->span_count, sizeof(*spans));
     if (!kept || !spans)
-        return too_large(call, reterr);
+        return sp_query_trace_too_large(call, reterr);
     kept->spans = spans;
     for (size_t i = 0; i < all->span_count; i++)
         if (sp_time_range_contains(range, all->spans[i].start_unix_ns))
@@ -36,8 +34,8 @@ static enum sp_status keep_range(struct sp_query_call *call, struct sp_time_rang
     return SP_OK;
 }
 
-static enum sp_status read_trace(struct sp_query_call *call, struct sp_trace_id *ret_id,
-                                 const struct sp_batch **ret_batch, struct sp_error *reterr)
+enum sp_status sp_query_trace_read(struct sp_query_call *call, struct sp_trace_id *ret_id,
+                                   const struct sp_batch **ret_batch, struct sp_error *reterr)
 {
     struct sp_time_range range;
     if (!sp_trace_id_parse(call->path_id, ret_id))
@@ -48,7 +46,7 @@ static enum sp_status read_trace(struct sp_query_call *call, struct sp_trace_id 
     if (status == SP_OK)
         status = sp_store_trace_read(call->api->store, ret_id, &call->arena, ret_batch, reterr);
     if (status == SP_LIMIT)
-        return too_large(call, reterr);
+        return sp_query_trace_too_large(call, reterr);
     if (status == SP_OK)
         status = keep_range(call, range, ret_batch, reterr);
     if (status == SP_NOT_FOUND || (status == SP_OK && (*ret_batch)->span_count == 0)) {
@@ -80,7 +78,7 @@ static enum sp_status answer_otlp(struct sp_query_call *call, const struct sp_ba
                                         "application/protobuf"};
     const struct sp_span **spans = span_pointers(call, batch);
     if (!spans)
-        return too_large(call, reterr);
+        return sp_query_trace_too_large(call, reterr);
     int type = sp_accept_choose(call->request.accept, types, SP_ARRAY_LEN(types));
     if (type <= 0) { /* JSON also for whoever accepts nothing that there is */
         struct sp_json_writer w;
@@ -100,14 +98,13 @@ static enum sp_status assemble(struct sp_query_call *call, const struct sp_batch
 {
     enum sp_status status = sp_query_check(call, reterr);
     if (status == SP_OK && sp_trace_assemble(&call->arena, batch, ret) != SP_OK)
-        status = too_large(call, reterr);
+        status = sp_query_trace_too_large(call, reterr);
     return status;
 }
 
-/* The tree on the clocks that the spans came with, or on that of the reference. *ret_skew is about the tree as it came. */
-static enum sp_status assemble_by_clock(struct sp_query_call *call, const struct sp_batch *batch,
-                                        bool adjust, struct sp_trace *ret,
-                                        struct sp_trace_clocks *ret_clocks, struct sp_error *reterr)
+enum sp_status sp_query_trace_assemble(struct sp_query_call *call, const struct sp_batch *batch,
+                                       bool adjust, struct sp_trace *ret,
+                                       struct sp_trace_clocks *ret_clocks, struct sp_error *reterr)
 {
     struct sp_trace raw;
     struct sp_batch moved = {0};
@@ -116,15 +113,15 @@ static enum sp_status assemble_by_clock(struct sp_query_call *call, const struct
     if (status != SP_OK)
         return status;
     if (sp_skew_find(&call->arena, &raw, &clocks.skew) != SP_OK)
-        return too_large(call, reterr);
+        return sp_query_trace_too_large(call, reterr);
     clocks.row_of_raw = sp_arena_calloc(&call->arena, raw.row_count, sizeof(*clocks.row_of_raw));
     clocks.sent = sp_arena_calloc(&call->arena, raw.row_count, sizeof(const struct sp_span *));
     if (!clocks.row_of_raw || !clocks.sent)
-        return too_large(call, reterr);
+        return sp_query_trace_too_large(call, reterr);
     *ret = raw;
     bool moves = adjust && clocks.skew.skewed_count > 0;
     if (moves && sp_skew_adjust(&call->arena, &raw, &clocks.skew, &moved) != SP_OK)
-        return too_large(call, reterr);
+        return sp_query_trace_too_large(call, reterr);
     if (moves)
         status = assemble(call, &moved, ret, reterr);
     for (uint32_t row = 0; row < raw.row_count && status == SP_OK; row++) {
@@ -137,6 +134,20 @@ static enum sp_status assemble_by_clock(struct sp_query_call *call, const struct
     return status;
 }
 
+/* What a page needs to head a trace that it is still reading, or to see that it has grown. */
+static enum sp_status answer_summary(struct sp_query_call *call, const struct sp_trace_id *id,
+                                     const struct sp_batch *batch, struct sp_error *reterr)
+{
+    struct sp_trace trace;
+    enum sp_status status = assemble(call, batch, &trace, reterr);
+    if (status != SP_OK)
+        return status;
+    struct sp_json_writer w;
+    sp_query_reply_json(call, &w);
+    sp_trace_write_summary(id, &trace, &w);
+    return SP_OK;
+}
+
 static enum sp_status answer_columns(struct sp_query_call *call, const struct sp_trace_id *id,
                                      const struct sp_batch *batch, struct sp_error *reterr)
 {
@@ -146,14 +157,14 @@ static enum sp_status answer_columns(struct sp_query_call *call, const struct sp
     const struct sp_service_row *services;
     size_t service_count;
     enum sp_status status =
-        assemble_by_clock(call, batch, call->values[3].number == 1, &trace, &clocks, reterr);
+        sp_query_trace_assemble(call, batch, call->values[3].number == 1, &trace, &clocks, reterr);
     if (status == SP_OK)
         status = sp_store_services(call->api->store, SP_TIME_RANGE_ALL, &call->stop, &call->arena,
                                    &services, &service_count, reterr);
     if (status != SP_OK)
         return status;
     if (sp_critical_path(&call->arena, &trace, &path) != SP_OK)
-        return too_large(call, reterr);
+        return sp_query_trace_too_large(call, reterr);
     status = sp_query_check(call, reterr);
     if (status != SP_OK)
         return status;
@@ -161,7 +172,7 @@ static enum sp_status answer_columns(struct sp_query_call *call, const struct sp
     sp_query_reply_json(call, &w);
     if (!sp_trace_write_columns(&call->arena, id, &trace, &path, &clocks, services, service_count,
                                 &w))
-        return too_large(call, reterr);
+        return sp_query_trace_too_large(call, reterr);
     return SP_OK;
 }
 
@@ -169,13 +180,15 @@ enum sp_status sp_query_answer_trace(struct sp_query_call *call, struct sp_error
 {
     struct sp_trace_id id;
     const struct sp_batch *batch;
-    if (call->values[2].number == 0 && call->values[3].number == 1)
+    if (call->values[2].number != 1 && call->values[3].number == 1)
         return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "skew",
                                       "OTLP is what was sent: only view=columns is adjusted");
-    enum sp_status status = read_trace(call, &id, &batch, reterr);
+    enum sp_status status = sp_query_trace_read(call, &id, &batch, reterr);
     if (status != SP_OK)
         return status;
     sp_query_reply_header(&call->reply, "vary", "accept");
+    if (call->values[2].number == 2)
+        return answer_summary(call, &id, batch, reterr);
     return call->values[2].number == 0 ? answer_otlp(call, batch, reterr)
                                        : answer_columns(call, &id, batch, reterr);
 }
@@ -187,12 +200,11 @@ static enum sp_status bad_rows(struct sp_error *reterr)
     return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "rows",
                                   "\"rows\" must be row numbers and ranges of them with commas "
                                   "between, as 0,5-9, at most %d rows",
-                                  ROWS_MAX);
+                                  SP_TRACE_ANSWER_ROWS_MAX);
 }
 
-/* "0,5-9" to row numbers, in the order asked for. */
-static enum sp_status parse_rows(struct sp_slice text, uint32_t *rows, size_t *ret_count,
-                                 struct sp_error *reterr)
+enum sp_status sp_query_trace_rows(struct sp_slice text, uint32_t rows[SP_TRACE_ANSWER_ROWS_MAX],
+                                   size_t *ret_count, struct sp_error *reterr)
 {
     size_t count = 0;
     while (text.len > 0) {
@@ -204,10 +216,10 @@ static enum sp_status parse_rows(struct sp_slice text, uint32_t *rows, size_t *r
             return bad_rows(reterr);
         last = first;
         if (dash < item.len && (!sp_parse_u64(sp_slice_sub(item, dash + 1, item.len), &last) ||
-                                last < first || last - first >= ROWS_MAX))
+                                last < first || last - first >= SP_TRACE_ANSWER_ROWS_MAX))
             return bad_rows(reterr);
         for (uint64_t row = first; row <= last; row++) {
-            if (count == ROWS_MAX)
+            if (count == SP_TRACE_ANSWER_ROWS_MAX)
                 return bad_rows(reterr);
             rows[count++] = (uint32_t)row;
         }
@@ -218,6 +230,17 @@ static enum sp_status parse_rows(struct sp_slice text, uint32_t *rows, size_t *r
     if (count == 0)
         return bad_rows(reterr);
     *ret_count = count;
+    return SP_OK;
+}
+
+enum sp_status sp_query_trace_rows_of(const struct sp_trace *trace, const uint32_t *rows,
+                                      size_t count, struct sp_error *reterr)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i] >= trace->row_count)
+            return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "rows",
+                                          "the trace has rows 0 to %u; row %u is asked for",
+                                          trace->row_count - 1, rows[i]);
     return SP_OK;
 }
 
@@ -241,25 +264,22 @@ static void write_row(uint32_t row, const struct sp_span *span, struct sp_json_w
 
 enum sp_status sp_query_answer_spans(struct sp_query_call *call, struct sp_error *reterr)
 {
-    uint32_t rows[ROWS_MAX];
+    uint32_t rows[SP_TRACE_ANSWER_ROWS_MAX];
     size_t count = 0;
     struct sp_trace_id id;
     const struct sp_batch *batch;
     struct sp_trace trace;
     struct sp_trace_clocks clocks;
-    enum sp_status status = parse_rows(call->values[2].text, rows, &count, reterr);
+    enum sp_status status = sp_query_trace_rows(call->values[2].text, rows, &count, reterr);
     if (status == SP_OK)
-        status = read_trace(call, &id, &batch, reterr);
+        status = sp_query_trace_read(call, &id, &batch, reterr);
     if (status == SP_OK)
-        status =
-            assemble_by_clock(call, batch, call->values[3].number == 1, &trace, &clocks, reterr);
+        status = sp_query_trace_assemble(call, batch, call->values[3].number == 1, &trace, &clocks,
+                                         reterr);
+    if (status == SP_OK)
+        status = sp_query_trace_rows_of(&trace, rows, count, reterr);
     if (status != SP_OK)
         return status;
-    for (size_t i = 0; i < count; i++)
-        if (rows[i] >= trace.row_count)
-            return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "rows",
-                                          "the trace has rows 0 to %u; row %u is asked for",
-                                          trace.row_count - 1, rows[i]);
     struct sp_json_writer w;
     sp_query_reply_json(call, &w);
     sp_json_object_begin(&w);

@@ -5,80 +5,8 @@
 
 #include <stdlib.h>
 
+#include "query/dictionary.h"
 #include "query/internal.h"
-
-/* ---- dictionaries: texts of the rows as indices into a sorted table ---- */
-
-struct dictionary {
-    struct sp_slice *texts; /* sorted, each once */
-    size_t count;
-    uint32_t *codes; /* one for each row */
-};
-
-/* A text that was seen, perhaps not for the first time. */
-struct candidate {
-    struct sp_slice text;
-    uint32_t index;
-};
-
-/* Rows repeat few texts: a small table remembers, for each hash, the candidate seen last. What it forgets only becomes a
- * candidate again, so names that collide on purpose cost a larger sort and no more. */
-#define RECENT 4096
-
-static uint32_t recent_slot(struct sp_slice text)
-{
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < text.len && i < 64; i++)
-        hash = (hash ^ text.ptr[i]) * 16777619u;
-    return (hash ^ hash >> 16) % RECENT;
-}
-
-static int compare_candidates(const void *a, const void *b)
-{
-    return sp_slice_compare(((const struct candidate *)a)->text,
-                            ((const struct candidate *)b)->text);
-}
-
-static bool make_dictionary(struct sp_arena *arena, const struct sp_trace *trace,
-                            struct sp_slice (*text_of)(const struct sp_span *span),
-                            struct dictionary *ret)
-{
-    uint32_t row_count = trace->row_count, count = 0;
-    struct candidate *candidates = sp_arena_calloc(arena, row_count, sizeof(*candidates));
-    uint32_t *recent = sp_arena_calloc(arena, RECENT, sizeof(*recent)); /* index + 1 */
-    ret->codes = sp_arena_calloc(arena, row_count, sizeof(*ret->codes));
-    if (!candidates || !recent || !ret->codes)
-        return false;
-    for (uint32_t row = 0; row < row_count; row++) {
-        struct sp_slice text = text_of(trace->rows[row].span);
-        uint32_t *slot = &recent[recent_slot(text)];
-        if (*slot == 0 || !sp_slice_equal(candidates[*slot - 1].text, text)) {
-            candidates[count] = (struct candidate){text, count};
-            *slot = ++count;
-        }
-        ret->codes[row] = *slot - 1;
-    }
-    uint32_t *code_of = sp_arena_calloc(arena, count, sizeof(*code_of)); /* by candidate */
-    ret->texts = sp_arena_calloc(arena, count, sizeof(*ret->texts));
-    if (!code_of || !ret->texts)
-        return false;
-    if (count > 0)
-        qsort(candidates, count, sizeof(*candidates), compare_candidates);
-    ret->count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (i == 0 || !sp_slice_equal(candidates[i - 1].text, candidates[i].text))
-            ret->texts[ret->count++] = candidates[i].text;
-        code_of[candidates[i].index] = (uint32_t)(ret->count - 1);
-    }
-    for (uint32_t row = 0; row < row_count; row++)
-        ret->codes[row] = code_of[ret->codes[row]];
-    return true;
-}
-
-static struct sp_slice operation_of(const struct sp_span *span)
-{
-    return span->name;
-}
 
 /* ---- columns ---- */
 
@@ -206,10 +134,9 @@ static void write_head(const struct sp_trace_id *id, const struct sp_trace *trac
     number(w, "cycleCount", trace->cycle_count);
 }
 
-static void write_dictionaries(const struct dictionary *service_names,
-                               const struct dictionary *operations,
-                               const struct sp_service_row *services, size_t service_count,
-                               struct sp_json_writer *w)
+static void write_services(const struct sp_dictionary *service_names,
+                           const struct sp_service_row *services, size_t service_count,
+                           struct sp_json_writer *w)
 {
     sp_json_key(w, "services");
     sp_json_array_begin(w);
@@ -220,11 +147,6 @@ static void write_dictionaries(const struct dictionary *service_names,
         number(w, "slot", sp_query_slot(services, service_count, service_names->texts[i]));
         sp_json_object_end(w);
     }
-    sp_json_array_end(w);
-    sp_json_key(w, "operations");
-    sp_json_array_begin(w);
-    for (size_t i = 0; i < operations->count; i++)
-        sp_json_string(w, operations->texts[i]);
     sp_json_array_end(w);
 }
 
@@ -356,24 +278,166 @@ static void write_skew(const struct sp_trace_clocks *clocks, struct sp_json_writ
     sp_json_object_end(w);
 }
 
+/* ---- events ---- */
+
+/* Three arrays with one entry for each event, in the order of the rows: so a page can draw them before it asks for any span. */
+static bool write_events(struct sp_arena *arena, const struct sp_trace *trace,
+                         struct sp_json_writer *w)
+{
+    uint64_t total = 0;
+    for (uint32_t row = 0; row < trace->row_count; row++)
+        total += trace->rows[row].span->event_count;
+    uint32_t count =
+        total < SP_COLUMNS_EVENTS_MAX ? (uint32_t)total : (uint32_t)SP_COLUMNS_EVENTS_MAX;
+    uint32_t *rows = sp_arena_calloc(arena, count, sizeof(*rows)), n = 0;
+    struct sp_slice *texts = sp_arena_calloc(arena, count, sizeof(*texts));
+    int64_t *times = sp_arena_calloc(arena, count, sizeof(*times));
+    struct sp_dictionary names;
+    if (!rows || !texts || !times)
+        return false;
+    for (uint32_t row = 0; row < trace->row_count && n < count; row++) {
+        const struct sp_span *span = trace->rows[row].span;
+        for (uint32_t i = 0; i < span->event_count && n < count; i++, n++) {
+            rows[n] = row;
+            texts[n] = span->events[i].name;
+            times[n] = (int64_t)(span->events[i].time_unix_ns - trace->start_unix_ns);
+        }
+    }
+    if (!sp_dictionary_make(arena, texts, count, &names))
+        return false;
+    sp_json_key(w, "events");
+    sp_json_object_begin(w);
+    number(w, "count", total);
+    sp_dictionary_write(w, "names", &names);
+    sp_json_key(w, "row");
+    sp_json_array_begin(w);
+    for (n = 0; n < count; n++)
+        sp_json_u64(w, rows[n]);
+    sp_json_array_end(w);
+    sp_json_key(w, "time");
+    sp_json_array_begin(w);
+    for (n = 0; n < count; n++)
+        sp_json_i64(w, times[n]);
+    sp_json_array_end(w);
+    sp_json_key(w, "name");
+    sp_json_array_begin(w);
+    for (n = 0; n < count; n++)
+        sp_json_u64(w, names.codes[n]);
+    sp_json_array_end(w);
+    sp_json_object_end(w);
+    return true;
+}
+
+/* ---- other ends of calls that sent no span ---- */
+
+struct placed_span {
+    const struct sp_span *span;
+    uint32_t row;
+};
+
+static int compare_placed(const void *a, const void *b)
+{
+    const struct sp_span *left = ((const struct placed_span *)a)->span;
+    const struct sp_span *right = ((const struct placed_span *)b)->span;
+    return (left > right) - (left < right);
+}
+
+static bool is_peer(const struct sp_graph_call *call)
+{
+    return call->client_span && !call->server_span && !sp_slice_equal_cstr(call->server, "unknown");
+}
+
+/* Rows of calls whose other end did not send a span, with its name and type, as the service graph would show it. */
+static bool write_peers(struct sp_arena *arena, const struct sp_trace *trace,
+                        struct sp_json_writer *w)
+{
+    const struct sp_graph_call *calls;
+    size_t call_count, n = 0;
+    uint32_t placed_count = 0;
+    if (sp_graph_calls(arena, trace, &calls, &call_count) != SP_OK)
+        return false;
+    struct placed_span *placed = sp_arena_calloc(arena, trace->row_count, sizeof(*placed));
+    struct sp_slice *texts = sp_arena_calloc(arena, call_count, sizeof(*texts));
+    struct sp_dictionary names;
+    if (!placed || !texts)
+        return false;
+    for (uint32_t row = 0; row < trace->row_count; row++)
+        placed[placed_count++] = (struct placed_span){trace->rows[row].span, row};
+    qsort(placed, placed_count, sizeof(*placed), compare_placed);
+    for (size_t i = 0; i < call_count; i++)
+        if (is_peer(&calls[i]))
+            texts[n++] = calls[i].server;
+    if (!sp_dictionary_make(arena, texts, (uint32_t)n, &names))
+        return false;
+    sp_json_key(w, "peers");
+    sp_json_object_begin(w);
+    sp_dictionary_write(w, "names", &names);
+    sp_json_key(w, "row");
+    sp_json_array_begin(w);
+    for (size_t i = 0; i < call_count; i++) {
+        struct placed_span key = {calls[i].client_span, 0};
+        if (is_peer(&calls[i])) {
+            const struct placed_span *found =
+                bsearch(&key, placed, placed_count, sizeof(*placed), compare_placed);
+            SP_ASSERT(found);
+            sp_json_u64(w, found->row);
+        }
+    }
+    sp_json_array_end(w);
+    sp_json_key(w, "name");
+    sp_json_array_begin(w);
+    for (size_t i = 0; i < n; i++)
+        sp_json_u64(w, names.codes[i]);
+    sp_json_array_end(w);
+    sp_json_key(w, "type");
+    sp_json_array_begin(w);
+    for (size_t i = 0; i < call_count; i++)
+        if (is_peer(&calls[i]))
+            sp_json_cstr(w, sp_node_type_name(calls[i].server_type));
+    sp_json_array_end(w);
+    sp_json_object_end(w);
+    return true;
+}
+
+void sp_trace_write_summary(const struct sp_trace_id *id, const struct sp_trace *trace,
+                            struct sp_json_writer *w)
+{
+    const struct sp_span *first = trace->rows[0].span;
+    sp_json_object_begin(w);
+    write_head(id, trace, w);
+    sp_json_key(w, "firstServiceName");
+    sp_json_string(w, sp_span_service(first));
+    sp_json_key(w, "firstSpanName");
+    sp_json_string(w, first->name);
+    sp_json_object_end(w);
+}
+
 bool sp_trace_write_columns(struct sp_arena *arena, const struct sp_trace_id *id,
                             const struct sp_trace *trace, const struct sp_critical_path *path,
                             const struct sp_trace_clocks *clocks,
                             const struct sp_service_row *services, size_t service_count,
                             struct sp_json_writer *w)
 {
-    struct dictionary service_names, operations;
-    if (!make_dictionary(arena, trace, sp_span_service, &service_names) ||
-        !make_dictionary(arena, trace, operation_of, &operations))
+    struct sp_dictionary service_names, operations;
+    struct sp_slice *texts = sp_arena_calloc(arena, trace->row_count, sizeof(*texts));
+    for (uint32_t row = 0; row < trace->row_count && texts; row++)
+        texts[row] = sp_span_service(trace->rows[row].span);
+    if (!texts || !sp_dictionary_make(arena, texts, trace->row_count, &service_names))
+        return false;
+    for (uint32_t row = 0; row < trace->row_count; row++)
+        texts[row] = trace->rows[row].span->name;
+    if (!sp_dictionary_make(arena, texts, trace->row_count, &operations))
         return false;
     struct source source = {trace, service_names.codes, operations.codes};
     sp_json_object_begin(w);
     write_head(id, trace, w);
-    write_dictionaries(&service_names, &operations, services, service_count, w);
+    write_services(&service_names, services, service_count, w);
+    sp_dictionary_write(w, "operations", &operations);
     write_columns(&source, w);
     bool fits = write_span_ids(arena, trace, w);
     write_missing_parents(trace, w);
     write_path(trace, path, w);
+    fits = fits && write_events(arena, trace, w) && write_peers(arena, trace, w);
     write_skew(clocks, w);
     sp_json_object_end(w);
     return fits;

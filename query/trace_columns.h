@@ -18,6 +18,13 @@ struct sp_trace_clocks {
 #define SP_SKEW_CLOCKS_SHOWN                                                                       \
     100 /* clocks an answer tells of: those with an offset, in the order of their first spans */
 
+/* Events whose place and name the columns tell; more are counted, and are in the spans. */
+#define SP_COLUMNS_EVENTS_MAX ((uint64_t)200 * 1000)
+
+/* Writes one JSON object with what all views of a trace begin with. The trace has rows. */
+void sp_trace_write_summary(const struct sp_trace_id *id, const struct sp_trace *trace,
+                            struct sp_json_writer *w);
+
 /* Writes one JSON object. services: for colour slots, sorted by name. False: the arena is full. */
 bool sp_trace_write_columns(struct sp_arena *arena, const struct sp_trace_id *id,
                             const struct sp_trace *trace, const struct sp_critical_path *path,

@@ -201,6 +201,15 @@ def test_every_reply_is_what_the_document_says(context):
     ranks = context.check(f"/v1/traces/{trace_id}/percentiles?{whole}")["rows"]
     columns = context.check(f"/v1/traces/{trace_id}?view=columns")
     assert len(ranks) == columns["spanCount"] and all(0 <= rank["shorter"] < rank["notLonger"] <= 1 for rank in ranks)
+    assert context.check(f"/v1/traces/{trace_id}/percentiles?rows=0&skew=raw&{whole}")["rows"] == ranks[:1]
+    assert context.check(f"/v1/traces/{trace_id}?view=summary")["spanCount"] == columns["spanCount"]
+    assert context.check(f"/v1/traces/{trace_id}/match")["matchCount"] == columns["spanCount"]
+    assert context.check(f"/v1/traces/{trace_id}/match?q=%7Bstatus%3Derror%7D&skew=adjust&{whole}")["matchCount"] == columns["errorCount"]
+    assert context.check(f"/v1/traces/{trace_id}/attributes?skew=adjust&{whole}")["complete"] is True
+    keys = context.check(f"/v1/traces/{trace_id}/attributes")["attributes"]
+    for key in keys:
+        column = context.check(f"/v1/traces/{trace_id}/attributes?" + urllib.parse.urlencode({"key": key["key"], "scope": key["scope"]}))["column"]
+        assert len(column) == columns["spanCount"] and sum(code >= 0 for code in column) == key["spanCount"]
     heatmap = context.check(f"/v1/heatmap?q=%7B%7D&steps=10&rows=20&{whole}")
     assert sum(cell[2] for cell in heatmap["cells"]) == int(status["spanCount"])
     assert sum(cell[3] for cell in heatmap["cells"]) == sum(int(service["errorCount"]) for service in services)

@@ -502,6 +502,7 @@ static const struct sp_ui_file files[] = {
     {"/", "text/html; charset=utf-8", "\"e1\"", page, sizeof(page) - 1, NULL, 0, false},
     {"/assets/a-1.js", "text/javascript", "\"e2\"", page, sizeof(page) - 1, packed,
      sizeof(packed) - 1, true},
+    {"/map/", "text/html; charset=utf-8", "\"e4\"", page, sizeof(page) - 1, NULL, 0, false},
     {"/trace/", "text/html; charset=utf-8", "\"e3\"", page, sizeof(page) - 1, NULL, 0, false},
 };
 
@@ -566,7 +567,13 @@ START_TEST(paths_of_traces_lead_to_the_page)
     ck_assert_int_eq(call->reply.status, 302);
     ck_assert_str_eq(answer_header(call, "location"), "/map/");
     answer_fini(call);
+    call = ask(&world, "/search?service=a%20b");
+    ck_assert_int_eq(call->reply.status, 302);
+    ck_assert_str_eq(answer_header(call, "location"),
+                     "/?q=%7B%20resource.service.name%20%3D%20%22a%20b%22%20%7D");
+    answer_fini(call);
     expect_answer(&world, "/trace/nonsense", 404, "nothing at this path");
+    expect_answer(&world, "/compare", 404, "nothing at this path");
 }
 END_TEST
 
