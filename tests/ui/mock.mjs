@@ -246,6 +246,7 @@ function criticalPath(rows, kidsOf, start, duration) {
   return out.sort((a, b) => a.start - b.start);
 }
 
+const errorsOf = (list) => list.filter((s) => s.status === 2).length;
 const quantile = (sorted, q) => String(sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0);
 function latency(values) {
   const v = values.map(Number).sort((a, b) => a - b);
@@ -363,6 +364,52 @@ export class Mock {
     };
   }
 
+  /** Rows of powers of two; steps of equal length over the range, or over what is stored. */
+  heatmap(url) {
+    const p = url.searchParams;
+    const test = compile(p.get("q") ?? "");
+    const own = this.spans.filter(this.range(url)).filter(test);
+    const starts = own.map((s) => s.start).sort((a, b) => (a < b ? -1 : 1));
+    const from = time(p.get("from"), starts[0] ?? 0n);
+    const to = time(p.get("to"), (starts.at(-1) ?? 0n) + 1n);
+    const count = Math.max(1, Math.min(Number(p.get("steps") ?? 120), Number(to - from)));
+    const step = (to - from + BigInt(count) - 1n) / BigInt(count);
+    const least = Math.max(0, Math.floor(Math.log2(Math.max(1, Math.min(...own.map((s) => Number(s.duration)))))));
+    const most = Math.floor(Math.log2(Math.max(1, ...own.map((s) => Number(s.duration))))) + 1;
+    const row = (s) => Math.max(0, Math.floor(Math.log2(Math.max(1, Number(s.duration)))) - least);
+    const column = (s) => Number((s.start - from) / step);
+    const cells = [...groupBy(own, (s) => `${column(s)} ${row(s)}`)].map(([key, list]) => [...key.split(" ").map(Number), list.length, errorsOf(list)]);
+    const columns = groupBy(own, column);
+    const steps = Array.from({ length: Number((to - from + step - 1n) / step) }, (_, i) => {
+      const list = columns.get(i) ?? [];
+      const sorted = list.map((s) => Number(s.duration)).sort((a, b) => a - b);
+      const quantiles = Object.fromEntries(sorted.length ? ["0.5", "0.95", "0.99"].map((q) => [q, quantile(sorted, Number(q))]) : []);
+      return { timeUnixNano: String(from + step * BigInt(i)), count: String(list.length), errors: String(errorsOf(list)), quantiles };
+    });
+    const bounds = own.length ? Array.from({ length: most - least + 1 }, (_, i) => String(2 ** (least + i))) : [];
+    return { from: String(from), to: String(to), stepNano: String(step), bounds, steps, cells, relativeError: 0.011, scanned: {}, tookMs: 1 };
+  }
+
+  facets(url) {
+    const p = url.searchParams;
+    const own = this.spans.filter(this.range(url)).filter(compile(p.get("q") ?? ""));
+    const chosen = p.get("selection") ? compile(p.get("selection")) : null;
+    const within = (s) => chosen(s) && s.start >= time(p.get("selectionFrom"), 0n) && s.start < time(p.get("selectionTo"), 1n << 64n);
+    const all = () => [...new Set(own.flatMap((s) => [["span", s.span], ["resource", s.resource]].flatMap(([scope, x]) => (x.attributes ?? []).map((a) => `${scope}.${a.key}`))))];
+    const keys = p.get("keys")?.split(",") ?? ["name", ...all()].slice(0, 12);
+    const typed = (v) => (v === undefined ? "nil" : typeof v === "boolean" ? "bool" : typeof v === "number" ? "float" : "string");
+    const facets = keys.map((key) => {
+      const groups = groupBy(own, (s) => { const v = key === "service" ? s.service : read(s, key); return JSON.stringify([v ?? null, key === "status" || key === "kind" ? key : typed(v)]); });
+      const values = [...groups].map(([text, list]) => {
+        const [value, type] = JSON.parse(text);
+        return { value: value === null ? null : String(value), type, count: String(list.length), ...(chosen ? { selected: String(list.filter(within).length) } : {}) };
+      });
+      values.sort((a, b) => Number(b.count) - Number(a.count));
+      return { key, score: values.length > 1 ? 0.5 : 0, distinct: values.length, complete: true, values: values.slice(0, Number(p.get("limit") ?? 10)) };
+    });
+    return { facets, spans: String(own.length), ...(chosen ? { selected: String(own.filter(within).length) } : {}), scanned: {}, tookMs: 1 };
+  }
+
   graph(url) {
     const inRange = this.range(url);
     const nodes = new Map();
@@ -471,6 +518,8 @@ export class Mock {
       case "/v1/services": return this.serviceList(url);
       case "/v1/attributes": return this.attributes(url);
       case "/v1/search": return this.search(url);
+      case "/v1/heatmap": return this.heatmap(url);
+      case "/v1/facets": return this.facets(url);
       case "/v1/graph": return this.graph(url);
       case "/v1/latency": return this.latency(url);
     }

@@ -81,6 +81,14 @@ export const getValues = (scope: string, key: string, prefix: string, range: Ran
 export const search = (params: Params, cursor: string | null, stop?: AbortSignal) =>
   get<api.SearchAnswer>("v1/search", { ...params, cursor }, stop);
 
+export const getHeatmap = (params: Params, stop?: AbortSignal) => get<api.HeatmapAnswer>("v1/heatmap", params, stop);
+
+export const getFacets = (params: Params, stop?: AbortSignal) => get<api.FacetsAnswer>("v1/facets", params, stop);
+
+export const getComparison = (params: Params, stop?: AbortSignal) => get<api.Comparison>("v1/compare", params, stop);
+
+export const getMetric = (params: Params, stop?: AbortSignal) => get<api.MetricAnswer>("v1/metrics/query", params, stop);
+
 export const columnsPath = (id: string) => `v1/traces/${encodeURIComponent(id)}`;
 
 export const getColumns = (id: string, stop?: AbortSignal) =>

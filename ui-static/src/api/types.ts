@@ -64,13 +64,20 @@ export interface TraceSummary {
   /** All services of the trace; the list may hold only the largest. */
   serviceCount?: number;
   services: TraceService[];
+  /** The sets of spans that the query made, each with its first spans. */
+  spanSets?: { matched: number; spans: SetSpan[] }[];
+}
+
+export interface SetSpan extends MatchedSpan {
+  /** What select() asked for. */
+  attributes?: KeyValue[];
 }
 
 export interface SearchAnswer {
   traces: TraceSummary[];
   /** False when the search ended early: the page was full and enough is counted, or its time was over. */
   complete: boolean;
-  incompleteReason?: "pageFull" | "timeBudget" | null;
+  incompleteReason?: "pageFull" | "timeBudget" | "part" | null;
   cursor: string | null;
   scanned: { segments: number; rows: string; bytes: string; traces: string };
   matchedTraces: number;
@@ -227,6 +234,91 @@ export interface LatencySeries {
   from: string | null;
   to: string | null;
   relativeError: number;
+}
+
+/** /v1/heatmap: all spans that match, by time and duration. */
+export interface HeatmapAnswer {
+  from: string;
+  to: string;
+  stepNano: string;
+  /** Row i is from bounds[i] to below bounds[i + 1], nanoseconds. */
+  bounds: string[];
+  steps: { timeUnixNano: string; count: string; errors: string; quantiles: Record<string, string> }[];
+  /** step, row, count, errors of cells that are not empty. */
+  cells: [number, number, number, number][];
+  relativeError: number;
+  tookMs: number;
+}
+
+export type ValueType = "nil" | "string" | "bool" | "int" | "float" | "duration" | "status" | "kind" | "other";
+
+export interface FacetValue {
+  /** null: these spans have none. */
+  value: string | null;
+  type: ValueType;
+  count: string;
+  selected?: string;
+}
+
+export interface Facet {
+  key: string;
+  score: number;
+  distinct: number;
+  /** False: more values than are counted, and none is shown. */
+  complete: boolean;
+  values: FacetValue[];
+}
+
+export interface FacetsAnswer {
+  facets: Facet[];
+  spans: string;
+  selected?: string;
+  tookMs: number;
+}
+
+export interface ComparedSide {
+  matchedTraces: number;
+  matchedSpans: string;
+  complete: boolean;
+  incompleteReason: "traces" | "timeBudget" | null;
+  oldestStartUnixNano: string | null;
+}
+
+export interface ComparedValue {
+  scope: "intrinsic" | "span" | "resource";
+  key: string;
+  value: string;
+  type: string;
+  aTraces: number;
+  bTraces: number;
+  aShare: number;
+  bShare: number;
+  difference: number;
+  qValue: number;
+  found: boolean;
+}
+
+export interface ComparedCall {
+  path: { service: string; operation: string; kind: string }[];
+  a: number;
+  b: number;
+  difference: number;
+  found: boolean;
+}
+
+/** /v1/compare: two samples of traces. */
+export interface Comparison {
+  a: ComparedSide;
+  b: ComparedSide;
+  sharedTraces: number;
+  attributes: { rows: ComparedValue[]; tested: number; found: number };
+  calls: { selfTime: { rows: ComparedCall[]; found: number } };
+  falseDiscoveryRate: number;
+}
+
+/** /v1/metrics/query: one number of each series. */
+export interface MetricAnswer {
+  series: { labels: { key: string; value: string | null; type: ValueType }[]; points: [string, number][] }[];
 }
 
 /** RFC 9457. */

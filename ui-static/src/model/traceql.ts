@@ -145,16 +145,38 @@ export const operatorsFor = (field: string): string[] =>
 export const fixedValues = (field: string): string[] | undefined =>
   field in WORD_VALUES ? WORD_VALUES[field] : /[dD]uration$/.test(field) ? ["10ms", "100ms", "500ms", "1s", "5s"] : undefined;
 
-/** A query with one more condition: { a } and b make { a && b }. A query that is more than one spanset is left alone and
- * the condition stands by itself. */
+/** A query with one more condition: { a } and b make { a && b }. What is more than one filter keeps its spans that satisfy it: a
+ * further stage. */
 export function withCondition(query: string, condition: string): string {
   const text = query.trim();
-  const m = /^\{([^{}]*)\}$/s.exec(text);
-  const inner = m?.[1].trim();
-  if (text !== "" && !m) return `{ ${condition} }`;
-  if (!inner) return `{ ${condition} }`;
-  if (inner.split("&&").some((part) => part.trim() === condition)) return `{ ${inner} }`;
-  return inner.includes("||") ? `{ (${inner}) && ${condition} }` : `{ ${inner} && ${condition} }`;
+  if (isEverything(text)) return `{ ${condition} }`;
+  const inner = innerOf(text);
+  if (inner === null) return `${text} | { ${condition} }`;
+  if (splitAt(inner, "&&").includes(condition)) return `{ ${inner} }`;
+  return splitAt(inner, "||").length > 1 ? `{ (${inner}) && ${condition} }` : `{ ${inner} && ${condition} }`;
+}
+
+export const isEverything = (query: string): boolean => /^(\{\s*\})?$/.test(query.trim());
+
+/** What stands in the braces of a query that is one filter; null for any other. */
+function innerOf(text: string): string | null {
+  const tokens = tokenize(text).filter((t) => t.kind !== "space");
+  const braces = tokens.filter((t) => t.text === "{" || t.text === "}");
+  const one = braces.length === 2 && tokens[0].text === "{" && tokens.at(-1)?.text === "}" && !tokens.some((t) => t.text === "|");
+  return one ? text.slice(1, -1).trim() : null;
+}
+
+/** The parts between an operator that is in no brackets. */
+function splitAt(text: string, operator: string): string[] {
+  let depth = 0;
+  const parts = [""];
+  for (const t of tokenize(text)) {
+    if (t.text === "(") depth++;
+    if (t.text === ")") depth--;
+    if (depth === 0 && t.text === operator) parts.push("");
+    else parts[parts.length - 1] += t.text;
+  }
+  return parts.map((p) => p.trim());
 }
 
 /** The place in a string of a byte offset in its UTF-8 form. */
@@ -170,19 +192,31 @@ export function indexOfByte(text: string, offset: number): number {
   return index;
 }
 
-/** The conditions of { a && b && c }, if the query is no more than that; else nothing. */
+/** The conditions of { a && b && c }, if the query is no more than that; else nothing. Brackets are one condition. */
 export function conditions(query: string): string[] {
-  const tokens = tokenize(query.trim());
-  const plain = tokens.every((t, i) => {
-    if (t.text === "{") return i === 0;
-    if (t.text === "}") return i === tokens.length - 1;
-    return t.text !== "(" && t.text !== ")" && t.text !== "||" && t.text !== "|" && t.text !== "!";
-  });
-  if (!plain || tokens[0]?.text !== "{" || tokens.at(-1)?.text !== "}") return [];
-  const parts: string[] = [""];
-  for (const t of tokens.slice(1, -1)) {
-    if (t.text === "&&") parts.push("");
-    else parts[parts.length - 1] += t.text;
-  }
-  return parts.map((p) => p.trim()).filter((p) => p !== "");
+  const inner = innerOf(query.trim());
+  if (inner === null || splitAt(inner, "||").length > 1) return [];
+  return splitAt(inner, "&&").filter((p) => p !== "");
+}
+
+/** A query without one of its conditions. */
+export function withoutCondition(query: string, condition: string): string {
+  const rest = conditions(query).filter((c) => c !== condition);
+  return rest.length > 0 ? `{ ${rest.join(" && ")} }` : "";
+}
+
+/** The condition that a field has this value, or that it has not. null is "has none". Fields that some spans lack keep those when a
+ * value is excluded: in TraceQL, != is false where there is nothing to compare. Null when no text stands for the value. */
+export function valueCondition(field: string, value: string | null, type: string, not = false, lacking = false): string | null {
+  if (value === null) return `${field} ${not ? "!=" : "="} nil`;
+  const text = literalText(value, type);
+  if (text === null) return null;
+  if (!not) return `${field} = ${text}`;
+  return lacking ? `(${field} != ${text} || ${field} = nil)` : `${field} != ${text}`;
+}
+
+function literalText(value: string, type: string): string | null {
+  if (type === "string") return quote(value);
+  if (["int", "float", "double", "bool", "status", "kind"].includes(type)) return value;
+  return type === "duration" ? `${value}ns` : null;
 }

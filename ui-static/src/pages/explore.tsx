@@ -1,68 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
-// Explore: a query, and the traces that match it. The answer outlives the page, so that coming back from a trace is
-// instant and at the same place.
+// Explore: a query; all spans that match it by time and duration; what a selected box of them has that the rest has not; facets; and the list of
+// traces, spans or groups. The whole state is the address.
 import { signal } from "@preact/signals";
+import { type ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { apiUrl, getServices, getStatus, type Params, search } from "../api/client";
-import type { SearchAnswer, Service, Status } from "../api/types";
+import { apiUrl, getServices, getStatus } from "../api/client";
+import type { SearchAnswer, Service } from "../api/types";
 import { curlOf } from "../model/curl";
+import { type ListRow, rowsOf } from "../model/list";
 import { formatBytes, formatCount, plural } from "../model/text";
-import { quote, withCondition } from "../model/traceql";
-import { go, href, param, patched, route } from "../route";
+import { formatDuration } from "../model/time";
+import { go, param, patched, replace } from "../route";
+import { toggleBasket } from "../state/basket";
 import { useCommands } from "../state/keys";
 import { Loader } from "../state/load";
+import { facetsShown } from "../state/prefs";
 import { currentRange } from "../state/range";
-import { CopyButton, ProblemPanel, Swatch } from "../ui/controls";
+import { say } from "../state/say";
+import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { QueryBox } from "../ui/querybox";
+import { Chips } from "./explore-chips";
+import { Panels } from "./explore-panels";
+import {
+  answer, cursor, inSpans, listQuery, loadMore, previewOpen, question, runFacets, runHeat, runList, scrollTop, select, selection, status,
+} from "./explore-state";
 import { FirstRun } from "./firstrun";
 import { NoMatch } from "./nomatch";
-import { PAGE_SIZE, Results } from "./results";
+import { addressOf, Results } from "./results";
 
 const POLL_MS = 1500;
-/** More services than this are found through the query box, not as buttons. */
-const QUICK_SERVICES = 12;
+/** Wide enough for the rail beside the list. */
+const RAIL_PX = 1100;
 
-const answer = new Loader<SearchAnswer>();
-const status = new Loader<Status>();
 const services = new Loader<{ services: Service[] }>();
-/** What `answer` answers; a different question means a new request. */
-let asked = "";
 const queryFocused = signal(0);
-const cursor = signal(-1);
-const scrollTop = { current: 0 };
 
-function question(): Params {
-  return { q: param("q"), ...currentRange(), order: param("order") || "-start", limit: PAGE_SIZE };
+/** Parts that are not needed to show a first answer are files of their own. */
+interface Parts {
+  FacetRail?: ComponentType<{ slots: Map<string, number>; close: () => void }>;
+  ListTools?: ComponentType<{ value: SearchAnswer | null }>;
+  Difference?: ComponentType<{ selected: NonNullable<ReturnType<typeof selection>> }>;
+  Groups?: ComponentType<{ by: string }>;
+  Preview?: ComponentType<{ row: ListRow; compare: () => void; close: () => void }>;
 }
+const parts = signal<Parts>({});
+const PARTS: Record<keyof Parts, () => Promise<Parts>> = {
+  FacetRail: async () => ({ FacetRail: (await import("./explore-facets")).FacetRail }),
+  ListTools: async () => ({ ListTools: (await import("./explore-tools")).ListTools }),
+  Difference: async () => ({ Difference: (await import("./explore-difference")).Difference }),
+  Groups: async () => ({ Groups: (await import("./explore-groups")).Groups }),
+  Preview: async () => ({ Preview: (await import("./preview")).Preview }),
+};
 
-function run(force: boolean): void {
-  const params = question();
-  const key = JSON.stringify(params);
-  if (!force && key === asked) return;
-  if (key !== asked) {
-    cursor.value = -1;
-    scrollTop.current = 0;
+async function loadPart(name: keyof Parts): Promise<void> {
+  if (parts.peek()[name]) return;
+  try {
+    const found = await PARTS[name]();
+    parts.value = { ...parts.peek(), ...found };
+  } catch {
+    say("A part of this page could not be loaded: reload it");
   }
-  asked = key;
-  void answer.run((stop) => search(params, null, stop));
-  void services.run((stop) => getServices(currentRange(), stop));
-  void status.run(getStatus);
 }
 
-async function loadMore(): Promise<void> {
-  const before = answer.state.peek().value;
-  if (!before?.cursor || answer.state.peek().loading) return;
-  const params = question();
-  await answer.run(async (stop) => {
-    const more = await search(params, before.cursor, stop);
-    return { ...more, traces: [...before.traces, ...more.traces] };
-  });
+function runAll(force: boolean): void {
+  runList(force);
+  runHeat(force);
+  if (railOpen()) runFacets(force);
 }
+
+const railOpen = (): boolean => facetsShown.value === "open" || (facetsShown.value === "auto" && window.innerWidth >= RAIL_PX);
+const toggleRail = () => {
+  facetsShown.value = railOpen() ? "closed" : "open";
+};
 
 export function Explore() {
-  const key = JSON.stringify(question());
-  useEffect(() => run(false), [key]);
+  const { from, to } = currentRange();
+  const key = JSON.stringify([question(), param("q"), from, to]);
+  useEffect(() => runAll(false), [key]);
+  useEffect(() => void services.run((stop) => getServices(currentRange(), stop)), [from, to]);
   const { value, loading, error } = answer.state.value;
   const empty = status.state.value.value?.spanCount === "0";
   useEffect(() => {
@@ -73,13 +89,28 @@ export function Explore() {
     }, POLL_MS);
     return () => {
       window.clearInterval(timer);
-      run(true);
+      runAll(true);
+      void services.run((stop) => getServices(currentRange(), stop));
     };
   }, [empty]);
-  useExploreKeys(value);
+  const [selected, group] = [selection(), param("group")];
+  const wanted: (keyof Parts)[] = ["ListTools"];
+  if (railOpen()) wanted.push("FacetRail");
+  if (selected) wanted.push("Difference");
+  if (group) wanted.push("Groups");
+  if (previewOpen.value) wanted.push("Preview");
+  useEffect(() => wanted.forEach((w) => void loadPart(w)), [wanted.join()]);
+  const rows = value ? rowsOf(value.traces, inSpans()) : [];
+  useExploreKeys();
   const query = param("q");
   const fault = useFault(error, query);
   if (empty && status.state.value.value) return <FirstRun status={status.state.value.value} />;
+  const { FacetRail, ListTools, Difference, Groups, Preview } = parts.value;
+  const row = rows[Math.max(0, cursor.value)];
+  const slots = new Map(services.state.value.value?.services.map((s) => [s.name, s.slot]));
+  const focusQuery = () => {
+    queryFocused.value++;
+  };
   return (
     <>
       <h1 class="offscreen">Explore traces</h1>
@@ -89,8 +120,8 @@ export function Explore() {
         fault={fault}
         focused={queryFocused.value}
         onRun={(q) => {
-          if (q === query) run(true);
-          else go(patched({ q }));
+          if (q === query) runAll(true);
+          else go(patched({ q, group: param("group"), sel: null, by: null, call: null }));
         }}
       >
         <button type="submit" class="button primary" title="Run the query (r)">
@@ -98,17 +129,43 @@ export function Explore() {
         </button>
         <CopyButton text={() => curlOf(apiUrl("v1/search", question()))} what="curl command" icon="terminal" />
       </QueryBox>
-      <QuickServices query={query} />
-      {error ? (
-        <ProblemPanel error={error} retry={() => run(true)} title={fault && error.problem.expected ? "This query cannot be read" : undefined}>
-          {fault ? <FaultLine fault={fault} said={error.problem.expected ? `expected ${error.problem.expected}` : (error.problem.detail ?? "")} /> : null}
-        </ProblemPanel>
-      ) : null}
-      {value ? <Summary value={value} loading={loading} /> : error ? null : <Waiting />}
-      {value && value.traces.length === 0 ? <NoMatch query={query} run={() => run(true)} /> : null}
-      {value && value.traces.length > 0 ? (
-        <Results value={value} query={query} cursor={cursor} scrollTop={scrollTop} loading={loading} loadMore={() => void loadMore()} />
-      ) : null}
+      <div class="query-tools">
+        <button type="button" class="chip quiet" aria-pressed={railOpen()} title="Facets (f)" onClick={toggleRail}>
+          <Icon name="filter" /> Facets
+        </button>
+        <Chips query={query} focusQuery={focusQuery} />
+        <span class="spring" />
+        {ListTools ? <ListTools value={value} /> : <div class="list-tools" />}
+      </div>
+      <div class={`explore${row && previewOpen.value ? " with-details" : ""}`}>
+        {railOpen() ? FacetRail ? <FacetRail slots={slots} close={toggleRail} /> : <div class="facets" /> : null}
+        <div class="explore-main">
+          {error ? (
+            <ProblemPanel error={error} retry={() => runAll(true)} title={fault && error.problem.expected ? "This query cannot be read" : undefined}>
+              {fault ? <FaultLine fault={fault} said={error.problem.expected ? `expected ${error.problem.expected}` : (error.problem.detail ?? "")} /> : null}
+            </ProblemPanel>
+          ) : null}
+          {param("view") === "none" || error?.problem.parameter === "q" ? null : <Panels />}
+          {selected && Difference ? <Difference selected={selected} /> : null}
+          {group ? Groups ? <Groups by={group} /> : null : <List value={value} loading={loading} failed={error !== null} />}
+        </div>
+        {row && previewOpen.value && Preview && !group ? <Preview row={row} compare={() => compare(row)} close={closePreview} /> : null}
+      </div>
+    </>
+  );
+}
+
+const closePreview = () => {
+  previewOpen.value = false;
+};
+
+function List({ value, loading, failed }: { value: SearchAnswer | null; loading: boolean; failed: boolean }) {
+  const { q } = listQuery();
+  return (
+    <>
+      {value ? <Summary value={value} loading={loading} /> : failed ? null : <Waiting />}
+      {value && value.traces.length === 0 ? <NoMatch query={q} run={() => runAll(true)} /> : null}
+      {value && value.traces.length > 0 ? <Results value={value} query={q} cursor={cursor} scrollTop={scrollTop} loading={loading} loadMore={() => void loadMore()} /> : null}
     </>
   );
 }
@@ -143,22 +200,29 @@ function Summary({ value, loading }: { value: SearchAnswer; loading: boolean }) 
   const shown = value.traces.length;
   const total = value.matchedTraces;
   const { rows, bytes } = value.scanned;
+  const spans = inSpans() ? rowsOf(value.traces, true).length : 0;
   return (
-    <div class="summary" role="status" aria-live="polite">
-      <span>
-        <b>
-          {value.complete ? "" : "more than "}
-          {plural(total, "trace")}
-        </b>
-        {shown < total || !value.complete ? `, ${formatCount(shown)} shown` : ""}
-      </span>
-      <span class="dim" title={`${plural(value.scanned.traces, "trace")} considered, ${plural(value.scanned.segments, "segment")}, ${formatBytes(bytes)}`}>
-        {loading ? "searching …" : `${plural(rows, "row")} read in ${formatCount(value.tookMs)} ms`}
-      </span>
-      {value.incompleteReason === "timeBudget" ? (
-        <span class="warn">The search stopped when its time was over: narrow the time range to see all.</span>
+    <>
+      <div class="summary" role="status" aria-live="polite">
+        <span>
+          <b>
+            {value.complete ? "" : "at least "}
+            {plural(total, "trace")}
+          </b>
+          {selection() ? " with spans in the selection" : ""}
+          {shown < total || !value.complete ? `, ${formatCount(shown)} shown` : ""}
+          {spans > 0 ? `, ${plural(spans, "span")} of them listed` : ""} <span class="dim">({value.complete ? "exact" : "stopped at a full page"})</span>
+        </span>
+        <span class="dim" title={`${plural(value.scanned.traces, "trace")} considered, ${plural(value.scanned.segments, "segment")}, ${formatBytes(bytes)}`}>
+          {loading ? "searching …" : `${plural(rows, "row")} read in ${formatCount(value.tookMs)} ms`}
+        </span>
+      </div>
+      {value.incompleteReason === "timeBudget" || value.incompleteReason === "part" ? (
+        <p class="banner" role="status">
+          <span aria-hidden="true">▲</span> The search stopped when its time was over: there may be more, and better ones. {value.cursor ? "“Load more” goes on where it stopped; " : ""}a narrower time range sees all.
+        </p>
       ) : null}
-    </div>
+    </>
   );
 }
 
@@ -173,88 +237,88 @@ function Waiting() {
   );
 }
 
-function QuickServices({ query }: { query: string }) {
-  const list = services.state.value.value?.services ?? [];
-  if (list.length === 0 || list.length > QUICK_SERVICES) return <div class="quick" />;
-  return (
-    <div class="quick" role="group" aria-label="Only traces with this service">
-      {list.map((s) => {
-        const condition = `resource.service.name = ${quote(s.name)}`;
-        const chosen = query.includes(condition);
-        return (
-          <a
-            key={s.name}
-            class="chip"
-            aria-current={chosen ? "true" : undefined}
-            title={`${plural(s.spanCount, "span")}, ${plural(s.errorCount, "error")}`}
-            href={href("explore", withParam({ q: chosen ? "" : withCondition(query, condition) }))}
-          >
-            <Swatch slot={s.slot} />
-            {s.name || "(no service name)"}
-          </a>
-        );
-      })}
-      <a class="chip errors" aria-current={query.includes("status = error") ? "true" : undefined} href={href("explore", withParam({ q: query.includes("status = error") ? "" : withCondition(query, "status = error") }))}>
-        <span aria-hidden="true">▲</span> errors
-      </a>
-      {query ? (
-        <a class="chip quiet" href={href("explore", withParam({ q: "" }))}>
-          <Icon name="close" /> clear
-        </a>
-      ) : null}
-    </div>
-  );
+const currentRow = (): ListRow | null => {
+  const value = answer.state.peek().value;
+  return value ? (rowsOf(value.traces, inSpans())[cursor.peek()] ?? null) : null;
+};
+
+function compare(row: ListRow): void {
+  const { trace } = row;
+  const added = toggleBasket({ ref: trace.traceId, label: `${trace.rootServiceName} ${trace.rootTraceName} · ${formatDuration(Number(trace.durationNano))}` });
+  say(added ? "In the compare basket" : "Out of the compare basket");
 }
 
-function withParam(patch: { q: string }): URLSearchParams {
-  const params = new URLSearchParams(route.value.params);
-  if (patch.q) params.set("q", patch.q);
-  else params.delete("q");
-  return params;
-}
-
-function useExploreKeys(value: SearchAnswer | null): void {
+function useExploreKeys(): void {
   const move = (step: number) => {
-    const count = answer.state.peek().value?.traces.length ?? 0;
+    const value = answer.state.peek().value;
+    const count = value ? rowsOf(value.traces, inSpans()).length : 0;
     if (count > 0) cursor.value = Math.max(0, Math.min(count - 1, cursor.peek() + step));
   };
   const address = () => {
-    const trace = answer.state.peek().value?.traces[cursor.peek()];
-    return trace ? href("trace", { id: trace.traceId }) : null;
+    const row = currentRow();
+    return row ? addressOf(row, inSpans() || listQuery().q.trim() !== "") : null;
   };
   const group = "Explore";
-  useCommands(
-    [
-      {
-        keys: ["/"],
-        text: "Query",
-        group,
-        run: () => {
-          queryFocused.value++;
-        },
+  useCommands([
+    {
+      keys: ["/"],
+      text: "Query",
+      group,
+      run: () => {
+        queryFocused.value++;
       },
-      { keys: ["r"], text: "Run again", group, run: () => run(true) },
-      { keys: ["ArrowDown", "j"], text: "Next trace", group, run: () => move(1) },
-      { keys: ["ArrowUp", "k"], text: "Previous trace", group, run: () => move(-1) },
-      {
-        keys: ["Enter"],
-        text: "Open the trace",
-        group,
-        run: () => {
-          const target = address();
-          if (target) go(target);
-        },
+    },
+    { keys: ["r"], text: "Run again", group, run: () => runAll(true) },
+    { keys: ["ArrowDown", "j"], text: "Next row", group, run: () => move(1) },
+    { keys: ["ArrowUp", "k"], text: "Previous row", group, run: () => move(-1) },
+    {
+      keys: ["Enter"],
+      text: "Open the trace",
+      group,
+      run: () => {
+        const target = address();
+        if (target) go(target);
       },
-      {
-        keys: ["Ctrl+Enter"],
-        text: "Open it in a new tab",
-        group,
-        run: () => {
-          const target = address();
-          if (target) window.open(target, "_blank", "noopener");
-        },
+    },
+    {
+      keys: ["Ctrl+Enter"],
+      text: "Open it in a new tab",
+      group,
+      run: () => {
+        const target = address();
+        if (target) window.open(target, "_blank", "noopener");
       },
-    ],
-    [value === null],
-  );
+    },
+    {
+      keys: [" "],
+      text: "Preview",
+      group,
+      run: () => {
+        if (cursor.peek() < 0) move(1);
+        previewOpen.value = !previewOpen.peek();
+      },
+    },
+    {
+      keys: ["b"],
+      text: "To the compare basket, or out of it",
+      group,
+      run: () => {
+        const row = currentRow();
+        if (row) compare(row);
+        else say("Choose a row first: j and k");
+      },
+    },
+    { keys: ["h"], text: "Rate, errors, heatmap: on or off", group, run: () => replace(patched({ view: param("view") === "none" ? null : "none" })) },
+    { keys: ["f"], text: "Facets on or off", group, run: toggleRail },
+    { keys: ["m"], text: "Traces or spans", group, run: () => go(patched({ mode: inSpans() ? null : "spans" })) },
+    {
+      keys: ["Escape"],
+      text: "Close the preview, clear the selection",
+      group,
+      run: () => {
+        if (previewOpen.peek()) closePreview();
+        else if (selection()) select(null);
+      },
+    },
+  ]);
 }

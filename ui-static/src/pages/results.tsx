@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of traces: sorted by the server over all matches, drawn as far as it is in view.
+// The list of traces, or of the spans that match: sorted by the server over all matches, drawn as far as it is in view.
 import type { Signal } from "@preact/signals";
-import type { SearchAnswer, TraceSummary } from "../api/types";
+import type { SearchAnswer, SetSpan, TraceSummary } from "../api/types";
+import { valueToText } from "../model/anyvalue";
+import { columnsOf, type ColumnId, findText, type ListRow, rowsOf, SORT_OF, templateOf } from "../model/list";
 import { formatCount, plural } from "../model/text";
 import { formatClock, formatDay, formatDuration, formatFull } from "../model/time";
+import { isEverything } from "../model/traceql";
 import { go, href, patched } from "../route";
+import { inBasket } from "../state/basket";
 import { zone } from "../state/prefs";
 import { ErrorMark, Swatch } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
+import { columnFields, columnsText, inSpans, order, PAGE_SIZE } from "./explore-state";
 
 interface Props {
   value: SearchAnswer;
@@ -18,103 +23,131 @@ interface Props {
   loadMore: () => void;
 }
 
-const ROW = 28;
+const ROW = 24;
 const ROW_NARROW = 64;
 const NARROW = 720;
 const narrow = () => window.innerWidth < NARROW;
 const SWATCHES = 8;
-/** Traces in one request. */
-export const PAGE_SIZE = 100;
+const NAMES: Record<string, string> = {
+  start: "Start", trace: "Root service / operation", duration: "Duration", spans: "Spans", errors: "Errors", services: "Services", why: "Why matched",
+  span: "Service / operation", status: "Status", kind: "Kind", root: "In trace",
+};
 
 export function Results({ value, query, cursor, scrollTop, loading, loadMore }: Props) {
-  const { traces, order, matchedTraces } = value;
-  const why = query.trim() !== "" && !/^\{\s*\}$/.test(query.trim());
-  const longest = traces.reduce((most, t) => Math.max(most, Number(t.durationNano)), 1);
-  const days = new Set(traces.map((t) => formatDay(BigInt(t.startTimeUnixNano), zone.value)));
+  const spans = inSpans();
+  const fields = columnFields();
+  const asked = spans || !isEverything(query);
+  const columns = columnsOf(columnsText(), spans, asked);
+  const rows = rowsOf(value.traces, spans);
+  const longest = rows.reduce((most, r) => Math.max(most, r.duration), 1);
+  const days = new Set(rows.map((r) => formatDay(r.start, zone.value)));
   // When the search stopped at a full page, nobody has counted the rest.
-  const rest = value.complete ? matchedTraces - traces.length : PAGE_SIZE;
-  const footer = value.cursor ? (
-    <div class="more">
-      <button type="button" class="button" disabled={loading} onClick={loadMore}>
-        {loading ? "Loading …" : `Load ${formatCount(Math.min(PAGE_SIZE, Math.max(rest, 1)))} more`}
-      </button>
-      <span class="dim">
-        {formatCount(traces.length)} of {value.complete ? "" : "more than "}
-        {formatCount(matchedTraces)} shown
-      </span>
-    </div>
-  ) : null;
+  const rest = value.complete ? value.matchedTraces - value.traces.length : PAGE_SIZE;
+  const withDay = days.size > 1;
+  const { template, leastPx } = templateOf(columns, withDay, fields.length);
+  const sizes = { "--columns": template, "--least": `${leastPx}px` };
   return (
     <>
-    <div class={`results${why ? " with-why" : ""}${days.size > 1 ? " with-day" : ""}`} role="table" aria-label="Traces" aria-rowcount={traces.length + 1}>
-      <div role="rowgroup">
-        <div class="result head" role="row" aria-rowindex={1}>
-          <SortHeader name="Start" by="start" order={order} />
-          <span role="columnheader">Trace</span>
-          <SortHeader name="Duration" by="duration" order={order} />
-          <SortHeader name="Spans" by="spans" order={order} right />
-          <SortHeader name="Errors" by="errors" order={order} right />
-          <span role="columnheader">Services</span>
-          {why ? <span role="columnheader">Why matched</span> : null}
+      <div class="results" style={sizes} role="table" aria-label={spans ? "Spans" : "Traces"} aria-rowcount={rows.length + 1}>
+        <div role="rowgroup">
+          <div class="result head" role="row" aria-rowindex={1}>
+            {columns.map((c) => (
+              <Header key={c} id={c} spans={spans} />
+            ))}
+            {fields.map((f) => (
+              <span key={f} role="columnheader" class="clip" title={`${f}: of the first span that matches`}>
+                {f.replace(/^(span|resource)\./, "")}
+              </span>
+            ))}
+          </div>
+        </div>
+        <div role="rowgroup" class="rows">
+          <VirtualRows
+            count={rows.length}
+            rowHeight={narrow() ? ROW_NARROW : ROW}
+            cursor={cursor.value}
+            scrollTop={scrollTop}
+            row={(i) => (
+              <Row
+                key={rows[i].key}
+                row={rows[i]}
+                index={i}
+                columns={columns}
+                fields={fields}
+                asked={asked}
+                chosen={cursor.value === i}
+                longest={longest}
+                withDay={withDay}
+                choose={() => {
+                  cursor.value = i;
+                }}
+              />
+            )}
+          />
         </div>
       </div>
-      <div role="rowgroup" class="rows">
-        <VirtualRows
-          count={traces.length}
-          rowHeight={narrow() ? ROW_NARROW : ROW}
-          cursor={cursor.value}
-          scrollTop={scrollTop}
-          row={(i) => (
-            <Row
-              key={traces[i].traceId}
-              trace={traces[i]}
-              index={i}
-              chosen={cursor.value === i}
-              longest={longest}
-              why={why}
-              withDay={days.size > 1}
-              choose={() => {
-                cursor.value = i;
-              }}
-            />
-          )}
-        />
-      </div>
-    </div>
-    {footer}
+      {value.cursor ? (
+        <div class="more">
+          <button type="button" class="button" disabled={loading} onClick={loadMore}>
+            {loading ? "Loading …" : `Load ${formatCount(Math.min(PAGE_SIZE, Math.max(rest, 1)))} more`}
+          </button>
+          <span class="dim">
+            {formatCount(value.traces.length)} of {value.complete ? "" : "more than "}
+            {plural(value.matchedTraces, "trace")} shown
+          </span>
+        </div>
+      ) : null}
     </>
   );
 }
 
-function SortHeader({ name, by, order, right }: { name: string; by: string; order: string; right?: boolean }) {
-  const down = order === `-${by}`;
-  const up = order === by;
+function Header({ id, spans }: { id: ColumnId; spans: boolean }) {
+  const by = SORT_OF[id];
+  const right = id === "spans" || id === "errors";
+  if (!by) {
+    return (
+      <span role="columnheader" class={id}>
+        {NAMES[id]}
+      </span>
+    );
+  }
+  const now = order();
+  const key = spans && id === "duration" ? "max(duration)" : by;
+  const [down, up] = [now === `-${key}`, now === key];
   return (
-    <span role="columnheader" aria-sort={down ? "descending" : up ? "ascending" : "none"} class={right ? "right" : undefined}>
-      <button type="button" class="sort" title={`Sort all matches by ${name.toLowerCase()}`} onClick={() => go(patched({ order: down ? by : `-${by}` }))}>
-        {name}
+    <span role="columnheader" aria-sort={down ? "descending" : up ? "ascending" : "none"} class={right ? `right ${id}` : id}>
+      <button
+        type="button"
+        class="sort"
+        title={spans ? `Sort all matches by ${NAMES[id].toLowerCase()}, the spans of a trace together` : `Sort all matches by ${NAMES[id].toLowerCase()}`}
+        onClick={() => go(patched({ sort: down ? key : `-${key}`, order: null }))}
+      >
+        {NAMES[id]}
         <span aria-hidden="true">{down ? " ↓" : up ? " ↑" : ""}</span>
       </button>
     </span>
   );
 }
 
+/** Where a row leads: the trace, at the span that matched if something was asked. */
+export function addressOf(row: ListRow, asked: boolean): string {
+  return href("trace", { id: row.trace.traceId, span: asked ? row.span?.spanId : null });
+}
+
 interface RowProps {
-  trace: TraceSummary;
+  row: ListRow;
   index: number;
+  columns: ColumnId[];
+  fields: string[];
+  asked: boolean;
   chosen: boolean;
   longest: number;
-  why: boolean;
   withDay: boolean;
   choose: () => void;
 }
 
-function Row({ trace, index, chosen, longest, why, withDay, choose }: RowProps) {
-  const start = BigInt(trace.startTimeUnixNano);
-  const duration = Number(trace.durationNano);
-  const target = href("trace", { id: trace.traceId });
-  const root = trace.services.find((s) => s.name === trace.rootServiceName) ?? trace.services[0];
-  const noRoot = trace.rootServiceName === "" && trace.rootTraceName === "";
+function Row({ row, index, columns, fields, asked, chosen, longest, withDay, choose }: RowProps) {
+  const target = addressOf(row, asked);
   return (
     <div
       class={chosen ? "result chosen" : "result"}
@@ -128,33 +161,105 @@ function Row({ trace, index, chosen, longest, why, withDay, choose }: RowProps) 
         else go(target);
       }}
     >
-      <span role="cell" class="start num" title={formatFull(start, zone.value)}>
-        {withDay ? <span class="dim">{formatDay(start, zone.value).slice(5)} </span> : null}
-        {formatClock(start, zone.value)}
-      </span>
-      <span role="cell" class="root">
-        <a href={target} onClick={choose} class="clip">
-          {root ? <Swatch slot={root.slot} /> : null}
-          <span class="root-service">{noRoot ? root?.name : trace.rootServiceName}</span>{" "}
-          <span class={noRoot ? "root-name dim" : "root-name"}>{noRoot ? "root span not stored" : trace.rootTraceName}</span>
-        </a>
-      </span>
-      <span role="cell" class="duration">
-        <span class="num">{formatDuration(duration)}</span>
-        <span class="bar" aria-hidden="true">
-          <span style={{ width: `${Math.max(0.8, (100 * duration) / longest)}%` }} />
-        </span>
-      </span>
-      <span role="cell" class="num right spans">
-        {formatCount(trace.spanCount)}
-        <span class="narrow-only">{trace.spanCount === 1 ? " span" : " spans"}</span>
-      </span>
-      <span role="cell" class="num right errors">
-        {trace.errorCount > 0 ? <ErrorMark count={trace.errorCount} /> : <span class="dim none">0</span>}
-      </span>
-      <Services trace={trace} />
-      {why ? <Why trace={trace} /> : null}
+      {columns.map((c) => (
+        <Cell key={c} id={c} row={row} target={target} longest={longest} withDay={withDay} choose={choose} />
+      ))}
+      {fields.map((f) => (
+        <Attribute key={f} field={f} row={row} />
+      ))}
     </div>
+  );
+}
+
+interface CellProps {
+  id: ColumnId;
+  row: ListRow;
+  target: string;
+  longest: number;
+  withDay: boolean;
+  choose: () => void;
+}
+
+function Cell({ id, row, target, longest, withDay, choose }: CellProps) {
+  const { trace, span } = row;
+  switch (id) {
+    case "start":
+      return (
+        <span role="cell" class="start num" title={formatFull(row.start, zone.value)}>
+          {withDay ? <span class="dim">{formatDay(row.start, zone.value).slice(5)} </span> : null}
+          {formatClock(row.start, zone.value)}
+        </span>
+      );
+    case "trace":
+    case "root":
+      return <Root trace={trace} target={id === "root" ? href("trace", { id: trace.traceId }) : target} id={id} choose={choose} />;
+    case "span":
+      return (
+        <span role="cell" class="root">
+          <a href={target} onClick={choose} class="clip">
+            <Swatch slot={trace.services.find((s) => s.name === span?.serviceName)?.slot ?? 0} />
+            <span class="root-service">{span?.serviceName}</span> <span class="root-name">{span?.name}</span>
+          </a>
+          {row.beyond > 0 ? (
+            <a class="dim num" href={href("trace", { id: trace.traceId })} title="More spans of this trace match than are listed: open the trace">
+              +{formatCount(row.beyond)}
+            </a>
+          ) : null}
+        </span>
+      );
+    case "duration":
+      return (
+        <span role="cell" class="duration">
+          <span class="num">{formatDuration(row.duration)}</span>
+          <span class="bar" aria-hidden="true">
+            <span style={{ width: `${Math.max(0.8, (100 * row.duration) / longest)}%` }} />
+          </span>
+        </span>
+      );
+    case "spans":
+      return (
+        <span role="cell" class="num right spans">
+          {formatCount(trace.spanCount)}
+          <span class="narrow-only">{trace.spanCount === 1 ? " span" : " spans"}</span>
+        </span>
+      );
+    case "errors":
+      return (
+        <span role="cell" class="num right errors">
+          {trace.errorCount > 0 ? <ErrorMark count={trace.errorCount} /> : <span class="dim none">0</span>}
+        </span>
+      );
+    case "services":
+      return <Services trace={trace} />;
+    case "why":
+      return <Why trace={trace} />;
+    case "status":
+      return (
+        <span role="cell" class="status">
+          {span?.status === "error" ? <span class="error-text">▲ error</span> : <span class="dim">{span?.status}</span>}
+        </span>
+      );
+    case "kind":
+      return (
+        <span role="cell" class="kind dim">
+          {span?.kind}
+        </span>
+      );
+  }
+}
+
+function Root({ trace, target, id, choose }: { trace: TraceSummary; target: string; id: string; choose: () => void }) {
+  const root = trace.services.find((s) => s.name === trace.rootServiceName) ?? trace.services[0];
+  const noRoot = trace.rootServiceName === "" && trace.rootTraceName === "";
+  return (
+    <span role="cell" class={id === "root" ? "in-trace" : "root"}>
+      <a href={target} onClick={choose} class="clip">
+        {root ? <Swatch slot={root.slot} /> : null}
+        <span class="root-service">{noRoot ? root?.name : trace.rootServiceName}</span>{" "}
+        <span class={noRoot ? "root-name dim" : "root-name"}>{noRoot ? "root span not stored" : trace.rootTraceName}</span>
+      </a>
+      {inBasket(trace.traceId) ? <span class="tag">compare</span> : null}
+    </span>
   );
 }
 
@@ -178,7 +283,7 @@ function Why({ trace }: { trace: TraceSummary }) {
     <span role="cell" class="why">
       <a
         class="clip"
-        href={href("trace", { id: trace.traceId, span: first.spanId })}
+        href={href("trace", { id: trace.traceId, span: first.spanId, find: findText(first) })}
         title={`${first.serviceName}: ${first.name}, ${formatDuration(Number(first.durationNano))}, ${first.kind}, ${first.status}`}
       >
         {first.status === "error" ? <span class="error-text">▲ </span> : null}
@@ -190,4 +295,23 @@ function Why({ trace }: { trace: TraceSummary }) {
       </span>
     </span>
   );
+}
+
+function Attribute({ field, row }: { field: string; row: ListRow }) {
+  const text = attributeOf(row, field);
+  return (
+    <span role="cell" class="attribute clip mono" title={text ?? undefined}>
+      {text ?? <span class="dim">–</span>}
+    </span>
+  );
+}
+
+/** The value of a field that select() asked for: of the span, or of the first span of the trace that has it. */
+export function attributeOf(row: ListRow, field: string): string | null {
+  const spans: SetSpan[] = row.span && "attributes" in row.span ? [row.span] : (row.trace.spanSets ?? []).flatMap((s) => s.spans);
+  for (const span of spans) {
+    const found = span.attributes?.find((a) => a.key === field);
+    if (found?.value) return valueToText(found.value);
+  }
+  return null;
 }

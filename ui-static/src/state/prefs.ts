@@ -26,7 +26,31 @@ function stored<T extends string>(key: string, allowed: readonly T[], fallback: 
 
 export const theme = stored<Theme>("theme", ["auto", "light", "dark"], "auto");
 export const zone = stored<Zone>("zone", ["local", "utc"], "local");
+/** The facet rail of Explore; auto: where there is room. */
+export const facetsShown = stored<"auto" | "open" | "closed">("facets", ["auto", "open", "closed"], "auto");
 export const singleKeys = stored<"on" | "off">("keys", ["on", "off"], "on");
+
+/** Columns that a person wants without saying so in each address. */
+export const savedColumns = { traces: kept("columns.traces"), spans: kept("columns.spans") };
+
+/** Any text, kept like the preferences. */
+function kept(key: string) {
+  let initial = "";
+  try {
+    initial = window.localStorage.getItem(`spoor.${key}`) ?? "";
+  } catch {
+    // As above.
+  }
+  const value = signal(initial);
+  effect(() => {
+    try {
+      window.localStorage.setItem(`spoor.${key}`, value.value);
+    } catch {
+      // As above.
+    }
+  });
+  return value;
+}
 
 const darkWanted = window.matchMedia("(prefers-color-scheme: dark)");
 const systemDark = signal(darkWanted.matches);

@@ -37,7 +37,7 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
-    const observer = new ResizeObserver(() => setWidth(Math.max(160, element.clientWidth)));
+    const observer = new ResizeObserver(() => setWidth(Math.max(100, element.clientWidth)));
     observer.observe(element);
     return () => observer.disconnect();
   }, []);

@@ -19,6 +19,7 @@ const PATHS = {
   external: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zM2 8h12M8 2c-4 4-4 8 0 12M8 2c4 4 4 8 0 12",
   client: "M8 2.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5zM3 13.5c.5-5 9.5-5 10 0",
   export: "M8 2v8M5 7l3 3 3-3M2.5 11v2.5h11V11",
+  filter: "M2.5 3.5h11L9.5 8.500v4.500l-3-1.5v-3z",
   back: "M10 3L5 8l5 5",
 } as const;
 

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Above the list: rate, share of errors and durations of all spans that match, or the same as a table.
+import { apiUrl } from "../api/client";
+import type { HeatmapAnswer } from "../api/types";
+import { curlOf } from "../model/curl";
+import { formatCount, formatPercent, formatRate, plural } from "../model/text";
+import { formatClock, formatDay, formatDuration, formatFull, toRfc3339 } from "../model/time";
+import { param, patched, replace } from "../route";
+import { zone } from "../state/prefs";
+import { Chart } from "../ui/chart";
+import { CopyButton, ProblemPanel } from "../ui/controls";
+import { Heatmap, QuantileKeys } from "./explore-heat";
+import { heat, heatQuestion, runHeat, select, selection } from "./explore-state";
+
+export function Panels() {
+  const { value, error, loading } = heat.state.value;
+  if (error) {
+    // A query that cannot be read is said once, with its caret, above the list.
+    if (error.problem.parameter === "q") return null;
+    return <ProblemPanel error={error} title="Rate, errors and durations cannot be shown" retry={() => runHeat(true)} />;
+  }
+  if (!value) return <div class="panels waiting" aria-hidden="true" />;
+  if (value.bounds.length < 2) return null;
+  const table = param("view") === "table";
+  return (
+    <section class={loading ? "panels busy" : "panels"} aria-label="All matching spans over time">
+      {table ? null : <Lines value={value} />}
+      <Durations value={value} table={table} />
+      {table ? <StepTable value={value} /> : null}
+    </section>
+  );
+}
+
+function Lines({ value }: { value: HeatmapAnswer }) {
+  const seconds = Number(value.stepNano) / 1e9;
+  const counts = value.steps.map((s) => Number(s.count));
+  const shares = value.steps.map((s) => (Number(s.count) > 0 ? Number(s.errors) / Number(s.count) : null));
+  const spans = counts.reduce((a, b) => a + b, 0);
+  const errors = value.steps.reduce((sum, s) => sum + Number(s.errors), 0);
+  const days = formatDay(BigInt(value.from), zone.value) !== formatDay(BigInt(value.to), zone.value);
+  const time = (ns: bigint) => `${days ? `${formatDay(ns, zone.value).slice(5)} ` : ""}${formatClock(ns, zone.value, 0)}`;
+  const frame = {
+    ends: [time(BigInt(value.from)), time(BigInt(value.to))] as [string, string],
+    stepName: (i: number) => time(BigInt(value.steps[i].timeUnixNano)),
+  };
+  const most = Math.max(...counts);
+  const worst = Math.max(0, ...shares.map((s) => s ?? 0));
+  const whole = Number(BigInt(value.to) - BigInt(value.from)) / 1e9;
+  return (
+    <>
+      <Chart
+        title={`Rate ${formatRate(spans, whole)}`}
+        description={`Spans a second, at most ${formatRate(most, seconds)}. The table view has every number.`}
+        lines={[{ name: "spans", values: counts.map((n) => n / seconds), look: "line-1" }]}
+        format={(v) => formatRate(v, 1)}
+        {...frame}
+      />
+      <Chart
+        title={`Errors ${formatPercent(errors, spans)}`}
+        description={`Share of spans with an error, at most ${formatPercent(worst, 1)}. The table view has every number.`}
+        lines={[{ name: "▲ errors", values: shares, look: "line-error" }]}
+        format={(v) => formatPercent(v, 1)}
+        {...frame}
+      />
+    </>
+  );
+}
+
+function Durations({ value, table }: { value: HeatmapAnswer; table: boolean }) {
+  const [linear, errors] = [param("y") === "linear", param("heat") === "errors"];
+  const toggle = (name: string, on: boolean, patch: Record<string, string | null>, title: string) => (
+    <button type="button" class="button toggle small" aria-pressed={on} title={title} onClick={() => replace(patched(patch))}>
+      {name}
+    </button>
+  );
+  const spans = value.steps.reduce((sum, s) => sum + Number(s.count), 0);
+  return (
+    <figure class={table ? "chart heat-figure only-head" : "chart heat-figure"}>
+      <figcaption>
+        <h2>
+          Duration <span class="dim count">{plural(spans, "span")}, all counted</span>
+        </h2>
+        {table ? null : <QuantileKeys />}
+        <span class="row tight">
+          {table ? null : toggle("errors", errors, { heat: errors ? null : "errors" }, "Colour by share of errors instead of count")}
+          {table ? null : toggle("linear", linear, { y: linear ? null : "linear" }, "Linear instead of logarithmic durations")}
+          {toggle("table", table, { view: table ? null : "table" }, "The same numbers as a table")}
+          <CopyButton text={() => curlOf(apiUrl("v1/heatmap", heatQuestion()))} what="curl command of the heatmap" icon="terminal" />
+        </span>
+      </figcaption>
+      {table ? null : <Heatmap answer={value} selected={selection()} linear={linear} errors={errors} onSelect={select} />}
+    </figure>
+  );
+}
+
+/** Steps with spans; each leads to itself as the range. */
+function StepTable({ value }: { value: HeatmapAnswer }) {
+  const steps = value.steps.filter((s) => s.count !== "0");
+  const seconds = Number(value.stepNano) / 1e9;
+  const share = (100 * value.relativeError).toFixed(1);
+  return (
+    <div class="table-box steps" tabIndex={0} role="region" aria-label="Steps">
+      <table class="edges">
+        <thead>
+          <tr>
+            <th>From</th>
+            <th class="right">Spans</th>
+            <th class="right">Rate</th>
+            <th class="right">Errors</th>
+            {["p50", "p95", "p99"].map((q) => (
+              <th key={q} class="right" title={`± ${share} %`}>
+                {q}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {steps.map((s) => {
+            const from = BigInt(s.timeUnixNano);
+            return (
+              <tr key={s.timeUnixNano}>
+                <td class="num" title={formatFull(from, zone.value)}>
+                  <a href={patched({ from: toRfc3339(from), to: toRfc3339(from + BigInt(value.stepNano)), sel: null })}>
+                    {formatDay(from, zone.value)} {formatClock(from, zone.value, seconds < 1 ? 3 : 0)}
+                  </a>
+                </td>
+                <td class="num right">{formatCount(s.count)}</td>
+                <td class="num right">{formatRate(Number(s.count), seconds)}</td>
+                <td class="num right">
+                  {s.errors === "0" ? <span class="dim">0</span> : `▲ ${formatCount(s.errors)} (${formatPercent(Number(s.errors), Number(s.count))})`}
+                </td>
+                {["0.5", "0.95", "0.99"].map((q) => (
+                  <td key={q} class="num right">
+                    {formatDuration(Number(s.quantiles[q]))}
+                  </td>
+                ))}
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+      <p class="hint pad">
+        {plural(value.steps.length - steps.length, "step")} without spans not listed · quantiles ± {share} %
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Explore asks and what it was told. Answers outlive the page, so that coming back from a trace is instant and at the same place.
+import { signal } from "@preact/signals";
+import { getFacets, getHeatmap, getStatus, type Params, search } from "../api/client";
+import type { FacetsAnswer, HeatmapAnswer, SearchAnswer, Status } from "../api/types";
+import { durationCondition, parseSelection, type Selection, selectionText } from "../model/heat";
+import { isEverything, withCondition } from "../model/traceql";
+import { go, param, patched } from "../route";
+import { Loader } from "../state/load";
+import { savedColumns } from "../state/prefs";
+import { currentRange } from "../state/range";
+
+/** Traces in one request. */
+export const PAGE_SIZE = 100;
+/** Spans listed of each trace in the list of spans: what the API gives at most. */
+export const SPANS_OF_TRACE = 100;
+const STEPS = 160;
+const STEPS_NARROW = 64;
+const ROWS = 48;
+
+export const answer = new Loader<SearchAnswer>();
+export const status = new Loader<Status>();
+export const heat = new Loader<HeatmapAnswer>();
+/** Fields that every span has, and those that tell most of the spans at hand. */
+export const fixedFacets = new Loader<FacetsAnswer>();
+export const tellingFacets = new Loader<FacetsAnswer>();
+/** What the loaders answer; a different question means a new request. */
+const asked = new Map<Loader<never>, string>();
+
+/** The row of the list that the keyboard is at. */
+export const cursor = signal(-1);
+export const scrollTop = { current: 0 };
+export const previewOpen = signal(false);
+
+export const FIXED_KEYS = ["resource.service.name", "name", "status", "kind"];
+export const addedKeys = (): string[] => splitKeys(param("facets"));
+
+/** Field names with commas between; a name in quotes may hold one. */
+export function splitKeys(text: string): string[] {
+  return [...text.matchAll(/(?:"(?:[^"\\]|\\.)*"|[^,])+/g)].map((m) => m[0].trim()).filter((k) => k !== "");
+}
+
+export const selection = (): Selection | null => parseSelection(param("sel"));
+export const inSpans = (): boolean => param("mode") === "spans";
+/** The address says which columns; if it does not, what the person keeps. */
+export const columnsText = (): string => param("cols") || (inSpans() ? savedColumns.spans.value : savedColumns.traces.value);
+export const columnFields = (): string[] => splitKeys(columnsText()).filter((c) => /[.:]/.test(c));
+/** A box over what is slow is looked at from the slowest on. */
+export const order = (): string => param("sort") || param("order") || (selection() ? "-duration" : "-start");
+
+/** The query of the list: what the box selects, if there is one. */
+export function listQuery(): { q: string; from?: string | undefined; to?: string | undefined } {
+  const s = selection();
+  const q = param("q");
+  if (!s) return { q, ...currentRange() };
+  return { q: durationCondition(s).reduce(withCondition, q), from: String(s.t0), to: String(s.t1) };
+}
+
+export function question(): Params {
+  const { q, ...range } = listQuery();
+  const fields = columnFields();
+  const selected = fields.length > 0 ? `${isEverything(q) ? "{ }" : q} | select(${fields.join(", ")})` : q;
+  return { q: selected, ...range, order: order(), limit: PAGE_SIZE, ...(inSpans() ? { spss: SPANS_OF_TRACE } : {}) };
+}
+
+export const heatQuestion = (): Params => ({
+  q: param("q"), ...currentRange(), steps: window.innerWidth < 720 ? STEPS_NARROW : STEPS, rows: ROWS,
+});
+
+export const FACET_VALUES = 8;
+export const fixedQuestion = (): Params => ({
+  q: param("q"), ...currentRange(), keys: [...new Set([...FIXED_KEYS, ...addedKeys()])].join(","), limit: FACET_VALUES,
+});
+export const tellingQuestion = (): Params => ({ q: param("q"), ...currentRange(), limit: FACET_VALUES });
+
+/** True when the loader has to be asked: the question is another one, or the person wants it anew. */
+function isNew(loader: Loader<never>, params: Params, force: boolean): boolean {
+  const key = JSON.stringify(params);
+  if (!force && asked.get(loader) === key) return false;
+  asked.set(loader, key);
+  return true;
+}
+
+export function runList(force: boolean): void {
+  const params = question();
+  const same = asked.get(answer as Loader<never>) === JSON.stringify(params);
+  if (!isNew(answer as Loader<never>, params, force)) return;
+  if (!same) {
+    cursor.value = -1;
+    scrollTop.current = 0;
+  }
+  void answer.run((stop) => search(params, null, stop));
+  void status.run(getStatus);
+}
+
+export function runHeat(force: boolean): void {
+  const params = heatQuestion();
+  if (isNew(heat as Loader<never>, params, force)) void heat.run((stop) => getHeatmap(params, stop));
+}
+
+export function runFacets(force: boolean): void {
+  const [fixed, telling] = [fixedQuestion(), tellingQuestion()];
+  if (isNew(fixedFacets as Loader<never>, fixed, force)) void fixedFacets.run((stop) => getFacets(fixed, stop));
+  if (isNew(tellingFacets as Loader<never>, telling, force)) void tellingFacets.run((stop) => getFacets(telling, stop));
+}
+
+export async function loadMore(): Promise<void> {
+  const before = answer.state.peek().value;
+  if (!before?.cursor || answer.state.peek().loading) return;
+  const params = question();
+  await answer.run(async (stop) => {
+    const more = await search(params, before.cursor, stop);
+    return { ...more, traces: [...before.traces, ...more.traces] };
+  });
+}
+
+export const select = (s: Selection | null): void => go(patched({ sel: s ? selectionText(s) : null }));
+
+/** A query with one more condition, as an address; what is selected stays. */
+export const addressWith = (q: string): string => patched({ q });

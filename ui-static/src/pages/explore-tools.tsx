@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the list is of and how it is shown: traces or spans, grouped or not, which columns; and ways to take it along.
+import { apiUrl } from "../api/client";
+import type { SearchAnswer } from "../api/types";
+import { curlOf, shellQuote } from "../model/curl";
+import { type ColumnId, columnIds, columnsOf, type ListRow, rowsOf, toCsv } from "../model/list";
+import { toRfc3339 } from "../model/time";
+import { go, param, patched, replace } from "../route";
+import { savedColumns } from "../state/prefs";
+import { copy, say } from "../state/say";
+import { Popover } from "../ui/controls";
+import { Icon } from "../ui/icons";
+import { KeyChooser } from "../ui/key-chooser";
+import { shortName } from "./explore-chips";
+import { columnFields, columnsText, FIXED_KEYS, fixedFacets, inSpans, listQuery, question, tellingFacets } from "./explore-state";
+import { attributeOf } from "./results";
+import { saveFile } from "./save";
+
+export function ListTools({ value }: { value: SearchAnswer | null }) {
+  const spans = inSpans();
+  const group = param("group");
+  const mode = (name: string, on: boolean, patch: Record<string, string | null>) => (
+    <button type="button" class="button toggle small" aria-pressed={on} title={`List ${name.toLowerCase()} (m)`} onClick={() => go(patched(patch))}>
+      {name}
+    </button>
+  );
+  return (
+    <div class="list-tools">
+      <span class="button-group" role="group" aria-label="List of">
+        {mode("Traces", !spans && !group, { mode: null, group: null, gsort: null })}
+        {mode("Spans", spans && !group, { mode: "spans", group: null, gsort: null })}
+      </span>
+      <Popover label={<>Group{group ? `: ${shortName(group)}` : " by"}</>} title="Group by a field" class={group ? "right small chosen" : "right small"}>
+        {(close) => <GroupPanel group={group} close={close} />}
+      </Popover>
+      {group ? null : (
+        <Popover label="Columns" title="Columns of the list" class="right small">
+          {() => <ColumnPanel spans={spans} />}
+        </Popover>
+      )}
+      <Popover label={<Icon name="export" />} title="Export the list" class="right small">
+        {(close) => <ExportPanel value={value} close={close} />}
+      </Popover>
+    </div>
+  );
+}
+
+function GroupPanel({ group, close }: { group: string; close: () => void }) {
+  const choose = (key: string | null) => {
+    close();
+    go(patched({ group: key, gsort: null }));
+  };
+  const telling = tellingFacets.state.value.value?.facets.map((f) => f.key) ?? [];
+  const keys = [...new Set([...FIXED_KEYS, ...(fixedFacets.state.value.value?.facets.map((f) => f.key) ?? []), ...telling])].filter((k) => k !== "service");
+  return (
+    <div class="chooser">
+      {group ? (
+        <button type="button" class="option" onClick={() => choose(null)}>
+          No groups
+        </button>
+      ) : null}
+      {keys.map((k) => (
+        <button key={k} type="button" class="option" aria-pressed={k === group} onClick={() => choose(k)}>
+          {shortName(k)}
+        </button>
+      ))}
+      <h3>Another attribute</h3>
+      <KeyChooser choose={choose} />
+    </div>
+  );
+}
+
+function ColumnPanel({ spans }: { spans: boolean }) {
+  const shown = columnsOf(columnsText(), spans, true);
+  const fields = columnFields();
+  const put = (columns: ColumnId[], attributes: string[]) => {
+    const usual = columns.length === columnIds(spans).length && attributes.length === 0;
+    replace(patched({ cols: usual ? null : [...columns, ...attributes].join(",") }));
+  };
+  const saved = spans ? savedColumns.spans : savedColumns.traces;
+  return (
+    <div class="chooser">
+      {columnIds(spans).map((c) => (
+        <label key={c} class="option">
+          <input
+            type="checkbox"
+            checked={shown.includes(c)}
+            disabled={shown.length === 1 && shown[0] === c}
+            onChange={() => put(columnIds(spans).filter((x) => (x === c ? !shown.includes(c) : shown.includes(x))), fields)}
+          />{" "}
+          {c}
+        </label>
+      ))}
+      {fields.map((f) => (
+        <label key={f} class="option">
+          <input type="checkbox" checked onChange={() => put(shown, fields.filter((x) => x !== f))} /> <span class="mono">{f}</span>
+        </label>
+      ))}
+      <h3>Add an attribute</h3>
+      <KeyChooser choose={(key) => put(shown, [...new Set([...fields, key])])} />
+      <p class="row">
+        <button
+          type="button"
+          class="button small"
+          onClick={() => {
+            saved.value = columnsText();
+            say("These columns are now the usual ones in this browser");
+          }}
+        >
+          Keep for me
+        </button>
+        <button
+          type="button"
+          class="button small"
+          onClick={() => {
+            saved.value = "";
+            replace(patched({ cols: null }));
+          }}
+        >
+          Reset
+        </button>
+      </p>
+    </div>
+  );
+}
+
+function ExportPanel({ value, close }: { value: SearchAnswer | null; close: () => void }) {
+  const { q, from, to } = listQuery();
+  const cli = ["spoor search", shellQuote(q || "{ }"), ...(from ? [`--from ${shellQuote(from)}`] : []), ...(to ? [`--to ${shellQuote(to)}`] : [])].join(" ");
+  const curl = curlOf(apiUrl("v1/search", { ...question(), limit: 1000 }));
+  const rows = value ? rowsOf(value.traces, inSpans()) : [];
+  const item = (name: string, run: () => void) => (
+    <button
+      type="button"
+      class="option"
+      disabled={rows.length === 0}
+      onClick={() => {
+        close();
+        run();
+      }}
+    >
+      {name}
+    </button>
+  );
+  return (
+    <div class="chooser">
+      <h3>The {rows.length} rows that are loaded</h3>
+      {item("CSV", () => saveFile("spoor-search.csv", "text/csv", csvOf(rows)))}
+      {item("JSON", () => saveFile("spoor-search.json", "application/json", JSON.stringify({ query: q, from, to, complete: value?.complete, traces: value?.traces }, null, 1)))}
+      <h3>All of them</h3>
+      {item("Copy curl, 1,000 a page", () => void copy(curl, "curl command"))}
+      {item("Copy spoor search", () => void copy(cli, "command"))}
+    </div>
+  );
+}
+
+function csvOf(rows: ListRow[]): string {
+  const fields = columnFields();
+  const spans = inSpans();
+  const head = spans ? ["traceId", "spanId", "start", "duration_ns", "service", "name", "kind", "status"] : ["traceId", "start", "duration_ns", "rootService", "rootName", "spans", "errors", "matchedSpans"];
+  return toCsv([
+    [...head, ...fields],
+    ...rows.map((r) => {
+      const { trace, span } = r;
+      const attributes = fields.map((f) => attributeOf(r, f) ?? "");
+      if (spans && span) return [trace.traceId, span.spanId, toRfc3339(r.start), r.duration, span.serviceName, span.name, span.kind, span.status, ...attributes];
+      return [trace.traceId, toRfc3339(r.start), r.duration, trace.rootServiceName, trace.rootTraceName, trace.spanCount, trace.errorCount, trace.matchedSpanCount, ...attributes];
+    }),
+  ]);
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// A file that the page made, offered for download.
+
+const REVOKE_MS = 10000;
+
+export function saveFile(name: string, type: string, text: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  // The browser has begun to read it by then.
+  window.setTimeout(() => URL.revokeObjectURL(link.href), REVOKE_MS);
+}
