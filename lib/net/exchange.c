@@ -41,6 +41,7 @@ void sp_exchange_release(struct sp_exchange *exchange)
         return;
     sp_body_fini(&exchange->body);
     sp_buf_fini(&exchange->reply.owned);
+    sp_reply_stream_free(exchange->stream);
     sp_arena_fini(&exchange->arena);
     if (exchange->head_budget_bytes > 0)
         sp_budget_give(exchange->budget, exchange->head_budget_bytes);
@@ -309,7 +310,7 @@ static enum sp_status take_reply(struct sp_exchange *exchange, struct sp_buf *bo
         if (!sp_budget_take(budget, body->len))
             return sp_error_set(error, SP_OVERLOADED,
                                 "too many answers wait for clients that read slowly, try again");
-        exchange->reply_budget_bytes = body->len;
+        exchange->reply_budget_bytes += body->len;
     }
     if (body->cap > SP_REPLY_SMALL_BYTES_MAX)
         sp_buf_trim(body);
@@ -351,6 +352,50 @@ void sp_exchange_reply_static(struct sp_exchange *exchange, int http_status,
     exchange->reply.static_body = body;
     set_headers(exchange, headers, header_count);
     publish(exchange);
+}
+
+/* ---- the reply, over time ---- */
+
+enum sp_status sp_exchange_stream_begin(struct sp_exchange *exchange, int http_status,
+                                        const struct sp_header *headers, size_t header_count,
+                                        struct sp_error *reterr)
+{
+    SP_ASSERT(exchange->transport->woken && exchange->handed_over && !exchange->stream);
+    struct sp_budget *budget = exchange->reply_budget;
+    if (budget && !sp_budget_take(budget, SP_STREAM_BYTES_MAX))
+        return sp_error_set(reterr, SP_OVERLOADED,
+                            "too many answers wait for clients that read slowly, try again");
+    exchange->reply_budget_bytes = budget ? SP_STREAM_BYTES_MAX : 0;
+    struct sp_reply_stream *stream = sp_reply_stream_new();
+    if (!stream) {
+        if (budget)
+            sp_budget_give(budget, SP_STREAM_BYTES_MAX);
+        exchange->reply_budget_bytes = 0;
+        return sp_error_set(reterr, SP_NO_MEMORY, "no memory for the answer, try again");
+    }
+    exchange->stream = stream;
+    exchange->reply.http_status = http_status;
+    set_headers(exchange, headers, header_count);
+    exchange->transport->woken(exchange);
+    return SP_OK;
+}
+
+bool sp_exchange_stream_write(struct sp_exchange *exchange, struct sp_slice bytes)
+{
+    bool taken = sp_reply_stream_put(exchange->stream, bytes);
+    exchange->transport->woken(exchange);
+    return taken;
+}
+
+enum sp_status sp_exchange_stream_end(struct sp_exchange *exchange, struct sp_buf *body,
+                                      struct sp_error *reterr)
+{
+    enum sp_status status = take_reply(exchange, body, reterr);
+    if (status != SP_OK)
+        return status;
+    sp_reply_stream_end(exchange->stream, sp_buf_slice(&exchange->reply.owned));
+    publish(exchange);
+    return SP_OK;
 }
 
 /* gRPC's Percent-Encoded (PROTOCOL-HTTP2.md): printable ASCII but '%' stays. Cut at a ceiling that any client's header

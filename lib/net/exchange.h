@@ -6,13 +6,16 @@
 
 #include <stdatomic.h>
 
-#include "lib/net/net.h"
+#include "lib/net/stream.h"
 
 /* What a transport does when a reply is there. */
 struct sp_exchange_transport {
     /* The reply is complete. Any thread once the exchange was handed to the handler, the transport's own before that. The
      * handler's reference comes with the call: the transport drops it (sp_exchange_release). */
     void (*replied)(struct sp_exchange *exchange);
+
+    /* A stream was begun, or has more to send. Any thread. NULL: this transport has none. */
+    void (*woken)(struct sp_exchange *exchange);
 
     /* The last reference is gone: ends the exchange's hold on its transport_cookie. */
     void (*freed)(void *cookie);
@@ -53,8 +56,9 @@ struct sp_exchange {
     struct sp_budget *budget;
     size_t head_budget_bytes; /* taken for this object and its head */
     struct sp_body body;
-    struct sp_budget *reply_budget; /* NULL: replies are not counted */
-    size_t reply_budget_bytes;      /* taken for the reply that waits to be sent */
+    struct sp_budget *reply_budget;   /* NULL: replies are not counted */
+    atomic_size_t reply_budget_bytes; /* taken for the reply that waits to be sent */
+    struct sp_reply_stream *stream;   /* NULL: the reply goes whole */
     struct sp_exchange_reply reply;
 };
 

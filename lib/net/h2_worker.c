@@ -107,7 +107,8 @@ static void on_replied(struct sp_exchange *exchange)
         sp_exchange_release(exchange);
 }
 
-static const struct sp_exchange_transport h2_transport = {on_replied, mailbox_release};
+static const struct sp_exchange_transport h2_transport = {.replied = on_replied,
+                                                          .freed = mailbox_release};
 
 void sp_h2_worker_wake(struct sp_h2_worker *worker)
 {

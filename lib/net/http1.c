@@ -3,103 +3,51 @@
  * lib/net/http1.c: the HTTP/1.1 server, and the only file that knows libmicrohttpd.
  *
  * The library's threads read heads and bodies and write replies. A handler that does not reply at once leaves the connection
- * suspended, and the reply resumes it. One thread of our own closes what takes too long.
- *
- * Who owns what: a struct connection is under server->lock; a struct request belongs to its connection's thread but for
- * what its lock protects, and lives as long as its exchange. Locks: server before request. */
+ * suspended, and the reply resumes it; so does a stream that has nothing to send for now. One thread of our own closes what takes too
+ * long: http1_time.c. Who owns what: http1_parts.h. */
 #include <errno.h>
-#include <linux/tcp.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/net/http1_parts.h"
 #include "lib/net/http1_rules.h"
-#include "lib/net/peer_watch.h"
-#include "lib/net/server.h"
 
-#define UPLOAD_BYTES  ((size_t)128 << 10) /* read at once, of each connection, above the head */
-#define TICK_MS_MIN   10 /* how often timeouts, and clients that wait, are looked at */
-#define TICK_MS_MAX   250
-#define NS_PER_MS     UINT64_C(1000000)
-#define TIMEOUT_SLACK 30 /* seconds the library's own idle timer comes after ours */
-
-struct http1_server {
-    struct sp_server base;
-    struct MHD_Daemon *daemon;
-    pthread_t ticker;
-    bool ticker_runs;
-    pthread_mutex_t lock;
-    pthread_cond_t changed; /* a request ended, or stopping */
-    struct connection *connections;
-    atomic_bool draining, stopping;
-};
-
-struct connection {
-    struct connection *previous, *next;
-    struct http1_server *server;
-    struct request *request; /* that runs, or NULL */
-    int fd;
-    uint64_t deadline_ns; /* when it is closed: by what it does now */
-    /* Of a reply on its way, when that was last looked at: */
-    uint64_t acked_bytes;    /* by the peer */
-    uint64_t refused_before; /* replies of anybody, for want of memory */
-};
-
-enum request_state { REQUEST_RUNNING, REQUEST_SUSPENDED, REQUEST_GONE };
-
-struct request {
-    pthread_mutex_t lock; /* of state and replied */
-    enum request_state state;
-    bool replied; /* after the hand-over */
-
-    struct http1_server *server;
-    struct connection *connection;
-    struct MHD_Connection *library_connection;
-    struct sp_exchange *exchange;
-    atomic_bool queued; /* the reply is with the library; the ticker looks, too */
-    bool head_done, close_after;
-    bool may_ask;               /* whether the client is still there: sp_peer_is_gone */
-    const char *library_target; /* where the library has it; only compared */
-    size_t texts_after_zero;    /* of the target: it holds a zero byte, and parameters behind it */
-    size_t discarded_bytes;
-    size_t target_len;
-    char target[]; /* no zero byte at its end */
-};
-
-static uint64_t now_ns(const struct http1_server *server)
-{
-    return sp_clock_monotonic_ns(server->base.options.clock);
-}
+#define UPLOAD_BYTES       ((size_t)128 << 10) /* read at once, of each connection, above the head */
+#define STREAM_BLOCK_BYTES ((size_t)32 << 10)  /* asked for at once */
+#define TIMEOUT_SLACK      30 /* seconds the library's own idle timer comes after ours */
 
 static void set_deadline(struct connection *connection, uint32_t timeout_ms)
 {
     struct http1_server *server = connection->server;
     pthread_mutex_lock(&server->lock);
     connection->deadline_ns =
-        timeout_ms == 0 ? UINT64_MAX : now_ns(server) + timeout_ms * NS_PER_MS;
+        timeout_ms == 0 ? UINT64_MAX : sp_http1_now_ns(server) + timeout_ms * SP_NS_PER_MS;
     pthread_mutex_unlock(&server->lock);
 }
 
 /* ---- the exchange's side ---- */
 
-static void on_replied(struct sp_exchange *exchange)
+static void on_woken(struct sp_exchange *exchange)
 {
     struct request *request = exchange->transport_cookie;
-    if (!exchange->handed_over) {
-        exchange->replied = true;
-    } else {
-        pthread_mutex_lock(&request->lock);
-        request->replied = true;
-        if (request->state == REQUEST_SUSPENDED) {
-            request->state = REQUEST_RUNNING;
-            MHD_resume_connection(request->library_connection);
-        }
-        pthread_mutex_unlock(&request->lock);
+    pthread_mutex_lock(&request->lock);
+    request->replied = true;
+    if (request->state == REQUEST_SUSPENDED) {
+        request->state = REQUEST_RUNNING;
+        MHD_resume_connection(request->library_connection);
     }
+    pthread_mutex_unlock(&request->lock);
+}
+
+static void on_replied(struct sp_exchange *exchange)
+{
+    if (exchange->handed_over)
+        on_woken(exchange);
+    else
+        exchange->replied = true;
     sp_exchange_release(exchange);
 }
 
@@ -110,42 +58,66 @@ static void on_freed(void *cookie)
     free(request);
 }
 
-static const struct sp_exchange_transport http1_transport = {on_replied, on_freed};
+static const struct sp_exchange_transport http1_transport = {
+    .replied = on_replied, .woken = on_woken, .freed = on_freed};
 
 /* ---- replies ---- */
-
-/* Remembers how far the peer has come, and whether others were refused. False: the socket does not say. */
-static bool look_at_reply(struct connection *connection)
-{
-    const struct sp_budget *budget = connection->server->base.options.reply_budget;
-    struct tcp_info info = {0};
-    socklen_t len = sizeof(info);
-    if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-        return false;
-    connection->acked_bytes = info.tcpi_bytes_acked;
-    connection->refused_before = budget ? sp_budget_refused(budget) : 0;
-    return true;
-}
 
 static void begin_large_reply(struct connection *connection)
 {
     pthread_mutex_lock(&connection->server->lock);
-    (void)look_at_reply(connection); /* then the first look allows too much */
+    (void)sp_http1_look_at_reply(connection); /* then the first look allows too much */
     pthread_mutex_unlock(&connection->server->lock);
 }
 
-static enum MHD_Result queue_reply(struct request *request)
+/* The library asks for more of a stream. */
+static ssize_t read_stream(void *cookie, uint64_t position, char *out, size_t max)
 {
-    struct http1_server *server = request->server;
-    const struct sp_exchange_reply *reply = &request->exchange->reply;
+    struct request *request = cookie;
+    bool ended = false;
+    (void)position;
+    pthread_mutex_lock(&request->lock);
+    size_t len = sp_reply_stream_take(request->exchange->stream, out, max, &ended);
+    ssize_t result = (ssize_t)len;
+    if (len == 0 && ended) {
+        result = MHD_CONTENT_READER_END_OF_STREAM;
+    } else if (len == 0 && atomic_load(&request->server->stopping)) {
+        result = MHD_CONTENT_READER_END_WITH_ERROR;
+    } else if (len == 0) {
+        request->state = REQUEST_SUSPENDED;
+        MHD_suspend_connection(request->library_connection);
+    }
+    pthread_mutex_unlock(&request->lock);
+    return result;
+}
+
+/* Chunks; HTTP/1.0 has none, and gets a body that the end of the connection ends. */
+static struct MHD_Response *make_stream(struct request *request)
+{
+    pthread_mutex_lock(&request->lock);
+    request->may_ask = false; /* an interim reply inside of a reply is a part of it */
+    pthread_mutex_unlock(&request->lock);
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream,
+                                             request, NULL);
+}
+
+static struct MHD_Response *make_whole(struct request *request)
+{
     struct sp_slice body = sp_exchange_reply_body(request->exchange);
     /* The bytes stay the exchange's, which lives until the library says that the request is complete. */
     union {
         const void *ours;
         void *theirs; /* the library only reads it; its parameter forgot the const */
     } bytes = {.ours = body.ptr};
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(body.len, bytes.theirs, MHD_RESPMEM_PERSISTENT);
+    return MHD_create_response_from_buffer(body.len, bytes.theirs, MHD_RESPMEM_PERSISTENT);
+}
+
+static enum MHD_Result queue_reply(struct request *request)
+{
+    struct http1_server *server = request->server;
+    const struct sp_exchange_reply *reply = &request->exchange->reply;
+    bool whole = !request->exchange->stream;
+    struct MHD_Response *response = whole ? make_whole(request) : make_stream(request);
     if (!response)
         return MHD_NO;
     bool ok = true;
@@ -161,8 +133,10 @@ static enum MHD_Result queue_reply(struct request *request)
                                 : MHD_NO;
     MHD_destroy_response(response);
     request->queued = true;
-    sp_exchange_drop_body(request->exchange);
-    if (request->exchange->reply_budget_bytes > 0)
+    if (whole)
+        sp_exchange_drop_body(request->exchange); /* of a stream, the handler may still read it */
+    request->connection->waited = whole;
+    if (request->exchange->reply_budget_bytes > 0 || !whole)
         begin_large_reply(request->connection);
     set_deadline(request->connection, server->base.options.limits.write_timeout_ms);
     return result;
@@ -431,11 +405,11 @@ static void on_completed(void *cookie, struct MHD_Connection *library_connection
     pthread_mutex_lock(&server->lock);
     request->connection->request = NULL;
     request->connection->deadline_ns =
-        now_ns(server) + server->base.options.limits.idle_timeout_ms * NS_PER_MS;
+        sp_http1_now_ns(server) + server->base.options.limits.idle_timeout_ms * SP_NS_PER_MS;
     pthread_mutex_unlock(&server->lock);
     pthread_mutex_lock(&request->lock);
     request->state = REQUEST_GONE;
-    if (!request->queued)
+    if (!request->queued || (exchange->stream && !sp_reply_stream_has_ended(exchange->stream)))
         atomic_store(&exchange->cancelled, true);
     pthread_mutex_unlock(&request->lock);
     if (!handed_over && !exchange->replied)
@@ -460,7 +434,7 @@ static void connection_add(struct http1_server *server, struct MHD_Connection *l
     connection->server = server;
     connection->fd = info->connect_fd;
     connection->deadline_ns =
-        now_ns(server) + server->base.options.limits.head_timeout_ms * NS_PER_MS;
+        sp_http1_now_ns(server) + server->base.options.limits.head_timeout_ms * SP_NS_PER_MS;
     pthread_mutex_lock(&server->lock);
     connection->next = server->connections;
     if (server->connections)
@@ -495,102 +469,17 @@ static void on_connection(void *cookie, struct MHD_Connection *library_connectio
         connection_remove(cookie, *socket_context);
 }
 
-/* ---- time ---- */
-
-/* Has the peer taken enough of a reply since this was asked last? A large reply on a slow line may take its time; one that
- * nobody reads may not, and one that is read by drops may not keep the memory that others were refused for want of. */
-static bool reply_advances(struct connection *connection)
-{
-    const struct sp_server_options *options = &connection->server->base.options;
-    const struct request *request = connection->request;
-    uint64_t acked_before = connection->acked_bytes, refused_before = connection->refused_before;
-    if (!request || !request->queued || !look_at_reply(connection))
-        return false;
-    bool wanted =
-        connection->refused_before > refused_before && request->exchange->reply_budget_bytes > 0;
-    return connection->acked_bytes - acked_before >= (wanted ? options->limits.write_bytes_min : 1);
-}
-
-/* Under the server's lock. While it is suspended, the library does not touch the connection's socket. */
-static void watch_client(const struct connection *connection)
-{
-    struct request *request = connection->request;
-    if (!request)
-        return;
-    pthread_mutex_lock(&request->lock);
-    if (request->state == REQUEST_SUSPENDED && sp_peer_is_gone(connection->fd, &request->may_ask))
-        atomic_store(&request->exchange->cancelled, true);
-    pthread_mutex_unlock(&request->lock);
-}
-
-/* Under the lock. Shutting the socket down makes the library see its end and clean up by itself. */
-static void close_late_connections(struct http1_server *server)
-{
-    uint64_t now = now_ns(server);
-    for (struct connection *c = server->connections; c; c = c->next) {
-        bool idle = !c->request;
-        watch_client(c);
-        if (c->deadline_ns > now && !(idle && atomic_load(&server->draining)))
-            continue;
-        if (c->deadline_ns <= now && reply_advances(c)) {
-            c->deadline_ns = now + server->base.options.limits.write_timeout_ms * NS_PER_MS;
-            continue;
-        }
-        if (c->deadline_ns <= now)
-            sp_count(&server->base.counters.timeouts, 1);
-        c->deadline_ns = UINT64_MAX;
-        shutdown(c->fd, SHUT_RDWR);
-    }
-}
-
-static void wait_ms(struct http1_server *server, uint32_t ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + ms * NS_PER_MS;
-    until.tv_sec += (time_t)(ns / (1000 * NS_PER_MS));
-    until.tv_nsec = (long)(ns % (1000 * NS_PER_MS));
-    pthread_cond_timedwait(&server->changed, &server->lock, &until);
-}
-
-static uint32_t tick_ms(const struct sp_net_limits *limits)
-{
-    uint32_t least = limits->head_timeout_ms;
-    least = limits->body_timeout_ms < least ? limits->body_timeout_ms : least;
-    least = limits->write_timeout_ms < least ? limits->write_timeout_ms : least;
-    least = limits->idle_timeout_ms < least ? limits->idle_timeout_ms : least;
-    least /= 4;
-    return least < TICK_MS_MIN ? TICK_MS_MIN : least > TICK_MS_MAX ? TICK_MS_MAX : least;
-}
-
-static void *run_ticker(void *cookie)
-{
-    struct http1_server *server = cookie;
-    uint32_t ms = tick_ms(&server->base.options.limits);
-    uint64_t next_ns = 0;
-    pthread_mutex_lock(&server->lock);
-    while (!atomic_load(&server->stopping)) {
-        if (now_ns(server) >= next_ns) {
-            close_late_connections(server);
-            next_ns = now_ns(server) + ms * NS_PER_MS;
-        }
-        wait_ms(server, ms);
-    }
-    pthread_mutex_unlock(&server->lock);
-    return NULL;
-}
-
 /* ---- the server ---- */
 
 static bool http1_drain(struct sp_server *base, uint32_t timeout_ms)
 {
     struct http1_server *server = (struct http1_server *)base;
-    uint64_t until = now_ns(server) + timeout_ms * NS_PER_MS;
+    uint64_t until = sp_http1_now_ns(server) + timeout_ms * SP_NS_PER_MS;
     atomic_store(&server->draining, true); /* on_peer takes no more */
     pthread_mutex_lock(&server->lock);
-    close_late_connections(server);
-    while (sp_counted(&base->counters.requests_open) > 0 && now_ns(server) < until)
-        wait_ms(server, TICK_MS_MIN);
+    sp_http1_close_late(server);
+    while (sp_counted(&base->counters.requests_open) > 0 && sp_http1_now_ns(server) < until)
+        sp_http1_wait_ms(server, SP_HTTP1_TICK_MS_LEAST);
     pthread_mutex_unlock(&server->lock);
     return sp_counted(&base->counters.requests_open) == 0;
 }
@@ -684,7 +573,7 @@ enum sp_status sp_http1_server_start(const struct sp_server_options *options,
     pthread_mutex_init(&server->lock, NULL);
     server->daemon = start_library(server);
     server->ticker_runs =
-        server->daemon && pthread_create(&server->ticker, NULL, run_ticker, server) == 0;
+        server->daemon && pthread_create(&server->ticker, NULL, sp_http1_run_ticker, server) == 0;
     if (!server->ticker_runs) {
         status = sp_error_set(reterr, SP_IO, "cannot start the HTTP/1.1 server on %s: %s",
                               server->base.address, strerror(errno));

@@ -92,6 +92,30 @@ void sp_exchange_reply_grpc(struct sp_exchange *exchange, int grpc_status, struc
 void sp_exchange_reply_problem(struct sp_exchange *exchange, int http_status,
                                const struct sp_error *error);
 
+/* ---- replies that are made over time ----
+ *
+ * Begun, written and ended instead of one of the replies above; HTTP/1.1 only. Nothing here waits: a producer that is ahead of its
+ * client keeps what does not fit, writes it later, or hands it over at the end. A client that takes nothing of what waits for
+ * it in write_timeout_ms is closed, and the exchange is cancelled then, as it is when the client goes. */
+
+/* Waits in a stream before its end; taken from reply_budget when it begins, given back with the exchange. */
+#define SP_STREAM_BYTES_MAX ((size_t)64 << 10)
+
+/* Sends the head. The exchange stays the handler's until the stream has ended. Once; after on_request was called.
+ * SP_OVERLOADED, SP_NO_MEMORY: nothing was sent, and a reply is still due. */
+SP_MUST_USE enum sp_status sp_exchange_stream_begin(struct sp_exchange *exchange, int http_status,
+                                                    const struct sp_header *headers,
+                                                    size_t header_count, struct sp_error *reterr);
+
+/* Sends all of bytes, or nothing: false, then there is no room now. To a client that has gone, too. */
+bool sp_exchange_stream_write(struct sp_exchange *exchange, struct sp_slice bytes);
+
+/* The last bytes, moved; any number, within reply_budget as those of sp_exchange_reply, and NULL is none. Gives the exchange away.
+ * SP_OVERLOADED, SP_LIMIT: there is no room for them; body is untouched, and the stream has to be ended with something else: up to
+ * SP_REPLY_SMALL_BYTES_MAX always go. */
+SP_MUST_USE enum sp_status sp_exchange_stream_end(struct sp_exchange *exchange, struct sp_buf *body,
+                                                  struct sp_error *reterr);
+
 /* All run on transport threads and must not block; what takes long goes to another thread, which replies. */
 struct sp_handler {
     void *cookie;

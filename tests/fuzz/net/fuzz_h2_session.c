@@ -99,7 +99,7 @@ static void run(struct sp_h2_session *session, struct state *state, struct sp_sl
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char opening[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
-    static const struct sp_exchange_transport transport = {on_replied, ignore};
+    static const struct sp_exchange_transport transport = {.replied = on_replied, .freed = ignore};
     static const size_t chunks[] = {1, 7, 100, SIZE_MAX / 2};
     if (size == 0)
         return 0;

@@ -75,7 +75,8 @@ static uint64_t clock_ns(void *cookie)
 void peer_init(struct peer *peer,
                void (*change)(struct sp_net_limits *limits, size_t *budget_bytes))
 {
-    static const struct sp_exchange_transport transport = {on_replied, on_freed};
+    static const struct sp_exchange_transport transport = {.replied = on_replied,
+                                                           .freed = on_freed};
     size_t budget_bytes = (size_t)64 << 20;
     memset(peer, 0, sizeof(*peer));
     peer->now_ns = START_NS;
