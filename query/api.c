@@ -15,6 +15,7 @@
 struct pooled_call {
     struct sp_query_job job; /* first: the pool hands this pointer back */
     struct sp_query_call call;
+    struct sp_query_stream stream;
     struct sp_exchange *exchange;
 };
 
@@ -146,10 +147,9 @@ static void compress_body(struct sp_query_call *call)
     sp_buf_fini(&packed);
 }
 
-static void call_reply(struct sp_query_call *call, struct sp_exchange *exchange)
+static size_t list_headers(const struct sp_query_reply *reply,
+                           struct sp_header headers[SP_QUERY_HEADERS_MAX + 1])
 {
-    struct sp_query_reply *reply = &call->reply;
-    struct sp_header headers[SP_QUERY_HEADERS_MAX + 1];
     size_t count = 0;
     for (; count < reply->header_count; count++)
         headers[count] = (struct sp_header){sp_slice_cstr(reply->headers[count].name),
@@ -157,18 +157,56 @@ static void call_reply(struct sp_query_call *call, struct sp_exchange *exchange)
     if (reply->content_type)
         headers[count++] =
             (struct sp_header){SP_SLICE("content-type"), sp_slice_cstr(reply->content_type)};
+    return count;
+}
+
+static void call_reply(struct sp_query_call *call, struct sp_exchange *exchange)
+{
+    struct sp_query_reply *reply = &call->reply;
+    struct sp_header headers[SP_QUERY_HEADERS_MAX + 1];
+    size_t count = list_headers(reply, headers);
     if (reply->body.len > 0)
         sp_exchange_reply(exchange, reply->status, headers, count, &reply->body);
     else
         sp_exchange_reply_static(exchange, reply->status, headers, count, reply->fixed);
 }
 
+/* ---- replies in parts ---- */
+
+static enum sp_status begin_stream(void *cookie, const struct sp_query_reply *reply,
+                                   struct sp_error *reterr)
+{
+    struct sp_header headers[SP_QUERY_HEADERS_MAX + 1];
+    size_t count = list_headers(reply, headers);
+    return sp_exchange_stream_begin(cookie, reply->status, headers, count, reterr);
+}
+
+static bool write_stream(void *cookie, struct sp_slice bytes)
+{
+    return sp_exchange_stream_write(cookie, bytes);
+}
+
+/* What does not fit into the memory for replies becomes a line that says so, which always does. */
+static void end_stream(struct sp_query_call *call, struct sp_exchange *exchange)
+{
+    struct sp_error error = {.offset = SP_ERROR_NO_OFFSET};
+    if (sp_exchange_stream_end(exchange, &call->reply.body, &error) == SP_OK)
+        return;
+    sp_query_problem(call, &error);
+    enum sp_status status = sp_exchange_stream_end(exchange, &call->reply.body, &error);
+    SP_ASSERT(status == SP_OK);
+}
+
 static void run_pooled(struct sp_query_job *job)
 {
     struct pooled_call *pooled = (struct pooled_call *)(void *)job;
     sp_query_call_run(&pooled->call);
-    compress_body(&pooled->call);
-    call_reply(&pooled->call, pooled->exchange);
+    if (pooled->call.streaming) {
+        end_stream(&pooled->call, pooled->exchange);
+    } else {
+        compress_body(&pooled->call);
+        call_reply(&pooled->call, pooled->exchange);
+    }
     sp_query_call_fini(&pooled->call);
     free(pooled);
 }
@@ -210,6 +248,8 @@ static void on_request(void *cookie, struct sp_exchange *exchange)
         pooled->job.run = run_pooled;
         pooled->exchange = exchange;
         call_init(&pooled->call, api, exchange);
+        pooled->stream = (struct sp_query_stream){begin_stream, write_stream, exchange};
+        pooled->call.request.stream = &pooled->stream;
         if (!sp_query_pool_submit(api->pool, &pooled->job)) {
             free(pooled);
             refuse(api, exchange, SP_OVERLOADED);

@@ -97,6 +97,19 @@ static void say_allowed(struct sp_query_call *call)
     sp_query_reply_header(reply, "allow", len > 0 ? reply->location : "GET, HEAD");
 }
 
+/* The document becomes {"problem":document}. It has a dozen members: there is room. */
+static void make_line(struct sp_buf *document)
+{
+    struct sp_buf line;
+    sp_buf_init(&line, document->max);
+    sp_buf_append_cstr(&line, "{\"problem\":");
+    sp_buf_append_slice(&line, sp_buf_slice(document));
+    sp_buf_append_cstr(&line, "}\n");
+    sp_buf_fini(document);
+    sp_buf_init(document, line.max);
+    sp_buf_move(document, &line);
+}
+
 void sp_query_problem(struct sp_query_call *call, const struct sp_error *error)
 {
     struct sp_query_reply *reply = &call->reply;
@@ -137,6 +150,8 @@ void sp_query_problem(struct sp_query_call *call, const struct sp_error *error)
     sp_json_key(&w, "requestId");
     sp_json_cstr(&w, id);
     sp_json_object_end(&w);
+    if (call->streaming)
+        make_line(&reply->body);
     if (error->status == SP_METHOD)
         say_allowed(call);
     if (sp_status_retryable(error->status))
@@ -221,6 +236,27 @@ static void common_headers(struct sp_query_call *call)
                               "default-src 'none'; frame-ancestors 'none'");
         sp_query_reply_header(reply, "cache-control", "no-store");
     }
+}
+
+enum sp_status sp_query_stream_begin(struct sp_query_call *call, const char *content_type,
+                                     struct sp_error *reterr)
+{
+    const struct sp_query_stream *stream = call->request.stream;
+    struct sp_query_reply *reply = &call->reply;
+    reply->status = 200;
+    reply->content_type = content_type;
+    size_t own_headers = reply->header_count;
+    common_headers(call);
+    enum sp_status status = stream->begin(stream->cookie, reply, reterr);
+    reply->header_count = own_headers;
+    call->streaming = status == SP_OK;
+    return status;
+}
+
+bool sp_query_stream_write(struct sp_query_call *call, struct sp_slice lines)
+{
+    const struct sp_query_stream *stream = call->request.stream;
+    return stream->write(stream->cookie, lines);
 }
 
 static enum sp_status ask_to_stop(void *cookie, struct sp_error *reterr)

@@ -16,6 +16,18 @@
 
 /* ---- request ---- */
 
+struct sp_query_reply;
+
+/* Where an answer may go in parts, before it is done. Nothing here waits. */
+struct sp_query_stream {
+    /* Sends status, type and headers of the reply. SP_OVERLOADED, SP_NO_MEMORY: nothing was sent. */
+    enum sp_status (*begin)(void *cookie, const struct sp_query_reply *reply,
+                            struct sp_error *reterr);
+    /* All of bytes, or false and nothing: there is no room now. */
+    bool (*write)(void *cookie, struct sp_slice bytes);
+    void *cookie;
+};
+
 struct sp_query_request {
     struct sp_slice method; /* "GET" */
     struct sp_slice path;   /* as sent, not decoded, without the query string */
@@ -26,6 +38,7 @@ struct sp_query_request {
     uint64_t body_bytes;             /* its length, or what the head says of it */
     bool (*cancelled)(void *cookie); /* has the client gone? NULL: never */
     void *cookie;
+    const struct sp_query_stream *stream; /* NULL: the answer goes whole */
 };
 
 /* ---- parameters ---- */
@@ -88,6 +101,17 @@ void sp_query_reply_json(struct sp_query_call *call, struct sp_json_writer *w);
 /* The body's error, as the error of an endpoint: SP_LIMIT says that the answer is larger than response_bytes_max. */
 SP_MUST_USE enum sp_status sp_query_reply_end(struct sp_query_call *call, struct sp_error *reterr);
 
+/* ---- replies in parts: JSON, one object a line ---- */
+
+#define SP_QUERY_LINES_MEDIA_TYPE "application/x-ndjson"
+
+/* Sends the head of a reply of status 200. From now on reply.body is what comes behind all that was written, and a failure is a last
+ * line there, {"problem":{...}}. SP_OVERLOADED, SP_NO_MEMORY. */
+SP_MUST_USE enum sp_status sp_query_stream_begin(struct sp_query_call *call,
+                                                 const char *content_type, struct sp_error *reterr);
+/* Whole lines. False: nothing was written, there is no room now. */
+bool sp_query_stream_write(struct sp_query_call *call, struct sp_slice lines);
+
 /* ---- one call ---- */
 
 struct sp_query_endpoint;
@@ -100,6 +124,7 @@ struct sp_query_call {
     struct sp_parameter_value values[SP_QUERY_PARAMETERS_MAX];
     struct sp_arena arena; /* everything of this call; its cap is limits.memory_bytes_max */
     struct sp_query_reply reply;
+    bool streaming;           /* the head is sent, and reply.body is the rest */
     uint64_t id;              /* for logs and problem documents */
     uint64_t now_unix_ns;     /* the same "now" for all of the call */
     uint64_t begin_ns;        /* monotonic: when it came */
@@ -234,7 +259,7 @@ void sp_query_call_refuse(struct sp_query_call *call, const struct sp_error *err
 
 void sp_query_call_fini(struct sp_query_call *call);
 
-/* Fills the reply with a problem document (RFC 9457). */
+/* Fills the reply with a problem document (RFC 9457), or with the last line of a stream that says the same. */
 void sp_query_problem(struct sp_query_call *call, const struct sp_error *error);
 
 /* ---- pool of query threads (query/pool.c) ---- */

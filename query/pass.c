@@ -184,8 +184,8 @@ static enum sp_status run_traces(const struct sp_pass *pass, const struct sp_pas
                             pass->stage_count, &own.pipeline, reterr);
     if (status == SP_OK) {
         own.needs_tree = pass->needs_tree || sp_pipeline_needs_tree(own.pipeline);
-        status =
-            sp_store_scan(pass->call->api->store, &pass->scan, visit_trace, &own, scanned, reterr);
+        status = sp_store_scan(pass->call->api->store, &pass->scan, &pass->call->stop, visit_trace,
+                               &own, scanned, reterr);
     }
     if (status == SP_OK)
         status = own.status;

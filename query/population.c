@@ -164,8 +164,13 @@ sp_population_read(struct sp_query_call *call, const struct sp_population *popul
     enum sp_status status = sp_question_make(call, population->parameter, population->query,
                                              population->range, &reading.question, reterr);
     if (status == SP_OK)
-        status = sp_store_scan(call->api->store, &reading.question.scan, visit_candidate, &reading,
-                               &ret->scanned, reterr);
+        status = sp_store_scan(call->api->store, &reading.question.scan, &reading.stop,
+                               visit_candidate, &reading, &ret->scanned, reterr);
+    if (status == SP_DEADLINE) { /* while it looked for candidates */
+        status = SP_OK;
+        reading.batch_count = 0;
+        (void)stop(&reading, "timeBudget");
+    }
     if (status == SP_OK && reading.status == SP_OK && ret->complete)
         run_batch(&reading);
     if (status == SP_OK)

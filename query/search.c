@@ -9,6 +9,7 @@
 #include "query/question.h"
 #include "query/search_explain.h"
 #include "query/search_result.h"
+#include "query/search_stream.h"
 
 enum stop_reason { STOP_NONE, STOP_PAGE_FULL, STOP_TIME, STOP_PART };
 
@@ -32,6 +33,10 @@ struct search {
     struct sp_search_cursor cursor; /* zero: the first page */
     struct sp_result_view view;
     struct sp_arena trace_arena; /* of the candidate being looked at */
+    struct sp_stop stop_asking;  /* asked by all reads: tells how far the search is, too */
+    struct sp_scanned scanned;
+    struct sp_search_stream stream;
+    size_t sent_count; /* of kept: the first of them, which no other can come before any more */
 
     struct kept *kept; /* ascending by key */
     size_t kept_count, limit, kept_bytes;
@@ -40,6 +45,7 @@ struct search {
     struct sp_candidate *batch; /* candidates that were not looked at yet */
     struct sp_trace_id *batch_ids;
     size_t batch_count, batch_max; /* batch_max: of this one */
+    size_t batch_looked;           /* of them that were looked at */
     uint64_t batch_number;
     struct sp_candidate
         last; /* of those that were looked at, in the order of the scan; zero: none */
@@ -85,7 +91,9 @@ static enum sp_status keep(struct search *search, const struct sp_search_key *ke
         search->more = true;
     }
     size_t at = search->kept_count++;
-    for (; at > 0 && sp_search_key_compare(key, &search->kept[at - 1].key) < 0; at--)
+    /* Nothing comes before a result that was final, unless its traces change while they are read. */
+    for (; at > search->sent_count && sp_search_key_compare(key, &search->kept[at - 1].key) < 0;
+         at--)
         search->kept[at] = search->kept[at - 1];
     search->kept[at] = entry;
     if (search->kept_bytes > search->call->api->limits.memory_bytes_max)
@@ -132,8 +140,9 @@ static enum sp_status consider(void *cookie, const struct sp_trace_id *id,
     struct sp_search_result result;
     struct sp_search_key key = {.trace_id = *id};
     search->spans += batch->span_count;
+    search->batch_looked++;
     sp_search_result_init(&result, batch);
-    result.facts.stop = &search->call->stop;
+    result.facts.stop = &search->stop_asking;
     enum sp_status status = evaluate(search, &result);
     if (status != SP_OK || result.matched_count == 0)
         return status;
@@ -143,8 +152,9 @@ static enum sp_status consider(void *cookie, const struct sp_trace_id *id,
     search->matched++;
     if (sp_search_key_compare(&key, told(search, candidate)) <= 0)
         return SP_OK;
-    if (search->kept_count == search->limit &&
-        sp_search_key_compare(&key, &search->kept[search->limit - 1].key) > 0) {
+    if (search->sent_count == search->limit ||
+        (search->kept_count == search->limit &&
+         sp_search_key_compare(&key, &search->kept[search->limit - 1].key) > 0)) {
         search->more = true;
         return SP_OK;
     }
@@ -157,6 +167,38 @@ static bool page_is_final(const struct search *search, uint64_t bound_unix_ns)
     return search->order.by == SP_SEARCH_BY_START && search->order.descending &&
            !search->cursor.resumes && search->kept_count == search->limit &&
            ~search->kept[search->limit - 1].key.rank > bound_unix_ns;
+}
+
+/* Newest first, the same bound makes the results of younger traces final one by one. In every other order the last candidate may be
+ * the best. Only between batches: an unfinished one may still be dropped. */
+static void send_final(struct search *search, uint64_t bound_unix_ns)
+{
+    if (search->order.by != SP_SEARCH_BY_START || !search->order.descending)
+        return;
+    while (search->sent_count < search->kept_count) {
+        struct kept *next = &search->kept[search->sent_count];
+        if (~next->key.rank <= bound_unix_ns ||
+            !sp_search_stream_result(&search->stream, sp_buf_slice(&next->json)))
+            return;
+        search->kept_bytes -= next->json.len;
+        sp_buf_fini(&next->json);
+        search->sent_count++;
+    }
+}
+
+static enum sp_status ask_to_stop(void *cookie, struct sp_error *reterr)
+{
+    struct search *search = cookie;
+    if (sp_search_stream_is_due(&search->stream)) {
+        const struct sp_search_progress progress = {
+            .scanned = &search->scanned,
+            .considered = search->considered + search->batch_looked,
+            .known = search->scanned.traces + search->scanned.traces_waiting,
+            .matched = search->matched,
+        };
+        sp_search_stream_progress(&search->stream, &progress);
+    }
+    return sp_query_check(search->call, reterr);
 }
 
 /* Beyond this the count of all matches is not worth its price. By numbers and not by time, so that the same question
@@ -223,9 +265,9 @@ static enum sp_visit run_batch(struct search *search)
     for (size_t i = 0; i < count; i++)
         search->batch_ids[i] = search->batch[i].trace_id;
     search->status = sp_store_traces_read(search->call->api->store, search->batch_ids, count,
-                                          &search->call->stop, &search->trace_arena, consider,
+                                          &search->stop_asking, &search->trace_arena, consider,
                                           search, search->reterr);
-    search->batch_count = 0;
+    search->batch_count = search->batch_looked = 0;
     if (search->status == SP_DEADLINE) {
         bool final = page_is_final(search, newest.bound_unix_ns);
         search->status = SP_OK;
@@ -250,11 +292,12 @@ static enum sp_visit visit(void *cookie, const struct sp_candidate *candidate)
         return SP_VISIT_CONTINUE;
     if (search->batch_count == 0) {
         bool final = page_is_final(search, candidate->bound_unix_ns);
+        send_final(search, candidate->bound_unix_ns);
         if (final && counted_enough(search))
             return stop(search, STOP_PAGE_FULL);
         if (search->cursor.resumes && search->kept_count == search->limit)
             return stop(search, STOP_PART);
-        search->status = sp_query_check(search->call, search->reterr);
+        search->status = ask_to_stop(search, search->reterr);
         if (search->status == SP_DEADLINE) {
             search->status = SP_OK;
             return stop(search, final ? STOP_PAGE_FULL : STOP_TIME);
@@ -349,15 +392,18 @@ static bool next_cursor(const struct search *search, struct sp_search_cursor *re
     return looked;
 }
 
-static void write_tail(const struct search *search, struct sp_slice fingerprint,
-                       const struct sp_scanned *scanned, struct sp_json_writer *w)
+/* What stands behind the results, up to the end of the object that is open. */
+static enum sp_status write_tail(const struct search *search, struct sp_slice fingerprint,
+                                 struct sp_json_writer *w, struct sp_error *reterr)
 {
     static const char *const reasons[] = {[STOP_NONE] = "part",
                                           [STOP_PAGE_FULL] = "pageFull",
                                           [STOP_TIME] = "timeBudget",
                                           [STOP_PART] = "part"};
     const struct sp_query_api *api = search->call->api;
+    const struct sp_scanned *scanned = &search->scanned;
     bool complete = search->stop == STOP_NONE && !search->cursor.resumes;
+    enum sp_status status = SP_OK;
     struct sp_search_cursor cursor;
     sp_json_key(w, "complete");
     sp_json_bool(w, complete);
@@ -391,13 +437,39 @@ static void write_tail(const struct search *search, struct sp_slice fingerprint,
     sp_json_string(w, search->order.text);
     sp_json_key(w, "tookMs");
     sp_json_u64(w, (sp_clock_monotonic_ns(api->clock) - search->call->begin_ns) / 1000000);
+    if (search->call->values[7].number == 1)
+        status = sp_search_explain(search->call, &search->question, w, reterr);
+    sp_json_object_end(w);
+    return status;
+}
+
+/* The results that were not sent yet, and what a whole answer says besides. */
+static enum sp_status write_lines(const struct search *search, struct sp_slice fingerprint,
+                                  struct sp_error *reterr)
+{
+    struct sp_buf *body = &search->call->reply.body;
+    struct sp_json_writer w;
+    for (size_t i = search->sent_count; i < search->kept_count; i++) {
+        sp_buf_append_cstr(body, "{\"trace\":");
+        sp_buf_append_slice(body, sp_buf_slice(&search->kept[i].json));
+        sp_buf_append_cstr(body, "}\n");
+    }
+    sp_json_writer_init(&w, body);
+    sp_json_object_begin(&w);
+    sp_json_key(&w, "done");
+    sp_json_object_begin(&w);
+    enum sp_status status = write_tail(search, fingerprint, &w, reterr);
+    sp_json_object_end(&w);
+    sp_buf_append_byte(body, '\n');
+    return status;
 }
 
 static enum sp_status write_answer(const struct search *search, struct sp_slice fingerprint,
-                                   const struct sp_scanned *scanned, struct sp_error *reterr)
+                                   struct sp_error *reterr)
 {
-    enum sp_status status = SP_OK;
     struct sp_json_writer w;
+    if (search->stream.open)
+        return write_lines(search, fingerprint, reterr);
     sp_query_reply_json(search->call, &w);
     sp_json_object_begin(&w);
     sp_json_key(&w, "traces");
@@ -405,11 +477,25 @@ static enum sp_status write_answer(const struct search *search, struct sp_slice 
     for (size_t i = 0; i < search->kept_count; i++)
         sp_json_raw(&w, sp_buf_slice(&search->kept[i].json));
     sp_json_array_end(&w);
-    write_tail(search, fingerprint, scanned, &w);
-    if (search->call->values[7].number == 1)
-        status = sp_search_explain(search->call, &search->question, &w, reterr);
-    sp_json_object_end(&w);
-    return status;
+    return write_tail(search, fingerprint, &w, reterr);
+}
+
+/* Candidates, and what they are. */
+static enum sp_status find(struct search *search, struct sp_error *reterr)
+{
+    enum sp_status status =
+        sp_store_scan(search->call->api->store, &search->question.scan, &search->stop_asking, visit,
+                      search, &search->scanned, reterr);
+    if (status ==
+        SP_DEADLINE) { /* while it looked for more of them; a batch that was begun is not looked at */
+        const struct sp_candidate *last = &search->last;
+        bool final = is_place(last) && page_is_final(search, last->bound_unix_ns);
+        (void)stop(search, final ? STOP_PAGE_FULL : STOP_TIME);
+        return SP_OK;
+    }
+    if (status == SP_OK && search->status == SP_OK && search->stop == STOP_NONE)
+        (void)run_batch(search);
+    return status == SP_OK ? search->status : status;
 }
 
 enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_error *reterr)
@@ -418,25 +504,22 @@ enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_erro
         .call = call,
         .limit = call->values[3].number,
         .reterr = reterr,
+        .stop_asking = {.ask = ask_to_stop, .cookie = &search},
     };
     struct sp_buf fingerprint;
-    struct sp_scanned scanned = {0};
     sp_buf_init(&fingerprint, SP_QUERY_STRING_BYTES_MAX + 1024);
     sp_arena_init(&search.trace_arena, call->api->limits.memory_bytes_max);
     enum sp_status status = prepare(&search, &fingerprint, reterr);
     if (status == SP_OK)
-        status = sp_store_scan(call->api->store, &search.question.scan, visit, &search, &scanned,
-                               reterr);
-    if (status == SP_OK && search.status == SP_OK && search.stop == STOP_NONE)
-        (void)run_batch(&search);
+        status = sp_search_stream_begin(&search.stream, call, reterr);
     if (status == SP_OK)
-        status = search.status;
+        status = find(&search, reterr);
     if (status == SP_OK && search.cursor.resumes && search.stop == STOP_TIME &&
         search.considered == 0)
         status = sp_error_set(reterr, SP_DEADLINE,
                               "the time was up before one more trace was looked at");
     if (status == SP_OK)
-        status = write_answer(&search, sp_buf_slice(&fingerprint), &scanned, reterr);
+        status = write_answer(&search, sp_buf_slice(&fingerprint), reterr);
     for (size_t i = 0; i < search.kept_count; i++)
         sp_buf_fini(&search.kept[i].json);
     sp_pipeline_free(search.question.pipeline);

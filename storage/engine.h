@@ -22,6 +22,7 @@ struct sp_store_ops {
                                                           struct sp_error *reterr),
                                   void *cookie, struct sp_error *reterr);
     enum sp_status (*scan)(struct sp_store *store, const struct sp_scan *scan,
+                           const struct sp_stop *stop,
                            enum sp_visit (*visit)(void *cookie,
                                                   const struct sp_candidate *candidate),
                            void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);

@@ -344,8 +344,13 @@ static struct sp_trace_source source_of(struct sp_store *store, const struct sp_
         .each = each_trace, .cookie = reference_of(store), .stop = stop};
 }
 
+/* Traces between two questions to the caller whether to go on. */
+#define SCAN_ASK_TRACES 4096
+
 struct candidates {
     const struct sp_scan *scan;
+    const struct sp_stop *stop;
+    uint64_t looked; /* traces */
     struct sp_candidate *items;
     size_t count, cap;
     uint64_t spans;
@@ -366,6 +371,11 @@ static enum sp_status collect_candidate(void *visitor, const struct sp_batch *tr
             candidate.bound_unix_ns = span->start_unix_ns;
     }
     candidates->spans += trace->span_count;
+    if (++candidates->looked % SCAN_ASK_TRACES == 0) {
+        enum sp_status status = sp_stop_ask(candidates->stop, reterr);
+        if (status != SP_OK)
+            return status;
+    }
     if (!matches)
         return SP_OK;
     if (candidates->count == SP_SCAN_TRACES_MAX)
@@ -391,21 +401,26 @@ static int compare_candidates(const void *a, const void *b)
 }
 
 static enum sp_status
-reference_scan(struct sp_store *store, const struct sp_scan *scan,
+reference_scan(struct sp_store *store, const struct sp_scan *scan, const struct sp_stop *stop,
                enum sp_visit (*visit)(void *cookie, const struct sp_candidate *candidate),
                void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr)
 {
-    struct candidates candidates = {.scan = scan};
+    struct candidates candidates = {.scan = scan, .stop = stop};
     struct sp_trace_source source = source_of(store, NULL);
-    enum sp_status status = source.each(source.cookie, scan->range, source.stop, collect_candidate,
-                                        &candidates, reterr);
+    enum sp_status status = sp_stop_ask(stop, reterr);
+    if (status == SP_OK)
+        status = source.each(source.cookie, scan->range, source.stop, collect_candidate,
+                             &candidates, reterr);
+    *ret_scanned = (struct sp_scanned){.rows = candidates.spans,
+                                       .traces = candidates.count,
+                                       .rows_total = candidates.spans,
+                                       .rows_passed = candidates.spans};
     if (status == SP_OK && candidates.count > 0) {
         qsort(candidates.items, candidates.count, sizeof(*candidates.items), compare_candidates);
         size_t i = 0;
         while (i < candidates.count && visit(cookie, &candidates.items[i]) == SP_VISIT_CONTINUE)
-            i++;
+            ret_scanned->traces_waiting = candidates.count - ++i;
     }
-    *ret_scanned = (struct sp_scanned){.rows = candidates.spans, .traces = candidates.count};
     free(candidates.items);
     return status;
 }

@@ -543,10 +543,10 @@ enum sp_status sp_rocks_each_trace(
 
 /* ---- rocks_scan.c ---- */
 
-enum sp_status sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan,
-                             enum sp_visit (*visit)(void *cookie,
-                                                    const struct sp_candidate *candidate),
-                             void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
+enum sp_status
+sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan, const struct sp_stop *stop,
+              enum sp_visit (*visit)(void *cookie, const struct sp_candidate *candidate),
+              void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
 
 /* ---- rocks_survey.c ---- */
 

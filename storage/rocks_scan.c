@@ -6,8 +6,12 @@
 #include "storage/rocks.h"
 #include "storage/value_ask.h"
 
+/* Candidates between two questions to the caller whether to go on. */
+#define ASK_CANDIDATES 4096
+
 struct scanning {
     const struct sp_scan *scan;
+    const struct sp_stop *stop;
     const struct sp_rocks_view *view;
     uint32_t *order;                     /* parts, newest first */
     uint32_t next;                       /* in order: the first that was not read */
@@ -16,6 +20,7 @@ struct scanning {
     struct sp_block_match match;
     struct sp_value_reader values;
     SP_VECTOR(uint32_t) wanted; /* blocks of the part at hand */
+    uint64_t handed_out;        /* candidates, repeated ones included */
     struct sp_scanned *scanned;
 };
 
@@ -92,6 +97,7 @@ static enum sp_status read_block(struct scanning *scanning, struct sp_part_curso
     uint32_t count = 0;
     sp_part_cursor_view(cursor, &view);
     scanning->scanned->rows += view.block->tables[SP_BLOCK_SPANS].count;
+    scanning->scanned->rows_passed += view.block->tables[SP_BLOCK_SPANS].count;
     enum sp_status status = sp_block_match_run(&scanning->match, &view, reterr);
     if (status != SP_OK || scanning->match.share == SP_SHARE_NONE)
         return status;
@@ -120,9 +126,11 @@ static enum sp_status want(struct scanning *scanning, const struct sp_part_curso
                            uint32_t first, uint32_t count, uint64_t set, struct sp_error *reterr)
 {
     for (uint32_t b = 0; b < count; b++) {
-        if ((set >> b % SP_VALUE_GROUP_BLOCKS & 1) != 0 &&
-            is_in_range(scanning, cursor, first + b) &&
-            !sp_vector_push(&scanning->wanted, first + b))
+        if (!is_in_range(scanning, cursor, first + b))
+            continue;
+        if ((set >> b % SP_VALUE_GROUP_BLOCKS & 1) == 0)
+            scanning->scanned->rows_passed += sp_part_cursor_info(cursor, first + b).rows;
+        else if (!sp_vector_push(&scanning->wanted, first + b))
             return sp_error_set(reterr, SP_NO_MEMORY, "no memory to scan a segment");
     }
     return SP_OK;
@@ -140,7 +148,9 @@ static enum sp_status choose_blocks(struct scanning *scanning, const struct sp_p
     for (uint32_t g = 0; g < segment->group_count && status == SP_OK; g++) {
         const struct sp_value_group *group = &segment->groups[g];
         uint64_t set;
-        status = sp_value_ask(&scanning->values, segment, g, scanning->scan, &set, reterr);
+        status = sp_stop_ask(scanning->stop, reterr);
+        if (status == SP_OK)
+            status = sp_value_ask(&scanning->values, segment, g, scanning->scan, &set, reterr);
         if (status == SP_OK)
             status = want(scanning, cursor, group->first_block, group->block_count, set, reterr);
     }
@@ -157,14 +167,18 @@ static enum sp_status read_part(struct scanning *scanning, uint32_t part, struct
     if (status == SP_OK)
         status = choose_blocks(scanning, &cursor, reterr);
     scanning->scanned->segments += status == SP_OK && scanning->wanted.count > 0;
+    uint64_t bytes_before = scanning->scanned->bytes;
     for (uint32_t i = 0; i < scanning->wanted.count && status == SP_OK; i++) {
-        status = sp_part_cursor_open(&cursor, scanning->wanted.items[i], reterr);
+        status = sp_stop_ask(scanning->stop, reterr);
+        if (status == SP_OK)
+            status = sp_part_cursor_open(&cursor, scanning->wanted.items[i], reterr);
         if (status == SP_OK)
             status = read_block(scanning, &cursor, reterr);
+        scanning->scanned->bytes = bytes_before + cursor.reader.bytes;
     }
-    scanning->scanned->bytes += cursor.reader.bytes;
     sp_part_cursor_fini(&cursor);
     heapify(scanning);
+    scanning->scanned->traces_waiting = scanning->heap.count;
     return status;
 }
 
@@ -179,8 +193,14 @@ static enum sp_status hand_out(struct scanning *scanning, uint64_t threshold_uni
     while (scanning->heap.count > 0 &&
            (all || scanning->heap.items[0].bound_unix_ns > threshold_unix_ns)) {
         struct sp_candidate candidate = pop(scanning);
+        scanning->scanned->traces_waiting = scanning->heap.count;
         bool added;
-        enum sp_status status = sp_idset_add(&scanning->visited, &candidate.trace_id, &added);
+        enum sp_status status = SP_OK;
+        if (++scanning->handed_out % ASK_CANDIDATES == 0)
+            status = sp_stop_ask(scanning->stop, reterr);
+        if (status != SP_OK)
+            return status;
+        status = sp_idset_add(&scanning->visited, &candidate.trace_id, &added);
         if (status != SP_OK)
             return sp_error_set(reterr, status, "no memory to scan %zu traces",
                                 scanning->visited.count);
@@ -235,6 +255,22 @@ static void order_parts(struct scanning *scanning)
     }
 }
 
+/* What there is in range, whether it will be read or not. */
+static void count_total(struct scanning *scanning)
+{
+    const struct sp_rocks_view *view = scanning->view;
+    for (uint32_t p = 0; p < view->part_count; p++) {
+        const struct sp_part_cursor cursor = {.part = &view->parts[p]};
+        const struct sp_segment *segment = view->parts[p].segment;
+        uint32_t count = segment != NULL ? segment->block_count : 1;
+        uint64_t rows = 0;
+        for (uint32_t b = 0; b < count; b++)
+            rows += is_in_range(scanning, &cursor, b) ? sp_part_cursor_info(&cursor, b).rows : 0;
+        scanning->scanned->segments_total += rows > 0;
+        scanning->scanned->rows_total += rows;
+    }
+}
+
 static enum sp_status scanning_init(struct scanning *scanning, struct sp_error *reterr)
 {
     const struct sp_rocks_view *view = scanning->view;
@@ -242,6 +278,7 @@ static enum sp_status scanning_init(struct scanning *scanning, struct sp_error *
     if (scanning->order == NULL)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
     order_parts(scanning);
+    count_total(scanning);
     enum sp_status status = sp_value_reader_init(&scanning->values, view->kv, reterr);
     if (status != SP_OK)
         return status;
@@ -259,10 +296,10 @@ static void scanning_fini(struct scanning *scanning)
     sp_block_match_fini(&scanning->match);
 }
 
-enum sp_status sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan,
-                             enum sp_visit (*visit)(void *cookie,
-                                                    const struct sp_candidate *candidate),
-                             void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr)
+enum sp_status
+sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan, const struct sp_stop *stop,
+              enum sp_visit (*visit)(void *cookie, const struct sp_candidate *candidate),
+              void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr)
 {
     struct sp_rocks_view view;
     enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &view, reterr);
@@ -270,7 +307,8 @@ enum sp_status sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan,
         return status;
     status = sp_rocks_view_flatten(&view, reterr);
     if (status == SP_OK) {
-        struct scanning scanning = {.scan = scan, .view = &view, .scanned = ret_scanned};
+        struct scanning scanning = {
+            .scan = scan, .stop = stop, .view = &view, .scanned = ret_scanned};
         status = scanning_init(&scanning, reterr);
         if (status == SP_OK)
             status = scan_parts(&scanning, visit, cookie, reterr);

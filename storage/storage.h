@@ -173,6 +173,10 @@ struct sp_candidate {
 /* What a scan has read; for "scanned" in answers. */
 struct sp_scanned {
     uint64_t segments, rows, bytes, traces;
+    /* Of sp_store_scan: what it would read to its end if nothing could be left out, and how much of that is behind it, read or left
+     * out. */
+    uint64_t segments_total, rows_total, rows_passed;
+    uint64_t traces_waiting; /* found, and not visited yet; some perhaps twice */
 };
 
 enum sp_visit { SP_VISIT_CONTINUE, SP_VISIT_STOP };
@@ -183,10 +187,12 @@ enum sp_visit { SP_VISIT_CONTINUE, SP_VISIT_STOP };
 /* Visits each candidate trace exactly once, bound_unix_ns never ascending (newest first), until the visitor stops it.
  * Traces of the same bound come in an order that is the same in every scan of the same content. The visitor may call
  * the store's read functions. What is appended during a scan is not visited.
- * SP_OK (also when stopped); SP_IO, SP_CORRUPT, SP_LIMIT (SP_SCAN_TRACES_MAX), SP_NO_MEMORY with reterr.
- * *ret_scanned is written in any case. */
+ * stop  is asked before each block of spans, and every few thousand candidates; it may not use the store.
+ * SP_OK (also when the visitor stopped it); SP_IO, SP_CORRUPT, SP_LIMIT (SP_SCAN_TRACES_MAX), SP_NO_MEMORY with reterr; what stop says.
+ * *ret_scanned is written in any case, and all the time: visit and stop may look at it. */
+struct sp_stop;
 SP_MUST_USE enum sp_status
-sp_store_scan(struct sp_store *store, const struct sp_scan *scan,
+sp_store_scan(struct sp_store *store, const struct sp_scan *scan, const struct sp_stop *stop,
               enum sp_visit (*visit)(void *cookie, const struct sp_candidate *candidate),
               void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
 

@@ -102,15 +102,15 @@ sp_store_traces_read(struct sp_store *store, const struct sp_trace_id *ids, size
                : store->ops->traces_read(store, ids, count, stop, arena, visit, cookie, reterr);
 }
 
-enum sp_status sp_store_scan(struct sp_store *store, const struct sp_scan *scan,
-                             enum sp_visit (*visit)(void *cookie,
-                                                    const struct sp_candidate *candidate),
-                             void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr)
+enum sp_status
+sp_store_scan(struct sp_store *store, const struct sp_scan *scan, const struct sp_stop *stop,
+              enum sp_visit (*visit)(void *cookie, const struct sp_candidate *candidate),
+              void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr)
 {
     *ret_scanned = (struct sp_scanned){0};
     if (sp_time_range_is_empty(scan->range))
         return SP_OK;
-    return store->ops->scan(store, scan, visit, cookie, ret_scanned, reterr);
+    return store->ops->scan(store, scan, stop, visit, cookie, ret_scanned, reterr);
 }
 
 enum sp_status sp_store_services(struct sp_store *store, struct sp_time_range range,

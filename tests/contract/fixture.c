@@ -464,7 +464,7 @@ struct candidate_list scan_all(struct sp_store *store, struct sp_arena *arena,
     struct scan_state state = {.arena = arena};
     struct sp_scanned scanned;
     struct sp_error error = {0};
-    enum sp_status status = sp_store_scan(store, scan, scan_visit, &state, &scanned, &error);
+    enum sp_status status = sp_store_scan(store, scan, NULL, scan_visit, &state, &scanned, &error);
     ck_assert_msg(status == SP_OK, "scan: %s: %s", sp_status_name(status), error.message);
     struct sp_trace_id *ids = calloc(state.list.count + 1, sizeof(*ids));
     for (size_t i = 0; i < state.list.count; i++) {

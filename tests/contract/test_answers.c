@@ -422,8 +422,9 @@ START_TEST(values_that_repeat_after_many_new_ones_are_found_and_counted)
         ck_assert(text_is(rows[1].text, "red"));
         ck_assert_uint_eq(rows[1].span_count, REPEATED);
         ck_assert_uint_eq(rows[2].span_count, 1);
-        ck_assert_int_eq(sp_store_scan(fixture.store, &scan, count_visits, &visits, &scanned, NULL),
-                         SP_OK);
+        ck_assert_int_eq(
+            sp_store_scan(fixture.store, &scan, NULL, count_visits, &visits, &scanned, NULL),
+            SP_OK);
         ck_assert_uint_ge(visits, REPEATED);
         ck_assert(fixture.engine == ENGINE_REFERENCE || visits == REPEATED);
     }

@@ -272,7 +272,8 @@ START_TEST(follower_reads_one_state_while_its_segments_are_merged_away)
     wait_for_spans(follower, 10 * SPANS_EACH);
     struct long_read read = {.fixture = &fixture, .follower = follower};
     const struct sp_scan scan = {.range = SP_TIME_RANGE_ALL};
-    enum sp_status status = sp_store_scan(follower, &scan, visit_slowly, &read, &scanned, &error);
+    enum sp_status status =
+        sp_store_scan(follower, &scan, NULL, visit_slowly, &read, &scanned, &error);
     ck_assert_msg(status == SP_OK, "%s", error.message);
     ck_assert_uint_eq(read.visited, 10 * SPANS_EACH);
     sp_store_close(follower);

@@ -259,7 +259,7 @@ START_TEST(reader_keeps_the_segments_it_reads)
     struct slow_reader reader = {&fixture, &content, 0};
     struct sp_scan scan = {.range = SP_TIME_RANGE_ALL};
     enum sp_status status =
-        sp_store_scan(fixture.store, &scan, visit_slowly, &reader, &scanned, &error);
+        sp_store_scan(fixture.store, &scan, NULL, visit_slowly, &reader, &scanned, &error);
     ck_assert_msg(status == SP_OK, "%s", error.message);
     ck_assert_uint_eq(reader.visited, 9);
     wait_for_merges(fixture.store); /* their room is given back now */

@@ -243,8 +243,8 @@ START_TEST(scan_visitor_may_read_and_stop)
     struct span_list all = fill(&fixture, 700);
     struct nested nested = {.fixture = &fixture, .stop_after = 3};
     struct sp_scan scan = {.range = SP_TIME_RANGE_ALL};
-    ck_assert_int_eq(sp_store_scan(fixture.store, &scan, visit_and_read, &nested, &scanned, NULL),
-                     SP_OK);
+    ck_assert_int_eq(
+        sp_store_scan(fixture.store, &scan, NULL, visit_and_read, &nested, &scanned, NULL), SP_OK);
     ck_assert_uint_eq(nested.visited, 3);
     ck_assert_uint_ge(scanned.traces, 3);
     ck_assert_uint_gt(scanned.rows, 0);
@@ -265,8 +265,8 @@ START_TEST(scan_sees_one_state_although_spans_are_appended_meanwhile)
     struct nested nested = {.fixture = &fixture,
                             .append_meanwhile = batch_of(&fixture.arena, &new_span, 1)};
     struct sp_scan scan = {.range = SP_TIME_RANGE_ALL};
-    ck_assert_int_eq(sp_store_scan(fixture.store, &scan, visit_and_read, &nested, &scanned, NULL),
-                     SP_OK);
+    ck_assert_int_eq(
+        sp_store_scan(fixture.store, &scan, NULL, visit_and_read, &nested, &scanned, NULL), SP_OK);
     ck_assert_uint_eq(nested.visited, 2);
     fixture_fini(&fixture);
 }

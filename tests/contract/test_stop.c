@@ -111,6 +111,23 @@ static enum sp_status read_survey(struct sp_store *store, struct sp_time_range r
                            &(struct sp_surveyor){.visit = see_nothing}, 1, stop, &scanned, reterr);
 }
 
+static enum sp_visit go_on(void *cookie, const struct sp_candidate *candidate)
+{
+    (void)cookie;
+    (void)candidate;
+    return SP_VISIT_CONTINUE;
+}
+
+static enum sp_status read_candidates(struct sp_store *store, struct sp_time_range range,
+                                      const struct sp_stop *stop, struct sp_arena *arena,
+                                      struct sp_error *reterr)
+{
+    struct sp_scanned scanned;
+    (void)arena;
+    return sp_store_scan(store, &(struct sp_scan){.range = range}, stop, go_on, NULL, &scanned,
+                         reterr);
+}
+
 static const struct {
     const char *name;
     enum sp_status (*read)(struct sp_store *store, struct sp_time_range range,
@@ -122,7 +139,7 @@ static const struct {
     {"services", read_services, false, false}, {"operations", read_operations, false, false},
     {"keys", read_keys, false, false},         {"values", read_values, false, true},
     {"latency", read_latency, false, false},   {"graph", read_graph, true, false},
-    {"survey", read_survey, false, false},
+    {"survey", read_survey, false, false},     {"candidates", read_candidates, false, false},
 };
 
 static void add_traces(struct fixture *fixture)

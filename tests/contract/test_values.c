@@ -47,7 +47,7 @@ static struct sp_scanned scan_for(struct sp_store *store, struct sp_condition co
     const struct sp_scan scan = {
         .range = SP_TIME_RANGE_ALL, .conditions = &condition, .condition_count = 1};
     *ret_traces = 0;
-    ck_assert_int_eq(sp_store_scan(store, &scan, visit, ret_traces, &scanned, NULL), SP_OK);
+    ck_assert_int_eq(sp_store_scan(store, &scan, NULL, visit, ret_traces, &scanned, NULL), SP_OK);
     return scanned;
 }
 

@@ -109,6 +109,18 @@ class Context:
     def search(self, query="{}", **parameters):
         return self.check("/v1/search?" + urllib.parse.urlencode({"q": query, **parameters}))
 
+    def lines(self, path):
+        """The lines of a search that is answered while it runs, each checked against the document."""
+        status, headers, body = self.get(path, {"accept": "application/x-ndjson"})
+        assert status == 200 and headers["content-type"] == "application/x-ndjson", f"GET {path}: {status} {headers} {body[:500]!r}"
+        said = self.document.operation("/v1/search")["responses"]["200"]["content"]["application/x-ndjson"]["schema"]
+        assert body.endswith(b"\n")
+        lines = [json.loads(line) for line in body.splitlines()]
+        for line in lines:
+            for error in self.document.errors(line, said):
+                raise AssertionError(f"GET {path}: {error}")
+        return lines
+
     def search_all(self, query="{}", **parameters):
         """All pages of a search."""
         traces, cursor = [], None
@@ -235,6 +247,19 @@ def test_searches_are_what_the_document_says(context):
     for trace in page["traces"]:
         assert trace["errorCount"] > 0 and trace["matchedSpanCount"] > 0
         assert all(span["status"] == "error" for span in trace["matchedSpans"])
+
+
+def test_searches_line_by_line_say_what_whole_answers_say(context):
+    for query in ("{}", "{ status = error }", "{} >> { kind = client }", "{ name = \"no such\" }"):
+        for order in ORDERS:
+            for limit in (3, 1000):
+                path = "/v1/search?" + urllib.parse.urlencode({"q": query, "order": order, "limit": limit, "explain": "true"})
+                whole, lines = context.check(path), context.lines(path)
+                assert [line["trace"] for line in lines if "trace" in line] == whole["traces"], path
+                done = lines[-1]["done"]
+                for answer in (whole, done):
+                    del answer["tookMs"], answer["explain"]["countMs"]
+                assert {"traces": whole["traces"], **done} == whole, path
 
 
 def test_traces_are_what_the_document_says(context):

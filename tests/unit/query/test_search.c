@@ -475,7 +475,7 @@ START_TEST(search_out_of_time_goes_on_where_it_was)
         snprintf(more, sizeof(more), "&limit=%u&order=%s&cursor=%s", limit,
                  orders[(size_t)_i % SP_ARRAY_LEN(orders)], page.cursor);
         /* The first pages run out of time at once, later ones a little later. */
-        hurry_ns = pages % 5 == 4 ? 0 : (600 + 100 * (pages % 7)) * MS;
+        hurry_ns = pages % 5 == 4 ? 0 : (500 + 100 * (pages % 7)) * MS;
         world.clock.monotonic_ns = slow_machine_ns;
         search_page("{ kind != server }", more, &page);
         ck_assert_uint_le(page.count, limit);
