@@ -62,7 +62,7 @@ export function faultyShop(archive, { rounds = 3, endNs, spreadNs = 180000000000
       for (const s of own) {
         if (attribute(s.resource.attributes, "service.name") !== FAULT.service) continue;
         s.resource.attributes = setString(s.resource.attributes, "service.instance.id", instance);
-        if (s === charge) s.span.attributes = setString(s.span.attributes, "payment.currency", currency);
+        if (s.span.name === FAULT.operation) s.span.attributes = setString(s.span.attributes, "payment.currency", currency);
       }
       if (charge && instance === FAULT.instance && currency === FAULT.currency) {
         faulty.add(stamp(id));
@@ -83,7 +83,7 @@ export async function sendAll(requests, otlp) {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [, , archive, otlp = "http://127.0.0.1:4318", rounds = "3"] = process.argv;
   const { requests, faulty, charges } = faultyShop(archive, { rounds: Number(rounds), endNs: BigInt(Date.now()) * 1000000n });
   await sendAll(requests, otlp);

@@ -87,6 +87,8 @@ export const getFacets = (params: Params, stop?: AbortSignal) => get<api.FacetsA
 
 export const getComparison = (params: Params, stop?: AbortSignal) => get<api.Comparison>("v1/compare", params, stop);
 
+export const getPaths = (params: Params, stop?: AbortSignal) => get<api.PathsAnswer>("v1/critical-path", params, stop);
+
 export const getMetric = (params: Params, stop?: AbortSignal) => get<api.MetricAnswer>("v1/metrics/query", params, stop);
 
 export const columnsPath = (id: string) => `v1/traces/${encodeURIComponent(id)}`;

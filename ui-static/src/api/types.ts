@@ -298,22 +298,22 @@ export interface ComparedValue {
   found: boolean;
 }
 
-export interface ComparedCall {
-  path: { service: string; operation: string; kind: string }[];
-  a: number;
-  b: number;
-  difference: number;
-  found: boolean;
-}
-
 /** /v1/compare: two samples of traces. */
 export interface Comparison {
   a: ComparedSide;
   b: ComparedSide;
   sharedTraces: number;
   attributes: { rows: ComparedValue[]; tested: number; found: number };
-  calls: { selfTime: { rows: ComparedCall[]; found: number } };
   falseDiscoveryRate: number;
+}
+
+/** /v1/critical-path: where the time of many traces goes. */
+export interface PathsAnswer {
+  /** The first is all paths. */
+  bands: { paths: number; durationMeanNano: string }[];
+  nodes: { node: { service: string; operation: string }; shares: { selfShare: number }[] }[];
+  paths: number;
+  complete: boolean;
 }
 
 /** /v1/metrics/query: one number of each series. */

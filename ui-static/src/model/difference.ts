@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a selection has that the rest has not: the API's answers as cards, one for each key. No DOM.
-import type { ComparedCall, Comparison, FacetsAnswer } from "../api/types";
+import type { Comparison, FacetsAnswer, PathsAnswer } from "../api/types";
 import type { Selection } from "./heat";
 import { durationCondition } from "./heat";
 import { conditions, fieldText, isEverything, quote, valueCondition, withCondition } from "./traceql";
@@ -34,7 +34,7 @@ export function cardsOfFacets(answer: FacetsAnswer): Card[] {
   const selected = Number(answer.selected ?? 0);
   const rest = Number(answer.spans) - selected;
   return answer.facets
-    .filter((f) => f.complete && f.key !== "service" && f.score > 0 && f.distinct * 2 <= Math.max(2, Number(answer.spans)))
+    .filter((f) => f.complete && f.key !== "service" && f.score > 0 && (f.distinct <= 2 || f.distinct * 2 <= Number(answer.spans)))
     .map((f) => {
       const values = f.values.map((v) => {
         const own = Number(v.selected ?? 0);
@@ -71,7 +71,7 @@ export function cardsOfComparison(answer: Comparison): Card[] {
 }
 
 function cardOf(key: string, all: CardValue[]): Card {
-  const values = [...all].sort((a, b) => difference(b) - difference(a) || (a.value ?? "") .localeCompare(b.value ?? "")).slice(0, VALUES_MAX);
+  const values = [...all].sort((a, b) => difference(b) - difference(a) || b.selected - a.selected || ((a.value ?? "") < (b.value ?? "") ? -1 : 1)).slice(0, VALUES_MAX);
   return { key, values, score: values.length > 0 ? difference(values[0]) : 0, alike: [], lacking: all.some((v) => v.value === null) };
 }
 
@@ -82,27 +82,36 @@ const byScore = (a: Card, b: Card) => Math.round((b.score - a.score) * 1e6) || w
 export interface Suspect {
   service: string;
   operation: string;
-  kind: string;
-  /** Mean self time in a trace, nanoseconds: of the rest, and of the selection. */
+  /** Mean time that a trace's critical path spends in the call itself, nanoseconds: of the rest, and of the selection. */
   rest: number;
   selected: number;
 }
 
-/** The calls that the selected traces spend more time in themselves than the others do, the most first. Paths that end in the same
- * call are one. */
-export function suspectsOf(answer: Comparison, most: number): Suspect[] {
+/** The calls in which the critical paths of the selection spend more time themselves than those of the rest, the most first. */
+export function suspectsOf(rest: PathsAnswer, selected: PathsAnswer, most: number): Suspect[] {
   const calls = new Map<string, Suspect>();
-  const found = answer.calls.selfTime.rows.filter((r: ComparedCall) => r.found && r.difference > 0);
-  for (const row of found) {
-    const last = row.path[row.path.length - 1];
-    const key = `${last.service}\0${last.operation}\0${last.kind}`;
-    const before = calls.get(key) ?? { ...last, rest: 0, selected: 0 };
-    calls.set(key, { ...before, rest: before.rest + row.a, selected: before.selected + row.b });
-  }
-  return [...calls.values()].sort((a, b) => b.selected - b.rest - (a.selected - a.rest)).slice(0, most);
+  const add = (answer: PathsAnswer, side: "rest" | "selected") => {
+    const duration = Number(answer.bands[0]?.durationMeanNano ?? 0);
+    for (const { node, shares } of answer.nodes) {
+      const key = `${node.service}\0${node.operation}`;
+      const before = calls.get(key) ?? { ...node, rest: 0, selected: 0 };
+      calls.set(key, { ...before, [side]: (shares[0]?.selfShare ?? 0) * duration });
+    }
+  };
+  add(rest, "rest");
+  add(selected, "selected");
+  const more = (s: Suspect) => s.selected - s.rest;
+  return [...calls.values()]
+    .filter((s) => more(s) > 0)
+    .sort((a, b) => more(b) - more(a))
+    .filter((s, i, all) => i === 0 || more(s) > more(all[0]) * SUSPECT_LEAST)
+    .slice(0, most);
 }
 
-export const suspectQuery = (s: Suspect): string => `{ resource.service.name = ${quote(s.service)} && name = ${quote(s.operation)} && kind = ${s.kind} }`;
+/** Calls with less than this part of what the first one has more are not worth a look. */
+const SUSPECT_LEAST = 0.05;
+
+export const suspectQuery = (s: Suspect): string => `{ resource.service.name = ${quote(s.service)} && name = ${quote(s.operation)} }`;
 
 /**
  * The two populations of traces as queries for /v1/compare: b has a span in the box, a has a matching span and none in the box.

@@ -2,7 +2,7 @@
 // What the selected box has that the rest has not. First the calls that the time of the selected traces went to; then, ranked, the attributes by which
 // the traces (seen at one call, or whole) or all spans differ.
 import { useEffect } from "preact/hooks";
-import { type ApiError, apiUrl, getComparison, getFacets, type Params } from "../api/client";
+import { type ApiError, apiUrl, getComparison, getFacets, getPaths, type Params } from "../api/client";
 import type { Comparison, FacetsAnswer } from "../api/types";
 import { curlOf } from "../model/curl";
 import { type Card, cardsOfComparison, cardsOfFacets, type CardValue, populations, type Suspect, suspectQuery, suspectsOf, withFinding } from "../model/difference";
@@ -23,6 +23,8 @@ import { shortName } from "./explore-chips";
 /** Rows of the comparison: enough for twelve keys. */
 const ROWS = 200;
 const SUSPECTS = 3;
+/** Calls of each population: those that are not listed have hardly any time. */
+const PATH_NODES = 200;
 
 type By = "call" | "traces" | "spans";
 interface Found {
@@ -46,16 +48,15 @@ async function find(q: string, s: Selection, by: By | "", call: string, stop: Ab
     const spans = await getFacets(params, stop);
     return { by, suspects: [], call: null, cards: cardsOfFacets(spans), traces: null, spans, curl: apiUrl("v1/facets", params) };
   }
-  const compared = (only: string): Params => ({ ...populations(q, s, only), ...range, bFrom: String(s.t0), bTo: String(s.t1), limit: ROWS });
-  const whole = await getComparison(compared(""), stop);
-  const suspects = suspectsOf(whole, SUSPECTS);
-  const chosen = suspects.find((x) => suspectQuery(x) === call) ?? suspects[0] ?? null;
-  if (chosen && by !== "traces") {
-    const params = compared(suspectQuery(chosen));
-    const traces = await getComparison(params, stop);
-    return { by: "call", suspects, call: chosen, cards: cardsOfComparison(traces), traces, spans: null, curl: apiUrl("v1/compare", params) };
-  }
-  return { by: "traces", suspects, call: null, cards: cardsOfComparison(whole), traces: whole, spans: null, curl: apiUrl("v1/compare", compared("")) };
+  const { a, b } = populations(q, s, "");
+  const box = { from: String(s.t0), to: String(s.t1) };
+  const nodes = { limit: PATH_NODES };
+  const [rest, inside] = await Promise.all([getPaths({ ...nodes, q: a, ...range }, stop), getPaths({ ...nodes, q: b, ...box }, stop)]);
+  const suspects = suspectsOf(rest, inside, SUSPECTS);
+  const chosen = by === "traces" ? null : (suspects.find((x) => suspectQuery(x) === call) ?? suspects[0] ?? null);
+  const params: Params = { ...populations(q, s, chosen ? suspectQuery(chosen) : ""), ...range, bFrom: box.from, bTo: box.to, limit: ROWS };
+  const traces = await getComparison(params, stop);
+  return { by: chosen ? "call" : "traces", suspects, call: chosen, cards: cardsOfComparison(traces), traces, spans: null, curl: apiUrl("v1/compare", params) };
 }
 
 export function Difference({ selected }: { selected: Selection }) {
@@ -145,7 +146,11 @@ function Findings({ found: f, query }: { found: Found; query: string }) {
         <p class="suspects">
           <b>The time went to</b>
           {f.suspects.map((s) => (
-            <span key={suspectQuery(s)} class={s === f.call ? "suspect chosen" : "suspect"}>
+            <span
+              key={suspectQuery(s)}
+              class={s === f.call ? "suspect chosen" : "suspect"}
+              title={`Itself on the critical path, in the mean of the traces: ${formatDuration(s.selected)} with the selection, ${formatDuration(s.rest)} without`}
+            >
               <button type="button" class="link" title="Differences of the traces as seen at this call" onClick={() => go(patched({ by: null, call: suspectQuery(s) }))}>
                 <b>{s.service}</b> {s.operation}
               </button>{" "}

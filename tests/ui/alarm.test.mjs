@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// From alarm to cause in five clicks, on the shop with a fault that the pages do not know of: one instance of payment is slow for one
+// currency. And the parts of Explore that need a real server: what they show must be what is counted here.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startSpoor } from "../e2e/shop.mjs";
+import { assertAccessible, assertNoSidewaysScroll, startBrowser, texts, withPage } from "./browser.mjs";
+import { FAULT, faultyShop, sendAll } from "./fault.mjs";
+import { attribute, groupBy, spansOf } from "./spans.mjs";
+
+const archive = join(dirname(fileURLToPath(import.meta.url)), "../data/otel-js-shop/json.tar.gz");
+const shop = faultyShop(archive, { rounds: 3, endNs: BigInt(Date.now() - 60000) * 1000000n });
+const spans = shop.requests.flatMap(spansOf);
+const count = (n) => n.toLocaleString("en-US");
+
+let browser;
+let spoor;
+before(async () => {
+  browser = await startBrowser();
+  spoor = await startSpoor();
+  await sendAll(shop.requests, `http://${spoor.otlpHttp}`);
+});
+after(async () => {
+  await browser?.close();
+  await spoor?.stop();
+});
+const at = (params = {}) => `http://${spoor.http}/?${new URLSearchParams(params)}`;
+
+/** Drags over the heatmap, from durations `slow` up, over its whole width. */
+async function dragOver(page, slowNs) {
+  const canvas = page.locator(".heat-canvas");
+  await canvas.waitFor();
+  const box = await canvas.boundingBox();
+  // The highest row down to the one of the duration: the person sees it on the axis, the test asks for the bounds.
+  const { bounds } = await page.evaluate(async () => (await fetch("v1/heatmap?steps=160&rows=48")).json());
+  const [least, most] = [Number(bounds[0]) || Number(bounds[1]) ** 2 / Number(bounds[2]), Number(bounds.at(-1))];
+  const [top, bottom] = [box.y + 4, box.y + box.height - 18];
+  const y = bottom - ((bottom - top) * Math.log(slowNs / least)) / Math.log(most / least);
+  await page.mouse.move(box.x + 58, top + 1);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 2, (top + y) / 2, { steps: 4 });
+  await page.mouse.move(box.x + box.width - 8, y - 2, { steps: 4 });
+  await page.mouse.up();
+}
+
+test("from alarm to cause in five clicks", async () => {
+  await withPage(browser, at(), async (page) => {
+    // Nothing is clicked yet: rate, errors and durations of all spans are there.
+    await page.locator(".heat-figure h2", { hasText: `${count(spans.length)} spans` }).waitFor();
+    assert.equal(await page.locator(".panels .chart").count(), 3);
+
+    // 1: a box over what is slow. The differences name the call, the instance and the kind of request.
+    await dragOver(page, 1.5e9);
+    await page.locator(".cards .card").first().waitFor();
+    const suspect = page.locator(".suspect").first();
+    assert.match((await suspect.innerText()).replace(/\s+/g, " "), new RegExp(`^${FAULT.service} ${FAULT.operation} \\+1\\.\\d+ s`));
+    const cards = await page.locator(".cards .card").evaluateAll((list) => list.map((c) => [c.querySelector("h3").textContent, c.querySelector(".card-value .mono").textContent]));
+    assert.deepEqual(new Map(cards).get("payment.currency"), FAULT.currency, JSON.stringify(cards));
+    assert.deepEqual(new Map(cards).get("service.instance.id"), FAULT.instance, JSON.stringify(cards));
+    assert.ok(cards.slice(0, 2).every(([key]) => /payment\.currency|service\.instance\.id/.test(key)), `not the first: ${JSON.stringify(cards)}`);
+    await assertAccessible(page, "Explore with a selection");
+
+    // 2: only traces with that currency are listed.
+    await page.getByRole("button", { name: `Include payment.currency ${FAULT.currency}` }).click();
+    await page.waitForURL((u) => (u.searchParams.get("q") ?? "").includes(FAULT.currency));
+    // The recording has slow charges of its own, which fail; the fault does not fail.
+    const why = page.locator(".result:not(.head) .why a", { hasText: `${FAULT.service} ` }).filter({ hasNotText: "▲" }).first();
+    await why.waitFor();
+
+    // 3: a trace, at the span that matched.
+    await why.click();
+    const current = page.locator(".wf-row.current");
+    await current.waitFor();
+    assert.match(await current.getAttribute("aria-label"), new RegExp(`^${FAULT.service} ${FAULT.operation.replaceAll(".", "\\.")}`));
+    const url = new URL(page.url());
+    assert.ok(shop.faulty.has(url.searchParams.get("id")), "the trace is one with the fault");
+    assert.ok(url.searchParams.get("find").includes(FAULT.operation));
+
+    // 4: the critical path goes through it, and it is where the trace spends its time.
+    await page.getByRole("button", { name: /critical path/i }).first().click();
+    await page.waitForURL(/cp=1/);
+    await page.locator('.wf-row.current[aria-label*="critical path"]').waitFor();
+    const shown = await page.locator(".details").innerText();
+    assert.ok(shown.includes(FAULT.instance) && shown.includes(FAULT.currency), "the span says which instance and which currency");
+  });
+});
+
+test("a box is the same by mouse, by keyboard and by address, and the list is what it holds", async () => {
+  await withPage(browser, at({ q: `{ resource.service.name = "${FAULT.service}" }` }), async (page) => {
+    await dragOver(page, 1.5e9);
+    await page.waitForURL(/sel=/);
+    const byMouse = new URL(page.url()).searchParams.get("sel");
+    const [t0, t1, d0, d1] = byMouse.split(",").map(BigInt);
+    const inside = spans.filter((s) => s.service === FAULT.service && s.start >= t0 && s.start < t1 && s.duration >= d0 && s.duration < d1);
+    const traces = new Set(inside.map((s) => s.traceId)).size;
+    await page.locator(".summary", { hasText: `${count(traces)} traces with spans in the selection` }).waitFor();
+    await page.getByRole("button", { name: "spans", exact: true }).click();
+    await page.locator(".difference-head", { hasText: `${count(inside.length)} of` }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.waitForURL((u) => !u.searchParams.has("sel"));
+    // The same box with the keyboard: to a corner, and over the rest with Shift.
+    await page.locator(".heat-canvas").focus();
+    const press = async (key, times) => { for (let i = 0; i < times; i++) await page.keyboard.press(key); };
+    await press("ArrowLeft", 162);
+    await press("ArrowUp", 50);
+    await press("Shift+ArrowRight", 162);
+    for (let i = 0; i < 50; i++) {
+      const told = await page.locator(".heat .offscreen").innerText();
+      await page.keyboard.press("Shift+ArrowDown");
+      if (i > 40) assert.fail(`never reached the rows of the box: ${told}`);
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/sel=/);
+      const sel = new URL(page.url()).searchParams.get("sel");
+      if (sel === byMouse) break;
+      assert.ok(BigInt(sel.split(",")[2]) > d0, `${sel} is beyond ${byMouse}`);
+      // Enter has taken the box: begin again from the corner, one row further.
+      await press("ArrowLeft", 162);
+      await press("ArrowUp", 50);
+      await press("Shift+ArrowRight", 162);
+      await press("Shift+ArrowDown", i + 1);
+    }
+    await page.reload();
+    await page.locator(".summary", { hasText: `${count(traces)} traces with spans in the selection` }).waitFor();
+  });
+});
+
+test("Shift and a drag zoom in time; the table has the numbers of the picture", async () => {
+  await withPage(browser, at(), async (page) => {
+    const canvas = page.locator(".heat-canvas");
+    await canvas.waitFor();
+    const box = await canvas.boundingBox();
+    await page.keyboard.down("Shift");
+    await page.mouse.move(box.x + box.width * 0.4, box.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 60, { steps: 4 });
+    await page.mouse.up();
+    await page.keyboard.up("Shift");
+    await page.waitForURL(/from=.*to=/);
+    const params = new URL(page.url()).searchParams;
+    const answer = await page.evaluate(async (q) => (await fetch(`v1/heatmap?${q}&steps=160&rows=48`)).json(), new URLSearchParams({ from: params.get("from"), to: params.get("to") }).toString());
+    const inside = spans.filter((s) => s.start >= BigInt(answer.from) && s.start < BigInt(answer.to));
+    await page.locator(".heat-figure h2", { hasText: `${count(inside.length)} spans` }).waitFor();
+    await page.getByRole("button", { name: "table", exact: true }).click();
+    const rows = await page.locator(".panels .steps tbody tr").evaluateAll((list) => list.map((tr) => Number(tr.cells[1].textContent.replace(",", ""))));
+    assert.equal(rows.reduce((a, b) => a + b, 0), inside.length);
+    await assertAccessible(page, "the table of the panels");
+  });
+});
+
+test("facets include and exclude, chips follow the text and the text the chips", async () => {
+  await withPage(browser, at(), async (page) => {
+    const facet = (key) => page.locator(`.facet[data-key="${key}"]`);
+    await facet("resource.service.name").locator("button.facet-value", { hasText: "payment" }).click();
+    await page.waitForURL(/payment/);
+    await facet("name").locator(".facet-value", { hasText: FAULT.operation }).waitFor();
+    assert.deepEqual(await texts(page, ".chips .chip.mono"), ['resource.service.name = "payment"']);
+    assert.equal(await page.locator(".query-box input").inputValue(), '{ resource.service.name = "payment" }');
+    await facet("name").locator("button.facet-value", { hasText: FAULT.operation }).click({ modifiers: ["Alt"] });
+    await page.waitForURL(/Charge/);
+    const rest = spans.filter((s) => s.service === "payment" && s.name !== FAULT.operation);
+    await page.locator(".facets-head", { hasText: `${count(rest.length)} spans` }).waitFor();
+    await page.getByRole("link", { name: /^Remove name != / }).click();
+    const own = spans.filter((s) => s.service === "payment");
+    await page.locator(".facets-head", { hasText: `${count(own.length)} spans` }).waitFor();
+    // Any attribute can be a facet; values that some spans lack can be excluded without losing those.
+    await page.getByRole("button", { name: "Add facet" }).click();
+    await page.getByLabel("Attribute", { exact: true }).fill("payment.cur");
+    await page.locator(".key-chooser .option", { hasText: "payment.currency" }).click();
+    await page.waitForURL(/facets=/);
+    await facet("span.payment.currency").getByRole("button", { name: "Exclude payment.currency JPY" }).click();
+    const kept = own.filter((s) => attribute(s.span.attributes, "payment.currency") !== "JPY");
+    await page.locator(".facets-head", { hasText: `${count(kept.length)} spans` }).waitFor();
+    await page.goto(at({ q: '{ resource.service.name = "payment" } >> { status = error }' }));
+    assert.match((await texts(page, ".chips .chip.mono"))[0], /^advanced /);
+    await assertAccessible(page, "facets");
+  });
+});
+
+test("groups count every span, and a list of spans has columns of attributes", async () => {
+  const own = spans.filter((s) => s.service === FAULT.service && s.name === FAULT.operation && s.kind === 2);
+  const query = `{ resource.service.name = "${FAULT.service}" && name = "${FAULT.operation}" && kind = server }`;
+  await withPage(browser, at({ q: query, group: "span.payment.currency" }), async (page) => {
+    await page.locator(".groups tbody tr").first().waitFor();
+    const rows = await page.locator(".groups tbody tr").evaluateAll((list) => list.map((tr) => `${tr.cells[0].innerText.trim()} ${tr.cells[1].innerText.trim()}`));
+    const expected = [...groupBy(own, (s) => attribute(s.span.attributes, "payment.currency"))].map(([v, list]) => `${v} ${list.length}`);
+    assert.deepEqual([...rows].sort(), expected.sort());
+    assert.ok(rows[0].startsWith(FAULT.currency), `impact: ${rows}`);
+    await assertAccessible(page, "groups");
+    await page.goto(at({ q: query, mode: "spans", cols: "start,span,duration,resource.service.instance.id", sort: "-max(duration)" }));
+    await page.locator(".result:not(.head) .attribute").first().waitFor();
+    const slowest = await texts(page, ".result:not(.head) .attribute");
+    assert.ok(slowest.length > 10 && slowest.every((t) => /^payment-[123]$/.test(t)), slowest.join());
+    assert.equal(await page.locator(".result.head [role=columnheader]").count(), 4);
+    await assertAccessible(page, "spans");
+  });
+});
+
+test("preview, basket and export work from the keyboard, and nothing is wider than the screen", async () => {
+  const params = { q: "{ status = error }" };
+  await withPage(browser, at(params), async (page) => {
+    await page.locator(".result:not(.head)").first().waitFor();
+    await page.keyboard.press("j");
+    await page.keyboard.press("Space");
+    await page.locator(".preview .where").first().waitFor();
+    await assertAccessible(page, "preview");
+    await page.keyboard.press("b");
+    await page.locator(".result .tag", { hasText: "compare" }).waitFor();
+    const kept = await page.evaluate(() => JSON.parse(sessionStorage.getItem("spoor.basket")));
+    assert.match(kept[0].ref, /^[0-9a-f]{32}$/);
+    await page.keyboard.press("Escape");
+    await page.locator(".preview").waitFor({ state: "detached" });
+    await page.getByTitle("Export the list").click();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV" }).click()]);
+    const { readFileSync } = await import("node:fs");
+    const lines = readFileSync(await download.path(), "utf8").trim().split("\r\n");
+    assert.equal(lines.length, 101);
+    assert.match(lines[0], /^traceId,start,duration_ns,/);
+  });
+  for (const width of [390, 320]) {
+    for (const more of [{}, { group: "name" }, { mode: "spans" }, { view: "table" }]) {
+      await withPage(browser, at({ ...params, ...more }), async (page) => {
+        await page.locator(".panels .chart").first().waitFor();
+        await page.waitForTimeout(300);
+        await assertNoSidewaysScroll(page, `${JSON.stringify(more)} at ${width}`);
+        await assertAccessible(page, `${JSON.stringify(more)} at ${width}`);
+      }, { width, height: 800, dark: width === 320 });
+    }
+  }
+});
