@@ -73,6 +73,17 @@ static enum sp_status read_health_request(struct sp_exchange *exchange, enum sp_
     return status;
 }
 
+/* Exports would be taken: it neither stops, nor is its journal still being read. */
+static enum sp_status is_serving(const struct sp_collector *collector, bool *ret,
+                                 struct sp_error *reterr)
+{
+    struct sp_store_stats stats;
+    enum sp_status status = sp_store_stats(collector->options.store, &stats, reterr);
+    if (status == SP_OK)
+        *ret = !stats.opening && !atomic_load(&collector->draining);
+    return status;
+}
+
 static void call_health_check(struct sp_collector *collector, struct sp_exchange *exchange,
                               enum sp_encoding encoding)
 {
@@ -87,8 +98,10 @@ static void call_health_check(struct sp_collector *collector, struct sp_exchange
         status = sp_error_set(&error, SP_NOT_FOUND,
                               "there is no service \"%.*s\" here; \"\" and \"%s\" are known",
                               SP_SLICE_PRINTF(sp_slice_sub(service, 0, 200)), SP_TRACE_SERVICE);
+    bool serving = false;
+    if (status == SP_OK)
+        status = is_serving(collector, &serving, &error);
     if (status == SP_OK) {
-        bool serving = !atomic_load(&collector->draining);
         status =
             sp_health_response_encode(serving ? SP_HEALTH_SERVING : SP_HEALTH_NOT_SERVING, &body);
         if (status != SP_OK)

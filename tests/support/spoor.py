@@ -122,6 +122,28 @@ class Spoor:
                 for span in scope.get("spans", [])]
 
 
+def grpc(server, path, message, headers=(), flag=0):
+    """A unary gRPC call with curl: (HTTP status, trailers and headers as one dictionary, body)."""
+    host, port = server.address("otlp-grpc")
+    frame = bytes([flag]) + struct.pack(">I", len(message)) + message
+    with tempfile.TemporaryDirectory() as directory:
+        body_file, head_file, out_file = (os.path.join(directory, n) for n in ("body", "head", "out"))
+        with open(body_file, "wb") as f:
+            f.write(frame)
+        command = ["curl", "-sS", "--http2-prior-knowledge", "-o", out_file, "-D", head_file, "--max-time", "60",
+                   "-H", "content-type: application/grpc", "-H", "te: trailers", "--data-binary", "@" + body_file]
+        for header in headers:
+            command += ["-H", header]
+        done = subprocess.run(command + [f"http://{host}:{port}{path}"], capture_output=True, text=True)
+        assert done.returncode == 0, (path, headers, flag, done.stderr)
+        with open(head_file, encoding="utf-8", errors="replace") as f:
+            lines = f.read().splitlines()
+        with open(out_file, "rb") as f:
+            body = f.read()
+    fields = dict(line.split(": ", 1) for line in lines if ": " in line)
+    return int(lines[0].split()[1]), fields, body
+
+
 # ---- OTLP protobuf by hand ----
 
 def varint(n):

@@ -4,7 +4,6 @@ something wrong to a real process and then shows that a good span is still taken
 
 import gzip
 import json
-import os
 import secrets
 import socket
 import struct
@@ -15,7 +14,7 @@ import zlib
 
 import spoor
 import tap
-from spoor import field_bytes, field_fixed64, field_varint, request_message, span_message, varint
+from spoor import field_bytes, field_fixed64, field_varint, grpc, request_message, span_message, varint
 
 MIB = 1024 * 1024
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -327,28 +326,6 @@ def test_slow_senders_and_open_connections_do_not_stop_others(server):
 
 
 # ---- gRPC, with curl as the client ----
-
-def grpc(server, path, message, headers=(), flag=0):
-    """(HTTP status, trailers and headers as one dictionary, body)."""
-    host, port = server.address("otlp-grpc")
-    frame = bytes([flag]) + struct.pack(">I", len(message)) + message
-    with tempfile.TemporaryDirectory() as directory:
-        body_file, head_file, out_file = (os.path.join(directory, n) for n in ("body", "head", "out"))
-        with open(body_file, "wb") as f:
-            f.write(frame)
-        command = ["curl", "-sS", "--http2-prior-knowledge", "-o", out_file, "-D", head_file, "--max-time", "60",
-                   "-H", "content-type: application/grpc", "-H", "te: trailers", "--data-binary", "@" + body_file]
-        for header in headers:
-            command += ["-H", header]
-        done = subprocess.run(command + [f"http://{host}:{port}{path}"], capture_output=True, text=True)
-        assert done.returncode == 0, (path, headers, flag, done.stderr)
-        with open(head_file, encoding="utf-8", errors="replace") as f:
-            lines = f.read().splitlines()
-        with open(out_file, "rb") as f:
-            body = f.read()
-    fields = dict(line.split(": ", 1) for line in lines if ": " in line)
-    return int(lines[0].split()[1]), fields, body
-
 
 def test_grpc_export_is_acked(server):
     trace_id, body = good_request()

@@ -103,6 +103,13 @@ def assert_refuses(server):
     return status == 200 and b"\nspoor_store_opening 1\n" in body and b"spoor_store_replayed_requests" in body
 
 
+def grpc_health(server):
+    """1 is SERVING, 2 NOT_SERVING."""
+    _, fields, reply = spoor.grpc(server, "/grpc.health.v1.Health/Check", b"")
+    assert fields["grpc-status"] == "0" and reply[5:6] == b"\x08", (fields, reply)
+    return reply[6]
+
+
 def assert_sound(binary, directory):
     done = subprocess.run([binary, "check", directory], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -124,6 +131,7 @@ def test_start_with_a_full_journal_answers_and_says_how_far_it_is(binary):
             seen = progress_of(server)
             assert seen is not None, "the journal was read before anybody could look"
             assert assert_refuses(server)
+            assert grpc_health(server) == 2
             late = secrets.token_bytes(16)
             status, headers, answer = server.export(mark(late))
             assert status == 503 and headers["retry-after"] and b"the store is being opened" in answer, (status, answer)
@@ -132,6 +140,7 @@ def test_start_with_a_full_journal_answers_and_says_how_far_it_is(binary):
             spans += acked
             try_until_taken(server, mark(late))
             assert progress_of(server) is None
+            assert grpc_health(server) == 1
             all_requests, read_requests, read_spans, read_bytes, all_bytes = seen
             assert read_requests <= all_requests and read_spans <= spans and read_bytes <= all_bytes
             metrics = server.request("http", "GET", "/metrics")[2].decode()
