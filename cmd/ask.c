@@ -59,7 +59,7 @@ void sp_ask_option(struct sp_ask *ask, const char *name)
 
 struct problem {
     struct sp_slice title, detail;
-    uint64_t offset;
+    uint64_t offset, status;
     bool has_offset;
 };
 
@@ -74,7 +74,8 @@ static void read_problem(struct sp_slice body, struct sp_arena *arena, struct pr
         bool is_title = sp_slice_equal_cstr(key, "title");
         bool is_detail = sp_slice_equal_cstr(key, "detail");
         bool is_offset = sp_slice_equal_cstr(key, "offset");
-        if (!is_title && !is_detail && !is_offset) {
+        bool is_status = sp_slice_equal_cstr(key, "status");
+        if (!is_title && !is_detail && !is_offset && !is_status) {
             if (sp_json_skip(&r) != SP_OK)
                 return;
             continue;
@@ -82,7 +83,10 @@ static void read_problem(struct sp_slice body, struct sp_arena *arena, struct pr
         enum sp_json_event event = sp_json_next(&r);
         if (is_offset)
             problem->has_offset = event == SP_JSON_NUMBER && sp_parse_u64(r.text, &problem->offset);
-        else if (event == SP_JSON_STRING)
+        else if (is_status) {
+            if (event != SP_JSON_NUMBER || !sp_parse_u64(r.text, &problem->status))
+                return;
+        } else if (event == SP_JSON_STRING)
             *(is_title ? &problem->title : &problem->detail) = r.text;
     }
 }
@@ -99,12 +103,14 @@ static void point_at(struct sp_slice query, uint64_t offset)
     fprintf(stderr, "  %.*s\n  %*s^\n", SP_SLICE_PRINTF(query), column, "");
 }
 
-static int refused(const struct sp_ask *ask, int http_status, struct sp_slice body)
+int sp_ask_refused(const struct sp_ask *ask, int http_status, struct sp_slice body)
 {
     struct sp_arena arena;
     struct problem problem = {0};
     sp_arena_init(&arena, PROBLEM_ARENA_BYTES);
     read_problem(body, &arena, &problem);
+    if (http_status == 0)
+        http_status = problem.status <= 599 ? (int)problem.status : 0;
     if (problem.detail.len > 0)
         fprintf(stderr, "spoor %s: %.*s: %.*s\n", ask->command, SP_SLICE_PRINTF(problem.title),
                 SP_SLICE_PRINTF(problem.detail));
@@ -122,6 +128,7 @@ static int refused(const struct sp_ask *ask, int http_status, struct sp_slice bo
 /* ---- the exchange ---- */
 
 struct reply {
+    const struct sp_ask *ask;
     bool done;
     enum sp_status status;
     struct sp_error error;
@@ -139,6 +146,13 @@ static void on_reply(void *cookie, const struct sp_client_reply *answer)
     sp_buf_append_slice(reply->body, answer->body);
 }
 
+static void on_part(void *cookie, int http_status, struct sp_slice received)
+{
+    const struct reply *reply = cookie;
+    if (reply->ask->on_part && http_status == 200)
+        reply->ask->on_part(reply->ask->cookie, received);
+}
+
 static enum sp_status exchange(const struct sp_ask *ask, const char *url, struct reply *reply,
                                struct sp_error *reterr)
 {
@@ -152,16 +166,24 @@ static enum sp_status exchange(const struct sp_ask *ask, const char *url, struct
     enum sp_status status = sp_client_new(&options, &client, reterr);
     if (status != SP_OK)
         return status;
-    const struct sp_header json = {SP_SLICE("content-type"), SP_SLICE("application/json")};
     bool is_post = strcmp(ask->method, "POST") == 0;
+    struct sp_header headers[2];
+    size_t header_count = 0;
+    if (is_post)
+        headers[header_count++] =
+            (struct sp_header){SP_SLICE("content-type"), SP_SLICE("application/json")};
+    if (ask->accept)
+        headers[header_count++] =
+            (struct sp_header){SP_SLICE("accept"), sp_slice_cstr(ask->accept)};
     struct sp_client_request request = {
         .method = ask->method,
-        .headers = &json,
-        .header_count = is_post,
+        .headers = headers,
+        .header_count = header_count,
         .body = sp_slice_cstr(is_post ? "{}" : ""),
         .url = url,
         .timeout_ms = (uint32_t)(sp_config_get(ask->config, "timeout")->number / 1000000),
         .on_reply = on_reply,
+        .on_part = on_part,
         .cookie = reply,
     };
     status = sp_client_submit(client, &request, reterr);
@@ -185,7 +207,7 @@ int sp_ask_run(struct sp_ask *ask, struct sp_buf *body)
         fprintf(stderr, "spoor %s: the question is too long\n", ask->command);
         return SP_EXIT_USAGE;
     }
-    struct reply reply = {.body = body};
+    struct reply reply = {.ask = ask, .body = body};
     struct sp_error error = {0};
     enum sp_status status = exchange(ask, (const char *)ask->url.ptr, &reply, &error);
     int code = SP_EXIT_OK;
@@ -194,7 +216,7 @@ int sp_ask_run(struct sp_ask *ask, struct sp_buf *body)
                 SP_SLICE_PRINTF(sp_config_get(ask->config, "server")->text), error.message);
         code = status == SP_INVALID_ARGUMENT ? SP_EXIT_USAGE : SP_EXIT_FAILURE;
     } else if (reply.http_status / 100 != 2) {
-        code = refused(ask, reply.http_status, sp_buf_slice(body));
+        code = sp_ask_refused(ask, reply.http_status, sp_buf_slice(body));
     }
     if (code != SP_EXIT_OK)
         sp_buf_fini(body);

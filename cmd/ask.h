@@ -29,6 +29,10 @@ struct sp_ask {
     struct sp_buf url;
     bool has_parameters;
     struct sp_slice query; /* a TraceQL text that an error may point into; "" for none */
+    const char *accept;    /* the media type of the answer; NULL: the server's choice */
+    /* Of a good answer, before it is whole: all of it so far, whenever more has come. May be NULL. */
+    void (*on_part)(void *cookie, struct sp_slice received);
+    void *cookie;
 };
 
 void sp_ask_init(struct sp_ask *ask, const char *command, const struct sp_config *config,
@@ -39,6 +43,9 @@ void sp_ask_parameter(struct sp_ask *ask, const char *name, struct sp_slice valu
 
 /* The same with the value of an option of that name, if it is set. */
 void sp_ask_option(struct sp_ask *ask, const char *name);
+
+/* Says what a problem document says, on stderr; the exit code. http_status 0: its own. */
+int sp_ask_refused(const struct sp_ask *ask, int http_status, struct sp_slice problem);
 
 /* Asks, and returns SP_EXIT_OK with the answer in *body, which is new. Otherwise stderr says why, and the exit code is:
  * SP_EXIT_NOT_FOUND  there is no such thing.   SP_EXIT_USAGE  the server did not understand the question, or the

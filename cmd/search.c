@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd/search.c: `spoor search QUERY`: a table of the traces that match. */
+#include <unistd.h>
+
 #include "cmd/ask.h"
+#include "cmd/search_lines.h"
 #include "cmd/search_sets.h"
 #include "cmd/terminal.h"
 
@@ -40,6 +43,10 @@ static const struct sp_option options[] = {
      .type = SP_OPTION_BOOL,
      .help = "Count each clause of the query alone: why nothing was found."},
     {.name = "json", .type = SP_OPTION_BOOL, .help = "Print the server's answer as it is."},
+    {.name = "lines",
+     .type = SP_OPTION_BOOL,
+     .help = "Print the answer as it comes, one JSON object a line: traces, how far the search is, "
+             "and the rest of the answer at the end."},
 };
 
 /* ---- reading the answer ---- */
@@ -240,7 +247,51 @@ static int print_json(struct sp_slice body)
     return code == SP_EXIT_OK && empty ? SP_EXIT_NOT_FOUND : code;
 }
 
+/* Lines were printed while they came. */
+static int after_lines(struct sp_slice body)
+{
+    return sp_slice_starts_with(body, SP_SLICE("{\"traces\":[]")) ? SP_EXIT_NOT_FOUND : SP_EXIT_OK;
+}
+
 /* ---- the command ---- */
+
+/* Puts lines together, and says on stderr what they fail with. */
+static int join(const struct sp_ask *ask, struct sp_buf *body)
+{
+    struct sp_buf whole;
+    bool ok = sp_search_lines_join(sp_buf_slice(body), &whole);
+    int code = SP_EXIT_OK;
+    if (whole.error != SP_OK) {
+        fputs("spoor search: no memory for the answer\n", stderr);
+        code = SP_EXIT_FAILURE;
+    } else if (!ok) {
+        code = whole.len > 0 ? sp_ask_refused(ask, 0, sp_buf_slice(&whole)) : bad_answer();
+    }
+    sp_buf_fini(body);
+    sp_buf_init(body, whole.max);
+    sp_buf_move(body, &whole);
+    sp_buf_fini(&whole);
+    return code;
+}
+
+static int ask_for_lines(struct sp_ask *ask, bool as_they_come, struct sp_buf *body)
+{
+    struct sp_search_lines lines = {
+        .copy = as_they_come ? stdout : NULL,
+        .progress = as_they_come ? NULL : stderr,
+    };
+    ask->accept = SP_SEARCH_LINES_MEDIA_TYPE;
+    ask->on_part = sp_search_lines_take;
+    ask->cookie = &lines;
+    int code = sp_ask_run(ask, body);
+    sp_search_lines_end(&lines);
+    if (code != SP_EXIT_OK)
+        return code;
+    code = join(ask, body);
+    if (code != SP_EXIT_OK)
+        sp_buf_fini(body);
+    return code;
+}
 
 static int run(const struct sp_config *config)
 {
@@ -256,11 +307,16 @@ static int run(const struct sp_config *config)
         sp_ask_option(&ask, passed[i]);
     if (sp_config_get(config, "explain")->flag)
         sp_ask_parameter(&ask, "explain", SP_SLICE("true"));
-    int code = sp_ask_run(&ask, &body);
+    bool json = sp_config_get(config, "json")->flag, lines = sp_config_get(config, "lines")->flag;
+    bool for_lines = lines || (!json && isatty(STDERR_FILENO));
+    int code = for_lines ? ask_for_lines(&ask, lines, &body) : sp_ask_run(&ask, &body);
     if (code == SP_EXIT_OK) {
         sp_arena_init(&arena, SEARCH_ARENA_BYTES);
-        code = sp_config_get(config, "json")->flag ? print_json(sp_buf_slice(&body))
-                                                   : print_table(sp_buf_slice(&body), &arena);
+        if (lines)
+            code = after_lines(sp_buf_slice(&body));
+        else
+            code =
+                json ? print_json(sp_buf_slice(&body)) : print_table(sp_buf_slice(&body), &arena);
         sp_arena_fini(&arena);
         sp_buf_fini(&body);
     }

@@ -26,6 +26,7 @@ struct call {
     struct sp_buf received, content_type;
     uint64_t retry_after_ms, started_ns;
     void (*on_reply)(void *cookie, const struct sp_client_reply *reply);
+    void (*on_part)(void *cookie, int http_status, struct sp_slice received);
     void *cookie;
     char curl_message[CURL_ERROR_SIZE];
 };
@@ -76,6 +77,11 @@ static size_t on_download(char *bytes, size_t size, size_t count, void *cookie)
     size_t len = size * count;
     sp_buf_append(&call->received, bytes, len);
     call->too_large = call->received.error == SP_LIMIT;
+    if (call->on_part && call->received.error == SP_OK) {
+        long http_status = 0;
+        curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &http_status);
+        call->on_part(call->cookie, (int)http_status, sp_buf_slice(&call->received));
+    }
     return call->received.error == SP_OK ? len : 0;
 }
 
@@ -285,6 +291,7 @@ enum sp_status sp_http_client_submit(struct sp_http_client *http,
         return sp_error_set(reterr, SP_NO_MEMORY, "out of memory");
     call->http = http;
     call->on_reply = request->on_reply;
+    call->on_part = request->on_part;
     call->cookie = request->cookie;
     call->started_ns = sp_clock_monotonic_ns(http->options->clock);
     sp_buf_init(&call->received, (size_t)http->options->reply_bytes_max);

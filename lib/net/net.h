@@ -294,6 +294,8 @@ struct sp_client_request {
 
     /* Called once, by sp_client_run. The reply and its slices end with the call. May submit further requests. */
     void (*on_reply)(void *cookie, const struct sp_client_reply *reply);
+    /* HTTP/1.1, may be NULL: called before that whenever more of the body has come, with all of it so far. */
+    void (*on_part)(void *cookie, int http_status, struct sp_slice received);
     void *cookie;
 };
 

@@ -3,9 +3,12 @@
 """The sub-commands that are clients of the read API: what they print, and their exit codes (0 found, 1 nothing there, 2 usage,
 3 the server's fault)."""
 import contextlib
+import http.server
 import json
 import os
+import pty
 import subprocess
+import threading
 
 import spoor
 import tap
@@ -116,6 +119,97 @@ def test_search_points_at_what_is_wrong(context):
     assert (code, out) == (2, "")
     lines = err.splitlines()
     assert lines[-2] == "  { näme = }" and lines[-1].strip() == "^"
+
+
+def test_search_line_by_line(context):
+    code, out, _ = context.run("search", "{ name = \"GET /\" }", "--lines")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and lines[0]["trace"]["traceId"] == TRACE.hex() and lines[-1]["done"]["complete"]
+    assert context.run("search", "{ name = \"none\" }", "--lines")[0] == 1
+    code, out, err = context.run("search", "{ name = ", "--lines")
+    assert (code, out) == (2, "") and "^" in err
+
+
+@contextlib.contextmanager
+def speaking(lines, whole=True):
+    """The address of a server that answers each question with these lines. whole: and says that they are all."""
+    class Speaker(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):  # the library's name for it
+            assert self.headers["accept"] == "application/x-ndjson"
+            self.send_response(200)
+            self.send_header("content-type", "application/x-ndjson")
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            for line in lines:
+                text = json.dumps(line).replace(": ", ":").encode() + b"\n"
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))
+                self.wfile.flush()
+            if whole:
+                self.wfile.write(b"0\r\n\r\n")
+            self.close_connection = True
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Speaker) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def run_on_terminal(context, *args):
+    """stderr is a terminal: (exit code, stdout, what the terminal was sent)."""
+    terminal, side = pty.openpty()
+    seen = bytearray()
+
+    def read():
+        with contextlib.suppress(OSError):  # the last holder of the other side has closed it
+            while part := os.read(terminal, 4096):
+                seen.extend(part)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    done = subprocess.run([context.server.binary, *args], stdout=subprocess.PIPE, stderr=side, stdin=subprocess.DEVNULL, check=False)
+    os.close(side)
+    reader.join()
+    os.close(terminal)
+    return done.returncode, done.stdout.decode(), seen.decode()
+
+
+PROGRESS = {"scanned": {"segments": 1, "rows": "500", "bytes": "9", "traces": "5"}, "passedRows": "500", "totalRows": "2000",
+            "totalSegments": 2, "knownTraces": "9", "matchedTraces": 4, "elapsedMs": 1800}
+
+
+def test_search_shows_its_progress_on_a_terminal_only(context):
+    answer = json.loads(context.run("search", "{}", "--json")[1])
+    table = context.run("search", "{}")[1]
+    traces = answer.pop("traces")
+    lines = [{"progress": PROGRESS}, *({"trace": trace} for trace in traces), {"progress": {**PROGRESS, "passedRows": "2000"}}, {"done": answer}]
+    with speaking(lines) as url:
+        code, out, err = run_on_terminal(context, "search", "{}", "--server", url)
+        assert code == 0 and out == table, (code, out, err)
+        assert "Scanned 500 of 2000 spans, 4 traces match, 1.8 s" in err or "Scanned 2000 of 2000 spans" in err, err
+        assert err.endswith("\r\x1b[K"), err
+    code, out, err = run_on_terminal(context, "search", "{}", "--server", context.url)
+    assert (code, out) == (0, table)
+
+
+def test_search_that_fails_behind_its_first_line_says_so(context):
+    problem = {"type": "about:blank", "title": "a limit was reached", "status": 413, "detail": "the results are too large"}
+    with speaking([{"progress": PROGRESS}, {"problem": problem}]) as url:
+        code, out, err = run_on_terminal(context, "search", "{}", "--server", url)
+        assert (code, out) == (3, "") and "spoor search: a limit was reached: the results are too large" in err, (code, out, err)
+        assert context.run("search", "{}", "--lines", url=url)[0] == 3
+    for lines, whole in (([{"progress": PROGRESS}], True), ([{"progress": PROGRESS}], False), ([], True)):
+        with speaking(lines, whole) as url:
+            code, out, err = run_on_terminal(context, "search", "{}", "--server", url)
+            assert (code, out) == (3, "") and "spoor search: " in err, (code, out, err)
 
 
 def test_metrics_draws_a_line_for_each_series(context):

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cmd/search_lines.c: see cmd/search_lines.h. */
+#include "cmd/search_lines.h"
+
+#define PROGRESS_ARENA_BYTES ((size_t)64 * 1024)
+#define PROGRESS_DEPTH_MAX   8
+
+static const char trace_begin[] = "{\"trace\":", progress_begin[] = "{\"progress\":",
+                  done_begin[] = "{\"done\":{", problem_begin[] = "{\"problem\":";
+
+/* The next whole line without its end; false: there is none. */
+static bool next_line(struct sp_slice *rest, struct sp_slice *ret)
+{
+    size_t end = sp_slice_find(*rest, '\n');
+    if (end == rest->len)
+        return false;
+    *ret = sp_slice_sub(*rest, 0, end);
+    *rest = sp_slice_sub(*rest, end + 1, rest->len);
+    return true;
+}
+
+/* What is between begin and the brace that ends the line. */
+static bool inside(struct sp_slice line, const char *begin, struct sp_slice *ret)
+{
+    size_t skip = strlen(begin);
+    if (!sp_slice_starts_with(line, sp_slice_cstr(begin)) || line.len < skip + 1)
+        return false;
+    *ret = sp_slice_sub(line, skip, line.len - skip - 1);
+    return true;
+}
+
+/* ---- progress ---- */
+
+struct progress {
+    uint64_t passed_rows, total_rows, matched, elapsed_ms;
+};
+
+static bool read_progress(struct sp_slice object, struct sp_arena *arena, struct progress *ret)
+{
+    const struct {
+        const char *name;
+        uint64_t *number;
+    } members[] = {
+        {"passedRows", &ret->passed_rows},
+        {"totalRows", &ret->total_rows},
+        {"matchedTraces", &ret->matched},
+        {"elapsedMs", &ret->elapsed_ms},
+    };
+    struct sp_json_reader r;
+    sp_json_reader_init(&r, object, arena, PROGRESS_DEPTH_MAX);
+    if (sp_json_next(&r) != SP_JSON_OBJECT_BEGIN)
+        return false;
+    while (sp_json_next(&r) == SP_JSON_KEY) {
+        uint64_t *number = NULL;
+        for (size_t i = 0; i < SP_ARRAY_LEN(members); i++) {
+            if (sp_slice_equal_cstr(r.text, members[i].name))
+                number = members[i].number;
+        }
+        if (!number && sp_json_skip(&r) != SP_OK)
+            return false;
+        if (!number)
+            continue;
+        enum sp_json_event event = sp_json_next(&r);
+        if ((event != SP_JSON_NUMBER && event != SP_JSON_STRING) || !sp_parse_u64(r.text, number))
+            return false;
+    }
+    return true;
+}
+
+static void show_progress(struct sp_search_lines *lines, struct sp_slice object)
+{
+    struct progress progress = {0};
+    struct sp_arena arena;
+    sp_arena_init(&arena, PROGRESS_ARENA_BYTES);
+    if (read_progress(object, &arena, &progress)) {
+        fprintf(lines->progress, "\r\033[KScanned %llu of %llu spans, %llu traces match, %.1f s",
+                (unsigned long long)progress.passed_rows, (unsigned long long)progress.total_rows,
+                (unsigned long long)progress.matched, (double)progress.elapsed_ms / 1000);
+        fflush(lines->progress);
+        lines->is_shown = true;
+    }
+    sp_arena_fini(&arena);
+}
+
+void sp_search_lines_take(void *cookie, struct sp_slice received)
+{
+    struct sp_search_lines *lines = cookie;
+    struct sp_slice rest = sp_slice_sub(received, lines->seen, received.len), line, last = {0};
+    size_t before = rest.len;
+    while (next_line(&rest, &line)) {
+        struct sp_slice object;
+        if (lines->copy)
+            fprintf(lines->copy, "%.*s\n", SP_SLICE_PRINTF(line));
+        if (inside(line, progress_begin, &object))
+            last = object;
+    }
+    lines->seen += before - rest.len;
+    if (lines->copy)
+        fflush(lines->copy);
+    if (lines->progress && last.len > 0)
+        show_progress(lines, last);
+}
+
+void sp_search_lines_end(struct sp_search_lines *lines)
+{
+    if (lines->is_shown)
+        fputs("\r\033[K", lines->progress);
+    lines->is_shown = false;
+}
+
+/* ---- putting together ---- */
+
+bool sp_search_lines_join(struct sp_slice lines, struct sp_buf *ret)
+{
+    struct sp_slice rest = lines, line, part;
+    bool any = false;
+    sp_buf_init(ret, SP_ASK_REPLY_BYTES_MAX);
+    if (sp_slice_starts_with(lines,
+                             SP_SLICE("{\"traces\":"))) { /* of a server that knows no lines */
+        sp_buf_append_slice(ret, lines);
+        return true;
+    }
+    sp_buf_append_cstr(ret, "{\"traces\":[");
+    while (next_line(&rest, &line)) {
+        if (inside(line, trace_begin, &part)) {
+            sp_buf_append_cstr(ret, any ? "," : "");
+            sp_buf_append_slice(ret, part);
+            any = true;
+        } else if (inside(line, done_begin, &part)) {
+            sp_buf_append_cstr(ret, "],");
+            sp_buf_append_slice(ret, part);
+            return true;
+        } else if (inside(line, problem_begin, &part)) {
+            sp_buf_reset(ret);
+            sp_buf_append_slice(ret, part);
+            return false;
+        }
+    }
+    sp_buf_reset(ret);
+    return false;
+}
