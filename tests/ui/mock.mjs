@@ -551,6 +551,14 @@ export class Mock {
     if (url.pathname.startsWith("/v1/")) {
       this.log.push(url.pathname + url.search);
       try {
+        if (request.headers.accept === "application/x-ndjson") {
+          // A test may speak for itself, as slowly as it likes.
+          if (this.speak) return void this.speak(response, url);
+          const { traces, ...done } = this.answer(url);
+          response.writeHead(200, { "content-type": "application/x-ndjson" });
+          for (const trace of traces) response.write(`${JSON.stringify({ trace })}\n`);
+          return void response.end(`${JSON.stringify({ done })}\n`);
+        }
         json(200, this.answer(url, `127.0.0.1:${server.address().port}`));
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;

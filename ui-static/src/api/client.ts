@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one file that fetches. Everything it asks is a GET of the read API, so everything it shows can be had with curl.
 import { signal } from "@preact/signals";
+import type { SearchLines } from "../model/lines";
 import type * as api from "./types";
 
 /** The folder the site is served from, whatever it is: the script lies in assets/ below it. */
@@ -29,13 +30,17 @@ export function apiUrl(path: string, params: Params = {}): string {
   return url.href;
 }
 
-async function get<T>(path: string, params: Params = {}, stop?: AbortSignal): Promise<T> {
+function get<T>(path: string, params: Params = {}, stop?: AbortSignal): Promise<T> {
   const url = apiUrl(path, params);
+  return ask(url, "application/json", stop, async (response) => (await response.json()) as T);
+}
+
+async function ask<T>(url: string, accept: string, stop: AbortSignal | undefined, read: (response: Response) => Promise<T>): Promise<T> {
   pending.value++;
   try {
-    const response = await fetch(url, { headers: { accept: "application/json" }, ...(stop ? { signal: stop } : {}) });
+    const response = await fetch(url, { headers: { accept }, ...(stop ? { signal: stop } : {}) });
     if (!response.ok) throw new ApiError(await problemOf(response), url);
-    return (await response.json()) as T;
+    return await read(response);
   } catch (error) {
     if (error instanceof ApiError || isStopped(error)) throw error;
     const detail = error instanceof Error ? error.message : String(error);
@@ -80,6 +85,23 @@ export const getValues = (scope: string, key: string, prefix: string, range: Ran
 
 export const search = (params: Params, cursor: string | null, stop?: AbortSignal) =>
   get<api.SearchAnswer>("v1/search", { ...params, cursor }, stop);
+
+/** A search that is answered line by line; tell is called whenever there is more in lines. */
+export function searchLines(params: Params, lines: SearchLines, stop: AbortSignal, tell: () => void): Promise<api.SearchAnswer> {
+  const url = apiUrl("v1/search", params);
+  return ask(url, "application/x-ndjson", stop, async (response) => {
+    if (!response.body) throw new Error("there is no body");
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+      lines.take(piece.value);
+      tell();
+    }
+    if (lines.problem) throw new ApiError(lines.problem, url);
+    const answer = lines.answer();
+    if (!answer) throw new Error("the answer was cut off");
+    return answer;
+  });
+}
 
 export const getHeatmap = (params: Params, stop?: AbortSignal) => get<api.HeatmapAnswer>("v1/heatmap", params, stop);
 

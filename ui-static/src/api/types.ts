@@ -83,6 +83,19 @@ export interface SearchAnswer {
   matchedTraces: number;
   order: string;
   tookMs: number;
+  /** Not of the API: a person has ended the search there. */
+  stopped?: { passedRows: string; totalRows: string };
+}
+
+/** How far a search is: rows that are behind it, and of the candidates found so far those that were evaluated. */
+export interface SearchProgress {
+  scanned: SearchAnswer["scanned"];
+  passedRows: string;
+  totalRows: string;
+  totalSegments: number;
+  knownTraces: string;
+  matchedTraces: number;
+  elapsedMs: number;
 }
 
 export type ColumnName =

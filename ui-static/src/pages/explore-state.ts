@@ -9,6 +9,7 @@ import { go, param, patched } from "../route";
 import { Loader } from "../state/load";
 import { savedColumns } from "../state/prefs";
 import { currentRange } from "../state/range";
+import { runSearch } from "../state/searching";
 
 /** Traces in one request. */
 export const PAGE_SIZE = 100;
@@ -89,7 +90,7 @@ export function runList(force: boolean): void {
     cursor.value = -1;
     scrollTop.current = 0;
   }
-  void answer.run((stop) => search(params, null, stop));
+  runSearch(answer, params);
   void status.run(getStatus);
 }
 

@@ -17,8 +17,10 @@ import { Loader } from "../state/load";
 import { facetsShown } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { say } from "../state/say";
+import { running, stopSearch } from "../state/searching";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Icon } from "../ui/icons";
+import { SearchProgress } from "../ui/progress";
 import { QueryBox } from "../ui/querybox";
 import { Chips } from "./explore-chips";
 import { Panels } from "./explore-panels";
@@ -164,7 +166,7 @@ function List({ value, loading, failed }: { value: SearchAnswer | null; loading:
   return (
     <>
       {value ? <Summary value={value} loading={loading} /> : failed ? null : <Waiting />}
-      {value && value.traces.length === 0 ? <NoMatch query={q} run={() => runAll(true)} /> : null}
+      {value && value.traces.length === 0 && !loading && !value.stopped ? <NoMatch query={q} run={() => runAll(true)} /> : null}
       {value && value.traces.length > 0 ? <Results value={value} query={q} cursor={cursor} scrollTop={scrollTop} loading={loading} loadMore={() => void loadMore()} /> : null}
     </>
   );
@@ -203,20 +205,21 @@ function Summary({ value, loading }: { value: SearchAnswer; loading: boolean }) 
   const spans = inSpans() ? rowsOf(value.traces, true).length : 0;
   return (
     <>
-      <div class="summary" role="status" aria-live="polite">
-        <span>
+      <div class="summary">
+        <span role="status" aria-live="polite">
           <b>
             {value.complete ? "" : "at least "}
             {plural(total, "trace")}
           </b>
           {selection() ? " with spans in the selection" : ""}
           {shown < total || !value.complete ? `, ${formatCount(shown)} shown` : ""}
-          {spans > 0 ? `, ${plural(spans, "span")} of them listed` : ""} <span class="dim">({value.complete ? "exact" : "stopped at a full page"})</span>
+          {spans > 0 ? `, ${plural(spans, "span")} of them listed` : ""} <span class="dim">({value.complete ? "exact" : value.stopped || loading ? "so far" : "stopped at a full page"})</span>
         </span>
         <span class="dim" title={`${plural(value.scanned.traces, "trace")} considered, ${plural(value.scanned.segments, "segment")}, ${formatBytes(bytes)}`}>
-          {loading ? "searching …" : `${plural(rows, "row")} read in ${formatCount(value.tookMs)} ms`}
+          {loading ? <SearchProgress stop={() => stopSearch(answer)} /> : `${plural(rows, "row")} read in ${formatCount(value.tookMs)} ms`}
         </span>
       </div>
+      {value.stopped && !loading ? <Stopped value={value} /> : null}
       {value.incompleteReason === "timeBudget" || value.incompleteReason === "part" ? (
         <p class="banner" role="status">
           <span aria-hidden="true">▲</span> The search stopped when its time was over: there may be more, and better ones. {value.cursor ? "“Load more” goes on where it stopped; " : ""}a narrower time range sees all.
@@ -226,14 +229,42 @@ function Summary({ value, loading }: { value: SearchAnswer; loading: boolean }) 
   );
 }
 
+/** A person has ended the search: what is there is right as far as it goes, and that is said. */
+function Stopped({ value }: { value: SearchAnswer }) {
+  const [passed, total] = [value.stopped?.passedRows ?? "0", value.stopped?.totalRows ?? "0"];
+  const sorted = value.order !== "-start";
+  return (
+    <p class="banner" role="status">
+      <span aria-hidden="true">▲</span> You stopped this search{total === "0" ? "" : ` after ${formatCount(passed)} of ${plural(total, "span")}`}.{" "}
+      {sorted ? "In this order nothing is certain before all is read; newest first shows what it finds at once." : "These are the newest of what it found."}{" "}
+      <button type="button" class="button small" onClick={() => runList(true)}>
+        Search again
+      </button>
+      {sorted ? (
+        <a class="button small" href={patched({ sort: null, order: null })}>
+          Newest first
+        </a>
+      ) : null}
+    </p>
+  );
+}
+
 /** Rows of nothing: the page keeps its shape while the first answer is on its way. */
 function Waiting() {
   return (
-    <div class="waiting" aria-hidden="true">
-      {Array.from({ length: 8 }, (_, i) => (
-        <div key={i} />
-      ))}
-    </div>
+    <>
+      <div class="summary">
+        <span class="spring" />
+        <span class="dim">
+          <SearchProgress stop={() => stopSearch(answer)} />
+        </span>
+      </div>
+      <div class="waiting" aria-hidden="true">
+        {Array.from({ length: 8 }, (_, i) => (
+          <div key={i} />
+        ))}
+      </div>
+    </>
   );
 }
 
@@ -313,10 +344,11 @@ function useExploreKeys(): void {
     { keys: ["m"], text: "Traces or spans", group, run: () => go(patched({ mode: inSpans() ? null : "spans" })) },
     {
       keys: ["Escape"],
-      text: "Close the preview, clear the selection",
+      text: "Stop the search, close the preview, clear the selection",
       group,
       run: () => {
-        if (previewOpen.peek()) closePreview();
+        if (running.peek()?.progress) stopSearch(answer);
+        else if (previewOpen.peek()) closePreview();
         else if (selection()) select(null);
       },
     },

@@ -28,6 +28,11 @@ export class Loader<T> {
     }
   }
 
+  /** Shows what there is of an answer that is still coming. */
+  partly(value: T): void {
+    this.state.value = { value, loading: true, error: null };
+  }
+
   set(value: T): void {
     this.state.value = { value, loading: false, error: null };
   }

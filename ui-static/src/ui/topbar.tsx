@@ -10,6 +10,7 @@ import { absoluteAddress } from "../state/range";
 import { CopyButton } from "./controls";
 import { helpOpen } from "./help";
 import { Icon } from "./icons";
+import { ProgressLine } from "./progress";
 import { TimeRange } from "./timerange";
 
 /** Counts up to open the time range from the keyboard. */
@@ -53,7 +54,7 @@ export function TopBar() {
       >
         <Icon name="help" />
       </button>
-      <div class={pending.value > 0 ? "progress busy" : "progress"} aria-hidden="true" />
+      <ProgressLine busy={pending.value > 0} />
     </header>
   );
 }
