@@ -7,6 +7,7 @@
 
 #include "lib/wire/wire.h"
 #include "query/internal.h"
+#include "query/live.h"
 
 /* Bodies smaller than this are sent as they are: below it gzip saves less than it costs. */
 #define GZIP_BYTES_MIN ((size_t)16 * 1024)
@@ -48,8 +49,10 @@ enum sp_status sp_query_api_new(const struct sp_query_options *options, struct s
     api->ui_file_count = options->ui_file_count;
     api->started_unix_ns = sp_clock_unix_ns(api->clock);
     api->started_ns = sp_clock_monotonic_ns(api->clock);
-    api->pool = sp_query_pool_new(api->limits.threads, api->limits.waiting_max);
+    api->live = sp_live_thread_new(api);
+    api->pool = api->live ? sp_query_pool_new(api->limits.threads, api->limits.waiting_max) : NULL;
     if (!api->pool) {
+        sp_live_thread_free(api->live);
         free(api);
         return sp_error_set(reterr, SP_INTERNAL, "the query threads could not be started");
     }
@@ -63,6 +66,7 @@ void sp_query_api_free(struct sp_query_api *api)
         return;
     api->stopping = true;
     sp_query_pool_free(api->pool);
+    sp_live_thread_free(api->live);
     free(api);
 }
 
@@ -197,10 +201,27 @@ static void end_stream(struct sp_query_call *call, struct sp_exchange *exchange)
     SP_ASSERT(status == SP_OK);
 }
 
+/* A search that went on has come to its end. */
+static void end_live(struct sp_live *live)
+{
+    struct pooled_call *pooled = live->cookie;
+    end_stream(&pooled->call, pooled->exchange);
+    sp_arena_fini(&pooled->call.arena);
+    sp_query_call_fini(&pooled->call);
+    free(pooled);
+}
+
 static void run_pooled(struct sp_query_job *job)
 {
     struct pooled_call *pooled = (struct pooled_call *)(void *)job;
     sp_query_call_run(&pooled->call);
+    struct sp_live *live = pooled->call.live;
+    if (live) {
+        live->end = end_live;
+        live->cookie = pooled;
+        sp_live_add(pooled->call.api->live, live);
+        return;
+    }
     if (pooled->call.streaming) {
         end_stream(&pooled->call, pooled->exchange);
     } else {

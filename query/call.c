@@ -264,14 +264,19 @@ static enum sp_status ask_to_stop(void *cookie, struct sp_error *reterr)
     return sp_query_check(cookie, reterr);
 }
 
-void sp_query_call_run(struct sp_query_call *call)
+void sp_query_call_begin(struct sp_query_call *call)
 {
-    struct sp_error error = {.offset = SP_ERROR_NO_OFFSET};
     sp_arena_init(&call->arena, call->api->limits.memory_bytes_max);
     sp_buf_init(&call->reply.body, call->api->limits.response_bytes_max);
     call->now_unix_ns = sp_clock_unix_ns(call->api->clock);
     call->deadline_ns = call->begin_ns + call->api->limits.time_ns_max;
     call->stop = (struct sp_stop){.ask = ask_to_stop, .cookie = call};
+}
+
+void sp_query_call_run(struct sp_query_call *call)
+{
+    struct sp_error error = {.offset = SP_ERROR_NO_OFFSET};
+    sp_query_call_begin(call);
     enum sp_status status = answer(call, &error);
     if (status != SP_OK) {
         SP_ASSERT(error.status == status);
@@ -279,7 +284,8 @@ void sp_query_call_run(struct sp_query_call *call)
     }
     common_headers(call);
     count(call);
-    sp_arena_fini(&call->arena);
+    if (!call->live)
+        sp_arena_fini(&call->arena);
 }
 
 void sp_query_call_refuse(struct sp_query_call *call, const struct sp_error *error)

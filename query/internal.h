@@ -80,6 +80,8 @@ bool sp_etag_matches(struct sp_slice if_none_match, const char *etag);
 /* ---- reply ---- */
 
 struct sp_query_call;
+struct sp_live;
+struct sp_live_thread;
 
 struct sp_query_reply {
     int status;
@@ -125,6 +127,7 @@ struct sp_query_call {
     struct sp_arena arena; /* everything of this call; its cap is limits.memory_bytes_max */
     struct sp_query_reply reply;
     bool streaming;           /* the head is sent, and reply.body is the rest */
+    struct sp_live *live;     /* not NULL: it goes on (query/live.h), and so does its arena */
     uint64_t id;              /* for logs and problem documents */
     uint64_t now_unix_ns;     /* the same "now" for all of the call */
     uint64_t begin_ns;        /* monotonic: when it came */
@@ -198,6 +201,7 @@ enum sp_status sp_query_answer_compare(struct sp_query_call *call, struct sp_err
 enum sp_status sp_query_answer_compare_traces(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_critical_path(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_series(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_live(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_facets(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_percentiles(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_heatmap(struct sp_query_call *call, struct sp_error *reterr);
@@ -238,6 +242,7 @@ struct sp_query_api {
     size_t ui_file_count;
     uint64_t started_unix_ns, started_ns;
     struct sp_query_pool *pool;
+    struct sp_live_thread *live;
     struct {
         const struct sp_metric *metrics;
         size_t count;
@@ -249,6 +254,9 @@ struct sp_query_api {
     /* the last: files and unknown paths */
     struct sp_query_counters counters[SP_QUERY_ENDPOINTS_MAX + 1];
 };
+
+/* Readies arena, reply, clock and deadline of a call whose api, request and begin_ns are set. */
+void sp_query_call_begin(struct sp_query_call *call);
 
 /* Answers one call from beginning to end: routes, checks, answers, writes the problem document on failure, counts.
  * call->api, ->request and ->begin_ns are filled in by the caller; call->reply is the result. */

@@ -53,6 +53,15 @@ static const struct sp_parameter search[] = {
     {.name = "explain", .type = SP_PARAMETER_CHOICE, .choices = "false|true"},
 };
 
+static const struct sp_parameter live[] = {
+    {.name = "q", .type = SP_PARAMETER_TEXT},
+    {.name = "spss",
+     .type = SP_PARAMETER_NUMBER,
+     .preset = 3,
+     .number_min = 0,
+     .number_max = SP_RESULT_SET_SPANS},
+};
+
 static const struct sp_parameter trace[] = {
     RANGE,
     {.name = "view", .type = SP_PARAMETER_CHOICE, .choices = "otlp|columns|summary"},
@@ -205,6 +214,7 @@ const struct sp_query_endpoint sp_query_endpoints[] = {
     {"/v1/operations", true, TABLE(operations), sp_query_answer_operations, NULL},
     {"/v1/attributes", true, TABLE(attributes), sp_query_answer_attributes, NULL},
     {"/v1/search", true, TABLE(search), sp_query_answer_search, NULL},
+    {"/v1/live", true, TABLE(live), sp_query_answer_live, NULL},
     {"/v1/traces/{id}", true, TABLE(trace), sp_query_answer_trace, NULL},
     {"/v1/traces/{id}/spans", true, TABLE(spans), sp_query_answer_spans, NULL},
     {"/v1/traces/{id}/percentiles", true, TABLE(percentiles), sp_query_answer_percentiles, NULL},

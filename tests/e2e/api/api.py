@@ -6,6 +6,7 @@ import collections
 import contextlib
 import csv
 import gzip
+import http.client
 import io
 import json
 import pathlib
@@ -260,6 +261,61 @@ def test_searches_line_by_line_say_what_whole_answers_say(context):
                 for answer in (whole, done):
                     del answer["tookMs"], answer["explain"]["countMs"]
                 assert {"traces": whole["traces"], **done} == whole, path
+
+
+class Listener:
+    """A connection to /v1/live; lines() yields what comes, each checked against the document."""
+
+    def __init__(self, context, query="{}"):
+        self.context = context
+        self.connection = http.client.HTTPConnection(*context.server.address("http"), timeout=60)
+        self.connection.request("GET", "/v1/live?" + urllib.parse.urlencode({"q": query, "spss": 1}))
+        self.reply = self.connection.getresponse()
+
+    def lines(self):
+        said = self.context.document.operation("/v1/live")["responses"]["200"]["content"]["application/x-ndjson"]["schema"]
+        while text := self.reply.readline():
+            line = json.loads(text)
+            for error in self.context.document.errors(line, said):
+                raise AssertionError(f"{error}: {text[:500]!r}")
+            yield line
+
+    def close(self):
+        self.reply.close()
+        self.connection.close()
+
+
+def test_live_sends_traces_as_they_come_in_and_ends_with_the_server(context):
+    context.used |= {("/v1/live", "get", name) for name in (None, "q", "spss")}
+    with spoor.Spoor(context.server.binary) as server:
+        own = Context(server)
+        listener = Listener(own, '{ name = "wanted" }')
+        assert listener.reply.status == 200 and listener.reply.getheader("content-type") == "application/x-ndjson"
+        lines = listener.lines()
+        assert "live" in next(lines)  # nothing is stored, and it says that it is there
+        for name in ("other", "wanted"):
+            now = time.time_ns()
+            trace = (b"%-16s" % name.encode())
+            assert server.export(spoor.request_message([spoor.span_message(trace, b"12345678", name, now, now + 10**6)]))[0] == 200
+        found = next(line for line in lines if "trace" in line)["trace"]
+        assert found["rootTraceName"] == "wanted" and found["matchedSpanCount"] == 1
+        others = [Listener(own) for _ in range(15)]
+        assert all(other.reply.status == 200 for other in others)
+        refused = Listener(own)
+        assert refused.reply.status == 503 and refused.reply.getheader("retry-after") == "1"
+        refused.close()
+        others.pop().close()
+        for _ in range(600):  # the line that is sent next shows that it has gone
+            again = Listener(own)
+            if again.reply.status == 200:
+                break
+            again.close()
+            time.sleep(0.1)
+        assert again.reply.status == 200
+        server.stop()
+        assert list(lines)[-1] == {"done": {"reason": "draining"}}
+        for one in (listener, again, *others):
+            one.close()
 
 
 def test_traces_are_what_the_document_says(context):

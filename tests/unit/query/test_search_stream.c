@@ -8,19 +8,7 @@
 #include "query/search_stream.h"
 #include "tests/contract/fixture.h"
 #include "tests/support/spanset_oracle.h"
-#include "tests/unit/query/world.h"
-
-/* Where the lines go instead of to a client. */
-struct sink {
-    struct sp_buf sent; /* before the end */
-    size_t line_count;
-    size_t room;    /* lines that fit before there is no more room */
-    bool is_full;   /* begin says that there is no memory for replies */
-    size_t refused; /* lines */
-    size_t begun;
-    char type[64];
-    struct sp_query_stream stream;
-};
+#include "tests/unit/query/sink.h"
 
 static struct world world;
 static struct sp_arena arena;
@@ -35,40 +23,6 @@ static void teardown(void)
 {
     world_fini(&world);
     sp_arena_fini(&arena);
-}
-
-static enum sp_status sink_begin(void *cookie, const struct sp_query_reply *reply,
-                                 struct sp_error *reterr)
-{
-    struct sink *sink = cookie;
-    if (sink->is_full)
-        return sp_error_set(reterr, SP_OVERLOADED, "no room");
-    sink->begun++;
-    ck_assert_int_eq(reply->status, 200);
-    snprintf(sink->type, sizeof(sink->type), "%s", reply->content_type);
-    return SP_OK;
-}
-
-static bool sink_write(void *cookie, struct sp_slice lines)
-{
-    struct sink *sink = cookie;
-    ck_assert_uint_gt(lines.len, 0);
-    ck_assert_int_eq(lines.ptr[lines.len - 1], '\n');
-    if (sink->room == 0) {
-        sink->refused++;
-        return false;
-    }
-    sink->room--;
-    sink->line_count++;
-    sp_buf_append_slice(&sink->sent, lines);
-    return true;
-}
-
-static void sink_init(struct sink *sink, size_t room)
-{
-    *sink = (struct sink){.room = room};
-    sink->stream = (struct sp_query_stream){sink_begin, sink_write, sink};
-    sp_buf_init(&sink->sent, 64 << 20);
 }
 
 /* Asks for lines. cancelled may be NULL. All lines, those of the end included, go to sink->sent. */
@@ -152,7 +106,7 @@ static void expect_lines_as_whole(struct world *w, const char *url, size_t room)
     free(traces);
     free(done);
     free(whole);
-    sp_buf_fini(&sink.sent);
+    sink_fini(&sink);
     answer_fini(call);
 }
 
@@ -223,15 +177,6 @@ static void add_small_traces(unsigned first, unsigned count)
     }
 }
 
-static size_t count_of(const struct sp_buf *text, const char *what)
-{
-    size_t count = 0, len = strlen(what);
-    for (const uint8_t *at = text->ptr;
-         (at = memmem(at, text->len - (size_t)(at - text->ptr), what, len)) != NULL; at++)
-        count++;
-    return count;
-}
-
 /* Newest first, what cannot change any more goes at once; in another order, the last candidate may be the best. */
 START_TEST(results_go_early_in_the_order_of_the_scan_only)
 {
@@ -240,14 +185,14 @@ START_TEST(results_go_early_in_the_order_of_the_scan_only)
     sink_init(&sink, SIZE_MAX);
     ask_lines(&world, "/v1/search?limit=300", "application/x-ndjson", &sink, NULL, NULL);
     ck_assert_uint_gt(sink.line_count, 100);
-    ck_assert_uint_eq(count_of(&sink.sent, "{\"trace\":{"), 300);
-    sp_buf_fini(&sink.sent);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":{"), 300);
+    sink_fini(&sink);
     sink_init(&sink, SIZE_MAX);
     ask_lines(&world, "/v1/search?limit=300&order=-duration", "application/x-ndjson", &sink, NULL,
               NULL);
     ck_assert_uint_eq(sink.line_count, 0);
-    ck_assert_uint_eq(count_of(&sink.sent, "{\"trace\":{"), 300);
-    sp_buf_fini(&sink.sent);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":{"), 300);
+    sink_fini(&sink);
 }
 END_TEST
 
@@ -259,8 +204,8 @@ START_TEST(results_without_room_go_at_the_end)
     ask_lines(&world, "/v1/search?limit=300", "application/x-ndjson", &sink, NULL, NULL);
     ck_assert_uint_eq(sink.line_count, 3);
     ck_assert_uint_gt(sink.refused, 0);
-    ck_assert_uint_eq(count_of(&sink.sent, "{\"trace\":{"), 300);
-    sp_buf_fini(&sink.sent);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":{"), 300);
+    sink_fini(&sink);
 }
 END_TEST
 
@@ -285,7 +230,7 @@ START_TEST(progress_is_told_at_most_ten_times_a_second)
     ask_lines(&world, "/v1/search?limit=10&order=-duration", "application/x-ndjson", &sink, NULL,
               NULL);
     uint64_t took = world.monotonic_ns - before;
-    size_t lines = count_of(&sink.sent, "{\"progress\":{");
+    size_t lines = sink_count(&sink, "{\"progress\":{");
     ck_assert_uint_gt(lines, 5);
     ck_assert_uint_le(lines, took / SP_SEARCH_PROGRESS_NS);
     char *progress = collect(&sink, "{\"progress\":", "\n");
@@ -300,7 +245,7 @@ START_TEST(progress_is_told_at_most_ten_times_a_second)
     json_member(last, "totalRows", member, sizeof(member));
     ck_assert_str_eq(member, "300");
     free(progress);
-    sp_buf_fini(&sink.sent);
+    sink_fini(&sink);
 }
 END_TEST
 
@@ -313,14 +258,14 @@ START_TEST(what_is_refused_at_once_is_a_problem_document_with_its_status)
     ck_assert_int_eq(
         ask_lines(&world, "/v1/search?q=%7B", "application/x-ndjson", &sink, NULL, NULL), 400);
     ck_assert_uint_eq(sink.begun, 0);
-    ck_assert_uint_eq(count_of(&sink.sent, "{\"type\":"), 1);
-    sp_buf_fini(&sink.sent);
+    ck_assert_uint_eq(sink_count(&sink, "{\"type\":"), 1);
+    sink_fini(&sink);
     sink_init(&sink, SIZE_MAX);
     sink.is_full = true;
     ck_assert_int_eq(ask_lines(&world, "/v1/search", "application/x-ndjson", &sink, NULL, NULL),
                      503);
-    ck_assert_uint_eq(count_of(&sink.sent, "{\"type\":"), 1);
-    sp_buf_fini(&sink.sent);
+    ck_assert_uint_eq(sink_count(&sink, "{\"type\":"), 1);
+    sink_fini(&sink);
 }
 END_TEST
 
@@ -343,7 +288,7 @@ START_TEST(lines_come_only_to_who_prefers_them)
         sink_init(&sink, SIZE_MAX);
         ck_assert_int_eq(ask_lines(&world, "/v1/search", cases[i].accept, &sink, NULL, NULL), 200);
         ck_assert_msg(sink.begun == cases[i].begun, "Accept: %s", cases[i].accept);
-        sp_buf_fini(&sink.sent);
+        sink_fini(&sink);
     }
 }
 END_TEST
@@ -373,10 +318,10 @@ START_TEST(search_ends_wherever_its_client_goes)
         if (gone) {
             ck_assert_int_eq(status, 503);
             ck_assert_int_eq(leaving.looks, until + 1); /* it does not ask again */
-            ck_assert_uint_eq(count_of(&sink.sent, "{\"problem\":{\"type\":\"about:blank\""), 1);
-            ck_assert_uint_eq(count_of(&sink.sent, "{\"done\":"), 0);
+            ck_assert_uint_eq(sink_count(&sink, "{\"problem\":{\"type\":\"about:blank\""), 1);
+            ck_assert_uint_eq(sink_count(&sink, "{\"done\":"), 0);
         }
-        sp_buf_fini(&sink.sent);
+        sink_fini(&sink);
     }
 }
 END_TEST
@@ -414,25 +359,25 @@ START_TEST(scan_for_candidates_asks_whether_the_client_is_gone_and_what_the_time
     sink_init(&sink, SIZE_MAX);
     struct leaving counting = {.until = 1000000};
     ck_assert_int_eq(ask_lines(&own, url, "application/x-ndjson", &sink, leaves, &counting), 200);
-    ck_assert_uint_eq(count_of(&sink.sent, "\"complete\":true"), 1);
+    ck_assert_uint_eq(sink_count(&sink, "\"complete\":true"), 1);
     ck_assert_int_gt(counting.looks, 4); /* one and more for each block */
-    sp_buf_fini(&sink.sent);
+    sink_fini(&sink);
     /* It goes at each of these places. */
     for (int until = 0; until < counting.looks; until++) {
         struct leaving leaving = {.until = until};
         sink_init(&sink, SIZE_MAX);
         ck_assert_int_eq(ask_lines(&own, url, "", &sink, leaves, &leaving), 503);
         ck_assert_int_eq(leaving.looks, until + 1);
-        sp_buf_fini(&sink.sent);
+        sink_fini(&sink);
     }
     /* The time is up while candidates are looked for: a marked answer, and progress before it. */
     tick_ns = SP_QUERY_TIME_NS / 8;
     sink_init(&sink, SIZE_MAX);
     ck_assert_int_eq(ask_lines(&own, url, "application/x-ndjson", &sink, NULL, NULL), 200);
-    ck_assert_uint_eq(count_of(&sink.sent, "\"incompleteReason\":\"timeBudget\""), 1);
-    ck_assert_uint_ge(count_of(&sink.sent, "{\"progress\":"), 1);
-    ck_assert_uint_ge(count_of(&sink.sent, "\"totalRows\":\"80000\""), 1);
-    sp_buf_fini(&sink.sent);
+    ck_assert_uint_eq(sink_count(&sink, "\"incompleteReason\":\"timeBudget\""), 1);
+    ck_assert_uint_ge(sink_count(&sink, "{\"progress\":"), 1);
+    ck_assert_uint_ge(sink_count(&sink, "\"totalRows\":\"80000\""), 1);
+    sink_fini(&sink);
     sp_query_api_free(own.api);
     fixture_fini(&fixture);
 }

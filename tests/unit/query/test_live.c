@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A search that goes on: what one look after the other sends, what is sent again, what there is no room for, and who may listen. */
+#include "query/live.h"
+#include "tests/unit/query/sink.h"
+
+static struct world world;
+static struct sp_arena arena;
+static struct sink sink;
+
+static void setup(void)
+{
+    sp_arena_init(&arena, 256 << 20);
+    world_init(&world);
+    sp_query_api_set_ready(world.api, &(struct sp_query_addresses){0});
+    sink_init(&sink, SIZE_MAX);
+}
+
+static void teardown(void)
+{
+    sink_fini(&sink);
+    world_fini(&world);
+    sp_arena_fini(&arena);
+}
+
+/* A trace of one span that starts so long before now. */
+static void add(unsigned trace, unsigned span_id, uint64_t before_ns, const char *service)
+{
+    struct sp_span span =
+        make_span(&arena, trace, span_id, 0, service, "GET", world.unix_ns - before_ns, MS);
+    world_add(&world, &span, 1);
+}
+
+/* Asks; the status. The call goes on if it is 200. */
+static int listen_to(struct sp_query_call *call, const char *method, const char *query)
+{
+    *call = (struct sp_query_call){.api = world.api, .begin_ns = world.monotonic_ns};
+    call->request.method = sp_slice_cstr(method);
+    call->request.path = SP_SLICE("/v1/live");
+    call->request.query = sp_slice_cstr(query);
+    call->request.stream = &sink.stream;
+    call->endpoint = sp_query_route(call->request.method, call->request.path, &call->path_id);
+    sp_query_call_run(call);
+    return call->reply.status;
+}
+
+/* What api.c does when it has ended. */
+static void call_end(struct sp_query_call *call)
+{
+    sp_arena_fini(&call->arena);
+    sp_query_call_fini(call);
+}
+
+static void look(struct sp_query_call *call)
+{
+    struct sp_error error = {0};
+    enum sp_status status = sp_live_look(call->live, &error);
+    ck_assert_msg(status == SP_OK, "%s", error.message);
+}
+
+START_TEST(live_sends_the_last_minute_and_then_what_is_new_once)
+{
+    struct sp_query_call call;
+    add(1, 1, 61000 * MS, "cart"); /* longer ago */
+    add(2, 2, 59000 * MS, "cart");
+    add(3, 3, 1000 * MS, "web");
+    ck_assert_int_eq(listen_to(&call, "GET", "q=%7Bresource.service.name%3D%22cart%22%7D"), 200);
+    ck_assert_ptr_nonnull(call.live);
+    ck_assert_str_eq(sink.type, "application/x-ndjson");
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 1);
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 1);
+    add(4, 4, 500 * MS, "cart");
+    add(5, 5, 400 * MS, "web");
+    look(&call);
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 2);
+    ck_assert_uint_eq(sink_count(&sink, "00000000000000000000000000000004\""), 1);
+    call_end(&call);
+}
+END_TEST
+
+START_TEST(live_sends_a_trace_again_when_it_has_changed)
+{
+    struct sp_query_call call;
+    add(1, 1, 1000 * MS, "cart");
+    ck_assert_int_eq(listen_to(&call, "GET", ""), 200);
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "\"spanCount\":1,"), 2); /* of the trace, of its service */
+    add(1, 2, 900 * MS, "web");
+    look(&call);
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 2);
+    ck_assert_uint_eq(sink_count(&sink, "\"spanCount\":2,"), 1);
+    call_end(&call);
+}
+END_TEST
+
+START_TEST(live_sends_the_newest_and_says_that_there_is_more)
+{
+    struct sp_query_call call;
+    for (unsigned i = 1; i <= 300; i++)
+        add(i, i, i * 10 * MS, "cart");
+    ck_assert_int_eq(listen_to(&call, "GET", ""), 200);
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), SP_LIVE_TRACES_MAX);
+    ck_assert_uint_eq(sink_count(&sink, "00000000000000000000000000000001\""), 1);
+    ck_assert_uint_eq(sink_count(&sink, "\"complete\":false"), 1);
+    call_end(&call);
+}
+END_TEST
+
+START_TEST(live_sends_later_what_had_no_room)
+{
+    struct sp_query_call call;
+    for (unsigned i = 1; i <= 5; i++)
+        add(i, i, i * 10 * MS, "cart");
+    ck_assert_int_eq(listen_to(&call, "GET", ""), 200);
+    sink.room = 2;
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 2);
+    sink.room = 100;
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 5);
+    call_end(&call);
+}
+END_TEST
+
+START_TEST(live_says_every_two_seconds_that_it_is_there)
+{
+    struct sp_query_call call;
+    ck_assert_int_eq(listen_to(&call, "GET", ""), 200);
+    for (int i = 0; i < 40; i++) { /* ten seconds */
+        world.monotonic_ns += SP_LIVE_LOOK_NS / 2;
+        look(&call);
+    }
+    ck_assert_uint_eq(sink_count(&sink, "{\"live\":{\"atUnixNano\":"), 5);
+    call_end(&call);
+}
+END_TEST
+
+static bool gone(void *cookie)
+{
+    return *(bool *)cookie;
+}
+
+START_TEST(live_ends_when_its_client_goes)
+{
+    struct sp_query_call call;
+    struct sp_error error = {0};
+    bool is_gone = false;
+    ck_assert_int_eq(listen_to(&call, "GET", ""), 200);
+    call.request.cancelled = gone;
+    call.request.cookie = &is_gone;
+    add(1, 1, 10 * MS, "cart");
+    look(&call);
+    is_gone = true;
+    ck_assert_int_eq(sp_live_look(call.live, &error), SP_CANCELLED);
+    call_end(&call);
+}
+END_TEST
+
+START_TEST(live_refuses_what_cannot_go_on)
+{
+    static const struct {
+        const char *method, *query;
+        int status;
+    } cases[] = {
+        {"GET", "q=%7B", 400},
+        {"GET", "q=%7B%7D%20%7C%20rate()", 400},
+        {"GET", "from=now", 400},
+        {"HEAD", "", 405},
+    };
+    for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+        struct sp_query_call call;
+        ck_assert_int_eq(listen_to(&call, cases[i].method, cases[i].query), cases[i].status);
+        ck_assert_ptr_null(call.live);
+        sp_query_call_fini(&call);
+    }
+    ck_assert_uint_eq(sink.begun, 0);
+}
+END_TEST
+
+START_TEST(live_has_room_for_so_many_that_listen)
+{
+    static struct sp_query_call calls[SP_LIVE_STREAMS_MAX];
+    struct sp_query_call one_more;
+    for (size_t i = 0; i < SP_ARRAY_LEN(calls); i++)
+        ck_assert_int_eq(listen_to(&calls[i], "GET", ""), 200);
+    ck_assert_int_eq(listen_to(&one_more, "GET", ""), 503);
+    ck_assert_ptr_null(one_more.live);
+    sp_query_call_fini(&one_more);
+    for (size_t i = 0; i < SP_ARRAY_LEN(calls); i++)
+        call_end(&calls[i]);
+}
+END_TEST
+
+Suite *sp_test_suite(void)
+{
+    Suite *suite = suite_create("live");
+    TCase *tcase = tcase_create("all");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, live_sends_the_last_minute_and_then_what_is_new_once);
+    tcase_add_test(tcase, live_sends_a_trace_again_when_it_has_changed);
+    tcase_add_test(tcase, live_sends_the_newest_and_says_that_there_is_more);
+    tcase_add_test(tcase, live_sends_later_what_had_no_room);
+    tcase_add_test(tcase, live_says_every_two_seconds_that_it_is_there);
+    tcase_add_test(tcase, live_ends_when_its_client_goes);
+    tcase_add_test(tcase, live_refuses_what_cannot_go_on);
+    tcase_add_test(tcase, live_has_room_for_so_many_that_listen);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
