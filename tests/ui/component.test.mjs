@@ -287,6 +287,48 @@ test("a trace that is not stored says so, and a server that goes away is not a b
   });
 });
 
+test("a server that goes away takes nothing from the screen, and comes back by itself", async () => {
+  await withMock([request("shop", [span(hex(1, 32), "a")])], async (url) => {
+    await withPage(
+      browser,
+      url,
+      async (page) => {
+        await page.locator(".result:not(.head)").waitFor();
+        await page.locator(".heat-canvas").waitFor();
+        await page.route("**/v1/**", (route) => route.abort());
+        await page.keyboard.press("r");
+        await page.getByRole("heading", { name: "Spoor does not answer" }).waitFor();
+        await page.locator(".banner", { hasText: "true before" }).waitFor();
+        assert.equal(await page.locator(".result:not(.head)").count(), 1);
+        assert.equal(await page.locator(".heat-canvas").count(), 1);
+        await assertAccessible(page, "a page without its server");
+        await page.unroute("**/v1/**");
+        await page.getByRole("heading", { name: "Spoor does not answer" }).waitFor({ state: "detached" });
+      },
+      { expectErrors: true },
+    );
+  });
+});
+
+test("a search that ran out of time says so, and a range without spans leads to some", async () => {
+  await withMock([request("shop", [span(hex(1, 32), "a")])], async (url, mock) => {
+    await withPage(browser, url, async (page) => {
+      await page.locator(".result:not(.head)").waitFor();
+      const whole = mock.search.bind(mock);
+      mock.search = (url) => ({ ...whole(url), complete: false, incompleteReason: "timeBudget", cursor: "1" });
+      await page.keyboard.press("r");
+      await page.locator(".banner", { hasText: "stopped when its time was over" }).waitFor();
+      assert.match(await page.locator(".summary").innerText(), /^at least 1 trace/);
+      await assertAccessible(page, "a part of the answer");
+    });
+    await withPage(browser, `${url}/?from=now-5m&to=now-3m`, async (page) => {
+      await page.getByRole("link", { name: "the nearest time with spans" }).click();
+      await page.locator(".result:not(.head)").waitFor();
+      assert.match(page.url(), /from=2026.*to=2026/);
+    });
+  });
+});
+
 test("300 services are not one drawing: a choice, a count, and the way to see all", async () => {
   const requests = Array.from({ length: 299 }, (_, i) => {
     const trace = hex(5000 + i, 32);

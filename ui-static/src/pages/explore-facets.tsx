@@ -11,7 +11,7 @@ import { conditions, fieldRef, valueCondition } from "../model/traceql";
 import { go, param, patched, replace } from "../route";
 import { currentRange } from "../state/range";
 import { asApiError, type Loader } from "../state/load";
-import { CopyButton, Popover, ProblemPanel, Swatch } from "../ui/controls";
+import { CopyButton, ProblemPanel, Swatch } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { KeyChooser } from "../ui/key-chooser";
 import { filtered, shortName } from "./explore-chips";
@@ -25,9 +25,10 @@ const DEBOUNCE_MS = 150;
 export function FacetRail({ slots, close }: { slots: Map<string, number>; close: () => void }) {
   const [fixed, telling] = [fixedFacets.state.value, tellingFacets.state.value];
   const query = param("q");
+  const [adding, setAdding] = useState(false);
   useEffect(() => runFacets(false));
   const error = fixed.error ?? telling.error;
-  const first = [...FIXED_KEYS, ...addedKeys()].flatMap((key) => fixed.value?.facets.filter((f) => f.key === key) ?? []);
+  const first = [...FIXED_KEYS, ...addedKeys()].flatMap((key) => fixed.value?.facets.filter((f) => f.key === key && (f.distinct > 0 || addedKeys().includes(key))) ?? []);
   // The service has two names: one is enough. Keys with one value of all spans say nothing.
   const rest = telling.value?.facets.filter((f) => f.key !== "service" && !first.some((x) => x.key === f.key) && f.distinct > 1) ?? [];
   const spans = Number(fixed.value?.spans ?? 0);
@@ -37,19 +38,29 @@ export function FacetRail({ slots, close }: { slots: Map<string, number>; close:
     <aside class="facets" aria-label="Facets">
       <div class="facets-head">
         <h2>Facets</h2>
-        <span class="dim num">{fixed.value ? plural(spans, "span") : ""}</span>
+        <span class="dim num clip">{fixed.value ? plural(spans, "span") : ""}</span>
         <span class="spring" />
+        <button type="button" class="button quiet small" aria-expanded={adding} title="Add a facet" onClick={() => setAdding(!adding)}>
+          + facet
+        </button>
         <CopyButton text={() => curlOf(apiUrl("v1/facets", fixedQuestion()))} what="curl command of the facets" icon="terminal" />
         <button type="button" class="button quiet square" title="Hide the facets (f)" aria-label="Hide the facets" onClick={close}>
           <Icon name="close" />
         </button>
       </div>
       {error && error.problem.parameter !== "q" ? <ProblemPanel error={error} title="Facets cannot be shown" retry={() => runFacets(true)} /> : null}
+      {adding ? (
+        <KeyChooser
+          choose={(key) => {
+            setAdding(false);
+            replace(patched({ facets: [...new Set([...addedKeys(), key])].join(",") }));
+          }}
+        />
+      ) : null}
       <div class={waits(fixedFacets) ? "facets-list busy" : "facets-list"}>
         {list(first)}
         {rest.length > 0 ? <h3 class="facets-more">Tell most of these spans</h3> : null}
         {list(rest)}
-        {fixed.value ? <AddFacet /> : null}
       </div>
     </aside>
   );
@@ -215,20 +226,5 @@ function FacetSearch({ facet, spans, query, slots }: PartProps) {
         ))}
       </ul>
     </>
-  );
-}
-
-function AddFacet() {
-  return (
-    <Popover label="Add facet" title="Add a facet" class="add-facet">
-      {(close) => (
-        <KeyChooser
-          choose={(key) => {
-            close();
-            replace(patched({ facets: [...new Set([...addedKeys(), key])].join(",") }));
-          }}
-        />
-      )}
-    </Popover>
   );
 }

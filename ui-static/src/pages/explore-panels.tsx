@@ -6,15 +6,19 @@ import { curlOf } from "../model/curl";
 import { formatCount, formatPercent, formatRate, plural } from "../model/text";
 import { formatClock, formatDay, formatDuration, formatFull, toRfc3339 } from "../model/time";
 import { param, patched, replace } from "../route";
+import { isPassing } from "../state/load";
 import { zone } from "../state/prefs";
 import { Chart } from "../ui/chart";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Heatmap, QuantileKeys } from "./explore-heat";
 import { heat, heatQuestion, runHeat, select, selection } from "./explore-state";
 
+/** As tall as the heatmap beside them. */
+const CHART_PX = 138;
+
 export function Panels() {
   const { value, error, loading } = heat.state.value;
-  if (error) {
+  if (error && !(isPassing(error) && value)) {
     // A query that cannot be read is said once, with its caret, above the list.
     if (error.problem.parameter === "q") return null;
     return <ProblemPanel error={error} title="Rate, errors and durations cannot be shown" retry={() => runHeat(true)} />;
@@ -40,6 +44,7 @@ function Lines({ value }: { value: HeatmapAnswer }) {
   const days = formatDay(BigInt(value.from), zone.value) !== formatDay(BigInt(value.to), zone.value);
   const time = (ns: bigint) => `${days ? `${formatDay(ns, zone.value).slice(5)} ` : ""}${formatClock(ns, zone.value, 0)}`;
   const frame = {
+    height: CHART_PX,
     ends: [time(BigInt(value.from)), time(BigInt(value.to))] as [string, string],
     stepName: (i: number) => time(BigInt(value.steps[i].timeUnixNano)),
   };

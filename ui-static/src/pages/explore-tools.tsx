@@ -64,7 +64,7 @@ function GroupPanel({ group, close }: { group: string; close: () => void }) {
           {shortName(k)}
         </button>
       ))}
-      <h3>Another attribute</h3>
+      <p class="chooser-head">Another attribute</p>
       <KeyChooser choose={choose} />
     </div>
   );
@@ -96,7 +96,7 @@ function ColumnPanel({ spans }: { spans: boolean }) {
           <input type="checkbox" checked onChange={() => put(shown, fields.filter((x) => x !== f))} /> <span class="mono">{f}</span>
         </label>
       ))}
-      <h3>Add an attribute</h3>
+      <p class="chooser-head">Add an attribute</p>
       <KeyChooser choose={(key) => put(shown, [...new Set([...fields, key])])} />
       <p class="row">
         <button
@@ -144,10 +144,10 @@ function ExportPanel({ value, close }: { value: SearchAnswer | null; close: () =
   );
   return (
     <div class="chooser">
-      <h3>The {rows.length} rows that are loaded</h3>
+      <p class="chooser-head">The {rows.length} rows that are loaded</p>
       {item("CSV", () => saveFile("spoor-search.csv", "text/csv", csvOf(rows)))}
       {item("JSON", () => saveFile("spoor-search.json", "application/json", JSON.stringify({ query: q, from, to, complete: value?.complete, traces: value?.traces }, null, 1)))}
-      <h3>All of them</h3>
+      <p class="chooser-head">All of them</p>
       {item("Copy curl, 1,000 a page", () => void copy(curl, "curl command"))}
       {item("Copy spoor search", () => void copy(cli, "command"))}
     </div>

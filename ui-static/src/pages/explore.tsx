@@ -13,7 +13,7 @@ import { formatDuration } from "../model/time";
 import { go, param, patched, replace } from "../route";
 import { toggleBasket } from "../state/basket";
 import { useCommands } from "../state/keys";
-import { Loader } from "../state/load";
+import { isPassing, Loader, useRetry } from "../state/load";
 import { facetsShown } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { say } from "../state/say";
@@ -104,6 +104,7 @@ export function Explore() {
   useEffect(() => wanted.forEach((w) => void loadPart(w)), [wanted.join()]);
   const rows = value ? rowsOf(value.traces, inSpans()) : [];
   useExploreKeys();
+  useRetry(error, () => runAll(true));
   const query = param("q");
   const fault = useFault(error, query);
   if (empty && status.state.value.value) return <FirstRun status={status.state.value.value} />;
@@ -139,13 +140,18 @@ export function Explore() {
         <span class="spring" />
         {ListTools ? <ListTools value={value} /> : <div class="list-tools" />}
       </div>
-      <div class={`explore${row && previewOpen.value ? " with-details" : ""}`}>
+      <div class={`explore${error && isPassing(error) ? " stale" : ""}${row && previewOpen.value ? " with-details" : ""}`}>
         {railOpen() ? FacetRail ? <FacetRail slots={slots} close={toggleRail} /> : <div class="facets" /> : null}
         <div class="explore-main">
           {error ? (
             <ProblemPanel error={error} retry={() => runAll(true)} title={fault && error.problem.expected ? "This query cannot be read" : undefined}>
               {fault ? <FaultLine fault={fault} said={error.problem.expected ? `expected ${error.problem.expected}` : (error.problem.detail ?? "")} /> : null}
             </ProblemPanel>
+          ) : null}
+          {error && isPassing(error) && value ? (
+            <p class="banner" role="status">
+              <span aria-hidden="true">▲</span> What is below was true before. The page asks again by itself.
+            </p>
           ) : null}
           {param("view") === "none" || error?.problem.parameter === "q" ? null : <Panels />}
           {selected && Difference ? <Difference selected={selected} /> : null}

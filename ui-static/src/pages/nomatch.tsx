@@ -4,10 +4,10 @@ import { useEffect, useState } from "preact/hooks";
 import { getStatus, isStopped, search } from "../api/client";
 import { formatCount, plural } from "../model/text";
 import { conditions } from "../model/traceql";
-import { formatFull } from "../model/time";
+import { formatFull, parseTime, toRfc3339 } from "../model/time";
 import { href, param, patched } from "../route";
 import { zone } from "../state/prefs";
-import { currentRange } from "../state/range";
+import { currentRange, nowNs, PRESETS } from "../state/range";
 
 interface Without {
   dropped: string;
@@ -17,6 +17,23 @@ interface Without {
 
 /** As many searches as this are worth their cost. */
 const TRIES = 4;
+
+const HOUR = 3600000000000n;
+const endOf = (text: string | undefined, otherwise: bigint) => (text ? (parseTime(text, nowNs()) ?? otherwise) : otherwise);
+
+/** The usual ranges that begin before this one does. */
+function widerThan(range: { from?: string | undefined }): [string, string][] {
+  const from = endOf(range.from, nowNs());
+  return PRESETS.filter(([value]) => endOf(value, from) < from);
+}
+
+/** When everything that is stored lies on one side of the range: the hour of it that is next. */
+function nearest([oldest, newest]: [string, string], range: { from?: string | undefined; to?: string | undefined }): { from: string; to: string } | null {
+  const [first, last] = [BigInt(oldest), BigInt(newest)];
+  if (endOf(range.from, 0n) > last) return { from: toRfc3339(last - HOUR), to: toRfc3339(last + 1000000n) };
+  if (endOf(range.to, last) < first) return { from: toRfc3339(first), to: toRfc3339(first + HOUR) };
+  return null;
+}
 
 export function NoMatch({ query, run }: { query: string; run: () => void }) {
   const [without, setWithout] = useState<Without[]>([]);
@@ -62,6 +79,27 @@ export function NoMatch({ query, run }: { query: string; run: () => void }) {
         {allTime >= 0 ? (
           <li>
             In all time: {allTime > 0 ? <a href={patched({ from: null, to: null })}>{plural(allTime, "trace")}</a> : <span class="dim">none either</span>}
+          </li>
+        ) : null}
+        {param("sel") ? (
+          <li>
+            <a href={patched({ sel: null, by: null, call: null })}>Without the selection</a>
+          </li>
+        ) : null}
+        {bounded ? (
+          <li>
+            Wider:{" "}
+            {widerThan(range).map(([value, name], i) => (
+              <span key={value}>
+                {i > 0 ? " · " : ""}
+                <a href={patched({ from: value, to: null, sel: null })}>{name}</a>
+              </span>
+            ))}
+          </li>
+        ) : null}
+        {stored && nearest(stored, range) ? (
+          <li>
+            The range has no stored span at all: <a href={patched(nearest(stored, range) ?? {})}>the nearest time with spans</a>
           </li>
         ) : null}
         {stored ? (

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A value that comes from the API: loading, there, or a problem; a newer request stops the older one.
 import { type Signal, signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { ApiError, isStopped } from "../api/client";
 
 export interface Loaded<T> {
@@ -24,7 +25,10 @@ export class Loader<T> {
       if (this.stopper === stopper) this.state.value = { value, loading: false, error: null };
     } catch (error) {
       if (isStopped(error) || this.stopper !== stopper) return;
-      this.state.value = { value: null, loading: false, error: asApiError(error) };
+      const problem = asApiError(error);
+      // A server that does not answer takes nothing away: what it said before stays on the screen.
+      const value = isPassing(problem) ? this.state.peek().value : null;
+      this.state.value = { value, loading: false, error: problem };
     }
   }
 
@@ -42,6 +46,28 @@ export class Loader<T> {
     this.stopper = null;
     this.state.value = { ...this.state.peek(), loading: false };
   }
+}
+
+/** No answer, or "try again later": it may be well in a moment. */
+export const isPassing = (error: ApiError): boolean => error.problem.status === 0 || error.problem.status === 503;
+
+const RETRY_FIRST_MS = 2000;
+const RETRY_MOST_MS = 30000;
+
+/** Asks again by itself after an error that may pass, each time later. */
+export function useRetry(error: ApiError | null, run: () => void): void {
+  const delay = useRef(RETRY_FIRST_MS);
+  useEffect(() => {
+    if (!error || !isPassing(error)) {
+      delay.current = RETRY_FIRST_MS;
+      return;
+    }
+    const timer = window.setTimeout(() => {
+      delay.current = Math.min(RETRY_MOST_MS, delay.current * 2);
+      run();
+    }, delay.current);
+    return () => window.clearTimeout(timer);
+  }, [error]);
 }
 
 export function asApiError(error: unknown): ApiError {

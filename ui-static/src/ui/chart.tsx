@@ -22,15 +22,16 @@ interface Props {
   stepName: (i: number) => string;
   /** Logarithmic from the least value to the most; otherwise linear from 0. */
   log?: boolean;
+  /** Pixels. */
+  height?: number;
 }
 
-const HEIGHT = 120;
 const TOP = 8;
 const BOTTOM = 4;
 const LEFT = 64;
 const RIGHT = 8;
 
-export function Chart({ title, description, lines, format, ends, stepName, log = false }: Props) {
+export function Chart({ title, description, lines, format, ends, stepName, log = false, height = 120 }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(400);
   const [at, setAt] = useState<number | null>(null);
@@ -49,7 +50,7 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
   const x = (i: number) => LEFT + ((i + 0.5) * inner) / Math.max(1, count);
   const share = (v: number) => (log ? Math.max(0, Math.log(Math.max(v, least) / least) / Math.log(most / least)) : v / most);
   const valueAt = (part: number) => (log ? least * (most / least) ** part : part * most);
-  const y = (v: number) => HEIGHT - BOTTOM - share(v) * (HEIGHT - TOP - BOTTOM);
+  const y = (v: number) => height - BOTTOM - share(v) * (height - TOP - BOTTOM);
   const here = at !== null && at < count ? at : null;
   const point = (event: PointerEvent) => {
     const left = event.clientX - (box.current?.getBoundingClientRect().left ?? 0) - LEFT;
@@ -74,7 +75,7 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
         </span>
       </figcaption>
       <div ref={box} onPointerMove={point} onPointerLeave={() => setAt(null)}>
-        <svg width={width} height={HEIGHT} role="img" aria-label={description}>
+        <svg width={width} height={height} role="img" aria-label={description}>
           {[0, 0.5, 1].map((part) => (
             <g key={part}>
               <line class="chart-grid" x1={LEFT} x2={width - RIGHT} y1={y(valueAt(part))} y2={y(valueAt(part))} />
@@ -83,7 +84,7 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
               </text>
             </g>
           ))}
-          {here === null ? null : <line class="chart-cursor" x1={x(here)} x2={x(here)} y1={TOP} y2={HEIGHT - BOTTOM} />}
+          {here === null ? null : <line class="chart-cursor" x1={x(here)} x2={x(here)} y1={TOP} y2={height - BOTTOM} />}
           {lines.map((l) => (
             <path key={l.name} class={`chart-line ${l.look}`} d={linePath(l.values, x, y)} />
           ))}
