@@ -4,6 +4,7 @@
  * more than chance: lib/analysis/findings.h. */
 #include <stdlib.h>
 
+#include "query/compare_nodes.h"
 #include "query/population.h"
 
 enum {
@@ -14,7 +15,8 @@ enum {
     PARAMETER_B_FROM,
     PARAMETER_B_TO,
     PARAMETER_TRACES,
-    PARAMETER_LIMIT
+    PARAMETER_LIMIT,
+    PARAMETER_NODES
 };
 
 #define VALUES_BYTES_MAX ((size_t)256 * 1024 * 1024)
@@ -302,6 +304,26 @@ static enum sp_status write_calls(struct sp_query_call *call, const struct compa
     return SP_OK;
 }
 
+/* The merged tree, when it is asked for. */
+static enum sp_status write_tree(struct sp_query_call *call, const struct sp_call_tree *tree,
+                                 struct sp_json_writer *w)
+{
+    uint32_t written;
+    uint32_t nodes_max = (uint32_t)call->values[PARAMETER_NODES].number;
+    if (nodes_max == 0)
+        return SP_OK;
+    sp_json_key(w, "tree");
+    sp_json_object_begin(w);
+    sp_json_key(w, "nodes");
+    enum sp_status status = sp_compare_nodes_write(call, tree, nodes_max, true, &written, w);
+    if (status != SP_OK)
+        return status;
+    sp_json_key(w, "leftOutNodes");
+    sp_json_u64(w, tree->node_count - written);
+    sp_json_object_end(w);
+    return SP_OK;
+}
+
 /* ---- the answer ---- */
 
 static void write_side(const struct comparison *c, int side, struct sp_json_writer *w)
@@ -356,6 +378,8 @@ static enum sp_status write_answer(struct sp_query_call *call, const struct comp
     enum sp_status status = write_attributes(call, c, &w);
     if (status == SP_OK)
         status = write_calls(call, c, &w);
+    if (status == SP_OK)
+        status = write_tree(call, &c->tree, &w);
     if (status != SP_OK)
         return sp_arena_failed(&call->arena, reterr,
                                "the differences are larger than the query's memory");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * query/compare_traces.c: GET /v1/compare/traces: the call trees of two traces merged by path. */
-#include "query/internal.h"
+#include "query/compare_nodes.h"
 
 enum { PARAMETER_A, PARAMETER_B };
 
@@ -102,67 +102,11 @@ static void write_summary(const char *key, const struct summary *summary, struct
     sp_json_object_end(w);
 }
 
-static void write_side(const char *key, const struct sp_call_side *side, struct sp_json_writer *w)
-{
-    sp_json_key(w, key);
-    if (side->call_count == 0) {
-        sp_json_null(w);
-        return;
-    }
-    sp_json_object_begin(w);
-    sp_json_key(w, "calls");
-    sp_json_u64(w, side->call_count);
-    sp_json_key(w, "errors");
-    sp_json_u64(w, side->error_count);
-    sp_json_key(w, "durationNano");
-    sp_json_u64_string(w, side->duration_ns);
-    sp_json_key(w, "selfNano");
-    sp_json_u64_string(w, side->self_ns);
-    sp_json_object_end(w);
-}
-
-static void write_difference(const char *key, uint64_t a, uint64_t b, struct sp_json_writer *w)
-{
-    sp_json_key(w, key);
-    sp_json_i64_string(w, (int64_t)(b - a));
-}
-
-/* number: of each node in the order of the answer, by its row in the tree. */
-static void write_node(const struct sp_call_node *node, const uint32_t *number,
-                       struct sp_json_writer *w)
-{
-    const struct sp_call_side *a = &node->sides[0], *b = &node->sides[1];
-    sp_json_object_begin(w);
-    sp_json_key(w, "parent");
-    sp_json_i64(w, node->parent == SP_CALL_NODE_NONE ? -1 : (int64_t)number[node->parent]);
-    sp_json_key(w, "depth");
-    sp_json_u64(w, node->depth);
-    sp_json_key(w, "service");
-    sp_json_string(w, node->service);
-    sp_json_key(w, "operation");
-    sp_json_string(w, node->operation);
-    sp_json_key(w, "kind");
-    sp_json_cstr(w, sp_span_kind_name(node->kind));
-    sp_json_key(w, "change");
-    sp_json_cstr(w, a->call_count == 0 ? "new" : b->call_count == 0 ? "gone" : "both");
-    write_side("a", a, w);
-    write_side("b", b, w);
-    write_difference("callDifference", a->call_count, b->call_count, w);
-    write_difference("durationDifferenceNano", a->duration_ns, b->duration_ns, w);
-    write_difference("selfDifferenceNano", a->self_ns, b->self_ns, w);
-    sp_json_object_end(w);
-}
-
 static enum sp_status write_answer(struct sp_query_call *call, const struct sp_call_tree *tree,
                                    const struct summary summaries[2], struct sp_error *reterr)
 {
-    uint32_t *order;
-    uint32_t *number = sp_arena_calloc(&call->arena, tree->node_count, sizeof(*number));
-    if (!number || sp_call_tree_order(tree, &call->arena, &order) != SP_OK)
-        return too_large(call, &call->arena, reterr);
-    for (uint32_t i = 0; i < tree->node_count; i++)
-        number[order[i]] = i;
     struct sp_json_writer w;
+    uint32_t written;
     sp_query_reply_json(call, &w);
     sp_json_object_begin(&w);
     write_summary("a", &summaries[0], &w);
@@ -173,10 +117,8 @@ static enum sp_status write_answer(struct sp_query_call *call, const struct sp_c
     sp_json_key(&w, "duplicates");
     sp_json_u64(&w, tree->duplicate_count);
     sp_json_key(&w, "nodes");
-    sp_json_array_begin(&w);
-    for (uint32_t i = 0; i < tree->node_count; i++)
-        write_node(&tree->nodes[order[i]], number, &w);
-    sp_json_array_end(&w);
+    if (sp_compare_nodes_write(call, tree, UINT32_MAX, false, &written, &w) != SP_OK)
+        return too_large(call, &call->arena, reterr);
     sp_json_object_end(&w);
     return SP_OK;
 }

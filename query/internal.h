@@ -10,6 +10,7 @@
 #define SP_QUERY_PARAMETERS_MAX    16 /* of one endpoint */
 #define SP_QUERY_HEADERS_MAX       12
 #define SP_QUERY_SAMPLE_TRACES_MAX ((uint64_t)100 * 1000) /* traces that one answer adds up */
+#define SP_QUERY_TREE_NODES_MAX    ((uint64_t)10 * 1000)  /* of a merged tree in one answer */
 #define SP_QUERY_BODY_BYTES_MAX    ((size_t)4096)         /* of a POST: an empty object, for now */
 
 #define SP_QUERY_LOCATION_BYTES 4096 /* of a redirect; a longer one is not made */

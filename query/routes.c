@@ -199,6 +199,11 @@ static const struct sp_parameter compare[] = {
      .preset = 20,
      .number_min = 1,
      .number_max = 1000},
+    {.name = "nodes",
+     .type = SP_PARAMETER_NUMBER,
+     .preset = 0,
+     .number_min = 0,
+     .number_max = SP_QUERY_TREE_NODES_MAX},
 };
 
 static const struct sp_parameter compare_traces[] = {

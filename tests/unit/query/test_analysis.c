@@ -230,6 +230,34 @@ START_TEST(populations_of_two_ranges_and_of_nothing)
 }
 END_TEST
 
+START_TEST(merged_tree_of_two_samples)
+{
+    add_populations();
+    const char *url = "/v1/compare?" PASSED "&" FAILED;
+    expect_answer(&world, url, 200, "\"leftOutCalls\":\"0\"},\"falseDiscoveryRate\":");
+    const char *all = "/v1/compare?nodes=4&" PASSED "&" FAILED;
+    /* 30 traces of each: 100 + 2, 4, .. 60 ms, and 100 + 1, 3, .. 59 */
+    expect_answer(&world, all, 200,
+                  "\"tree\":{\"nodes\":[{\"parent\":-1,\"depth\":0,\"service\":\"web\","
+                  "\"operation\":\"GET /\",\"kind\":\"server\",\"change\":\"both\","
+                  "\"a\":{\"traces\":30,\"calls\":30,\"errors\":0,\"durationNano\":\"3930000000\","
+                  "\"selfNano\":\"3000000000\"},\"b\":{\"traces\":30,\"calls\":30,\"errors\":30,"
+                  "\"durationNano\":\"3900000000\",\"selfNano\":\"1500000000\"}},");
+    expect_answer(&world, all, 200,
+                  "\"operation\":\"get\",\"kind\":\"server\",\"change\":\"both\","
+                  "\"a\":{\"traces\":30,\"calls\":30,");
+    expect_answer(&world, all, 200, "\"b\":{\"traces\":30,\"calls\":150,");
+    expect_answer(&world, all, 200, "\"leftOutNodes\":0}");
+    /* The greatest difference of a mean is that of cart (49 ms), which needs web above it; then there is no room. */
+    const char *two = "/v1/compare?nodes=2&" PASSED "&" FAILED;
+    expect_answer(&world, two, 200, "{\"parent\":0,\"depth\":1,\"service\":\"cart\"");
+    expect_answer(&world, two, 200, "\"leftOutNodes\":2}");
+    expect_answer(&world, "/v1/compare?nodes=1", 200, "\"leftOutNodes\":3}");
+    expect_answer(&world, "/v1/compare?nodes=10000", 200, "\"leftOutNodes\":0}");
+    expect_answer(&world, "/v1/compare?nodes=10001", 400, "\"parameter\":\"nodes\"");
+}
+END_TEST
+
 START_TEST(two_traces_are_one_tree)
 {
     add_populations();
@@ -395,6 +423,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, critical_paths_of_wrong_questions);
     tcase_add_test(tcase, populations_differ_by_attribute_and_by_call);
     tcase_add_test(tcase, populations_of_two_ranges_and_of_nothing);
+    tcase_add_test(tcase, merged_tree_of_two_samples);
     tcase_add_test(tcase, two_traces_are_one_tree);
     tcase_add_test(tcase, graph_as_a_series);
     tcase_add_test(tcase, graph_against_another_range);

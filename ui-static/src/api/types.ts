@@ -311,6 +311,56 @@ export interface ComparedValue {
   found: boolean;
 }
 
+export interface ComparedCall {
+  path: { service: string; operation: string; kind: string }[];
+  a: number;
+  b: number;
+  difference: number;
+  found: boolean;
+}
+
+/** One side of a node of a merged call tree: sums over all of its traces. */
+export interface MergedSide {
+  /** Of a sample: traces that have the call. */
+  traces?: number;
+  calls: number;
+  errors: number;
+  durationNano: string;
+  selfNano: string;
+}
+
+export interface MergedNode {
+  parent: number;
+  depth: number;
+  service: string;
+  operation: string;
+  kind: string;
+  change: "both" | "new" | "gone";
+  a: MergedSide | null;
+  b: MergedSide | null;
+}
+
+export interface ComparedTrace {
+  traceId: string;
+  service: string;
+  operation: string;
+  startTimeUnixNano: string;
+  durationNano: string;
+  spanCount: number;
+  rootCount: number;
+  orphanCount: number;
+  errorCount: number;
+}
+
+/** /v1/compare/traces: two traces as one call tree. */
+export interface ComparedTraces {
+  a: ComparedTrace;
+  b: ComparedTrace;
+  sameRoot: boolean;
+  duplicates: number;
+  nodes: MergedNode[];
+}
+
 /** /v1/compare: two samples of traces. */
 export interface Comparison {
   a: ComparedSide;
