@@ -95,6 +95,7 @@ const shell = readFileSync(join(source, "src/index.html"), "utf8");
 const pages = [
   { folder: "", title: "Explore" },
   { folder: "trace/", title: "Trace", module: "src/pages/trace.tsx" },
+  { folder: "compare/", title: "Compare", module: "src/pages/compare.tsx" },
   { folder: "map/", title: "Map", module: "src/pages/map.tsx" },
   { folder: "service/", title: "Services", module: "src/pages/service.tsx" },
 ];

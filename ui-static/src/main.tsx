@@ -10,12 +10,13 @@ import { nextTheme, zone } from "./state/prefs";
 import { absoluteAddress, shiftRange } from "./state/range";
 import { copy, message, say } from "./state/say";
 import { Help, helpOpen } from "./ui/help";
-import { rangeOpened, TopBar } from "./ui/topbar";
+import { compareAddress, rangeOpened, TopBar } from "./ui/topbar";
 
-const later = signal<{ trace?: ComponentType; map?: ComponentType; service?: ComponentType }>({});
+const later = signal<Partial<Record<Page, ComponentType>>>({});
 
 const LOADERS = {
   trace: async () => (await import("./pages/trace")).TracePage,
+  compare: async () => (await import("./pages/compare")).ComparePage,
   map: async () => (await import("./pages/map")).MapPage,
   service: async () => (await import("./pages/service")).ServicePage,
 };
@@ -41,6 +42,7 @@ function CurrentPage({ page }: { page: Page }) {
 const everywhere: Command[] = [
   { keys: ["g e"], text: "Go to Explore", group: "Everywhere", run: () => go(href("explore")) },
   { keys: ["g m"], text: "Go to Map", group: "Everywhere", run: () => go(href("map")) },
+  { keys: ["g c"], text: "Go to Compare", group: "Everywhere", run: () => go(compareAddress()) },
   { keys: ["g s"], text: "Go to Services", group: "Everywhere", run: () => go(href("service")) },
   {
     keys: ["t"],

@@ -111,6 +111,8 @@ export const getComparison = (params: Params, stop?: AbortSignal) => get<api.Com
 
 export const getPaths = (params: Params, stop?: AbortSignal) => get<api.PathsAnswer>("v1/critical-path", params, stop);
 
+export const getComparedTraces = (a: string, b: string, stop?: AbortSignal) => get<api.ComparedTraces>("v1/compare/traces", { a, b }, stop);
+
 export const getMetric = (params: Params, stop?: AbortSignal) => get<api.MetricAnswer>("v1/metrics/query", params, stop);
 
 export const columnsPath = (id: string) => `v1/traces/${encodeURIComponent(id)}`;

@@ -290,6 +290,7 @@ export interface FacetsAnswer {
 }
 
 export interface ComparedSide {
+  traceDuration: Quantiles | null;
   matchedTraces: number;
   matchedSpans: string;
   complete: boolean;
@@ -309,10 +310,14 @@ export interface ComparedValue {
   difference: number;
   qValue: number;
   found: boolean;
+  aExemplarTraceId: string | null;
+  bExemplarTraceId: string | null;
 }
 
 export interface ComparedCall {
   path: { service: string; operation: string; kind: string }[];
+  change: "new" | "gone" | "more" | "less" | "same";
+  qValue: number;
   a: number;
   b: number;
   difference: number;
@@ -366,8 +371,18 @@ export interface Comparison {
   a: ComparedSide;
   b: ComparedSide;
   sharedTraces: number;
-  attributes: { rows: ComparedValue[]; tested: number; found: number };
+  attributes: { rows: ComparedValue[]; tested: number; found: number; leftOutLong: string; leftOutMany: string; cutKeys: { scope: string; key: string }[] };
+  calls: {
+    presence: { rows: ComparedCall[]; tested: number; found: number };
+    selfTime: { rows: ComparedCall[]; tested: number; found: number };
+    repetition: { rows: ComparedCall[]; tested: number; found: number };
+    paths: number;
+    leftOutCalls: string;
+  };
   falseDiscoveryRate: number;
+  relativeError: number;
+  /** With nodes=. */
+  tree?: { nodes: MergedNode[]; leftOutNodes: number };
 }
 
 /** /v1/critical-path: where the time of many traces goes. */

@@ -13,8 +13,11 @@ export function parseSide(text: string): Side | null {
   const input = text.trim();
   if (input.startsWith("q:")) {
     const at = input.lastIndexOf("@");
-    const range = /^([^.]*(?:\.(?!\.)[^.]*)*)\.\.(.*)$/.exec(at < 0 ? "" : input.slice(at + 1));
-    return range ? { kind: "set", query: input.slice(2, at).trim(), from: range[1], to: range[2] } : { kind: "set", query: input.slice(2).trim(), from: "", to: "" };
+    const tail = at < 0 ? "" : input.slice(at + 1);
+    const dots = tail.indexOf("..");
+    // Times have no quotes and no braces; what has them is a part of the query.
+    if (dots < 0 || /["`{}]/.test(tail)) return { kind: "set", query: input.slice(2).trim(), from: "", to: "" };
+    return { kind: "set", query: input.slice(2, at).trim(), from: tail.slice(0, dots), to: tail.slice(dots + 2) };
   }
   const ref = parseTraceRef(input);
   return ref ? { kind: "trace", id: ref.traceId } : null;

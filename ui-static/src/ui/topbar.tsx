@@ -5,6 +5,7 @@ import { useRef, useState } from "preact/hooks";
 import { pending } from "../api/client";
 import { parseTraceRef } from "../model/ids";
 import { go, href, type Page, param, route } from "../route";
+import { basket } from "../state/basket";
 import { nextTheme, theme } from "../state/prefs";
 import { absoluteAddress } from "../state/range";
 import { CopyButton } from "./controls";
@@ -15,6 +16,14 @@ import { TimeRange } from "./timerange";
 
 /** Counts up to open the time range from the keyboard. */
 export const rangeOpened = signal(0);
+
+/** With two things in the basket there is one thing to compare: they fill the slots. */
+export function compareAddress(): string {
+  const items = basket.value;
+  const range = { from: param("from"), to: param("to") };
+  const filled = items.length === 2 && route.value.page !== "compare" ? { a: items[0].ref, b: items[1].ref } : {};
+  return href("compare", route.value.page === "trace" ? filled : { ...range, ...filled });
+}
 
 export function TopBar() {
   const page = route.value.page;
@@ -35,6 +44,15 @@ export function TopBar() {
         {tab("explore", "Explore")}
         {tab("map", "Map")}
         {tab("service", "Services")}
+        <a href={compareAddress()} aria-current={page === "compare" ? "page" : undefined}>
+          Compare
+          {basket.value.length > 0 ? (
+            <span class="nav-count">
+              <span class="offscreen">, in the basket: </span>
+              {basket.value.length}
+            </span>
+          ) : null}
+        </a>
       </nav>
       <TraceBox />
       <span class="spring" />

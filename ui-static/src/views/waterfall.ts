@@ -25,6 +25,8 @@ export interface WaterfallEvents {
   /** The cursor moved; `open` when details were asked for. */
   select: (row: number, open: boolean) => void;
   zoom: (from: number, to: number) => void;
+  /** Pixels of rows above the view. */
+  scroll?: (top: number) => void;
 }
 
 const ROW = 24;
@@ -44,6 +46,7 @@ export class Waterfall {
   private cursorAt = -1;
   from = 0;
   to: number;
+  private extent: number;
 
   private readonly scroller = document.createElement("div");
   private readonly layer = document.createElement("div");
@@ -75,6 +78,7 @@ export class Waterfall {
     this.folding = newFolding(skeleton);
     this.items = visibleItems(skeleton, this.folding);
     this.to = Math.max(1, skeleton.duration);
+    this.extent = this.to;
     this.ink = inkOf(dark);
     this.criticalOf = criticalTime(skeleton);
     this.subtreeEnd = subtreeEnds(skeleton);
@@ -101,7 +105,14 @@ export class Waterfall {
     this.layer.append(this.canvas, this.hair);
     this.scroller.append(this.layer, this.spacer);
     this.host.replaceChildren(this.axis.element, this.scroller);
-    this.scroller.addEventListener("scroll", () => this.schedule(), { passive: true });
+    this.scroller.addEventListener(
+      "scroll",
+      () => {
+        this.schedule();
+        this.events.scroll?.(this.top);
+      },
+      { passive: true },
+    );
     this.scroller.addEventListener("click", this.onClick);
     this.scroller.addEventListener("dblclick", (e) => this.rowAt(e) >= 0 && this.fit(this.rowAt(e)));
     this.scroller.addEventListener("wheel", this.onWheel, { passive: false });
@@ -232,6 +243,26 @@ export class Waterfall {
     const total = this.items.length * this.rowHeight;
     const clamped = Math.max(0, Math.min(total - this.height, top));
     this.scroller.scrollTop = total <= SCROLL_MAX ? clamped : (clamped / (total - this.height)) * (SCROLL_MAX - this.height);
+  }
+
+  /** Scrolls as another waterfall does. */
+  setTop(top: number): void {
+    if (Math.abs(top - this.top) >= 1) this.scrollTo(top);
+  }
+
+  get scrolled(): number {
+    return this.top;
+  }
+
+  /** Pixels of rows above this one, wherever the view is. */
+  above(row: number): number {
+    return this.find(row) * this.rowHeight;
+  }
+
+  /** The time that all of the view stands for: longer than the trace when two of them share a scale. */
+  setExtent(duration: number): void {
+    this.extent = Math.max(1, duration);
+    this.zoom(0, this.extent);
   }
 
   private schedule(): void {
@@ -381,7 +412,7 @@ export class Waterfall {
       case "pan-left": return this.zoom(this.from - span / 4, this.to - span / 4);
       case "pan-right": return this.zoom(this.from + span / 4, this.to + span / 4);
       case "fit": return this.cursor >= 0 ? this.fit(this.cursor) : undefined;
-      case "reset": return this.zoom(0, this.skeleton.duration);
+      case "reset": return this.zoom(0, this.extent);
       case "fold-all": return this.foldDepth(0);
       case "unfold-all": return this.foldDepth(Number.POSITIVE_INFINITY);
       case "fold-level": return this.foldDepth(Math.max(0, foldedDepth(this.skeleton, this.folding) - 1));
@@ -459,7 +490,7 @@ export class Waterfall {
   }
 
   zoom(from: number, to: number): void {
-    const all = Math.max(1, this.skeleton.duration);
+    const all = this.extent;
     const length = Math.max(Math.min(WINDOW_MIN, all), Math.min(all, to - from));
     const start = Math.max(0, Math.min(all - length, from));
     this.from = start;

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compare: two traces, or two sets of traces. Two slots, and five ways to look at what differs between them.
+import { useEffect } from "preact/hooks";
+import { apiUrl } from "../api/client";
+import { parseSide, rootsDiffer, type Side } from "../model/compare";
+import { curlOf } from "../model/curl";
+import { formatCount, plural } from "../model/text";
+import { param, patched, replace } from "../route";
+import { answer, type Answer, compare, limitOf, loadPair, measureOf, pair, sampleOf, SAMPLES, setParams, swap, TABS, tabOf } from "../state/compare";
+import { useCommands } from "../state/keys";
+import { CopyButton, Popover, ProblemPanel } from "../ui/controls";
+import { Icon } from "../ui/icons";
+import { CompareAttributes, CompareFindings } from "./compare-attributes";
+import { CompareFalls } from "./compare-falls";
+import { CompareGraph } from "./compare-graph";
+import { CompareHelp, Slots } from "./compare-slots";
+import { loadSlots } from "./compare-name";
+import { CompareSpans } from "./compare-spans";
+import { CompareTree } from "./compare-tree";
+import { exportCsv, exportJson } from "./compare-export";
+
+export function ComparePage() {
+  const [left, right] = [param("a"), param("b")];
+  const [a, b] = [parseSide(left), parseSide(right)];
+  const [traces, limit] = [sampleOf(), limitOf()];
+  const load = () => {
+    if (a && b) void answer.run((stop) => compare(a, b, traces, limit, stop));
+  };
+  useEffect(() => {
+    document.title = "Compare · Spoor";
+    loadSlots();
+    load();
+    return () => answer.stop();
+  }, [left, right, traces, limit]);
+  useCommands([
+    { keys: ["s"], text: "Swap A and B", group: "Compare", run: swap },
+    ...TABS.map(([id, name], i) => ({ keys: [String(i + 1)], text: name, group: "Compare", run: () => replace(patched({ tab: id || null, by: param("by") === "attrs" ? null : param("by") })) })),
+  ]);
+  const { value, error, loading } = answer.state.value;
+  return (
+    <div class={loading ? "compare busy" : "compare"}>
+      <Slots a={a} b={b} value={a && b && !error ? value : null} />
+      {!a || !b ? (
+        <CompareHelp a={a} b={b} />
+      ) : error ? (
+        <section class="pad">
+          <ProblemPanel error={error} retry={load} title={error.problem.status === 404 ? `Trace ${error.problem.parameter === "b" ? "B" : "A"} is not stored` : undefined} />
+        </section>
+      ) : value ? (
+        <Compared a={a} b={b} value={value} />
+      ) : (
+        <div class="trace-loading" role="status">
+          Comparing …
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Compared({ a, b, value }: { a: Side; b: Side; value: Answer }) {
+  const tab = tabOf();
+  const wantsPair = tab === "falls" || tab === "spans" || (tab === "attrs" && value.of === "traces");
+  const load = () => void pair.run((stop) => loadPair(a, b, value.of === "traces" ? value.value : null, stop));
+  useEffect(() => {
+    if (wantsPair) load();
+  }, [value, wantsPair]);
+  const { value: two, error } = pair.state.value;
+  const current = two && (a.kind !== "trace" || two.a.trace.traceId === a.id) && (b.kind !== "trace" || two.b.trace.traceId === b.id) ? two : null;
+  return (
+    <>
+      <Warnings value={value} />
+      <Bar a={a} b={b} value={value} tab={tab} />
+      {tab === "graph" ? <CompareGraph nodes={value.nodes} /> : null}
+      {tab === "" ? <CompareTree value={value} /> : null}
+      {tab === "attrs" && value.of === "sets" ? <CompareFindings value={value.value} /> : null}
+      {wantsPair && error ? (
+        <section class="pad">
+          <ProblemPanel error={error} retry={load} title="The two traces cannot be read" />
+        </section>
+      ) : wantsPair && !current ? (
+        <div class="trace-loading" role="status">
+          Reading both traces …
+        </div>
+      ) : current && wantsPair ? (
+        <>
+          {value.of === "sets" ? <OfSets /> : null}
+          {tab === "falls" ? <CompareFalls key={`${current.a.trace.traceId} ${current.b.trace.traceId}`} pair={current} /> : tab === "attrs" ? <CompareAttributes pair={current} /> : <CompareSpans pair={current} />}
+        </>
+      ) : null}
+    </>
+  );
+}
+
+/** Two traces stand for their sets: which, and that they do. */
+function OfSets() {
+  const two = pair.state.value.value;
+  if (!two) return null;
+  return (
+    <div class="banner">
+      <span aria-hidden="true">ⓘ</span>
+      <span>
+        One trace of each set, the newest: <code>{two.a.trace.traceId.slice(0, 8)}…</code> and <code>{two.b.trace.traceId.slice(0, 8)}…</code>.
+      </span>
+      <a href={patched({ a: two.a.trace.traceId, b: two.b.trace.traceId })}>Compare these two</a>
+    </div>
+  );
+}
+
+function Warnings({ value }: { value: Answer }) {
+  const list: string[] = [];
+  if (value.of === "traces") {
+    const { a, b } = value.value;
+    if (a.traceId === b.traceId) list.push("A and B are the same trace.");
+    else if (!value.value.sameRoot) list.push(`The roots differ: ${a.service} ${a.operation} and ${b.service} ${b.operation}. Most calls will be in one of the two only.`);
+    for (const [name, t] of [["A", a], ["B", b]] as const) {
+      if (t.orphanCount > 0) list.push(`${name} has ${plural(t.orphanCount, "span")} whose parent is not stored: calls below are at the top of the tree.`);
+    }
+    if (value.value.duplicates > 0) list.push(`${plural(value.value.duplicates, "span")} came twice and ${value.value.duplicates === 1 ? "counts" : "count"} once.`);
+  } else {
+    const { a, b, sharedTraces, tree } = value.value;
+    for (const [name, s] of [["A", a], ["B", b]] as const) if (s.matchedTraces === 0) list.push(`No trace matches ${name}.`);
+    if (rootsDiffer(value.nodes)) list.push("The two sets have no operation at the top in common: most calls will be in one of the two only.");
+    if (sharedTraces > 0) list.push(`${plural(sharedTraces, "trace")} ${sharedTraces === 1 ? "is" : "are"} in both sets, and make differences look smaller.`);
+    if (value.value.calls.leftOutCalls !== "0") list.push(`${formatCount(value.value.calls.leftOutCalls)} calls of paths beyond 100,000 are not compared.`);
+    if (tree && tree.leftOutNodes > 0) list.push(`${plural(tree.leftOutNodes, "path")} with smaller differences are not shown; the export of the API has up to 10,000.`);
+  }
+  return (
+    <>
+      {list.map((text) => (
+        <div key={text} class="banner" role="note">
+          <span aria-hidden="true">▲</span>
+          <span>{text}</span>
+        </div>
+      ))}
+    </>
+  );
+}
+
+function Bar({ a, b, value, tab }: { a: Side; b: Side; value: Answer; tab: string }) {
+  const [by, align] = [measureOf(), param("align") === "name" ? "name" : "path"];
+  const url = value.of === "traces" ? apiUrl("v1/compare/traces", { a: param("a"), b: param("b") }) : apiUrl("v1/compare", setParams(a, b, sampleOf(), limitOf()));
+  const pick = (name: string, label: string, chosen: string, options: [string, string][], usual: string) => (
+    <label class="field">
+      {label}
+      <select value={chosen} onChange={(e) => replace(patched({ [name]: e.currentTarget.value === usual ? null : e.currentTarget.value }))}>
+        {options.map(([id, text]) => (
+          <option key={id} value={id}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+  return (
+    <div class="compare-bar">
+      <div class="button-group" role="tablist" aria-label="Views of the comparison">
+        {TABS.map(([id, name], i) => (
+          <button
+            key={id}
+            type="button"
+            role="tab"
+            class="button toggle"
+            aria-selected={tab === id}
+            aria-pressed={undefined}
+            tabIndex={tab === id ? 0 : -1}
+            title={`${name} (${i + 1})`}
+            onClick={() => replace(patched({ tab: id || null, by: param("by") === "attrs" ? null : param("by") }))}
+            onKeyDown={(event) => {
+              const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+              if (step === 0) return;
+              event.preventDefault();
+              event.stopPropagation();
+              const next = (i + step + TABS.length) % TABS.length;
+              replace(patched({ tab: TABS[next][0] || null }));
+              (event.currentTarget.parentElement?.children[next] as HTMLElement | undefined)?.focus();
+            }}
+          >
+            {name}
+          </button>
+        ))}
+      </div>
+      <span class="spring" />
+      {tab === "" || tab === "graph" ? pick("by", "by", by, [["duration", "duration"], ["self", "self time"], ["count", "calls"]], "duration") : null}
+      {tab === "" ? pick("order", "order", param("order") === "calls" ? "calls" : "delta", [["delta", "greatest difference"], ["calls", "as called"]], "delta") : null}
+      {tab === "" ? pick("align", "align", align, [["path", "by path"], ["name", "by name"]], "path") : null}
+      {value.of === "sets" ? pick("traces", "newest", String(sampleOf()), SAMPLES.map((n) => [String(n), `${formatCount(n)} traces`]), String(SAMPLES[0])) : null}
+      <Popover label={<Icon name="export" />} title="Export" class="right">
+        {(close) => (
+          <div class="chooser">
+            <button type="button" class="option" onClick={() => { close(); exportJson(value); }}>
+              JSON, as the API answers
+            </button>
+            <button type="button" class="option" onClick={() => { close(); exportCsv(value.nodes); }}>
+              CSV, a line for each call
+            </button>
+          </div>
+        )}
+      </Popover>
+      <CopyButton text={() => curlOf(url)} what="curl command" icon="terminal" />
+    </div>
+  );
+}
