@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The merged tree as a drawing: a card a call, blue where A is slower, orange where B is, hatched where only one side has it. The
 // Calls tab is its table.
-import { useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { changeText, type CompareNode, deltaOf, type Measure, topNodes } from "../model/compare";
 import { CARD, type Card, layoutTree } from "../model/compare-layout";
 import { formatCount } from "../model/text";
@@ -64,6 +64,16 @@ export function CompareGraph({ nodes }: { nodes: CompareNode[] }) {
     ],
     [zoom],
   );
+  // As much as fits, and the root in the middle.
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const fitting = ZOOMS.slice(0, 4).findLastIndex((f) => drawing.width * f <= element.clientWidth - 2 * PAD);
+    const at = Math.max(1, fitting);
+    setZoom(at);
+    const root = [...drawing.cards.values()][0];
+    window.requestAnimationFrame(() => element.scrollTo(0, root ? root.y * ZOOMS[at] - element.clientHeight / 2 : 0));
+  }, [drawing]);
   const z = ZOOMS[zoom];
   const [width, height] = [drawing.width + 2 * PAD, drawing.height + 2 * PAD];
   return (
@@ -90,7 +100,7 @@ export function CompareGraph({ nodes }: { nodes: CompareNode[] }) {
           </button>
         </span>
       </div>
-      <div class="cmp-drawing" ref={box}>
+      <div class="cmp-drawing" ref={box} tabIndex={0} role="region" aria-label="Drawing">
         <svg width={width * z} height={height * z} viewBox={`${-PAD} ${-PAD} ${width} ${height}`} role="group" aria-label="Calls of A and B as a tree">
           <defs>
             <pattern id="cmp-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
@@ -134,12 +144,12 @@ function CardOf({ card, node, by, most, focused, walk, open }: CardProps) {
       data-node={card.node}
       transform={`translate(${card.x} ${card.y})`}
       role="button"
-      tabIndex={focused ? 0 : -1}
-      aria-label={said}
+      tabindex={focused ? 0 : -1}
       onClick={() => open(card.node)}
       onKeyDown={(event) => walk(event, card)}
     >
       <title>{said}</title>
+      <g aria-hidden="true">
       <rect class="cmp-card-box" width={CARD.width} height={CARD.height} rx="6" />
       <rect class="cmp-card-tint" width={CARD.width} height={CARD.height} rx="6" opacity={delta === 0 ? 0 : 0.1 + (0.3 * Math.abs(delta)) / most} />
       {node.change === "both" ? null : <rect width={CARD.width} height={CARD.height} rx="6" fill="url(#cmp-hatch)" />}
@@ -153,6 +163,7 @@ function CardOf({ card, node, by, most, focused, walk, open }: CardProps) {
       <text x={CARD.width - 8} y="35" text-anchor="end" class="cmp-card-delta">
         {node.change === "both" ? `${calls} ${deltaText(delta, by)}` : `only ${node.change === "new" ? "B" : "A"} ${deltaText(delta, by)}`}
       </text>
+      </g>
     </g>
   );
 }

@@ -141,7 +141,7 @@ export function CompareHelp({ a, b }: { a: Side | null; b: Side | null }) {
   const items = basket.value;
   const missing = !a && !b ? "two things" : a ? "something as B" : "something as A";
   return (
-    <section class="empty">
+    <section class="empty compare-help">
       <h1>Choose {missing} to compare</h1>
       <p>Two traces, or two sets of traces: what a query finds, slow against normal, failed against passed, today against yesterday.</p>
       {items.length > 0 ? <Basket items={items} /> : null}

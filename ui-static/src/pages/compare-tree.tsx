@@ -184,6 +184,7 @@ function Row({ index, id, node, by, flat, open, chosen, most, longest, choose, t
       aria-level={flat ? undefined : node.depth + 1}
       aria-expanded={!flat && node.subtree > 1 ? open : undefined}
       aria-selected={chosen}
+      tabIndex={-1}
       onClick={choose}
     >
       <span role="gridcell" class="cmp-name" style={{ paddingLeft: `${flat ? 0 : depth * 12}px` }}>

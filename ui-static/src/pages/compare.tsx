@@ -39,6 +39,7 @@ export function ComparePage() {
   const { value, error, loading } = answer.state.value;
   return (
     <div class={loading ? "compare busy" : "compare"}>
+      {a && b ? <h1 class="offscreen">A compared with B</h1> : null}
       <Slots a={a} b={b} value={a && b && !error ? value : null} />
       {!a || !b ? (
         <CompareHelp a={a} b={b} />
