@@ -120,9 +120,10 @@ static enum sp_visit run_batch(struct reading *reading)
     if (count == 0)
         return SP_VISIT_CONTINUE;
     qsort(reading->batch, count, sizeof(*reading->batch), by_id);
-    reading->status =
-        sp_store_traces_read(reading->call->api->store, reading->batch, count, &reading->stop,
-                             &reading->arena, consider, reading, reading->reterr);
+    struct sp_traces_reader reader = {
+        .stop = &reading->stop, .arena = &reading->arena, .visit = consider, .cookie = reading};
+    reading->status = sp_store_traces_read(reading->call->api->store, reading->batch, count,
+                                           &reader, reading->reterr);
     if (reading->status == SP_DEADLINE) {
         reading->status = SP_OK;
         return stop(reading, "timeBudget");

@@ -1,114 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/search.c: GET /v1/search: candidates from the store, newest first; each is read whole and evaluated exactly; the
- * best of the asked order are kept. What one result looks like: query/search_result.c. */
-#include "query/search.h"
-
-#include <stdlib.h>
-
-#include "query/question.h"
+ * query/search.c: GET /v1/search: candidates come from the store, newest first, and are looked at in batches
+ * (query/search_batch.c), until nothing better can come; the page, and where the next one begins, are told. */
 #include "query/search_explain.h"
-#include "query/search_result.h"
-#include "query/search_stream.h"
-
-enum stop_reason { STOP_NONE, STOP_PAGE_FULL, STOP_TIME, STOP_PART };
-
-/* Candidates are read in batches, sorted by trace id, so that what is stored side by side is unpacked once: few at first, because a
- * page is often full soon and because a search whose time is up goes on behind the last whole batch; then more and more. */
-#define SP_SEARCH_BATCH_MIN    ((size_t)16)
-#define SP_SEARCH_BATCH_MAX    ((size_t)16384)
-#define SP_SEARCH_BATCH_GROWTH ((size_t)16)
-
-/* One result of the page being made. */
-struct kept {
-    struct sp_search_key key;
-    uint64_t batch;     /* that brought it */
-    struct sp_buf json; /* the result as it will be sent */
-};
-
-struct search {
-    struct sp_query_call *call;
-    struct sp_question question;
-    struct sp_search_order order;
-    struct sp_search_cursor cursor; /* zero: the first page */
-    struct sp_result_view view;
-    struct sp_arena trace_arena; /* of the candidate being looked at */
-    struct sp_stop stop_asking;  /* asked by all reads: tells how far the search is, too */
-    struct sp_scanned scanned;
-    struct sp_search_stream stream;
-    size_t sent_count; /* of kept: the first of them, which no other can come before any more */
-
-    struct kept *kept; /* ascending by key */
-    size_t kept_count, limit, kept_bytes;
-    bool more; /* there are matches behind the page */
-
-    struct sp_candidate *batch; /* candidates that were not looked at yet */
-    struct sp_trace_id *batch_ids;
-    size_t batch_count, batch_max; /* batch_max: of this one */
-    size_t batch_looked;           /* of them that were looked at */
-    uint64_t batch_number;
-    struct sp_candidate
-        last; /* of those that were looked at, in the order of the scan; zero: none */
-
-    uint64_t considered, matched, spans;
-    enum stop_reason stop;
-    enum sp_status status; /* of the visitor */
-    struct sp_error *reterr;
-};
-
-/* ---- one candidate ---- */
-
-static enum sp_status evaluate(struct search *search, struct sp_search_result *result)
-{
-    enum sp_status status = SP_OK;
-    struct sp_spanset_list sets;
-    if (sp_pipeline_needs_tree(search->question.pipeline) ||
-        (search->order.scalar && sp_pipeline_needs_tree(search->order.scalar)))
-        status = sp_trace_facts_assemble(&result->facts, &search->trace_arena, &result->tree,
-                                         search->reterr);
-    if (status == SP_OK)
-        status = sp_pipeline_run(search->question.pipeline, &result->facts, &search->trace_arena,
-                                 &sets, search->reterr);
-    if (status == SP_OK)
-        sp_search_result_take(result, &sets, search->question.scan.range);
-    return status;
-}
-
-/* Puts a result into its place of the page, pushing the last one out when the page is full. */
-static enum sp_status keep(struct search *search, const struct sp_search_key *key,
-                           const struct sp_search_result *result)
-{
-    struct kept entry = {.key = *key, .batch = search->batch_number};
-    enum sp_status status = sp_search_result_write(result, &search->view, &search->trace_arena,
-                                                   &entry.json, search->reterr);
-    if (status != SP_OK)
-        return status;
-    search->kept_bytes += entry.json.len;
-    if (search->kept_count == search->limit) {
-        struct kept *last = &search->kept[--search->kept_count];
-        search->kept_bytes -= last->json.len;
-        sp_buf_fini(&last->json);
-        search->more = true;
-    }
-    size_t at = search->kept_count++;
-    /* Nothing comes before a result that was final, unless its traces change while they are read. */
-    for (; at > search->sent_count && sp_search_key_compare(key, &search->kept[at - 1].key) < 0;
-         at--)
-        search->kept[at] = search->kept[at - 1];
-    search->kept[at] = entry;
-    if (search->kept_bytes > search->call->api->limits.memory_bytes_max)
-        return sp_error_set(search->reterr, SP_LIMIT, "the results are larger than %zu bytes",
-                            search->call->api->limits.memory_bytes_max);
-    return SP_OK;
-}
-
-/* In the order of a scan: newer first, then by id. */
-static int compare_places(const struct sp_candidate *a, const struct sp_candidate *b)
-{
-    if (a->bound_unix_ns != b->bound_unix_ns)
-        return a->bound_unix_ns > b->bound_unix_ns ? -1 : 1;
-    return sp_trace_id_compare(&a->trace_id, &b->trace_id);
-}
+#include "query/search_run.h"
 
 static bool is_place(const struct sp_candidate *candidate)
 {
@@ -117,52 +12,14 @@ static bool is_place(const struct sp_candidate *candidate)
 }
 
 /* Was it looked at by an earlier page? */
-static bool is_behind(const struct search *search, const struct sp_candidate *candidate)
+static bool is_behind(const struct sp_search *search, const struct sp_candidate *candidate)
 {
     const struct sp_candidate *position = &search->cursor.position;
-    return is_place(position) && compare_places(candidate, position) <= 0;
-}
-
-/* Results up to this one were told by earlier pages. */
-static const struct sp_search_key *told(const struct search *search,
-                                        const struct sp_candidate *candidate)
-{
-    const struct sp_search_cursor *cursor = &search->cursor;
-    bool before = cursor->resumes && compare_places(candidate, &cursor->border) <= 0;
-    return before ? &cursor->border_key : &cursor->key;
-}
-
-static enum sp_status consider(void *cookie, const struct sp_trace_id *id,
-                               const struct sp_batch *batch, struct sp_error *reterr)
-{
-    struct search *search = cookie;
-    const struct sp_candidate *candidate = &search->batch[id - search->batch_ids];
-    struct sp_search_result result;
-    struct sp_search_key key = {.trace_id = *id};
-    search->spans += batch->span_count;
-    search->batch_looked++;
-    sp_search_result_init(&result, batch);
-    result.facts.stop = &search->stop_asking;
-    enum sp_status status = evaluate(search, &result);
-    if (status != SP_OK || result.matched_count == 0)
-        return status;
-    status = sp_search_rank(&search->order, &result, &search->trace_arena, &key.rank, reterr);
-    if (status != SP_OK)
-        return status;
-    search->matched++;
-    if (sp_search_key_compare(&key, told(search, candidate)) <= 0)
-        return SP_OK;
-    if (search->sent_count == search->limit ||
-        (search->kept_count == search->limit &&
-         sp_search_key_compare(&key, &search->kept[search->limit - 1].key) > 0)) {
-        search->more = true;
-        return SP_OK;
-    }
-    return keep(search, &key, &result);
+    return is_place(position) && sp_search_compare_places(candidate, position) <= 0;
 }
 
 /* Newest first, later candidates cannot start after the bound: a full page of younger traces cannot change any more. */
-static bool page_is_final(const struct search *search, uint64_t bound_unix_ns)
+static bool page_is_final(const struct sp_search *search, uint64_t bound_unix_ns)
 {
     return search->order.by == SP_SEARCH_BY_START && search->order.descending &&
            !search->cursor.resumes && search->kept_count == search->limit &&
@@ -171,12 +28,12 @@ static bool page_is_final(const struct search *search, uint64_t bound_unix_ns)
 
 /* Newest first, the same bound makes the results of younger traces final one by one. In every other order the last candidate may be
  * the best. Only between batches: an unfinished one may still be dropped. */
-static void send_final(struct search *search, uint64_t bound_unix_ns)
+static void send_final(struct sp_search *search, uint64_t bound_unix_ns)
 {
     if (search->order.by != SP_SEARCH_BY_START || !search->order.descending)
         return;
     while (search->sent_count < search->kept_count) {
-        struct kept *next = &search->kept[search->sent_count];
+        struct sp_search_kept *next = &search->kept[search->sent_count];
         if (~next->key.rank <= bound_unix_ns ||
             !sp_search_stream_result(&search->stream, sp_buf_slice(&next->json)))
             return;
@@ -188,7 +45,7 @@ static void send_final(struct search *search, uint64_t bound_unix_ns)
 
 static enum sp_status ask_to_stop(void *cookie, struct sp_error *reterr)
 {
-    struct search *search = cookie;
+    struct sp_search *search = cookie;
     if (sp_search_stream_is_due(&search->stream)) {
         const struct sp_search_progress progress = {
             .scanned = &search->scanned,
@@ -203,45 +60,43 @@ static enum sp_status ask_to_stop(void *cookie, struct sp_error *reterr)
 
 /* Beyond this the count of all matches is not worth its price. By numbers and not by time, so that the same question
  * gets the same answer on a busy machine. */
-static bool counted_enough(const struct search *search)
+static bool counted_enough(const struct sp_search *search)
 {
     const struct sp_query_limits *limits = &search->call->api->limits;
     return search->considered >= limits->count_traces_max ||
            search->spans >= limits->count_spans_max;
 }
 
-static enum sp_visit stop(struct search *search, enum stop_reason reason)
+static enum sp_visit stop(struct sp_search *search, enum sp_search_stop reason)
 {
     search->stop = reason;
-    search->more |= reason == STOP_PAGE_FULL;
+    search->more |= reason == SP_SEARCH_STOP_PAGE_FULL;
     return SP_VISIT_STOP;
 }
 
 /* ---- batches ---- */
 
-static int by_trace_id(const void *a, const void *b)
-{
-    const struct sp_candidate *x = a, *y = b;
-    return sp_trace_id_compare(&x->trace_id, &y->trace_id);
-}
-
 /* Where a page must not overflow, no batch may bring more than it has room for; where there may be an early end, the first
  * batches end where enough is counted. */
-static size_t next_batch_max(const struct search *search)
+static size_t next_batch_max(const struct sp_search *search)
 {
     uint64_t count_max = search->call->api->limits.count_traces_max;
     bool may_end_early = search->order.by == SP_SEARCH_BY_START && search->order.descending;
-    size_t next =
-        search->batch_max == 0 ? SP_SEARCH_BATCH_MIN : SP_SEARCH_BATCH_GROWTH * search->batch_max;
+    size_t growth = may_end_early ? SP_SEARCH_BATCH_GROWTH : SP_SEARCH_BATCH_GROWTH_ALL;
+    size_t next = search->batch_max == 0 ? SP_SEARCH_BATCH_MIN : growth * search->batch_max;
+    size_t fits = search->call->api->limits.memory_bytes_max / SP_SEARCH_BATCH_MEMORY_PART /
+                  (sizeof(*search->batch) + sizeof(*search->batch_ids));
+    size_t most = fits < SP_SEARCH_BATCH_MAX ? fits : SP_SEARCH_BATCH_MAX;
     if (search->cursor.resumes)
         return search->limit - search->kept_count;
     if (may_end_early && search->considered < count_max && next > count_max - search->considered)
         return count_max - search->considered;
-    return next < SP_SEARCH_BATCH_MAX ? next : SP_SEARCH_BATCH_MAX;
+    next = next < most ? next : most;
+    return next > SP_SEARCH_BATCH_MIN ? next : SP_SEARCH_BATCH_MIN;
 }
 
 /* What an unfinished batch brought will be found again by whoever goes on behind the last finished one. */
-static void drop_batch(struct search *search)
+static void drop_batch(struct sp_search *search)
 {
     size_t count = 0;
     for (size_t i = 0; i < search->kept_count; i++) {
@@ -254,30 +109,25 @@ static void drop_batch(struct search *search)
 }
 
 /* Looks at the candidates of the batch. */
-static enum sp_visit run_batch(struct search *search)
+static enum sp_visit run_batch(struct sp_search *search)
 {
     size_t count = search->batch_count;
     uint64_t matched = search->matched;
     if (count == 0)
         return SP_VISIT_CONTINUE;
     struct sp_candidate newest = search->batch[0], last = search->batch[count - 1];
-    qsort(search->batch, count, sizeof(*search->batch), by_trace_id);
-    for (size_t i = 0; i < count; i++)
-        search->batch_ids[i] = search->batch[i].trace_id;
-    search->status = sp_store_traces_read(search->call->api->store, search->batch_ids, count,
-                                          &search->stop_asking, &search->trace_arena, consider,
-                                          search, search->reterr);
+    search->status = sp_search_batch_look(search);
     search->batch_count = search->batch_looked = 0;
     if (search->status == SP_DEADLINE) {
         bool final = page_is_final(search, newest.bound_unix_ns);
         search->status = SP_OK;
         if (final)
-            return stop(search, STOP_PAGE_FULL);
+            return stop(search, SP_SEARCH_STOP_PAGE_FULL);
         if (search->considered > 0) { /* or else what was found is all there is to tell */
             drop_batch(search);
             search->matched = matched;
         }
-        return stop(search, STOP_TIME);
+        return stop(search, SP_SEARCH_STOP_TIME);
     }
     search->considered += count;
     search->last = last;
@@ -287,24 +137,25 @@ static enum sp_visit run_batch(struct search *search)
 
 static enum sp_visit visit(void *cookie, const struct sp_candidate *candidate)
 {
-    struct search *search = cookie;
+    struct sp_search *search = cookie;
     if (is_behind(search, candidate))
         return SP_VISIT_CONTINUE;
     if (search->batch_count == 0) {
         bool final = page_is_final(search, candidate->bound_unix_ns);
         send_final(search, candidate->bound_unix_ns);
         if (final && counted_enough(search))
-            return stop(search, STOP_PAGE_FULL);
+            return stop(search, SP_SEARCH_STOP_PAGE_FULL);
         if (search->cursor.resumes && search->kept_count == search->limit)
-            return stop(search, STOP_PART);
+            return stop(search, SP_SEARCH_STOP_PART);
         search->status = ask_to_stop(search, search->reterr);
         if (search->status == SP_DEADLINE) {
             search->status = SP_OK;
-            return stop(search, final ? STOP_PAGE_FULL : STOP_TIME);
+            return stop(search, final ? SP_SEARCH_STOP_PAGE_FULL : SP_SEARCH_STOP_TIME);
         }
+        if (search->status == SP_OK)
+            search->status = sp_search_batch_begin(search, next_batch_max(search));
         if (search->status != SP_OK)
             return SP_VISIT_STOP;
-        search->batch_max = next_batch_max(search);
     }
     search->batch[search->batch_count++] = *candidate;
     return search->batch_count == search->batch_max ? run_batch(search) : SP_VISIT_CONTINUE;
@@ -313,7 +164,7 @@ static enum sp_visit visit(void *cookie, const struct sp_candidate *candidate)
 /* ---- from parameters to a search ---- */
 
 /* What a cursor belongs to: order, from, to and query as they were written, a zero byte behind each. */
-static enum sp_status make_fingerprint(struct search *search, struct sp_buf *fingerprint,
+static enum sp_status make_fingerprint(struct sp_search *search, struct sp_buf *fingerprint,
                                        struct sp_error *reterr)
 {
     const struct sp_query_call *call = search->call;
@@ -328,7 +179,7 @@ static enum sp_status make_fingerprint(struct search *search, struct sp_buf *fin
     return SP_OK;
 }
 
-static enum sp_status prepare(struct search *search, struct sp_buf *fingerprint,
+static enum sp_status prepare(struct sp_search *search, struct sp_buf *fingerprint,
                               struct sp_error *reterr)
 {
     struct sp_query_call *call = search->call;
@@ -357,27 +208,24 @@ static enum sp_status prepare(struct search *search, struct sp_buf *fingerprint,
     search->view.range = search->question.scan.range;
     search->view.spans_per_set = (uint32_t)call->values[6].number;
     search->kept = sp_arena_calloc(&call->arena, search->limit, sizeof(*search->kept));
-    search->batch = sp_arena_calloc(&call->arena, SP_SEARCH_BATCH_MAX, sizeof(*search->batch));
-    search->batch_ids =
-        sp_arena_calloc(&call->arena, SP_SEARCH_BATCH_MAX, sizeof(*search->batch_ids));
-    if (!search->kept || !search->batch || !search->batch_ids)
+    if (!search->kept)
         return sp_arena_failed(&call->arena, reterr, "the page is larger than the query's memory");
-    return SP_OK;
+    return sp_search_batch_init(search, reterr);
 }
 
 /* ---- the answer ---- */
 
 /* Where the next page begins; false: there is none. */
-static bool next_cursor(const struct search *search, struct sp_search_cursor *ret)
+static bool next_cursor(const struct sp_search *search, struct sp_search_cursor *ret)
 {
     bool looked = is_place(&search->last);
     *ret = search->cursor;
     ret->range = search->question.scan.range;
     if (search->cursor.resumes) {
         ret->position = looked ? search->last : search->cursor.position;
-        return search->stop != STOP_NONE;
+        return search->stop != SP_SEARCH_STOP_NONE;
     }
-    if (search->stop != STOP_TIME) {
+    if (search->stop != SP_SEARCH_STOP_TIME) {
         if (search->kept_count > 0)
             ret->key = search->kept[search->kept_count - 1].key;
         return search->more && search->kept_count > 0;
@@ -393,16 +241,16 @@ static bool next_cursor(const struct search *search, struct sp_search_cursor *re
 }
 
 /* What stands behind the results, up to the end of the object that is open. */
-static enum sp_status write_tail(const struct search *search, struct sp_slice fingerprint,
+static enum sp_status write_tail(const struct sp_search *search, struct sp_slice fingerprint,
                                  struct sp_json_writer *w, struct sp_error *reterr)
 {
-    static const char *const reasons[] = {[STOP_NONE] = "part",
-                                          [STOP_PAGE_FULL] = "pageFull",
-                                          [STOP_TIME] = "timeBudget",
-                                          [STOP_PART] = "part"};
+    static const char *const reasons[] = {[SP_SEARCH_STOP_NONE] = "part",
+                                          [SP_SEARCH_STOP_PAGE_FULL] = "pageFull",
+                                          [SP_SEARCH_STOP_TIME] = "timeBudget",
+                                          [SP_SEARCH_STOP_PART] = "part"};
     const struct sp_query_api *api = search->call->api;
     const struct sp_scanned *scanned = &search->scanned;
-    bool complete = search->stop == STOP_NONE && !search->cursor.resumes;
+    bool complete = search->stop == SP_SEARCH_STOP_NONE && !search->cursor.resumes;
     enum sp_status status = SP_OK;
     struct sp_search_cursor cursor;
     sp_json_key(w, "complete");
@@ -444,7 +292,7 @@ static enum sp_status write_tail(const struct search *search, struct sp_slice fi
 }
 
 /* The results that were not sent yet, and what a whole answer says besides. */
-static enum sp_status write_lines(const struct search *search, struct sp_slice fingerprint,
+static enum sp_status write_lines(const struct sp_search *search, struct sp_slice fingerprint,
                                   struct sp_error *reterr)
 {
     struct sp_buf *body = &search->call->reply.body;
@@ -464,7 +312,7 @@ static enum sp_status write_lines(const struct search *search, struct sp_slice f
     return status;
 }
 
-static enum sp_status write_answer(const struct search *search, struct sp_slice fingerprint,
+static enum sp_status write_answer(const struct sp_search *search, struct sp_slice fingerprint,
                                    struct sp_error *reterr)
 {
     struct sp_json_writer w;
@@ -481,7 +329,7 @@ static enum sp_status write_answer(const struct search *search, struct sp_slice 
 }
 
 /* Candidates, and what they are. */
-static enum sp_status find(struct search *search, struct sp_error *reterr)
+static enum sp_status find(struct sp_search *search, struct sp_error *reterr)
 {
     enum sp_status status =
         sp_store_scan(search->call->api->store, &search->question.scan, &search->stop_asking, visit,
@@ -490,17 +338,17 @@ static enum sp_status find(struct search *search, struct sp_error *reterr)
         SP_DEADLINE) { /* while it looked for more of them; a batch that was begun is not looked at */
         const struct sp_candidate *last = &search->last;
         bool final = is_place(last) && page_is_final(search, last->bound_unix_ns);
-        (void)stop(search, final ? STOP_PAGE_FULL : STOP_TIME);
+        (void)stop(search, final ? SP_SEARCH_STOP_PAGE_FULL : SP_SEARCH_STOP_TIME);
         return SP_OK;
     }
-    if (status == SP_OK && search->status == SP_OK && search->stop == STOP_NONE)
+    if (status == SP_OK && search->status == SP_OK && search->stop == SP_SEARCH_STOP_NONE)
         (void)run_batch(search);
     return status == SP_OK ? search->status : status;
 }
 
 enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_error *reterr)
 {
-    struct search search = {
+    struct sp_search search = {
         .call = call,
         .limit = call->values[3].number,
         .reterr = reterr,
@@ -508,13 +356,13 @@ enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_erro
     };
     struct sp_buf fingerprint;
     sp_buf_init(&fingerprint, SP_QUERY_STRING_BYTES_MAX + 1024);
-    sp_arena_init(&search.trace_arena, call->api->limits.memory_bytes_max);
+    pthread_mutex_init(&search.lock, NULL);
     enum sp_status status = prepare(&search, &fingerprint, reterr);
     if (status == SP_OK)
         status = sp_search_stream_begin(&search.stream, call, reterr);
     if (status == SP_OK)
         status = find(&search, reterr);
-    if (status == SP_OK && search.cursor.resumes && search.stop == STOP_TIME &&
+    if (status == SP_OK && search.cursor.resumes && search.stop == SP_SEARCH_STOP_TIME &&
         search.considered == 0)
         status = sp_error_set(reterr, SP_DEADLINE,
                               "the time was up before one more trace was looked at");
@@ -522,9 +370,10 @@ enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_erro
         status = write_answer(&search, sp_buf_slice(&fingerprint), reterr);
     for (size_t i = 0; i < search.kept_count; i++)
         sp_buf_fini(&search.kept[i].json);
+    sp_search_batch_fini(&search);
     sp_pipeline_free(search.question.pipeline);
     sp_pipeline_free(search.order.scalar);
     sp_buf_fini(&fingerprint);
-    sp_arena_fini(&search.trace_arena);
+    pthread_mutex_destroy(&search.lock);
     return status;
 }

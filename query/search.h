@@ -20,7 +20,8 @@ struct sp_search_order {
     struct sp_slice text; /* as written */
     enum sp_search_by by;
     bool descending;
-    struct sp_pipeline *scalar; /* BY_SCALAR; sp_pipeline_free */
+    const struct sp_traceql_query *query; /* BY_SCALAR: of it */
+    struct sp_pipeline *scalar;           /* BY_SCALAR; sp_pipeline_free */
 };
 
 /* "", "-start", "duration", "-max(duration)" ... SP_INVALID_ARGUMENT (parameter "order"), SP_LIMIT, SP_NO_MEMORY. */

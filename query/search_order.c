@@ -20,11 +20,10 @@ static const struct {
 static enum sp_status parse_scalar(struct sp_query_call *call, struct sp_slice text,
                                    struct sp_search_order *ret, struct sp_error *reterr)
 {
-    const struct sp_traceql_query *query;
     struct sp_error why = {0};
-    enum sp_status status = sp_traceql_parse_scalar(&call->arena, text, &query, &why);
+    enum sp_status status = sp_traceql_parse_scalar(&call->arena, text, &ret->query, &why);
     if (status == SP_OK)
-        status = sp_pipeline_compile(&call->arena, query, NULL, 0, &ret->scalar, &why);
+        status = sp_pipeline_compile(&call->arena, ret->query, NULL, 0, &ret->scalar, &why);
     if (status == SP_OK)
         return SP_OK;
     return sp_error_set_parameter(reterr, status, "order",

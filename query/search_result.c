@@ -18,10 +18,10 @@ void sp_search_result_init(struct sp_search_result *result, const struct sp_batc
 void sp_search_result_take(struct sp_search_result *result, const struct sp_spanset_list *sets,
                            struct sp_time_range range)
 {
-    result->matched.limit = SP_RESULT_SPAN_IDS;
     result->sets = sets->sets;
     for (uint32_t i = 0; i < sets->count; i++) {
-        uint64_t count = sp_first_spans_find(result, &sets->sets[i], range, &result->matched);
+        struct sp_first_spans none = {.limit = 0};
+        uint64_t count = sp_first_spans_find(result, &sets->sets[i], range, &none);
         result->matched_count += count;
         if (count > 0)
             result->sets[result->set_count++] = sets->sets[i];
@@ -103,9 +103,13 @@ static void write_services(const struct service *rows, size_t count,
 
 /* ---- matched spans ---- */
 
-static void write_matches(const struct sp_search_result *result, struct sp_json_writer *w)
+static void write_matches(const struct sp_search_result *result, struct sp_time_range range,
+                          struct sp_json_writer *w)
 {
-    const struct sp_first_spans *matched = &result->matched;
+    struct sp_first_spans first = {.limit = SP_RESULT_SPAN_IDS};
+    const struct sp_first_spans *matched = &first;
+    for (uint32_t i = 0; i < result->set_count; i++)
+        (void)sp_first_spans_find(result, &result->sets[i], range, &first);
     sp_json_key(w, "matchedSpanIds");
     sp_json_array_begin(w);
     for (uint32_t i = 0; i < matched->count; i++)
@@ -152,7 +156,7 @@ enum sp_status sp_search_result_write(const struct sp_search_result *result,
     sp_json_u64(&w, facts->batch->span_count);
     sp_json_key(&w, "errorCount");
     sp_json_u64(&w, result->error_count);
-    write_matches(result, &w);
+    write_matches(result, view->range, &w);
     if (result->order_value)
         sp_result_write_order_value(result->order_value, &w);
     write_services(rows, count, view->services, view->service_count, &w);

@@ -25,8 +25,7 @@ struct sp_search_result {
     /* what the query made of the trace, sets without a span in range left out */
     struct sp_spanset *sets;
     uint32_t set_count;
-    uint64_t matched_count;        /* spans of the sets that start in range, and ... */
-    struct sp_first_spans matched; /* ... the first of them */
+    uint64_t matched_count; /* spans of the sets that start in range */
     /* the arena's: the number that results are ordered by; NULL: they are not ordered by one */
     const struct sp_operand *order_value;
 };

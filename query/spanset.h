@@ -63,6 +63,9 @@ sp_pipeline_extreme(struct sp_pipeline *pipeline, const struct sp_trace_facts *f
                     struct sp_arena *arena, const struct sp_spanset *sets, uint32_t set_count,
                     bool greatest, struct sp_operand *ret, struct sp_error *reterr);
 
+/* Adds what each step of another one of the same query was given and gave, which is 0 there afterwards. */
+void sp_pipeline_add_counts(struct sp_pipeline *into, struct sp_pipeline *from);
+
 /* "steps": what each step was given and gave, in all traces so far. */
 void sp_pipeline_explain(const struct sp_pipeline *pipeline, struct sp_json_writer *w);
 

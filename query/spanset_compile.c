@@ -294,6 +294,18 @@ const struct sp_traceql_node *const *sp_pipeline_selected(const struct sp_pipeli
     return pipeline->selected;
 }
 
+void sp_pipeline_add_counts(struct sp_pipeline *into, struct sp_pipeline *from)
+{
+    SP_ASSERT(into->length == from->length);
+    for (uint32_t i = 0; i < into->length; i++) {
+        struct sp_step *a = &into->steps[i], *b = &from->steps[i];
+        a->runs += b->runs;
+        a->rows_in += b->rows_in;
+        a->rows_out += b->rows_out;
+        b->runs = b->rows_in = b->rows_out = 0;
+    }
+}
+
 static bool is_explained(enum sp_step_kind kind)
 {
     return kind == SP_STEP_FILTER || kind == SP_STEP_RELATE || kind == SP_STEP_REPEATED ||

@@ -15,12 +15,8 @@ struct sp_store_ops {
                                  struct sp_arena *arena, const struct sp_batch **ret_batch,
                                  struct sp_error *reterr);
     enum sp_status (*traces_read)(struct sp_store *store, const struct sp_trace_id *ids,
-                                  size_t count, const struct sp_stop *stop, struct sp_arena *arena,
-                                  enum sp_status (*visit)(void *cookie,
-                                                          const struct sp_trace_id *id,
-                                                          const struct sp_batch *trace,
-                                                          struct sp_error *reterr),
-                                  void *cookie, struct sp_error *reterr);
+                                  size_t count, const struct sp_traces_reader *reader,
+                                  struct sp_error *reterr);
     enum sp_status (*scan)(struct sp_store *store, const struct sp_scan *scan,
                            const struct sp_stop *stop,
                            enum sp_visit (*visit)(void *cookie,

@@ -281,22 +281,20 @@ static enum sp_status reference_trace_read(struct sp_store *store, const struct 
     return status;
 }
 
-static enum sp_status reference_traces_read(
-    struct sp_store *store, const struct sp_trace_id *ids, size_t count, const struct sp_stop *stop,
-    struct sp_arena *arena,
-    enum sp_status (*visit)(void *cookie, const struct sp_trace_id *id,
-                            const struct sp_batch *trace, struct sp_error *reterr),
-    void *cookie, struct sp_error *reterr)
+/* Everything, whatever is wanted. */
+static enum sp_status reference_traces_read(struct sp_store *store, const struct sp_trace_id *ids,
+                                            size_t count, const struct sp_traces_reader *reader,
+                                            struct sp_error *reterr)
 {
     enum sp_status status = SP_OK;
     for (size_t i = 0; i < count && status == SP_OK; i++) {
         const struct sp_batch *trace;
-        sp_arena_reset(arena);
-        status = sp_stop_ask(stop, reterr);
+        sp_arena_reset(reader->arena);
+        status = sp_stop_ask(reader->stop, reterr);
         if (status == SP_OK)
-            status = reference_trace_read(store, &ids[i], arena, &trace, reterr);
+            status = reference_trace_read(store, &ids[i], reader->arena, &trace, reterr);
         if (status == SP_OK)
-            status = visit(cookie, &ids[i], trace, reterr);
+            status = reader->visit(reader->cookie, &ids[i], trace, reterr);
         else if (status == SP_NOT_FOUND)
             status = SP_OK;
     }

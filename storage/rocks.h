@@ -458,12 +458,10 @@ void sp_rocks_view_keep(struct sp_rocks_view *view, uint32_t block_count);
 SP_MUST_USE enum sp_status sp_rocks_view_flatten(struct sp_rocks_view *view,
                                                  struct sp_error *reterr);
 
-SP_MUST_USE enum sp_status
-sp_rocks_traces_read(struct sp_store *store, const struct sp_trace_id *ids, size_t count,
-                     const struct sp_stop *stop, struct sp_arena *arena,
-                     enum sp_status (*visit)(void *cookie, const struct sp_trace_id *id,
-                                             const struct sp_batch *trace, struct sp_error *reterr),
-                     void *cookie, struct sp_error *reterr);
+SP_MUST_USE enum sp_status sp_rocks_traces_read(struct sp_store *store,
+                                                const struct sp_trace_id *ids, size_t count,
+                                                const struct sp_traces_reader *reader,
+                                                struct sp_error *reterr);
 enum sp_status sp_rocks_trace_read(struct sp_store *store, const struct sp_trace_id *id,
                                    struct sp_arena *arena, const struct sp_batch **ret_batch,
                                    struct sp_error *reterr);
@@ -514,6 +512,9 @@ struct sp_rocks_spans {
     size_t count, cap;
 };
 
+/* Room for so many more behind the last. */
+SP_MUST_USE enum sp_status sp_rocks_spans_reserve(struct sp_rocks_spans *collected, size_t count,
+                                                  struct sp_error *reterr);
 /* Adds spans as they are: what they point at is not copied. */
 SP_MUST_USE enum sp_status sp_rocks_spans_add(struct sp_rocks_spans *collected,
                                               const struct sp_span *spans, size_t count,

@@ -92,9 +92,8 @@ enum sp_status sp_part_cursor_find(struct sp_part_cursor *cursor, uint32_t block
 
 /* ---- spans of a trace ---- */
 
-/* Room for more spans behind the last. */
-static enum sp_status reserve(struct sp_rocks_spans *collected, size_t count,
-                              struct sp_error *reterr)
+enum sp_status sp_rocks_spans_reserve(struct sp_rocks_spans *collected, size_t count,
+                                      struct sp_error *reterr)
 {
     if (count <= collected->cap - collected->count)
         return SP_OK;
@@ -114,7 +113,7 @@ static enum sp_status reserve(struct sp_rocks_spans *collected, size_t count,
 enum sp_status sp_rocks_spans_add(struct sp_rocks_spans *collected, const struct sp_span *spans,
                                   size_t count, struct sp_error *reterr)
 {
-    enum sp_status status = reserve(collected, count, reterr);
+    enum sp_status status = sp_rocks_spans_reserve(collected, count, reterr);
     if (status == SP_OK && count > 0) {
         memcpy(collected->spans + collected->count, spans, count * sizeof(*spans));
         collected->count += count;
@@ -125,7 +124,7 @@ enum sp_status sp_rocks_spans_add(struct sp_rocks_spans *collected, const struct
 static enum sp_status add_rows(const struct sp_block *block, uint32_t first, uint32_t count,
                                struct sp_rocks_spans *collected, struct sp_error *reterr)
 {
-    enum sp_status status = reserve(collected, count, reterr);
+    enum sp_status status = sp_rocks_spans_reserve(collected, count, reterr);
     if (status == SP_OK && count > 0)
         status = sp_block_spans(block, first, count, true, collected->arena,
                                 collected->spans + collected->count, reterr);

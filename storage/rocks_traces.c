@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/rocks_traces.c: whole traces, in the order of their ids, which is the order of the rows in every part: every one that has
- * a span in a range, which is the source of brute force, and those that are asked for. Knows the database
- * through kv.h only. */
+ * a span in a range, which is the source of brute force. Those that are asked for: rocks_asked.c. Knows the database through kv.h
+ * only. */
 #include "storage/rocks.h"
 
 /* ---- which traces ---- */
@@ -176,49 +176,5 @@ enum sp_status sp_rocks_each_trace(
     reading_fini(&reading);
     free(list.ids);
     sp_arena_fini(&arena);
-    return status;
-}
-
-/* ---- those that are asked for ---- */
-
-static enum sp_status read_ids(struct reading *reading, const struct sp_trace_id *ids, size_t count,
-                               const struct sp_stop *stop,
-                               enum sp_status (*visit)(void *cookie, const struct sp_trace_id *id,
-                                                       const struct sp_batch *trace,
-                                                       struct sp_error *reterr),
-                               void *cookie, struct sp_error *reterr)
-{
-    enum sp_status status = SP_OK;
-    for (size_t i = 0; i < count && status == SP_OK; i++) {
-        struct sp_batch trace;
-        status = sp_stop_ask(stop, reterr);
-        if (status == SP_OK)
-            status = read_trace(reading, &ids[i], &trace, reterr);
-        if (status == SP_OK && trace.span_count > 0)
-            status = visit(cookie, &ids[i], &trace, reterr);
-    }
-    return status;
-}
-
-enum sp_status
-sp_rocks_traces_read(struct sp_store *store, const struct sp_trace_id *ids, size_t count,
-                     const struct sp_stop *stop, struct sp_arena *arena,
-                     enum sp_status (*visit)(void *cookie, const struct sp_trace_id *id,
-                                             const struct sp_batch *trace, struct sp_error *reterr),
-                     void *cookie, struct sp_error *reterr)
-{
-    struct sp_rocks_view view;
-    struct reading reading;
-    enum sp_status status = sp_rocks_view_open(sp_rocks_of(store), &view, reterr);
-    if (status != SP_OK)
-        return status;
-    status = sp_rocks_view_flatten(&view, reterr);
-    if (status == SP_OK) {
-        status = reading_init(&reading, &view, arena, reterr);
-        if (status == SP_OK)
-            status = read_ids(&reading, ids, count, stop, visit, cookie, reterr);
-        reading_fini(&reading);
-    }
-    sp_rocks_view_close(&view);
     return status;
 }

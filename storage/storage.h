@@ -80,20 +80,33 @@ SP_MUST_USE enum sp_status sp_store_trace_read(struct sp_store *store, const str
                                                const struct sp_batch **ret_batch,
                                                struct sp_error *reterr);
 
-/* Many traces, one by one: what neighbours share is unpacked once, so this is much cheaper than to read each by itself.
- *
- * ids    ascending, each once. Traces of which nothing is stored are left out.
- * arena  of one trace: emptied before each of them.
- * visit  is given each trace as sp_store_trace_read gives it; what it returns other than SP_OK ends the read.
- * stop   is asked before each trace.
- * Errors: those of sp_store_trace_read but SP_NOT_FOUND, what visit and stop say. */
+/* What a reader looks at of spans, besides ids, times, name, kind, status code, resource and scope: the rest need not be there. Values
+ * under one key keep their order. */
+struct sp_span_want {
+    const struct sp_slice *keys; /* of attributes of the span itself */
+    uint32_t key_count;
+    bool status_message;
+};
+
+/* Many traces, one by one: what neighbours share is unpacked once, so this is much cheaper than to read each by itself. */
 struct sp_stop;
-SP_MUST_USE enum sp_status
-sp_store_traces_read(struct sp_store *store, const struct sp_trace_id *ids, size_t count,
-                     const struct sp_stop *stop, struct sp_arena *arena,
-                     enum sp_status (*visit)(void *cookie, const struct sp_trace_id *id,
-                                             const struct sp_batch *trace, struct sp_error *reterr),
-                     void *cookie, struct sp_error *reterr);
+struct sp_traces_reader {
+    const struct sp_span_want *want; /* NULL: everything. With one the read costs what is wanted */
+    const struct sp_stop *stop;      /* asked before each trace */
+    struct sp_arena *arena;          /* of one trace: emptied before each of them */
+    /* Is given each trace, all its spans as sp_store_trace_read gives them, valid until it returns; what it returns other than SP_OK
+     * ends the read. */
+    enum sp_status (*visit)(void *cookie, const struct sp_trace_id *id,
+                            const struct sp_batch *trace, struct sp_error *reterr);
+    void *cookie;
+};
+
+/* ids: ascending, each once. Traces of which nothing is stored are left out.
+ * Errors: those of sp_store_trace_read but SP_NOT_FOUND, what visit and stop say. */
+SP_MUST_USE enum sp_status sp_store_traces_read(struct sp_store *store,
+                                                const struct sp_trace_id *ids, size_t count,
+                                                const struct sp_traces_reader *reader,
+                                                struct sp_error *reterr);
 
 /* Half-open range of span starts. to_unix_ns == UINT64_MAX has no upper end (a span that starts at UINT64_MAX is in it),
  * so {0, UINT64_MAX} is everything. from >= to holds nothing, and is no error. */

@@ -90,16 +90,11 @@ enum sp_status sp_store_trace_read(struct sp_store *store, const struct sp_trace
     return store->ops->trace_read(store, id, arena, ret_batch, reterr);
 }
 
-enum sp_status
-sp_store_traces_read(struct sp_store *store, const struct sp_trace_id *ids, size_t count,
-                     const struct sp_stop *stop, struct sp_arena *arena,
-                     enum sp_status (*visit)(void *cookie, const struct sp_trace_id *id,
-                                             const struct sp_batch *trace, struct sp_error *reterr),
-                     void *cookie, struct sp_error *reterr)
+enum sp_status sp_store_traces_read(struct sp_store *store, const struct sp_trace_id *ids,
+                                    size_t count, const struct sp_traces_reader *reader,
+                                    struct sp_error *reterr)
 {
-    return count == 0
-               ? SP_OK
-               : store->ops->traces_read(store, ids, count, stop, arena, visit, cookie, reterr);
+    return count == 0 ? SP_OK : store->ops->traces_read(store, ids, count, reader, reterr);
 }
 
 enum sp_status

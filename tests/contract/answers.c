@@ -2,6 +2,7 @@
  *
  * tests/contract/answers.c: everything a store answers about a range, as text. Two stores with the same content must
  * give the same text. */
+#include "tests/contract/answers_trimmed.h"
 #include "tests/contract/fixture.h"
 
 #include <stdlib.h>
@@ -221,9 +222,30 @@ static int compare_found_ids(const void *a, const void *b)
     return sp_trace_id_compare(&x->id, &y->id);
 }
 
-/* Read together they are what they are one by one. */
-static void read_together(struct sp_store *store, const struct found_trace *found, size_t count)
+/* The keys of a few attributes of spans. */
+static uint32_t some_keys(struct sp_store *store, struct sp_time_range range,
+                          struct sp_arena *arena, struct sp_slice keys[3])
 {
+    struct sp_error error = {0};
+    const struct sp_key_row *rows;
+    size_t count;
+    bool complete;
+    uint32_t kept = 0;
+    expect_ok(sp_store_attribute_keys(store, SP_SCOPE_SPAN, SP_SLICE(""), range, NULL, 1000, arena,
+                                      &rows, &count, &complete, &error),
+              &error, "attribute keys");
+    for (size_t i = 0; i < count && kept < 3; i += 1 + count / 3)
+        keys[kept++] = rows[i].key;
+    return kept;
+}
+
+/* Read together they are what they are one by one. */
+static void read_together(struct sp_store *store, struct sp_time_range range,
+                          const struct found_trace *found, size_t count,
+                          struct sp_arena *of_answers, struct sp_buf *out)
+{
+    struct sp_slice keys[3];
+    uint32_t key_count = some_keys(store, range, of_answers, keys);
     struct sp_arena arena;
     struct sp_error error = {0};
     struct found_trace *sorted = calloc(count + 1, sizeof(*sorted));
@@ -236,13 +258,14 @@ static void read_together(struct sp_store *store, const struct found_trace *foun
     for (size_t i = 0; i < count; i++)
         ids[i] = sorted[i].id;
     sp_arena_init(&arena, SIZE_MAX);
-    expect_ok(sp_store_traces_read(store, ids, count, NULL, &arena, note_trace, &next, &error),
-              &error, "traces");
+    struct sp_traces_reader reader = {.arena = &arena, .visit = note_trace, .cookie = &next};
+    expect_ok(sp_store_traces_read(store, ids, count, &reader, &error), &error, "traces");
     ck_assert_uint_eq((size_t)(next - read), count);
     for (size_t i = 0; i < count; i++) {
         ck_assert_int_eq(sp_trace_id_compare(&read[i].id, &sorted[i].id), 0);
         ck_assert_uint_eq(read[i].span_count, sorted[i].span_count);
     }
+    describe_trimmed(store, ids, count, keys, key_count, out);
     sp_arena_fini(&arena);
     free(sorted);
     free(read);
@@ -257,7 +280,7 @@ static void describe_scan(struct sp_store *store, struct sp_time_range range,
     size_t count = 0;
     for (size_t i = 0; i < list.count; i++)
         count += look_at(store, &list.items[i], range, &found[count]);
-    read_together(store, found, count);
+    read_together(store, range, found, count, arena, out);
     qsort(found, count, sizeof(*found), compare_found);
     for (size_t i = 0; i < count; i++) {
         char id[SP_TRACE_ID_TEXT];
