@@ -165,7 +165,7 @@ test("facets include and exclude, chips follow the text and the text the chips",
     const own = spans.filter((s) => s.service === "payment");
     await page.locator(".facets-head", { hasText: `${count(own.length)} spans` }).waitFor();
     // Any attribute can be a facet; values that some spans lack can be excluded without losing those.
-    await page.getByRole("button", { name: "+ facet" }).click();
+    await page.getByRole("button", { name: "Add a facet" }).click();
     await page.getByLabel("Attribute", { exact: true }).fill("payment.cur");
     await page.locator(".key-chooser .option", { hasText: "payment.currency" }).click();
     await page.waitForURL(/facets=/);

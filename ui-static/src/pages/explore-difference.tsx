@@ -19,6 +19,7 @@ import { say } from "../state/say";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { shortName } from "./explore-chips";
+import { askedAnew } from "./explore-state";
 
 /** Rows of the comparison: enough for twelve keys. */
 const ROWS = 200;
@@ -66,7 +67,7 @@ export function Difference({ selected }: { selected: Selection }) {
     void found.run((stop) => find(query, selected, by, call, stop));
   };
   const { from, to } = currentRange();
-  const key = JSON.stringify([query, param("sel"), by, call, from, to]);
+  const key = JSON.stringify([query, param("sel"), by, call, from, to, askedAnew.value]);
   useEffect(() => {
     if (asked === key) return;
     asked = key;

@@ -13,7 +13,7 @@ import { go, param, patched } from "../route";
 import { Loader } from "../state/load";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { shortName } from "./explore-chips";
-import { listQuery } from "./explore-state";
+import { askedAnew, listQuery } from "./explore-state";
 import { saveFile } from "./save";
 
 const SHOWN = 200;
@@ -29,7 +29,7 @@ function questions(by: string): { q: string; from?: string | undefined; to?: str
 
 export function Groups({ by }: { by: string }) {
   const list = questions(by);
-  const key = JSON.stringify(list);
+  const key = JSON.stringify([list, askedAnew.value]);
   const run = () => {
     void loader.run(async (stop) => groupsOf(await Promise.all(list.map((p): Promise<MetricAnswer> => getMetric(p, stop)))));
   };

@@ -32,6 +32,8 @@ const asked = new Map<Loader<never>, string>();
 export const cursor = signal(-1);
 export const scrollTop = { current: 0 };
 export const previewOpen = signal(false);
+/** Counts how often everything was asked anew: parts that ask for themselves do so, too. */
+export const askedAnew = signal(0);
 
 export const FIXED_KEYS = ["resource.service.name", "name", "status", "kind"];
 export const addedKeys = (): string[] => splitKeys(param("facets"));

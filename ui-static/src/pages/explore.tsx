@@ -25,7 +25,7 @@ import { QueryBox } from "../ui/querybox";
 import { Chips } from "./explore-chips";
 import { Panels } from "./explore-panels";
 import {
-  answer, cursor, inSpans, listQuery, loadMore, previewOpen, question, runFacets, runHeat, runList, scrollTop, select, selection, status,
+  answer, askedAnew, cursor, inSpans, listQuery, loadMore, previewOpen, question, runFacets, runHeat, runList, scrollTop, select, selection, status,
 } from "./explore-state";
 import { FirstRun } from "./firstrun";
 import { NoMatch } from "./nomatch";
@@ -66,6 +66,7 @@ async function loadPart(name: keyof Parts): Promise<void> {
 }
 
 function runAll(force: boolean): void {
+  if (force) askedAnew.value++;
   runList(force);
   runHeat(force);
   if (railOpen()) runFacets(force);

@@ -27,7 +27,7 @@ const ROW = 24;
 const ROW_NARROW = 64;
 const NARROW = 720;
 const narrow = () => window.innerWidth < NARROW;
-const SWATCHES = 8;
+const SWATCHES = 6;
 const NAMES: Record<string, string> = {
   start: "Start", trace: "Root service / operation", duration: "Duration", spans: "Spans", errors: "Errors", services: "Services", why: "Why matched",
   span: "Service / operation", status: "Status", kind: "Kind", root: "In trace",
@@ -289,9 +289,9 @@ function Why({ trace }: { trace: TraceSummary }) {
         {first.status === "error" ? <span class="error-text">▲ </span> : null}
         {first.serviceName} {first.name}
       </a>
-      <span class="dim num">
+      <span class="dim num" title={`${plural(trace.matchedSpanCount, "span")} of the trace match; this is the first`}>
         {formatDuration(Number(first.durationNano))}
-        {trace.matchedSpanCount > 1 ? ` · ${plural(trace.matchedSpanCount, "span")}` : ""}
+        {trace.matchedSpanCount > 1 ? ` ×${formatCount(trace.matchedSpanCount)}` : ""}
       </span>
     </span>
   );
