@@ -66,7 +66,7 @@ static void *member_main(void *cookie)
     struct member *member = cookie;
     struct sp_crew *crew = member->crew;
     struct sp_crew_job *job;
-    pthread_setname_np(pthread_self(), "spoor:replay");
+    sp_thread_begin("spoor:replay", 0);
     pthread_mutex_lock(&crew->lock);
     while ((job = next_job(crew)) != NULL) {
         pthread_mutex_unlock(&crew->lock);

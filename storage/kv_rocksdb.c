@@ -27,9 +27,18 @@
 /* How often the database is opened because its tables changed meanwhile. */
 #define FOLLOW_TRIES 16
 
+#define MIB ((size_t)1024 * 1024)
+
 /* A flush that takes more than two minutes has failed. */
 #define FLUSH_POLL_US   1000
 #define FLUSH_POLLS_MAX 120000
+
+/* How fast tables are written, by flushes and compactions: several times what the columns of half a million spans a second take, a
+ * part of what a disk gives. And in what steps. */
+#define TABLE_BYTES_PER_SECOND (192 * MIB)
+#define TABLE_STEP_US          2000
+#define TABLE_FAIRNESS         10 /* RocksDB's default: one compaction in ten goes before a flush */
+#define TABLE_BYTES_PER_SYNC   (MIB / 4)
 
 /* The size of logs from which on memory is written to tables before a checkpoint, instead of copying the logs into it. */
 #define FLUSH_BEFORE_CHECKPOINT 0
@@ -42,8 +51,6 @@ struct family_options {
     bool
         is_queue; /* filled at its end and emptied at its start: tables go as they are, none is ever written again */
 };
-
-#define MIB ((size_t)1024 * 1024)
 
 /* The memtable of the journal holds all records that are not sealed, and those that came while a segment was written: a
  * record that is deleted before it leaves the memtable is never written to a table. */
@@ -89,6 +96,16 @@ static enum sp_status error_from_text(char *text, struct sp_error *reterr)
 
 enum open_mode { OPEN, OPEN_OR_CREATE, OPEN_READ_ONLY, OPEN_READ_ONLY_DAMAGED, OPEN_FOLLOWING };
 
+/* Tables are written and given to the disk in small steps, so that a sync of the log does not wait behind one (decision 0069). */
+static void set_pace(rocksdb_options_t *options)
+{
+    rocksdb_ratelimiter_t *limiter =
+        rocksdb_ratelimiter_create(TABLE_BYTES_PER_SECOND, TABLE_STEP_US, TABLE_FAIRNESS);
+    rocksdb_options_set_ratelimiter(options, limiter);
+    rocksdb_ratelimiter_destroy(limiter); /* the options have their own reference */
+    rocksdb_options_set_bytes_per_sync(options, TABLE_BYTES_PER_SYNC);
+}
+
 static rocksdb_options_t *base_options(enum open_mode mode, struct sp_error *reterr)
 {
     bool create = mode == OPEN_OR_CREATE;
@@ -100,7 +117,8 @@ static rocksdb_options_t *base_options(enum open_mode mode, struct sp_error *ret
      * over a failed write by itself, each second, which a close waits for; rocks_repair.c opens it again. */
     rocksdb_get_options_from_string(plain,
                                     "track_and_verify_wals_in_manifest=true;allow_fallocate=false;"
-                                    "max_bgerror_resume_count=0",
+                                    "max_bgerror_resume_count=0;"
+                                    "writable_file_max_buffer_size=262144",
                                     options, &error);
     rocksdb_options_destroy(plain);
     if (error != NULL) {
@@ -117,6 +135,7 @@ static rocksdb_options_t *base_options(enum open_mode mode, struct sp_error *ret
     /* Who follows another process keeps all tables open, because that process may delete them. */
     rocksdb_options_set_max_open_files(options, mode == OPEN_FOLLOWING ? -1 : OPEN_FILES_MAX);
     rocksdb_options_set_max_background_jobs(options, 2);
+    set_pace(options);
     rocksdb_options_set_keep_log_file_num(options, 2);
     rocksdb_options_set_info_log_level(options, INFO_LOG_HEADERS_ONLY);
     return options;

@@ -63,10 +63,11 @@
  * size to keep, sooner. */
 #define SP_ROCKS_GARBAGE_BYTES ((uint64_t)16 * 1024 * 1024)
 #define SP_ROCKS_GARBAGE_PART  8
-/* Of the thread that seals, and of that which merges: what senders wait for goes first. And how often the latter looks whether a
+/* Of the thread that makes columns, of that which seals and of that which merges: what senders wait for goes first. And how often the latter looks whether a
  * segment that is gone is still being read. */
-#define SP_ROCKS_SEAL_NICE    5
-#define SP_ROCKS_MERGE_NICE   10
+#define SP_ROCKS_COLUMNS_NICE 3
+#define SP_ROCKS_SEAL_NICE    10
+#define SP_ROCKS_MERGE_NICE   15
 #define SP_ROCKS_DROP_WAIT_NS 200000000ULL
 /* A body that came plain is packed for the journal when it is so large and gains by it: less to checksum, to write and to sync than
  * packing costs. */

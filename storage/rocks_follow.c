@@ -455,7 +455,7 @@ static void *follower_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
     struct sp_rocks_follower *follower = rocks->follower;
-    pthread_setname_np(pthread_self(), "spoor:follow");
+    sp_thread_begin("spoor:follow", 0);
     pthread_mutex_lock(&rocks->lock);
     while (!rocks->stopping) {
         wait_ns(rocks, follower->failures_in_row < FAILURES_QUICK

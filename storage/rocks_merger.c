@@ -5,7 +5,6 @@
 #include "storage/rocks.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
 /* ---- room of segments that are gone ---- */
@@ -250,9 +249,8 @@ static void note_failure(struct sp_rocks *rocks, uint64_t retry_ns, const struct
 static void *merger_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
-    pthread_setname_np(pthread_self(), "spoor:merge");
+    sp_thread_begin("spoor:merge", SP_ROCKS_MERGE_NICE);
     uint64_t retry_ns = rocks->sizes.retry_ns;
-    setpriority(PRIO_PROCESS, 0, SP_ROCKS_MERGE_NICE); /* Linux: of this thread */
     pthread_mutex_lock(&rocks->lock);
     while (!rocks->stopping) {
         struct sp_error error = {0};

@@ -173,7 +173,7 @@ static void *opener_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
     struct sp_error error = {0};
-    pthread_setname_np(pthread_self(), "spoor:open");
+    sp_thread_begin("spoor:open", 0);
     enum sp_status status = open_rest(rocks, &error);
     if (!atomic_load(&rocks->called_off))
         rocks->opened(rocks->opened_cookie, status, &error);

@@ -6,7 +6,6 @@
 #include "storage/rocks.h"
 
 #include <stdlib.h>
-#include <sys/resource.h>
 
 uint64_t sp_rocks_monotonic_ns(void)
 {
@@ -140,7 +139,7 @@ static void *columns_main(void *cookie)
                             .stuck = &rocks->columns_stuck,
                             .next = next_columns,
                             .retry_ns = rocks->sizes.retry_ns};
-    pthread_setname_np(pthread_self(), "spoor:columns");
+    sp_thread_begin("spoor:columns", SP_ROCKS_COLUMNS_NICE);
     run(&worker);
     return NULL;
 }
@@ -170,8 +169,7 @@ static void *sealer_main(void *cookie)
                             .stuck = &rocks->sealer_stuck,
                             .next = next_seal,
                             .retry_ns = rocks->sizes.retry_ns};
-    pthread_setname_np(pthread_self(), "spoor:seal");
-    setpriority(PRIO_PROCESS, 0, SP_ROCKS_SEAL_NICE); /* Linux: of this thread */
+    sp_thread_begin("spoor:seal", SP_ROCKS_SEAL_NICE);
     run(&worker);
     return NULL;
 }

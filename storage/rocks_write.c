@@ -232,7 +232,7 @@ static void ack(struct sp_rocks_entry *first, enum sp_status status, const struc
 static void *committer_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
-    pthread_setname_np(pthread_self(), "spoor:commit");
+    sp_thread_begin("spoor:commit", 0);
     pthread_mutex_lock(&rocks->lock);
     for (;;) {
         while (rocks->waiting.count == 0 && !rocks->stopping)

@@ -19,3 +19,4 @@
 #include "lib/base/slice.h"
 #include "lib/base/status.h"
 #include "lib/base/text.h"
+#include "lib/base/thread.h"

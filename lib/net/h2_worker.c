@@ -419,6 +419,7 @@ static void *run(void *cookie)
 {
     struct sp_h2_worker *worker = cookie;
     struct sp_h2_mailbox *mailbox = worker->mailbox;
+    sp_thread_begin("spoor:http2", 0);
     run_loop(worker);
     while (worker->connections)
         connection_close(worker->connections);
