@@ -553,7 +553,8 @@ export class Mock {
       try {
         if (request.headers.accept === "application/x-ndjson") {
           // A test may speak for itself, as slowly as it likes.
-          if (this.speak) return void this.speak(response, url);
+          if (this.speak && url.pathname === "/v1/search") return void this.speak(response, url);
+          if (this.speakLive && url.pathname === "/v1/live") return void this.speakLive(response, url);
           const { traces, ...done } = this.answer(url);
           response.writeHead(200, { "content-type": "application/x-ndjson" });
           for (const trace of traces) response.write(`${JSON.stringify({ trace })}\n`);

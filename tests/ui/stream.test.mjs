@@ -31,14 +31,14 @@ const progress = (passed, elapsedMs) => ({
   },
 });
 
-/** A mock whose searches are held by the test: answer.send(line), answer.end(), answer.gone. */
-async function withSlowSearch(run) {
+/** A mock whose answers to one path are held by the test: answer.send(line), answer.end(), answer.gone. */
+async function withSlow(which, run) {
   const mock = new Mock();
   mock.add(request());
   const asked = [];
   const wake = [];
-  mock.speak = (response, url) => {
-    const { traces, ...done } = mock.answer(url);
+  mock[which] = (response, url) => {
+    const { traces, ...done } = mock.answer(new URL(`/v1/search${url.search.replace(/spss=\d+/, "")}`, url));
     const answer = {
       traces, done, url, gone: false,
       send: (...lines) => response.write(lines.map((line) => `${JSON.stringify(line)}\n`).join("")),
@@ -68,6 +68,9 @@ async function withSlowSearch(run) {
     await stop();
   }
 }
+
+const withSlowSearch = (run) => withSlow("speak", run);
+const withLive = (run) => withSlow("speakLive", run);
 
 test("a long search shows what it finds and how far it is, then all of it", async () => {
   await withSlowSearch(async (url, next) => {
@@ -173,4 +176,73 @@ test("a search that fails behind its first line is a problem, and so is one that
       });
     });
   }
+});
+
+// ---- live ----
+
+const beat = { live: { atUnixNano: String(T0), complete: true } };
+/** A trace like another one, that starts later. */
+const later = (trace, id, seconds) => ({ trace: { ...trace, traceId: hex(id, 32), rootTraceName: `late ${id}`, startTimeUnixNano: String(T0 + BigInt(seconds) * 1000000000n) } });
+const names = (page) => page.locator(".rows .result").allInnerTexts();
+
+test("live: what comes in joins the top of the list, and Live off closes the connection", async () => {
+  await withLive(async (url, next, until) => {
+    await withPage(browser, `${url}/?sort=-duration`, async (page) => {
+      await page.locator(".rows .result").nth(COUNT - 1).waitFor();
+      await page.keyboard.press("l");
+      const answer = await next();
+      await page.waitForURL(/live=1/);
+      assert.equal(new URL(page.url()).searchParams.get("sort"), null, "live is the newest first");
+      await page.locator(".rows .result").nth(COUNT - 1).waitFor();
+      answer.send(later(answer.traces[0], 100, 1), later(answer.traces[0], 101, 2), beat);
+      await page.getByText("late 101").waitFor();
+      assert.match((await names(page))[0], /late 101/);
+      assert.match((await names(page))[1], /late 100/);
+      assert.equal(await page.locator(".rows .result").count(), COUNT + 2);
+      await page.getByText(`${COUNT + 2} traces`, { exact: true }).waitFor();
+      answer.send({ trace: { ...later(answer.traces[0], 101, 2).trace, spanCount: 77 } }, { live: { ...beat.live, complete: false } });
+      await page.locator(".rows .result .spans").filter({ hasText: "77" }).waitFor();
+      await page.getByText("more come in than are listed").waitFor();
+      assert.equal(await page.locator(".rows .result").count(), COUNT + 2, "a trace that has changed is one trace");
+      await assertAccessible(page);
+      await page.getByRole("button", { name: "Live" }).click();
+      await until(() => answer.gone);
+      assert.equal(await page.locator(".live-line").count(), 0);
+    });
+  });
+});
+
+test("live: a list that is being read does not move; what waits is counted", async () => {
+  await withLive(async (url, next) => {
+    await withPage(browser, `${url}/?live=1`, async (page) => {
+      const answer = await next();
+      await page.locator(".rows .result").nth(COUNT - 1).waitFor();
+      await page.locator(".rows .result").nth(2).hover();
+      answer.send(later(answer.traces[0], 100, 1), later(answer.traces[0], 101, 2), beat);
+      const button = page.getByRole("button", { name: "Show 2 new traces" });
+      await button.waitFor();
+      assert.equal(await page.locator(".rows .result").count(), COUNT);
+      await assertAccessible(page);
+      await button.click();
+      await page.getByText("late 101").waitFor();
+      assert.equal(await page.locator(".rows .result").count(), COUNT + 2);
+      assert.equal(await button.count(), 0);
+    });
+  });
+});
+
+test("live: a server that goes away is asked again", async () => {
+  await withLive(async (url, next) => {
+    await withPage(browser, `${url}/?live=1`, async (page) => {
+      const answer = await next();
+      await page.locator(".rows .result").nth(COUNT - 1).waitFor();
+      answer.send(beat);
+      answer.end({ done: { reason: "draining" } });
+      await page.getByText("Live is interrupted: trying again").waitFor();
+      const again = await next();
+      again.send(later(again.traces[0], 100, 1), beat);
+      await page.getByText("late 100").waitFor();
+      await page.getByText("Live", { exact: true }).first().waitFor();
+    });
+  });
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one file that fetches. Everything it asks is a GET of the read API, so everything it shows can be had with curl.
 import { signal } from "@preact/signals";
-import type { SearchLines } from "../model/lines";
+import { LineSplitter, type SearchLines } from "../model/lines";
 import type * as api from "./types";
 
 /** The folder the site is served from, whatever it is: the script lies in assets/ below it. */
@@ -86,16 +86,30 @@ export const getValues = (scope: string, key: string, prefix: string, range: Ran
 export const search = (params: Params, cursor: string | null, stop?: AbortSignal) =>
   get<api.SearchAnswer>("v1/search", { ...params, cursor }, stop);
 
+async function readPieces(response: Response, take: (text: string) => void): Promise<void> {
+  if (!response.body) throw new Error("there is no body");
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) take(piece.value);
+}
+
+/** Matching traces as they come in, until one side ends it: then it returns. Not counted as a request under way. */
+export async function listen(params: Params, stop: AbortSignal, take: (line: api.LiveLine) => void): Promise<void> {
+  const splitter = new LineSplitter();
+  const response = await fetch(apiUrl("v1/live", params), { headers: { accept: "application/x-ndjson" }, signal: stop });
+  if (!response.ok) throw new Error(response.statusText);
+  await readPieces(response, (text) => {
+    for (const line of splitter.take(text)) take(JSON.parse(line) as api.LiveLine);
+  });
+}
+
 /** A search that is answered line by line; tell is called whenever there is more in lines. */
 export function searchLines(params: Params, lines: SearchLines, stop: AbortSignal, tell: () => void): Promise<api.SearchAnswer> {
   const url = apiUrl("v1/search", params);
   return ask(url, "application/x-ndjson", stop, async (response) => {
-    if (!response.body) throw new Error("there is no body");
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-      lines.take(piece.value);
+    await readPieces(response, (text) => {
+      lines.take(text);
       tell();
-    }
+    });
     if (lines.problem) throw new ApiError(lines.problem, url);
     const answer = lines.answer();
     if (!answer) throw new Error("the answer was cut off");

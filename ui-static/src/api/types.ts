@@ -87,6 +87,14 @@ export interface SearchAnswer {
   stopped?: { passedRows: string; totalRows: string };
 }
 
+/** One line of a search that goes on. */
+export interface LiveLine {
+  trace?: TraceSummary;
+  live?: { atUnixNano: string; complete: boolean };
+  done?: { reason: string };
+  problem?: Problem;
+}
+
 /** How far a search is: rows that are behind it, and of the candidates found so far those that were evaluated. */
 export interface SearchProgress {
   scanned: SearchAnswer["scanned"];

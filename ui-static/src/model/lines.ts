@@ -11,18 +11,27 @@ interface Line {
   problem?: Problem;
 }
 
+/** Whole lines of a text that comes in pieces. */
+export class LineSplitter {
+  private rest = "";
+
+  take(text: string): string[] {
+    const lines = (this.rest + text).split("\n");
+    this.rest = lines.pop() ?? "";
+    return lines.filter((line) => line !== "");
+  }
+}
+
 export class SearchLines {
   readonly traces: TraceSummary[] = [];
   progress: SearchProgress | null = null;
   problem: Problem | null = null;
   private end: Omit<SearchAnswer, "traces"> | null = null;
-  private rest = "";
+  private readonly splitter = new LineSplitter();
 
   /** Takes the next piece of text, wherever it was cut. */
   take(text: string): void {
-    const lines = (this.rest + text).split("\n");
-    this.rest = lines.pop() ?? "";
-    for (const line of lines) if (line !== "") this.takeLine(JSON.parse(line) as Line);
+    for (const line of this.splitter.take(text)) this.takeLine(JSON.parse(line) as Line);
   }
 
   private takeLine(line: Line): void {

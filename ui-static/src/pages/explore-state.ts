@@ -66,6 +66,19 @@ export function question(): Params {
   return { q: selected, ...range, order: order(), limit: PAGE_SIZE, ...(inSpans() ? { spss: SPANS_OF_TRACE } : {}) };
 }
 
+export const isLive = (): boolean => param("live") === "1";
+
+/** Live looks at the newest, whatever range and order the list had. */
+export function toggleLive(): void {
+  if (isLive()) go(patched({ live: null }));
+  else go(patched({ live: "1", to: null, sort: null, order: null, sel: null, group: null }));
+}
+
+export function liveQuestion(): Params {
+  const { q, spss } = question();
+  return { q, spss };
+}
+
 export const heatQuestion = (): Params => ({
   q: param("q"), ...currentRange(), steps: window.innerWidth < 720 ? STEPS_NARROW : STEPS, rows: ROWS,
 });

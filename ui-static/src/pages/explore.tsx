@@ -25,7 +25,7 @@ import { QueryBox } from "../ui/querybox";
 import { Chips } from "./explore-chips";
 import { Panels } from "./explore-panels";
 import {
-  answer, askedAnew, cursor, inSpans, listQuery, loadMore, previewOpen, question, runFacets, runHeat, runList, scrollTop, select, selection, status,
+  answer, askedAnew, cursor, inSpans, isLive, listQuery, loadMore, previewOpen, question, runFacets, runHeat, runList, scrollTop, select, selection, status, toggleLive,
 } from "./explore-state";
 import { FirstRun } from "./firstrun";
 import { NoMatch } from "./nomatch";
@@ -44,6 +44,7 @@ interface Parts {
   ListTools?: ComponentType<{ value: SearchAnswer | null }>;
   Difference?: ComponentType<{ selected: NonNullable<ReturnType<typeof selection>> }>;
   Groups?: ComponentType<{ by: string }>;
+  LiveLine?: ComponentType;
   Preview?: ComponentType<{ row: ListRow; compare: () => void; close: () => void }>;
 }
 const parts = signal<Parts>({});
@@ -51,6 +52,7 @@ const PARTS: Record<keyof Parts, () => Promise<Parts>> = {
   FacetRail: async () => ({ FacetRail: (await import("./explore-facets")).FacetRail }),
   ListTools: async () => ({ ListTools: (await import("./explore-tools")).ListTools }),
   Difference: async () => ({ Difference: (await import("./explore-difference")).Difference }),
+  LiveLine: async () => ({ LiveLine: (await import("./explore-live")).LiveLine }),
   Groups: async () => ({ Groups: (await import("./explore-groups")).Groups }),
   Preview: async () => ({ Preview: (await import("./preview")).Preview }),
 };
@@ -101,6 +103,7 @@ export function Explore() {
   if (railOpen()) wanted.push("FacetRail");
   if (selected) wanted.push("Difference");
   if (group) wanted.push("Groups");
+  if (isLive()) wanted.push("LiveLine");
   if (previewOpen.value) wanted.push("Preview");
   useEffect(() => wanted.forEach((w) => void loadPart(w)), [wanted.join()]);
   const rows = value ? rowsOf(value.traces, inSpans()) : [];
@@ -109,7 +112,7 @@ export function Explore() {
   const query = param("q");
   const fault = useFault(error, query);
   if (empty && status.state.value.value) return <FirstRun status={status.state.value.value} />;
-  const { FacetRail, ListTools, Difference, Groups, Preview } = parts.value;
+  const { FacetRail, ListTools, Difference, Groups, LiveLine, Preview } = parts.value;
   const row = rows[Math.max(0, cursor.value)];
   const slots = new Map(services.state.value.value?.services.map((s) => [s.name, s.slot]));
   const focusQuery = () => {
@@ -139,6 +142,9 @@ export function Explore() {
         </button>
         <Chips query={query} focusQuery={focusQuery} />
         <span class="spring" />
+        <button type="button" class="chip quiet" aria-pressed={isLive()} title="What comes in joins the list (l)" onClick={toggleLive}>
+          <span class="live-dot" aria-hidden="true" /> Live
+        </button>
         {ListTools ? <ListTools value={value} /> : <div class="list-tools" />}
       </div>
       <div class={`explore${error && isPassing(error) ? " stale" : ""}${row && previewOpen.value ? " with-details" : ""}`}>
@@ -156,6 +162,7 @@ export function Explore() {
           ) : null}
           {param("view") === "none" || error?.problem.parameter === "q" ? null : <Panels />}
           {selected && Difference ? <Difference selected={selected} /> : null}
+          {isLive() && LiveLine && !group ? <LiveLine /> : null}
           {group ? Groups ? <Groups by={group} /> : null : <List value={value} loading={loading} failed={error !== null} />}
         </div>
         {row && previewOpen.value && Preview && !group ? <Preview row={row} compare={() => compare(row)} close={closePreview} /> : null}
@@ -220,7 +227,7 @@ function Summary({ value, loading }: { value: SearchAnswer; loading: boolean }) 
           </b>
           {selection() ? " with spans in the selection" : ""}
           {shown < total || !value.complete ? `, ${formatCount(shown)} shown` : ""}
-          {spans > 0 ? `, ${plural(spans, "span")} of them listed` : ""} <span class="dim">({value.complete ? "exact" : value.stopped || loading ? "so far" : "stopped at a full page"})</span>
+          {spans > 0 ? `, ${plural(spans, "span")} of them listed` : ""} <span class="dim">({value.complete ? "exact" : value.stopped || loading || isLive() ? "so far" : "stopped at a full page"})</span>
         </span>
         <span class="dim" title={`${plural(value.scanned.traces, "trace")} considered, ${plural(value.scanned.segments, "segment")}, ${formatBytes(bytes)}`}>
           {loading ? <SearchProgress stop={() => stopSearch(answer)} /> : `${plural(rows, "row")} read in ${formatCount(value.tookMs)} ms`}
@@ -348,6 +355,7 @@ function useExploreKeys(): void {
     },
     { keys: ["h"], text: "Rate, errors, heatmap: on or off", group, run: () => replace(patched({ view: param("view") === "none" ? null : "none" })) },
     { keys: ["f"], text: "Facets on or off", group, run: toggleRail },
+    { keys: ["l"], text: "Live on or off", group, run: toggleLive },
     { keys: ["m"], text: "Traces or spans", group, run: () => go(patched({ mode: inSpans() ? null : "spans" })) },
     {
       keys: ["Escape"],

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Live: what comes in joins the top of the list, unless somebody reads there; then it waits and is counted.
+import { useEffect } from "preact/hooks";
+import { LIVE_ROWS_MAX, mergeLive } from "../model/live";
+import type { TraceSummary } from "../api/types";
+import { formatCount, plural } from "../model/text";
+import { live, startLive } from "../state/live";
+import { answer, cursor, liveQuestion, runList, scrollTop } from "./explore-state";
+
+/** Somebody reads the list: it must not move. */
+const isRead = (): boolean => scrollTop.current > 0 || cursor.peek() >= 0 || document.querySelector(".results .rows:hover") !== null;
+
+function show(news: TraceSummary[]): boolean {
+  const { value, loading, error } = answer.state.peek();
+  if (loading) return false;
+  if (error) runList(true); // the list has not seen that the server is back
+  if (!value) return false;
+  const { traces, added } = mergeLive(value.traces, news);
+  const complete = value.complete && !live.peek()?.more;
+  answer.set({ ...value, traces, complete, matchedTraces: value.matchedTraces + added });
+  return true;
+}
+
+export function LiveLine() {
+  const params = liveQuestion();
+  useEffect(() => startLive(params, (news) => !isRead() && show(news)), [JSON.stringify(params)]);
+  const now = live.value;
+  if (!now) return null;
+  const count = now.waiting.length;
+  return (
+    <div class="live-line">
+      <span role="status">
+        <span class={now.connected ? "live-dot" : "live-dot lost"} aria-hidden="true" />
+        {now.connected ? "Live" : "Live is interrupted: trying again"}
+        {now.connected && now.more ? <span class="dim"> · more come in than are listed: narrow the query</span> : null}
+      </span>
+      {count > 0 ? (
+        <button
+          type="button"
+          class="button small"
+          onClick={() => {
+            cursor.value = -1;
+            document.querySelector(".results .virtual")?.scrollTo({ top: 0 });
+            if (show(now.waiting)) now.shown();
+          }}
+        >
+          Show {count >= LIVE_ROWS_MAX ? `the newest ${formatCount(count)}` : plural(count, "new trace")}
+        </button>
+      ) : null}
+    </div>
+  );
+}

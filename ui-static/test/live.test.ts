@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { TraceSummary } from "../src/api/types";
+import { mergeLive } from "../src/model/live";
+
+const trace = (traceId: string, start: number, spanCount = 1) => ({ traceId, startTimeUnixNano: String(start), spanCount }) as TraceSummary;
+const ids = (traces: TraceSummary[]) => traces.map((t) => t.traceId).join("");
+
+test("new traces join the list, the newest first, and those that changed are replaced", () => {
+  const list = [trace("c", 30), trace("a", 10)];
+  const { traces, added } = mergeLive(list, [trace("b", 20), trace("d", 40), trace("a", 10, 7)]);
+  assert.equal(ids(traces), "dcba");
+  assert.equal(added, 2);
+  assert.equal(traces[3].spanCount, 7);
+  assert.equal(ids(list), "ca", "the old list stays as it was");
+});
+
+test("a trace that turns out to have begun earlier moves, and times keep their last digit", () => {
+  assert.equal(ids(mergeLive([trace("a", 30), trace("b", 20)], [trace("a", 10)]).traces), "ba");
+  const [x, y] = [{ ...trace("x", 0), startTimeUnixNano: "1795350535000000001" }, { ...trace("y", 0), startTimeUnixNano: "1795350535000000002" }];
+  assert.equal(ids(mergeLive([x], [y]).traces), "yx");
+});
+
+test("the list has a ceiling, and the oldest go", () => {
+  const many = Array.from({ length: 30 }, (_, i) => trace(String.fromCharCode(65 + i), i));
+  const { traces, added } = mergeLive(many.slice(0, 20), many.slice(20), 25);
+  assert.equal(traces.length, 25);
+  assert.equal(added, 10);
+  assert.equal(traces[0].startTimeUnixNano, "29");
+  assert.equal(traces[24].startTimeUnixNano, "5");
+});
