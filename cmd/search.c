@@ -274,17 +274,13 @@ static int join(const struct sp_ask *ask, struct sp_buf *body)
     return code;
 }
 
-static int ask_for_lines(struct sp_ask *ask, bool as_they_come, struct sp_buf *body)
+static int ask_for_lines(struct sp_ask *ask, struct sp_search_lines *lines, struct sp_buf *body)
 {
-    struct sp_search_lines lines = {
-        .copy = as_they_come ? stdout : NULL,
-        .progress = as_they_come ? NULL : stderr,
-    };
     ask->accept = SP_SEARCH_LINES_MEDIA_TYPE;
     ask->on_part = sp_search_lines_take;
-    ask->cookie = &lines;
+    ask->cookie = lines;
     int code = sp_ask_run(ask, body);
-    sp_search_lines_end(&lines);
+    sp_search_lines_end(lines);
     if (code != SP_EXIT_OK)
         return code;
     code = join(ask, body);
@@ -309,7 +305,11 @@ static int run(const struct sp_config *config)
         sp_ask_parameter(&ask, "explain", SP_SLICE("true"));
     bool json = sp_config_get(config, "json")->flag, lines = sp_config_get(config, "lines")->flag;
     bool for_lines = lines || (!json && isatty(STDERR_FILENO));
-    int code = for_lines ? ask_for_lines(&ask, lines, &body) : sp_ask_run(&ask, &body);
+    struct sp_search_lines while_it_runs = {
+        .copy = lines ? stdout : NULL,
+        .progress = lines ? NULL : stderr,
+    };
+    int code = for_lines ? ask_for_lines(&ask, &while_it_runs, &body) : sp_ask_run(&ask, &body);
     if (code == SP_EXIT_OK) {
         sp_arena_init(&arena, SEARCH_ARENA_BYTES);
         if (lines)
