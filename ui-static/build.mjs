@@ -86,7 +86,11 @@ mkdirSync(join(dist, "assets"), { recursive: true });
 inputs.add(fileURLToPath(import.meta.url));
 
 const worker = (await bundle("src/worker/layout.ts")).path;
-const main = await bundle("src/main.tsx", { LAYOUT_WORKER: JSON.stringify(worker.slice("assets/".length)) });
+const fileWorker = (await bundle("src/worker/file.ts")).path;
+const main = await bundle("src/main.tsx", {
+  LAYOUT_WORKER: JSON.stringify(worker.slice("assets/".length)),
+  FILE_WORKER: JSON.stringify(fileWorker.slice("assets/".length)),
+});
 const style = (await bundle("src/main.css")).path;
 const icon = assetFrom("src/icon.svg", "icon.svg");
 

@@ -98,6 +98,8 @@ function read(s, field) {
     case "kind": return KINDS[s.kind];
     case "trace:id": return s.traceId;
     case "span:id": return s.spanId;
+    case "link:spanID": return s.span.links?.[0]?.spanId;
+    case "link:traceID": return s.span.links?.[0]?.traceId;
   }
   const [, scope, key] = /^(resource|span|)\.(.*)$/.exec(field) ?? [null, "", field];
   const inSpan = attribute(s.span.attributes, key);
@@ -221,8 +223,30 @@ export function columnsOf(all, slots = new Map()) {
     missingParents: missing,
     criticalPath: path,
     ...(path.length ? {} : { criticalPathNote: "the trace has no single root" }),
+    events: eventColumns(rows, t0),
+    peers: peerColumns(rows, kidsOf),
+    clockSkew: { adjusted: false, clockCount: 1, skewedClockCount: 0, spanCount: 0, offsetNano: "0", reference: { service: services[0] }, clocks: [] },
     rows,
   };
+}
+
+const coded = (texts) => {
+  const names = [...new Set(texts)].sort();
+  return { names, codes: texts.map((t) => names.indexOf(t)) };
+};
+
+function eventColumns(rows, t0) {
+  const all = rows.flatMap(({ s }, row) => (s.span.events ?? []).map((e) => ({ row, time: Number(BigInt(e.timeUnixNano ?? 0) - t0), name: e.name ?? "" })));
+  const { names, codes } = coded(all.map((e) => e.name));
+  return { count: all.length, names, row: all.map((e) => e.row), time: all.map((e) => e.time), name: codes };
+}
+
+/** Client spans without a server span below that say whom they call. */
+function peerColumns(rows, kidsOf) {
+  const peerOf = (s) => attribute(s.span.attributes, "db.system.name") ?? attribute(s.span.attributes, "db.system") ?? attribute(s.span.attributes, "peer.service");
+  const found = rows.flatMap(({ s }, row) => (s.kind === 3 && peerOf(s) && !kidsOf[row].some((k) => rows[k].s.kind === 2) ? [{ row, name: String(peerOf(s)), type: attribute(s.span.attributes, "peer.service") ? "external" : "database" }] : []));
+  const { names, codes } = coded(found.map((p) => p.name));
+  return { names, row: found.map((p) => p.row), name: codes, type: found.map((p) => p.type) };
 }
 
 function criticalPath(rows, kidsOf, start, duration) {
@@ -489,11 +513,51 @@ export class Mock {
     const spans = this.traces.get(id.toLowerCase().padStart(32, "0"));
     if (!spans) throw new Problem(404, "No such trace", { detail: `no span of trace ${id} is stored` });
     const { rows, ...columns } = columnsOf(spans, this.services);
-    if (url.pathname.endsWith("/spans")) {
-      const wanted = url.searchParams.get("rows").split(",").flatMap((part) => {
-        const [a, b] = part.split("-").map(Number);
-        return Array.from({ length: (b ?? a) - a + 1 }, (_, i) => a + i);
+    const listed = (text) => text.split(",").flatMap((part) => {
+      const [a, b] = part.split("-").map(Number);
+      return Array.from({ length: (b ?? a) - a + 1 }, (_, i) => a + i);
+    });
+    const p = url.searchParams;
+    if (url.pathname.endsWith("/percentiles")) {
+      const peers = groupBy(this.spans.filter(this.range(url)), (s) => JSON.stringify([s.service, s.name, s.kind]));
+      const numbers = p.get("rows") ? listed(p.get("rows")) : rows.map((_, row) => row);
+      return {
+        rows: numbers.map((row) => {
+          const { s } = rows[row];
+          const all = peers.get(JSON.stringify([s.service, s.name, s.kind])) ?? [];
+          const share = (test) => (all.length ? all.filter(test).length / all.length : 0);
+          return { row, spanId: s.spanId, calls: String(all.length), shorter: share((o) => o.duration < s.duration), notLonger: share((o) => o.duration <= s.duration) };
+        }),
+        from: null, to: null, relativeError: 0.011,
+      };
+    }
+    if (url.pathname.endsWith("/match")) {
+      const test = compile(p.get("q") ?? "");
+      const bits = Buffer.alloc(Math.ceil(rows.length / 8));
+      let count = 0;
+      rows.forEach(({ s }, row) => {
+        if (!test(s)) return;
+        bits[row >> 3] |= 1 << (row & 7);
+        count++;
       });
+      return { spanCount: rows.length, matchCount: count, bitmap: bits.toString("base64") };
+    }
+    if (url.pathname.endsWith("/attributes")) {
+      const of = (s, scope) => (scope === "resource" ? s.resource.attributes : scope === "span" ? s.span.attributes : s.scope.attributes) ?? [];
+      if (p.get("key")) {
+        const texts = rows.map(({ s }) => attribute(of(s, p.get("scope") ?? "span"), p.get("key")));
+        const values = [...new Set(texts.filter((t) => t !== undefined).map(String))].sort();
+        return { spanCount: rows.length, values, column: texts.map((t) => (t === undefined ? -1 : values.indexOf(String(t)))) };
+      }
+      const counts = groupBy(rows.flatMap(({ s }) => ["span", "resource", "instrumentation"].flatMap((scope) => of(s, scope).map((a) => `${scope} ${a.key}`))), (k) => k);
+      return { attributes: [...counts].map(([k, list]) => ({ scope: k.split(" ")[0], key: k.slice(k.indexOf(" ") + 1), spanCount: list.length })), complete: true };
+    }
+    if (p.get("view") === "summary") {
+      const { services, operations, columns: c, spanIds, missingParents, criticalPath, events, peers, clockSkew, criticalPathNote, ...head } = columns;
+      return { ...head, firstServiceName: rows[0].s.service, firstSpanName: rows[0].s.name };
+    }
+    if (url.pathname.endsWith("/spans")) {
+      const wanted = listed(p.get("rows"));
       return {
         spans: wanted.map((row) => {
           const { span, resource, resourceSchemaUrl, scope, scopeSchemaUrl } = rows[row].s;
@@ -511,7 +575,7 @@ export class Mock {
   }
 
   answer(url, address) {
-    const m = /^\/v1\/traces\/([0-9A-Fa-f]{16,32})(\/spans)?$/.exec(url.pathname);
+    const m = /^\/v1\/traces\/([0-9A-Fa-f]{16,32})(\/spans|\/percentiles|\/match|\/attributes)?$/.exec(url.pathname);
     if (m) return this.trace(m[1], url);
     switch (url.pathname) {
       case "/v1/status": return this.status(address);

@@ -61,6 +61,8 @@ function answer(spans: Made[]): ColumnsAnswer {
     spanIds: spans.map((_, row) => hex(row + 1)).join(""),
     missingParents: [],
     criticalPath: [],
+    events: { count: 0, names: [], row: [], time: [], name: [] },
+    peers: { names: [], row: [], name: [], type: [] },
   };
 }
 

@@ -2,6 +2,7 @@
 // The one file that fetches. Everything it asks is a GET of the read API, so everything it shows can be had with curl.
 import { signal } from "@preact/signals";
 import { LineSplitter, type SearchLines } from "../model/lines";
+import type { Ranks, TraceColumn, TraceHead, TraceKey, TraceMatch } from "./trace-types";
 import type * as api from "./types";
 
 /** The folder the site is served from, whatever it is: the script lies in assets/ below it. */
@@ -131,11 +132,44 @@ export const getMetric = (params: Params, stop?: AbortSignal) => get<api.MetricA
 
 export const columnsPath = (id: string) => `v1/traces/${encodeURIComponent(id)}`;
 
-export const getColumns = (id: string, stop?: AbortSignal) =>
-  get<api.ColumnsAnswer>(columnsPath(id), { view: "columns" }, stop);
+const skew = (adjusted: boolean) => (adjusted ? "adjust" : null);
 
-export const getSpans = (id: string, rows: string, stop?: AbortSignal) =>
-  get<{ spans: api.SpanDetail[] }>(`${columnsPath(id)}/spans`, { rows }, stop);
+/** Says how many bytes have come, for those who wait. */
+export const getColumns = (id: string, adjusted: boolean, onBytes: (bytes: number) => void, stop?: AbortSignal) =>
+  ask(
+    apiUrl(columnsPath(id), { view: "columns", skew: skew(adjusted) }),
+    async (response) => {
+      let bytes = 0;
+      const counted = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+        transform(chunk, controller) {
+          bytes += chunk.length;
+          onBytes(bytes);
+          controller.enqueue(chunk);
+        },
+      });
+      return (await new Response(response.body?.pipeThrough(counted)).json()) as api.ColumnsAnswer;
+    },
+    stop,
+  );
+
+export const getHead = (id: string, stop?: AbortSignal) => get<TraceHead>(columnsPath(id), { view: "summary" }, stop);
+
+export const getSpans = (id: string, rows: string, adjusted: boolean, stop?: AbortSignal) =>
+  get<{ spans: api.SpanDetail[] }>(`${columnsPath(id)}/spans`, { rows, skew: skew(adjusted) }, stop);
+
+/** rows: "" for all. */
+export const getRanks = (id: string, rows: string, adjusted: boolean, range: Range, stop?: AbortSignal) =>
+  get<Ranks>(`${columnsPath(id)}/percentiles`, { rows, skew: skew(adjusted), ...range }, stop);
+
+export const getMatch = (id: string, q: string, adjusted: boolean, stop?: AbortSignal) =>
+  get<TraceMatch>(`${columnsPath(id)}/match`, { q, skew: skew(adjusted) }, stop);
+
+export const getTraceKeys = (id: string, stop?: AbortSignal) => get<{ attributes: TraceKey[] }>(`${columnsPath(id)}/attributes`, {}, stop);
+
+export const getTraceColumn = (id: string, scope: string, key: string, adjusted: boolean, stop?: AbortSignal) =>
+  get<TraceColumn>(`${columnsPath(id)}/attributes`, { scope, key, skew: skew(adjusted) }, stop);
+
+export const getOtlpText = (id: string, stop?: AbortSignal) => ask(apiUrl(columnsPath(id)), (response) => response.text(), stop);
 
 export const getGraph = (range: Range, stop?: AbortSignal) =>
   get<api.GraphAnswer>("v1/graph", { ...range, format: "json" }, stop);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The read API's answers, as docs/api.md fixes them. 64-bit integers come as strings.
 
+import type { ClockSkew, EventColumns, PeerColumns } from "./trace-types";
+
 export interface Status {
   version: string;
   startedAtUnixNano: string;
@@ -137,6 +139,9 @@ export interface ColumnsAnswer {
   missingParents: { row: number; parentSpanId: string }[];
   criticalPath: { row: number; start: number; end: number }[];
   criticalPathNote?: string;
+  events: EventColumns;
+  peers: PeerColumns;
+  clockSkew?: ClockSkew;
 }
 
 export interface AnyValue {

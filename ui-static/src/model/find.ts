@@ -14,6 +14,34 @@ export function words(text: string): string[] {
   return [...text.toLowerCase().matchAll(/"([^"]*)"?|(\S+)/g)].map((m) => m[1] ?? m[2]).filter((w) => w !== "");
 }
 
+/** A text that is a condition and not words: what the server is asked for it. Null: words. What stands in quotes is words. */
+export function asQuery(text: string): string | null {
+  const trimmed = text.trim();
+  if (trimmed.startsWith("{")) return trimmed;
+  const operator = /[=<>]|&&|\|\|/.test(trimmed.replace(/"[^"]*"?/g, (quoted, at: number) => (at === 0 ? "" : quoted)));
+  return operator && !trimmed.startsWith('"') ? `{ ${trimmed} }` : null;
+}
+
+/** Base64 with the lowest bit of the first byte for row 0, as /match answers. */
+export function maskOfBitmap(bitmap: string, count: number): Uint8Array {
+  const bytes = atob(bitmap);
+  if (bytes.length !== Math.ceil(count / 8)) throw new Error("the matches do not fit the trace: it has more spans by now");
+  return Uint8Array.from({ length: count }, (_, row) => (bytes.charCodeAt(row >> 3) >> (row & 7)) & 1);
+}
+
+/** Rows that are in all of the masks; null when there is none. */
+export function allOf(masks: (Uint8Array | null)[], count: number): Found | null {
+  const given = masks.filter((m) => m !== null);
+  if (given.length === 0) return null;
+  const mask = new Uint8Array(count);
+  let n = 0;
+  for (let row = 0; row < count; row++) {
+    mask[row] = given.every((m) => m[row]) ? 1 : 0;
+    n += mask[row];
+  }
+  return { mask, count: n };
+}
+
 export function findSpans(s: Skeleton, text: string): Found | null {
   const wanted = words(text);
   if (wanted.length === 0) return null;

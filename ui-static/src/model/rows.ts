@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which rows the waterfall shows: folded subtrees, folded repeats, an isolated subtree, only the matches. An item is a
-// span (its row, >= 0) or a run of repeats (~index of the run, < 0). Items are in the order of their rows. No DOM.
+// span (its row, >= 0), a run of repeats (~index of the run, < 0), or what a span called that sent no span itself
+// (~(number of runs + row), < 0). Items are in the order of their rows. No DOM.
 import type { Skeleton } from "./skeleton";
 
 /** Siblings in a row with one service, name, kind and status, and no children: shown as one line. */
@@ -59,6 +60,8 @@ export interface Folding {
   /** Runs are folded, except the ones opened by hand. */
   foldRuns: boolean;
   openRuns: Set<number>;
+  /** Show what sent no spans below the calls to it. */
+  peers: boolean;
   /** Only this subtree; -1 for all. */
   isolated: number;
   /** When set: only rows with 1, and their ancestors. */
@@ -67,12 +70,12 @@ export interface Folding {
 
 export function newFolding(s: Skeleton): Folding {
   const closed = new Uint8Array(s.count);
-  return { closed, runs: findRuns(s), foldRuns: true, openRuns: new Set(), isolated: -1, only: null };
+  return { closed, runs: findRuns(s), foldRuns: true, openRuns: new Set(), peers: false, isolated: -1, only: null };
 }
 
 /** The items to show, top to bottom. One pass over the rows, whatever is folded. */
 export function visibleItems(s: Skeleton, f: Folding): Int32Array {
-  const items = new Int32Array(s.count + f.runs.length);
+  const items = new Int32Array(s.count + f.runs.length + (f.peers ? s.peers.size : 0));
   const from = f.isolated < 0 ? 0 : f.isolated;
   const to = f.isolated < 0 ? s.count : f.isolated + s.subtree[f.isolated];
   const keep = f.only ? withAncestors(s, f.only) : null;
@@ -92,7 +95,9 @@ export function visibleItems(s: Skeleton, f: Folding): Int32Array {
       }
     }
     items[n++] = row;
-    row += f.closed[row] && !keep ? s.subtree[row] : 1;
+    const closed = f.closed[row] && !keep;
+    if (f.peers && !closed && s.peers.has(row)) items[n++] = ~(f.runs.length + row);
+    row += closed ? s.subtree[row] : 1;
   }
   return items.slice(0, n);
 }
@@ -107,8 +112,11 @@ function withAncestors(s: Skeleton, only: Uint8Array): Uint8Array {
   return keep;
 }
 
-/** The row an item stands for: a run stands for its first span. */
-export const rowOfItem = (f: Folding, item: number) => (item >= 0 ? item : f.runs[~item].first);
+export const isRun = (f: Folding, item: number) => item < 0 && ~item < f.runs.length;
+export const isPeer = (f: Folding, item: number) => item < 0 && ~item >= f.runs.length;
+
+/** The row an item stands for: a run stands for its first span, a peer for the span that calls it. */
+export const rowOfItem = (f: Folding, item: number) => (item >= 0 ? item : ~item < f.runs.length ? f.runs[~item].first : ~item - f.runs.length);
 
 /** The position of the item that shows this row, or of the folded one that hides it; -1 when it is outside. */
 export function positionOf(f: Folding, items: Int32Array, row: number): number {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The skeleton of a trace: columns in depth-first pre-order, one row a span. A subtree is the slice
 // [row, row + subtree[row]), so folding, isolating and walking need no tree. No DOM.
+import type { ClockSkew } from "../api/trace-types";
 import type { ColumnName, ColumnsAnswer } from "../api/types";
 import { assignSlots } from "./palette";
 
@@ -13,6 +14,7 @@ export const DUPLICATE = 32;
 export const CRITICAL = 64;
 export const CYCLE = 128;
 export const BACKWARDS = 256;
+export const SKEWED = 512;
 
 export const KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"];
 export const STATUS = ["unset", "ok", "error"];
@@ -21,6 +23,17 @@ export interface CriticalSegment {
   row: number;
   start: number;
   end: number;
+}
+
+/** Events, in the order of the rows. */
+export interface Events {
+  /** Of all events; the arrays may hold fewer. */
+  count: number;
+  names: string[];
+  row: Int32Array;
+  /** Nanoseconds after the trace's start. */
+  time: Float64Array;
+  name: Int32Array;
 }
 
 export interface Skeleton {
@@ -52,6 +65,10 @@ export interface Skeleton {
   missingParent: Map<number, string>;
   critical: CriticalSegment[];
   criticalNote: string;
+  events: Events;
+  /** What sent no span at the other end of a call, by row. */
+  peers: Map<number, { name: string; type: string }>;
+  skew: ClockSkew | null;
 }
 
 /** Checks and converts an answer; throws when it is not what it says it is, since every view indexes by it. */
@@ -90,11 +107,46 @@ export function decodeSkeleton(answer: ColumnsAnswer): Skeleton {
     missingParent: new Map(answer.missingParents.map((m) => [m.row, m.parentSpanId])),
     critical: answer.criticalPath,
     criticalNote: answer.criticalPathNote ?? "",
+    events: decodeEvents(answer),
+    peers: new Map(answer.peers.row.map((row, i) => [row, { name: answer.peers.names[answer.peers.name[i]], type: answer.peers.type[i] }])),
+    skew: answer.clockSkew ?? null,
   };
   checkTree(skeleton);
   const slots = assignSlots(skeleton.services, selfByService(skeleton));
   skeleton.services = skeleton.services.map(({ name }, i) => ({ name, slot: slots[i] }));
   return skeleton;
+}
+
+function decodeEvents({ events, spanCount }: ColumnsAnswer): Events {
+  const n = events.row.length;
+  if (events.time.length !== n || events.name.length !== n) throw new Error("the trace's events do not fit together");
+  const found = { count: events.count, names: events.names, row: Int32Array.from(events.row), time: Float64Array.from(events.time), name: Int32Array.from(events.name) };
+  for (let i = 0; i < n; i++) {
+    const inOrder = found.row[i] < spanCount && found.row[i] >= (i > 0 ? found.row[i - 1] : 0);
+    if (!inOrder || found.name[i] >= events.names.length) throw new Error(`event ${i} of the trace has no span or no name`);
+  }
+  return found;
+}
+
+/** The events of a row: from the first to before the second. */
+export function eventsOf({ row: rows }: Events, row: number): [number, number] {
+  const firstFrom = (wanted: number) => {
+    let [low, high] = [0, rows.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (rows[middle] < wanted) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  return [firstFrom(row), firstFrom(row + 1)];
+}
+
+/** Errors in the rows before each row, so that a subtree's are one subtraction. */
+export function errorsBefore(s: Skeleton): Uint32Array {
+  const before = new Uint32Array(s.count + 1);
+  for (let row = 0; row < s.count; row++) before[row + 1] = before[row] + (s.flags[row] & ERROR);
+  return before;
 }
 
 function checkTree(s: Skeleton): void {

@@ -1,29 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything known of one span, fetched when it is asked for.
-import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import { apiUrl, columnsPath, getSpans } from "../api/client";
-import type { KeyValue, OtlpSpan, SpanDetail, SpanEvent, SpanLink } from "../api/types";
-import { filterAttributes, typeOf, valueToText } from "../model/anyvalue";
+// Everything known of one span, fetched when it is asked for. Lists of attributes: attributes.tsx.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { apiUrl, columnsPath } from "../api/client";
+import type { Rank } from "../api/trace-types";
+import type { OtlpSpan, SpanDetail, SpanEvent, SpanLink } from "../api/types";
+import { filterAttributes } from "../model/anyvalue";
 import { curlOf } from "../model/curl";
-import {
-  criticalTime,
-  DUPLICATE,
-  KINDS,
-  operationName,
-  serviceName,
-  type Skeleton,
-  spanIdAt,
-  STATUS,
-} from "../model/skeleton";
+import { criticalTime, DUPLICATE, KINDS, operationName, serviceName, type Skeleton, SKEWED, spanIdAt, STATUS } from "../model/skeleton";
 import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration, formatFull } from "../model/time";
-import { fieldText, quote, valueText } from "../model/traceql";
 import { href } from "../route";
 import { Loader } from "../state/load";
-import { zone } from "../state/prefs";
+import { logsAddress, panelPlace, type PanelPlace, zone } from "../state/prefs";
+import type { TraceSource } from "../state/source";
 import { CopyButton, ProblemPanel, ServiceName } from "../ui/controls";
 import { Icon } from "../ui/icons";
+import { Pair } from "../ui/pair";
+import { rankLabel, rankText } from "../views/waterfall-row";
+import { AttributeList, Attributes, Dropped, Long, PinnedAttributes } from "./attributes";
+import { BackLinks, Durations } from "./details-more";
 
 const loader = new Loader<SpanDetail>();
 /** Walking with the arrow keys asks for the row it stops at, not for every row it passes. */
@@ -31,18 +26,22 @@ const PAUSE_MS = 60;
 
 interface Props {
   skeleton: Skeleton;
+  source: TraceSource;
+  adjusted: boolean;
   row: number;
+  rank: Rank | undefined;
   close: () => void;
   goTo: (row: number) => void;
   isolate: () => void;
 }
 
-export function Details({ skeleton: s, row, close, goTo, isolate }: Props) {
+export function Details(props: Props) {
+  const { skeleton: s, source, adjusted, row, close } = props;
   const [filter, setFilter] = useState("");
+  const body = useRef<HTMLDivElement>(null);
   const load = () =>
     void loader.run(async (stop) => {
-      const { spans } = await getSpans(s.traceId, String(row), stop);
-      const found = spans.find((d) => d.row === row);
+      const found = (await source.spans([row], adjusted, stop)).find((d) => d.row === row);
       if (!found) throw new Error(`the answer does not hold row ${row}`);
       return found;
     });
@@ -52,6 +51,7 @@ export function Details({ skeleton: s, row, close, goTo, isolate }: Props) {
   }, [s, row]);
   const { value, error } = loader.state.value;
   const detail = value?.row === row && value.span.spanId.toLowerCase() === spanIdAt(s, row) ? value : null;
+  const moved = value?.row === row && value.span.spanId.toLowerCase() !== spanIdAt(s, row);
   return (
     <aside class="details" aria-label="Span">
       <div class="details-head">
@@ -59,34 +59,105 @@ export function Details({ skeleton: s, row, close, goTo, isolate }: Props) {
           <h2>{operationName(s, row) || "(no name)"}</h2>
           <ServiceName name={serviceName(s, row)} slot={s.services[s.service[row]].slot} />
         </div>
-        <button type="button" class="button quiet square" aria-label="Close details" title="Close (Esc)" onClick={close}>
-          <Icon name="close" />
-        </button>
+        <div class="details-tools">
+          <PlaceButtons />
+          <button type="button" class="button quiet square" aria-label="Close details" title="Close (Esc)" onClick={close}>
+            <Icon name="close" />
+          </button>
+        </div>
       </div>
-      <div class="details-body" tabIndex={0} role="region" aria-label="Details of the span">
-        <Timings s={s} row={row} goTo={goTo} isolate={isolate} />
+      {detail ? <Sections detail={detail} body={body} /> : null}
+      <div class="details-body" tabIndex={0} role="region" aria-label="Details of the span" ref={body}>
+        <Timings {...props} />
         {error ? <ProblemPanel error={error} retry={load} /> : null}
-        {detail ? <Stored detail={detail} s={s} filter={filter} setFilter={setFilter} goTo={goTo} /> : null}
+        {moved ? <p class="status-message">The trace has grown since it was read: reload the page to see this span.</p> : null}
+        {detail ? <Stored detail={detail} s={s} source={source} filter={filter} setFilter={setFilter} /> : null}
       </div>
     </aside>
   );
 }
 
-function Timings({ s, row, goTo, isolate }: { s: Skeleton; row: number; goTo: (row: number) => void; isolate: () => void }) {
+const PLACES: [PanelPlace, string, string][] = [
+  ["right", "▐", "Details on the right"],
+  ["bottom", "▄", "Details at the bottom"],
+  ["inline", "≡", "Details below the row"],
+];
+
+function PlaceButtons() {
+  return (
+    <span class="button-group wide-only" role="group" aria-label="Place of the details">
+      {PLACES.map(([place, sign, title]) => (
+        <button
+          key={place}
+          type="button"
+          class="button toggle square"
+          aria-pressed={panelPlace.value === place}
+          aria-label={title}
+          title={title}
+          onClick={() => {
+            panelPlace.value = place;
+          }}
+        >
+          {sign}
+        </button>
+      ))}
+    </span>
+  );
+}
+
+/** The parts of the panel with their counts; each is a way down to it. */
+function Sections({ detail: { span, resource }, body }: { detail: SpanDetail; body: { current: HTMLDivElement | null } }) {
+  const parts: [string, string, number | null][] = [
+    ["overview", "Overview", null],
+    ["attributes", "Attributes", span.attributes?.length ?? 0],
+    ["events", "Events", span.events?.length ?? 0],
+    ["links", "Links", span.links?.length ?? 0],
+    ["resource", "Resource", resource.attributes?.length ?? 0],
+    ["json", "JSON", null],
+  ];
+  const show = (name: string) => {
+    const target = body.current?.querySelector<HTMLElement>(`[data-part="${name}"]`);
+    if (!target || !body.current) return;
+    if (target instanceof HTMLDetailsElement) target.open = true;
+    body.current.scrollTop += target.getBoundingClientRect().top - body.current.getBoundingClientRect().top - 8;
+    body.current.focus({ preventScroll: true });
+  };
+  return (
+    <nav class="details-parts" aria-label="Parts of the details">
+      {parts
+        .filter(([, , count]) => count !== 0)
+        .map(([name, label, count]) => (
+          <button key={name} type="button" class="link" onClick={() => show(name)}>
+            {label}
+            {count === null ? null : <span class="count">{formatCount(count)}</span>}
+          </button>
+        ))}
+    </nav>
+  );
+}
+
+function Timings({ skeleton: s, source, row, rank, goTo, isolate }: Props) {
   const parent = s.parent[row];
   const critical = criticalTime(s)[row];
   const missing = s.missingParent.get(row);
   const start = s.startNs + BigInt(Math.round(s.start[row]));
   const id = spanIdAt(s, row);
   const failed = s.status[row] === 2;
+  const peer = s.peers.get(row);
   return (
-    <dl class="pairs">
+    <dl class="pairs" data-part="overview">
       <Pair name="Duration">
         <b>{formatDuration(s.length[row])}</b> <span class="dim">{formatPercent(s.length[row], s.duration)} of the trace</span>
       </Pair>
       <Pair name="Self time">
         {formatDuration(s.self[row])} <span class="dim">{formatPercent(s.self[row], s.length[row])} of the span</span>
       </Pair>
+      {rank ? (
+        <Pair name="Percentile">
+          {rankText(rank)} <span class="dim">{rankLabel(rank)}</span>
+        </Pair>
+      ) : null}
+      {source.served ? <Durations s={s} row={row} /> : null}
       {critical > 0 ? (
         <Pair name="Critical path">
           {formatDuration(critical)} <span class="dim">{formatPercent(critical, s.duration)} of the trace</span>
@@ -104,6 +175,7 @@ function Timings({ s, row, goTo, isolate }: { s: Skeleton; row: number; goTo: (r
       </Pair>
       <Pair name="Span">
         <code>{id}</code> <CopyButton text={id} what="span id" />
+        {s.flags[row] & SKEWED ? <span class="tag">its clock differs</span> : null}
         {s.flags[row] & DUPLICATE ? <span class="tag">used twice</span> : null}
       </Pair>
       <Pair name="Parent">
@@ -119,6 +191,12 @@ function Timings({ s, row, goTo, isolate }: { s: Skeleton; row: number; goTo: (r
           <span class="dim">none, this is a root</span>
         )}
       </Pair>
+      {peer ? (
+        <Pair name="Calls">
+          {peer.name} <span class="dim">{peer.type}, which sent no spans</span>
+        </Pair>
+      ) : null}
+      <Logs traceId={s.traceId} spanId={id} />
       {s.subtree[row] > 1 ? (
         <Pair name="Below">
           {plural(s.subtree[row] - 1, "span")}{" "}
@@ -131,26 +209,60 @@ function Timings({ s, row, goTo, isolate }: { s: Skeleton; row: number; goTo: (r
   );
 }
 
-function Pair({ name, children }: { name: string; children: ComponentChildren }) {
+/** An address of this installation's logs: of the web, or nothing at all. */
+function logsLink(template: string, traceId: string, spanId: string): string | null {
+  const address = template.replaceAll("${trace_id}", encodeURIComponent(traceId)).replaceAll("${span_id}", encodeURIComponent(spanId));
+  return /^https?:\/\//i.test(address) && URL.canParse(address) ? address : null;
+}
+
+function Logs({ traceId, spanId }: { traceId: string; spanId: string }) {
+  const [editing, setEditing] = useState(false);
+  const link = logsLink(logsAddress.value, traceId, spanId);
   return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
+    <Pair name="Logs">
+      {link ? (
+        <a href={link} target="_blank" rel="noreferrer noopener">
+          Open the logs
+        </a>
+      ) : null}{" "}
+      {editing ? (
+        <form
+          class="logs-form"
+          onSubmit={(event) => {
+            event.preventDefault();
+            logsAddress.value = new FormData(event.currentTarget).get("address") as string;
+            setEditing(false);
+          }}
+        >
+          <input name="address" class="mono" value={logsAddress.value} aria-label="Address of the logs" placeholder={"https://logs.example/?q=${trace_id}"} />
+          <button type="submit" class="button">
+            Keep
+          </button>
+        </form>
+      ) : (
+        <button type="button" class="link" title={"An address with ${trace_id} and ${span_id}, kept in this browser"} onClick={() => setEditing(true)}>
+          {link ? "change" : "set an address"}
+        </button>
+      )}
+    </Pair>
   );
 }
 
 interface StoredProps {
   detail: SpanDetail;
   s: Skeleton;
+  source: TraceSource;
   filter: string;
   setFilter: (text: string) => void;
-  goTo: (row: number) => void;
 }
 
-function Stored({ detail, s, filter, setFilter }: StoredProps) {
+function Stored({ detail, s, source, filter, setFilter }: StoredProps) {
   const { span, resource, scope } = detail;
   const events = [...(span.events ?? [])].sort((a, b) => (isException(a) === isException(b) ? 0 : isException(a) ? -1 : 1));
+  const lists = [
+    { scope: "span", list: span.attributes ?? [] },
+    { scope: "resource", list: resource.attributes ?? [] },
+  ];
   return (
     <>
       {span.status?.message ? (
@@ -159,10 +271,12 @@ function Stored({ detail, s, filter, setFilter }: StoredProps) {
         </div>
       ) : null}
       <input class="filter" value={filter} placeholder="Filter attributes" aria-label="Filter attributes" onInput={(e) => setFilter(e.currentTarget.value)} />
+      <PinnedAttributes lists={lists} filter={filter} />
       {events.length > 0 ? <Events events={events} s={s} span={span} filter={filter} /> : null}
-      <Attributes title="Attributes" scope="span" list={span.attributes ?? []} dropped={span.droppedAttributesCount} filter={filter} />
-      {span.links?.length ? <Links links={span.links} filter={filter} /> : null}
-      <Attributes title="Resource" scope="resource" list={resource.attributes ?? []} dropped={resource.droppedAttributesCount} filter={filter} />
+      <Attributes part="attributes" title="Attributes" scope="span" list={span.attributes ?? []} dropped={span.droppedAttributesCount} filter={filter} />
+      {span.links?.length ? <Links links={span.links} filter={filter} dropped={span.droppedLinksCount} /> : null}
+      {source.served ? <BackLinks traceId={s.traceId} spanId={span.spanId} /> : null}
+      <Attributes part="resource" title="Resource" scope="resource" list={resource.attributes ?? []} dropped={resource.droppedAttributesCount} filter={filter} />
       <section>
         <h3>Scope</h3>
         <p class="mono">
@@ -173,30 +287,46 @@ function Stored({ detail, s, filter, setFilter }: StoredProps) {
         {detail.resourceSchemaUrl ? <p class="dim">resource schema {detail.resourceSchemaUrl}</p> : null}
         {detail.scopeSchemaUrl ? <p class="dim">scope schema {detail.scopeSchemaUrl}</p> : null}
       </section>
-      <details class="raw">
-        <summary>JSON</summary>
-        <div class="row">
-          <CopyButton text={() => JSON.stringify(detail, null, 2)} what="JSON" label="Copy" />
-          <CopyButton text={() => curlOf(apiUrl(`${columnsPath(s.traceId)}/spans`, { rows: detail.row }))} what="curl command" label="Copy curl" icon="terminal" />
-        </div>
-        <pre class="mono" tabIndex={0}>
-          {JSON.stringify(detail, null, 2)}
-        </pre>
-      </details>
+      <RawJson detail={detail} s={s} source={source} />
     </>
   );
 }
 
+/** Made when it is opened: a span may be megabytes. */
+function RawJson({ detail, s, source }: { detail: SpanDetail; s: Skeleton; source: TraceSource }) {
+  const [open, setOpen] = useState(false);
+  const text = open ? JSON.stringify(detail, null, 2) : "";
+  return (
+    <details class="raw" data-part="json" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>JSON</summary>
+      <div class="row">
+        <CopyButton text={() => JSON.stringify(detail, null, 2)} what="JSON" label="Copy" />
+        {source.served ? <CopyButton text={() => curlOf(apiUrl(`${columnsPath(s.traceId)}/spans`, { rows: detail.row }))} what="curl command" label="Copy curl" icon="terminal" /> : null}
+      </div>
+      <pre class="mono" tabIndex={0}>
+        {text.slice(0, RAW_MAX)}
+      </pre>
+      {text.length > RAW_MAX ? <p class="dim">The first {formatCount(RAW_MAX)} of {formatCount(text.length)} characters; Copy has all of them.</p> : null}
+    </details>
+  );
+}
+
+const RAW_MAX = 200000;
+
 const isException = (event: SpanEvent) => event.name === "exception";
 
+/** Exceptions come first, so what is folded away are the others. */
+const EVENTS_SHOWN = 20;
+
 function Events({ events, s, span, filter }: { events: SpanEvent[]; s: Skeleton; span: OtlpSpan; filter: string }) {
+  const [all, setAll] = useState(false);
   return (
-    <section>
+    <section data-part="events">
       <h3>
         Events <span class="count">{events.length}</span>
         <Dropped count={span.droppedEventsCount} />
       </h3>
-      {events.map((event, i) => {
+      {(all ? events : events.slice(0, EVENTS_SHOWN)).map((event, i) => {
         const after = Number(BigInt(event.timeUnixNano ?? 0) - BigInt(span.startTimeUnixNano ?? 0));
         const at = Number(BigInt(event.timeUnixNano ?? 0) - s.startNs);
         return (
@@ -212,20 +342,26 @@ function Events({ events, s, span, filter }: { events: SpanEvent[]; s: Skeleton;
           </div>
         );
       })}
+      {!all && events.length > EVENTS_SHOWN ? (
+        <button type="button" class="link" onClick={() => setAll(true)}>
+          Show the other {formatCount(events.length - EVENTS_SHOWN)}
+        </button>
+      ) : null}
     </section>
   );
 }
 
-function Links({ links, filter }: { links: SpanLink[]; filter: string }) {
+function Links({ links, filter, dropped }: { links: SpanLink[]; filter: string; dropped: number | undefined }) {
   return (
-    <section>
+    <section data-part="links">
       <h3>
         Links <span class="count">{links.length}</span>
+        <Dropped count={dropped} />
       </h3>
       {links.map((link) => (
         <div class="event" key={`${link.traceId}${link.spanId}`}>
           <p class="mono">
-            <a href={href("trace", { id: link.traceId.toLowerCase(), span: link.spanId.toLowerCase() })}>
+            → <a href={href("trace", { id: link.traceId.toLowerCase(), span: link.spanId.toLowerCase() })}>
               {link.traceId} {link.spanId}
             </a>
           </p>
@@ -233,77 +369,5 @@ function Links({ links, filter }: { links: SpanLink[]; filter: string }) {
         </div>
       ))}
     </section>
-  );
-}
-
-function Attributes(props: { title: string; scope: string; list: KeyValue[]; dropped: number | undefined; filter: string }) {
-  const { title, scope, list, dropped, filter } = props;
-  const shown = filterAttributes(list, filter);
-  return (
-    <section>
-      <h3>
-        {title} <span class="count">{shown.length < list.length ? `${shown.length} of ${list.length}` : list.length}</span>
-        <Dropped count={dropped} />
-      </h3>
-      {list.length === 0 ? <p class="dim">none</p> : <AttributeList scope={scope} list={shown} />}
-    </section>
-  );
-}
-
-function Dropped({ count }: { count: number | undefined }) {
-  return count ? <span class="tag">{formatCount(count)} dropped by the sender</span> : null;
-}
-
-/** Only what the search can ask for gets a search link. */
-const SEARCHABLE = ["span", "resource"];
-
-function AttributeList({ scope, list }: { scope: string; list: KeyValue[] }) {
-  return (
-    <dl class="attributes">
-      {list.map((a, i) => {
-        const text = valueToText(a.value);
-        const type = typeOf(a.value);
-        const field = fieldText(scope, a.key);
-        const condition = (operator: string) => `{ ${field} ${operator} ${valueText(field, text, type)} }`;
-        const searchable = SEARCHABLE.includes(scope) && ["string", "int", "double", "bool"].includes(type) && text.length <= 512;
-        return (
-          <div key={`${i} ${a.key}`}>
-            <dt class="mono">{a.key}</dt>
-            <dd class={`mono type-${type}`}>
-              {type === "empty" ? <span class="dim">empty</span> : <Long text={text} />}
-            <span class="attribute-tools">
-              {searchable ? (
-                <>
-                  <a class="tool" href={href("explore", { q: condition("=") })} title={`Search ${condition("=")}`} aria-label={`Search traces with this ${a.key}`}>
-                    =
-                  </a>
-                  <a class="tool" href={href("explore", { q: condition("!=") })} title={`Search ${condition("!=")}`} aria-label={`Search traces with another ${a.key}`}>
-                    ≠
-                  </a>
-                </>
-              ) : null}
-              <CopyButton text={type === "string" ? text : `${a.key}=${quote(text)}`} what={`value of ${a.key}`} />
-            </span>
-            </dd>
-          </div>
-        );
-      })}
-    </dl>
-  );
-}
-
-/** Longer values begin folded. */
-const LONG = 600;
-
-function Long({ text }: { text: string }) {
-  const [open, setOpen] = useState(false);
-  if (text.length <= LONG) return <span class="value">{text}</span>;
-  return (
-    <span class="value">
-      {open ? text : text.slice(0, LONG)}
-      <button type="button" class="link" onClick={() => setOpen(!open)}>
-        {open ? " less" : ` … ${formatCount(text.length - LONG)} more characters`}
-      </button>
-    </span>
   );
 }

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Above the waterfall: what the trace is, what is wrong with its data, and the tools to look at it.
-import { useEffect, useMemo } from "preact/hooks";
-import { apiUrl } from "../api/client";
-import { curlOf } from "../model/curl";
-import type { Found } from "../model/find";
-import { ancestors, BACKWARDS, criticalTime, operationName, selfByService, serviceName, type Skeleton } from "../model/skeleton";
-import { formatCount, formatPercent, plural } from "../model/text";
+// Above the views: what the trace is, and what is wrong with its data.
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { getHead } from "../api/client";
+import type { ClockName } from "../api/trace-types";
+import { BACKWARDS, operationName, serviceName, type Skeleton } from "../model/skeleton";
+import { formatCount, plural } from "../model/text";
 import { formatAge, formatClock, formatDay, formatDuration, formatFull, zoneName } from "../model/time";
 import { param, patched, replace } from "../route";
 import { zone } from "../state/prefs";
 import { nowNs } from "../state/range";
-import { CopyButton, ErrorMark, Popover, ServiceName, Swatch } from "../ui/controls";
-import { Icon } from "../ui/icons";
+import { openFile, type TraceSource } from "../state/source";
+import { type ViewName, VIEWS } from "../state/traceview";
+import { CopyButton, ErrorMark, Swatch } from "../ui/controls";
+import { TraceActions } from "./trace-menu";
 
-export function TraceHeader({ skeleton: s, path }: { skeleton: Skeleton; path: string }) {
+const LABELS: Record<ViewName, string> = { waterfall: "Waterfall", flame: "Flame", graph: "Graph", stats: "Stats", spans: "Spans", events: "Events", json: "JSON" };
+
+export function TraceHeader({ skeleton: s, source, view }: { skeleton: Skeleton; source: TraceSource; view: ViewName }) {
   const rooted = !s.missingParent.has(0);
   const title = `${serviceName(s, 0)} ${operationName(s, 0)}`;
   useEffect(() => {
@@ -43,11 +46,15 @@ export function TraceHeader({ skeleton: s, path }: { skeleton: Skeleton; path: s
           {s.traceId}
         </code>
         <CopyButton text={s.traceId} what="trace id" />
-        <CopyButton text={() => curlOf(apiUrl(path))} what="curl command" icon="terminal" />
-        <a class="button quiet square" href={apiUrl(path)} download={`trace-${s.traceId}.json`} title="Download OTLP JSON" aria-label="Download OTLP JSON">
-          <Icon name="export" />
-        </a>
+        <TraceActions skeleton={s} source={source} />
       </div>
+      <nav class="view-tabs" aria-label="Views of the trace">
+        {VIEWS.map((name, i) => (
+          <a key={name} href={patched({ view: name === "waterfall" ? null : name })} aria-current={view === name ? "page" : undefined} title={`${LABELS[name]} (${i + 1})`}>
+            {LABELS[name]}
+          </a>
+        ))}
+      </nav>
     </header>
   );
 }
@@ -61,227 +68,103 @@ function Fact({ name, value, title, strong }: { name: string; value: string; tit
   );
 }
 
-export function TraceBanners({ skeleton: s, command }: { skeleton: Skeleton; command: (name: string) => void }) {
+const clockText = (c: ClockName): string => (c.host ? `host ${c.host}` : (c.service ?? "the first span"));
+/** A trace that ended less than this ago may not be whole yet. */
+const FRESH_NS = 60n * 1000000000n;
+const FRESH_MS = 5000;
+/** Asking whether a trace has grown reads it: large ones are not asked about. */
+const FRESH_SPANS_MAX = 20000;
+
+/** How many spans have come since the trace was read; asked for a minute after its end, while somebody looks. */
+function useGrowth(s: Skeleton, source: TraceSource): number {
+  const [more, setMore] = useState(0);
+  useEffect(() => {
+    setMore(0);
+    const fresh = () => nowNs() - (s.startNs + BigInt(Math.ceil(s.duration))) < FRESH_NS;
+    if (!source.served || s.count > FRESH_SPANS_MAX || !fresh()) return;
+    const stopper = new AbortController();
+    const timer = window.setInterval(() => {
+      if (!fresh()) window.clearInterval(timer);
+      if (document.hidden) return;
+      getHead(source.id, stopper.signal).then((head) => setMore(head.spanCount - s.count), () => undefined);
+    }, FRESH_MS);
+    return () => {
+      window.clearInterval(timer);
+      stopper.abort();
+    };
+  }, [s]);
+  return more;
+}
+
+interface BannerProps {
+  skeleton: Skeleton;
+  source: TraceSource;
+  adjusted: boolean;
+  command: (name: string) => void;
+  reload: () => void;
+}
+
+export function TraceBanners({ skeleton: s, source, adjusted, command, reload }: BannerProps) {
+  const [dismissed, setDismissed] = useState<string[]>([]);
   const backwards = useMemo(() => s.flags.reduce((n, flags) => n + (flags & BACKWARDS ? 1 : 0), 0), [s]);
+  const more = useGrowth(s, source);
   const orphans = s.missingParent.size;
-  const lines = [];
-  if (orphans > 0) {
-    lines.push(
-      <span key="orphans">
-        {plural(orphans, "span")} whose parent is not stored: shown as {orphans === 1 ? "a root" : "roots"}.{" "}
-        <button type="button" class="link" onClick={() => command("next-orphan")}>
-          Next one
-        </button>
-      </span>,
-    );
-  }
-  if (s.duplicateCount > 0) lines.push(<span key="duplicates">{plural(s.duplicateCount, "span")} with an id that is used twice.</span>);
-  if (s.cycleCount > 0) lines.push(<span key="cycles">{plural(s.cycleCount, "cycle")} of parents, broken at the earliest span.</span>);
-  if (backwards > 0) lines.push(<span key="backwards">{plural(backwards, "span")} that end before they start: shown with no duration.</span>);
-  if (lines.length === 0) return null;
+  const lines: { key: string; text: preact.ComponentChildren }[] = [];
+  const button = (text: string, onClick: () => void) => (
+    <button type="button" class="link" onClick={onClick}>
+      {text}
+    </button>
+  );
+  if (!source.served) lines.push({ key: "file", text: <>From the file {openFile.value?.name}: read in this browser, sent nowhere.</> });
+  if (more > 0) lines.push({ key: `more ${more}`, text: <>The trace is still receiving spans: {plural(more, "span")} more. {button("Reload", reload)}</> });
+  if (orphans > 0)
+    lines.push({
+      key: "orphans",
+      text: (
+        <>
+          {plural(orphans, "span")} whose parent is not stored: shown as {orphans === 1 ? "a root" : "roots"}. {button("Next one", () => command("next-orphan"))}
+        </>
+      ),
+    });
+  if (s.skew && s.skew.skewedClockCount > 0) lines.push({ key: `skew ${adjusted}`, text: <SkewLine skeleton={s} adjusted={adjusted} /> });
+  if (s.duplicateCount > 0) lines.push({ key: "duplicates", text: <>{plural(s.duplicateCount, "span")} with an id that is used twice.</> });
+  if (s.cycleCount > 0) lines.push({ key: "cycles", text: <>{plural(s.cycleCount, "cycle")} of parents, broken at the earliest span.</> });
+  if (backwards > 0) lines.push({ key: "backwards", text: <>{plural(backwards, "span")} that end before they start: shown with no duration.</> });
+  if (s.events.count > s.events.row.length)
+    lines.push({ key: "events", text: <>The first {formatCount(s.events.row.length)} of {formatCount(s.events.count)} events are drawn; the details of a span have all of its own.</> });
+  if (s.critical.length === 0 && param("cp") === "1") lines.push({ key: "critical", text: <>No critical path: {s.criticalNote || "it cannot be computed for this trace"}.</> });
+  const shown = lines.filter((l) => !dismissed.includes(l.key));
+  if (shown.length === 0) return null;
   return (
     <div class="banner" role="note">
       <span aria-hidden="true">⚠</span>
-      {lines}
+      {shown.map((l) => (
+        <span key={l.key} class="banner-line">
+          {l.text}
+          <button type="button" class="banner-close" aria-label="Dismiss this note" onClick={() => setDismissed([...dismissed, l.key])}>
+            ×
+          </button>
+        </span>
+      ))}
     </div>
   );
 }
 
-interface ToolsProps {
-  skeleton: Skeleton;
-  found: Found | null;
-  critical: boolean;
-  folded: boolean;
-  isolated: number;
-  setIsolated: (row: number) => void;
-  command: (name: string) => void;
-  goTo: (row: number) => void;
-}
-
-export function TraceTools(props: ToolsProps) {
-  const { skeleton: s, found, critical, folded, isolated, setIsolated, command, goTo } = props;
-  // The address holds the text: a second copy would lag behind fast typing.
-  const setFind = (find: string) => {
-    replace(patched({ find, only: find.trim() ? param("only") : null }));
-  };
-  const only = param("only") === "1";
+/** Clocks that differ: by how much, and the way to the other view of it. */
+function SkewLine({ skeleton: s, adjusted }: { skeleton: Skeleton; adjusted: boolean }) {
+  if (!s.skew) return null;
+  const { skewedClockCount, spanCount, offsetNano, clocks, reference } = s.skew;
+  const title = clocks.map((c) => `${clockText(c.clock)}: ${c.offsetNano === null ? "unknown" : formatDuration(Number(c.offsetNano))} beside ${clockText(reference)}${c.consistent ? "" : ", and its calls contradict each other"}`).join("\n");
   return (
-    <>
-      <div class="trace-tools">
-        <form
-          class="find"
-          role="search"
-          aria-label="Find in the trace"
-          onSubmit={(event) => {
-            event.preventDefault();
-            command("next-match");
-          }}
-        >
-          <Icon name="search" />
-          <input id="trace-find" value={param("find")} placeholder="Find service or name" aria-label="Find service, name or span id" spellcheck={false} autocomplete="off" onInput={(e) => setFind(e.currentTarget.value)} />
-          {found ? (
-            <span class="find-count num" role="status">
-              {formatCount(found.count)} of {formatCount(s.count)}
-            </span>
-          ) : null}
-        </form>
-        {found ? (
-          <>
-            <button type="button" class="button quiet square" aria-label="Previous match" title="Previous match (N)" disabled={found.count === 0} onClick={() => command("previous-match")}>
-              <Icon name="up" />
-            </button>
-            <button type="button" class="button quiet square" aria-label="Next match" title="Next match (n)" disabled={found.count === 0} onClick={() => command("next-match")}>
-              <Icon name="down" />
-            </button>
-            <Toggle on={only} title="Hide everything but matches and their ancestors" onClick={() => replace(patched({ only: only ? null : "1" }))}>
-              Only matches
-            </Toggle>
-          </>
-        ) : null}
-        {s.errorCount > 0 ? (
-          <button type="button" class="button" title="Next error (e)" onClick={() => command("next-error")}>
-            <span class="error-text" aria-hidden="true">
-              ▲
-            </span>
-            Next error
-          </button>
-        ) : null}
-        <Toggle on={critical} title="What the duration of the trace hangs on (c)" onClick={() => replace(patched({ cp: critical ? null : "1" }))}>
-          Critical path
-        </Toggle>
-        <Toggle on={folded} title="Show repeated calls as one row (x)" onClick={() => replace(patched({ fold: folded ? "0" : null }))}>
-          Fold repeats
-        </Toggle>
-        <ServicesPopover skeleton={s} setFind={setFind} />
-        <span class="button-group wide-only" role="group" aria-label="Fold">
-          <button type="button" class="button square" aria-label="Close one level" title="Close one level ({)" onClick={() => command("fold-level")}>
-            −
-          </button>
-          <button type="button" class="button square" aria-label="Open one level" title="Open one level (})" onClick={() => command("unfold-level")}>
-            +
-          </button>
-        </span>
-        {param("z") ? (
-          <button type="button" class="button" title="Show all of the time (0)" onClick={() => command("reset")}>
-            Reset zoom
-          </button>
-        ) : null}
-      </div>
-      {isolated >= 0 ? <Crumbs skeleton={s} isolated={isolated} setIsolated={setIsolated} /> : null}
-      {critical ? <CriticalStrip skeleton={s} goTo={goTo} /> : null}
-    </>
-  );
-}
-
-function Toggle({ on, title, onClick, children }: { on: boolean; title: string; onClick: () => void; children: string }) {
-  return (
-    <button type="button" class="button toggle" aria-pressed={on} title={title} onClick={onClick}>
-      {children}
-    </button>
-  );
-}
-
-function ServicesPopover({ skeleton: s, setFind }: { skeleton: Skeleton; setFind: (text: string) => void }) {
-  const rows = useMemo(() => {
-    const self = selfByService(s);
-    const count = new Uint32Array(s.services.length);
-    for (let row = 0; row < s.count; row++) count[s.service[row]]++;
-    const all = self.reduce((sum, x) => sum + x, 0);
-    return s.services
-      .map((service, i) => ({ ...service, self: self[i], count: count[i], share: formatPercent(self[i], all) }))
-      .sort((a, b) => b.self - a.self);
-  }, [s]);
-  return (
-    <Popover label={`${formatCount(rows.length)} ${rows.length === 1 ? "service" : "services"}`} title="Services of this trace">
-      {(close) => (
-        <table class="legend">
-          <thead>
-            <tr>
-              <th>Service</th>
-              <th class="right">Spans</th>
-              <th class="right">Self time</th>
-              <th class="right">Share</th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((r) => (
-              <tr key={r.name}>
-                <td>
-                  <button
-                    type="button"
-                    class="link"
-                    title="Find its spans"
-                    onClick={() => {
-                      setFind(/\s/.test(r.name) ? `"${r.name}"` : r.name);
-                      close();
-                    }}
-                  >
-                    <ServiceName name={r.name} slot={r.slot} />
-                  </button>
-                </td>
-                <td class="num right">{formatCount(r.count)}</td>
-                <td class="num right">{formatDuration(r.self)}</td>
-                <td class="num right">{r.share}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
-    </Popover>
-  );
-}
-
-/** The way from the root to the isolated subtree; each step is a way back. */
-function Crumbs({ skeleton: s, isolated, setIsolated }: { skeleton: Skeleton; isolated: number; setIsolated: (row: number) => void }) {
-  const path = ancestors(s, isolated);
-  const shown = path.length > 4 ? [path[0], ...path.slice(-3)] : path;
-  return (
-    <nav class="crumbs" aria-label="Isolated subtree">
-      <button type="button" class="link" onClick={() => setIsolated(-1)}>
-        Whole trace
+    <span title={title}>
+      {plural(skewedClockCount, "clock")} of {clocks
+        .slice(0, 2)
+        .map((c) => clockText(c.clock))
+        .join(", ")}
+      {skewedClockCount > 2 ? " and others" : ""} {skewedClockCount === 1 ? "differs" : "differ"}: {plural(spanCount, "span")}, at most {formatDuration(Number(offsetNano))}, showing {adjusted ? "adjusted times" : "times as sent"}.{" "}
+      <button type="button" class="link" onClick={() => replace(patched({ skew: adjusted ? null : "adj" }))}>
+        {adjusted ? "Show as sent" : "Adjust"}
       </button>
-      {shown.map((row, i) => (
-        <span key={row}>
-          <span aria-hidden="true"> › {i === 1 && path.length > shown.length ? "… › " : ""}</span>
-          <button type="button" class="link" onClick={() => setIsolated(row)}>
-            {operationName(s, row)}
-          </button>
-        </span>
-      ))}
-      <span aria-current="true">
-        <span aria-hidden="true"> › </span>
-        {operationName(s, isolated)} <span class="dim">({plural(s.subtree[isolated], "span")})</span>
-      </span>
-    </nav>
-  );
-}
-
-const CONTRIBUTORS = 4;
-
-function CriticalStrip({ skeleton: s, goTo }: { skeleton: Skeleton; goTo: (row: number) => void }) {
-  const top = useMemo(() => {
-    const own = criticalTime(s);
-    const rows = [...new Set(s.critical.map((c) => c.row))].sort((a, b) => own[b] - own[a]);
-    return rows.slice(0, CONTRIBUTORS).map((row) => ({ row, time: own[row] }));
-  }, [s]);
-  if (s.critical.length === 0) {
-    return (
-      <div class="banner" role="note">
-        <span aria-hidden="true">⚠</span>
-        <span>No critical path: {s.criticalNote || "it cannot be computed for this trace"}.</span>
-      </div>
-    );
-  }
-  return (
-    <div class="critical" title="Assumes that a span waits for the child that ends last">
-      <b>Critical path</b>
-      <span class="dim">{plural(s.critical.length, "segment")}; most of it:</span>
-      {top.map(({ row, time }) => (
-        <button type="button" class="link" key={row} onClick={() => goTo(row)}>
-          <Swatch slot={s.services[s.service[row]].slot} /> {operationName(s, row)} {formatDuration(time)}{" "}
-          <span class="dim">{formatPercent(time, s.duration)}</span>
-        </button>
-      ))}
-    </div>
+    </span>
   );
 }

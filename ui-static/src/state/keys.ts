@@ -10,6 +10,8 @@ export interface Command {
   text: string;
   group: string;
   run: (event: KeyboardEvent) => void;
+  /** False: the key is the browser's this time. */
+  when?: () => boolean;
 }
 
 export const commands = signal<Command[]>([]);
@@ -49,7 +51,7 @@ export function startKeys(): void {
     const found = list.findLast((c) => sequence !== "" && c.keys.includes(sequence)) ?? list.findLast((c) => c.keys.includes(name));
     first = name;
     firstAt = event.timeStamp;
-    if (!found) return;
+    if (!found || found.when?.() === false) return;
     event.preventDefault();
     found.run(event);
   });

@@ -33,6 +33,18 @@ export const singleKeys = stored<"on" | "off">("keys", ["on", "off"], "on");
 /** Columns that a person wants without saying so in each address. */
 export const savedColumns = { traces: kept("columns.traces"), spans: kept("columns.spans") };
 
+/** Where the details of a span stand. */
+export type PanelPlace = "right" | "bottom" | "inline";
+export const panelPlace = stored<PanelPlace>("panel", ["right", "bottom", "inline"], "right");
+/** Columns of the waterfall besides the names. */
+export const showsSelf = stored<"on" | "off">("column.self", ["on", "off"], "on");
+export const showsRank = stored<"on" | "off">("column.rank", ["on", "off"], "on");
+export const showsStatus = stored<"on" | "off">("column.status", ["on", "off"], "off");
+/** Where the logs of a trace are: an address with ${trace_id} and ${span_id}; "" for nowhere. */
+export const logsAddress = kept("logs");
+/** Attribute keys that stand first, one a line. */
+export const pinnedKeys = kept("pins");
+
 /** Any text, kept like the preferences. */
 function kept(key: string) {
   let initial = "";

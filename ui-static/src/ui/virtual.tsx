@@ -11,11 +11,13 @@ interface Props {
   cursor: number;
   /** Where to start, and where to tell about scrolling: kept by the page. */
   scrollTop: { current: number };
+  /** What the list is when its rows hold nothing that takes the focus: then it takes it itself, so that keys can scroll it. */
+  role?: "rowgroup" | "group";
 }
 
 const BEYOND = 6;
 
-export function VirtualRows({ count, rowHeight, row, cursor, scrollTop }: Props) {
+export function VirtualRows({ count, rowHeight, row, cursor, scrollTop, role }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: scrollTop.current, height: 800 });
   useLayoutEffect(() => {
@@ -46,7 +48,7 @@ export function VirtualRows({ count, rowHeight, row, cursor, scrollTop }: Props)
   const rows = [];
   for (let i = first; i < last; i++) rows.push(row(i));
   return (
-    <div class="virtual" ref={box} role="presentation">
+    <div class="virtual" ref={box} role={role ?? "presentation"} tabIndex={role ? 0 : undefined}>
       <div role="presentation" style={{ height: `${first * rowHeight}px` }} />
       {rows}
       <div role="presentation" style={{ height: `${(count - last) * rowHeight}px` }} />

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draws the bars of the rows in view on a canvas. What it shows is said in each row's accessible name as well.
 import { formatDuration } from "../model/time";
-import { type Folding, rowOfItem, type RunStats } from "../model/rows";
-import { ERROR, ERROR_BELOW, HAS_EVENTS, HAS_LINKS, type CriticalSegment, type Skeleton } from "../model/skeleton";
+import { isPeer, type Folding, rowOfItem, type RunStats } from "../model/rows";
+import { ERROR, eventsOf, HAS_EVENTS, HAS_LINKS, type CriticalSegment, type Skeleton } from "../model/skeleton";
 import { fillOf, type Ink, labelColour } from "./ink";
 
 export interface Scene {
   skeleton: Skeleton;
   folding: Folding;
   items: Int32Array;
-  /** First and last item in view (last not included), and the y of the first. */
+  /** First and last item in view (last not included), and where each lies. */
   first: number;
   last: number;
-  y: number;
-  rowHeight: number;
+  yAt: (position: number) => number;
   /** Where in the row the bar lies. */
   barTop: number;
   /** The time window, nanoseconds after the trace's start. */
@@ -23,7 +22,8 @@ export interface Scene {
   height: number;
   grid: number[];
   matches: Uint8Array | null;
-  critical: Map<number, CriticalSegment[]> | null;
+  /** The parts of the critical path in a row; of a folded one also what is inside. Null: not to be shown. */
+  critical: ((row: number) => CriticalSegment[]) | null;
   subtreeEnd: Float64Array;
   runStats: (run: number) => RunStats;
 }
@@ -45,11 +45,12 @@ export function drawBars(c: CanvasRenderingContext2D, ink: Ink, scene: Scene): v
   }
   c.stroke();
   for (let i = scene.first; i < scene.last; i++) {
-    const y = scene.y + (i - scene.first) * scene.rowHeight + scene.barTop;
+    const y = scene.yAt(i) + scene.barTop;
     const item = scene.items[i];
     const row = rowOfItem(scene.folding, item);
     c.globalAlpha = scene.matches && !scene.matches[row] ? 0.35 : 1;
-    if (item < 0) drawRun(c, ink, scene, ~item, y);
+    if (isPeer(scene.folding, item)) drawPeer(c, ink, scene, row, y);
+    else if (item < 0) drawRun(c, ink, scene, ~item, y);
     else drawSpan(c, ink, scene, row, y);
   }
   c.globalAlpha = 1;
@@ -73,7 +74,7 @@ function drawSpan(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, row: numb
     c.fillStyle = fill;
     c.fillRect(clampX(scene, x1), y + BAR / 2 - 0.5, clampX(scene, later) - clampX(scene, x1), 1);
   }
-  const label = formatDuration(s.length[row]) + (s.flags[row] & HAS_EVENTS ? " ◆" : "") + (s.flags[row] & HAS_LINKS ? " ⛓" : "");
+  const label = formatDuration(s.length[row]) + (s.flags[row] & HAS_LINKS ? " ⛓" : "");
   if (x1 < 0 || x0 > scene.width) {
     drawAway(c, ink, scene, x1 < 0, label, y);
     return;
@@ -89,6 +90,7 @@ function drawSpan(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, row: numb
     c.fillRect(Math.max(a, b - 3), y, Math.min(3, b - a), BAR);
   }
   if (scene.critical) drawCritical(c, ink, scene, row, y);
+  if (s.flags[row] & HAS_EVENTS) drawEvents(c, ink, scene, row, y);
   drawLabel(c, ink, scene, slot, label, a, b, y, later > x1 + 1 ? clampX(scene, later) : b);
 }
 
@@ -144,9 +146,49 @@ function drawRun(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, run: numbe
   drawLabel(c, ink, scene, slot, `Σ ${formatDuration(stats.sum)} · p95 ${formatDuration(stats.p95)}`, a, b, y);
 }
 
+/** A call to what sent no span: when it was waited for, and nothing of what happened there. */
+function drawPeer(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, row: number, y: number): void {
+  const s = scene.skeleton;
+  const a = clampX(scene, xOf(scene, s.start[row]));
+  const b = Math.max(a + MIN_BAR, clampX(scene, xOf(scene, s.start[row] + s.length[row])));
+  if (b <= 0 || a >= scene.width) return;
+  c.setLineDash([1, 2]);
+  border(c, ink.text2, a, y, Math.max(3, b - a));
+  c.setLineDash([]);
+}
+
+const DIAMOND = 5;
+
+/** Events at their times; of those closer than a diamond is wide one is drawn, exceptions before others. */
+function drawEvents(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, row: number, y: number): void {
+  const { events } = scene.skeleton;
+  const [from, to] = eventsOf(events, row);
+  const middle = y + BAR / 2;
+  for (const wanted of [false, true]) {
+    let last = Number.NEGATIVE_INFINITY;
+    for (let i = from; i < to; i++) {
+      const failed = events.names[events.name[i]] === "exception";
+      const x = xOf(scene, events.time[i]);
+      if (failed !== wanted || x < 0 || x > scene.width || Math.abs(x - last) < DIAMOND) continue;
+      last = x;
+      c.beginPath();
+      c.moveTo(x, middle - DIAMOND);
+      c.lineTo(x + DIAMOND, middle);
+      c.lineTo(x, middle + DIAMOND);
+      c.lineTo(x - DIAMOND, middle);
+      c.closePath();
+      c.fillStyle = failed ? ink.error : ink.bg;
+      c.strokeStyle = failed ? ink.bg : ink.text;
+      c.lineWidth = 1;
+      c.fill();
+      c.stroke();
+    }
+  }
+}
+
 /** Where the critical path runs through the span: a line with a halo, readable on any colour. */
 function drawCritical(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, row: number, y: number): void {
-  for (const part of scene.critical?.get(row) ?? []) {
+  for (const part of scene.critical?.(row) ?? []) {
     const a = clampX(scene, xOf(scene, part.start));
     const b = Math.max(a + 1, clampX(scene, xOf(scene, part.end)));
     c.fillStyle = ink.bg;
@@ -187,10 +229,4 @@ function drawAway(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, left: boo
   const text = left ? `◂ ${label}` : `${label} ▸`;
   c.fillStyle = ink.text2;
   c.fillText(text, left ? PAD : scene.width - c.measureText(text).width - PAD, y + BAR / 2 + 0.5);
-}
-
-/** Whether a row, or a folded row's inside, has errors: what the name column marks. */
-export function errorState(s: Skeleton, row: number, closed: boolean): "own" | "below" | "none" {
-  if (s.flags[row] & ERROR) return "own";
-  return closed && s.flags[row] & ERROR_BELOW ? "below" : "none";
 }

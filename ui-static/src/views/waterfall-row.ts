@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // One row of the waterfall's pool: made once, filled again and again. Values go in as text only.
 import { colourOf, textureOf } from "../model/palette";
-import { formatCount, plural } from "../model/text";
+import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration } from "../model/time";
-import { type Folding, rowOfItem, type RunStats } from "../model/rows";
-import { CYCLE, DUPLICATE, ERROR, ERROR_BELOW, KINDS, operationName, ORPHAN, serviceName, type Skeleton } from "../model/skeleton";
+import type { Rank } from "../api/trace-types";
+import { isPeer, type Folding, rowOfItem, type RunStats } from "../model/rows";
+import { CYCLE, DUPLICATE, ERROR, ERROR_BELOW, KINDS, operationName, ORPHAN, serviceName, type Skeleton, SKEWED, STATUS } from "../model/skeleton";
 
 export interface RowParts {
   row: HTMLElement;
@@ -14,6 +15,9 @@ export interface RowParts {
   service: HTMLElement;
   operation: HTMLElement;
   mark: HTMLElement;
+  status: HTMLElement;
+  rank: HTMLElement;
+  self: HTMLElement;
   time: HTMLElement;
   /** What the element shows now; filling it with the same again costs nothing. */
   shown: string;
@@ -29,6 +33,19 @@ export interface RowState {
   current: boolean;
   criticalTime: Float64Array | null;
   stats: (run: number) => RunStats;
+  errorsBefore: Uint32Array;
+  ranks: Map<number, Rank>;
+  /** Rows that are marked to be measured between; -1 for none. */
+  marks: readonly [number, number];
+}
+
+/** p97: at least 97 % of the spans of its operation were shorter. Never p100: the span itself is one of them. */
+export const rankText = (rank: Rank): string => `p${Math.min(99, Math.floor(rank.shorter * 100))}`;
+/** A span is slow when at least so many of its operation were shorter. */
+export const SLOW = 0.95;
+
+export function rankLabel(rank: Rank): string {
+  return `slower than ${formatPercent(rank.shorter, 1)} of ${formatCount(rank.calls)} spans of this operation in the hour before`;
 }
 
 /** Deeper levels keep this indent and say their depth in a number, so that names never vanish. */
@@ -57,6 +74,9 @@ export function makeRow(): RowParts {
     service: part("span", "wf-service", name),
     operation: part("span", "wf-operation", name),
     mark: part("span", "wf-mark", name),
+    status: part("span", "wf-status", name),
+    rank: part("span", "wf-rank", name),
+    self: part("span", "wf-self", name),
     time: part("div", "wf-time offscreen", row),
     shown: "",
   };
@@ -68,25 +88,27 @@ export function makeRow(): RowParts {
 export function fillRow(parts: RowParts, state: RowState): void {
   const { skeleton: s, folding, item, position, dark, dimmed, current } = state;
   const row = rowOfItem(folding, item);
+  const peer = isPeer(folding, item);
   const open = item < 0 ? folding.openRuns.has(~item) : !folding.closed[row];
-  const foldable = item < 0 || s.subtree[row] > 1;
-  const shown = `${item} ${position} ${open} ${dark} ${dimmed} ${current} ${state.criticalTime !== null} ${folding.foldRuns}`;
+  const foldable = !peer && (item < 0 || s.subtree[row] > 1);
+  const rank = item >= 0 ? state.ranks.get(row) : undefined;
+  const shown = `${item} ${position} ${open} ${dark} ${dimmed} ${current} ${state.criticalTime !== null} ${folding.foldRuns} ${rank?.shorter} ${state.marks.indexOf(row)}`;
   if (shown === parts.shown) return;
   parts.shown = shown;
   const element = parts.row;
   const failed = item >= 0 && (s.flags[row] & ERROR) !== 0;
-  element.className = `wf-row${current ? " current" : ""}${dimmed ? " dimmed" : ""}${failed ? " failed" : ""}${item < 0 ? " run" : ""}`;
+  element.className = `wf-row${current ? " current" : ""}${dimmed ? " dimmed" : ""}${failed ? " failed" : ""}${peer ? " peer" : item < 0 ? " run" : ""}`;
   element.tabIndex = current ? 0 : -1;
   element.setAttribute("aria-rowindex", String(position + 1));
-  element.setAttribute("aria-level", String(s.depth[row] + 1));
+  element.setAttribute("aria-level", String(s.depth[row] + (peer ? 2 : 1)));
   element.setAttribute("aria-selected", String(current));
   if (foldable) element.setAttribute("aria-expanded", String(open));
   else element.removeAttribute("aria-expanded");
-  const label = item < 0 ? runLabel(state, ~item) : spanLabel(state, row, open);
+  const label = peer ? peerLabel(s, row) : item < 0 ? runLabel(state, ~item) : spanLabel(state, row, open);
   element.setAttribute("aria-label", label);
   element.title = label;
 
-  const depth = s.depth[row];
+  const depth = s.depth[row] + (peer ? 1 : 0);
   const levels = Math.min(depth, INDENT_MAX);
   parts.indent.style.width = `${levels * INDENT_PX}px`;
   parts.indent.textContent = depth > INDENT_MAX ? String(depth) : "";
@@ -101,23 +123,50 @@ export function fillRow(parts: RowParts, state: RowState): void {
   parts.service.classList.toggle("same", same);
   parts.operation.textContent = operationName(s, row) || "(no name)";
   parts.time.textContent = formatDuration(s.length[row]);
-  fillMark(parts.mark, state, row, open);
+  const single = item >= 0;
+  parts.self.textContent = single ? formatDuration(s.self[row]) : "";
+  parts.status.textContent = single ? (STATUS[s.status[row]] ?? String(s.status[row])) : "";
+  parts.rank.textContent = rank ? rankText(rank) : "";
+  parts.rank.classList.toggle("slow", rank !== undefined && rank.shorter >= SLOW);
+  if (peer) fillPeer(parts, s, row);
+  else fillMark(parts.mark, state, row, open);
 }
 
-function fillMark(mark: HTMLElement, { skeleton: s, folding, item }: RowState, row: number, open: boolean): void {
+/** What sent no span: its name and kind, without a colour of its own. */
+function fillPeer(parts: RowParts, s: Skeleton, row: number): void {
+  const { name, type } = s.peers.get(row) as { name: string; type: string };
+  parts.swatch.className = "swatch peer";
+  parts.service.textContent = name;
+  parts.service.classList.remove("same");
+  parts.operation.textContent = "";
+  parts.mark.className = "wf-mark";
+  parts.mark.textContent = `${type}, no spans`;
+}
+
+function peerLabel(s: Skeleton, row: number): string {
+  const { name, type } = s.peers.get(row) as { name: string; type: string };
+  return `${name}, ${type} called by ${serviceName(s, row)} ${operationName(s, row)}, sent no spans of its own`;
+}
+
+function fillMark(mark: HTMLElement, { skeleton: s, folding, item, errorsBefore, marks }: RowState, row: number, open: boolean): void {
   const flags = s.flags[row];
   const texts: string[] = [];
+  const below = errorsBefore[row + s.subtree[row]] - errorsBefore[row + 1];
   if (item < 0) texts.push(`×${formatCount(folding.runs[~item].count)}`);
   else if (!open && s.subtree[row] > 1) texts.push(`+${formatCount(s.subtree[row] - 1)}`);
+  const peer = item >= 0 && !folding.peers ? s.peers.get(row) : undefined;
+  if (peer) texts.push(`→ ${peer.name}`);
   if (flags & ORPHAN) texts.push("parent missing");
   if (flags & DUPLICATE) texts.push("duplicate id");
   if (flags & CYCLE) texts.push("cycle");
-  const error = item >= 0 && flags & ERROR ? "▲" : !open && flags & ERROR_BELOW ? "△" : item < 0 && flags & ERROR ? "▲" : "";
+  if (flags & SKEWED) texts.push("◷");
+  if (item >= 0 && marks.includes(row)) texts.unshift(marks[0] === row ? "Ⓐ" : "Ⓑ");
+  const error = flags & ERROR ? "▲" : !open && flags & ERROR_BELOW ? `△${formatCount(below)}` : "";
   mark.className = `wf-mark${error ? " error" : ""}${flags & ORPHAN ? " orphan" : ""}`;
   mark.textContent = [error, ...texts].filter((t) => t !== "").join(" ");
 }
 
-function spanLabel({ skeleton: s, criticalTime }: RowState, row: number, open: boolean): string {
+function spanLabel({ skeleton: s, criticalTime, errorsBefore, ranks, marks }: RowState, row: number, open: boolean): string {
   const flags = s.flags[row];
   const said = [
     `${serviceName(s, row)} ${operationName(s, row)}`,
@@ -126,10 +175,16 @@ function spanLabel({ skeleton: s, criticalTime }: RowState, row: number, open: b
     KINDS[s.kind[row]],
   ];
   if (flags & ERROR) said.push("error");
-  else if (!open && flags & ERROR_BELOW) said.push("errors below");
+  else if (!open && flags & ERROR_BELOW) said.push(`${plural(errorsBefore[row + s.subtree[row]] - errorsBefore[row + 1], "error")} below`);
   if (flags & ORPHAN) said.push("its parent is not stored");
   if (flags & DUPLICATE) said.push("its id is used twice");
   if (flags & CYCLE) said.push("it is its own ancestor");
+  if (flags & SKEWED) said.push("its clock differs");
+  const peer = s.peers.get(row);
+  if (peer) said.push(`calls ${peer.name}, which sent no spans`);
+  const rank = ranks.get(row);
+  if (rank) said.push(rankLabel(rank));
+  if (marks.includes(row)) said.push(marks[0] === row ? "mark A" : "mark B");
   if (s.subtree[row] > 1) said.push(`${plural(s.subtree[row] - 1, "span")} below`);
   if (criticalTime?.[row]) said.push(`critical path ${formatDuration(criticalTime[row])}`);
   return said.join(", ");

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The waterfall: a treegrid of any size. Names are a pool of real rows, as many as fit on the screen; bars are one canvas.
 // Both lie in a layer that stays in view while the scroller moves, so a frame costs the rows in view and nothing else.
+import type { Rank } from "../api/trace-types";
 import { nextRow } from "../model/find";
 import {
   type Folding,
   foldedDepth,
   foldFrom,
+  isPeer,
+  isRun,
   newFolding,
   positionOf,
   reveal,
@@ -14,7 +17,7 @@ import {
   runStats,
   visibleItems,
 } from "../model/rows";
-import { type CriticalSegment, criticalTime, ERROR, ORPHAN, type Skeleton, subtreeEnds } from "../model/skeleton";
+import { type CriticalSegment, criticalTime, ERROR, errorsBefore, ORPHAN, type Skeleton, subtreeEnds } from "../model/skeleton";
 import { formatDuration } from "../model/time";
 import { BAR, drawBars } from "./bars";
 import { fitCanvas, type Ink, inkOf } from "./ink";
@@ -27,7 +30,14 @@ export interface WaterfallEvents {
   zoom: (from: number, to: number) => void;
   /** Pixels of rows above the view. */
   scroll?: (top: number) => void;
+  /** These rows have been in view for a moment. */
+  settled?: (rows: number[]) => void;
+  /** Where the room for details below the cursor begins, in pixels from the top; null: out of view, or there is none. */
+  room?: (top: number | null) => void;
 }
+
+/** Scrolling asks for what it stops at, not for all that passes. */
+const SETTLED_MS = 150;
 
 const ROW = 24;
 const ROW_NARROW = 44;
@@ -59,7 +69,15 @@ export class Waterfall {
   private readonly subtreeEnd: Float64Array;
   private readonly stats = new Map<number, RunStats>();
   private readonly criticalOf: Float64Array;
-  private critical: Map<number, CriticalSegment[]> | null = null;
+  private readonly errorsBefore: Uint32Array;
+  private showsCritical = false;
+  private readonly criticalParts = new Map<string, CriticalSegment[]>();
+  private readonly ranks = new Map<number, Rank>();
+  private marks: [number, number] = [-1, -1];
+  /** Pixels kept free below the cursor for details. */
+  private room = 0;
+  private settling = 0;
+  private settledOn = "";
   private matches: Uint8Array | null = null;
   private ink: Ink;
   private frame = 0;
@@ -82,6 +100,7 @@ export class Waterfall {
     this.ink = inkOf(dark);
     this.criticalOf = criticalTime(skeleton);
     this.subtreeEnd = subtreeEnds(skeleton);
+    this.errorsBefore = errorsBefore(skeleton);
     this.axis = new TimeAxis(() => this.scale, (from, to) => this.zoom(from, to));
     this.build();
     this.observer = new ResizeObserver(() => this.resize());
@@ -125,6 +144,7 @@ export class Waterfall {
   stop(): void {
     this.observer.disconnect();
     cancelAnimationFrame(this.frame);
+    window.clearTimeout(this.settling);
     this.host.replaceChildren();
   }
 
@@ -160,23 +180,52 @@ export class Waterfall {
     this.schedule();
   }
 
-  setMatches(matches: Uint8Array | null, only: boolean): void {
+  /** matches: not dimmed. keep: nothing but these and their ancestors is shown. */
+  setMatches(matches: Uint8Array | null, keep: Uint8Array | null): void {
     this.matches = matches;
     const at = this.cursor;
-    this.folding.only = only && matches ? matches : null;
+    this.folding.only = keep;
     this.refold(at);
   }
 
   setCritical(on: boolean): void {
-    if (!on) this.critical = null;
-    else {
-      this.critical = new Map();
-      for (const part of this.skeleton.critical) {
-        const list = this.critical.get(part.row);
-        if (list) list.push(part);
-        else this.critical.set(part.row, [part]);
-      }
+    this.showsCritical = on;
+    this.schedule();
+  }
+
+  /** The critical path in a row; in a folded one also that of the rows inside. */
+  private readonly criticalIn = (row: number): CriticalSegment[] => {
+    const closed = this.folding.closed[row] === 1;
+    const key = `${row} ${closed}`;
+    let parts = this.criticalParts.get(key);
+    if (!parts) {
+      const end = closed ? row + this.skeleton.subtree[row] : row + 1;
+      parts = this.skeleton.critical.filter((part) => part.row >= row && part.row < end);
+      this.criticalParts.set(key, parts);
     }
+    return parts;
+  };
+
+  addRanks(ranks: Rank[]): void {
+    for (const rank of ranks) this.ranks.set(rank.row, rank);
+    this.schedule();
+  }
+
+  setMarks(marks: [number, number]): void {
+    this.marks = marks;
+    this.schedule();
+  }
+
+  setPeers(on: boolean): void {
+    this.folding.peers = on;
+    this.refold(this.cursor);
+  }
+
+  /** Keeps so many pixels free below the cursor; 0 for none. */
+  setRoom(pixels: number): void {
+    this.room = pixels;
+    this.layout();
+    this.keepInView();
     this.schedule();
   }
 
@@ -225,8 +274,23 @@ export class Waterfall {
     this.draw();
   }
 
+  private get total(): number {
+    return this.items.length * this.rowHeight + (this.cursorAt >= 0 ? this.room : 0);
+  }
+
+  /** Pixels from the first row's top to that of a position; and back. */
+  private yOf(position: number): number {
+    return position * this.rowHeight + (this.cursorAt >= 0 && position > this.cursorAt ? this.room : 0);
+  }
+
+  private positionAtY(y: number): number {
+    const below = (this.cursorAt + 1) * this.rowHeight;
+    if (this.cursorAt < 0 || y < below) return Math.floor(y / this.rowHeight);
+    return y < below + this.room ? this.cursorAt : Math.floor((y - this.room) / this.rowHeight);
+  }
+
   private layout(): void {
-    const total = this.items.length * this.rowHeight;
+    const total = this.total;
     this.layer.style.height = `${this.height}px`;
     this.spacer.style.height = `${Math.max(0, Math.min(total, SCROLL_MAX) - this.height)}px`;
     this.scroller.setAttribute("aria-rowcount", String(this.items.length));
@@ -234,13 +298,13 @@ export class Waterfall {
 
   /** Pixels of rows above the view; with a scaled scroll bar not the scroller's own number. */
   private get top(): number {
-    const total = this.items.length * this.rowHeight;
+    const total = this.total;
     if (total <= SCROLL_MAX) return this.scroller.scrollTop;
     return (this.scroller.scrollTop / Math.max(1, SCROLL_MAX - this.height)) * (total - this.height);
   }
 
   private scrollTo(top: number): void {
-    const total = this.items.length * this.rowHeight;
+    const total = this.total;
     const clamped = Math.max(0, Math.min(total - this.height, top));
     this.scroller.scrollTop = total <= SCROLL_MAX ? clamped : (clamped / (total - this.height)) * (SCROLL_MAX - this.height);
   }
@@ -279,9 +343,9 @@ export class Waterfall {
 
   private draw(): void {
     const top = this.top;
-    const first = Math.max(0, Math.floor(top / this.rowHeight));
+    const first = Math.max(0, this.positionAtY(top));
     const last = Math.min(this.items.length, first + this.pool.length);
-    const y = first * this.rowHeight - top;
+    const yAt = (position: number) => this.yOf(position) - top;
     const barsWidth = this.scale.width;
     const c = fitCanvas(this.canvas, Math.max(1, barsWidth), this.height);
     drawBars(c, this.ink, {
@@ -290,8 +354,7 @@ export class Waterfall {
       items: this.items,
       first,
       last,
-      y,
-      rowHeight: this.rowHeight,
+      yAt,
       barTop: this.narrow ? 25 : (ROW - BAR) / 2,
       from: this.from,
       to: this.to,
@@ -299,11 +362,27 @@ export class Waterfall {
       height: this.height,
       grid: this.narrow ? [] : ticksOf(this.scale).map((t) => t.at),
       matches: this.matches,
-      critical: this.critical,
+      critical: this.showsCritical ? this.criticalIn : null,
       subtreeEnd: this.subtreeEnd,
       runStats: this.statsOf,
     });
-    this.drawRows(first, last, y);
+    this.drawRows(first, last, yAt);
+    this.tellRoom(top);
+    this.settle(first, last);
+  }
+
+  private tellRoom(top: number): void {
+    if (this.room === 0) return;
+    const at = this.cursorAt < 0 ? null : (this.cursorAt + 1) * this.rowHeight - top;
+    this.events.room?.(at === null || at + this.room < 0 || at > this.height ? null : at + this.axis.element.offsetHeight);
+  }
+
+  private settle(first: number, last: number): void {
+    const view = `${first} ${last} ${this.items.length} ${this.items[first]}`;
+    if (view === this.settledOn) return;
+    this.settledOn = view;
+    window.clearTimeout(this.settling);
+    this.settling = window.setTimeout(() => this.events.settled?.([...this.items.slice(first, last)].filter((item) => item >= 0)), SETTLED_MS);
   }
 
   private readonly statsOf = (run: number): RunStats => {
@@ -315,7 +394,7 @@ export class Waterfall {
     return stats;
   };
 
-  private drawRows(first: number, last: number, y: number): void {
+  private drawRows(first: number, last: number, yAt: (position: number) => number): void {
     const active = document.activeElement;
     const hadFocus = active !== null && this.scroller.contains(active);
     const size = this.pool.length;
@@ -337,11 +416,14 @@ export class Waterfall {
         dark: this.ink.dark,
         dimmed: this.matches !== null && !this.matches[rowOfItem(this.folding, item)],
         current: position === this.cursorAt,
-        criticalTime: this.critical ? this.criticalOf : null,
+        criticalTime: this.showsCritical ? this.criticalOf : null,
         stats: this.statsOf,
+        errorsBefore: this.errorsBefore,
+        ranks: this.ranks,
+        marks: this.marks,
       });
       parts.row.hidden = false;
-      parts.row.style.transform = `translateY(${y + (position - first) * this.rowHeight}px)`;
+      parts.row.style.transform = `translateY(${yAt(position)}px)`;
       if (position === this.cursorAt) cursorRow = parts.row;
     }
     this.scroller.tabIndex = cursorRow ? -1 : 0;
@@ -355,6 +437,7 @@ export class Waterfall {
     const at = Math.max(0, Math.min(this.items.length - 1, position));
     this.cursorAt = at;
     this.cursor = rowOfItem(this.folding, this.items[at]);
+    this.layout();
     this.keepInView();
     this.schedule();
     this.events.select(this.cursor, open);
@@ -362,7 +445,8 @@ export class Waterfall {
 
   private keepInView(): void {
     if (this.cursorAt < 0) return;
-    const [above, below] = [this.cursorAt * this.rowHeight, (this.cursorAt + 1) * this.rowHeight];
+    const above = this.cursorAt * this.rowHeight;
+    const below = above + this.rowHeight + Math.min(this.room, this.height - this.rowHeight);
     if (above < this.top) this.scrollTo(above);
     else if (below > this.top + this.height) this.scrollTo(below - this.height);
   }
@@ -384,6 +468,7 @@ export class Waterfall {
   /** The position of the span itself, not of the run that heads it. */
   private find(row: number): number {
     const position = positionOf(this.folding, this.items, row);
+    if (position > 0 && isPeer(this.folding, this.items[position])) return position - 1;
     return this.items[position] < 0 && this.items[position + 1] === row ? position + 1 : Math.max(0, position);
   }
 
@@ -446,7 +531,7 @@ export class Waterfall {
   private unfold(): void {
     const item = this.items[this.cursorAt];
     if (item === undefined) return this.moveTo(0);
-    if (item < 0) {
+    if (isRun(this.folding, item)) {
       if (this.folding.openRuns.has(~item)) this.moveTo(this.cursorAt + 1);
       else this.toggle(this.cursorAt);
     } else if (this.folding.closed[item]) this.toggle(this.cursorAt);
@@ -459,6 +544,7 @@ export class Waterfall {
     if (item === undefined) return;
     if (item < 0 && this.folding.openRuns.has(~item)) return this.toggle(this.cursorAt);
     const row = rowOfItem(this.folding, item);
+    if (isPeer(this.folding, item)) return this.moveTo(this.cursorAt - 1);
     if (item >= 0 && this.skeleton.subtree[row] > 1 && !this.folding.closed[row]) return this.toggle(this.cursorAt);
     const parent = this.skeleton.parent[row];
     if (parent >= 0) this.moveTo(this.find(parent));
@@ -480,9 +566,21 @@ export class Waterfall {
     return at >= this.from && at <= this.to ? at : (this.from + this.to) / 2;
   }
 
+  /** The span and what is below it with some air; once more: the span itself from edge to edge. */
   private fit(row: number): void {
-    const length = Math.max(this.skeleton.length[row], this.subtreeEnd[row] - this.skeleton.start[row], WINDOW_MIN);
-    this.zoom(this.skeleton.start[row] - length * 0.04, this.skeleton.start[row] + length * 1.1);
+    const start = this.skeleton.start[row];
+    const length = Math.max(this.skeleton.length[row], this.subtreeEnd[row] - start, WINDOW_MIN);
+    const [from, to] = this.clamped(start - length * 0.04, start + length * 1.1);
+    const fits = Math.abs(from - this.from) < 1 && Math.abs(to - this.to) < 1;
+    if (fits) this.zoom(start, start + Math.max(this.skeleton.length[row], WINDOW_MIN));
+    else this.zoom(from, to);
+  }
+
+  private clamped(from: number, to: number): [number, number] {
+    const all = this.extent;
+    const length = Math.max(Math.min(WINDOW_MIN, all), Math.min(all, to - from));
+    const start = Math.max(0, Math.min(all - length, from));
+    return [start, start + length];
   }
 
   private zoomAt(factor: number, at: number): void {
@@ -490,11 +588,7 @@ export class Waterfall {
   }
 
   zoom(from: number, to: number): void {
-    const all = this.extent;
-    const length = Math.max(Math.min(WINDOW_MIN, all), Math.min(all, to - from));
-    const start = Math.max(0, Math.min(all - length, from));
-    this.from = start;
-    this.to = start + length;
+    [this.from, this.to] = this.clamped(from, to);
     this.axis.draw();
     this.schedule();
     this.events.zoom(this.from, this.to);
@@ -507,7 +601,7 @@ export class Waterfall {
 
   private positionAt(event: MouseEvent): number {
     const y = event.clientY - this.scroller.getBoundingClientRect().top;
-    const position = Math.floor((y + this.top) / this.rowHeight);
+    const position = this.positionAtY(y + this.top);
     return position < this.items.length ? position : -1;
   }
 
@@ -516,7 +610,7 @@ export class Waterfall {
     if (position < 0) return;
     const onTwisty = event.target instanceof Element && event.target.closest(".wf-twisty:not(.leaf)") !== null;
     this.cursorAt = position;
-    if (onTwisty || this.items[position] < 0) this.toggle(position);
+    if (onTwisty || isRun(this.folding, this.items[position])) this.toggle(position);
     else this.moveTo(position, true);
     this.scroller.focus({ preventScroll: true });
     this.schedule();

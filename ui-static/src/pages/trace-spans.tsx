@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Spans: all of them, or those that were found, as a table that can be sorted by any column.
+import { useMemo, useRef } from "preact/hooks";
+import { csvOf } from "../model/exports";
+import { ERROR, KINDS, operationName, serviceName, type Skeleton, spanIdAt, STATUS } from "../model/skeleton";
+import { formatCount } from "../model/text";
+import { formatDuration } from "../model/time";
+import { param, patched, replace } from "../route";
+import type { ViewProps } from "../state/traceview";
+import { Swatch } from "../ui/controls";
+import { VirtualRows } from "../ui/virtual";
+import { saveAs } from "./trace-menu";
+
+const ROW_HEIGHT = 24;
+type Column = [name: string, label: string, right: boolean];
+const COLUMNS: Column[] = [
+  ["start", "Start", true],
+  ["service", "Service", false],
+  ["name", "Name", false],
+  ["kind", "Kind", false],
+  ["status", "Status", false],
+  ["duration", "Duration", true],
+  ["self", "Self", true],
+  ["depth", "Depth", true],
+  ["below", "Below", true],
+];
+
+/** Rows in the order asked for. Texts are ranked once each, so a sort compares numbers. */
+function sortedRows(s: Skeleton, order: string, keep: Uint8Array | null): Uint32Array {
+  const down = order.startsWith("-") ? -1 : 1;
+  const rank = (texts: string[]) => {
+    const places = texts.map((_, i) => i).sort((a, b) => (texts[a] < texts[b] ? -1 : texts[a] > texts[b] ? 1 : 0));
+    const out = new Uint32Array(texts.length);
+    places.forEach((i, place) => {
+      out[i] = place;
+    });
+    return out;
+  };
+  const values = (): ((row: number) => number) => {
+    switch (order.replace("-", "")) {
+      case "service": {
+        const ranks = rank(s.services.map((x) => x.name));
+        return (row) => ranks[s.service[row]];
+      }
+      case "name": {
+        const ranks = rank(s.operations);
+        return (row) => ranks[s.operation[row]];
+      }
+      case "kind": return (row) => s.kind[row];
+      case "status": return (row) => s.status[row];
+      case "duration": return (row) => s.length[row];
+      case "self": return (row) => s.self[row];
+      case "depth": return (row) => s.depth[row];
+      case "below": return (row) => s.subtree[row];
+      default: return (row) => s.start[row];
+    }
+  };
+  const value = values();
+  const rows: number[] = [];
+  for (let row = 0; row < s.count; row++) if (!keep || keep[row]) rows.push(row);
+  return Uint32Array.from(rows).sort((a, b) => down * (value(a) - value(b)) || a - b);
+}
+
+export function SpansView({ skeleton: s, matches, row: current, select }: ViewProps) {
+  const order = param("sort") || "start";
+  const scrollTop = useRef(0);
+  const rows = useMemo(() => sortedRows(s, order, matches), [s, order, matches]);
+  const cursor = useMemo(() => rows.indexOf(current), [rows, current]);
+  const step = (event: KeyboardEvent) => {
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 20, PageUp: -20, Home: -rows.length, End: rows.length }[event.key];
+    if (by === undefined && event.key !== "Enter") return;
+    event.preventDefault();
+    event.stopPropagation();
+    const at = by === undefined ? cursor : Math.max(0, Math.min(rows.length - 1, cursor + by));
+    if (rows[at] !== undefined) select(rows[at], by === undefined);
+  };
+  return (
+    <section class="trace-part" aria-label="Spans">
+      <div class="part-tools">
+        <span>
+          {formatCount(rows.length)} {matches ? `of ${formatCount(s.count)} ` : ""}spans
+        </span>
+        <button type="button" class="button" onClick={() => saveAs(`trace-${s.traceId}-spans.csv`, "text/csv", csvOf(s, rows))}>
+          CSV
+        </button>
+      </div>
+      <div class="spans-table" role="table" aria-label="Spans" aria-rowcount={rows.length + 1} onKeyDown={step}>
+        <div role="rowgroup">
+          <div class="span-line head" role="row" aria-rowindex={1}>
+            {COLUMNS.map(([name, label, right]) => {
+              const on = order.replace("-", "") === name;
+              const down = order.startsWith("-");
+              return (
+                <span key={name} role="columnheader" class={right ? "right" : ""} aria-sort={on ? (down ? "descending" : "ascending") : undefined}>
+                  <button type="button" class="sort" onClick={() => replace(patched({ sort: on && !down ? `-${name}` : name === "start" ? null : name }))}>
+                    {label}
+                    {on ? (down ? " ↓" : " ↑") : ""}
+                  </button>
+                </span>
+              );
+            })}
+          </div>
+        </div>
+        <div class="rows" role="presentation">
+          <VirtualRows count={rows.length} rowHeight={ROW_HEIGHT} cursor={cursor} scrollTop={scrollTop} role="rowgroup" row={(i) => <Line key={rows[i]} s={s} row={rows[i]} at={i} current={rows[i] === current} select={select} />} />
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function Line({ s, row, at, current, select }: { s: Skeleton; row: number; at: number; current: boolean; select: ViewProps["select"] }) {
+  const failed = (s.flags[row] & ERROR) !== 0;
+  const cell = (text: string, right = false) => (
+    <span role="cell" class={right ? "num right" : "clip"} title={text}>
+      {text}
+    </span>
+  );
+  return (
+    <div class={current ? "span-line chosen" : "span-line"} role="row" aria-rowindex={at + 2} onClick={() => select(row, true)}>
+      {cell(formatDuration(s.start[row]), true)}
+      <span role="cell" class="clip" title={serviceName(s, row)}>
+        <Swatch slot={s.services[s.service[row]].slot} /> {serviceName(s, row)}
+      </span>
+      <span role="cell" class="clip" title={`${operationName(s, row)} ${spanIdAt(s, row)}`}>
+        {operationName(s, row) || "(no name)"}
+      </span>
+      {cell(KINDS[s.kind[row]] ?? String(s.kind[row]))}
+      <span role="cell" class={failed ? "error-text" : "dim"}>
+        {failed ? "▲ " : ""}
+        {STATUS[s.status[row]] ?? s.status[row]}
+      </span>
+      {cell(formatDuration(s.length[row]), true)}
+      {cell(formatDuration(s.self[row]), true)}
+      {cell(formatCount(s.depth[row] + 1), true)}
+      {cell(formatCount(s.subtree[row] - 1), true)}
+    </div>
+  );
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// One trace: head, banners, tools, one of seven views, and the details of a span. Holds what the views share: the span under the
+// cursor, what was found, what is isolated. The address is the state.
+import type { ComponentType } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { ancestors, rowOfSpan, type Skeleton, spanIdAt } from "../model/skeleton";
+import { go, param, patched, replace, route } from "../route";
+import { panelPlace } from "../state/prefs";
+import { say } from "../state/say";
+import type { TraceSource } from "../state/source";
+import { currentView, type ViewName, type ViewProps } from "../state/traceview";
+import { Details } from "./details";
+import { TraceBanners, TraceHeader } from "./trace-head";
+import { useTraceKeys } from "./trace-keys";
+import { toggleCompared } from "./trace-menu";
+import { useMatches } from "./trace-matches";
+import { TraceTools } from "./trace-tools";
+import { WaterfallView, type WaterfallHandle } from "./trace-waterfall";
+
+/** The address follows zooming and walking after a pause, not at every step. */
+const ADDRESS_MS = 250;
+
+interface Props {
+  skeleton: Skeleton;
+  source: TraceSource;
+  adjusted: boolean;
+  reload: () => void;
+}
+
+type OtherViews = Record<Exclude<ViewName, "waterfall">, ComponentType<ViewProps>>;
+
+export function TraceView({ skeleton, source, adjusted, reload }: Props) {
+  const fall = useRef<WaterfallHandle | null>(null);
+  const timer = useRef(0);
+  const pending = useRef<Record<string, string | null>>({});
+  const [row, setRow] = useState(() => (param("span") ? rowOfSpan(skeleton, param("span")) : -1));
+  const [open, setOpen] = useState(param("span") !== "");
+  const [others, setOthers] = useState<OtherViews | null>(null);
+  const isolated = param("root") ? rowOfSpan(skeleton, param("root")) : -1;
+  const view = currentView();
+  const matches = useMatches(skeleton, source, adjusted, (ranks) => fall.current?.addRanks(ranks));
+  const later = (patch: Record<string, string | null>) => {
+    pending.current = { ...pending.current, ...patch };
+    window.clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => {
+      const all = pending.current;
+      pending.current = {};
+      replace(patched(all));
+    }, ADDRESS_MS);
+  };
+  useEffect(() => () => window.clearTimeout(timer.current), []);
+  useEffect(() => {
+    if (view === "waterfall" || others) return;
+    import("./trace-views").then(
+      (m) => setOthers(m.views),
+      () => say("A part of this page could not be loaded: reload it"),
+    );
+  }, [view]);
+
+  const select = (at: number, wantOpen: boolean) => {
+    setRow(at);
+    if (wantOpen) setOpen(true);
+    later({ span: at >= 0 ? spanIdAt(skeleton, at) : null });
+  };
+  /** A span chosen outside the waterfall: there it is found as well. */
+  const goTo = (target: number) => {
+    select(target, true);
+    fall.current?.goTo(target);
+  };
+  const setIsolated = (target: number) => go(patched({ root: target >= 0 ? spanIdAt(skeleton, target) : null }));
+  // Another address of the same trace (a link to a span, "back"): go there.
+  const wantedSpan = route.value.params.get("span") ?? "";
+  useEffect(() => {
+    const target = wantedSpan ? rowOfSpan(skeleton, wantedSpan) : -1;
+    if (target >= 0 && target !== row) goTo(target);
+  }, [wantedSpan]);
+
+  const close = () => {
+    setOpen(false);
+    fall.current?.focus();
+  };
+  const marks = useMemo(() => marksOf(skeleton, param("marks")), [skeleton, param("marks")]);
+  const mark = () => {
+    if (row < 0) return say("Choose a span first");
+    const [a, b] = marks;
+    const next = a < 0 ? [row] : b < 0 && row !== a ? [a, row] : [];
+    replace(patched({ marks: next.map((r) => spanIdAt(skeleton, r)).join(",") }));
+  };
+  const command = (name: string) => fall.current?.command(name);
+  const toggle = (name: string, on = "1") => replace(patched({ [name]: param(name) === on ? null : on }));
+  useTraceKeys(command, view, {
+    escape: () => (open ? close() : param("find") ? replace(patched({ find: null, only: null })) : undefined),
+    find: () => document.getElementById("trace-find")?.focus(),
+    isolate: () => setIsolated(row),
+    up: () => setIsolated(isolated < 0 ? -1 : skeleton.parent[isolated]),
+    folds: () => toggle("fold", "0"),
+    critical: () => toggle("cp"),
+    mark,
+    compare: () => toggleCompared(skeleton, source),
+    show: (name) => go(patched({ view: name === "waterfall" ? null : name })),
+  });
+  const Other = view === "waterfall" ? null : others?.[view];
+  const place = panelPlace.value === "inline" && view !== "waterfall" ? "right" : panelPlace.value;
+  const shown = open && row >= 0;
+  const details = shown ? (
+    <Details skeleton={skeleton} source={source} adjusted={adjusted} row={row} rank={fall.current?.rankOf(row)} close={close} goTo={goTo} isolate={() => setIsolated(row)} />
+  ) : null;
+  return (
+    <div class={shown && place !== "inline" ? `trace with-details at-${place}` : "trace"}>
+      <div class="trace-main">
+        <TraceHeader skeleton={skeleton} source={source} view={view} />
+        <TraceBanners skeleton={skeleton} source={source} adjusted={adjusted} command={command} reload={reload} />
+        <TraceTools
+          skeleton={skeleton}
+          source={source}
+          view={view}
+          matches={matches}
+          path={isolated >= 0 ? [...ancestors(skeleton, isolated), isolated] : []}
+          marks={marks}
+          setIsolated={setIsolated}
+          command={command}
+          goTo={goTo}
+        />
+        <WaterfallView
+          handle={fall}
+          skeleton={skeleton}
+          source={source}
+          adjusted={adjusted}
+          hidden={view !== "waterfall"}
+          matches={matches}
+          isolated={isolated}
+          marks={marks}
+          select={select}
+          address={later}
+          details={place === "inline" ? details : null}
+        />
+        {Other ? <Other skeleton={skeleton} source={source} adjusted={adjusted} matches={matches.found?.mask ?? null} row={row} select={select} /> : null}
+        {view !== "waterfall" && !Other ? <div class="trace-loading">Loading the view …</div> : null}
+      </div>
+      {place === "inline" ? null : details}
+    </div>
+  );
+}
+
+/** "SPAN" or "SPAN,SPAN" to rows; -1 where there is none. */
+function marksOf(s: Skeleton, text: string): [number, number] {
+  const [a = -1, b = -1] = text
+    .split(",")
+    .filter((id) => id !== "")
+    .map((id) => rowOfSpan(s, id))
+    .filter((r) => r >= 0);
+  return [a, b];
+}

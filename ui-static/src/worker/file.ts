@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads a file with traces off the main thread, keeps its spans, and answers what the server would answer about them. Nothing leaves
+// the browser: this worker fetches nothing.
+import type { ColumnsAnswer, SpanDetail } from "../api/types";
+import type { TraceColumn, TraceKey } from "../api/trace-types";
+import { valueToText } from "../model/anyvalue";
+import { assemble, type Assembled } from "../model/assemble";
+import { jaegerOf } from "../model/jaeger";
+import { otlpOf, readSpans, type Stored } from "../model/otlp";
+
+export interface FileTrace {
+  id: string;
+  name: string;
+  spanCount: number;
+}
+
+/** What can be asked, and what is answered. */
+export interface FileQuestions {
+  open: { ask: { file: Blob }; answer: FileTrace[] };
+  columns: { ask: { id: string }; answer: ColumnsAnswer };
+  spans: { ask: { id: string; rows: number[] }; answer: SpanDetail[] };
+  keys: { ask: { id: string }; answer: TraceKey[] };
+  column: { ask: { id: string; scope: string; key: string }; answer: TraceColumn };
+  text: { ask: { id: string; format: "otlp" | "jaeger" }; answer: string };
+  /** OTLP JSON of a server, as Jaeger has it. */
+  convert: { ask: { otlp: string }; answer: string };
+}
+
+const traces = new Map<string, Stored[]>();
+let assembled: { id: string; trace: Assembled } | null = null;
+
+function traceOf(id: string): Assembled {
+  if (assembled?.id === id) return assembled.trace;
+  const spans = traces.get(id);
+  if (!spans) throw new Error(`the file has no trace ${id}`);
+  assembled = { id, trace: assemble(spans) };
+  return assembled.trace;
+}
+
+const attributesOf = (s: Stored, scope: string) => (scope === "resource" ? s.resource.attributes : scope === "span" ? s.span.attributes : s.scope.attributes) ?? [];
+
+const answers: { [K in keyof FileQuestions]: (ask: FileQuestions[K]["ask"]) => FileQuestions[K]["answer"] | Promise<FileQuestions[K]["answer"]> } = {
+  async open({ file }) {
+    traces.clear();
+    assembled = null;
+    for (const s of readSpans(await file.text())) {
+      const list = traces.get(s.span.traceId);
+      if (list) list.push(s);
+      else traces.set(s.span.traceId, [s]);
+    }
+    return [...traces].map(([id, spans]) => {
+      const root = spans.find((s) => !/[^0]/.test(s.span.parentSpanId ?? "")) ?? spans[0];
+      return { id, name: root.span.name ?? "", spanCount: spans.length };
+    });
+  },
+  columns: ({ id }) => traceOf(id).columns,
+  spans: ({ id, rows }) => rows.map((row) => ({ row, ...traceOf(id).spans[row] })),
+  keys({ id }) {
+    const counts = new Map<string, TraceKey>();
+    for (const s of traceOf(id).spans) {
+      for (const scope of ["span", "resource", "instrumentation"]) {
+        for (const key of new Set(attributesOf(s, scope).map((a) => a.key))) {
+          const found = counts.get(`${scope} ${key}`);
+          if (found) found.spanCount++;
+          else counts.set(`${scope} ${key}`, { scope, key, spanCount: 1 });
+        }
+      }
+    }
+    return [...counts.values()];
+  },
+  column({ id, scope, key }) {
+    const texts = traceOf(id).spans.map((s) => {
+      const found = attributesOf(s, scope).find((a) => a.key === key);
+      return found ? valueToText(found.value) : null;
+    });
+    const values = [...new Set(texts.filter((t) => t !== null))].sort();
+    const at = new Map(values.map((v, i) => [v, i]));
+    return { spanCount: texts.length, values, column: texts.map((t) => (t === null ? -1 : (at.get(t) ?? -1))) };
+  },
+  text: ({ id, format }) => JSON.stringify(format === "otlp" ? otlpOf(traceOf(id).spans) : jaegerOf(traceOf(id).spans)),
+  convert: ({ otlp }) => JSON.stringify(jaegerOf(readSpans(otlp))),
+};
+
+self.addEventListener("message", async (event: MessageEvent<{ ticket: number; question: keyof FileQuestions; ask: never }>) => {
+  const { ticket, question, ask } = event.data;
+  try {
+    self.postMessage({ ticket, answer: await answers[question](ask) });
+  } catch (error) {
+    self.postMessage({ ticket, problem: error instanceof Error ? error.message : String(error) });
+  }
+});

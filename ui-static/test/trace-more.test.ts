@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a trace becomes besides a waterfall: the server's golden columns, files of other tools read and written, flame graphs, groups,
+// graphs, matches, values for reading.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+import type { ColumnsAnswer } from "../src/api/types";
+import { assemble } from "../src/model/assemble";
+import { chromeOf, csvLine, csvOf, nestingLanes, speedscopeOf } from "../src/model/exports";
+import { allOf, asQuery, maskOfBitmap } from "../src/model/find";
+import { leftHeavy, neighbours, sandwich, timeFlame } from "../src/model/flame";
+import { jaegerOf } from "../src/model/jaeger";
+import { otlpOf, readSpans, type Stored } from "../src/model/otlp";
+import { isPeer, isRun, newFolding, positionOf, rowOfItem, visibleItems } from "../src/model/rows";
+import { decodeSkeleton, errorsBefore, eventsOf, type Skeleton, spanIdAt } from "../src/model/skeleton";
+import { attributeKey, groupsOf, intrinsicKey, sortGroups } from "../src/model/stats";
+import { graphOfTrace } from "../src/model/tracegraph";
+import { FOLDED_CHARS, foldedText, prefixOf, viewOf } from "../src/model/valueview";
+
+const golden = (): ColumnsAnswer => JSON.parse(readFileSync(join(process.env.UI_SOURCE as string, "../tests/golden/columns/trace.json"), "utf8")) as ColumnsAnswer;
+
+/** Spans from [id, parent, start, end, service, name] in milliseconds. */
+type Made = [id: number, parent: number, start: number, end: number, service?: string, name?: string, code?: number];
+const T0 = 1795350535000000000n;
+const hex = (n: number) => n.toString(16).padStart(16, "0");
+function stored(spans: Made[]): Stored[] {
+  return spans.map(([id, parent, start, end, service = "web", name = `op ${id}`, code = 0]) => ({
+    span: { traceId: "1".repeat(32), spanId: hex(id), parentSpanId: parent ? hex(parent) : "", name, kind: 1, startTimeUnixNano: String(T0 + BigInt(Math.round(start * 1e6))), endTimeUnixNano: String(T0 + BigInt(Math.round(end * 1e6))), status: { code } },
+    resource: { attributes: [{ key: "service.name", value: { stringValue: service } }] },
+    resourceSchemaUrl: "",
+    scope: {},
+    scopeSchemaUrl: "",
+  }));
+}
+const traceOf = (spans: Made[]): Skeleton => decodeSkeleton(assemble(stored(spans)).columns);
+
+test("the server's golden columns are a skeleton with events and peers", () => {
+  const s = decodeSkeleton(golden());
+  assert.equal(s.count, 6);
+  assert.deepEqual(eventsOf(s.events, 2), [0, 2]);
+  assert.deepEqual(eventsOf(s.events, 3), [2, 2]);
+  assert.equal(s.events.names[s.events.name[0]], "exception");
+  assert.equal(s.events.time[1], 15e6);
+  assert.deepEqual(s.peers.get(3), { name: "redis", type: "database" });
+  assert.equal(s.skew?.skewedClockCount, 0);
+  assert.deepEqual([...errorsBefore(s)], [0, 0, 0, 1, 1, 1, 1]);
+  for (const change of [(a: ColumnsAnswer) => a.events.time.pop(), (a: ColumnsAnswer) => a.events.row.reverse().push(0), (a: ColumnsAnswer) => a.events.name.fill(9)]) {
+    const bad = golden();
+    change(bad);
+    assert.throws(() => decodeSkeleton(bad));
+  }
+});
+
+test("spans of a file become the columns that the server makes of them", () => {
+  const wanted = golden();
+  const made: Made[] = [
+    [4, 3, 22, 27, "cart", "HGET"],
+    [6, 99, 30, 35, "cart", "lost"],
+    [1, 0, 0, 100, "web", "GET /"],
+    [3, 2, 20, 50, "cart", "add", 2],
+    [5, 3, 28, 34, "cart", "HGET"],
+    [2, 1, 10, 60, "web", "call cart"],
+  ];
+  const { columns } = assemble(stored(made));
+  for (const name of ["start", "duration", "self", "depth", "subtreeSize", "parent", "service", "operation", "status"] as const) assert.deepEqual(columns.columns[name], wanted.columns[name], name);
+  for (const name of ["spanIds", "operations", "missingParents", "durationNano", "orphanCount", "rootCount", "depthMax", "errorCount"] as const) assert.deepEqual(columns[name], wanted[name], name);
+  assert.deepEqual(columns.criticalPath, wanted.criticalPath);
+});
+
+test("broken trees of a file are cut, and said", () => {
+  const s = decodeSkeleton(assemble(stored([[1, 0, 0, 9], [2, 3, 1, 2], [3, 2, 2, 3], [1, 0, 4, 5], [4, 1, 8, 7]])).columns);
+  assert.deepEqual([s.count, s.cycleCount, s.duplicateCount], [5, 1, 1]);
+  assert.equal(s.length[1], 0);
+  const deep = traceOf(Array.from({ length: 20000 }, (_, i): Made => [i + 1, i, i / 1000, 30]));
+  assert.equal(deep.depthMax, 19999);
+});
+
+test("OTLP, Jaeger and Zipkin files are read, and other texts are refused with a reason", () => {
+  const spans = stored([[1, 0, 0, 10], [2, 1, 2, 4, "cart", "add", 2]]);
+  const otlp = JSON.stringify(otlpOf(spans));
+  assert.equal(readSpans(otlp).length, 2);
+  assert.equal(readSpans(`${otlp}\n${otlp}\n`).length, 4);
+  const jaeger = readSpans(JSON.stringify(jaegerOf(spans)));
+  assert.deepEqual(jaeger.map((s) => [s.span.spanId, s.span.parentSpanId, s.span.startTimeUnixNano, s.span.endTimeUnixNano, s.span.status?.code]), spans.map((s) => [s.span.spanId, s.span.parentSpanId, s.span.startTimeUnixNano, s.span.endTimeUnixNano, s.span.status?.code]));
+  assert.equal(jaeger[1].resource.attributes?.[0].value?.stringValue, "cart");
+  const zipkin = readSpans(JSON.stringify([{ traceId: "abc", id: "1", name: "get", kind: "CLIENT", timestamp: 1700000000000000, duration: 5, localEndpoint: { serviceName: "a" }, tags: { error: "x" }, annotations: [{ timestamp: 1700000000000001, value: "ws" }] }]));
+  assert.deepEqual([zipkin[0].span.traceId, zipkin[0].span.kind, zipkin[0].span.endTimeUnixNano, zipkin[0].span.status?.code], ["abc".padStart(32, "0"), 3, "1700000000000005000", 2]);
+  assert.throws(() => readSpans("hello"), /no JSON/);
+  assert.throws(() => readSpans('{"a":1}\nnope'), /line 2/);
+  assert.throws(() => readSpans("{}"), /expected OTLP JSON/);
+  assert.throws(() => readSpans('{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"?","spanId":"1"}]}]}]}'), /no id/);
+});
+
+test("exports nest where the format needs it, and hold every span", () => {
+  const s = traceOf([[1, 0, 0, 10, "web"], [2, 1, 1, 6, "web", '=cmd, "x"'], [3, 1, 4, 9, "web"], [4, 3, 5, 8, "web"]]);
+  const lanes = nestingLanes(s);
+  for (let a = 0; a < s.count; a++) {
+    for (let b = a + 1; b < s.count; b++) {
+      if (lanes[a] !== lanes[b]) continue;
+      const [endA, endB] = [s.start[a] + s.length[a], s.start[b] + s.length[b]];
+      assert.ok(endA <= s.start[b] || endB <= s.start[a] || (s.start[a] <= s.start[b] && endB <= endA) || (s.start[b] <= s.start[a] && endA <= endB));
+    }
+  }
+  const chrome = JSON.parse(chromeOf(s)) as { traceEvents: { ph: string; dur: number; name: string }[] };
+  assert.equal(chrome.traceEvents.filter((e) => e.ph === "X").length, 4);
+  assert.equal(chrome.traceEvents.find((e) => e.name === "op 1")?.dur, 10000);
+  const speed = JSON.parse(speedscopeOf(s)) as { profiles: { events: { type: string; frame: number; at: number }[] }[] };
+  for (const { events } of speed.profiles) {
+    const stack: number[] = [];
+    let at = 0;
+    for (const e of events) {
+      assert.ok(e.at >= at);
+      at = e.at;
+      if (e.type === "O") stack.push(e.frame);
+      else assert.equal(stack.pop(), e.frame);
+    }
+    assert.equal(stack.length, 0);
+  }
+  const csv = csvOf(s).split("\r\n");
+  assert.equal(csv.length, 6);
+  assert.ok(csv[2].includes(`"'=cmd, ""x"""`), csv[2]);
+  assert.equal(csvLine(["+1", 2, "a"]), "'+1,2,a\r\n");
+});
+
+test("flame graphs: nothing of a lane overlaps in time; sums are as wide as the work in them", () => {
+  const s = traceOf([[1, 0, 0, 10], [2, 1, 1, 6, "cart", "get"], [3, 1, 4, 9, "cart", "get"], [4, 3, 5, 8, "redis", "HGET"], [5, 2, 2, 3, "redis", "HGET"]]);
+  const flame = timeFlame(s);
+  for (let lane = 0; lane < flame.lanes; lane++) {
+    const own = flame.boxes.filter((b) => b.lane === lane).sort((a, b) => a.from - b.from);
+    own.forEach((b, i) => assert.ok(i === 0 || own[i - 1].to <= b.from));
+  }
+  assert.equal(flame.crowded, 0);
+  const heavy = leftHeavy(s);
+  assert.deepEqual(heavy.boxes.map((b) => [b.lane, b.count]), [[0, 1], [1, 2], [2, 2]]);
+  assert.equal(heavy.width, s.self.reduce((a, b) => a + b, 0));
+  const crowd = timeFlame(traceOf([[1, 0, 0, 500], ...Array.from({ length: 450 }, (_, i): Made => [i + 2, 1, 1 + i / 1000, 400])]));
+  assert.ok(crowd.crowded > 0 && crowd.lanes <= 400);
+});
+
+test("the sandwich counts an operation inside itself once, and knows both sides", () => {
+  const s = traceOf([[1, 0, 0, 10, "web", "a"], [2, 1, 1, 9, "web", "a"], [3, 2, 2, 5, "web", "b"], [4, 0, 20, 21, "web", "b"]]);
+  const lines = new Map(sandwich(s).map((l) => [l.name, l]));
+  assert.equal(lines.get("web a")?.total, 10e6);
+  assert.equal(lines.get("web b")?.total, 4e6);
+  assert.equal(lines.get("web a")?.self, 7e6);
+  const { callers, callees } = neighbours(s, s.service[2], s.operation[2]);
+  assert.deepEqual(callers.map((n) => [n.name, n.count]), [["web a", 1], ["(nothing: a root)", 1]]);
+  assert.equal(callees.length, 0);
+});
+
+test("groups by two keys count every span once", () => {
+  const s = traceOf([[1, 0, 0, 10], [2, 1, 1, 3, "cart", "get", 2], [3, 1, 4, 9, "cart", "get"]]);
+  const service = intrinsicKey(s, "service");
+  assert.ok(service);
+  const groups = groupsOf(s, [service, attributeKey({ spanCount: 3, values: ["x"], column: [-1, 0, 0] })]);
+  assert.deepEqual(sortGroups(groups, "-count").map((g) => [g.values, g.count, g.errors, g.sum]), [[["cart", "x"], 2, 1, 7e6], [["web", null], 1, 0, 10e6]]);
+  assert.deepEqual(sortGroups(groups, "value").map((g) => g.values[0]), ["cart", "web"]);
+  assert.equal(intrinsicKey(s, "colour"), null);
+});
+
+test("the graph of a trace has calls between services, and peers", () => {
+  const g = graphOfTrace(decodeSkeleton(golden()), "service");
+  assert.deepEqual(g.edges.map((e) => [e.client, e.server, e.calls, e.errors]), [["web", "cart", "1", "1"], ["cart", "redis", "2", "0"]]);
+  assert.equal(graphOfTrace(decodeSkeleton(golden()), "operation").nodes.length, 6);
+});
+
+test("peers are rows of their own below the calls to them", () => {
+  const s = decodeSkeleton(golden());
+  const f = newFolding(s);
+  assert.equal(visibleItems(s, f).length, 6);
+  f.peers = true;
+  const items = visibleItems(s, f);
+  assert.deepEqual([...items].map((i) => rowOfItem(f, i)), [0, 1, 2, 3, 3, 4, 4, 5]);
+  assert.ok(isPeer(f, items[4]) && !isRun(f, items[4]) && !isPeer(f, items[3]));
+  assert.equal(positionOf(f, items, 5), 7);
+  f.closed[2] = 1;
+  assert.equal(visibleItems(s, f).length, 4);
+});
+
+test("a find is words, a condition, or a mask of the server", () => {
+  for (const text of ["checkout", "GET /a", '"a = b"', "{"] as const) assert.equal(asQuery(text), text === "{" ? "{" : null, text);
+  assert.equal(asQuery("status=error"), "{ status=error }");
+  assert.equal(asQuery(' .a = "x" '), '{ .a = "x" }');
+  assert.equal(asQuery("{ a } > { b }"), "{ a } > { b }");
+  assert.deepEqual([...maskOfBitmap("GA==", 6)], [0, 0, 0, 1, 1, 0]);
+  assert.throws(() => maskOfBitmap("GA==", 9));
+  assert.equal(allOf([null, null], 3), null);
+  assert.deepEqual([...(allOf([Uint8Array.of(1, 1, 0), null, Uint8Array.of(0, 1, 1)], 3)?.mask ?? [])], [0, 1, 0]);
+});
+
+test("values are taken apart for reading, and long ones folded", () => {
+  assert.equal(viewOf("x", '{"a":[1]}')?.kind, "json");
+  assert.equal(viewOf("x", "{not json"), null);
+  assert.deepEqual(viewOf("db.query.text", "SELECT a FROM b WHERE c = 1 AND d = 2")?.text.split("\n"), ["SELECT a", "FROM b", "WHERE c = 1", "  AND d = 2"]);
+  assert.deepEqual(viewOf("url.full", "http://h/p?a=1&b=%20x")?.text.split("\n"), ["http://h/p", "  ? a=1", "  & b= x"]);
+  assert.equal(viewOf("exception.stacktrace", "E\n at f")?.kind, "stack");
+  assert.equal(viewOf("x", "[".repeat(300000)), null);
+  assert.equal(foldedText("a\nb\nc\nd"), "a\nb\nc");
+  assert.equal(foldedText("x".repeat(5000)).length, FOLDED_CHARS);
+  assert.equal(foldedText("short"), "short");
+  assert.equal(prefixOf("http.request.method"), "http");
+  assert.equal(prefixOf("plain"), "");
+});
+
+test("span ids of files stay on the rows they belong to", () => {
+  const { spans, columns } = assemble(stored([[7, 0, 5, 6], [3, 7, 5, 6], [9, 7, 5.1, 6]]));
+  const s = decodeSkeleton(columns);
+  spans.forEach((x, row) => assert.equal(spanIdAt(s, row), x.span.spanId));
+});
