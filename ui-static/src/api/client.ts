@@ -135,26 +135,22 @@ export const columnsPath = (id: string) => `v1/traces/${encodeURIComponent(id)}`
 const skew = (adjusted: boolean) => (adjusted ? "adjust" : null);
 
 /** Says how many bytes have come, for those who wait. */
-export const getColumns = (id: string, adjusted: boolean, onBytes: (bytes: number) => void, stop?: AbortSignal) =>
-  ask(
-    apiUrl(columnsPath(id), { view: "columns", skew: skew(adjusted) }),
-    async (response) => {
-      let bytes = 0;
-      const counted = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-        transform(chunk, controller) {
-          bytes += chunk.length;
-          onBytes(bytes);
-          controller.enqueue(chunk);
-        },
-      });
-      return (await new Response(response.body?.pipeThrough(counted)).json()) as api.ColumnsAnswer;
-    },
-    stop,
-  );
+export const getColumns = (id: string, stop?: AbortSignal, adjusted = false, onBytes?: (bytes: number) => void) =>
+  ask(apiUrl(columnsPath(id), { view: "columns", skew: skew(adjusted) }), "application/json", stop, async (response) => {
+    let bytes = 0;
+    const counted = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+      transform(chunk, controller) {
+        bytes += chunk.length;
+        onBytes?.(bytes);
+        controller.enqueue(chunk);
+      },
+    });
+    return (await new Response(response.body?.pipeThrough(counted)).json()) as api.ColumnsAnswer;
+  });
 
 export const getHead = (id: string, stop?: AbortSignal) => get<TraceHead>(columnsPath(id), { view: "summary" }, stop);
 
-export const getSpans = (id: string, rows: string, adjusted: boolean, stop?: AbortSignal) =>
+export const getSpans = (id: string, rows: string, adjusted = false, stop?: AbortSignal) =>
   get<{ spans: api.SpanDetail[] }>(`${columnsPath(id)}/spans`, { rows, skew: skew(adjusted) }, stop);
 
 /** rows: "" for all. */
@@ -169,7 +165,7 @@ export const getTraceKeys = (id: string, stop?: AbortSignal) => get<{ attributes
 export const getTraceColumn = (id: string, scope: string, key: string, adjusted: boolean, stop?: AbortSignal) =>
   get<TraceColumn>(`${columnsPath(id)}/attributes`, { scope, key, skew: skew(adjusted) }, stop);
 
-export const getOtlpText = (id: string, stop?: AbortSignal) => ask(apiUrl(columnsPath(id)), (response) => response.text(), stop);
+export const getOtlpText = (id: string, stop?: AbortSignal) => ask(apiUrl(columnsPath(id)), "application/json", stop, (response) => response.text());
 
 export const getGraph = (range: Range, stop?: AbortSignal) =>
   get<api.GraphAnswer>("v1/graph", { ...range, format: "json" }, stop);

@@ -24,7 +24,7 @@ export function serverSource(id: string): TraceSource {
   return {
     served: true,
     id,
-    columns: (adjusted, onBytes, stop) => api.getColumns(id, adjusted, onBytes, stop),
+    columns: (adjusted, onBytes, stop) => api.getColumns(id, stop, adjusted, onBytes),
     spans: async (rows, adjusted, stop) => (await api.getSpans(id, rows.join(","), adjusted, stop)).spans,
     keys: async (stop) => (await api.getTraceKeys(id, stop)).attributes,
     column: (scope, key, adjusted, stop) => api.getTraceColumn(id, scope, key, adjusted, stop),
