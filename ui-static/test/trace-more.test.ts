@@ -13,7 +13,7 @@ import { leftHeavy, neighbours, sandwich, timeFlame } from "../src/model/flame";
 import { jaegerOf } from "../src/model/jaeger";
 import { otlpOf, readSpans, type Stored } from "../src/model/otlp";
 import { isPeer, isRun, newFolding, positionOf, rowOfItem, visibleItems } from "../src/model/rows";
-import { decodeSkeleton, errorsBefore, eventsOf, type Skeleton, spanIdAt } from "../src/model/skeleton";
+import { bulkOf, decodeSkeleton, errorsBefore, eventsOf, type Skeleton, spanIdAt } from "../src/model/skeleton";
 import { attributeKey, groupsOf, intrinsicKey, sortGroups } from "../src/model/stats";
 import { graphOfTrace } from "../src/model/tracegraph";
 import { FOLDED_CHARS, foldedText, prefixOf, viewOf } from "../src/model/valueview";
@@ -207,4 +207,11 @@ test("span ids of files stay on the rows they belong to", () => {
   const { spans, columns } = assemble(stored([[7, 0, 5, 6], [3, 7, 5, 6], [9, 7, 5.1, 6]]));
   const s = decodeSkeleton(columns);
   spans.forEach((x, row) => assert.equal(spanIdAt(s, row), x.span.spanId));
+});
+
+test("spans far from all others are told from them", () => {
+  const near = Array.from({ length: 5 }, (_, i): Made => [i + 1, 0, 1e9 + i, 1e9 + i + 2]);
+  assert.equal(bulkOf(traceOf(near)), null);
+  const bulk = bulkOf(traceOf([...near, [9, 0, 0, 1]]));
+  assert.deepEqual(bulk, { from: 1e15, to: 1e15 + 6e6, others: 1 });
 });

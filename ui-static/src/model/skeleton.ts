@@ -149,6 +149,24 @@ export function errorsBefore(s: Skeleton): Uint32Array {
   return before;
 }
 
+/** A part of the time in which nearly all spans start, when others start so far away that nothing could be seen beside them: spans with no
+ * time at all, or of a clock of another year. Null: they are together. */
+export function bulkOf(s: Skeleton): { from: number; to: number; others: number } | null {
+  if (s.count < 3) return null;
+  const rows = Uint32Array.from({ length: s.count }, (_, row) => row).sort((a, b) => s.start[a] - s.start[b]);
+  let at = 0;
+  for (let i = 1; i < rows.length; i++) if (s.start[rows[i]] - s.start[rows[i - 1]] > s.start[rows[at + 1]] - s.start[rows[at]]) at = i - 1;
+  const gap = s.start[rows[at + 1]] - s.start[rows[at]];
+  const [before, after] = [rows.subarray(0, at + 1), rows.subarray(at + 1)];
+  const bulk = before.length > after.length ? before : after;
+  const from = s.start[bulk[0]];
+  const to = bulk.reduce((most, row) => Math.max(most, s.start[row] + Math.min(s.length[row], gap)), from);
+  return gap > FAR * Math.max(1, to - from) ? { from, to, others: s.count - bulk.length } : null;
+}
+
+/** So many times the time that the others take. */
+const FAR = 20;
+
 function checkTree(s: Skeleton): void {
   for (let row = 0; row < s.count; row++) {
     const parent = s.parent[row];

@@ -18,6 +18,7 @@ const HEIGHT = 34;
 const PAUSE_MS = 200;
 
 /** How the durations of an operation are spread, and where this span is. Asked for once an operation. */
+const KNOWN_MAX = 200;
 const known = new Map<string, Spread>();
 
 interface Spread {
@@ -43,6 +44,7 @@ export function Durations({ s, row }: { s: Skeleton; row: number }) {
     const timer = window.setTimeout(() => {
       getHeatmap({ q, steps: 1, rows: 32, ...window_ }, stopper.signal).then(
         (answer) => {
+          if (known.size >= KNOWN_MAX) known.clear();
           known.set(key, spreadOf(answer));
           setKnown(known.size);
         },

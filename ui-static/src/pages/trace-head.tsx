@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { getHead } from "../api/client";
 import type { ClockName } from "../api/trace-types";
-import { BACKWARDS, operationName, serviceName, type Skeleton } from "../model/skeleton";
+import { BACKWARDS, bulkOf, operationName, serviceName, type Skeleton } from "../model/skeleton";
 import { formatCount, plural } from "../model/text";
 import { formatAge, formatClock, formatDay, formatDuration, formatFull, zoneName } from "../model/time";
 import { param, patched, replace } from "../route";
@@ -101,12 +101,14 @@ interface BannerProps {
   source: TraceSource;
   adjusted: boolean;
   command: (name: string) => void;
+  zoom: (from: number, to: number) => void;
   reload: () => void;
 }
 
-export function TraceBanners({ skeleton: s, source, adjusted, command, reload }: BannerProps) {
+export function TraceBanners({ skeleton: s, source, adjusted, command, zoom, reload }: BannerProps) {
   const [dismissed, setDismissed] = useState<string[]>([]);
   const backwards = useMemo(() => s.flags.reduce((n, flags) => n + (flags & BACKWARDS ? 1 : 0), 0), [s]);
+  const bulk = useMemo(() => bulkOf(s), [s]);
   const more = useGrowth(s, source);
   const orphans = s.missingParent.size;
   const lines: { key: string; text: preact.ComponentChildren }[] = [];
@@ -127,6 +129,16 @@ export function TraceBanners({ skeleton: s, source, adjusted, command, reload }:
       ),
     });
   if (s.skew && s.skew.skewedClockCount > 0) lines.push({ key: `skew ${adjusted}`, text: <SkewLine skeleton={s} adjusted={adjusted} /> });
+  if (bulk)
+    lines.push({
+      key: "far",
+      text: (
+        <>
+          {plural(bulk.others, "span")} {bulk.others === 1 ? "starts" : "start"} far from the others, which take {formatDuration(bulk.to - bulk.from)} of {formatDuration(s.duration)}.{" "}
+          {button("Zoom to the others", () => zoom(bulk.from, bulk.to))}
+        </>
+      ),
+    });
   if (s.duplicateCount > 0) lines.push({ key: "duplicates", text: <>{plural(s.duplicateCount, "span")} with an id that is used twice.</> });
   if (s.cycleCount > 0) lines.push({ key: "cycles", text: <>{plural(s.cycleCount, "cycle")} of parents, broken at the earliest span.</> });
   if (backwards > 0) lines.push({ key: "backwards", text: <>{plural(backwards, "span")} that end before they start: shown with no duration.</> });

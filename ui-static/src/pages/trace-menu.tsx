@@ -65,7 +65,7 @@ export function TraceActions({ skeleton: s, source }: { skeleton: Skeleton; sour
       <Popover label="Export" title="Download and copy" class="right">
         {(close) => (
           <div class="menu">
-            <h3>Download</h3>
+            <p class="menu-title">Download</p>
             {FORMATS.map((format) => (
               <button
                 key={format.name}
@@ -81,7 +81,7 @@ export function TraceActions({ skeleton: s, source }: { skeleton: Skeleton; sour
             ))}
             {source.served ? (
               <>
-                <h3>Copy</h3>
+                <p class="menu-title">Copy</p>
                 <button type="button" class="option" onClick={() => (close(), void copy(absoluteAddress(), "link"))}>
                   Link to this view
                 </button>

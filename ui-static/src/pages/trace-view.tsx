@@ -49,6 +49,11 @@ export function TraceView({ skeleton, source, adjusted, reload }: Props) {
     }, ADDRESS_MS);
   };
   useEffect(() => () => window.clearTimeout(timer.current), []);
+  // In a frame of another page of this origin: without the bar above.
+  useEffect(() => {
+    document.documentElement.classList.toggle("embedded", param("embed") === "1");
+    return () => document.documentElement.classList.remove("embedded");
+  }, []);
   useEffect(() => {
     if (view === "waterfall" || others) return;
     import("./trace-views").then(
@@ -109,7 +114,7 @@ export function TraceView({ skeleton, source, adjusted, reload }: Props) {
     <div class={shown && place !== "inline" ? `trace with-details at-${place}` : "trace"}>
       <div class="trace-main">
         <TraceHeader skeleton={skeleton} source={source} view={view} />
-        <TraceBanners skeleton={skeleton} source={source} adjusted={adjusted} command={command} reload={reload} />
+        <TraceBanners skeleton={skeleton} source={source} adjusted={adjusted} command={command} zoom={(from, to) => fall.current?.zoom(from, to)} reload={reload} />
         <TraceTools
           skeleton={skeleton}
           source={source}

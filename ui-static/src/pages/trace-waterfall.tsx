@@ -16,6 +16,7 @@ export interface WaterfallHandle {
   command: (name: string) => void;
   goTo: (row: number) => void;
   focus: () => void;
+  zoom: (from: number, to: number) => void;
   addRanks: (ranks: Rank[]) => void;
   rankOf: (row: number) => Rank | undefined;
 }
@@ -93,6 +94,7 @@ export function WaterfallView(props: Props) {
       command: (name) => fall.command(name),
       goTo: (row) => fall.goTo(row, false),
       focus: () => fall.focus(),
+      zoom: (from, to) => fall.zoom(from, to),
       addRanks: learn,
       rankOf: (row) => ranks.current.get(row) ?? undefined,
     };

@@ -2,7 +2,7 @@
 // Draws a flame graph on a canvas and lets people walk it: arrows go up, down and sideways, Enter chooses, the wheel zooms. What the
 // picture shows is said of the box under the cursor; the tables beside it have all of it.
 import type { Box, Flame } from "../model/flame";
-import { fillOf, fitCanvas, type Ink, inkOf, labelColour } from "./ink";
+import { barColour, fillOf, fitCanvas, type Ink, inkOf, labelColour } from "./ink";
 
 export interface FlameEvents {
   /** The box under the cursor, by mouse or by key; -1 for none. */
@@ -153,13 +153,20 @@ export class FlameCanvas {
   }
 
   private label(c: CanvasRenderingContext2D, box: Box, slot: number, x0: number, x1: number, y: number): void {
-    c.globalAlpha = 1;
-    c.fillStyle = this.matches && !this.matches[box.row] ? this.ink.text : labelColour(this.ink, slot);
+    const dimmed = this.matches !== null && !this.matches[box.row];
     const room = x1 - x0 - 2 * PAD;
     const text = (box.errors > 0 ? "▲ " : "") + this.nameOf(box);
     const wide = c.measureText(text).width;
     const shown = wide <= room ? text : `${text.slice(0, Math.max(0, Math.floor((text.length * room) / wide) - 1))}…`;
-    if (shown.length > 1) c.fillText(shown, x0 + PAD, y + LANE / 2);
+    if (shown.length < 2) return;
+    if (!dimmed) {
+      // Plain behind the letters: they cannot be read on stripes and dots.
+      c.fillStyle = barColour(this.ink, slot);
+      c.fillRect(x0 + 1, y + 1, Math.min(wide, room) + PAD + 1, LANE - (box.errors > 0 ? 5 : 3));
+    }
+    c.globalAlpha = 1;
+    c.fillStyle = dimmed ? this.ink.text : labelColour(this.ink, slot);
+    c.fillText(shown, x0 + PAD, y + LANE / 2);
   }
 
   private boxAt(event: MouseEvent): number {
