@@ -27,7 +27,7 @@ const dist = resolve(options.dist);
 const esbuild = createRequire(join(modules, "x.js"))("esbuild");
 
 /** Budgets of gzip bytes: a build that breaks one fails, so that growth is a decision and not an accident. */
-const budgets = { explore: 45 * 1024, css: 12 * 1024, html: 2 * 1024, pages: 120 * 1024, workers: 24 * 1024 };
+const budgets = { explore: 45 * 1024, css: 12 * 1024, html: 2 * 1024, page: 76 * 1024, pages: 144 * 1024, workers: 24 * 1024 };
 
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const gzip = (bytes) => gzipSync(bytes, { level: 9 });
@@ -104,10 +104,12 @@ const pages = [
   { folder: "service/", title: "Services", module: "src/pages/service.tsx" },
 ];
 const entry = [main.path, ...main.needs("src/main.tsx")];
+const firstLoads = [];
 for (const { folder, title, module } of pages) {
   const up = folder ? "../" : "";
   // What a page needs is asked for at once, not when the script that imports it has been read.
   const wanted = new Set([...entry.slice(1), ...(module ? [main.page(module), ...main.needs(module)] : [])]);
+  firstLoads.push({ title, paths: [main.path, ...wanted] });
   const preload = [...wanted].map((path) => `<link rel="modulepreload" href="${up}${path}">`).join("\n");
   const html = shell
     .replaceAll("{title}", title)
@@ -156,6 +158,11 @@ const check = (what, sent, most) => sent > most && over.push(`${what}: ${sent} b
 const sentOf = (list) => list.reduce((sum, f) => sum + (f.gzip || f.bytes), 0);
 const ending = (end) => files.filter((f) => f.path.endsWith(end));
 check("JavaScript of Explore", sentOf(files.filter((f) => entry.includes(f.path.slice(1)))), budgets.explore);
+for (const { title, paths } of firstLoads) {
+  const sent = sentOf(files.filter((f) => paths.includes(f.path.slice(1))));
+  check(`JavaScript that ${title} loads at once`, sent, budgets.page);
+  if (options.report) console.log(`${title} loads ${sent} bytes gz of JavaScript at once`);
+}
 // Workers run beside the pages, and only for who draws a graph or opens a file: they have a budget of their own.
 const workers = [worker, fileWorker].map((path) => `/${path}`);
 check("JavaScript of all pages", sentOf(ending(".js").filter((f) => !workers.includes(f.path))), budgets.pages);

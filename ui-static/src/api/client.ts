@@ -150,7 +150,7 @@ export const getColumns = (id: string, stop?: AbortSignal, adjusted = false, onB
 
 export const getHead = (id: string, stop?: AbortSignal) => get<TraceHead>(columnsPath(id), { view: "summary" }, stop);
 
-export const getSpans = (id: string, rows: string, adjusted = false, stop?: AbortSignal) =>
+export const getSpans = (id: string, rows: string, stop?: AbortSignal, adjusted = false) =>
   get<{ spans: api.SpanDetail[] }>(`${columnsPath(id)}/spans`, { rows, skew: skew(adjusted) }, stop);
 
 /** rows: "" for all. */

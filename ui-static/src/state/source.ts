@@ -25,7 +25,7 @@ export function serverSource(id: string): TraceSource {
     served: true,
     id,
     columns: (adjusted, onBytes, stop) => api.getColumns(id, stop, adjusted, onBytes),
-    spans: async (rows, adjusted, stop) => (await api.getSpans(id, rows.join(","), adjusted, stop)).spans,
+    spans: async (rows, adjusted, stop) => (await api.getSpans(id, rows.join(","), stop, adjusted)).spans,
     keys: async (stop) => (await api.getTraceKeys(id, stop)).attributes,
     column: (scope, key, adjusted, stop) => api.getTraceColumn(id, scope, key, adjusted, stop),
     text: async (format, stop) => {

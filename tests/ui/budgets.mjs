@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the Trace page may take, measured in a real browser against the real server: median of three, on a machine that does nothing
+// else. Not among the tests, because a busy machine breaks every such number: ./dev bench runs it. What must hold on any machine
+// (elements in the document, what is asked) stands in component.test.mjs and trace.test.mjs.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { startSpoor } from "../e2e/shop.mjs";
+import { startBrowser } from "./browser.mjs";
+
+const RUNS = 3;
+const T0 = 1795350535000000000n;
+const hex = (n, digits) => n.toString(16).padStart(digits, "0");
+const SIZES = { "10k": 10_000, "100k": 100_000, "1M": 1_000_000 };
+const idOf = (spans) => hex(0xabc0000000 + spans, 32);
+
+let browser;
+let spoor;
+let url;
+const rows = [];
+
+/** Says the number, and fails when it is beyond the budget. */
+function budget(name, value, most, unit = "ms") {
+  rows.push(`${name.padEnd(58)} ${value.toFixed(value < 10 ? 2 : 0).padStart(8)} ${unit}  budget ${most}`);
+  assert.ok(value <= most, `${name}: ${value} ${unit}, budget ${most}`);
+}
+const note = (name, value, unit = "ms") => rows.push(`${name.padEnd(58)} ${value.toFixed(0).padStart(8)} ${unit}`);
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+/** A trace as a tree of tens, 50 operations of 8 services, with an event here and there. */
+function* requestsOf(count) {
+  const services = ["web", "cart", "checkout", "payment", "stock", "mail", "search", "user"];
+  const each = 20_000;
+  for (let from = 0; from < count; from += each) {
+    const groups = services.map((name) => ({ resource: { attributes: [{ key: "service.name", value: { stringValue: name } }] }, scopeSpans: [{ spans: [] }] }));
+    for (let i = from; i < Math.min(count, from + each); i++) {
+      const parent = i === 0 ? "" : hex(Math.floor((i - 1) / 10) + 1, 16);
+      const start = T0 + BigInt(i * 900);
+      groups[i % 8].scopeSpans[0].spans.push({
+        traceId: idOf(count), spanId: hex(i + 1, 16), parentSpanId: parent, name: `operation ${i % 50}`, kind: 1 + (i % 3),
+        startTimeUnixNano: String(start), endTimeUnixNano: String(start + BigInt(i === 0 ? count * 900 : 5000)),
+        attributes: [{ key: "item", value: { intValue: String(i % 100) } }],
+        ...(i % 500 === 0 ? { events: [{ name: "retry", timeUnixNano: String(start) }] } : {}),
+      });
+    }
+    yield JSON.stringify({ resourceSpans: groups });
+  }
+}
+
+before(async () => {
+  browser = await startBrowser();
+  spoor = await startSpoor();
+  url = `http://${spoor.http}`;
+  for (const count of Object.values(SIZES)) {
+    for (const body of requestsOf(count)) {
+      const answer = await fetch(`http://${spoor.otlpHttp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body });
+      assert.equal(answer.status, 200);
+    }
+  }
+});
+after(async () => {
+  console.log(`\n${rows.join("\n")}\n`);
+  await browser?.close();
+  await spoor?.stop();
+});
+
+/** Notes when the first row is painted, and tasks longer than 50 ms. */
+const WATCH = () => {
+  window.__budget = { painted: 0, long: 0 };
+  const look = () => {
+    if (document.querySelector(".wf-row:not([hidden])")) requestAnimationFrame(() => (window.__budget.painted = performance.now()));
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+  new PerformanceObserver((list) => (window.__budget.long += list.getEntries().length)).observe({ entryTypes: ["longtask"] });
+};
+
+/** Opens a trace in a page whose files are in the browser's cache, as the second trace of a session. */
+async function opened(spans, { throttle = 1 } = {}, use = async () => undefined) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  try {
+    await page.goto(`${url}/trace/`);
+    await page.locator(".empty").waitFor();
+    await page.addInitScript(WATCH);
+    if (throttle > 1) await session.send("Emulation.setCPUThrottlingRate", { rate: throttle });
+    await page.goto(`${url}/trace/?id=${idOf(spans)}`, { timeout: 60000 });
+    await page.waitForFunction(() => window.__budget.painted > 0, null, { timeout: 60000, polling: 50 });
+    const times = await page.evaluate(() => {
+      const columns = performance.getEntriesByType("resource").find((r) => r.name.includes("view=columns"));
+      return { painted: window.__budget.painted, server: columns.responseStart - columns.requestStart, browser: window.__budget.painted - columns.responseStart };
+    });
+    return { ...times, more: await use(page, session) };
+  } finally {
+    await context.close();
+  }
+}
+
+async function medians(spans, options) {
+  const all = [];
+  for (let i = 0; i < RUNS; i++) all.push(await opened(spans, options));
+  return { painted: median(all.map((t) => t.painted)), server: median(all.map((t) => t.server)), browser: median(all.map((t) => t.browser)) };
+}
+
+test("first paint of a page", async () => {
+  const paints = [];
+  const requests = [];
+  for (let i = 0; i < RUNS; i++) {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${url}/trace/`);
+    await page.locator(".empty").waitFor();
+    paints.push(await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime));
+    requests.push(await page.evaluate(() => performance.getEntriesByType("resource").length + 1));
+    await context.close();
+  }
+  budget("first contentful paint, empty cache", median(paints), 200);
+  note("files asked for until then", median(requests), "");
+});
+
+test("10,000 spans to painted", async () => {
+  const t = await medians(SIZES["10k"]);
+  budget("10k spans, navigation to painted", t.painted, 300);
+});
+
+test("100,000 spans to painted", async () => {
+  const t = await medians(SIZES["100k"]);
+  note("100k spans, until the server's first byte", t.server);
+  budget("100k spans, navigation to painted", t.painted, 1000);
+  const slow = await medians(SIZES["100k"], { throttle: 4 });
+  budget("100k spans at a quarter of the speed", slow.painted, 2000);
+});
+
+test("1,000,000 spans to painted, and the memory that they take", async () => {
+  const all = [];
+  for (let i = 0; i < RUNS; i++) {
+    all.push(
+      await opened(SIZES["1M"], {}, async (page, session) => {
+        await session.send("HeapProfiler.enable");
+        await session.send("HeapProfiler.collectGarbage");
+        const { usedSize } = await session.send("Runtime.getHeapUsage");
+        const arrays = await page.evaluate(() => performance.memory?.usedJSHeapSize ?? 0);
+        return Math.max(usedSize, arrays) / 1e6;
+      }),
+    );
+  }
+  note("1M spans, until the server's first byte", median(all.map((t) => t.server)));
+  note("1M spans, navigation to painted", median(all.map((t) => t.painted)));
+  budget("1M spans, first byte to painted", median(all.map((t) => t.browser)), 4000);
+  budget("1M spans, heap", median(all.map((t) => t.more)), 150, "MB");
+});
+
+test("scrolling, jumping and finding in 100,000 spans", async () => {
+  const runs = [];
+  for (let i = 0; i < RUNS; i++) {
+    const { more } = await opened(SIZES["100k"], {}, async (page) => {
+      await page.mouse.move(700, 600);
+      await page.waitForTimeout(300);
+      await page.evaluate(() => {
+        const frames = [];
+        let last = performance.now();
+        window.__budget.long = 0;
+        const tick = (now) => {
+          frames.push(now - last);
+          last = now;
+          window.__budget.raf = requestAnimationFrame(tick);
+        };
+        window.__budget.frames = frames;
+        window.__budget.raf = requestAnimationFrame(tick);
+      });
+      for (let n = 0; n < 60; n++) {
+        await page.mouse.wheel(0, 400);
+        await page.waitForTimeout(16);
+      }
+      return page.evaluate(async () => {
+        cancelAnimationFrame(window.__budget.raf);
+        const frames = window.__budget.frames.slice(1).sort((a, b) => a - b);
+        const long = window.__budget.long;
+        const scroller = document.querySelector(".wf-scroll");
+        const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+        const timed = async (act) => {
+          const begin = performance.now();
+          act();
+          const busy = performance.now() - begin;
+          await painted();
+          return { busy, all: performance.now() - begin };
+        };
+        const jump = [];
+        for (const part of [0.5, 1, 0]) jump.push((await timed(() => (scroller.scrollTop = part * scroller.scrollHeight))).all);
+        const input = document.getElementById("trace-find");
+        const find = await timed(() => {
+          input.value = "operation 7";
+          input.dispatchEvent(new Event("input", { bubbles: true }));
+        });
+        await painted();
+        return { p95: frames[Math.floor(frames.length * 0.95)], max: frames.at(-1), long, jump: Math.max(...jump), find: find.all, elements: document.querySelectorAll("*").length };
+      });
+    });
+    runs.push(more);
+  }
+  const of = (name) => median(runs.map((r) => r[name]));
+  budget("100k spans, frames while scrolling, p95", of("p95"), 17);
+  budget("100k spans, longest frame while scrolling", of("max"), 50);
+  budget("100k spans, tasks over 50 ms while scrolling", of("long"), 0, "");
+  budget("100k spans, jump to the middle or an end", of("jump"), 50);
+  budget("100k spans, find by name until it is painted", of("find"), 50);
+  budget("elements of the document", of("elements"), 2000, "");
+});
+
+test("a file of 100,000 spans, while the page goes on answering", async () => {
+  const text = JSON.stringify({ resourceSpans: [...requestsOf(SIZES["100k"])].flatMap((r) => JSON.parse(r).resourceSpans) });
+  const runs = [];
+  for (let i = 0; i < RUNS; i++) {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.addInitScript(WATCH);
+    await page.goto(`${url}/trace/?src=file`);
+    await page.locator(".empty").waitFor();
+    await page.setInputFiles("input[type=file]", { name: "big.json", mimeType: "application/json", buffer: Buffer.from(text) });
+    const begin = await page.evaluate(() => performance.now());
+    await page.waitForFunction(() => window.__budget.painted > 0, null, { timeout: 60000, polling: 20 });
+    runs.push((await page.evaluate(() => window.__budget.painted)) - begin);
+    await context.close();
+  }
+  budget(`a file of 100k spans (${Math.round(text.length / 1e6)} MB)`, median(runs), 3000);
+});
+
+test("a hundred traces one after the other leave nothing behind", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  await session.send("HeapProfiler.enable");
+  const heap = async () => {
+    await session.send("HeapProfiler.collectGarbage");
+    return (await session.send("Runtime.getHeapUsage")).usedSize / 1e6;
+  };
+  await page.goto(`${url}/trace/?id=${idOf(SIZES["10k"])}`);
+  const open = async () => {
+    await page.locator(".wf-row").first().waitFor();
+    await page.evaluate(() => {
+      history.pushState(null, "", "../trace/");
+      dispatchEvent(new PopStateEvent("popstate"));
+    });
+    await page.locator(".empty").waitFor();
+    await page.evaluate((id) => {
+      history.pushState(null, "", `../trace/?id=${id}`);
+      dispatchEvent(new PopStateEvent("popstate"));
+    }, idOf(SIZES["10k"]));
+  };
+  for (let i = 0; i < 20; i++) await open();
+  await page.locator(".wf-row").first().waitFor();
+  const first = await heap();
+  for (let i = 0; i < 80; i++) await open();
+  await page.locator(".wf-row").first().waitFor();
+  const last = await heap();
+  note("heap after 20 openings of 10k spans", first, "MB");
+  budget("heap that 80 more openings add", Math.max(0, last - first), 3, "MB");
+  await context.close();
+});
