@@ -107,6 +107,25 @@ static void apply_hints(const struct sp_traceql_query *query, struct sp_metrics_
 
 /* ---- the answer ---- */
 
+/* Of compare() a series has a label for what it is, and one for the key that it is about. */
+static void write_comparison_labels(const struct sp_result_series *series, struct sp_json_writer *w)
+{
+    bool cut = sp_slice_equal_cstr(series->labels[0].text, SP_METRICS_TOO_MANY_VALUES);
+    sp_json_key(w, "labels");
+    sp_json_array_begin(w);
+    sp_json_object_begin(w);
+    sp_json_key(w, "key");
+    sp_json_cstr(w, cut ? "__meta_error" : "__meta_type");
+    sp_answer_label(&series->labels[0], w);
+    sp_json_object_end(w);
+    sp_json_object_begin(w);
+    sp_json_key(w, "key");
+    sp_json_string(w, series->labels[1].text);
+    sp_answer_label(&series->labels[2], w);
+    sp_json_object_end(w);
+    sp_json_array_end(w);
+}
+
 static void write_labels(const struct sp_result *result, const struct sp_result_series *series,
                          struct sp_json_writer *w)
 {
@@ -171,7 +190,10 @@ static void write_answer(struct sp_query_call *call, const struct sp_metrics_opt
     sp_json_array_begin(&w);
     for (uint32_t i = 0; i < result->count; i++) {
         sp_json_object_begin(&w);
-        write_labels(result, &result->series[i], &w);
+        if (result->is_comparison)
+            write_comparison_labels(&result->series[i], &w);
+        else
+            write_labels(result, &result->series[i], &w);
         write_points(moments, &result->series[i], &w);
         if (options->exemplars)
             write_exemplars(moments, &result->series[i], &w);
@@ -192,6 +214,20 @@ static void write_answer(struct sp_query_call *call, const struct sp_metrics_opt
     sp_json_object_end(&w);
 }
 
+static enum sp_status run_part(struct sp_query_call *call, const struct sp_metrics_plan *plan,
+                               const struct sp_metrics_part *part,
+                               const struct sp_metrics_options *options, struct sp_arena *arena,
+                               struct sp_result *ret, struct sp_scanned *scanned,
+                               struct sp_error *reterr)
+{
+    struct sp_series_set set;
+    if (part->metric->metric == SP_TRACEQL_METRIC_COMPARE)
+        return sp_metrics_compare(call, plan, part, options, arena, ret, scanned, reterr);
+    enum sp_status status =
+        sp_metrics_count(call, plan, part, options, &set, arena, scanned, reterr);
+    return status == SP_OK ? sp_result_make(arena, part, options, &set, ret, reterr) : status;
+}
+
 /* Counts each part, and combines them. */
 static enum sp_status run_plan(struct sp_query_call *call, const struct sp_metrics_plan *plan,
                                const struct sp_metrics_options *options, struct sp_arena *arena,
@@ -200,22 +236,25 @@ static enum sp_status run_plan(struct sp_query_call *call, const struct sp_metri
 {
     struct sp_result results[SP_METRICS_PARTS_MAX];
     enum sp_status status = SP_OK;
-    for (uint32_t i = 0; i < plan->part_count && status == SP_OK; i++) {
-        struct sp_series_set set;
+    for (uint32_t i = 0; i < plan->part_count && status == SP_OK; i++)
         status =
-            sp_metrics_count(call, plan, &plan->parts[i], options, &set, arena, scanned, reterr);
-        if (status == SP_OK)
-            status = sp_result_make(arena, &plan->parts[i], options, &set, &results[i], reterr);
-    }
+            run_part(call, plan, &plan->parts[i], options, arena, &results[i], scanned, reterr);
     if (status == SP_OK)
         status = sp_result_combine(arena, plan, results, ret, reterr);
-    if (status == SP_OK && ret->count > SP_METRICS_SERIES_MAX)
+    if (status != SP_OK)
+        return status;
+    if (ret->is_comparison && ret->count > SP_METRICS_COMPARE_SERIES_MAX)
+        return sp_error_set_parameter(
+            reterr, SP_LIMIT, "q",
+            "the query makes %u series, more than the limit of %u: ask compare() for fewer values",
+            ret->count, SP_METRICS_COMPARE_SERIES_MAX);
+    if (!ret->is_comparison && ret->count > SP_METRICS_SERIES_MAX)
         return sp_error_set_parameter(
             reterr, SP_LIMIT, "q",
             "the query makes %u series, more than the limit of %u: add | topk(n), take fewer keys "
             "in by() or a narrower filter",
             ret->count, SP_METRICS_SERIES_MAX);
-    return status;
+    return SP_OK;
 }
 
 static enum sp_status answer_metrics(struct sp_query_call *call, bool instant,

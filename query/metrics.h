@@ -15,6 +15,13 @@
 #define SP_METRICS_SERIES_MAX ((uint32_t)1000)  /* of an answer */
 #define SP_METRICS_PARTS_MAX  ((uint32_t)16)    /* metrics with arithmetic between them */
 
+/* Of compare(): values of each key, keys that are looked at, series of an answer. */
+#define SP_METRICS_COMPARE_TOP_MAX    ((uint32_t)1000)
+#define SP_METRICS_COMPARE_KEYS_MAX   ((uint32_t)1000)
+#define SP_METRICS_COMPARE_SERIES_MAX ((uint32_t)20000)
+/* What stands in a series for the values of a key that are not shown. */
+#define SP_METRICS_TOO_MANY_VALUES "__too_many_values__"
+
 /* Of a heatmap. */
 #define SP_HEATMAP_STEPS_MAX 400
 #define SP_HEATMAP_ROWS_MAX  512
@@ -76,7 +83,8 @@ struct sp_result {
     uint32_t key_count;
     struct sp_result_series *series; /* sorted by labels */
     uint32_t count, moment_count;
-    bool is_sketch; /* has quantiles with an error */
+    bool is_sketch;     /* has quantiles with an error */
+    bool is_comparison; /* the labels are what a series is, a key, and its value */
 };
 
 /* The series of a part, made of its set: one for each quantile or bucket. Memory of arena. SP_LIMIT, SP_NO_MEMORY */
@@ -85,6 +93,17 @@ SP_MUST_USE enum sp_status sp_result_make(struct sp_arena *arena,
                                           const struct sp_metrics_options *options,
                                           struct sp_series_set *set, struct sp_result *ret,
                                           struct sp_error *reterr);
+
+/* compare(): counts, and makes the series. The same errors, and those of sp_metrics_count. */
+SP_MUST_USE enum sp_status sp_metrics_compare(struct sp_query_call *call,
+                                              const struct sp_metrics_plan *plan,
+                                              const struct sp_metrics_part *part,
+                                              const struct sp_metrics_options *options,
+                                              struct sp_arena *arena, struct sp_result *ret,
+                                              struct sp_scanned *scanned, struct sp_error *reterr);
+/* Are its numbers in order? SP_INVALID_ARGUMENT */
+SP_MUST_USE enum sp_status sp_metrics_check_compare(const struct sp_traceql_node *metric,
+                                                    struct sp_error *reterr);
 
 /* All parts of the plan, with arithmetic and what stands behind. results: of its parts, changed on the way. */
 SP_MUST_USE enum sp_status sp_result_combine(struct sp_arena *arena,

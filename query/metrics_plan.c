@@ -7,9 +7,7 @@
 static enum sp_status check_metric(const struct sp_traceql_node *metric, struct sp_error *reterr)
 {
     if (metric->metric == SP_TRACEQL_METRIC_COMPARE)
-        return sp_error_set_at(reterr, SP_UNIMPLEMENTED, metric->offset,
-                               "compare() is part of the language, but is not evaluated yet: "
-                               "/v1/facets compares two sets of spans");
+        return sp_metrics_check_compare(metric, reterr);
     if (metric->item_count > SP_ROWS_KEYS_MAX)
         return sp_error_set_at(reterr, SP_LIMIT, metric->offset,
                                "by() has %u keys, more than the limit of %u", metric->item_count,
@@ -46,7 +44,7 @@ static enum sp_status add_part(struct sp_metrics_plan *plan, const struct sp_tra
                      .condition = filter ? filter->left : NULL,
                      .keys = metric->items,
                      .key_count = metric->item_count,
-                     .value = metric->left},
+                     .value = metric->metric == SP_TRACEQL_METRIC_COMPARE ? NULL : metric->left},
     };
     return SP_OK;
 }

@@ -180,6 +180,10 @@ enum sp_status sp_series_find(struct sp_series_set *set, const struct sp_label *
             return SP_OK;
         }
     }
+    if (set->closed) {
+        *ret = 0;
+        return SP_OK;
+    }
     enum sp_status status = add_series(set, labels, reterr);
     if (status == SP_OK) {
         *ret = set->count - 1;

@@ -64,6 +64,7 @@ struct sp_series_set {
     enum sp_cell_kind kind;
     bool exact; /* SKETCH: keeps the numbers themselves */
     bool with_exemplars;
+    bool closed; /* no series is added any more: what has none is counted in the first */
     uint32_t label_count, moment_count;
     struct sp_series *series;
     uint32_t count, cap;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "query/facets.h"
+#include "query/split.h"
 #include "tests/support/span_gen.h"
 #include "tests/unit/query/world.h"
 
@@ -203,8 +204,8 @@ END_TEST
 
 START_TEST(facets_have_limits)
 {
-    static struct sp_span spans[SP_FACET_VALUES_MAX + 1];
-    static char names[SP_FACET_VALUES_MAX + 1][12], url[4096];
+    static struct sp_span spans[SP_SPLIT_VALUES_MAX + 1];
+    static char names[SP_SPLIT_VALUES_MAX + 1][12], url[4096];
     for (unsigned i = 0; i < SP_ARRAY_LEN(spans); i++) {
         snprintf(names[i], sizeof(names[i]), "n%u", i);
         spans[i] = make_span(&arena, 1, i + 1, 0, "web", names[i], T0, 1);

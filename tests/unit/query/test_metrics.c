@@ -280,7 +280,6 @@ START_TEST(what_makes_no_series_is_refused)
     expect_problem("{}", WHOLE, 400, "expected a metric at the end of the query");
     expect_problem("{} | count() > 1", WHOLE, 400, "expected a metric at the end of the query");
     expect_problem("{} | rate(", WHOLE, 400, "\"parameter\":\"q\"");
-    expect_problem("{} | compare({ status = error })", WHOLE, 400, "Not evaluated yet");
     expect_problem("{} | sum_over_time(event.size)", WHOLE, 400, "Not evaluated yet");
     expect_problem("{} | rate() with (fast = true)", WHOLE, 400, "expected one of the hints");
     expect_problem("{ name =~ \"(\" } | rate()", WHOLE, 400, "\"offset\"");

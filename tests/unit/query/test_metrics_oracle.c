@@ -173,31 +173,12 @@ static bool number_of(const struct question *question, const struct sp_span *spa
 
 static void add_text(char *labels, const char *type, struct sp_slice text)
 {
-    snprintf(labels + strlen(labels), LABELS - strlen(labels), "%s=%.*s|", type,
-             SP_SLICE_PRINTF(text));
+    label_append_text(labels, LABELS, type, text);
 }
 
 static void add_value(char *labels, const struct sp_value *value)
 {
-    static const char *const types[] = {
-        [SP_VALUE_EMPTY] = "other", [SP_VALUE_STRING] = "string", [SP_VALUE_BOOL] = "bool",
-        [SP_VALUE_INT] = "int",     [SP_VALUE_DOUBLE] = "float",  [SP_VALUE_BYTES] = "other",
-        [SP_VALUE_ARRAY] = "other", [SP_VALUE_KVLIST] = "other"};
-    struct sp_buf text;
-    if (!value) {
-        add_text(labels, "nil", SP_SLICE("-"));
-        return;
-    }
-    sp_buf_init(&text, 1 << 20);
-    sp_value_text(value, &text);
-    if (value->kind == SP_VALUE_DOUBLE && !isfinite(value->number)) {
-        sp_buf_reset(&text);
-        sp_buf_append_cstr(&text, isnan(value->number) ? "NaN"
-                                  : value->number > 0  ? "Infinity"
-                                                       : "-Infinity");
-    }
-    add_text(labels, types[value->kind], sp_buf_slice(&text));
-    sp_buf_fini(&text);
+    label_append_value(labels, LABELS, value);
 }
 
 static const struct sp_span *root_of(const struct oracle_trace *trace)
@@ -625,6 +606,9 @@ static void compare_engines(struct world *reference, struct world *rocks, struct
         free(got);
     }
     make_question(gen, &question);
+    static char text[sizeof(question.filter.text) + 64];
+    snprintf(text, sizeof(text), "%s | compare({ duration > 500ms }, 3)", question.filter.text);
+    compare_paths(reference, rocks, "/v1/metrics/query_range", text, "&step=20m");
     compare_paths(reference, rocks, "/v1/heatmap", question.filter.text, "&steps=7&rows=20");
     compare_paths(reference, rocks, "/v1/facets", question.filter.text,
                   "&keys=name,span.http.route,.server.address,statusMessage,resource.peer.service"

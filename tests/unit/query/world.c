@@ -3,6 +3,7 @@
  * tests/unit/query/world.c: see world.h. */
 #include "tests/unit/query/world.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -208,4 +209,33 @@ void json_member(const char *json, const char *key, char *out, size_t out_bytes)
     at += quoted;
     size_t len = strcspn(at, quoted ? "\"" : ",}]");
     snprintf(out, out_bytes, "%.*s", (int)len, at);
+}
+
+void label_append_text(char *labels, size_t bytes, const char *type, struct sp_slice text)
+{
+    size_t len = strlen(labels);
+    snprintf(labels + len, bytes - len, "%s=%.*s|", type, SP_SLICE_PRINTF(text));
+}
+
+void label_append_value(char *labels, size_t bytes, const struct sp_value *value)
+{
+    static const char *const types[] = {
+        [SP_VALUE_EMPTY] = "other", [SP_VALUE_STRING] = "string", [SP_VALUE_BOOL] = "bool",
+        [SP_VALUE_INT] = "int",     [SP_VALUE_DOUBLE] = "float",  [SP_VALUE_BYTES] = "other",
+        [SP_VALUE_ARRAY] = "other", [SP_VALUE_KVLIST] = "other"};
+    struct sp_buf text;
+    if (!value) {
+        label_append_text(labels, bytes, "nil", SP_SLICE("-"));
+        return;
+    }
+    sp_buf_init(&text, 1 << 20);
+    sp_value_text(value, &text);
+    if (value->kind == SP_VALUE_DOUBLE && !isfinite(value->number)) {
+        sp_buf_reset(&text);
+        sp_buf_append_cstr(&text, isnan(value->number) ? "NaN"
+                                  : value->number > 0  ? "Infinity"
+                                                       : "-Infinity");
+    }
+    label_append_text(labels, bytes, types[value->kind], sp_buf_slice(&text));
+    sp_buf_fini(&text);
 }

@@ -56,3 +56,7 @@ void expect_answer(struct world *world, const char *url, int status, const char 
 
 /* The value behind "key": in a JSON text, as it stands there, without quotes; "" when there is none. */
 void json_member(const char *json, const char *key, char *out, size_t out_bytes);
+
+/* Appends what by() shows of a text, and of an attribute's value, as brute force has it: "type=text|"; NULL is nil. */
+void label_append_text(char *labels, size_t bytes, const char *type, struct sp_slice text);
+void label_append_value(char *labels, size_t bytes, const struct sp_value *value);
