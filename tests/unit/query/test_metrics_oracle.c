@@ -608,7 +608,8 @@ static void compare_engines(struct world *reference, struct world *rocks, struct
     make_question(gen, &question);
     static char text[sizeof(question.filter.text) + 64];
     snprintf(text, sizeof(text), "%s | compare({ duration > 500ms }, 3)", question.filter.text);
-    compare_paths(reference, rocks, "/v1/metrics/query_range", text, "&step=20m");
+    compare_paths(reference, rocks, "/v1/metrics/query_range", text,
+                  "&from=2026-01-01T00:00:00Z&to=2026-01-01T02:00:00Z&step=20m");
     compare_paths(reference, rocks, "/v1/heatmap", question.filter.text, "&steps=7&rows=20");
     compare_paths(reference, rocks, "/v1/facets", question.filter.text,
                   "&keys=name,span.http.route,.server.address,statusMessage,resource.peer.service"
