@@ -48,29 +48,43 @@ static enum sp_status find_moments(const struct counter *counter, struct sp_shee
     return sp_sheet_starts(sheet, ret_starts, reterr);
 }
 
+/* *has: was there a number that counts? */
 static enum sp_status add_number(struct counter *counter, struct sp_series *series, uint32_t moment,
-                                 uint32_t row, bool *ret_has, struct sp_error *reterr)
+                                 const struct sp_row_number *number, bool *has,
+                                 struct sp_error *reterr)
 {
-    struct sp_row_number number = {0};
-    enum sp_status status = sp_rows_number(counter->rows, row, &number, reterr);
-    bool good = true;
-    *ret_has = number.kind != SP_NUMBER_NONE;
-    if (status != SP_OK || !*ret_has)
-        return status;
-    bool is_double = number.kind == SP_NUMBER_DOUBLE;
-    if (counter->set.kind == SP_CELL_SUM) {
-        if (is_double)
-            good = sp_number_sum_add_double(&series->sums[moment], number.number, &counter->arena);
-        else
-            sp_number_sum_add_integer(&series->sums[moment], number.integer);
-    } else {
-        double value = is_double ? number.number : (double)number.integer;
-        *ret_has = isfinite(value);
-        if (*ret_has)
-            good = sp_sketch_add(&series->sketches[moment], value, 1, counter->set.exact,
-                                 &counter->arena);
-    }
+    bool good = true, is_double = number->kind == SP_NUMBER_DOUBLE;
+    if (number->kind == SP_NUMBER_NONE)
+        return SP_OK;
+    double value = is_double ? number->number : (double)number->integer;
+    if (counter->set.kind != SP_CELL_SUM && !isfinite(value))
+        return SP_OK;
+    *has = true;
+    if (counter->set.kind != SP_CELL_SUM)
+        good =
+            sp_sketch_add(&series->sketches[moment], value, 1, counter->set.exact, &counter->arena);
+    else if (is_double)
+        good = sp_number_sum_add_double(&series->sums[moment], value, &counter->arena);
+    else
+        sp_number_sum_add_integer(&series->sums[moment], number->integer);
     return good ? SP_OK : sp_series_full(&counter->set, reterr);
+}
+
+/* All numbers of a row: of events and links there may be many. */
+static enum sp_status add_numbers(struct counter *counter, struct sp_series *series,
+                                  uint32_t moment, uint32_t row, bool *ret_has,
+                                  struct sp_error *reterr)
+{
+    uint32_t count;
+    enum sp_status status = sp_rows_number_count(counter->rows, row, &count, reterr);
+    *ret_has = false;
+    for (uint32_t i = 0; status == SP_OK && i < count; i++) {
+        struct sp_row_number number = {0};
+        status = sp_rows_number(counter->rows, row, i, &number, reterr);
+        if (status == SP_OK)
+            status = add_number(counter, series, moment, &number, ret_has, reterr);
+    }
+    return status;
 }
 
 static enum sp_status add_exemplar(struct sp_sheet *sheet, const uint64_t *durations,
@@ -151,7 +165,7 @@ static enum sp_status add_rows(struct counter *counter, struct sp_sheet *sheet,
         if (counter->set.kind == SP_CELL_COUNT)
             into->counts[moment]++;
         else
-            status = add_number(counter, into, moment, row, &counts, reterr);
+            status = add_numbers(counter, into, moment, row, &counts, reterr);
         if (status == SP_OK && durations && counts)
             status = add_exemplar(sheet, durations, exemplar_starts[row], row,
                                   &into->exemplars[moment], reterr);

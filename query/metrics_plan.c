@@ -12,15 +12,6 @@ static enum sp_status check_metric(const struct sp_traceql_node *metric, struct 
         return sp_error_set_at(reterr, SP_LIMIT, metric->offset,
                                "by() has %u keys, more than the limit of %u", metric->item_count,
                                SP_ROWS_KEYS_MAX);
-    const struct sp_traceql_node *value = metric->left;
-    bool each = value && (value->field.scope == SP_TRACEQL_SCOPE_EVENT ||
-                          value->field.scope == SP_TRACEQL_SCOPE_LINK);
-    if (value && value->field.intrinsic != SP_TRACEQL_INTRINSIC_NONE)
-        each = value->field.intrinsic == SP_TRACEQL_EVENT_TIME_SINCE_START;
-    if (each)
-        return sp_error_set_at(reterr, SP_UNIMPLEMENTED, value->offset,
-                               "numbers of events and links are part of the language, but are not "
-                               "evaluated yet");
     return SP_OK;
 }
 

@@ -572,19 +572,50 @@ static enum sp_status duration_number(struct sp_rows *rows, uint32_t row, struct
     return SP_OK;
 }
 
-enum sp_status sp_rows_number(struct sp_rows *rows, uint32_t row, struct sp_row_number *ret,
-                              struct sp_error *reterr)
+/* Events and links are read of whole spans: *ret is what stands for all of a row's. */
+static enum sp_status whole_operand(struct sp_rows *rows, uint32_t row,
+                                    const struct sp_traceql_field *field,
+                                    struct sp_trace_facts *facts, struct sp_batch *batch,
+                                    struct sp_operand *ret, struct sp_error *reterr)
+{
+    enum sp_status status = whole_facts(rows, batch, facts, reterr);
+    if (status == SP_OK)
+        sp_operand_field(&(struct sp_span_place){facts, row}, field, ret);
+    return status;
+}
+
+enum sp_status sp_rows_number_count(struct sp_rows *rows, uint32_t row, uint32_t *ret,
+                                    struct sp_error *reterr)
 {
     const struct sp_traceql_field *field = &rows->question->value->field;
+    struct sp_batch batch;
+    struct sp_trace_facts facts;
     struct sp_operand operand;
+    *ret = 1;
+    if (!sp_field_is_each(field))
+        return SP_OK;
+    enum sp_status status = whole_operand(rows, row, field, &facts, &batch, &operand, reterr);
+    if (status == SP_OK)
+        *ret = sp_operand_each_count(&(struct sp_span_place){&facts, row}, field);
+    return status;
+}
+
+enum sp_status sp_rows_number(struct sp_rows *rows, uint32_t row, uint32_t index,
+                              struct sp_row_number *ret, struct sp_error *reterr)
+{
+    const struct sp_traceql_field *field = &rows->question->value->field;
+    struct sp_operand operand, one;
     struct sp_sheet_field column;
     enum sp_status status = SP_OK;
     if (rows->facts || sp_field_reads(field) >= SP_READS_SPANS) {
         struct sp_batch batch;
         struct sp_trace_facts facts;
-        status = whole_facts(rows, &batch, &facts, reterr);
-        if (status == SP_OK)
-            sp_operand_field(&(struct sp_span_place){&facts, row}, field, &operand);
+        status = whole_operand(rows, row, field, &facts, &batch, &operand, reterr);
+        if (status == SP_OK && operand.kind == SP_OPERAND_EACH) {
+            sp_operand_each(&(struct sp_span_place){&facts, row}, field, index, &one);
+            *ret = operand_number(&one);
+            return SP_OK;
+        }
     } else if (field->intrinsic == SP_TRACEQL_DURATION) {
         return duration_number(rows, row, ret, reterr);
     } else {

@@ -80,8 +80,12 @@ struct sp_row_number {
     };
 };
 
-/* The value of one row that was taken. */
-SP_MUST_USE enum sp_status sp_rows_number(struct sp_rows *rows, uint32_t row,
+/* How many numbers one row that was taken may have: of a field of events or links as many as it has of these, of others 1. */
+SP_MUST_USE enum sp_status sp_rows_number_count(struct sp_rows *rows, uint32_t row, uint32_t *ret,
+                                                struct sp_error *reterr);
+
+/* One of them. */
+SP_MUST_USE enum sp_status sp_rows_number(struct sp_rows *rows, uint32_t row, uint32_t index,
                                           struct sp_row_number *ret, struct sp_error *reterr);
 
 static inline bool sp_bits_have(const uint64_t *bits, uint32_t row)

@@ -46,6 +46,41 @@ enum sp_rows_reads sp_field_reads(const struct sp_traceql_field *field)
     return SP_READS_TRACES;
 }
 
+bool sp_field_is_each(const struct sp_traceql_field *field)
+{
+    switch (field->intrinsic) {
+    case SP_TRACEQL_INTRINSIC_NONE:
+        return field->scope == SP_TRACEQL_SCOPE_EVENT || field->scope == SP_TRACEQL_SCOPE_LINK;
+    case SP_TRACEQL_EVENT_NAME:
+    case SP_TRACEQL_EVENT_TIME_SINCE_START:
+    case SP_TRACEQL_LINK_TRACE_ID:
+    case SP_TRACEQL_LINK_SPAN_ID:
+        return true;
+    case SP_TRACEQL_SERVICE:
+    case SP_TRACEQL_NAME:
+    case SP_TRACEQL_STATUS:
+    case SP_TRACEQL_STATUS_MESSAGE:
+    case SP_TRACEQL_KIND:
+    case SP_TRACEQL_DURATION:
+    case SP_TRACEQL_SPAN_ID:
+    case SP_TRACEQL_PARENT_ID:
+    case SP_TRACEQL_CHILD_COUNT:
+    case SP_TRACEQL_TRACE_DURATION:
+    case SP_TRACEQL_ROOT_NAME:
+    case SP_TRACEQL_ROOT_SERVICE:
+    case SP_TRACEQL_TRACE_ID:
+    case SP_TRACEQL_INSTRUMENTATION_NAME:
+    case SP_TRACEQL_INSTRUMENTATION_VERSION:
+    case SP_TRACEQL_NESTED_SET_LEFT:
+    case SP_TRACEQL_NESTED_SET_RIGHT:
+    case SP_TRACEQL_NESTED_SET_PARENT:
+    case SP_TRACEQL_PARENT_SPAN:
+    case SP_TRACEQL_INTRINSIC_COUNT:
+        break;
+    }
+    return false;
+}
+
 bool sp_field_column(const struct sp_traceql_field *field, struct sp_sheet_field *ret)
 {
     if (field->intrinsic == SP_TRACEQL_STATUS_MESSAGE)

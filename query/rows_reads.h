@@ -9,6 +9,8 @@
 #define SP_ROWS_COLUMNS_MAX 64
 
 enum sp_rows_reads sp_field_reads(const struct sp_traceql_field *field);
+/* Is it of events or links, so that a span may have many values of it? */
+bool sp_field_is_each(const struct sp_traceql_field *field);
 /* The column of a field, if it is in one. Resource and scope are in the templates. */
 bool sp_field_column(const struct sp_traceql_field *field, struct sp_sheet_field *ret);
 /* What the field reads; its column is added to fields, once. */

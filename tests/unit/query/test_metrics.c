@@ -128,6 +128,52 @@ START_TEST(numbers_are_those_of_spans_that_have_one)
 }
 END_TEST
 
+/* A span with events of sizes 1, 2 and none, and one with a link of weight 2.5; a span without either. */
+static void add_events_and_links(void)
+{
+    static struct sp_event events[3];
+    static struct sp_link links[2];
+    static struct sp_attribute sizes[2], weight;
+    struct sp_span spans[] = {make_span(&arena, 1, 1, 0, "web", "a", T0, 100 * MS),
+                              make_span(&arena, 2, 2, 0, "db", "b", T0 + 60 * S, 300 * MS),
+                              make_span(&arena, 3, 3, 0, "db", "b", T0 + 60 * S, 900 * MS)};
+    for (int i = 0; i < 3; i++)
+        events[i] = (struct sp_event){.name = SP_SLICE("e"), .time_unix_ns = T0 + i * 10 * MS};
+    for (int i = 0; i < 2; i++) {
+        sizes[i] = (struct sp_attribute){.key = SP_SLICE("size"), .value = int_value(i + 1)};
+        events[i].attributes = (struct sp_attributes){.items = &sizes[i], .count = 1};
+    }
+    weight = (struct sp_attribute){.key = SP_SLICE("weight"), .value = double_value(2.5)};
+    links[0].trace_id = links[1].trace_id = spans[0].trace_id;
+    links[0].span_id = links[1].span_id = spans[0].span_id;
+    links[1].attributes = (struct sp_attributes){.items = &weight, .count = 1};
+    spans[0].events = events;
+    spans[0].event_count = 3;
+    spans[1].links = links;
+    spans[1].link_count = 2;
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+}
+
+START_TEST(each_event_and_link_has_its_number)
+{
+    add_events_and_links();
+    expect_series("{} | sum_over_time(event.size)", WHOLE, ONE(FIRST "3]"));
+    expect_series("{} | avg_over_time(event.size)", WHOLE, ONE(FIRST "1.5]"));
+    expect_series("{} | max_over_time(link.weight)", MINUTES, ONE(SECOND "2.5]"));
+    expect_series("{} | quantile_over_time(event:timeSinceStart, 0.5)", WHOLE "&exact=true",
+                  "[{\"labels\":[{\"key\":\"p\",\"value\":\"0.5\",\"type\":\"float\"}],"
+                  "\"points\":[" FIRST "0.01]]}]");
+    expect_series("{} | max_over_time(event:timeSinceStart) by (name)", WHOLE,
+                  "[" NAME("a") FIRST "0.02]]}]");
+    /* An exemplar is a span that has a number, not one that is slower and has none. */
+    expect_series("{} | sum_over_time(event.size)", WHOLE "&exemplars=true",
+                  "[{\"labels\":[],\"points\":[" FIRST "3]],\"exemplars\":[{\"traceId\":"
+                  "\"00000000000000000000000000000001\",\"timeUnixNano\":"
+                  "\"1767225600000000000\",\"durationNano\":\"100000000\"}]}]");
+    expect_series("{} | sum_over_time(event.absent)", WHOLE, "[]");
+}
+END_TEST
+
 START_TEST(second_stages_keep_points_and_rank_series)
 {
     add_spans();
@@ -280,7 +326,6 @@ START_TEST(what_makes_no_series_is_refused)
     expect_problem("{}", WHOLE, 400, "expected a metric at the end of the query");
     expect_problem("{} | count() > 1", WHOLE, 400, "expected a metric at the end of the query");
     expect_problem("{} | rate(", WHOLE, 400, "\"parameter\":\"q\"");
-    expect_problem("{} | sum_over_time(event.size)", WHOLE, 400, "Not evaluated yet");
     expect_problem("{} | rate() with (fast = true)", WHOLE, 400, "expected one of the hints");
     expect_problem("{ name =~ \"(\" } | rate()", WHOLE, 400, "\"offset\"");
 }
@@ -307,6 +352,7 @@ Suite *sp_test_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, counts_and_rates_are_of_each_step);
     tcase_add_test(tcase, numbers_are_those_of_spans_that_have_one);
+    tcase_add_test(tcase, each_event_and_link_has_its_number);
     tcase_add_test(tcase, second_stages_keep_points_and_rank_series);
     tcase_add_test(tcase, metrics_of_the_same_labels_meet);
     tcase_add_test(tcase, spans_of_spansets_are_counted_in_whole_traces);

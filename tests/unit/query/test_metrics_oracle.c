@@ -14,6 +14,8 @@
 #define SERIES_MAX 400
 #define POINTS_MAX 64
 #define LABELS     ((size_t)64 * 1024)
+/* Of one point. */
+#define NUMBERS_MAX 512
 
 /* ---- an answer ---- */
 
@@ -21,7 +23,7 @@ struct series {
     char labels[LABELS]; /* "type=text|type=text|" */
     double values[POINTS_MAX];
     size_t count; /* of spans: brute force only */
-    double numbers[POINTS_MAX][256];
+    double numbers[POINTS_MAX][NUMBERS_MAX];
     size_t number_counts[POINTS_MAX];
 };
 
@@ -115,7 +117,16 @@ static const char *const function_names[] = {
     "rate(",          "count_over_time(", "min_over_time(",      "max_over_time(",
     "avg_over_time(", "sum_over_time(",   "quantile_over_time(", "histogram_over_time("};
 
-static const char *const numbers[] = {"duration", "span.retry.count", ".http.request.method"};
+static const char *const numbers[] = {
+    "duration",          "span.retry.count",         ".http.request.method",
+    "event.retry.count", "link.http.request.method", "event:timeSinceStart"};
+enum { EVENT_RETRY = 3, LINK_METHOD, EVENT_TIME };
+
+/* Durations are shown in seconds. */
+static double scale_of(unsigned number)
+{
+    return number == 0 || number == EVENT_TIME ? 1e-9 : 1;
+}
 static const char *const keys[] = {"service",
                                    "name",
                                    "kind",
@@ -143,32 +154,48 @@ static const struct sp_value *find(const struct sp_attributes *attributes, const
 }
 
 /* False: no number. */
-static bool number_of(const struct question *question, const struct sp_span *span, double *ret,
-                      int64_t *ret_integer, bool *ret_is_integer)
+static bool value_number(const struct sp_value *value, double *ret)
 {
-    *ret_is_integer = true;
+    if (value && value->kind == SP_VALUE_INT)
+        *ret = (double)value->integer;
+    else if (value && value->kind == SP_VALUE_DOUBLE && !isnan(value->number))
+        *ret = value->number;
+    else
+        return false;
+    return true;
+}
+
+/* The numbers that a span has: of events and links each counts. */
+static size_t numbers_of(const struct question *question, const struct sp_span *span, double *ret)
+{
+    size_t count = 0;
     if (question->number == 0) {
         uint64_t ns = sp_span_duration_ns(span);
-        *ret_integer = ns > INT64_MAX ? INT64_MAX : (int64_t)ns;
-        *ret = (double)*ret_integer;
-        return true;
+        ret[count++] = (double)(ns > INT64_MAX ? INT64_MAX : (int64_t)ns);
+        return count;
+    }
+    if (question->number == LINK_METHOD) {
+        for (size_t i = 0; i < span->link_count; i++)
+            count +=
+                value_number(find(&span->links[i].attributes, "http.request.method"), &ret[count]);
+        return count;
+    }
+    if (question->number >= EVENT_RETRY) {
+        for (size_t i = 0; i < span->event_count; i++) {
+            const struct sp_event *event = &span->events[i];
+            if (question->number == EVENT_TIME)
+                ret[count++] = (double)(int64_t)(event->time_unix_ns - span->start_unix_ns);
+            else
+                count += value_number(find(&event->attributes, "retry.count"), &ret[count]);
+        }
+        return count;
     }
     const struct sp_value *value = question->number == 1
                                        ? find(&span->attributes, "retry.count")
                                        : find(&span->attributes, "http.request.method");
     if (!value && question->number == 2)
         value = find(&span->resource->attributes, "http.request.method");
-    if (value && value->kind == SP_VALUE_INT) {
-        *ret_integer = value->integer;
-        *ret = (double)value->integer;
-        return true;
-    }
-    *ret_is_integer = false;
-    if (value && value->kind == SP_VALUE_DOUBLE && !isnan(value->number)) {
-        *ret = value->number;
-        return true;
-    }
-    return false;
+    return value_number(value, ret);
 }
 
 static void add_text(char *labels, const char *type, struct sp_slice text)
@@ -264,7 +291,7 @@ static int compare_doubles(const void *a, const void *b)
 
 static double aggregate(const struct question *question, double *values, size_t count)
 {
-    double scale = question->number == 0 ? 1e-9 : 1;
+    double scale = scale_of(question->number);
     long double sum = 0;
     bool exact = true; /* long doubles have bits enough */
     if (count == 0)
@@ -298,47 +325,56 @@ static double bucket_of(double value)
     return value > 0 ? ldexp(1, exponent) : -ldexp(1, exponent - 1);
 }
 
-static void take(const struct question *question, const struct oracle_trace *trace,
-                 const struct sp_span *span, struct answer *answer)
+/* The series of spans or numbers that are counted, 0 where there are none. */
+static struct series *counted(const struct question *question, const char *labels,
+                              struct answer *answer)
 {
-    char labels[LABELS] = "";
-    double number;
-    int64_t integer;
-    bool is_integer;
-    bool has = number_of(question, span, &number, &integer, &is_integer);
-    size_t moment = (span->start_unix_ns - question->from) / question->step;
-    for (unsigned k = 0; k < question->key_count; k++)
-        add_key(labels, question->keys[k], trace, span);
+    struct series *series = series_of(answer, labels);
+    if (series->count++ == 0)
+        for (unsigned i = 0; i < question->points; i++)
+            series->values[i] = 0;
+    return series;
+}
+
+static void take_number(const struct question *question, size_t moment, const char *of_span,
+                        double number, struct answer *answer)
+{
+    char labels[LABELS], text[32];
+    snprintf(labels, sizeof(labels), "%s", of_span);
     if (question->function >= QUANTILE && !isfinite(number))
-        has = false;
-    if (question->function == RATE || question->function == COUNT) {
-        struct series *series = series_of(answer, labels);
-        if (series->count++ == 0)
-            for (unsigned i = 0; i < question->points; i++)
-                series->values[i] = 0;
-        series->values[moment] += question->function == RATE ? 1e9 / (double)question->step : 1;
-    } else if (question->function == HISTOGRAM && has) {
-        char text[32];
-        double end = bucket_of(number) * (question->number == 0 ? 1e-9 : 1);
+        return;
+    if (question->function == HISTOGRAM) {
+        double end = bucket_of(number) * scale_of(question->number);
         if (isinf(end))
             add_text(labels, "float", SP_SLICE("Infinity"));
         else
             add_text(labels, "float", sp_slice_make(text, sp_format_double(end, text)));
-        struct series *series = series_of(answer, labels);
-        if (series->count++ == 0)
-            for (unsigned i = 0; i < question->points; i++)
-                series->values[i] = 0;
-        series->values[moment]++;
-    } else if (has) {
-        if (question->function == QUANTILE) {
-            char text[32];
-            add_text(labels, "float",
-                     sp_slice_make(text, sp_format_double(question->quantile, text)));
-        }
-        struct series *series = series_of(answer, labels);
-        ck_assert_uint_lt(series->number_counts[moment], 256);
-        series->numbers[moment][series->number_counts[moment]++] = number;
+        counted(question, labels, answer)->values[moment]++;
+        return;
     }
+    if (question->function == QUANTILE)
+        add_text(labels, "float", sp_slice_make(text, sp_format_double(question->quantile, text)));
+    struct series *series = series_of(answer, labels);
+    ck_assert_uint_lt(series->number_counts[moment], NUMBERS_MAX);
+    series->numbers[moment][series->number_counts[moment]++] = number;
+}
+
+static void take(const struct question *question, const struct oracle_trace *trace,
+                 const struct sp_span *span, struct answer *answer)
+{
+    char labels[LABELS] = "";
+    double of_span[NUMBERS_MAX];
+    size_t moment = (span->start_unix_ns - question->from) / question->step;
+    for (unsigned k = 0; k < question->key_count; k++)
+        add_key(labels, question->keys[k], trace, span);
+    if (question->function == RATE || question->function == COUNT) {
+        counted(question, labels, answer)->values[moment] +=
+            question->function == RATE ? 1e9 / (double)question->step : 1;
+        return;
+    }
+    size_t count = numbers_of(question, span, of_span);
+    for (size_t i = 0; i < count; i++)
+        take_number(question, moment, labels, of_span[i], answer);
 }
 
 static int compare_traces(const void *a, const void *b)
