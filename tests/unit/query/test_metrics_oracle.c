@@ -11,11 +11,10 @@
 #include "tests/support/span_oracle.h"
 #include "tests/unit/query/world.h"
 
-#define SERIES_MAX 400
-#define POINTS_MAX 64
-#define LABELS     ((size_t)64 * 1024)
-/* Of one point. */
-#define NUMBERS_MAX 512
+#define SERIES_MAX  400
+#define POINTS_MAX  64
+#define LABELS      ((size_t)64 * 1024)
+#define NUMBERS_MAX 512 /* of one point */
 
 /* ---- an answer ---- */
 
@@ -148,10 +147,7 @@ struct question {
     char text[8192];
 };
 
-static const struct sp_value *find(const struct sp_attributes *attributes, const char *key)
-{
-    return sp_attributes_find(attributes, sp_slice_cstr(key));
-}
+#define find(attributes, key) sp_attributes_find((attributes), sp_slice_cstr(key))
 
 /* False: no number. */
 static bool value_number(const struct sp_value *value, double *ret)
