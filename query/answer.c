@@ -84,3 +84,50 @@ enum sp_status sp_answer_pass(struct sp_query_call *call, const char *parameter,
                             .range = range};
     return SP_OK;
 }
+
+enum sp_status sp_answer_fields(struct sp_query_call *call, const char *parameter,
+                                struct sp_slice text, uint32_t max,
+                                const struct sp_traceql_node *const **ret_fields,
+                                uint32_t *ret_count, struct sp_error *reterr)
+{
+    /* What select() reads. */
+    static const char before[] = "{} | select(";
+    const struct sp_traceql_query *query;
+    struct sp_buf whole;
+    struct sp_slice copy;
+    sp_buf_init(&whole, SP_TRACEQL_QUERY_BYTES_MAX);
+    sp_buf_printf(&whole, "%s%.*s)", before, SP_SLICE_PRINTF(text));
+    bool good = whole.error == SP_OK && sp_arena_copy(&call->arena, sp_buf_slice(&whole), &copy);
+    sp_buf_fini(&whole);
+    if (!good)
+        return sp_error_set_parameter(reterr, SP_LIMIT, parameter, "\"%s\" is too long", parameter);
+    enum sp_status status = sp_traceql_parse(&call->arena, copy, &query, reterr);
+    bool one_list = status == SP_OK && query->root->item_count == 2 && query->hint_count == 0;
+    if (!one_list)
+        return sp_error_set_parameter(
+            reterr, SP_INVALID_ARGUMENT, parameter,
+            "\"%s\" must be fields with commas between them, as name,span.http.route", parameter);
+    const struct sp_traceql_node *list = query->root->items[1];
+    if (list->item_count > max)
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, parameter,
+                                      "\"%s\" takes at most %u fields", parameter, max);
+    *ret_fields = list->items;
+    *ret_count = list->item_count;
+    return SP_OK;
+}
+
+bool sp_answer_key_names(const struct sp_traceql_node *const *keys, uint32_t count,
+                         struct sp_arena *arena, const struct sp_slice **ret)
+{
+    struct sp_slice *names = sp_arena_calloc(arena, (size_t)count + 1, sizeof(*names));
+    bool good = names != NULL;
+    for (uint32_t i = 0; i < count && good; i++) {
+        struct sp_buf text;
+        sp_buf_init(&text, SP_TRACEQL_QUERY_BYTES_MAX);
+        sp_traceql_print_node(keys[i], &text);
+        good = text.error == SP_OK && sp_arena_copy(arena, sp_buf_slice(&text), &names[i]);
+        sp_buf_fini(&text);
+    }
+    *ret = names;
+    return good;
+}

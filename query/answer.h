@@ -22,3 +22,12 @@ uint64_t sp_answer_seed(const struct sp_query_call *call);
 SP_MUST_USE enum sp_status sp_answer_pass(struct sp_query_call *call, const char *parameter,
                                           struct sp_slice text, struct sp_pass *ret,
                                           struct sp_error *reterr);
+
+/* A parameter that is a list of fields, "name,span.http.route". SP_INVALID_ARGUMENT, SP_LIMIT */
+SP_MUST_USE enum sp_status sp_answer_fields(struct sp_query_call *call, const char *parameter,
+                                            struct sp_slice text, uint32_t max,
+                                            const struct sp_traceql_node *const **ret_fields,
+                                            uint32_t *ret_count, struct sp_error *reterr);
+/* Fields as they are written. False: no memory. */
+SP_MUST_USE bool sp_answer_key_names(const struct sp_traceql_node *const *keys, uint32_t count,
+                                     struct sp_arena *arena, const struct sp_slice **ret);

@@ -175,36 +175,6 @@ static enum sp_status choose_keys(struct facets *facets, struct sp_scanned *scan
     return status;
 }
 
-/* "span.a, resource.b" as the fields that select() would read. */
-static enum sp_status parse_keys(struct facets *facets, struct sp_slice text,
-                                 struct sp_error *reterr)
-{
-    static const char before[] = "{} | select(";
-    struct sp_arena *arena = &facets->call->arena;
-    const struct sp_traceql_query *query;
-    struct sp_buf whole;
-    struct sp_slice copy;
-    sp_buf_init(&whole, SP_TRACEQL_QUERY_BYTES_MAX);
-    sp_buf_printf(&whole, "%s%.*s)", before, SP_SLICE_PRINTF(text));
-    bool good = whole.error == SP_OK && sp_arena_copy(arena, sp_buf_slice(&whole), &copy);
-    sp_buf_fini(&whole);
-    if (!good)
-        return sp_error_set_parameter(reterr, SP_LIMIT, "keys", "\"keys\" is too long");
-    enum sp_status status = sp_traceql_parse(arena, copy, &query, reterr);
-    bool one_list = status == SP_OK && query->root->item_count == 2 && query->hint_count == 0;
-    if (!one_list)
-        return sp_error_set_parameter(
-            reterr, SP_INVALID_ARGUMENT, "keys",
-            "\"keys\" must be fields with commas between them, as name,span.http.route");
-    const struct sp_traceql_node *list = query->root->items[1];
-    if (list->item_count > SP_FACET_KEYS_MAX)
-        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "keys",
-                                      "\"keys\" takes at most %u fields", SP_FACET_KEYS_MAX);
-    facets->split.keys = list->items;
-    facets->split.key_count = list->item_count;
-    return SP_OK;
-}
-
 static enum sp_status find_keys(struct facets *facets, struct sp_error *reterr)
 {
     const struct sp_traceql_node **keys;
@@ -254,7 +224,8 @@ enum sp_status sp_query_answer_facets(struct sp_query_call *call, struct sp_erro
     bool chosen = !call->values[KEYS].set;
     if (status == SP_OK)
         status = chosen ? find_keys(&facets, reterr)
-                        : parse_keys(&facets, call->values[KEYS].text, reterr);
+                        : sp_answer_fields(call, "keys", call->values[KEYS].text, SP_FACET_KEYS_MAX,
+                                           &split->keys, &split->key_count, reterr);
     if (status == SP_OK)
         status = sp_pass_prepare(&split->pass, split->keys, split->key_count, reterr);
     if (status == SP_OK && chosen)

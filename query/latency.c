@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * query/latency.c: GET /v1/latency: quantiles by service, operation and kind, from what the store keeps by minute: of the whole
- * range, or of each step of it. */
+ * range, or of each step of it. What rollups do not have is asked of all spans: latency_scan.c. */
+#include "query/latency.h"
+
 #include <stdlib.h>
-
-#include "query/quantiles.h"
-#include "query/steps.h"
-
-enum {
-    PARAMETER_SERVICE = 2,
-    PARAMETER_OPERATION,
-    PARAMETER_KIND,
-    PARAMETER_QUANTILES,
-    PARAMETER_STEP,
-    PARAMETER_BY
-};
-
-#define KIND_ANY 6 /* behind OTLP's numbers */
 
 /* Rows of one part of time, sorted by service, operation, kind. */
 struct part {
@@ -25,11 +13,7 @@ struct part {
 };
 
 struct answer {
-    struct sp_query_quantile quantiles[SP_QUERY_QUANTILES_MAX];
-    size_t quantile_count;
-    struct sp_time_range range; /* whole minutes */
-    bool is_series;
-    struct sp_query_steps steps; /* of a series */
+    struct sp_latency_question question; /* its range: whole minutes */
     struct part *parts;
     size_t part_count;
 };
@@ -88,18 +72,17 @@ static enum sp_status read_part(struct sp_query_call *call, struct answer *answe
                                 struct sp_time_range range, struct sp_error *reterr)
 {
     struct part *part = &answer->parts[answer->part_count];
-    uint64_t kind = call->values[PARAMETER_KIND].number;
+    uint64_t kind = call->values[SP_LATENCY_KIND].number;
     enum sp_status status = sp_query_check(call, reterr);
     if (status == SP_OK)
-        status = sp_store_latency(call->api->store, call->values[PARAMETER_SERVICE].text,
-                                  call->values[PARAMETER_OPERATION].text,
-                                  kind == KIND_ANY ? -1 : (int32_t)kind, range, &call->stop,
-                                  &call->arena, &part->rows, &part->count, reterr);
+        status = sp_store_latency(call->api->store, call->values[SP_LATENCY_SERVICE].text,
+                                  call->values[SP_LATENCY_OPERATION].text,
+                                  kind == SP_LATENCY_KIND_ANY ? -1 : (int32_t)kind, range,
+                                  &call->stop, &call->arena, &part->rows, &part->count, reterr);
     if (status != SP_OK)
         return status;
     answer->part_count++;
-    bool by_service = call->values[PARAMETER_BY].number == 1;
-    return by_service ? merge_operations(part, reterr) : SP_OK;
+    return answer->question.by_service ? merge_operations(part, reterr) : SP_OK;
 }
 
 static enum sp_status too_large(struct sp_query_call *call, struct sp_error *reterr)
@@ -111,15 +94,16 @@ static enum sp_status too_large(struct sp_query_call *call, struct sp_error *ret
 static enum sp_status read_all(struct sp_query_call *call, struct answer *answer,
                                struct sp_error *reterr)
 {
-    size_t count = answer->is_series ? answer->steps.count : 1;
+    size_t count = answer->question.is_series ? answer->question.steps.count : 1;
     answer->parts = sp_arena_calloc(&call->arena, count, sizeof(*answer->parts));
     if (!answer->parts)
         return too_large(call, reterr);
     enum sp_status status = SP_OK;
     for (size_t i = 0; i < count && status == SP_OK; i++)
-        status =
-            read_part(call, answer,
-                      answer->is_series ? sp_query_step(&answer->steps, i) : answer->range, reterr);
+        status = read_part(call, answer,
+                           answer->question.is_series ? sp_query_step(&answer->question.steps, i)
+                                                      : answer->question.range,
+                           reterr);
     return status;
 }
 
@@ -146,9 +130,10 @@ static void write_row(struct sp_json_writer *w, const struct sp_latency_series *
     sp_json_u64_string(w, row->errors);
     sp_json_key(w, "quantiles");
     sp_json_object_begin(w);
-    for (size_t i = 0; i < answer->quantile_count; i++) {
-        sp_json_key(w, answer->quantiles[i].text);
-        sp_json_u64_string(w, sp_histogram_quantile(&row->latency, answer->quantiles[i].q));
+    for (size_t i = 0; i < answer->question.quantile_count; i++) {
+        sp_json_key(w, answer->question.quantiles[i].text);
+        sp_json_u64_string(w,
+                           sp_histogram_quantile(&row->latency, answer->question.quantiles[i].q));
     }
     sp_json_object_end(w);
     sp_json_object_end(w);
@@ -172,13 +157,13 @@ static void write_series(struct sp_json_writer *w, const struct sp_latency_serie
     }
     sp_json_key(w, "quantiles");
     sp_json_object_begin(w);
-    for (size_t q = 0; q < answer->quantile_count; q++) {
-        sp_json_key(w, answer->quantiles[q].text);
+    for (size_t q = 0; q < answer->question.quantile_count; q++) {
+        sp_json_key(w, answer->question.quantiles[q].text);
         sp_json_array_begin(w);
         for (size_t i = 0; i < answer->part_count; i++)
             if (of_part[i])
-                sp_json_u64_string(
-                    w, sp_histogram_quantile(&of_part[i]->latency, answer->quantiles[q].q));
+                sp_json_u64_string(w, sp_histogram_quantile(&of_part[i]->latency,
+                                                            answer->question.quantiles[q].q));
             else
                 sp_json_null(w);
         sp_json_array_end(w);
@@ -223,37 +208,56 @@ static enum sp_status write_answer(struct sp_query_call *call, const struct answ
     sp_json_object_begin(&w);
     sp_json_key(&w, "series");
     sp_json_array_begin(&w);
-    if (answer->is_series)
+    if (answer->question.is_series)
         fits = write_all_series(call, &w, answer);
-    for (size_t i = 0; !answer->is_series && i < answer->parts[0].count; i++)
+    for (size_t i = 0; !answer->question.is_series && i < answer->parts[0].count; i++)
         write_row(&w, &answer->parts[0].rows[i], answer);
     sp_json_array_end(&w);
-    if (answer->is_series)
-        sp_query_steps_write(&answer->steps, &w);
+    if (answer->question.is_series)
+        sp_query_steps_write(&answer->question.steps, &w);
     sp_json_key(&w, "from");
-    sp_query_json_bound(&w, answer->range.from_unix_ns);
+    sp_query_json_bound(&w, answer->question.range.from_unix_ns);
     sp_json_key(&w, "to");
-    sp_query_json_bound(&w, answer->range.to_unix_ns);
+    sp_query_json_bound(&w, answer->question.range.to_unix_ns);
     sp_json_key(&w, "relativeError");
     sp_json_double(&w, SP_HISTOGRAM_RELATIVE_ERROR);
     sp_json_object_end(&w);
     return fits ? SP_OK : too_large(call, reterr);
 }
 
+static enum sp_status parse_question(struct sp_query_call *call, struct sp_latency_question *ret,
+                                     struct sp_error *reterr)
+{
+    const struct sp_parameter_value *values = call->values;
+    struct sp_slice by = values[SP_LATENCY_BY].text;
+    *ret = (struct sp_latency_question){.is_series = values[SP_LATENCY_STEP].set,
+                                        .by_service = sp_slice_equal_cstr(by, "service"),
+                                        .exact = values[SP_LATENCY_EXACT].number % 2 == 1};
+    if (!ret->by_service && !sp_slice_equal_cstr(by, "operation"))
+        ret->by = by;
+    enum sp_status status = sp_query_range(call, &ret->range, reterr);
+    if (status == SP_OK)
+        status =
+            sp_query_quantiles_parse("q", values[SP_LATENCY_QUANTILES].text, "0.5,0.9,0.95,0.99",
+                                     ret->quantiles, &ret->quantile_count, reterr);
+    if (status == SP_OK && ret->is_series)
+        status = sp_query_steps_parse(call, values[SP_LATENCY_STEP].text, ret->range, &ret->steps,
+                                      reterr);
+    if (status == SP_OK && ret->is_series)
+        ret->range = ret->steps.range;
+    return status;
+}
+
 enum sp_status sp_query_answer_latency(struct sp_query_call *call, struct sp_error *reterr)
 {
-    struct answer answer = {.is_series = call->values[PARAMETER_STEP].set};
-    enum sp_status status = sp_query_range(call, &answer.range, reterr);
-    if (status == SP_OK)
-        status = sp_query_quantiles_parse("q", call->values[PARAMETER_QUANTILES].text,
-                                          "0.5,0.9,0.95,0.99", answer.quantiles,
-                                          &answer.quantile_count, reterr);
-    if (status == SP_OK && answer.is_series)
-        status = sp_query_steps_parse(call, call->values[PARAMETER_STEP].text, answer.range,
-                                      &answer.steps, reterr);
+    struct answer answer = {0};
+    struct sp_latency_question *question = &answer.question;
+    enum sp_status status = parse_question(call, question, reterr);
+    if (status == SP_OK && (question->exact || question->by.len > 0))
+        return sp_latency_scan(call, question, reterr);
     if (status != SP_OK)
         return status;
-    answer.range = answer.is_series ? answer.steps.range : sp_time_range_minutes(answer.range);
+    question->range = sp_time_range_minutes(question->range);
     status = read_all(call, &answer, reterr);
     if (status == SP_OK)
         status = write_answer(call, &answer, reterr);

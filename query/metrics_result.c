@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "query/answer.h"
 #include "query/metrics.h"
 
 static enum sp_status full(const struct sp_arena *arena, struct sp_error *reterr)
@@ -190,26 +191,19 @@ static bool make_series(struct making *making, const struct sp_series *from)
 static bool name_keys(struct making *making)
 {
     const struct sp_metrics_part *part = making->part;
-    struct sp_slice *keys =
-        sp_arena_calloc(making->arena, part->question.key_count + 1, sizeof(*keys));
-    uint32_t count = 0;
-    for (; count < part->question.key_count && keys; count++) {
-        struct sp_buf text;
-        sp_buf_init(&text, SP_TRACEQL_QUERY_BYTES_MAX);
-        sp_traceql_print_node(part->question.keys[count], &text);
-        bool good =
-            text.error == SP_OK && sp_arena_copy(making->arena, sp_buf_slice(&text), &keys[count]);
-        sp_buf_fini(&text);
-        if (!good)
-            return false;
-    }
-    if (keys && part->metric->metric == SP_TRACEQL_QUANTILE_OVER_TIME)
+    uint32_t count = part->question.key_count;
+    const struct sp_slice *names;
+    struct sp_slice *keys = sp_arena_calloc(making->arena, (size_t)count + 1, sizeof(*keys));
+    if (!keys || !sp_answer_key_names(part->question.keys, count, making->arena, &names))
+        return false;
+    memcpy(keys, names, count * sizeof(*keys));
+    if (part->metric->metric == SP_TRACEQL_QUANTILE_OVER_TIME)
         keys[count++] = SP_SLICE("p");
-    if (keys && part->metric->metric == SP_TRACEQL_HISTOGRAM_OVER_TIME)
+    if (part->metric->metric == SP_TRACEQL_HISTOGRAM_OVER_TIME)
         keys[count++] = SP_SLICE("__bucket");
     making->result->keys = keys;
     making->result->key_count = count;
-    return keys != NULL;
+    return true;
 }
 
 static bool has_values(const struct sp_result_series *series, uint32_t moment_count)

@@ -358,8 +358,7 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* As sp_histogram_quantile: 0.9 of 40 is the 36th, although 0.9 is a little more than 9/10. */
-static uint64_t rank_of(double q, uint64_t count)
+uint64_t sp_quantile_rank(double q, uint64_t count)
 {
     q = !(q > 0) ? 0 : q < 1 ? q : 1;
     double exact = q * (double)count;
@@ -371,7 +370,7 @@ double sp_sketch_quantile(struct sp_sketch *sketch, double q)
 {
     if (sketch->count == 0)
         return NAN;
-    uint64_t rank = rank_of(q, sketch->count);
+    uint64_t rank = sp_quantile_rank(q, sketch->count);
     if (sketch->values != NULL) {
         qsort(sketch->values, sketch->count, sizeof(*sketch->values), compare_doubles);
         return sketch->values[rank - 1];

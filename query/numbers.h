@@ -76,6 +76,9 @@ SP_MUST_USE bool sp_sketch_add_zeros(struct sp_sketch *sketch, uint64_t count,
 SP_MUST_USE bool sp_sketch_merge(struct sp_sketch *into, const struct sp_sketch *from,
                                  struct sp_arena *arena);
 
+/* The rank of a quantile, from 1 to count, as sp_histogram_quantile has it: 0.9 of 40 is the 36th, although 0.9 is a little more than 9/10. */
+uint64_t sp_quantile_rank(double q, uint64_t count);
+
 /* The number of rank ceil(q * count), at least the first, within SP_HISTOGRAM_RELATIVE_ERROR, or exactly, if the sketch has the
  * numbers themselves, which it sorts. The last bit of q does not count. Of an empty one NaN. */
 double sp_sketch_quantile(struct sp_sketch *sketch, double q);

@@ -105,7 +105,7 @@ static const struct sp_parameter graph[] = {
     {.name = "compareTo", .type = SP_PARAMETER_TIME},
 };
 
-/* The choices of kind are OTLP's numbers; "any" stands behind them. */
+/* The order is that of query/latency.h. The choices of kind are OTLP's numbers; "any" stands behind them. */
 static const struct sp_parameter latency[] = {
     RANGE,
     {.name = "service", .type = SP_PARAMETER_TEXT},
@@ -116,7 +116,8 @@ static const struct sp_parameter latency[] = {
      .preset = 6},
     {.name = "q", .type = SP_PARAMETER_TEXT},
     {.name = "step", .type = SP_PARAMETER_TEXT},
-    {.name = "by", .type = SP_PARAMETER_CHOICE, .choices = "operation|service"},
+    {.name = "by", .type = SP_PARAMETER_TEXT},
+    {.name = "exact", .type = SP_PARAMETER_CHOICE, .choices = "false|true|0|1"},
 };
 
 /* Matching traces that an answer about many of them looks at. */

@@ -191,6 +191,11 @@ def test_every_reply_is_what_the_document_says(context):
     steps = context.check(f"/v1/latency?q=0.5&step=1m&by=operation&{hours}")["series"]
     assert [(row["operation"], int(row["calls"])) for row in rows] == [(row["operation"], sum(map(int, row["calls"]))) for row in steps]
     by_service = context.check("/v1/latency?by=service")["series"]
+    by_fields = context.check("/v1/latency?q=0.5&by=service,kind,resource.service.name&exact=1")
+    assert by_fields["relativeError"] == 0 and by_fields["series"]
+    assert sum(int(row["calls"]) for row in by_fields["series"]) == sum(int(row["calls"]) for row in rows)
+    context.check(f"/v1/latency?q=0.5&by=service,kind&step=1m&{hours}")
+    context.check(f"/v1/latency?exact=true&step=1m&{hours}")
     assert sum(int(row["calls"]) for row in by_service) == sum(int(row["calls"]) for row in rows)
     failed, passed = "%7Bstatus%3Derror%7D", "%7Bstatus%21%3Derror%7D"
     sides = "&".join(f"{name}={status['oldestUnixNano'] if name.endswith('From') else 'now%2B1h'}" for name in ("aFrom", "aTo", "bFrom", "bTo"))
