@@ -30,6 +30,7 @@ const struct sp_query_limits *sp_query_limits_default(void)
         .response_bytes_max = SP_QUERY_RESPONSE_BYTES,
         .count_traces_max = SP_QUERY_COUNT_TRACES,
         .count_spans_max = SP_QUERY_COUNT_SPANS,
+        .explain_traces_max = SP_EXPLAIN_TRACES_MAX,
     };
     return &limits;
 }

@@ -26,6 +26,7 @@ struct sp_query_limits {
     size_t response_bytes_max; /* of one answer */
     uint32_t count_traces_max; /* candidates, and ... */
     uint64_t count_spans_max; /* ... spans a search looks at for an exact count, full page or not */
+    size_t explain_traces_max; /* traces of a clause that an explanation remembers to count them */
 };
 
 #define SP_QUERY_THREADS        ((uint32_t)2)
@@ -35,6 +36,7 @@ struct sp_query_limits {
 #define SP_QUERY_RESPONSE_BYTES ((size_t)1024 * 1024 * 1024)
 #define SP_QUERY_COUNT_TRACES   ((uint32_t)200)
 #define SP_QUERY_COUNT_SPANS    ((uint64_t)20 * 1000)
+#define SP_EXPLAIN_TRACES_MAX   ((size_t)4 << 20)
 
 /* Of a query string: a TraceQL text can be long. Whoever listens must let a request's head be longer than this. */
 #define SP_QUERY_STRING_BYTES_MAX (64 * 1024)

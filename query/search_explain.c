@@ -107,7 +107,7 @@ static enum sp_status count_row(struct counting *counting, struct sp_sheet *shee
         return status;
     *last = id;
     struct id_set *set = &counting->traces;
-    if (set->count >= SP_EXPLAIN_TRACES_MAX) {
+    if (set->count >= counting->call->api->limits.explain_traces_max) {
         counting->clause->complete = false;
         return SP_OK;
     }
@@ -200,9 +200,11 @@ static void add_clause(struct clause *clauses, uint32_t *count,
                        const struct sp_traceql_node *expression)
 {
     if (*count < SP_EXPLAIN_CLAUSES_MAX)
-        clauses[(*count)++] = (struct clause){.expression = expression};
+        clauses[*count] = (struct clause){.expression = expression};
+    ++*count;
 }
 
+/* How many there are; no more than SP_EXPLAIN_CLAUSES_MAX are listed. */
 static uint32_t list_clauses(const struct sp_traceql_query *query, struct clause *clauses)
 {
     uint32_t count = 0;
@@ -303,7 +305,8 @@ enum sp_status sp_search_explain(struct sp_query_call *call, const struct sp_que
         sp_arena_calloc(&call->arena, SP_EXPLAIN_CLAUSES_MAX, sizeof(*clauses));
     if (!clauses)
         return sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
-    uint32_t count = list_clauses(question->query, clauses);
+    uint32_t all = list_clauses(question->query, clauses);
+    uint32_t count = all < SP_EXPLAIN_CLAUSES_MAX ? all : SP_EXPLAIN_CLAUSES_MAX;
     for (uint32_t i = 0; i < count; i++) {
         enum sp_status status = count_clause(call, question, deadline, &clauses[i], reterr);
         if (status != SP_OK)
@@ -316,6 +319,8 @@ enum sp_status sp_search_explain(struct sp_query_call *call, const struct sp_que
     write_hints(&question->scan, w);
     sp_pipeline_explain(question->pipeline, w);
     write_clauses(clauses, count, w);
+    sp_json_key(w, "clausesLeftOut");
+    sp_json_u64(w, all - count);
     sp_json_key(w, "countMs");
     sp_json_u64(w, (sp_clock_monotonic_ns(call->api->clock) - now) / 1000000);
     sp_json_object_end(w);

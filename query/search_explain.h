@@ -6,8 +6,7 @@
 
 #include "query/question.h"
 
-#define SP_EXPLAIN_CLAUSES_MAX ((uint32_t)32)    /* that are counted */
-#define SP_EXPLAIN_TRACES_MAX  ((size_t)4 << 20) /* of a clause: it has to remember them */
+#define SP_EXPLAIN_CLAUSES_MAX ((uint32_t)32) /* that are counted */
 
 /* Counts the clauses of the question, in half of the time that the call has left, and writes "explain". Errors: those of
  * sp_store_survey but SP_DEADLINE, SP_LIMIT and SP_NO_MEMORY. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/net/net.h"
+#include "query/search_explain.h"
 #include "tests/support/span_oracle.h"
 #include "tests/unit/query/world.h"
 
@@ -231,6 +232,39 @@ START_TEST(clauses_are_counted_as_brute_force_counts_them)
 }
 END_TEST
 
+START_TEST(explanations_count_so_many_clauses)
+{
+    char query[2048];
+    char *at = query + sprintf(query, "{ name = \"a\"");
+    for (unsigned i = 2; i < SP_EXPLAIN_CLAUSES_MAX; i++)
+        at += sprintf(at, " && .a != %u", i);
+    sprintf(at, " }");
+    /* So many less one, and all of them together. */
+    expect_part(query, "&explain=true", "\"clausesLeftOut\":0,");
+    sprintf(at, " && .b = 7 && .c = 7 }");
+    expect_part(query, "&explain=true", "\"clausesLeftOut\":2,");
+    expect_part(query, "&explain=true", "{\"clause\":\".b = 7\",");
+    expect_part(query, "&explain=true", "\"complete\":true}],\"clausesLeftOut\":2,");
+}
+END_TEST
+
+START_TEST(explanations_remember_so_many_traces)
+{
+    struct sp_query_limits limits = *sp_query_limits_default();
+    limits.explain_traces_max = 3;
+    struct sp_span spans[4];
+    for (unsigned i = 0; i < SP_ARRAY_LEN(spans); i++)
+        spans[i] = make_span(&arena, i + 1, i + 1, 0, "web", i < 3 ? "few" : "more", T0 + i, 9);
+    world_fini(&world);
+    world_init_limits(&world, &limits);
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+    expect_part("{ name = \"few\" }", "&explain=true",
+                "\"spans\":\"3\",\"traces\":\"3\",\"complete\":true}");
+    expect_part("{ service = \"web\" }", "&explain=true",
+                "\"spans\":\"4\",\"traces\":\"3\",\"complete\":false}");
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("query search sets");
@@ -241,6 +275,8 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, search_looks_at_the_whole_trace_whatever_the_range);
     tcase_add_test(tcase, search_orders_by_any_number_made_of_spans);
     tcase_add_test(tcase, search_explains_itself_and_counts_each_clause);
+    tcase_add_test(tcase, explanations_count_so_many_clauses);
+    tcase_add_test(tcase, explanations_remember_so_many_traces);
     tcase_add_loop_test(tcase, clauses_are_counted_as_brute_force_counts_them, 0, 4);
     suite_add_tcase(suite, tcase);
     return suite;
