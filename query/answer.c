@@ -97,11 +97,16 @@ enum sp_status sp_answer_fields(struct sp_query_call *call, const char *paramete
     struct sp_slice copy;
     sp_buf_init(&whole, SP_TRACEQL_QUERY_BYTES_MAX);
     sp_buf_printf(&whole, "%s%.*s)", before, SP_SLICE_PRINTF(text));
-    bool good = whole.error == SP_OK && sp_arena_copy(&call->arena, sp_buf_slice(&whole), &copy);
+    enum sp_status status = whole.error;
+    if (status == SP_OK && !sp_arena_copy(&call->arena, sp_buf_slice(&whole), &copy))
+        status = call->arena.error;
     sp_buf_fini(&whole);
-    if (!good)
-        return sp_error_set_parameter(reterr, SP_LIMIT, parameter, "\"%s\" is too long", parameter);
-    enum sp_status status = sp_traceql_parse(&call->arena, copy, &query, reterr);
+    if (status != SP_OK)
+        return sp_error_set_parameter(reterr, status, parameter, "\"%s\" does not fit into memory",
+                                      parameter);
+    status = sp_traceql_parse(&call->arena, copy, &query, reterr);
+    if (status == SP_NO_MEMORY)
+        return status;
     bool one_list = status == SP_OK && query->root->item_count == 2 && query->hint_count == 0;
     if (!one_list)
         return sp_error_set_parameter(
@@ -116,18 +121,20 @@ enum sp_status sp_answer_fields(struct sp_query_call *call, const char *paramete
     return SP_OK;
 }
 
-bool sp_answer_key_names(const struct sp_traceql_node *const *keys, uint32_t count,
-                         struct sp_arena *arena, const struct sp_slice **ret)
+enum sp_status sp_answer_key_names(const struct sp_traceql_node *const *keys, uint32_t count,
+                                   struct sp_arena *arena, const struct sp_slice **ret)
 {
     struct sp_slice *names = sp_arena_calloc(arena, (size_t)count + 1, sizeof(*names));
-    bool good = names != NULL;
-    for (uint32_t i = 0; i < count && good; i++) {
+    enum sp_status status = names ? SP_OK : arena->error;
+    for (uint32_t i = 0; i < count && status == SP_OK; i++) {
         struct sp_buf text;
         sp_buf_init(&text, SP_TRACEQL_QUERY_BYTES_MAX);
         sp_traceql_print_node(keys[i], &text);
-        good = text.error == SP_OK && sp_arena_copy(arena, sp_buf_slice(&text), &names[i]);
+        status = text.error;
+        if (status == SP_OK && !sp_arena_copy(arena, sp_buf_slice(&text), &names[i]))
+            status = arena->error;
         sp_buf_fini(&text);
     }
     *ret = names;
-    return good;
+    return status;
 }

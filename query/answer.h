@@ -28,6 +28,7 @@ SP_MUST_USE enum sp_status sp_answer_fields(struct sp_query_call *call, const ch
                                             struct sp_slice text, uint32_t max,
                                             const struct sp_traceql_node *const **ret_fields,
                                             uint32_t *ret_count, struct sp_error *reterr);
-/* Fields as they are written. False: no memory. */
-SP_MUST_USE bool sp_answer_key_names(const struct sp_traceql_node *const *keys, uint32_t count,
-                                     struct sp_arena *arena, const struct sp_slice **ret);
+/* Fields as they are written. SP_LIMIT, SP_NO_MEMORY */
+SP_MUST_USE enum sp_status sp_answer_key_names(const struct sp_traceql_node *const *keys,
+                                               uint32_t count, struct sp_arena *arena,
+                                               const struct sp_slice **ret);

@@ -338,8 +338,11 @@ static enum sp_status write_answer(const struct scan *scan, struct counter *all,
     const struct sp_slice *names;
     struct ordered *order =
         sp_arena_calloc(&call->arena, (size_t)all->set.count + 1, sizeof(*order));
-    if (!order || !sp_answer_key_names(scan->keys, scan->key_count, &call->arena, &names))
+    if (!order)
         return full(&call->arena, reterr);
+    enum sp_status status = sp_answer_key_names(scan->keys, scan->key_count, &call->arena, &names);
+    if (status != SP_OK)
+        return sp_error_set(reterr, status, "the names of the fields do not fit into memory");
     for (uint32_t i = 0; i < all->set.count; i++)
         order[i] =
             (struct ordered){all->set.series[i].labels, i, scan->key_count, question->by.len == 0};
@@ -424,15 +427,15 @@ static enum sp_status parse_filter(struct scan *scan, struct sp_error *reterr)
     const struct sp_traceql_query *query;
     sp_buf_init(&text, SP_TRACEQL_QUERY_BYTES_MAX);
     print_filter(scan, &text);
-    bool good = text.error == SP_OK && sp_arena_copy(arena, sp_buf_slice(&text), &copy);
+    enum sp_status status = text.error;
+    if (status == SP_OK && !sp_arena_copy(arena, sp_buf_slice(&text), &copy))
+        status = arena->error;
     sp_buf_fini(&text);
-    if (!good)
-        return sp_error_set_parameter(reterr, SP_LIMIT, "operation",
-                                      "service and operation are too long");
-    enum sp_status status = sp_traceql_parse(arena, copy, &query, reterr);
+    if (status == SP_OK)
+        status = sp_traceql_parse(arena, copy, &query, reterr);
     if (status != SP_OK)
         return sp_error_set_parameter(reterr, status, "operation",
-                                      "service or operation are no texts that spans can have");
+                                      "service and operation cannot be looked for");
     scan->pass = (struct sp_pass){.call = scan->call,
                                   .query = query,
                                   .pipeline = query->root,

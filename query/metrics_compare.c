@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "query/answer.h"
 #include "query/split.h"
 
 #define TOP_PRESET 10
@@ -285,19 +286,17 @@ static enum sp_status add_side(struct comparison *own, const struct sp_split_key
 static enum sp_status add_key(struct comparison *own, const struct sp_split_key *key, uint32_t i,
                               struct sp_error *reterr)
 {
-    struct sp_buf text;
-    struct sp_slice name;
+    const struct sp_slice *name;
     double *others = new_values(own);
-    sp_buf_init(&text, SP_TRACEQL_QUERY_BYTES_MAX);
-    sp_traceql_print_node(own->split.keys[i], &text);
-    bool good =
-        text.error == SP_OK && others && sp_arena_copy(own->arena, sp_buf_slice(&text), &name);
-    sp_buf_fini(&text);
-    enum sp_status status = good ? SP_OK : full(own->arena, reterr);
+    if (!others)
+        return full(own->arena, reterr);
+    enum sp_status status = sp_answer_key_names(&own->split.keys[i], 1, own->arena, &name);
+    if (status != SP_OK)
+        return sp_error_set(reterr, status, "the name of a key does not fit into memory");
     for (int side = 0; side < SP_SPLIT_SIDES && status == SP_OK; side++)
-        status = add_side(own, key, &own->keys[i], name, (enum sp_split_side)side, others, reterr);
+        status = add_side(own, key, &own->keys[i], *name, (enum sp_split_side)side, others, reterr);
     if (status == SP_OK && own->keys[i].cut)
-        status = add_series(own, SP_SLICE(SP_METRICS_TOO_MANY_VALUES), name, NULL, others, reterr);
+        status = add_series(own, SP_SLICE(SP_METRICS_TOO_MANY_VALUES), *name, NULL, others, reterr);
     return status;
 }
 

@@ -188,14 +188,17 @@ static bool make_series(struct making *making, const struct sp_series *from)
     return make_numbers(making, from);
 }
 
-static bool name_keys(struct making *making)
+static enum sp_status name_keys(struct making *making, struct sp_error *reterr)
 {
     const struct sp_metrics_part *part = making->part;
     uint32_t count = part->question.key_count;
     const struct sp_slice *names;
     struct sp_slice *keys = sp_arena_calloc(making->arena, (size_t)count + 1, sizeof(*keys));
-    if (!keys || !sp_answer_key_names(part->question.keys, count, making->arena, &names))
-        return false;
+    if (!keys)
+        return full(making->arena, reterr);
+    enum sp_status status = sp_answer_key_names(part->question.keys, count, making->arena, &names);
+    if (status != SP_OK)
+        return sp_error_set(reterr, status, "the names of the labels do not fit into memory");
     memcpy(keys, names, count * sizeof(*keys));
     if (part->metric->metric == SP_TRACEQL_QUANTILE_OVER_TIME)
         keys[count++] = SP_SLICE("p");
@@ -203,7 +206,7 @@ static bool name_keys(struct making *making)
         keys[count++] = SP_SLICE("__bucket");
     making->result->keys = keys;
     making->result->key_count = count;
-    return true;
+    return SP_OK;
 }
 
 static bool has_values(const struct sp_result_series *series, uint32_t moment_count)
@@ -251,8 +254,8 @@ enum sp_status sp_result_make(struct sp_arena *arena, const struct sp_metrics_pa
     /* Without by() there is one series, of nothing, too. */
     if (set->label_count == 0 && set->kind == SP_CELL_COUNT)
         status = sp_series_find(set, NULL, &only, reterr);
-    if (status == SP_OK && !name_keys(&making))
-        status = full(arena, reterr);
+    if (status == SP_OK)
+        status = name_keys(&making, reterr);
     for (uint32_t i = 0; i < set->count && status == SP_OK; i++)
         if (!make_series(&making, &set->series[i]))
             status = full(arena, reterr);
