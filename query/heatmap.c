@@ -258,14 +258,16 @@ enum { FROM, TO, Q, STEPS, ROWS };
 static void make_steps(struct sp_time_range range, uint64_t steps, struct sp_moments *ret)
 {
     uint64_t length = range.to_unix_ns - range.from_unix_ns;
-    uint64_t step_ns = length / steps + (length % steps != 0);
-    step_ns = step_ns > 0 ? step_ns : 1;
+    bool open_ended = range.to_unix_ns == UINT64_MAX; /* and has its last nanosecond */
+    uint64_t last = open_ended || length == 0 ? length : length - 1;
+    uint64_t step_ns = last / steps;
+    step_ns += step_ns < UINT64_MAX;
     *ret = (struct sp_moments){
         .from_unix_ns = range.from_unix_ns,
         .to_unix_ns = range.to_unix_ns,
         .step_ns = step_ns,
         .per_ns = 1 / (double)step_ns,
-        .count = (uint32_t)(length / step_ns + (length % step_ns != 0)),
+        .count = length > 0 || open_ended ? (uint32_t)(last / step_ns) + 1 : 0,
     };
 }
 

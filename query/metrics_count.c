@@ -27,7 +27,8 @@ uint32_t sp_moment_of(const struct sp_moments *moments, uint64_t start_unix_ns)
     moment = moment < moments->count ? moment : moments->count - 1;
     moment -= moment * moments->step_ns > offset_ns;
     moment += offset_ns - moment * moments->step_ns >= moments->step_ns;
-    return (uint32_t)moment;
+    /* The last nanosecond that there is lies in ranges without an end, and may be one too many for their steps. */
+    return (uint32_t)(moment < moments->count ? moment : moments->count - 1);
 }
 
 /* The moment of each row that was taken; NULL: all rows are in *ret_only. */

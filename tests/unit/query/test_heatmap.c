@@ -152,6 +152,27 @@ static void add_shop(void)
 
 #define FACETS "/v1/facets?q=%7B%7D"
 
+/* A range that nobody gave an end has the last nanosecond that there is, whatever divides it. */
+START_TEST(heatmap_has_the_last_nanosecond)
+{
+    struct sp_span spans[] = {
+        make_span(&arena, 1, 1, 0, "web", "a", UINT64_MAX - 14, 0),
+        make_span(&arena, 2, 2, 0, "web", "a", UINT64_MAX, 0),
+    };
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+    for (unsigned steps = 1; steps <= 20; steps++) {
+        char url[64];
+        snprintf(url, sizeof(url), "/v1/heatmap?steps=%u", steps);
+        char *text = ask_text(url);
+        unsigned counted = 0;
+        for (const char *at = text; (at = strstr(at, "\"count\":\"")) != NULL; at++)
+            counted += (unsigned)atoi(at + strlen("\"count\":\""));
+        ck_assert_msg(counted == 2, "%s: %s", url, text);
+        free(text);
+    }
+}
+END_TEST
+
 START_TEST(facets_count_values_most_frequent_first)
 {
     add_shop();
@@ -230,6 +251,7 @@ Suite *sp_test_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, heatmap_has_every_span_in_its_cell, 0, 16);
     tcase_add_test(tcase, heatmap_has_count_errors_and_quantiles_of_each_step);
+    tcase_add_test(tcase, heatmap_has_the_last_nanosecond);
     tcase_add_test(tcase, facets_count_values_most_frequent_first);
     tcase_add_test(tcase, facets_show_how_a_selection_differs);
     tcase_add_test(tcase, facets_find_the_keys_that_tell_most);
