@@ -117,7 +117,8 @@ static enum sp_visit run_batch(struct sp_search *search)
         return SP_VISIT_CONTINUE;
     struct sp_candidate newest = search->batch[0], last = search->batch[count - 1];
     search->status = sp_search_batch_look(search);
-    search->batch_count = search->batch_looked = 0;
+    search->batch_count = 0;
+    search->batch_looked = 0;
     if (search->status == SP_DEADLINE) {
         bool final = page_is_final(search, newest.bound_unix_ns);
         search->status = SP_OK;

@@ -139,7 +139,8 @@ static enum sp_status copy_block(struct asked_part *part, uint32_t block_number,
     enum sp_status status = collect_block(part, block_number, id, &own, reterr);
     if (status != SP_OK || own.count == 0)
         return status;
-    const struct sp_span **spans = sp_arena_calloc(own.arena, own.count, sizeof(*spans));
+    const struct sp_span **spans =
+        sp_arena_calloc(own.arena, own.count, sizeof(const struct sp_span *));
     for (size_t i = 0; i < own.count && spans != NULL; i++)
         spans[i] = &own.spans[i];
     if (spans == NULL || sp_batch_copy(own.arena, spans, own.count, &copy) != SP_OK)
