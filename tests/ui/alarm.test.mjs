@@ -84,6 +84,20 @@ test("from alarm to cause in five clicks", async () => {
     await page.locator('.wf-row.current[aria-label*="critical path"]').waitFor();
     const shown = await page.locator(".details").innerText();
     assert.ok(shown.includes(FAULT.instance) && shown.includes(FAULT.currency), "the span says which instance and which currency");
+
+    // 5: back at the list, the trace beside a usual one: the call of payment is what differs.
+    await page.goBack();
+    await page.locator(".result:not(.head) .why").first().waitFor();
+    const index = await page.locator(".result:not(.head)").evaluateAll((rows, id) => rows.findIndex((r) => r.querySelector(".why a")?.href.includes(id)), url.searchParams.get("id"));
+    assert.ok(index >= 0, "the list is as it was");
+    for (let i = 0; i <= index; i++) await page.keyboard.press("j");
+    await page.keyboard.press("Space");
+    await page.getByRole("button", { name: "With a usual one" }).click();
+    await page.waitForURL(/compare\/\?a=/);
+    const sides = new URL(page.url()).searchParams;
+    assert.equal(sides.get("b"), url.searchParams.get("id"));
+    assert.ok(!shop.faulty.has(sides.get("a")), "the usual trace has no fault");
+    await page.locator("main", { hasText: FAULT.operation }).waitFor();
   });
 });
 

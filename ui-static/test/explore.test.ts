@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Comparison, FacetsAnswer, HeatmapAnswer, MetricAnswer, PathsAnswer, TraceSummary } from "../src/api/types";
-import { cardsOfComparison, cardsOfFacets, populations, suspectQuery, suspectsOf, withFinding } from "../src/model/difference";
+import { cardsOfComparison, cardsOfFacets, populations, suspectQuery, suspectsOf, usualQuery, withFinding } from "../src/model/difference";
 import { groupsOf, sortGroups } from "../src/model/groups";
 import {
   boxOf, clockTicks, countIn, durationCondition, durationTicks, gridOf, heightOf, parseSelection, RAMPS, ramp, rowAt, selectionOf, selectionText,
@@ -161,6 +161,12 @@ test("a finding at another span becomes a condition on the trace", () => {
   assert.equal(withFinding("{ x = 1 }", "span.c", v, true, at), '({ x = 1 }) && { } | ({ span.c = "JPY" } | count()) = 0');
   assert.equal(withFinding('{ name = "Charge" }', "span.c", v, true, at), '{ name = "Charge" && span.c != "JPY" }');
   assert.equal(withFinding("{ x = 1 }", "span.c", v, false, { ...at, spans: true }), '{ x = 1 && span.c = "JPY" }');
+});
+
+test("a usual call took about the median and went well", () => {
+  const { all, about } = usualQuery("web", 'GET "/"');
+  assert.equal(all, '{ resource.service.name = "web" && name = "GET \\"/\\"" && status != error && rootName = "GET \\"/\\"" }');
+  assert.ok(about(1000).includes("status != error && duration >= 800ns && duration <= 1250ns"));
 });
 
 test("groups are put together from four answers and sorted as asked", () => {

@@ -142,3 +142,15 @@ export function withFinding(query: string, key: string, v: CardValue, not: boole
   if (!not) return everything ? `{ ${condition} }` : `(${query}) && { ${condition} }`;
   return `${everything ? "" : `(${query}) && { } | `}({ ${condition} } | count()) = 0`;
 }
+
+/** How far from the median a usual call may be. */
+const USUAL = 1.25;
+
+/** Calls of a root that went well, and those of them that took about so long. Failed ones are left out of the median, too: they are often the quick ones. */
+export function usualQuery(service: string, name: string): { all: string; about: (ns: number) => string } {
+  const call = `resource.service.name = ${quote(service)} && name = ${quote(name)} && status != error && rootName = ${quote(name)}`;
+  return {
+    all: `{ ${call} }`,
+    about: (ns) => `{ ${call} && duration >= ${Math.floor(ns / USUAL)}ns && duration <= ${Math.ceil(ns * USUAL)}ns }`,
+  };
+}

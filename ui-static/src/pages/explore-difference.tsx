@@ -10,12 +10,11 @@ import { durationCondition, type Selection } from "../model/heat";
 import { formatCount, formatPercent, plural } from "../model/text";
 import { formatClock, formatDuration, formatFull, toRfc3339 } from "../model/time";
 import { withCondition } from "../model/traceql";
-import { go, param, patched } from "../route";
-import { setRef, toggleBasket } from "../state/basket";
+import { go, href, param, patched } from "../route";
+import { setRef } from "../state/basket";
 import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
 import { currentRange } from "../state/range";
-import { say } from "../state/say";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { shortName } from "./explore-chips";
@@ -96,9 +95,9 @@ export function Difference({ selected }: { selected: Selection }) {
         <button type="button" class="button small" onClick={() => go(patched({ q: durationCondition(selected).reduce(withCondition, query), from: toRfc3339(selected.t0), to: toRfc3339(selected.t1), sel: null, by: null, call: null }))}>
           Make it the query
         </button>
-        <button type="button" class="button small" title="Both populations, to the Compare page" onClick={() => addBoth(query, selected)}>
-          + Compare
-        </button>
+        <a class="button small" title="Both populations on the Compare page" href={compareAddress(query, selected)}>
+          Compare
+        </a>
         {value ? <CopyButton text={() => curlOf(value.curl)} what="curl command of the differences" icon="terminal" /> : null}
         <button type="button" class="button quiet square" title="Clear the selection (Esc)" aria-label="Clear the selection" onClick={clear}>
           <Icon name="close" />
@@ -128,13 +127,11 @@ function counted(f: Found): string {
   return `${side(b, b.matchedTraces === 1 ? "trace with such a span" : "traces with such spans")} against ${side(a, "others")}`;
 }
 
-function addBoth(query: string, s: Selection): void {
+/** The rest as A, the selection as B. */
+function compareAddress(query: string, s: Selection): string {
   const { a, b } = populations(query, s, "");
   const { from = "", to = "" } = currentRange();
-  const label = `${formatDuration(Number(s.d0))} – ${formatDuration(Number(s.d1))}`;
-  toggleBasket({ ref: setRef(a, from, to), label: `without ${label}` });
-  toggleBasket({ ref: setRef(b, String(s.t0), String(s.t1)), label: `with ${label}` });
-  say("Selection and rest are in the compare basket");
+  return href("compare", { a: setRef(a, from, to), b: setRef(b, String(s.t0), String(s.t1)) });
 }
 
 function Findings({ found: f, query }: { found: Found; query: string }) {

@@ -11,6 +11,7 @@ import { href } from "../route";
 import { inBasket } from "../state/basket";
 import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
+import { compareWithUsual } from "../state/usual";
 import { CopyButton, ErrorMark, ProblemPanel, ServiceName } from "../ui/controls";
 import { Icon } from "../ui/icons";
 
@@ -54,6 +55,9 @@ export function Preview({ row, compare, close }: Props) {
           </a>
           <button type="button" class="button toggle" aria-pressed={inBasket(trace.traceId)} title="b" onClick={compare}>
             {inBasket(trace.traceId) ? "In the compare basket" : "+ Compare"}
+          </button>
+          <button type="button" class="button" title="With the newest of the same root that went well and took about the median" onClick={() => void compareWithUsual(trace.traceId, trace.rootServiceName, trace.rootTraceName)}>
+            With a usual one
           </button>
           <CopyButton text={trace.traceId} what="trace id" />
           <CopyButton text={() => curlOf(apiUrl(columnsPath(trace.traceId)))} what="curl command" icon="terminal" />
