@@ -128,6 +128,11 @@ const struct sp_option sp_serve_options[] = {
      .value_name = "BYTES",
      .min = MIB,
      .help = "Most memory one query may take."},
+    {.name = "allow-cancel",
+     .type = SP_OPTION_BOOL,
+     .default_text = "false",
+     .help = "Let anybody who reaches the read API end running queries (DELETE /v1/queries/ID, and "
+             "the Status page)."},
     {.name = "drain-timeout",
      .type = SP_OPTION_DURATION,
      .default_text = "10s",

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cmd/options.h"
+#include "cmd/settings.h"
 #include "collector/collector.h"
 #include "lib/base/base.h"
 #include "lib/net/net.h"
@@ -40,6 +41,7 @@ struct server {
     struct sp_collector *collector;
     struct sp_query_api *query;
     struct sp_server *otlp_grpc, *otlp_http, *http;
+    size_t setting_count;
     enum role role;
     uint32_t drain_timeout_ms;
     pthread_t main_thread;
@@ -93,6 +95,56 @@ static void add_collector_metrics(struct server *server)
     for (size_t i = 0; i < SP_ARRAY_LEN(metrics); i++)
         metrics[i].cookie = server->collector;
     sp_query_api_add_metrics(server->query, metrics, SP_ARRAY_LEN(metrics));
+}
+
+SP_COLLECTOR_METRIC(spans_acked_grpc)
+SP_COLLECTOR_METRIC(spans_acked_http)
+
+static void add_transport_metrics(struct server *server)
+{
+    static struct sp_metric metrics[] = {
+        {"spoor_acked_spans_by_transport", "transport=\"grpc\"", "Spans made durable.",
+         SP_METRIC_COUNTER, read_spans_acked_grpc, NULL},
+        {"spoor_acked_spans_by_transport", "transport=\"http\"", "Spans made durable.",
+         SP_METRIC_COUNTER, read_spans_acked_http, NULL},
+    };
+    for (size_t i = 0; i < SP_ARRAY_LEN(metrics); i++)
+        metrics[i].cookie = server->collector;
+    sp_query_api_add_metrics(server->query, metrics, SP_ARRAY_LEN(metrics));
+}
+
+/* One counter for each status that is not OK: why requests were refused. */
+struct refusal {
+    const struct sp_collector *collector;
+    enum sp_status status;
+};
+
+static uint64_t read_refusals(void *cookie)
+{
+    const struct refusal *refusal = cookie;
+    return sp_collector_refused(refusal->collector, refusal->status);
+}
+
+static void add_refusal_metrics(struct server *server)
+{
+    static struct refusal refusals[SP_STATUS_COUNT];
+    static struct sp_metric metrics[SP_STATUS_COUNT];
+    static char labels[SP_STATUS_COUNT][64];
+    size_t count = 0;
+    for (int status = SP_OK + 1; status < SP_STATUS_COUNT; status++) {
+        snprintf(labels[count], sizeof(labels[count]), "reason=\"%s\",retryable=\"%s\"",
+                 sp_status_name((enum sp_status)status),
+                 sp_status_retryable((enum sp_status)status) ? "true" : "false");
+        refusals[count] = (struct refusal){server->collector, (enum sp_status)status};
+        metrics[count] = (struct sp_metric){"spoor_refused_requests_by_reason",
+                                            labels[count],
+                                            "Export requests refused.",
+                                            SP_METRIC_COUNTER,
+                                            read_refusals,
+                                            &refusals[count]};
+        count++;
+    }
+    sp_query_api_add_metrics(server->query, metrics, count);
 }
 
 static uint64_t read_reply_bytes(void *cookie)
@@ -187,14 +239,25 @@ static enum sp_status start_rooms(struct server *server, const struct sp_config 
         .version = SPOOR_VERSION,
         .ui_files = sp_ui_files,
         .ui_file_count = sp_ui_file_count,
+        .settings = sp_serve_settings(config, &server->setting_count),
+        .libraries = sp_libraries,
+        .library_count = sp_library_count,
+        .data_dir = (const char *)sp_config_get(config, "data-dir")->text.ptr,
+        .retention = {.age_ns = sp_config_get(config, "retention")->number,
+                      .disk_bytes = sp_config_get(config, "retention-size")->number},
+        .may_cancel = sp_config_get(config, "allow-cancel")->flag,
     };
+    query.setting_count = server->setting_count;
     enum sp_status status = SP_OK;
     if (server->role != ROLE_QUERY)
         status = sp_collector_new(&collector, &server->collector, reterr);
     if (status == SP_OK)
         status = sp_query_api_new(&query, &server->query, reterr);
-    if (status == SP_OK && server->collector != NULL)
+    if (status == SP_OK && server->collector != NULL) {
         add_collector_metrics(server);
+        add_transport_metrics(server);
+        add_refusal_metrics(server);
+    }
     if (status == SP_OK)
         add_reply_metrics(server);
     return status;

@@ -11,6 +11,7 @@ void sp_collector_count_refused(struct sp_collector *collector, enum sp_status s
     sp_counter_add(sp_status_retryable(status) ? &collector->counters.requests_refused_retryable
                                                : &collector->counters.requests_refused_permanent,
                    1);
+    sp_counter_add(&collector->counters.refused_by_status[status], 1);
 }
 
 /* The last step of every export: count, reply, forget. */

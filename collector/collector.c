@@ -39,10 +39,17 @@ void sp_collector_stats(const struct sp_collector *collector, struct sp_collecto
         .requests_refused_permanent = collector->counters.requests_refused_permanent,
         .requests_refused_retryable = collector->counters.requests_refused_retryable,
         .spans_acked = collector->counters.spans_acked,
+        .spans_acked_grpc = collector->counters.spans_acked_grpc,
+        .spans_acked_http = collector->counters.spans_acked_http,
         .spans_rejected = collector->counters.spans_rejected,
         .body_bytes = collector->counters.body_bytes,
         .requests_open = collector->counters.requests_open,
     };
+}
+
+uint64_t sp_collector_refused(const struct sp_collector *collector, enum sp_status status)
+{
+    return collector->counters.refused_by_status[status];
 }
 
 /* ---- codec ---- */

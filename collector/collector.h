@@ -48,8 +48,12 @@ struct sp_collector_stats {
     uint64_t http_requests, grpc_requests; /* exports, refused ones included */
     uint64_t requests_acked, requests_refused_permanent, requests_refused_retryable;
     uint64_t spans_acked, spans_rejected;
-    uint64_t body_bytes;    /* as received */
-    uint64_t requests_open; /* waiting for the store now */
+    uint64_t spans_acked_grpc, spans_acked_http; /* spans_acked by how they came */
+    uint64_t body_bytes;                         /* as received */
+    uint64_t requests_open;                      /* waiting for the store now */
 };
 
 void sp_collector_stats(const struct sp_collector *collector, struct sp_collector_stats *ret);
+
+/* Requests refused with this status since start: all statuses together are the refused ones of the stats. */
+uint64_t sp_collector_refused(const struct sp_collector *collector, enum sp_status status);

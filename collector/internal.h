@@ -29,6 +29,8 @@ struct sp_collector {
         _Atomic uint64_t http_requests, grpc_requests;
         _Atomic uint64_t requests_acked, requests_refused_permanent, requests_refused_retryable;
         _Atomic uint64_t spans_acked, spans_rejected;
+        _Atomic uint64_t spans_acked_grpc, spans_acked_http;
+        _Atomic uint64_t refused_by_status[SP_STATUS_COUNT];
         _Atomic uint64_t body_bytes;
         _Atomic uint64_t requests_open;
     } counters;

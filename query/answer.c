@@ -43,6 +43,7 @@ uint64_t sp_answer_seed(const struct sp_query_call *call)
 void sp_answer_scanned(struct sp_query_call *call, const struct sp_scanned *scanned,
                        struct sp_json_writer *w)
 {
+    call->running.bytes_scanned = scanned->bytes;
     sp_json_key(w, "scanned");
     sp_json_object_begin(w);
     sp_json_key(w, "segments");

@@ -48,12 +48,21 @@ enum sp_status sp_query_api_new(const struct sp_query_options *options, struct s
     api->version = options->version;
     api->ui_files = options->ui_files;
     api->ui_file_count = options->ui_file_count;
+    api->settings = options->settings;
+    api->setting_count = options->setting_count;
+    api->libraries = options->libraries;
+    api->library_count = options->library_count;
+    api->data_dir = options->data_dir;
+    api->retention = options->retention;
+    api->may_cancel = options->may_cancel;
+    sp_running_init(&api->running);
     api->started_unix_ns = sp_clock_unix_ns(api->clock);
     api->started_ns = sp_clock_monotonic_ns(api->clock);
     api->live = sp_live_thread_new(api);
     api->pool = api->live ? sp_query_pool_new(api->limits.threads, api->limits.waiting_max) : NULL;
     if (!api->pool) {
         sp_live_thread_free(api->live);
+        sp_running_fini(&api->running);
         free(api);
         return sp_error_set(reterr, SP_INTERNAL, "the query threads could not be started");
     }
@@ -68,6 +77,7 @@ void sp_query_api_free(struct sp_query_api *api)
     api->stopping = true;
     sp_query_pool_free(api->pool);
     sp_live_thread_free(api->live);
+    sp_running_fini(&api->running);
     free(api);
 }
 

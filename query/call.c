@@ -35,6 +35,8 @@ enum sp_status sp_query_reply_end(struct sp_query_call *call, struct sp_error *r
 
 enum sp_status sp_query_check(const struct sp_query_call *call, struct sp_error *reterr)
 {
+    if (call->running.given_up)
+        return sp_error_set(reterr, SP_CANCELLED, "the query was ended by DELETE /v1/queries");
     if (call->api->stopping ||
         (call->request.cancelled && call->request.cancelled(call->request.cookie)))
         return sp_error_set(reterr, SP_CANCELLED,
@@ -277,11 +279,16 @@ void sp_query_call_run(struct sp_query_call *call)
 {
     struct sp_error error = {.offset = SP_ERROR_NO_OFFSET};
     sp_query_call_begin(call);
+    bool is_listed = call->endpoint && call->endpoint->pooled;
+    if (is_listed)
+        sp_running_add(&call->api->running, call);
     enum sp_status status = answer(call, &error);
     if (status != SP_OK) {
         SP_ASSERT(error.status == status);
         sp_query_problem(call, &error);
     }
+    if (is_listed)
+        sp_running_remove(&call->api->running, call);
     common_headers(call);
     count(call);
     if (!call->live)

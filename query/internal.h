@@ -6,6 +6,7 @@
 
 #include "lib/net/net.h"
 #include "query/query.h"
+#include "query/running.h"
 
 #define SP_QUERY_PARAMETERS_MAX    16 /* of one endpoint */
 #define SP_QUERY_HEADERS_MAX       12
@@ -127,15 +128,16 @@ struct sp_query_call {
     struct sp_parameter_value values[SP_QUERY_PARAMETERS_MAX];
     struct sp_arena arena; /* everything of this call; its cap is limits.memory_bytes_max */
     struct sp_query_reply reply;
-    bool streaming;           /* the head is sent, and reply.body is the rest */
-    struct sp_live *live;     /* not NULL: it goes on (query/live.h), and so does its arena */
-    uint64_t id;              /* for logs and problem documents */
-    uint64_t now_unix_ns;     /* the same "now" for all of the call */
-    uint64_t begin_ns;        /* monotonic: when it came */
-    uint64_t deadline_ns;     /* monotonic */
-    struct sp_stop stop;      /* sp_query_check, for the reads of the store */
-    const char *error_title;  /* of a problem document; NULL: the status's own */
-    char error_expected[256]; /* "expected" of a problem document; "" for none */
+    bool streaming;       /* the head is sent, and reply.body is the rest */
+    struct sp_live *live; /* not NULL: it goes on (query/live.h), and so does its arena */
+    uint64_t id;          /* for logs and problem documents */
+    struct sp_running_entry running; /* while it is answered by a query thread */
+    uint64_t now_unix_ns;            /* the same "now" for all of the call */
+    uint64_t begin_ns;               /* monotonic: when it came */
+    uint64_t deadline_ns;            /* monotonic */
+    struct sp_stop stop;             /* sp_query_check, for the reads of the store */
+    const char *error_title;         /* of a problem document; NULL: the status's own */
+    char error_expected[256];        /* "expected" of a problem document; "" for none */
 };
 
 /* SP_OK, SP_DEADLINE when the time is used up, SP_CANCELLED when the client went or the api is being freed. Cheap
@@ -210,6 +212,9 @@ enum sp_status sp_query_answer_instant(struct sp_query_call *call, struct sp_err
 enum sp_status sp_query_answer_backups(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_backup_make(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_backup_remove(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_system(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_cancel(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_quality(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_health(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_ready(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_metrics(struct sp_query_call *call, struct sp_error *reterr);
@@ -243,6 +248,14 @@ struct sp_query_api {
     size_t ui_file_count;
     uint64_t started_unix_ns, started_ns;
     struct sp_query_pool *pool;
+    struct sp_running running;
+    const struct sp_setting *settings;
+    size_t setting_count;
+    const struct sp_library *libraries;
+    size_t library_count;
+    const char *data_dir;
+    struct sp_retention retention;
+    bool may_cancel;
     struct sp_live_thread *live;
     struct {
         const struct sp_metric *metrics;

@@ -73,6 +73,7 @@ static enum sp_status consider(void *cookie, const struct sp_trace_id *id,
     struct sp_trace_facts facts;
     struct sp_population_trace trace = {.tree = &tree, .arena = &reading->arena};
     (void)id;
+    reading->call->running.traces_seen++;
     reading->read->considered++;
     reading->read->span_count += batch->span_count;
     bool *matched = sp_arena_calloc(&reading->arena, batch->span_count, sizeof(*matched));
@@ -167,6 +168,7 @@ sp_population_read(struct sp_query_call *call, const struct sp_population *popul
     if (status == SP_OK)
         status = sp_store_scan(call->api->store, &reading.question.scan, &reading.stop,
                                visit_candidate, &reading, &ret->scanned, reterr);
+    call->running.bytes_scanned += ret->scanned.bytes;
     if (status == SP_DEADLINE) { /* while it looked for candidates */
         status = SP_OK;
         reading.batch_count = 0;

@@ -49,6 +49,18 @@ struct sp_query_addresses {
     const char *otlp_grpc, *otlp_http, *http;
 };
 
+/* How the process was started, for those who look at it. Texts are borrowed and outlive the api. */
+struct sp_setting {
+    const char *name;      /* "data-dir" */
+    struct sp_slice value; /* as written; "" when it is not set or masked */
+    const char *origin;    /* "flag", "environment", "file", "default" */
+    bool is_masked;        /* a secret: its value stays where it is */
+};
+
+struct sp_library {
+    const char *name, *version, *license;
+};
+
 struct sp_query_options {
     struct sp_store *store;               /* borrowed; closed after sp_query_api_free */
     const struct sp_query_limits *limits; /* NULL: the defaults */
@@ -57,6 +69,14 @@ struct sp_query_options {
     const char *version;                  /* of the program, static: "0.1.0" */
     const struct sp_ui_file *ui_files; /* sp_ui_files of ui-static/ui.h, sorted by path; borrowed */
     size_t ui_file_count;              /* 0: no web UI in this build */
+    /* What /v1/system tells; all of it may be left out. */
+    const struct sp_setting *settings; /* borrowed */
+    size_t setting_count;
+    const struct sp_library *libraries; /* borrowed */
+    size_t library_count;
+    const char *data_dir;          /* borrowed; NULL: the room on its disk is not told */
+    struct sp_retention retention; /* in force */
+    bool may_cancel;               /* DELETE /v1/queries/{id} ends queries of others */
 };
 
 /* Starts the query threads. SP_NO_MEMORY; SP_INTERNAL when a thread cannot be started. */

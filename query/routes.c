@@ -127,6 +127,8 @@ static const struct sp_parameter latency[] = {
         .number_max = SP_QUERY_SAMPLE_TRACES_MAX                                                   \
     }
 
+static const struct sp_parameter quality[] = {RANGE, TRACES};
+
 static const struct sp_parameter critical_path[] = {
     RANGE,
     {.name = "q", .type = SP_PARAMETER_TEXT},
@@ -239,6 +241,9 @@ const struct sp_query_endpoint sp_query_endpoints[] = {
     {"/v1/backups", true, NULL, 0, sp_query_answer_backups, NULL},
     {"/v1/backups", true, NULL, 0, sp_query_answer_backup_make, "POST"},
     {"/v1/backups/{id}", true, NULL, 0, sp_query_answer_backup_remove, "DELETE"},
+    {"/v1/queries/{id}", false, NULL, 0, sp_query_answer_cancel, "DELETE"},
+    {"/v1/quality", true, TABLE(quality), sp_query_answer_quality, NULL},
+    {"/v1/system", false, NULL, 0, sp_query_answer_system, NULL},
     {"/healthz", false, NULL, 0, sp_query_answer_health, NULL},
     {"/readyz", false, NULL, 0, sp_query_answer_ready, NULL},
     {"/metrics", false, NULL, 0, sp_query_answer_metrics, NULL},

@@ -269,6 +269,7 @@ static enum sp_status write_tail(const struct sp_search *search, struct sp_slice
     } else {
         sp_json_null(w);
     }
+    search->call->running.bytes_scanned = scanned->bytes;
     sp_json_key(w, "scanned");
     sp_json_object_begin(w);
     sp_json_key(w, "segments");

@@ -96,6 +96,7 @@ static enum sp_status consider(void *cookie, const struct sp_trace_id *id,
     struct sp_search_key key = {.trace_id = *id};
     worker->spans += batch->span_count;
     search->batch_looked++;
+    search->call->running.traces_seen++;
     sp_search_result_init(&result, batch);
     result.facts.stop = worker->stop;
     enum sp_status status = evaluate(worker, &result);

@@ -27,7 +27,7 @@ const dist = resolve(options.dist);
 const esbuild = createRequire(join(modules, "x.js"))("esbuild");
 
 /** Budgets of gzip bytes: a build that breaks one fails, so that growth is a decision and not an accident. */
-const budgets = { explore: 45 * 1024, css: 12 * 1024, html: 2 * 1024, page: 76 * 1024, pages: 144 * 1024, workers: 24 * 1024 };
+const budgets = { explore: 45 * 1024, css: 12 * 1024, html: 2 * 1024, page: 76 * 1024, pages: 152 * 1024, workers: 24 * 1024 };
 
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const gzip = (bytes) => gzipSync(bytes, { level: 9 });
@@ -101,6 +101,7 @@ const pages = [
   { folder: "trace/", title: "Trace", module: "src/pages/trace.tsx" },
   { folder: "compare/", title: "Compare", module: "src/pages/compare.tsx" },
   { folder: "map/", title: "Map", module: "src/pages/map.tsx" },
+  { folder: "status/", title: "Status", module: "src/pages/status.tsx" },
   { folder: "service/", title: "Services", module: "src/pages/service.tsx" },
 ];
 const entry = [main.path, ...main.needs("src/main.tsx")];

@@ -16,6 +16,13 @@ enum sp_status {
 #undef SP_STATUS
 };
 
+enum {
+#define SP_STATUS(name, text, http, grpc, retryable) +1
+    SP_STATUS_COUNT = 0
+#include "lib/base/status.def"
+#undef SP_STATUS
+};
+
 /* Longest message of an error, terminating zero included; longer ones end in "...". */
 #define SP_ERROR_MESSAGE_MAX 512
 

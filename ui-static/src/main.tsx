@@ -18,6 +18,7 @@ const LOADERS = {
   trace: async () => (await import("./pages/trace")).TracePage,
   compare: async () => (await import("./pages/compare")).ComparePage,
   map: async () => (await import("./pages/map")).MapPage,
+  status: async () => (await import("./pages/status")).StatusPage,
   service: async () => (await import("./pages/service")).ServicePage,
 };
 
@@ -42,6 +43,7 @@ function CurrentPage({ page }: { page: Page }) {
 const everywhere: Command[] = [
   { keys: ["g e"], text: "Go to Explore", group: "Everywhere", run: () => go(href("explore")) },
   { keys: ["g m"], text: "Go to Map", group: "Everywhere", run: () => go(href("map")) },
+  { keys: ["g t"], text: "Go to Status", group: "Everywhere", run: () => go(href("status")) },
   { keys: ["g c"], text: "Go to Compare", group: "Everywhere", run: () => go(compareAddress()) },
   { keys: ["g s"], text: "Go to Services", group: "Everywhere", run: () => go(href("service")) },
   {

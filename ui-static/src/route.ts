@@ -3,9 +3,9 @@
 import { signal } from "@preact/signals";
 import { base } from "./api/client";
 
-export type Page = "explore" | "trace" | "compare" | "map" | "service";
+export type Page = "explore" | "trace" | "compare" | "map" | "service" | "status";
 
-const FOLDERS: Record<Page, string> = { explore: "", trace: "trace/", compare: "compare/", map: "map/", service: "service/" };
+const FOLDERS: Record<Page, string> = { explore: "", trace: "trace/", compare: "compare/", map: "map/", service: "service/", status: "status/" };
 
 export interface Route {
   page: Page;

@@ -199,7 +199,14 @@ def test_every_reply_is_what_the_document_says(context):
     assert sum(int(row["calls"]) for row in by_service) == sum(int(row["calls"]) for row in rows)
     failed, passed = "%7Bstatus%3Derror%7D", "%7Bstatus%21%3Derror%7D"
     sides = "&".join(f"{name}={status['oldestUnixNano'] if name.endswith('From') else 'now%2B1h'}" for name in ("aFrom", "aTo", "bFrom", "bTo"))
-    differences = context.check(f"/v1/compare?a={passed}&b={failed}&traces=100000&limit=1000&{sides}&{whole}")
+    differences = context.check(f"/v1/compare?a={passed}&b={failed}&traces=100000&limit=1000&nodes=500&{sides}&{whole}")
+    assert len(differences["tree"]["nodes"]) + differences["tree"]["leftOutNodes"] == differences["calls"]["paths"]
+    system = context.check("/v1/system")
+    assert system["store"]["spanCount"] == status["spanCount"] and system["queries"]["slowest"] and not system["queries"]["mayCancel"]
+    assert {"name": "http", "value": "127.0.0.1:0", "origin": "flag", "masked": False} in system["settings"]
+    context.change("DELETE", "/v1/queries/1", 403)
+    quality = context.check(f"/v1/quality?traces=100000&{whole}")
+    assert quality["complete"] and int(quality["spans"]) >= int(status["spanCount"])
     assert differences["attributes"]["tested"] > 10 and differences["calls"]["selfTime"]["tested"] > 5
     for row in differences["attributes"]["rows"]:
         assert abs(row["bShare"] - row["aShare"] - row["difference"]) < 1e-12 and row["pValue"] <= row["qValue"] + 1e-12

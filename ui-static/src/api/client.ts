@@ -179,3 +179,14 @@ export const getLatencySeries = (params: Params & { step: string }, stop?: Abort
   get<api.LatencySeries>("v1/latency", params, stop);
 
 export const graphUrl = (range: Range, format: string) => apiUrl("v1/graph", { ...range, format });
+
+export const getSystem = (stop?: AbortSignal) => get<api.SystemAnswer>("v1/system", {}, stop);
+
+export const getQuality = (params: Params, stop?: AbortSignal) => get<api.QualityAnswer>("v1/quality", params, stop);
+
+/** The one thing that is not a GET: the server refuses it unless it was started with --allow-cancel. */
+export async function cancelQuery(id: string): Promise<void> {
+  const url = apiUrl(`v1/queries/${encodeURIComponent(id)}`);
+  const response = await fetch(url, { method: "DELETE" });
+  if (!response.ok) throw new ApiError(await problemOf(response), url);
+}

@@ -412,6 +412,109 @@ export interface MetricAnswer {
   series: { labels: { key: string; value: string | null; type: ValueType }[]; points: [string, number][] }[];
 }
 
+export interface SystemCounter {
+  name: string;
+  /** As in OpenMetrics: reason="LIMIT",retryable="false" */
+  labels: string;
+  help: string;
+  /** False for what goes up and down. */
+  counts: boolean;
+  value: string;
+}
+
+export interface ShownQuery {
+  id: string;
+  /** As it was sent; cut when it is long. */
+  url: string;
+  cut: boolean;
+  tookNano: string;
+  tracesRead: string;
+  bytesScanned: string;
+}
+
+export interface RunningQuery extends ShownQuery {
+  cancelled: boolean;
+}
+
+export interface SlowQuery extends ShownQuery {
+  status: number;
+  endedUnixNano: string;
+}
+
+/** /v1/system: the process, for those who run it. */
+export interface SystemAnswer {
+  version: string;
+  nowUnixNano: string;
+  startedAtUnixNano: string;
+  counters: SystemCounter[];
+  store: {
+    spanCount: string;
+    traceCount: string;
+    storedBytes: string;
+    backlogRequests: string;
+    backlogBytes: string;
+    requestsStored: string;
+    commits: string;
+    applyFailures: string;
+    segmentCount: string;
+    mergeWaitingSegments: string;
+    droppedSegments: string;
+    merges: string;
+    mergedSpans: string;
+    mergeFailures: string;
+    mergeCpuNano: string;
+    removedByAgeSegments: string;
+    removedByAgeSpans: string;
+    removedBySizeSegments: string;
+    removedBySizeSpans: string;
+    retentionAgeNano: string;
+    retentionBytes: string;
+    oldestUnixNano: string | null;
+    newestUnixNano: string | null;
+    applyFails: boolean;
+    follows: boolean;
+    disk: { freeBytes: string; allBytes: string } | null;
+  };
+  queries: {
+    mayCancel: boolean;
+    runningCount: number;
+    waitingCount: number;
+    running: RunningQuery[];
+    slowest: SlowQuery[];
+    durationBoundsSeconds: number[];
+    endpoints: { path: string; method: string; answered: string; refused: string; failed: string; buckets: string[] }[];
+  };
+  limits: { name: string; value: string; unit: string; from: string }[];
+  settings: { name: string; value: string; origin: string; masked: boolean }[];
+  libraries: { name: string; version: string; license: string }[];
+}
+
+/** /v1/quality: of the newest traces. */
+export interface QualityAnswer {
+  matchedTraces: number;
+  complete: boolean;
+  incompleteReason: "traces" | "timeBudget" | null;
+  oldestStartUnixNano: string | null;
+  spans: string;
+  missingParents: string;
+  tracesMissingParents: string;
+  tracesWithoutRoot: string;
+  cycles: string;
+  duplicates: string;
+  withoutService: string;
+  endBeforeStart: string;
+  skewed: string;
+  tracesSkewed: string;
+  oversizedAttributes: string;
+  spansWithOversized: string;
+  oversizedBytesMax: string;
+  oversizedBytes: string;
+  droppedAttributes: string;
+  clocks: { name: string; host: boolean; traces: number; offsetNano: string }[];
+  clockCount: number;
+  clocksLeftOut: number;
+}
+
 /** RFC 9457. */
 export interface Problem {
   type?: string;

@@ -53,6 +53,9 @@ export function TopBar() {
             </span>
           ) : null}
         </a>
+        <a href={href("status")} aria-current={page === "status" ? "page" : undefined}>
+          Status
+        </a>
       </nav>
       <TraceBox />
       <span class="spring" />

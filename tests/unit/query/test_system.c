@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tests/unit/query/test_system.c: what the process tells of itself, which queries run, ending one, and the quality of the data. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/unit/query/world.h"
+
+static struct world world;
+static struct sp_arena arena;
+
+static void setup(void)
+{
+    world_init(&world);
+    sp_arena_init(&arena, (size_t)64 << 20);
+}
+
+static void teardown(void)
+{
+    sp_arena_fini(&arena);
+    world_fini(&world);
+}
+
+static uint64_t read_seven(void *cookie)
+{
+    (void)cookie;
+    return 7;
+}
+
+START_TEST(system_tells_counters_store_limits_and_masks_secrets)
+{
+    static const struct sp_metric rows[] = {
+        {"spoor_refused", "reason=\"LIMIT\"", "Refused.", SP_METRIC_COUNTER, read_seven, NULL}};
+    static const struct sp_setting settings[] = {
+        {"data-dir", {(const uint8_t *)"/tmp", 4}, "flag", false},
+        {"api-token", {NULL, 0}, "file", true},
+    };
+    struct sp_span span = make_span(&arena, 1, 1, 0, "web", "GET /", T0, MS);
+    world_add(&world, &span, 1);
+    sp_query_api_add_metrics(world.api, rows, 1);
+    world.api->settings = settings;
+    world.api->setting_count = SP_ARRAY_LEN(settings);
+    world.api->retention.age_ns = 5;
+    expect_answer(
+        &world, "/v1/system", 200,
+        "{\"name\":\"spoor_refused\",\"labels\":\"reason=\\\"LIMIT\\\"\",\"help\":\"Refused.\","
+        "\"counts\":true,\"value\":\"7\"}");
+    expect_answer(&world, "/v1/system", 200, "\"store\":{\"spanCount\":\"1\",\"traceCount\":\"1\"");
+    expect_answer(&world, "/v1/system", 200, "\"retentionAgeNano\":\"5\"");
+    expect_answer(&world, "/v1/system", 200, "\"disk\":null");
+    expect_answer(&world, "/v1/system", 200,
+                  "{\"name\":\"time of a query\",\"value\":\"30000000000\",\"unit\":\"ns\"");
+    expect_answer(&world, "/v1/system", 200,
+                  "\"settings\":[{\"name\":\"data-dir\",\"value\":\"/tmp\",\"origin\":\"flag\","
+                  "\"masked\":false},{\"name\":\"api-token\",\"value\":\"\",\"origin\":\"file\","
+                  "\"masked\":true}]");
+    world.api->data_dir = "/";
+    expect_answer(&world, "/v1/system", 200, "\"disk\":{\"freeBytes\":\"");
+    expect_answer(&world, "/v1/system?x=1", 400, "\"parameter\":\"x\"");
+}
+END_TEST
+
+/* Asked while a query runs, on its thread: looks at the list, and ends the query. */
+struct inside {
+    char *seen;
+    char *refusal;
+};
+
+static bool look_and_end(void *cookie)
+{
+    struct inside *inside = cookie;
+    if (inside->seen)
+        return false;
+    struct sp_query_call *call = ask(&world, "/v1/system");
+    inside->seen = answer_text(call);
+    answer_fini(call);
+    call = ask_with(&world, "DELETE", "/v1/queries/77", "", "", "");
+    inside->refusal = answer_text(call);
+    answer_fini(call);
+    return false;
+}
+
+/* Runs a search with the id 77 in which the above happens. */
+static int run_watched(struct inside *inside)
+{
+    struct sp_query_call *call = calloc(1, sizeof(*call));
+    ck_assert_ptr_nonnull(call);
+    call->api = world.api;
+    call->id = 77;
+    call->begin_ns = world.monotonic_ns;
+    call->request.method = SP_SLICE("GET");
+    call->request.path = SP_SLICE("/v1/search");
+    call->request.query = SP_SLICE("q=%7B%7D");
+    call->request.cancelled = look_and_end;
+    call->request.cookie = inside;
+    call->endpoint = sp_query_route(call->request.method, call->request.path, &call->path_id);
+    sp_query_call_run(call);
+    int status = call->reply.status;
+    if (status != 200) {
+        char *text = answer_text(call);
+        ck_assert_ptr_nonnull(strstr(text, "ended by DELETE"));
+        free(text);
+    }
+    answer_fini(call);
+    return status;
+}
+
+START_TEST(system_tells_of_queries_and_cancels_only_when_allowed)
+{
+    struct sp_span span = make_span(&arena, 1, 1, 0, "web", "GET /", T0, MS);
+    world_add(&world, &span, 1);
+    struct inside inside = {NULL, NULL};
+    ck_assert_int_eq(run_watched(&inside), 200);
+    ck_assert_ptr_nonnull(strstr(inside.seen,
+                                 "\"running\":[{\"id\":\"77\",\"url\":\"/v1/search?q=%7B%7D\","
+                                 "\"cut\":false,"));
+    ck_assert_ptr_nonnull(strstr(inside.refusal, "--allow-cancel"));
+    free(inside.seen);
+    free(inside.refusal);
+    inside = (struct inside){NULL, NULL};
+    world.api->may_cancel = true;
+    ck_assert_int_eq(run_watched(&inside), 503);
+    ck_assert_str_eq(inside.refusal, "{\"cancelled\":\"77\"}");
+    free(inside.seen);
+    free(inside.refusal);
+    /* Both are over: nothing runs, both are remembered, with what they read. */
+    expect_answer(&world, "/v1/system", 200, "\"running\":[],\"slowest\":[{\"id\":\"77\"");
+    expect_answer(&world, "/v1/system", 200, "\"tracesRead\":\"1\"");
+    struct sp_query_call *call = ask_with(&world, "DELETE", "/v1/queries/77", "", "", "");
+    ck_assert_int_eq(call->reply.status, 404);
+    answer_fini(call);
+    call = ask_with(&world, "DELETE", "/v1/queries/x", "", "", "");
+    ck_assert_int_eq(call->reply.status, 404);
+    answer_fini(call);
+    expect_answer(&world, "/v1/queries/77", 405, "");
+}
+END_TEST
+
+START_TEST(slowest_queries_are_kept_in_order_and_long_ones_cut)
+{
+    char url[3000] = "/v1/services?x=";
+    size_t len = strlen(url);
+    memset(url + len, '0', sizeof(url) - len - 1);
+    url[sizeof(url) - 1] = 0;
+    expect_answer(&world, url, 400, "");
+    expect_answer(&world, "/v1/system", 200, "\"cut\":true");
+    for (uint64_t i = 0; i < 40; i++) {
+        struct sp_query_call *call = calloc(1, sizeof(*call));
+        ck_assert_ptr_nonnull(call);
+        world.monotonic_ns = 1000 + i * i;
+        call->api = world.api;
+        call->id = 100 + i;
+        call->begin_ns = 1000; /* took i * i */
+        call->request.method = SP_SLICE("GET");
+        call->request.path = SP_SLICE("/v1/services");
+        call->endpoint = sp_query_route(call->request.method, call->request.path, &call->path_id);
+        sp_query_call_run(call);
+        answer_fini(call);
+    }
+    struct sp_query_call *call = ask(&world, "/v1/system");
+    char *text = answer_text(call);
+    const char *at = strstr(text, "\"slowest\":");
+    for (uint64_t i = 0; i < SP_QUERY_SLOW_KEPT - 1; i++) {
+        char wanted[64];
+        snprintf(wanted, sizeof(wanted), "{\"id\":\"%llu\"", (unsigned long long)(139 - i));
+        const char *found = strstr(at, wanted);
+        ck_assert_msg(found != NULL, "%s in %s", wanted, at);
+        at = found;
+    }
+    ck_assert_ptr_null(strstr(text, "\"id\":\"123\""));
+    free(text);
+    answer_fini(call);
+}
+END_TEST
+
+START_TEST(quality_counts_what_is_not_as_it_should_be)
+{
+    char *large = malloc(5001);
+    memset(large, 'x', 5000);
+    large[5000] = 0;
+    /* whole; its server is 40 ms behind its client, which waits for it */
+    struct sp_span whole[] = {
+        make_span(&arena, 1, 1, 0, "web", "GET /", T0, 20 * MS),
+        make_span(&arena, 1, 2, 1, "", "nameless", T0 + MS, MS),
+    };
+    add_attribute(&arena, &whole[0], "doc", text_value(large));
+    whole[1].end_unix_ns = whole[1].start_unix_ns - 1;
+    /* a parent that never came, and a span that came twice */
+    struct sp_span broken[] = {
+        make_span(&arena, 2, 5, 4, "cart", "add", T0, MS),
+        make_span(&arena, 2, 5, 4, "cart", "add", T0, MS),
+    };
+    broken[0].attributes.dropped = 3;
+    world_add(&world, whole, 2);
+    world_add(&world, broken, 2);
+    const char *url = "/v1/quality";
+    expect_answer(&world, url, 200, "{\"matchedTraces\":2,");
+    expect_answer(&world, url, 200, "\"complete\":true");
+    expect_answer(&world, url, 200, "\"spans\":\"4\"");
+    expect_answer(&world, url, 200, "\"tracesMissingParents\":\"1\",\"tracesWithoutRoot\":\"1\"");
+    expect_answer(&world, url, 200,
+                  "\"duplicates\":\"1\",\"withoutService\":\"1\",\"endBeforeStart\":\"1\"");
+    expect_answer(
+        &world, url, 200,
+        "\"oversizedAttributes\":\"1\",\"spansWithOversized\":\"1\","
+        "\"oversizedBytesMax\":\"5000\",\"oversizedBytes\":\"4096\",\"droppedAttributes\":\"3\"");
+    expect_answer(&world, "/v1/quality?traces=1", 200, "\"incompleteReason\":\"traces\"");
+    expect_answer(&world, "/v1/quality?from=now&to=now-1h", 400, "\"parameter\":\"to\"");
+    expect_answer(&world, "/v1/quality?to=2020-01-01T00:00:00Z", 200, "\"spans\":\"0\"");
+    free(large);
+}
+END_TEST
+
+Suite *sp_test_suite(void)
+{
+    Suite *suite = suite_create("query_system");
+    TCase *tcase = tcase_create("system");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, system_tells_counters_store_limits_and_masks_secrets);
+    tcase_add_test(tcase, system_tells_of_queries_and_cancels_only_when_allowed);
+    tcase_add_test(tcase, slowest_queries_are_kept_in_order_and_long_ones_cut);
+    tcase_add_test(tcase, quality_counts_what_is_not_as_it_should_be);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Status page's numbers: counters by name, rates between readings, how long the disk lasts. No DOM, no clock.
+import type { SystemAnswer, SystemCounter } from "../api/types";
+import { formatBytes, formatCount } from "./text";
+import { formatDuration } from "./time";
+
+/** Readings that are kept: ten minutes. */
+export const SAMPLES_MAX = 121;
+const DAY_NS = 86400e9;
+/** Growth over a shorter time says nothing of a day. */
+const GROWTH_NS_MIN = 600e9;
+
+export interface Sample {
+  /** Unix nanoseconds of the server's clock. */
+  at: bigint;
+  startedAt: string;
+  grpc: number;
+  http: number;
+  requests: number;
+}
+
+export const countersOf = (value: SystemAnswer, name: string): SystemCounter[] => value.counters.filter((c) => c.name === name);
+/** Sum over all labels. */
+export const counterOf = (value: SystemAnswer, name: string): number => countersOf(value, name).reduce((sum, c) => sum + Number(c.value), 0);
+
+/** reason="LIMIT",retryable="false" */
+export function labelOf(counter: SystemCounter, label: string): string {
+  return new RegExp(`(?:^|,)${label}="([^"]*)"`).exec(counter.labels)?.[1] ?? "";
+}
+
+export function sampleOf(value: SystemAnswer): Sample {
+  const by = (transport: string) =>
+    countersOf(value, "spoor_acked_spans_by_transport").filter((c) => labelOf(c, "transport") === transport).reduce((sum, c) => sum + Number(c.value), 0);
+  return { at: BigInt(value.nowUnixNano), startedAt: value.startedAtUnixNano, grpc: by("grpc"), http: by("http"), requests: counterOf(value, "spoor_received_requests") };
+}
+
+export interface Rate {
+  at: bigint;
+  grpc: number;
+  http: number;
+  requests: number;
+}
+
+/** Between each reading and the one before it, a second. */
+export function ratesOf(samples: Sample[]): Rate[] {
+  return samples.slice(1).flatMap((s, i) => {
+    const before = samples[i];
+    const seconds = Number(s.at - before.at) / 1e9;
+    if (seconds <= 0) return [];
+    const rate = (key: "grpc" | "http" | "requests") => Math.max(0, s[key] - before[key]) / seconds;
+    return [{ at: s.at, grpc: rate("grpc"), http: rate("http"), requests: rate("requests") }];
+  });
+}
+
+export interface Forecast {
+  bytesADay: number | null;
+  /** What the growth was worked out from. */
+  basis: string;
+  fullInNs: number | null;
+  /** What will be full then. */
+  until: string;
+}
+
+/** From what is stored and the time it is of: a mean, which says nothing of a load that changes. */
+export function forecastOf(value: SystemAnswer): Forecast {
+  const s = value.store;
+  const length = s.oldestUnixNano && s.newestUnixNano ? Number(BigInt(s.newestUnixNano) - BigInt(s.oldestUnixNano)) : 0;
+  if (length < GROWTH_NS_MIN) return { bytesADay: null, basis: "less than ten minutes are stored", fullInNs: null, until: "" };
+  const bytesADay = (Number(s.storedBytes) / length) * DAY_NS;
+  const basis = `${formatBytes(s.storedBytes)} stand for ${formatDuration(length)}`;
+  const limit = Number(s.retentionBytes);
+  const free = s.disk ? Number(s.disk.freeBytes) : null;
+  const age = Number(s.retentionAgeNano);
+  const left = limit > 0 ? Math.max(0, limit - Number(s.storedBytes)) : free;
+  if (left === null || bytesADay <= 0) return { bytesADay, basis, fullInNs: null, until: "the room on the disk is not known" };
+  const fullInNs = (left / bytesADay) * DAY_NS;
+  if (age > 0 && length + fullInNs > age) return { bytesADay, basis, fullInNs: null, until: `not before spans are ${formatDuration(age)} old and go` };
+  return { bytesADay, basis, fullInNs, until: limit > 0 ? "then the oldest spans go, as --retention-size says" : "then nothing is taken any more: the disk has no more room" };
+}
+
+/** A quantile of counted durations, as the step it lies in: "≤ 25.0 ms". */
+export function quantileBound(buckets: string[], bounds: number[], q: number): string {
+  const counts = buckets.map(Number);
+  const all = counts.reduce((a, b) => a + b, 0);
+  if (all === 0) return "–";
+  let sum = 0;
+  for (let i = 0; i < counts.length; i++) {
+    sum += counts[i];
+    if (sum >= q * all) return i < bounds.length ? `≤ ${formatDuration(bounds[i] * 1e9)}` : `> ${formatDuration(bounds[bounds.length - 1] * 1e9)}`;
+  }
+  return "–";
+}
+
+/** The address of a query, taken apart for reading. What cannot be decoded stays as it is. */
+export function addressOf(url: string): { path: string; parameters: [string, string][] } {
+  const [path, query = ""] = url.split(/\?(.*)/s);
+  return { path, parameters: [...new URLSearchParams(query)] };
+}
+
+export function limitText(value: string, unit: string): string {
+  return unit === "ns" ? formatDuration(Number(value)) : unit === "bytes" ? formatBytes(value) : formatCount(value);
+}

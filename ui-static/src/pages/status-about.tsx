@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Status, what is in force and what runs: limits, settings (secrets masked), libraries, and the page's look at itself.
+import type { SystemAnswer } from "../api/types";
+import { limitText } from "../model/system";
+import { formatAge, formatDuration, formatFull } from "../model/time";
+import { zone } from "../state/prefs";
+import { Figures, Part, Table } from "./status-parts";
+
+export function Limits({ value }: { value: SystemAnswer }) {
+  return (
+    <>
+      <Part title="Limits of queries">
+        <Table
+          label="Limits of queries"
+          columns={[{ name: "Limit" }, { name: "Value", right: true }, { name: "Set by" }]}
+          rows={value.limits.map((l) => ({ key: l.name, cells: [l.name, limitText(l.value, l.unit), <code key="c">{l.from}</code>] }))}
+          none=""
+        />
+      </Part>
+      <Part title="Settings" note="As the process was started; they are changed by starting it anew. What looks like a secret is masked.">
+        <Table
+          label="Settings"
+          columns={[{ name: "Option" }, { name: "Value" }, { name: "From" }]}
+          rows={value.settings.map((s) => ({ key: s.name, cells: [<code key="c">--{s.name}</code>, s.masked ? "••••••" : s.value === "" ? <span class="dim">(not set)</span> : <code>{s.value}</code>, s.origin] }))}
+          none="This process was started without options."
+        />
+      </Part>
+    </>
+  );
+}
+
+function storageWorks(which: "localStorage" | "sessionStorage"): boolean {
+  try {
+    window[which].setItem("spoor.test", "1");
+    window[which].removeItem("spoor.test");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What this page is made of, and how long it took to come. */
+function selfCheck(): { key: string; cells: string[] }[] {
+  const script = document.querySelector<HTMLScriptElement>("script[type=module]")?.src ?? "";
+  const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  const paint = performance.getEntriesByName("first-contentful-paint")[0];
+  const loaded = performance.getEntriesByType("resource") as PerformanceResourceTiming[];
+  const bytes = loaded.filter((r) => /\/assets\//.test(r.name)).reduce((sum, r) => sum + r.encodedBodySize, navigation?.encodedBodySize ?? 0);
+  const ms = (n: number | undefined) => (n === undefined ? "not measured" : formatDuration(n * 1e6));
+  return [
+    { key: "script", cells: ["Script", script.slice(script.lastIndexOf("/") + 1), "its name has a part of its content's hash"] },
+    { key: "paint", cells: ["First paint", ms(paint?.startTime), "after the address was opened"] },
+    { key: "ready", cells: ["Document ready", ms(navigation?.domContentLoadedEventEnd), ""] },
+    { key: "bytes", cells: ["Page and scripts", `${(bytes / 1024).toFixed(1)} KiB`, "as they came over the network; 0 from the browser's cache"] },
+    { key: "local", cells: ["Preferences are kept", storageWorks("localStorage") ? "yes" : "no: the browser forbids it", "theme, zone, keys"] },
+    { key: "session", cells: ["The basket is kept", storageWorks("sessionStorage") ? "yes" : "no: the browser forbids it", "as long as this tab"] },
+  ];
+}
+
+export function About({ value }: { value: SystemAnswer }) {
+  const started = BigInt(value.startedAtUnixNano);
+  return (
+    <>
+      <Figures
+        list={[
+          { name: "Spoor", value: value.version, note: "Apache-2.0" },
+          { name: "Started", value: formatAge(started, BigInt(value.nowUnixNano)), note: formatFull(started, zone.value).replace(/(\.\d{3})\d+/, "$1") },
+          { name: "Role", value: value.store.follows ? "query" : "store", note: value.store.follows ? "reads what another process keeps" : "takes in, keeps and answers" },
+        ]}
+      />
+      <Part title="Libraries" note="As they were when this was built.">
+        <Table
+          label="Libraries"
+          columns={[{ name: "Library" }, { name: "Version" }, { name: "Licence" }]}
+          rows={value.libraries.map((l) => ({ key: l.name, cells: [l.name, l.version, l.license] }))}
+          none="The build does not say."
+        />
+      </Part>
+      <Part title="This page">
+        <Table label="This page" columns={[{ name: "What" }, { name: "Value" }, { name: "Remark" }]} rows={selfCheck()} none="" />
+      </Part>
+    </>
+  );
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Status, what comes in: spans a second by protocol, what was refused and why, what waits.
+import { useState } from "preact/hooks";
+import type { SystemAnswer } from "../api/types";
+import { counterOf, countersOf, labelOf, ratesOf, type Sample } from "../model/system";
+import { formatBytes, formatCount, formatPercent, formatRate } from "../model/text";
+import { formatClock } from "../model/time";
+import { zone } from "../state/prefs";
+import { Chart } from "../ui/chart";
+import { Figures, Part, Table } from "./status-parts";
+
+/** Of a reason as the server names it: "NO_MEMORY" reads as "no memory". */
+const words = (name: string) => name.toLowerCase().replaceAll("_", " ");
+
+export function Ingest({ value, samples }: { value: SystemAnswer; samples: Sample[] }) {
+  const [table, setTable] = useState(false);
+  const rates = ratesOf(samples);
+  const last = rates.at(-1);
+  const time = (ns: bigint) => formatClock(ns, zone.value, 0);
+  const rejected = counterOf(value, "spoor_rejected_spans");
+  const acked = counterOf(value, "spoor_acked_spans");
+  const reasons = countersOf(value, "spoor_refused_requests_by_reason").filter((c) => c.value !== "0");
+  const refused = reasons.reduce((sum, c) => sum + Number(c.value), 0);
+  const requests = counterOf(value, "spoor_received_requests");
+  const lines = (["grpc", "http"] as const).map((p, i) => ({ name: p === "grpc" ? "OTLP/gRPC" : "OTLP/HTTP", values: rates.map((r) => r[p]), look: `line-${i + 1}` }));
+  if (countersOf(value, "spoor_acked_spans").length === 0) {
+    return <p class="pad">This process only answers queries: spans come in through another one.</p>;
+  }
+  return (
+    <>
+      <Figures
+        list={[
+          { name: "Spans a second", value: last ? formatRate(last.grpc + last.http, 1) : "…", note: last ? `gRPC ${formatRate(last.grpc, 1)}, HTTP ${formatRate(last.http, 1)}` : "two readings are needed" },
+          { name: "Spans since start", value: formatCount(acked), note: `in ${formatCount(requests)} requests, ${formatBytes(counterOf(value, "spoor_received_bytes"))}` },
+          { name: "Requests refused", value: formatCount(refused), note: `${formatPercent(refused, requests)} of all`, bad: refused > 0 },
+          { name: "Spans refused", value: formatCount(rejected), note: "one by one, in requests that were taken", bad: rejected > 0 },
+          { name: "Waiting for the disk", value: formatCount(counterOf(value, "spoor_open_requests")), note: "requests, not acked yet" },
+          { name: "Acked, not in place", value: formatCount(value.store.backlogRequests), note: `${formatBytes(value.store.backlogBytes)}; visible and durable already` },
+        ]}
+      />
+      <Part
+        title="Spans a second"
+        note={
+          <>
+            Since this page was opened, a reading every five seconds.{" "}
+            <button type="button" class="link" onClick={() => setTable(!table)}>
+              {table ? "View as chart" : "View as table"}
+            </button>
+          </>
+        }
+      >
+        {rates.length === 0 ? (
+          <p class="pad dim">The second reading makes the first rate.</p>
+        ) : table ? (
+          <Table
+            label="Spans a second"
+            columns={[{ name: "Until" }, { name: "OTLP/gRPC", right: true }, { name: "OTLP/HTTP", right: true }, { name: "Requests", right: true }]}
+            rows={[...rates].reverse().map((r) => ({ key: String(r.at), cells: [time(r.at), formatRate(r.grpc, 1), formatRate(r.http, 1), formatRate(r.requests, 1)] }))}
+            none=""
+          />
+        ) : (
+          <div class="status-chart">
+            <Chart
+              title="By protocol"
+              description={`Spans a second by protocol, at most ${formatRate(Math.max(...rates.map((r) => Math.max(r.grpc, r.http))), 1)}. The table has every number.`}
+              lines={lines}
+              format={(v) => formatRate(v, 1)}
+              ends={[time(rates[0].at), time(rates[rates.length - 1].at)]}
+              stepName={(i) => time(rates[i].at)}
+            />
+          </div>
+        )}
+      </Part>
+      <Part title="Requests refused, by reason" note="Since start. Senders try those again that may be tried again.">
+        <Table
+          label="Reasons"
+          columns={[{ name: "Reason" }, { name: "Requests", right: true }, { name: "Of all", right: true }, { name: "Tried again" }]}
+          rows={reasons.map((c) => ({
+            key: c.labels,
+            cells: [words(labelOf(c, "reason")), formatCount(c.value), formatPercent(Number(c.value), requests), labelOf(c, "retryable") === "true" ? "yes" : "no"],
+          }))}
+          none="None was refused."
+        />
+      </Part>
+    </>
+  );
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Status, quality of what comes in: exact for the newest traces, as many as are asked for.
+import { useEffect } from "preact/hooks";
+import { getQuality } from "../api/client";
+import type { QualityAnswer } from "../api/types";
+import { formatBytes, formatCount, formatPercent, plural } from "../model/text";
+import { formatAge, formatDuration } from "../model/time";
+import { param, patched, replace } from "../route";
+import { Loader } from "../state/load";
+import { currentRange, nowNs } from "../state/range";
+import { ProblemPanel } from "../ui/controls";
+import { Part, Table } from "./status-parts";
+
+const quality = new Loader<QualityAnswer>();
+const SIZES = [1000, 10000, 100000];
+
+export function Quality() {
+  const range = currentRange();
+  const wanted = SIZES.find((n) => String(n) === param("traces")) ?? SIZES[0];
+  const load = () => void quality.run((stop) => getQuality({ ...range, traces: wanted }, stop));
+  useEffect(() => {
+    load();
+    return () => quality.stop();
+  }, [range.from, range.to, wanted]);
+  const { value, error, loading } = quality.state.value;
+  if (error) return <ProblemPanel error={error} retry={load} title="The quality of the data cannot be told" />;
+  if (!value) {
+    return (
+      <div class="trace-loading" role="status">
+        {loading ? "Reading traces …" : ""}
+      </div>
+    );
+  }
+  const spans = Number(value.spans);
+  const traces = value.matchedTraces;
+  const n = (key: keyof QualityAnswer) => Number(value[key]);
+  const row = (key: string, name: string, count: number, of: number, note: string) => ({
+    key,
+    cells: [name, count === 0 ? <span class="dim">0</span> : formatCount(count), count === 0 ? "" : formatPercent(count, of), note],
+  });
+  return (
+    <>
+      <div class="cmp-tools status-tools">
+        <label class="field">
+          newest
+          <select value={String(wanted)} onChange={(e) => replace(patched({ traces: e.currentTarget.value === String(SIZES[0]) ? null : e.currentTarget.value }))}>
+            {SIZES.map((size) => (
+              <option key={size} value={String(size)}>
+                {formatCount(size)} traces
+              </option>
+            ))}
+          </select>
+        </label>
+        <button type="button" class="button" disabled={loading} onClick={load}>
+          {loading ? "Reading …" : "Read again"}
+        </button>
+        <span role="status">
+          <b>{plural(traces, "trace")}</b>, {plural(spans, "span")}:{" "}
+          {value.complete ? "all there are" : value.incompleteReason === "traces" ? "the newest" : "as many as the time allowed"}
+          {value.oldestStartUnixNano ? `, back to ${formatAge(BigInt(value.oldestStartUnixNano), nowNs())}` : ""}. Every one is counted.
+        </span>
+      </div>
+      <Part title="What is not as it should be">
+        <Table
+          label="What is not as it should be"
+          columns={[{ name: "What" }, { name: "Number", right: true }, { name: "Share", right: true }, { name: "Remark" }]}
+          rows={[
+            row("parents", "Spans whose parent is not stored", n("missingParents"), spans, "sampled away, lost, late, or sent to another place"),
+            row("tparents", "Traces with such spans", n("tracesMissingParents"), traces, "their durations and critical paths may be of a part"),
+            row("root", "Traces without a root", n("tracesWithoutRoot"), traces, "no span without a parent"),
+            row("service", "Spans without service.name", n("withoutService"), spans, "or with the SDK's unknown_service: set OTEL_SERVICE_NAME"),
+            row("skew", "Spans of a clock that differs", n("skewed"), spans, "the clocks are below"),
+            row("tskew", "Traces with such spans", n("tracesSkewed"), traces, "the Trace page can take the difference out"),
+            row("back", "Spans that end before they start", n("endBeforeStart"), spans, "their duration counts as 0"),
+            row("large", "Spans with a value above 4 KiB", n("spansWithOversized"), spans, n("oversizedAttributes") > 0 ? `${plural(n("oversizedAttributes"), "value")}, the largest ${formatBytes(value.oversizedBytesMax)}` : "documents belong into logs"),
+            row("dropped", "Attributes that the sender dropped", n("droppedAttributes"), spans, "as it says itself; share: a span"),
+            row("twice", "Spans that came twice", n("duplicates"), spans, "the same id again"),
+            row("cycle", "Cycles of parents", n("cycles"), traces, "cut where they begin"),
+          ]}
+          none=""
+        />
+      </Part>
+      <Part title="Clocks that differ" note="From the first span of the same trace, by the calls between them; the largest difference of each. Times are shown as they were sent.">
+        <Table
+          label="Clocks that differ"
+          columns={[{ name: "Clock" }, { name: "of a" }, { name: "Traces", right: true }, { name: "Difference", right: true }]}
+          rows={value.clocks.map((c) => ({
+            key: `${c.host} ${c.name}`,
+            cells: [c.name || "(no name)", c.host ? "host" : "service", formatCount(c.traces), `${Number(c.offsetNano) > 0 ? "+" : ""}${formatDuration(Number(c.offsetNano))}`],
+          }))}
+          none="None: no call begins before its caller, and none ends after it without need."
+        />
+        {value.clockCount > value.clocks.length || value.clocksLeftOut > 0 ? (
+          <p class="pad dim">
+            {formatCount(value.clocks.length)} of {formatCount(value.clockCount)} clocks are shown, those with the largest differences{value.clocksLeftOut > 0 ? `; beyond a thousand, ${formatCount(value.clocksLeftOut)} differences are not told apart` : ""}.
+          </p>
+        ) : null}
+      </Part>
+    </>
+  );
+}

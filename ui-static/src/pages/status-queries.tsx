@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Status, queries: what runs now, what was slow, and how long answers take. Cancelling is offered where the server allows it.
+import { cancelQuery } from "../api/client";
+import type { RunningQuery, ShownQuery, SystemAnswer } from "../api/types";
+import { addressOf, quantileBound } from "../model/system";
+import { formatBytes, formatCount } from "../model/text";
+import { formatClock, formatDuration } from "../model/time";
+import { asApiError } from "../state/load";
+import { zone } from "../state/prefs";
+import { say } from "../state/say";
+import { Figures, Part, Table } from "./status-parts";
+
+export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () => void }) {
+  const q = value.queries;
+  const cancel = async (query: RunningQuery) => {
+    try {
+      await cancelQuery(query.id);
+      say("The query was asked to end");
+    } catch (error) {
+      say(asApiError(error).problem.detail ?? "The query could not be ended");
+    }
+    refresh();
+  };
+  const what = (query: ShownQuery) => {
+    const { path, parameters } = addressOf(query.url);
+    return (
+      <span class="query-shown">
+        <code>{path}</code> {parameters.map(([k, v]) => (
+          <span key={k}>
+            <span class="dim">{k}</span> <code>{v}</code>{" "}
+          </span>
+        ))}
+        {query.cut ? <span class="dim">… (longer)</span> : null}
+      </span>
+    );
+  };
+  const limit = value.limits.find((l) => l.name === "queries at the same time")?.value ?? "";
+  const bounds = q.durationBoundsSeconds;
+  const used = q.endpoints.filter((e) => e.buckets.some((b) => b !== "0")).sort((a, b) => total(b.buckets) - total(a.buckets));
+  return (
+    <>
+      <Figures
+        list={[
+          { name: "Running", value: formatCount(q.runningCount), note: `at most ${limit} at once` },
+          { name: "Waiting", value: formatCount(q.waitingCount), note: "for a thread" },
+          { name: "Cancelling", value: q.mayCancel ? "allowed" : "off", note: q.mayCancel ? "--allow-cancel" : "read-only: start with --allow-cancel" },
+        ]}
+      />
+      <Part title="Running now">
+        <Table
+          label="Running now"
+          columns={[{ name: "Query" }, { name: "For", right: true }, { name: "Traces read", right: true }, { name: "Read", right: true }, ...(q.mayCancel ? [{ name: "End" }] : [])]}
+          rows={q.running.map((r) => ({
+            key: r.id,
+            cells: [
+              what(r),
+              formatDuration(Number(r.tookNano)),
+              formatCount(r.tracesRead),
+              formatBytes(r.bytesScanned),
+              ...(q.mayCancel
+                ? [
+                    <button key="end" type="button" class="button" disabled={r.cancelled} onClick={() => void cancel(r)}>
+                      {r.cancelled ? "Ending …" : "End"}
+                    </button>,
+                  ]
+                : []),
+            ],
+          }))}
+          none="No query runs at this moment."
+        />
+      </Part>
+      <Part title="The slowest since start">
+        <Table
+          label="The slowest since start"
+          columns={[{ name: "Query" }, { name: "Took", right: true }, { name: "Traces read", right: true }, { name: "Read", right: true }, { name: "Status", right: true }, { name: "At", right: true }]}
+          rows={q.slowest.map((r) => ({
+            key: r.id,
+            cells: [what(r), formatDuration(Number(r.tookNano)), formatCount(r.tracesRead), formatBytes(r.bytesScanned), String(r.status), formatClock(BigInt(r.endedUnixNano), zone.value, 0)],
+          }))}
+          none="No query has run yet."
+        />
+      </Part>
+      <Part title="Answers" note="Since start. Durations are counted in steps, so a quantile is known as the step it lies in.">
+        <Table
+          label="Answers"
+          columns={[{ name: "Address" }, { name: "Answered", right: true }, { name: "Refused (4xx)", right: true }, { name: "Failed (5xx)", right: true }, { name: "p50", right: true }, { name: "p95", right: true }]}
+          rows={used.map((e) => ({
+            key: `${e.method} ${e.path}`,
+            cells: [<code key="a">{e.method === "GET" ? e.path : `${e.method} ${e.path}`}</code>, formatCount(e.answered), formatCount(e.refused), formatCount(e.failed), quantileBound(e.buckets, bounds, 0.5), quantileBound(e.buckets, bounds, 0.95)],
+          }))}
+          none="Nothing was asked yet."
+        />
+      </Part>
+    </>
+  );
+}
+
+const total = (buckets: string[]) => buckets.reduce((sum, b) => sum + Number(b), 0);

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Status, what is kept: how much, from when to when, how long it will fit, and what the store is behind with.
+import type { SystemAnswer } from "../api/types";
+import { forecastOf } from "../model/system";
+import { formatBytes, formatCount, formatPercent } from "../model/text";
+import { formatAge, formatDuration, formatFull } from "../model/time";
+import { zone } from "../state/prefs";
+import { Figures, Part, Table } from "./status-parts";
+
+export function Storage({ value }: { value: SystemAnswer }) {
+  const s = value.store;
+  const now = BigInt(value.nowUnixNano);
+  const spans = Number(s.spanCount);
+  const at = (ns: string | null) => (ns ? { value: formatAge(BigInt(ns), now), note: formatFull(BigInt(ns), zone.value).replace(/(\.\d{3})\d+/, "$1") } : { value: "–", note: "nothing is stored" });
+  const forecast = forecastOf(value);
+  const removed = Number(s.removedByAgeSpans) + Number(s.removedBySizeSpans);
+  return (
+    <>
+      <Figures
+        list={[
+          { name: "Stored", value: formatBytes(s.storedBytes), note: spans > 0 ? `${(Number(s.storedBytes) / spans).toFixed(1)} bytes a span, the journal and what waits to be merged included` : "no span yet" },
+          { name: "Spans", value: formatCount(s.spanCount), note: `${formatCount(s.traceCount)} traces` },
+          { name: "Oldest", ...at(s.oldestUnixNano) },
+          { name: "Newest", ...at(s.newestUnixNano) },
+          { name: "Segments", value: formatCount(s.segmentCount), note: s.droppedSegments === "0" ? "all of them are read" : `${formatCount(s.droppedSegments)} more are gone and still take room` },
+          { name: "Merge debt", value: formatCount(s.mergeWaitingSegments), note: "segments that are due to be merged" },
+        ]}
+      />
+      <Part title="How long it fits">
+        <Table
+          label="Room"
+          columns={[{ name: "What" }, { name: "Value", right: true }, { name: "Remark" }]}
+          rows={[
+            { key: "age", cells: ["Removed by age", s.retentionAgeNano === "0" ? "never" : formatDuration(Number(s.retentionAgeNano)), "--retention"] },
+            { key: "size", cells: ["Removed by size", s.retentionBytes === "0" ? "never" : `above ${formatBytes(s.retentionBytes)}`, "--retention-size"] },
+            {
+              key: "free",
+              cells: ["Free on the disk", s.disk ? formatBytes(s.disk.freeBytes) : "not known", s.disk ? `${formatPercent(Number(s.disk.freeBytes), Number(s.disk.allBytes))} of ${formatBytes(s.disk.allBytes)}` : ""],
+            },
+            { key: "growth", cells: ["Growth", forecast.bytesADay === null ? "not known yet" : `${formatBytes(Math.round(forecast.bytesADay))} a day`, forecast.basis] },
+            { key: "full", cells: ["Full", forecast.fullInNs === null ? "–" : `in ${formatDuration(forecast.fullInNs)}`, forecast.until] },
+          ]}
+          none=""
+        />
+      </Part>
+      <Part title="Work of the store" note="Since start.">
+        <Table
+          label="Work of the store"
+          columns={[{ name: "What" }, { name: "Number", right: true }, { name: "Remark" }]}
+          rows={[
+            { key: "requests", cells: ["Requests made durable", formatCount(s.requestsStored), `in ${formatCount(s.commits)} commits to the disk`] },
+            { key: "merges", cells: ["Merges", formatCount(s.merges), `${formatCount(s.mergedSpans)} spans, ${formatDuration(Number(s.mergeCpuNano))} of CPU`] },
+            { key: "failures", cells: ["Merges that failed", formatCount(s.mergeFailures), "they are tried again"] },
+            { key: "apply", cells: ["Acked requests that could not be put in place", formatCount(s.applyFailures), s.applyFails ? "▲ the last try failed; the journal keeps them" : "none is waiting for another try"] },
+            { key: "removed", cells: ["Spans removed", formatCount(removed), `${formatCount(s.removedByAgeSpans)} by age, ${formatCount(s.removedBySizeSpans)} by size`] },
+          ]}
+          none=""
+        />
+      </Part>
+    </>
+  );
+}

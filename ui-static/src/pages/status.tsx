@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Status: what the process takes in, keeps, answers and refuses; how good the data is; what is in force. Read every five seconds.
+import { useEffect } from "preact/hooks";
+import { apiUrl, getSystem } from "../api/client";
+import type { SystemAnswer } from "../api/types";
+import { curlOf } from "../model/curl";
+import { SAMPLES_MAX, type Sample, sampleOf } from "../model/system";
+import { formatClock } from "../model/time";
+import { param, patched, replace } from "../route";
+import { signal } from "@preact/signals";
+import { useCommands } from "../state/keys";
+import { Loader } from "../state/load";
+import { zone } from "../state/prefs";
+import { CopyButton, ProblemPanel } from "../ui/controls";
+import { About, Limits } from "./status-about";
+import { Ingest } from "./status-ingest";
+import { Quality } from "./status-quality";
+import { Queries } from "./status-queries";
+import { Storage } from "./status-storage";
+
+const REFRESH_MS = 5000;
+const TABS: [string, string][] = [
+  ["ingest", "Ingest"],
+  ["storage", "Storage"],
+  ["query", "Queries"],
+  ["quality", "Data quality"],
+  ["limits", "Limits"],
+  ["about", "About"],
+];
+
+const system = new Loader<SystemAnswer>();
+/** What was read while this page was open, the oldest first: rates are differences of two. */
+const samples = signal<Sample[]>([]);
+const paused = signal(false);
+
+async function read(): Promise<void> {
+  await system.run((stop) => getSystem(stop));
+  const value = system.state.peek().value;
+  const last = samples.peek().at(-1);
+  if (!value || last?.at === BigInt(value.nowUnixNano)) return;
+  // Another process answers than before: its counters begin anew.
+  const kept = last && last.startedAt === value.startedAtUnixNano ? samples.peek() : [];
+  samples.value = [...kept, sampleOf(value)].slice(-SAMPLES_MAX);
+}
+
+export function StatusPage() {
+  const tab = TABS.find(([id]) => id === param("tab"))?.[0] ?? "ingest";
+  useEffect(() => {
+    document.title = "Status · Spoor";
+    void read();
+    return () => system.stop();
+  }, []);
+  useEffect(() => {
+    if (paused.value) return;
+    const timer = window.setInterval(() => {
+      if (document.visibilityState === "visible") void read();
+    }, REFRESH_MS);
+    return () => window.clearInterval(timer);
+  }, [paused.value]);
+  const toggle = () => {
+    paused.value = !paused.peek();
+  };
+  useCommands([
+    { keys: ["p"], text: "Pause, or go on", group: "Status", run: toggle },
+    { keys: ["r"], text: "Read now", group: "Status", run: () => void read() },
+    ...TABS.map(([id, name], i) => ({ keys: [String(i + 1)], text: name, group: "Status", run: () => replace(patched({ tab: id })) })),
+  ]);
+  const { value, error } = system.state.value;
+  const last = samples.value.at(-1);
+  return (
+    <div class="status-page">
+      <h1 class="offscreen">Status</h1>
+      <div class="compare-bar status-bar">
+        <div class="button-group" role="tablist" aria-label="Parts of the status">
+          {TABS.map(([id, name], i) => (
+            <button
+              key={id}
+              type="button"
+              role="tab"
+              class="button toggle"
+              aria-selected={tab === id}
+              tabIndex={tab === id ? 0 : -1}
+              title={`${name} (${i + 1})`}
+              onClick={() => replace(patched({ tab: id }))}
+              onKeyDown={(event) => {
+                const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+                if (step === 0) return;
+                event.preventDefault();
+                event.stopPropagation();
+                const next = (i + step + TABS.length) % TABS.length;
+                replace(patched({ tab: TABS[next][0] }));
+                (event.currentTarget.parentElement?.children[next] as HTMLElement | undefined)?.focus();
+              }}
+            >
+              {name}
+            </button>
+          ))}
+        </div>
+        <span class="spring" />
+        <span class={error ? "num error-text" : "num dim"}>{last ? `${error ? "no answer since " : "as of "}${formatClock(last.at, zone.value, 0)}` : ""}</span>
+        <button type="button" class="button" aria-pressed={paused.value} title={paused.value ? "Go on (p)" : "Pause (p)"} onClick={toggle}>
+          {paused.value ? "Go on" : "Pause"}
+        </button>
+        <CopyButton text={() => curlOf(apiUrl(tab === "quality" ? "v1/quality" : "v1/system"))} what="curl command" icon="terminal" />
+      </div>
+      {error ? <ProblemPanel error={error} retry={() => void read()} title={last ? "Spoor does not answer; it is asked again every five seconds" : undefined} /> : null}
+      <div class={error ? "status-body stale" : "status-body"}>
+        {tab === "quality" ? (
+          <Quality />
+        ) : !value ? (
+          error ? null : (
+            <div class="trace-loading" role="status">
+              Reading …
+            </div>
+          )
+        ) : tab === "ingest" ? (
+          <Ingest value={value} samples={samples.value} />
+        ) : tab === "storage" ? (
+          <Storage value={value} />
+        ) : tab === "query" ? (
+          <Queries value={value} refresh={() => void read()} />
+        ) : tab === "limits" ? (
+          <Limits value={value} />
+        ) : (
+          <About value={value} />
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SystemAnswer } from "../src/api/types";
+import { addressOf, counterOf, forecastOf, labelOf, quantileBound, ratesOf, sampleOf } from "../src/model/system";
+
+const counter = (name: string, labels: string, value: number) => ({ name, labels, help: "", counts: true, value: String(value) });
+const answer = (grpc: number, http: number, at: bigint) =>
+  ({
+    nowUnixNano: String(at), startedAtUnixNano: "1",
+    counters: [counter("spoor_acked_spans_by_transport", 'transport="grpc"', grpc), counter("spoor_acked_spans_by_transport", 'transport="http"', http), counter("spoor_received_requests", "", grpc + http)],
+    store: { oldestUnixNano: null, newestUnixNano: null, storedBytes: "0", retentionBytes: "0", retentionAgeNano: "0", disk: null },
+  }) as unknown as SystemAnswer;
+
+test("rates are differences between readings by the server's clock, and never below 0", () => {
+  const samples = [answer(0, 10, 0n), answer(50, 10, 5_000_000_000n), answer(20, 10, 5_000_000_000n), answer(20, 110, 15_000_000_000n)].map(sampleOf);
+  assert.deepEqual(ratesOf(samples).map((r) => [r.grpc, r.http]), [[10, 0], [0, 10]]);
+  assert.deepEqual(ratesOf(samples.slice(0, 1)), []);
+});
+
+test("counters add up over labels, and labels are read one by one", () => {
+  const value = answer(3, 4, 0n);
+  assert.equal(counterOf(value, "spoor_acked_spans_by_transport"), 7);
+  assert.equal(labelOf(counter("x", 'reason="LIMIT",retryable="false"', 1), "retryable"), "false");
+  assert.equal(labelOf(counter("x", 'unreason="A"', 1), "reason"), "");
+});
+
+test("a forecast says what it is worked out from, and when there is none", () => {
+  const store = (more: object) => ({ ...answer(0, 0, 0n), store: { ...answer(0, 0, 0n).store, ...more } }) as SystemAnswer;
+  const hour = { oldestUnixNano: "1", newestUnixNano: String(3600n * 1_000_000_000n + 1n), storedBytes: "1000000" };
+  assert.equal(forecastOf(store({})).bytesADay, null);
+  const disk = forecastOf(store({ ...hour, disk: { freeBytes: "24000000", allBytes: "99000000" } }));
+  assert.equal(disk.bytesADay, 24e6);
+  assert.equal(disk.fullInNs, 86400e9);
+  assert.equal(forecastOf(store({ ...hour, retentionBytes: "13000000" })).fullInNs, 43200e9);
+  assert.equal(forecastOf(store({ ...hour, retentionBytes: "13000000", retentionAgeNano: "7200000000000" })).fullInNs, null);
+  assert.equal(forecastOf(store(hour)).fullInNs, null);
+});
+
+test("a quantile of steps is the step it lies in", () => {
+  assert.equal(quantileBound(["9", "0", "1"], [0.001, 0.005], 0.5), "≤ 1.00 ms");
+  assert.equal(quantileBound(["9", "0", "1"], [0.001, 0.005], 0.95), "> 5.00 ms");
+  assert.equal(quantileBound(["0", "0", "0"], [0.001, 0.005], 0.5), "–");
+});
+
+test("addresses are taken apart, also such as nobody can decode", () => {
+  assert.deepEqual(addressOf("/v1/search?q=%7B%7D&limit=1"), { path: "/v1/search", parameters: [["q", "{}"], ["limit", "1"]] });
+  assert.deepEqual(addressOf("/v1/services"), { path: "/v1/services", parameters: [] });
+  assert.equal(addressOf("/v1/search?q=%7B%").parameters[0][1], "{%");
+});
