@@ -286,6 +286,9 @@ void sp_query_problem(struct sp_query_call *call, const struct sp_error *error);
 
 /* ---- pool of query threads (query/pool.c) ---- */
 
+/* Behind what takes spans in, and behind seals (SP_ROCKS_SEAL_NICE), without which it would stop. */
+#define SP_QUERY_NICE 12
+
 struct sp_query_job {
     struct sp_query_job *next;
     void (*run)(struct sp_query_job *job); /* on a query thread */

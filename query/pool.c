@@ -6,9 +6,6 @@
 
 #include "query/internal.h"
 
-/* Senders' acks go before answers, when both want the same processor. */
-#define QUERY_NICE 1
-
 struct sp_query_pool {
     pthread_mutex_t lock;
     pthread_cond_t work; /* a job was queued, or stopping was set */
@@ -22,7 +19,7 @@ struct sp_query_pool {
 static void *thread_main(void *cookie)
 {
     struct sp_query_pool *pool = cookie;
-    sp_thread_begin("spoor:query", QUERY_NICE);
+    sp_thread_begin("spoor:query", SP_QUERY_NICE);
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         while (!pool->first && !pool->stopping)

@@ -24,7 +24,7 @@ enum sp_search_stop {
 #define SP_SEARCH_BATCH_MIN         ((size_t)16)
 #define SP_SEARCH_BATCH_MAX         ((size_t)1024 * 1024)
 #define SP_SEARCH_BATCH_GROWTH      ((size_t)16)
-#define SP_SEARCH_BATCH_GROWTH_ALL  ((size_t)4096)
+#define SP_SEARCH_BATCH_GROWTH_ALL  ((size_t)16384)
 #define SP_SEARCH_BATCH_MEMORY_PART ((size_t)16)
 /* Threads that look at one batch, if it is so large and no other query wants them. */
 #define SP_SEARCH_THREADS    ((uint32_t)2)

@@ -22,6 +22,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import questions  # noqa: E402
 import spoor  # noqa: E402
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "otel-js-shop"
@@ -64,11 +65,6 @@ def load(binary, server, args):
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     own_cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return dict(json.loads(done.stdout), ownCpuSeconds=own_cpu)
-
-
-def rank(values, q):
-    values = sorted(values)
-    return values[min(len(values) - 1, int(q * len(values)))]
 
 
 def lookups(server, trace_ids):
@@ -133,7 +129,7 @@ def measure(binary, name, spans, source, extra):
             "peak memory, MiB": peak_bytes(server.process.pid) / 2**20,
         }
         visible = visible_seconds(server, 50)
-        rows["ack to visible p99, ms"] = rank(visible, 0.99) * 1e3
+        rows["ack to visible p99, ms"] = questions.rank(visible, 0.99) * 1e3
         before_stop, children = cpu_seconds(server.process.pid), resource.getrusage(resource.RUSAGE_CHILDREN)
         server.stop()  # seals what is in the head
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -188,7 +184,7 @@ def timed(server, path, times, **parameters):
         began = time.perf_counter()
         answer = server.get_json(url)
         seconds.append(time.perf_counter() - began)
-    return rank(seconds, 0.95) * 1e3, answer
+    return questions.rank(seconds, 0.95) * 1e3, answer
 
 
 def measure_all_spans(server, rows):
@@ -211,6 +207,7 @@ def measure_all_spans(server, rows):
     rows["values of an attribute, p95, ms"], _ = timed(server, "/v1/attributes", 20, scope="span", key="http.route")
     rows["keys of attributes, p95, ms"], _ = timed(server, "/v1/attributes", 20)
     rows["latency of all operations, p95, ms"], _ = timed(server, "/v1/latency", 20)
+    questions.measure_searches(server, rows)
 
 
 def measure_queries(binary, spans, source):
@@ -230,9 +227,9 @@ def measure_queries(binary, spans, source):
             for _ in range(2):
                 warm = lookups(server, samples[:300])
             rows["trace by id, first touch p50, ms"] = statistics.median(first) * 1e3
-            rows["trace by id, first touch p99, ms"] = rank(first, 0.99) * 1e3
+            rows["trace by id, first touch p99, ms"] = questions.rank(first, 0.99) * 1e3
             rows["trace by id, warm p50, ms"] = statistics.median(warm) * 1e3
-            rows["trace by id, warm p99, ms"] = rank(warm, 0.99) * 1e3
+            rows["trace by id, warm p99, ms"] = questions.rank(warm, 0.99) * 1e3
             selective, answer = searches(server, f'{{ span.db.query.text = "{NEEDLE}" }}', 20)
             found = {trace["traceId"] for trace in answer["traces"]}
             if found != set(needles) or not answer["complete"]:
@@ -245,6 +242,24 @@ def measure_queries(binary, spans, source):
             rows["unselective equality, top 20, median, ms"] = statistics.median(unselective) * 1e3
             measure_all_spans(server, rows)
             rows["peak memory, MiB"] = peak_bytes(server.process.pid) / 2**20
+            beside = measure_beside(server, source)
+    return rows, beside
+
+
+BESIDE_RATE, BESIDE_SECONDS = 100000, 20
+
+
+def measure_beside(server, source):
+    """Senders' waiting, without and with people who ask, over what is stored already."""
+    seeds = iter(range(101, 200))  # of new trace ids, each time
+
+    def load_at_rate():
+        spans = BESIDE_RATE * BESIDE_SECONDS
+        arguments = ["--spans", str(spans), "--rate", str(BESIDE_RATE), "--seed", str(next(seeds)), *source]
+        return load(server.binary, server, arguments)["ackNanos"]
+
+    rows = questions.measure_beside(server, load_at_rate)
+    rows["peak memory, MiB"] = peak_bytes(server.process.pid) / 2**20
     return rows
 
 
@@ -286,7 +301,9 @@ def main():
             "shop, half of that rate": measure_at_rate(options.binary, half, 20, [shop]),
             "shop, 100,000 spans a second": measure_at_rate(options.binary, 100000, 20, [shop]),
         })
-        print_table({"shop": measure_queries(options.binary, options.stored, [shop])})
+        queries, beside = measure_queries(options.binary, options.stored, [shop])
+        print_table({"shop": queries})
+        print_table({f"shop, {BESIDE_RATE:,} spans a second beside queries": beside})
 
 
 if __name__ == "__main__":
