@@ -35,15 +35,16 @@ static bool copy_url(const struct sp_query_call *call, char out[SP_QUERY_SHOWN_B
 {
     const struct sp_query_request *request = &call->request;
     size_t wanted = request->path.len + (request->query.len > 0 ? 1 + request->query.len : 0);
-    struct sp_buf buf;
-    sp_buf_init(&buf, SP_QUERY_SHOWN_BYTES);
+    size_t len = 0;
     struct sp_slice parts[] = {request->path, sp_slice_cstr(request->query.len > 0 ? "?" : ""),
                                request->query};
-    for (size_t i = 0; i < SP_ARRAY_LEN(parts); i++)
-        sp_buf_append_slice(&buf, sp_slice_sub(parts[i], 0, SP_QUERY_SHOWN_BYTES - buf.len));
-    memcpy(out, buf.ptr ? (const char *)buf.ptr : "", buf.len);
-    out[buf.len] = 0;
-    sp_buf_fini(&buf);
+    for (size_t i = 0; i < SP_ARRAY_LEN(parts); i++) {
+        struct sp_slice part = sp_slice_sub(parts[i], 0, SP_QUERY_SHOWN_BYTES - len);
+        if (part.len > 0)
+            memcpy(out + len, part.ptr, part.len);
+        len += part.len;
+    }
+    out[len] = 0;
     return wanted > SP_QUERY_SHOWN_BYTES;
 }
 
