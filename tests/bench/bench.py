@@ -190,13 +190,13 @@ def timed(server, path, times, **parameters):
 def measure_all_spans(server, rows):
     """Questions on every stored span; p95 of each, warm."""
     spans = stored_spans(server)
-    questions = {
+    series = {
         "rate() by service": "{} | rate() by (resource.service.name)",
         "rate() by an attribute": "{} | rate() by (span.http.request.method)",
         "quantile_over_time(duration) by service": "{} | quantile_over_time(duration, 0.5, 0.99) by (resource.service.name)",
         "rate() of errors by operation": "{ status = error } | rate() by (name)",
     }
-    for name, query in questions.items():
+    for name, query in series.items():
         rows[f"{name}, p95, ms"], answer = timed(server, "/v1/metrics/query_range", 20, q=query)
         if not answer["series"]:
             raise SystemExit(f"{query}: nothing was found")
