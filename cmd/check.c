@@ -10,8 +10,7 @@
 #include "collector/collector.h"
 #include "storage/storage.h"
 
-#define CHECK_CONFIG_ARENA_BYTES ((size_t)1024 * 1024)
-#define CHECK_LINE_BYTES_MAX     ((size_t)64 * 1024)
+#define CHECK_LINE_BYTES_MAX ((size_t)64 * 1024)
 
 /* Unlike other sub-commands: "not found" is the good answer here. */
 enum { EXIT_CLEAN = 0, EXIT_DAMAGED = 1, EXIT_NOT_CHECKED = 2 };
@@ -260,12 +259,5 @@ int sp_cmd_check(int argc, char **argv)
         .arguments_min = 1,
         .arguments_max = 1,
     };
-    struct sp_arena arena;
-    struct sp_config config;
-    sp_arena_init(&arena, CHECK_CONFIG_ARENA_BYTES);
-    int code = sp_cmd_options(&arena, &command, argc, argv, &config);
-    if (code < 0)
-        code = run(&config);
-    sp_arena_fini(&arena);
-    return code;
+    return sp_cmd_run(&command, argc, argv, run);
 }

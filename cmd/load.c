@@ -13,7 +13,6 @@
 #include "lib/net/net.h"
 #include "lib/wire/wire.h"
 
-#define LOAD_CONFIG_ARENA_BYTES ((size_t)4 * 1024 * 1024)
 #define LOAD_REPLY_BYTES_MAX    ((size_t)4 * 1024 * 1024)
 #define LOAD_REPLY_ARENA_BYTES  ((size_t)256 * 1024)
 #define LOAD_URL_BYTES_MAX      512
@@ -503,12 +502,5 @@ int sp_cmd_load(int argc, char **argv)
         .option_count = SP_ARRAY_LEN(options),
         .arguments_max = SIZE_MAX,
     };
-    struct sp_arena arena;
-    struct sp_config config;
-    sp_arena_init(&arena, LOAD_CONFIG_ARENA_BYTES);
-    int code = sp_cmd_options(&arena, &command, argc, argv, &config);
-    if (code < 0)
-        code = run(&config);
-    sp_arena_fini(&arena);
-    return code;
+    return sp_cmd_run(&command, argc, argv, run);
 }

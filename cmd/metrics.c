@@ -309,12 +309,5 @@ int sp_cmd_metrics(int argc, char **argv)
         .arguments_min = 1,
         .arguments_max = 1,
     };
-    struct sp_arena arena;
-    struct sp_config config;
-    sp_arena_init(&arena, 1024 * 1024);
-    int code = sp_cmd_options(&arena, &command, argc, argv, &config);
-    if (code < 0)
-        code = run(&config);
-    sp_arena_fini(&arena);
-    return code;
+    return sp_cmd_run(&command, argc, argv, run);
 }

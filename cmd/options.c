@@ -186,3 +186,19 @@ int sp_cmd_options(struct sp_arena *arena, const struct sp_command *command, int
             error.message, command->name);
     return SP_EXIT_USAGE;
 }
+
+/* Of a command line, its environment and its file. */
+#define CONFIG_ARENA_BYTES ((size_t)4 * 1024 * 1024)
+
+int sp_cmd_run(const struct sp_command *command, int argc, char **argv,
+               int (*run)(const struct sp_config *config))
+{
+    struct sp_arena arena;
+    struct sp_config config;
+    sp_arena_init(&arena, CONFIG_ARENA_BYTES);
+    int code = sp_cmd_options(&arena, command, argc, argv, &config);
+    if (code < 0)
+        code = run(&config);
+    sp_arena_fini(&arena);
+    return code;
+}

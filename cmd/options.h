@@ -32,3 +32,7 @@ struct sp_command {
  * *ret is the arena's memory. */
 int sp_cmd_options(struct sp_arena *arena, const struct sp_command *command, int argc, char **argv,
                    struct sp_config *ret);
+
+/* The same, then run with what was loaded, which is gone when it returns. The exit code. */
+int sp_cmd_run(const struct sp_command *command, int argc, char **argv,
+               int (*run)(const struct sp_config *config));

@@ -334,12 +334,5 @@ int sp_cmd_search(int argc, char **argv)
         .option_count = SP_ARRAY_LEN(options),
         .arguments_max = 1,
     };
-    struct sp_arena arena;
-    struct sp_config config;
-    sp_arena_init(&arena, 1024 * 1024);
-    int code = sp_cmd_options(&arena, &command, argc, argv, &config);
-    if (code < 0)
-        code = run(&config);
-    sp_arena_fini(&arena);
-    return code;
+    return sp_cmd_run(&command, argc, argv, run);
 }

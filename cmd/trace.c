@@ -12,9 +12,8 @@
 #include "cmd/terminal.h"
 #include "cmd/trace_columns.h"
 
-#define TRACE_CONFIG_ARENA_BYTES ((size_t)1024 * 1024)
-#define TRACE_ARENA_BYTES        ((size_t)4 * 1024 * 1024 * 1024)
-#define TRACE_TREE_LEVELS_MAX    24 /* deeper ones are shown by their number */
+#define TRACE_ARENA_BYTES     ((size_t)4 * 1024 * 1024 * 1024)
+#define TRACE_TREE_LEVELS_MAX 24 /* deeper ones are shown by their number */
 
 static const struct sp_option options[] = {
     SP_ASK_OPTIONS,
@@ -241,12 +240,5 @@ int sp_cmd_trace(int argc, char **argv)
         .arguments_min = 1,
         .arguments_max = 1,
     };
-    struct sp_arena arena;
-    struct sp_config config;
-    sp_arena_init(&arena, TRACE_CONFIG_ARENA_BYTES);
-    int code = sp_cmd_options(&arena, &command, argc, argv, &config);
-    if (code < 0)
-        code = run(&config);
-    sp_arena_fini(&arena);
-    return code;
+    return sp_cmd_run(&command, argc, argv, run);
 }
