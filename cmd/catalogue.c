@@ -142,11 +142,16 @@ static const struct sp_option latency_options[] = {
     {.name = "exact",
      .type = SP_OPTION_BOOL,
      .help = "Exact quantiles, from all spans, instead of within 1.1 %."},
+    {.name = "order",
+     .type = SP_OPTION_TEXT,
+     .value_name = "ORDER",
+     .help = "name, calls, errors, errorShare, duration, or a quantile; -calls: the most first."},
+    {.name = "limit", .type = SP_OPTION_TEXT, .value_name = "N", .help = "At most so many rows."},
 };
 static const char *const latency_passed[][2] = {
-    {"from", "from"}, {"to", "to"},       {"operation", "operation"},
-    {"kind", "kind"}, {"quantiles", "q"}, {"by", "by"},
-    {NULL, NULL}};
+    {"from", "from"},   {"to", "to"},       {"operation", "operation"},
+    {"kind", "kind"},   {"quantiles", "q"}, {"by", "by"},
+    {"order", "order"}, {"limit", "limit"}, {NULL, NULL}};
 
 static bool series_found(const struct sp_answer *answer)
 {

@@ -2,10 +2,10 @@
  *
  * query/graph_series.c: GET /v1/graph with step or with a range to compare with: edges over time, and what changed of them.
  * Each part of time is a graph of its own; the edges of all of them together are what is shown. */
+#include "query/change.h"
 #include "query/graph.h"
 #include "query/graph_answer.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 /* The graphs of parts of time, and all of them added up. */
@@ -197,95 +197,31 @@ enum sp_status sp_graph_answer_series(struct sp_query_call *call,
 
 /* ---- difference ---- */
 
-/* What changed of one edge. Sides: 0 is the range that is compared with, 1 the range asked for. */
-struct change {
-    const struct sp_graph_edge *edge, *sides[2];
-    const struct sp_histogram
-        *latency[2]; /* as callers saw it, where they were seen on both sides */
-    double superiority;
-    double error_p, latency_p, error_q, latency_q;
-    const char *name;
-};
-
-/* How much longer the p95 has to be before an edge is slower: more than both quantiles may be off. */
-#define SLOWER_MIN (1 + 2 * SP_HISTOGRAM_RELATIVE_ERROR)
-
-static double p95(const struct sp_histogram *histogram)
-{
-    return (double)sp_histogram_quantile(histogram, 0.95);
-}
-
-static const char *name_change(const struct change *change)
-{
-    if (change->sides[0]->calls == 0)
-        return "new";
-    if (change->sides[1]->calls == 0)
-        return "gone";
-    if (change->latency_q <= SP_FALSE_DISCOVERY_RATE) {
-        double before = p95(change->latency[0]), now = p95(change->latency[1]);
-        if (change->superiority > 0.5 && now > before * SLOWER_MIN)
-            return "slower";
-        if (change->superiority < 0.5 && before > now * SLOWER_MIN)
-            return "faster";
-    }
-    return "same";
-}
-
 static void compare_edge(const struct parts *parts, const struct sp_graph_edge *edge,
-                         struct change *change)
+                         struct sp_change *change)
 {
-    const struct sp_graph_edge *before = find_edge(&parts->items[0], edge);
-    const struct sp_graph_edge *now = find_edge(&parts->items[1], edge);
-    bool by_client = before->client_latency.count > 0 && now->client_latency.count > 0;
-    *change =
-        (struct change){.edge = edge, .sides = {before, now}, .error_p = NAN, .latency_p = NAN};
-    change->latency[0] = by_client ? &before->client_latency : &before->server_latency;
-    change->latency[1] = by_client ? &now->client_latency : &now->server_latency;
-    struct sp_rank_test test = sp_rank_test(change->latency[0], 0, change->latency[1], 0);
-    change->superiority = test.superiority;
-    if (before->calls == 0 || now->calls == 0)
-        return;
-    if (test.is_tested)
-        change->latency_p = test.p;
-    if (before->errors + now->errors > 0)
-        change->error_p = sp_fisher_exact(before->errors, before->calls, now->errors, now->calls);
+    const struct sp_graph_edge *sides[2];
+    for (int i = 0; i < 2; i++) {
+        sides[i] = find_edge(&parts->items[i], edge);
+        change->calls[i] = sides[i]->calls;
+        change->errors[i] = sides[i]->errors;
+    }
+    /* as callers saw it, where they were seen on both sides */
+    bool by_client = sides[0]->client_latency.count > 0 && sides[1]->client_latency.count > 0;
+    for (int i = 0; i < 2; i++)
+        change->latency[i] = by_client ? &sides[i]->client_latency : &sides[i]->server_latency;
 }
 
 static bool compare_all(struct sp_query_call *call, const struct parts *parts,
-                        const struct sp_graph_view *view, struct change **ret)
+                        const struct sp_graph_view *view, struct sp_change **ret)
 {
-    size_t count = view->edge_count;
-    struct change *changes = sp_arena_calloc(&call->arena, count, sizeof(*changes));
-    double *p = sp_arena_calloc(&call->arena, count, 2 * sizeof(*p));
-    uint32_t *scratch = sp_arena_calloc(&call->arena, count, sizeof(*scratch));
-    if (!changes || !p || !scratch)
+    struct sp_change *changes = sp_arena_calloc(&call->arena, view->edge_count, sizeof(*changes));
+    if (!changes)
         return false;
-    double *q = p + count;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < view->edge_count; i++)
         compare_edge(parts, view->edges[i], &changes[i]);
-        p[i] = changes[i].error_p;
-    }
-    sp_false_discovery_rates(p, count, scratch, q);
-    for (size_t i = 0; i < count; i++) {
-        changes[i].error_q = q[i];
-        p[i] = changes[i].latency_p;
-    }
-    sp_false_discovery_rates(p, count, scratch, q);
-    for (size_t i = 0; i < count; i++) {
-        changes[i].latency_q = q[i];
-        changes[i].name = name_change(&changes[i]);
-    }
     *ret = changes;
-    return true;
-}
-
-static void write_chance(const char *key, double q, struct sp_json_writer *w)
-{
-    sp_json_key(w, key);
-    if (isnan(q))
-        sp_json_null(w);
-    else
-        sp_json_double(w, q);
+    return sp_changes_find(&call->arena, changes, view->edge_count) == SP_OK;
 }
 
 static void write_side(const char *key, const struct sp_graph_edge *edge, struct sp_json_writer *w)
@@ -306,8 +242,9 @@ static void write_side(const char *key, const struct sp_graph_edge *edge, struct
     sp_json_object_end(w);
 }
 
-static void write_changes(struct sp_query_call *call, const struct change *changes,
-                          const struct sp_graph_view *view, struct sp_time_range before)
+static void write_changes(struct sp_query_call *call, const struct parts *parts,
+                          const struct sp_change *changes, const struct sp_graph_view *view,
+                          struct sp_time_range before)
 {
     struct sp_json_writer w;
     sp_query_reply_json(call, &w);
@@ -315,17 +252,13 @@ static void write_changes(struct sp_query_call *call, const struct change *chang
     sp_json_key(&w, "edges");
     sp_json_array_begin(&w);
     for (size_t i = 0; i < view->edge_count; i++) {
-        const struct change *change = &changes[i];
         sp_json_object_begin(&w);
-        write_ends(change->edge, &w);
+        write_ends(view->edges[i], &w);
         sp_json_key(&w, "change");
-        sp_json_cstr(&w, change->name);
-        write_side("before", change->sides[0], &w);
-        write_side("now", change->sides[1], &w);
-        sp_json_key(&w, "superiority");
-        sp_json_double(&w, change->superiority);
-        write_chance("latencyQValue", change->latency_q, &w);
-        write_chance("errorQValue", change->error_q, &w);
+        sp_json_cstr(&w, changes[i].name);
+        write_side("before", find_edge(&parts->items[0], view->edges[i]), &w);
+        write_side("now", find_edge(&parts->items[1], view->edges[i]), &w);
+        sp_change_write(&changes[i], &w);
         sp_json_object_end(&w);
     }
     sp_json_array_end(&w);
@@ -345,7 +278,7 @@ enum sp_status sp_graph_answer_difference(struct sp_query_call *call,
 {
     struct parts parts;
     struct sp_graph_view view = {0};
-    struct change *changes = NULL;
+    struct sp_change *changes = NULL;
     enum sp_status status = parts_init(call, 2, &parts, reterr);
     if (status == SP_OK)
         status = read_part(call, &parts, before, reterr);
@@ -356,7 +289,7 @@ enum sp_status sp_graph_answer_difference(struct sp_query_call *call,
     if (status == SP_OK && !compare_all(call, &parts, &view, &changes))
         status = too_large(call, reterr);
     if (status == SP_OK)
-        write_changes(call, changes, &view, before);
+        write_changes(call, &parts, changes, &view, before);
     parts_fini(&parts);
     return status;
 }

@@ -6,41 +6,33 @@
 
 #include <stdlib.h>
 
-/* Rows of one part of time, sorted by service, operation, kind. */
-struct part {
-    struct sp_latency_series *rows;
-    size_t count;
-};
-
 struct answer {
     struct sp_latency_question question; /* its range: whole minutes */
-    struct part *parts;
-    size_t part_count;
+    struct sp_latency_part *steps;       /* of a series */
+    size_t step_count;                   /* that were read */
+    struct sp_latency_part now,
+        before;                  /* the whole range, where it is needed; what it is compared with */
+    struct sp_latency_row *rows; /* the page of them */
+    size_t row_count, row_count_all;
 };
 
 static void answer_fini(struct answer *answer)
 {
-    for (size_t i = 0; i < answer->part_count; i++)
-        sp_latency_rows_fini(answer->parts[i].rows, answer->parts[i].count);
+    for (size_t i = 0; i < answer->step_count; i++)
+        sp_latency_rows_fini(answer->steps[i].rows, answer->steps[i].count);
+    sp_latency_rows_fini(answer->now.rows, answer->now.count);
+    sp_latency_rows_fini(answer->before.rows, answer->before.count);
 }
 
 /* ---- reading ---- */
 
-static int compare_keys(const struct sp_latency_series *a, const struct sp_latency_series *b)
-{
-    int order = sp_slice_compare(a->service, b->service);
-    if (order == 0)
-        order = sp_slice_compare(a->operation, b->operation);
-    return order != 0 ? order : (a->kind > b->kind) - (a->kind < b->kind);
-}
-
 static int by_key(const void *left, const void *right)
 {
-    return compare_keys(left, right);
+    return sp_latency_compare_keys(left, right);
 }
 
 /* All operations of a service and kind are one row, without an operation. */
-static enum sp_status merge_operations(struct part *part, struct sp_error *reterr)
+static enum sp_status merge_operations(struct sp_latency_part *part, struct sp_error *reterr)
 {
     size_t kept = 0;
     enum sp_status status = SP_OK;
@@ -51,7 +43,7 @@ static enum sp_status merge_operations(struct part *part, struct sp_error *reter
     for (size_t i = 0; i < part->count; i++) {
         struct sp_latency_series *row = &part->rows[i];
         struct sp_latency_series *into = kept > 0 ? &part->rows[kept - 1] : NULL;
-        if (!into || compare_keys(into, row) != 0) {
+        if (!into || sp_latency_compare_keys(into, row) != 0) {
             struct sp_latency_series moved = *row;
             row->latency = (struct sp_histogram){0};
             part->rows[kept++] = moved;
@@ -68,10 +60,11 @@ static enum sp_status merge_operations(struct part *part, struct sp_error *reter
                            : sp_error_set(reterr, status, "no memory to add up the operations");
 }
 
-static enum sp_status read_part(struct sp_query_call *call, struct answer *answer,
-                                struct sp_time_range range, struct sp_error *reterr)
+/* Rows of a range; *part is to be freed also when this fails. */
+static enum sp_status read_part(struct sp_query_call *call, const struct answer *answer,
+                                struct sp_time_range range, struct sp_latency_part *part,
+                                struct sp_error *reterr)
 {
-    struct part *part = &answer->parts[answer->part_count];
     uint64_t kind = call->values[SP_LATENCY_KIND].number;
     enum sp_status status = sp_query_check(call, reterr);
     if (status == SP_OK)
@@ -81,7 +74,6 @@ static enum sp_status read_part(struct sp_query_call *call, struct answer *answe
                                   &call->stop, &call->arena, &part->rows, &part->count, reterr);
     if (status != SP_OK)
         return status;
-    answer->part_count++;
     return answer->question.by_service ? merge_operations(part, reterr) : SP_OK;
 }
 
@@ -91,19 +83,38 @@ static enum sp_status too_large(struct sp_query_call *call, struct sp_error *ret
                            "the latencies are larger than the query's memory");
 }
 
+static enum sp_status read_steps(struct sp_query_call *call, struct answer *answer,
+                                 struct sp_error *reterr)
+{
+    const struct sp_query_steps *steps = &answer->question.steps;
+    answer->steps = sp_arena_calloc(&call->arena, steps->count, sizeof(*answer->steps));
+    if (!answer->steps)
+        return too_large(call, reterr);
+    enum sp_status status = SP_OK;
+    while (answer->step_count < steps->count && status == SP_OK) {
+        size_t i = answer->step_count++;
+        status = read_part(call, answer, sp_query_step(steps, i), &answer->steps[i], reterr);
+    }
+    return status;
+}
+
 static enum sp_status read_all(struct sp_query_call *call, struct answer *answer,
                                struct sp_error *reterr)
 {
-    size_t count = answer->question.is_series ? answer->question.steps.count : 1;
-    answer->parts = sp_arena_calloc(&call->arena, count, sizeof(*answer->parts));
-    if (!answer->parts)
-        return too_large(call, reterr);
+    const struct sp_latency_question *question = &answer->question;
     enum sp_status status = SP_OK;
-    for (size_t i = 0; i < count && status == SP_OK; i++)
-        status = read_part(call, answer,
-                           answer->question.is_series ? sp_query_step(&answer->question.steps, i)
-                                                      : answer->question.range,
-                           reterr);
+    if (question->is_series)
+        status = read_steps(call, answer, reterr);
+    if (status == SP_OK && question->is_comparison)
+        status = read_part(call, answer, question->before, &answer->before, reterr);
+    if (status != SP_OK || (question->is_series && !question->page.is_asked))
+        return status;
+    status = read_part(call, answer, question->range, &answer->now, reterr);
+    if (status == SP_OK &&
+        sp_latency_rows(&call->arena, question, question->is_comparison ? &answer->before : NULL,
+                        &answer->now, &answer->rows, &answer->row_count,
+                        &answer->row_count_all) != SP_OK)
+        status = too_large(call, reterr);
     return status;
 }
 
@@ -119,23 +130,69 @@ static void write_key(struct sp_json_writer *w, const struct sp_latency_series *
     sp_json_cstr(w, sp_span_kind_name(row->kind));
 }
 
-static void write_row(struct sp_json_writer *w, const struct sp_latency_series *row,
-                      const struct answer *answer)
+/* Least and greatest value of each bucket, both of them in it, and how many calls it has. */
+static void write_buckets(struct sp_json_writer *w, const struct sp_histogram *latency)
 {
-    sp_json_object_begin(w);
-    write_key(w, row);
+    sp_json_key(w, "buckets");
+    sp_json_array_begin(w);
+    for (uint32_t i = 0; i < latency->bucket_count + (latency->zero_count > 0); i++) {
+        bool zero = latency->zero_count > 0 && i == 0;
+        const struct sp_histogram_bucket *bucket =
+            zero ? NULL : &latency->buckets[i - (latency->zero_count > 0)];
+        uint64_t low = 0, high = 0;
+        if (bucket)
+            sp_histogram_bounds(bucket->index, &low, &high);
+        sp_json_array_begin(w);
+        sp_json_u64_string(w, low);
+        sp_json_u64_string(w, high);
+        sp_json_u64_string(w, bucket ? bucket->count : latency->zero_count);
+        sp_json_array_end(w);
+    }
+    sp_json_array_end(w);
+}
+
+static void write_numbers(struct sp_json_writer *w, const struct sp_latency_series *row,
+                          const struct sp_latency_question *question)
+{
     sp_json_key(w, "calls");
     sp_json_u64_string(w, row->calls);
     sp_json_key(w, "errors");
     sp_json_u64_string(w, row->errors);
     sp_json_key(w, "quantiles");
     sp_json_object_begin(w);
-    for (size_t i = 0; i < answer->question.quantile_count; i++) {
-        sp_json_key(w, answer->question.quantiles[i].text);
-        sp_json_u64_string(w,
-                           sp_histogram_quantile(&row->latency, answer->question.quantiles[i].q));
+    for (size_t i = 0; i < question->quantile_count; i++) {
+        sp_json_key(w, question->quantiles[i].text);
+        if (row->calls > 0)
+            sp_json_u64_string(w, sp_histogram_quantile(&row->latency, question->quantiles[i].q));
+        else
+            sp_json_null(w);
     }
     sp_json_object_end(w);
+    sp_json_key(w, "durationNano");
+    sp_json_u64_string(w, row->latency.sum_ns);
+    if (question->with_buckets)
+        write_buckets(w, &row->latency);
+}
+
+static void write_row(struct sp_json_writer *w, const struct sp_latency_row *row,
+                      const struct sp_latency_question *question)
+{
+    sp_json_object_begin(w);
+    write_key(w, row->key);
+    write_numbers(w, row->sides[1], question);
+    if (question->is_comparison) {
+        sp_json_key(w, "change");
+        sp_json_cstr(w, row->change.name);
+        sp_json_key(w, "before");
+        if (row->sides[0]->calls > 0) {
+            sp_json_object_begin(w);
+            write_numbers(w, row->sides[0], question);
+            sp_json_object_end(w);
+        } else {
+            sp_json_null(w);
+        }
+        sp_change_write(&row->change, w);
+    }
     sp_json_object_end(w);
 }
 
@@ -149,7 +206,7 @@ static void write_series(struct sp_json_writer *w, const struct sp_latency_serie
     for (int errors = 0; errors < 2; errors++) {
         sp_json_key(w, errors ? "errors" : "calls");
         sp_json_array_begin(w);
-        for (size_t i = 0; i < answer->part_count; i++) {
+        for (size_t i = 0; i < answer->step_count; i++) {
             const struct sp_latency_series *row = of_part[i] ? of_part[i] : &none;
             sp_json_u64_string(w, errors ? row->errors : row->calls);
         }
@@ -160,7 +217,7 @@ static void write_series(struct sp_json_writer *w, const struct sp_latency_serie
     for (size_t q = 0; q < answer->question.quantile_count; q++) {
         sp_json_key(w, answer->question.quantiles[q].text);
         sp_json_array_begin(w);
-        for (size_t i = 0; i < answer->part_count; i++)
+        for (size_t i = 0; i < answer->step_count; i++)
             if (of_part[i])
                 sp_json_u64_string(w, sp_histogram_quantile(&of_part[i]->latency,
                                                             answer->question.quantiles[q].q));
@@ -172,31 +229,63 @@ static void write_series(struct sp_json_writer *w, const struct sp_latency_serie
     sp_json_object_end(w);
 }
 
-/* Parts are sorted, so all of them are walked at once, smallest key first. */
+static int by_row_key(const void *left, const void *right)
+{
+    const struct sp_latency_row *a = left, *b = right;
+    return sp_latency_compare_keys(a->key, b->key);
+}
+
+/* Is it one of the page? Keys come in ascending order. */
+static bool is_shown(const struct answer *answer, const struct sp_latency_series *key, size_t *next)
+{
+    if (!answer->question.page.is_asked)
+        return true;
+    while (*next < answer->row_count && sp_latency_compare_keys(answer->rows[*next].key, key) < 0)
+        ++*next;
+    return *next < answer->row_count && sp_latency_compare_keys(answer->rows[*next].key, key) == 0;
+}
+
+/* Steps are sorted, so all of them are walked at once, smallest key first. */
 static bool write_all_series(struct sp_query_call *call, struct sp_json_writer *w,
                              const struct answer *answer)
 {
-    size_t *next = sp_arena_calloc(&call->arena, answer->part_count, sizeof(*next));
+    size_t *next = sp_arena_calloc(&call->arena, answer->step_count, sizeof(*next));
     const struct sp_latency_series **of_part =
-        sp_arena_calloc(&call->arena, answer->part_count, sizeof(const struct sp_latency_series *));
+        sp_arena_calloc(&call->arena, answer->step_count, sizeof(const struct sp_latency_series *));
     if (!next || !of_part)
         return false;
+    size_t next_shown = 0;
+    if (answer->row_count > 0)
+        qsort(answer->rows, answer->row_count, sizeof(*answer->rows), by_row_key);
     for (;;) {
         const struct sp_latency_series *key = NULL;
-        for (size_t i = 0; i < answer->part_count; i++) {
-            const struct part *part = &answer->parts[i];
-            if (next[i] < part->count && (!key || compare_keys(&part->rows[next[i]], key) < 0))
+        for (size_t i = 0; i < answer->step_count; i++) {
+            const struct sp_latency_part *part = &answer->steps[i];
+            if (next[i] < part->count &&
+                (!key || sp_latency_compare_keys(&part->rows[next[i]], key) < 0))
                 key = &part->rows[next[i]];
         }
         if (!key)
             return true;
-        for (size_t i = 0; i < answer->part_count; i++) {
-            const struct part *part = &answer->parts[i];
-            bool here = next[i] < part->count && compare_keys(&part->rows[next[i]], key) == 0;
+        for (size_t i = 0; i < answer->step_count; i++) {
+            const struct sp_latency_part *part = &answer->steps[i];
+            bool here =
+                next[i] < part->count && sp_latency_compare_keys(&part->rows[next[i]], key) == 0;
             of_part[i] = here ? &part->rows[next[i]++] : NULL;
         }
-        write_series(w, of_part, key, answer);
+        if (is_shown(answer, key, &next_shown))
+            write_series(w, of_part, key, answer);
     }
+}
+
+static void write_compared(struct sp_json_writer *w, const struct answer *answer)
+{
+    sp_json_key(w, "compareFrom");
+    sp_query_json_bound(w, answer->question.before.from_unix_ns);
+    sp_json_key(w, "compareTo");
+    sp_query_json_bound(w, answer->question.before.to_unix_ns);
+    sp_json_key(w, "falseDiscoveryRate");
+    sp_json_double(w, SP_FALSE_DISCOVERY_RATE);
 }
 
 static enum sp_status write_answer(struct sp_query_call *call, const struct answer *answer,
@@ -210,11 +299,17 @@ static enum sp_status write_answer(struct sp_query_call *call, const struct answ
     sp_json_array_begin(&w);
     if (answer->question.is_series)
         fits = write_all_series(call, &w, answer);
-    for (size_t i = 0; !answer->question.is_series && i < answer->parts[0].count; i++)
-        write_row(&w, &answer->parts[0].rows[i], answer);
+    for (size_t i = 0; !answer->question.is_series && i < answer->row_count; i++)
+        write_row(&w, &answer->rows[i], &answer->question);
     sp_json_array_end(&w);
     if (answer->question.is_series)
         sp_query_steps_write(&answer->question.steps, &w);
+    if (!answer->question.is_series || answer->question.page.is_asked) {
+        sp_json_key(&w, "rowCount");
+        sp_json_u64(&w, answer->row_count_all);
+    }
+    if (answer->question.is_comparison)
+        write_compared(&w, answer);
     sp_json_key(&w, "from");
     sp_query_json_bound(&w, answer->question.range.from_unix_ns);
     sp_json_key(&w, "to");
@@ -225,6 +320,33 @@ static enum sp_status write_answer(struct sp_query_call *call, const struct answ
     return fits ? SP_OK : too_large(call, reterr);
 }
 
+/* ---- the question ---- */
+
+/* What goes with what. */
+static enum sp_status check_combination(const struct sp_query_call *call,
+                                        const struct sp_latency_question *question,
+                                        struct sp_error *reterr)
+{
+    const struct sp_parameter_value *values = call->values;
+    bool from = values[SP_LATENCY_COMPARE_FROM].set, to = values[SP_LATENCY_COMPARE_TO].set;
+    if (from != to)
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT,
+                                      from ? "compareTo" : "compareFrom",
+                                      "\"compareFrom\" and \"compareTo\" stand together");
+    if (from && values[SP_LATENCY_COMPARE_FROM].number > values[SP_LATENCY_COMPARE_TO].number)
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "compareTo",
+                                      "\"compareTo\" must not lie before \"compareFrom\"");
+    if (question->is_series && (from || question->with_buckets))
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, from ? "compareFrom" : "buckets",
+                                      "a series has no buckets, and is not compared");
+    for (int i = SP_LATENCY_ORDER; i <= SP_LATENCY_COMPARE_TO; i++)
+        if (values[i].set && (question->exact || question->by.len > 0))
+            return sp_error_set_parameter(
+                reterr, SP_INVALID_ARGUMENT, "by",
+                "pages, buckets and comparisons are of rows by operation or service, not exact");
+    return SP_OK;
+}
+
 static enum sp_status parse_question(struct sp_query_call *call, struct sp_latency_question *ret,
                                      struct sp_error *reterr)
 {
@@ -232,7 +354,9 @@ static enum sp_status parse_question(struct sp_query_call *call, struct sp_laten
     struct sp_slice by = values[SP_LATENCY_BY].text;
     *ret = (struct sp_latency_question){.is_series = values[SP_LATENCY_STEP].set,
                                         .by_service = sp_slice_equal_cstr(by, "service"),
-                                        .exact = values[SP_LATENCY_EXACT].number % 2 == 1};
+                                        .exact = values[SP_LATENCY_EXACT].number % 2 == 1,
+                                        .with_buckets = values[SP_LATENCY_BUCKETS].number == 1,
+                                        .is_comparison = values[SP_LATENCY_COMPARE_FROM].set};
     if (!ret->by_service && !sp_slice_equal_cstr(by, "operation"))
         ret->by = by;
     enum sp_status status = sp_query_range(call, &ret->range, reterr);
@@ -245,6 +369,12 @@ static enum sp_status parse_question(struct sp_query_call *call, struct sp_laten
                                       reterr);
     if (status == SP_OK && ret->is_series)
         ret->range = ret->steps.range;
+    if (status == SP_OK)
+        status = check_combination(call, ret, reterr);
+    if (status == SP_OK)
+        status = sp_latency_page_parse(call, ret, &ret->page, reterr);
+    ret->before = sp_time_range_minutes((struct sp_time_range){
+        values[SP_LATENCY_COMPARE_FROM].number, values[SP_LATENCY_COMPARE_TO].number});
     return status;
 }
 

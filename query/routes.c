@@ -4,6 +4,7 @@
  * query/internal.h, and its description to docs/openapi.json. */
 #include "query/facets.h"
 #include "query/internal.h"
+#include "query/latency.h"
 #include "query/metrics.h"
 #include "query/search_result.h"
 
@@ -118,6 +119,21 @@ static const struct sp_parameter latency[] = {
     {.name = "step", .type = SP_PARAMETER_TEXT},
     {.name = "by", .type = SP_PARAMETER_TEXT},
     {.name = "exact", .type = SP_PARAMETER_CHOICE, .choices = "false|true|0|1"},
+    {.name = "order", .type = SP_PARAMETER_TEXT},
+    {.name = "limit",
+     .type = SP_PARAMETER_NUMBER,
+     .preset = UINT64_MAX,
+     .number_min = 1,
+     .number_max = SP_LATENCY_PAGE_MAX},
+    {.name = "offset",
+     .type = SP_PARAMETER_NUMBER,
+     .preset = 0,
+     .number_min = 0,
+     .number_max = UINT64_MAX},
+    {.name = "contains", .type = SP_PARAMETER_TEXT},
+    {.name = "buckets", .type = SP_PARAMETER_CHOICE, .choices = "false|true"},
+    {.name = "compareFrom", .type = SP_PARAMETER_TIME},
+    {.name = "compareTo", .type = SP_PARAMETER_TIME},
 };
 
 /* Matching traces that an answer about many of them looks at. */

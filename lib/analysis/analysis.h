@@ -39,6 +39,8 @@ SP_MUST_USE enum sp_status sp_histogram_merge(struct sp_histogram *into,
 uint16_t sp_histogram_index(uint64_t value_ns);
 SP_MUST_USE enum sp_status sp_histogram_add_bucket(struct sp_histogram *h, uint16_t index,
                                                    uint64_t count); /* SP_NO_MEMORY */
+/* The least and the greatest value of a bucket. No value is in a bucket whose least is above its greatest. */
+void sp_histogram_bounds(uint16_t index, uint64_t *ret_low, uint64_t *ret_high);
 /* Sets min and max to the least and the greatest value that the lowest and the highest bucket may hold: what is known of a
  * histogram that parts were taken out of (docs/decisions/0043-exact-graph.md). Quantiles stay within the relative error. */
 void sp_histogram_widen(struct sp_histogram *h);

@@ -155,15 +155,23 @@ static uint64_t bucket_low(uint16_t index)
     return (start >> shift) + ((start & ((UINT64_C(1) << shift) - 1)) != 0);
 }
 
+void sp_histogram_bounds(uint16_t index, uint64_t *ret_low, uint64_t *ret_high)
+{
+    *ret_low = bucket_low(index);
+    *ret_high =
+        index + 1 < SP_HISTOGRAM_BUCKETS ? bucket_low((uint16_t)(index + 1)) - 1 : UINT64_MAX;
+}
+
 void sp_histogram_widen(struct sp_histogram *h)
 {
+    uint64_t low, high;
     h->min_ns = h->max_ns = 0;
     if (h->bucket_count == 0)
         return;
-    uint16_t last = h->buckets[h->bucket_count - 1].index;
+    sp_histogram_bounds(h->buckets[0].index, &low, &high);
     if (h->zero_count == 0)
-        h->min_ns = bucket_low(h->buckets[0].index);
-    h->max_ns = last + 1 < SP_HISTOGRAM_BUCKETS ? bucket_low((uint16_t)(last + 1)) - 1 : UINT64_MAX;
+        h->min_ns = low;
+    sp_histogram_bounds(h->buckets[h->bucket_count - 1].index, &low, &h->max_ns);
 }
 
 static uint32_t union_size(const struct sp_histogram *a, const struct sp_histogram *b)

@@ -190,6 +190,13 @@ def test_every_reply_is_what_the_document_says(context):
     rows = context.check("/v1/latency?q=0.5")["series"]
     steps = context.check(f"/v1/latency?q=0.5&step=1m&by=operation&{hours}")["series"]
     assert [(row["operation"], int(row["calls"])) for row in rows] == [(row["operation"], sum(map(int, row["calls"]))) for row in steps]
+    page = context.check(f"/v1/latency?q=0.5&order=-calls&limit=5&offset=2&buckets=true&compareFrom=2020-01-01T00:00:00Z&compareTo=now%2B1h&{hours}")
+    calls = sorted((int(row["calls"]) for row in rows), reverse=True)
+    assert page["rowCount"] == len(rows) and [int(row["calls"]) for row in page["series"]] == calls[2:7]
+    for row in page["series"]:
+        assert row["change"] == "same" and row["before"]["calls"] == row["calls"] == str(sum(int(n) for _, _, n in row["buckets"]))
+    assert context.check(f"/v1/latency?step=1m&order=-calls&limit=5&{hours}")["rowCount"] == len(rows)
+    assert context.check("/v1/latency?contains=no+such+operation")["rowCount"] == 0
     by_service = context.check("/v1/latency?by=service")["series"]
     by_fields = context.check("/v1/latency?q=0.5&by=service,kind,resource.service.name&exact=1")
     assert by_fields["relativeError"] == 0 and by_fields["series"]

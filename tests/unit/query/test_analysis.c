@@ -402,11 +402,117 @@ START_TEST(latencies_as_a_series_and_by_service)
     expect_answer(&world, "/v1/latency?service=cart&q=0,1&by=service", 200,
                   "{\"series\":[{\"service\":\"cart\",\"operation\":\"\",\"kind\":\"server\","
                   "\"calls\":\"80\",\"errors\":\"4\",\"quantiles\":{"
-                  "\"0\":\"10084422\",\"1\":\"104000000\"}}],");
+                  "\"0\":\"10084422\",\"1\":\"104000000\"},\"durationNano\":\"4560000000\"}],"
+                  "\"rowCount\":1,");
     expect_answer(
         &world, "/v1/latency?by=service&q=1&step=4m&" ALL4, 200,
         "{\"service\":\"web\",\"operation\":\"\",\"kind\":\"client\",\"calls\":[\"80\"],");
     expect_answer(&world, "/v1/latency?step=x&" ALL4, 400, "\"parameter\":\"step\"");
+}
+END_TEST
+
+/* The operations of an answer, in its order, as "add get ". */
+static void expect_operations(const char *url, const char *want)
+{
+    struct sp_query_call *call = ask(&world, url);
+    char *text = answer_text(call), got[256] = "";
+    ck_assert_msg(call->reply.status == 200, "%s: %s", url, text);
+    for (const char *at = text; (at = strstr(at, "\"operation\":\"")) != NULL;) {
+        at += strlen("\"operation\":\"");
+        size_t used = strlen(got);
+        snprintf(got + used, sizeof(got) - used, "%.*s ", (int)strcspn(at, "\""), at);
+    }
+    ck_assert_msg(strcmp(got, want) == 0, "%s: %s", url, got);
+    free(text);
+    answer_fini(call);
+}
+
+/* Calls: web's 80, cart's add and get 40 each, old's and risk's check 20 and 40. */
+START_TEST(latencies_page_by_page)
+{
+    add_minutes();
+    expect_operations("/v1/latency", "add get check check call ");
+    expect_operations("/v1/latency?order=-name", "call check check get add ");
+    expect_operations("/v1/latency?order=-calls", "call add get check check ");
+    expect_operations("/v1/latency?order=calls&limit=1", "check ");
+    expect_operations("/v1/latency?order=-calls&limit=2&offset=1", "add get ");
+    expect_operations("/v1/latency?order=-calls&offset=4", "check ");
+    expect_operations("/v1/latency?order=-calls&offset=5", "");
+    expect_operations("/v1/latency?order=-errors&limit=1", "get ");
+    expect_operations("/v1/latency?order=-errorShare&limit=1", "get ");
+    expect_operations("/v1/latency?order=-duration&limit=3", "call add get ");
+    expect_operations("/v1/latency?order=-0.99&q=0.5,0.99&limit=1", "call ");
+    expect_operations("/v1/latency?order=0.5&q=0.5&limit=2", "check check ");
+    expect_operations("/v1/latency?contains=EC", "check check ");
+    expect_operations("/v1/latency?contains=ec&order=-calls&limit=1&service=risk", "check ");
+    expect_operations("/v1/latency?contains=nothing", "");
+    expect_answer(&world, "/v1/latency?contains=E&limit=1", 200, "\"rowCount\":3,");
+    expect_answer(&world, "/v1/latency?by=service&contains=A&order=-calls", 200,
+                  "{\"series\":[{\"service\":\"cart\",\"operation\":\"\",");
+    /* series of a page: whose rows the whole range decides */
+    expect_operations("/v1/latency?order=-0.5&q=0.5&limit=2&step=1m&" ALL4, "add call ");
+    expect_answer(&world, "/v1/latency?service=old&limit=1&q=1&step=2m&" ALL4, 200,
+                  "\"calls\":[\"20\",\"0\"]");
+    expect_answer(&world, "/v1/latency?limit=1&step=2m&" ALL4, 200, "\"rowCount\":5,");
+    expect_answer(&world, "/v1/latency?limit=10000", 200, "\"rowCount\":5,");
+    expect_answer(&world, "/v1/latency?limit=10001", 400, "\"parameter\":\"limit\"");
+    expect_answer(&world, "/v1/latency?order=size", 400, "\"parameter\":\"order\"");
+    expect_answer(&world, "/v1/latency?order=-", 400, "\"parameter\":\"order\"");
+    expect_answer(&world, "/v1/latency?order=0.7", 400, "a quantile of");
+    expect_answer(&world, "/v1/latency?order=change", 400, "\"parameter\":\"order\"");
+    expect_answer(&world, "/v1/latency?order=name&by=kind", 400, "not exact");
+    expect_answer(&world, "/v1/latency?limit=1&exact=true", 400, "not exact");
+}
+END_TEST
+
+START_TEST(latencies_have_their_distribution)
+{
+    struct sp_span spans[] = {make_span(&arena, 1, 1, 0, "web", "a", T0, 0),
+                              make_span(&arena, 2, 2, 0, "web", "a", T0, 1),
+                              make_span(&arena, 3, 3, 0, "web", "a", T0, 1000000),
+                              make_span(&arena, 4, 4, 0, "web", "a", T0, 1000001)};
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+    /* floor(log2(10^6) * 32) = 637: from 2^(637/32) = 982,603.6 to below 2^(638/32) */
+    expect_answer(&world, "/v1/latency?q=1&buckets=true", 200,
+                  "\"buckets\":[[\"0\",\"0\",\"1\"],[\"1\",\"1\",\"1\"],"
+                  "[\"982604\",\"1004119\",\"2\"]]}");
+    expect_answer(&world, "/v1/latency?buckets=true&step=1m&" ALL4, 400,
+                  "\"parameter\":\"buckets\"");
+}
+END_TEST
+
+START_TEST(latencies_against_another_range)
+{
+    add_minutes();
+    const char *url = "/v1/latency?q=1&order=-change&" AFTER "&" BEFORE;
+    expect_operations(url, "call add get check check ");
+    expect_answer(&world, url, 200,
+                  "{\"series\":[{\"service\":\"web\",\"operation\":\"call\",\"kind\":\"client\","
+                  "\"calls\":\"40\",\"errors\":\"0\",\"quantiles\":{\"1\":\"106000000\"},"
+                  "\"durationNano\":\"4160000000\",\"change\":\"slower\",\"before\":{\"calls\":"
+                  "\"40\",\"errors\":\"0\",\"quantiles\":{");
+    expect_answer(&world, url, 200, "\"superiority\":1,\"latencyQValue\":");
+    expect_answer(&world, url, 200,
+                  "{\"service\":\"old\",\"operation\":\"check\",\"kind\":\"server\",\"calls\":"
+                  "\"0\",\"errors\":\"0\",\"quantiles\":{\"1\":null},\"durationNano\":\"0\","
+                  "\"change\":\"gone\",\"before\":{\"calls\":\"20\"");
+    expect_answer(&world, url, 200,
+                  "{\"service\":\"risk\",\"operation\":\"check\",\"kind\":\"server\",\"calls\":"
+                  "\"40\",\"errors\":\"0\",\"quantiles\":{\"1\":\"1000000\"},"
+                  "\"durationNano\":\"40000000\",\"change\":\"new\",\"before\":null,");
+    expect_answer(&world, url, 200,
+                  "\"rowCount\":5,\"compareFrom\":\"1767225600000000000\","
+                  "\"compareTo\":\"1767225720000000000\",\"falseDiscoveryRate\":0.05,");
+    expect_answer(&world, "/v1/latency?by=service&service=cart&buckets=true&" AFTER "&" BEFORE, 200,
+                  "\"change\":\"slower\"");
+    /* what has no calls now has no quantile, and comes last in both directions */
+    expect_operations("/v1/latency?q=1&order=1&" AFTER "&" BEFORE, "check add get call check ");
+    expect_operations("/v1/latency?q=1&order=-1&" AFTER "&" BEFORE, "call add get check check ");
+    expect_answer(&world, "/v1/latency?compareFrom=now", 400, "\"parameter\":\"compareTo\"");
+    expect_answer(&world, "/v1/latency?compareTo=now", 400, "\"parameter\":\"compareFrom\"");
+    expect_answer(&world, "/v1/latency?compareFrom=now&compareTo=now-1h", 400,
+                  "\"parameter\":\"compareTo\"");
+    expect_answer(&world, "/v1/latency?step=1m&" AFTER "&" BEFORE, 400, "is not compared");
 }
 END_TEST
 
@@ -428,6 +534,9 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, graph_as_a_series);
     tcase_add_test(tcase, graph_against_another_range);
     tcase_add_test(tcase, latencies_as_a_series_and_by_service);
+    tcase_add_test(tcase, latencies_page_by_page);
+    tcase_add_test(tcase, latencies_have_their_distribution);
+    tcase_add_test(tcase, latencies_against_another_range);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -52,6 +52,8 @@ static const char *const urls[] = {
     "/v1/graph?compareFrom=2026-01-01T00:00:00Z&compareTo=2026-01-01T00:02:00Z",
     "/v1/latency?by=service&step=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z",
     "/v1/latency?by=name,span.colour&exact=1",
+    "/v1/latency?order=-0.99&buckets=true&compareFrom=2026-01-01T00:00:00Z&compareTo=now",
+    "/v1/latency?order=-calls&limit=1&step=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z",
     "/v1/latency?by=name,rootName&step=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z",
     "/v1/metrics/query?q=%7B%7D%7Ccompare(%7Bname%3D%22add%22%7D)",
     "/v1/search?q=%7B%7D",
