@@ -308,7 +308,7 @@ static enum sp_status write_answer(struct sp_query_call *call, const struct answ
         sp_json_key(&w, "rowCount");
         sp_json_u64(&w, answer->row_count_all);
     }
-    if (answer->question.is_comparison)
+    if (answer->question.is_comparison && !answer->question.is_series)
         write_compared(&w, answer);
     sp_json_key(&w, "from");
     sp_query_json_bound(&w, answer->question.range.from_unix_ns);
@@ -336,9 +336,13 @@ static enum sp_status check_combination(const struct sp_query_call *call,
     if (from && values[SP_LATENCY_COMPARE_FROM].number > values[SP_LATENCY_COMPARE_TO].number)
         return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "compareTo",
                                       "\"compareTo\" must not lie before \"compareFrom\"");
-    if (question->is_series && (from || question->with_buckets))
-        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, from ? "compareFrom" : "buckets",
-                                      "a series has no buckets, and is not compared");
+    if (question->is_series && question->with_buckets)
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "buckets",
+                                      "a series has no buckets");
+    if (question->is_series && from && question->page.order != SP_LATENCY_BY_CHANGE)
+        return sp_error_set_parameter(
+            reterr, SP_INVALID_ARGUMENT, "compareFrom",
+            "a series is not compared, but by \"order\" change to find its rows");
     for (int i = SP_LATENCY_ORDER; i <= SP_LATENCY_COMPARE_TO; i++)
         if (values[i].set && (question->exact || question->by.len > 0))
             return sp_error_set_parameter(
@@ -370,9 +374,9 @@ static enum sp_status parse_question(struct sp_query_call *call, struct sp_laten
     if (status == SP_OK && ret->is_series)
         ret->range = ret->steps.range;
     if (status == SP_OK)
-        status = check_combination(call, ret, reterr);
-    if (status == SP_OK)
         status = sp_latency_page_parse(call, ret, &ret->page, reterr);
+    if (status == SP_OK)
+        status = check_combination(call, ret, reterr);
     ret->before = sp_time_range_minutes((struct sp_time_range){
         values[SP_LATENCY_COMPARE_FROM].number, values[SP_LATENCY_COMPARE_TO].number});
     return status;

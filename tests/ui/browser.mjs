@@ -27,8 +27,8 @@ export async function startBrowser() {
 }
 
 /** Opens an address in a context of its own, runs the test, and looks at what the page has done meanwhile.
- * `expectErrors` is for pages whose API call is meant to fail: browsers write failed requests to the console. */
-export async function withPage(browser, address, test, { width = 1440, height = 900, dark = false, expectErrors = false, ...more } = {}) {
+ * `prepare` is called before the address is opened. `expectErrors` is for pages whose API call is meant to fail: browsers write failed requests to the console. */
+export async function withPage(browser, address, test, { width = 1440, height = 900, dark = false, expectErrors = false, prepare, ...more } = {}) {
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: dark ? "dark" : "light",
@@ -51,6 +51,7 @@ export async function withPage(browser, address, test, { width = 1440, height = 
     if (!/^(data|blob):/.test(r.url()) && new URL(r.url()).origin !== origin) faults.push(`off-origin: ${r.url()}`);
   });
   try {
+    await prepare?.(page);
     await page.goto(address);
     await test(page);
     assert.deepEqual(faults, []);

@@ -491,11 +491,12 @@ export class Mock {
     const named = (key) => { const [service, operation, kind] = JSON.parse(key); return { service, operation, kind }; };
     const counted = (list) => {
       const sorted = list.map((s) => Number(s.duration)).sort((a, b) => a - b);
-      return { calls: String(list.length), errors: String(list.filter((s) => s.status === 2).length), at: (q) => (list.length ? quantile(sorted, q) : null) };
+      const more = p.get("step") ? {} : { durationNano: String(sorted.reduce((a, b) => a + b, 0)), buckets: [...groupBy(sorted, String)].map(([d, own]) => [d, d, String(own.length)]) };
+      return { calls: String(list.length), errors: String(list.filter((s) => s.status === 2).length), at: (q) => (list.length ? quantile(sorted, q) : null), ...more };
     };
     if (!p.get("step")) {
       const series = rows.map(([key, list]) => { const { at, ...c } = counted(list); return { ...named(key), ...c, quantiles: Object.fromEntries(qs.map((q) => [q, at(q)])) }; });
-      return { series, from: null, to: null, relativeError: 0.011 };
+      return { series, rowCount: series.length, from: null, to: null, relativeError: 0.011 };
     }
     const step = BigInt(Number.parseInt(p.get("step"), 10)) * 60000000000n;
     const minute = 60000000000n;
@@ -586,6 +587,7 @@ export class Mock {
       case "/v1/facets": return this.facets(url);
       case "/v1/graph": return this.graph(url);
       case "/v1/latency": return this.latency(url);
+      case "/v1/metrics/query_range": return { series: [], from: url.searchParams.get("from"), to: url.searchParams.get("to"), stepNano: "60000000000" };
     }
     throw new Problem(404, "Not found", { detail: url.pathname });
   }

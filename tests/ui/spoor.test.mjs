@@ -275,6 +275,7 @@ test("the Services page has the recorded services, steps, operations, callers an
     await page.waitForURL(/op=grpc/);
     const charge = own.filter((s) => s.name === "grpc.shop.v1.Payment/Charge");
     await page.locator(".summary", { hasText: `${count(charge.length)} client calls` }).waitFor();
+    await page.getByRole("tab", { name: "Callers and callees" }).click();
     await page.locator(".neighbour-tables a", { hasText: "payment" }).click();
     await page.locator(".service-head h1", { hasText: "payment" }).waitFor();
     const sent = spans.filter((s) => s.service === "payment" && s.kind === 2);

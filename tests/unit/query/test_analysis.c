@@ -513,6 +513,8 @@ START_TEST(latencies_against_another_range)
     expect_answer(&world, "/v1/latency?compareFrom=now&compareTo=now-1h", 400,
                   "\"parameter\":\"compareTo\"");
     expect_answer(&world, "/v1/latency?step=1m&" AFTER "&" BEFORE, 400, "is not compared");
+    expect_operations("/v1/latency?step=1m&order=change&limit=2&" AFTER "&" BEFORE, "check ");
+    expect_operations("/v1/latency?step=1m&order=-change&limit=1&" AFTER "&" BEFORE, "call ");
 }
 END_TEST
 

@@ -175,6 +175,12 @@ export const getFocus = (range: Range, service: string, stop?: AbortSignal) =>
 
 export const getLatency = (params: Params, stop?: AbortSignal) => get<api.LatencyAnswer>("v1/latency", params, stop);
 
+export const getLatencyBy = (params: Params & { by: string }, stop?: AbortSignal) => get<api.LatencyByAnswer>("v1/latency", params, stop);
+
+export const getMetricRange = (params: Params, stop?: AbortSignal) => get<api.MetricRange>("v1/metrics/query_range", params, stop);
+
+export const getGraphDifference = (params: Params, stop?: AbortSignal) => get<api.GraphDifference>("v1/graph", { ...params, format: "json", hops: 1 }, stop);
+
 export const getLatencySeries = (params: Params & { step: string }, stop?: AbortSignal) =>
   get<api.LatencySeries>("v1/latency", params, stop);
 

@@ -235,18 +235,36 @@ export interface GraphAnswer {
   relativeError: number;
 }
 
+/** /v1/graph against another range. */
+export interface GraphDifference {
+  edges: { client: string; server: string; connectionType: string; change: Change; before: Pick<GraphEdge, "calls" | "errors"> | null }[];
+}
+
 export interface LatencyRow {
   service: string;
   operation: string;
   kind: string;
   calls: string;
   errors: string;
-  /** Nanoseconds, under the quantiles as they were asked for. */
-  quantiles: Record<string, string>;
+  /** Nanoseconds, under the quantiles as they were asked for; null without calls. */
+  quantiles: Record<string, string | null>;
+  /** Of all calls, added up. */
+  durationNano: string;
+  buckets?: LatencyBucket[];
+  /** Of a comparison. */
+  change?: Change;
+  before?: Pick<LatencyRow, "calls" | "errors" | "quantiles" | "durationNano" | "buckets"> | null;
 }
+
+/** Least and greatest duration, both in it, and calls. */
+export type LatencyBucket = [string, string, string];
+
+export type Change = "new" | "gone" | "slower" | "faster" | "same";
 
 export interface LatencyAnswer {
   series: LatencyRow[];
+  /** All of them, with those of other pages. */
+  rowCount: number;
   from: string | null;
   to: string | null;
   relativeError: number;
@@ -260,6 +278,11 @@ export interface LatencySeries {
   from: string | null;
   to: string | null;
   relativeError: number;
+}
+
+/** /v1/latency by fields. */
+export interface LatencyByAnswer {
+  series: { labels: { key: string; value: string | null }[]; calls: string; errors: string; quantiles: Record<string, string> }[];
 }
 
 /** /v1/heatmap: all spans that match, by time and duration. */
@@ -409,7 +432,20 @@ export interface PathsAnswer {
 
 /** /v1/metrics/query: one number of each series. */
 export interface MetricAnswer {
-  series: { labels: { key: string; value: string | null; type: ValueType }[]; points: [string, number][] }[];
+  series: MetricSeries[];
+}
+
+export interface MetricSeries {
+  labels: { key: string; value: string | null; type: ValueType }[];
+  points: [string, number][];
+  exemplars?: { traceId: string; durationNano: string }[];
+}
+
+/** /v1/metrics/query_range */
+export interface MetricRange extends MetricAnswer {
+  from: string;
+  to: string;
+  stepNano: string;
 }
 
 export interface SystemCounter {

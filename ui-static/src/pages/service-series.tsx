@@ -1,55 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// A service over time: three charts, or the same numbers as a table.
-import { type Step } from "../model/service";
-import { formatCount, formatPercent, formatRate } from "../model/text";
+// A service over time as a table: the twin of its charts.
+import type { Step } from "../model/service";
+import { formatCount, formatRate } from "../model/text";
 import { formatClock, formatDay, formatDuration, formatFull, toRfc3339 } from "../model/time";
 import { href, patched } from "../route";
 import { zone } from "../state/prefs";
-import { Chart } from "../ui/chart";
-import { Share } from "./service-tables";
+import { Share } from "./service-parts";
+import { filterOf, type Found, percentiles } from "./service-state";
 
-const NAMES = ["p50", "p90", "p95", "p99"];
-
-export function Charts({ steps }: { steps: Step[] }) {
-  const time = (ns: bigint) => `${formatDay(ns, zone.value).slice(5)} ${formatClock(ns, zone.value, 0)}`;
-  const frame = {
-    ends: [time(steps[0].from), time(steps[steps.length - 1].to)] as [string, string],
-    stepName: (i: number) => time(steps[i].from),
-  };
-  const most = (values: (number | null)[]) => Math.max(0, ...values.map((v) => v ?? 0));
-  const rates = steps.map((s) => s.rate);
-  const shares = steps.map((s) => s.errorShare);
-  const said = "The table view has every number.";
-  return (
-    <div class="charts">
-      <Chart
-        title="Rate"
-        description={`Calls a second, at most ${formatRate(most(rates), 1)}. ${said}`}
-        lines={[{ name: "calls", values: rates, look: "line-1" }]}
-        format={(v) => formatRate(v, 1)}
-        {...frame}
-      />
-      <Chart
-        title="Errors"
-        description={`Share of calls with an error, at most ${formatPercent(most(shares), 1)}. ${said}`}
-        lines={[{ name: "▲ errors", values: shares, look: "line-error" }]}
-        format={(v) => formatPercent(v, 1)}
-        {...frame}
-      />
-      <Chart
-        title="Duration"
-        log
-        description={`Quantiles of duration: ${NAMES.map((n, i) => `${n} at most ${formatDuration(most(steps.map((s) => s.quantiles[i])))}`).join(", ")}. ${said}`}
-        lines={NAMES.map((name, i) => ({ name, values: steps.map((s) => s.quantiles[i]), look: `line-${i}` }))}
-        format={formatDuration}
-        {...frame}
-      />
-    </div>
-  );
-}
-
-/** Each step leads to its traces, and to itself as the range of the page: what dragging over a chart would do. */
-export function StepTable({ steps, where }: { steps: Step[]; where: string[] }) {
+/** Each step leads to its traces, and to itself as the range of the page: what dragging over a chart does. */
+export function StepTable({ steps, value }: { steps: Step[]; value: Found }) {
+  const names = percentiles().map((p) => `p${p}`);
   const range = (s: Step) => ({ from: toRfc3339(s.from), to: toRfc3339(s.to) });
   return (
     <div class="table-box steps" tabIndex={0} role="region" aria-label="Steps">
@@ -60,7 +21,7 @@ export function StepTable({ steps, where }: { steps: Step[]; where: string[] }) 
             <th class="right">Calls</th>
             <th class="right">Rate</th>
             <th class="right">Errors</th>
-            {NAMES.map((n) => (
+            {names.map((n) => (
               <th key={n} class="right">
                 {n}
               </th>
@@ -82,11 +43,11 @@ export function StepTable({ steps, where }: { steps: Step[]; where: string[] }) 
                 <Share errors={s.errors} calls={s.calls} />
               </td>
               {s.quantiles.map((q, i) => (
-                <td key={NAMES[i]} class="num right">
+                <td key={names[i]} class="num right">
                   {formatDuration(q)}
                 </td>
               ))}
-              <td>{s.calls > 0 ? <a href={href("explore", { q: `{ ${where.join(" && ")} }`, ...range(s) })}>Explore</a> : <span class="dim">–</span>}</td>
+              <td>{s.calls > 0 ? <a href={href("explore", { q: filterOf(value), ...range(s) })}>Explore</a> : <span class="dim">–</span>}</td>
             </tr>
           ))}
         </tbody>

@@ -1,34 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Services: all of them; or one, with rate, errors and durations over time, its operations, its callers and callees.
+// Services: all of them; or one: rate, errors and durations over time, its distribution, and in parts its operations, callers and callees, errors,
+// instances and attributes; beside another range of time if somebody wants so.
 import { useEffect } from "preact/hooks";
-import { apiUrl, getFocus, getLatency, getLatencySeries, getServices, getStatus, type Params, type Range } from "../api/client";
-import type { GraphAnswer, LatencyAnswer, LatencySeries, Service } from "../api/types";
+import { apiUrl, getServices } from "../api/client";
+import type { Service } from "../api/types";
 import { curlOf } from "../model/curl";
-import { mainKind, neighboursOf, stepMinutes, stepsOf } from "../model/service";
+import { stepsOf } from "../model/service";
+import { changeText, quantileOf } from "../model/service-more";
 import { formatCount, formatPercent } from "../model/text";
-import { parseTime } from "../model/time";
-import { quote } from "../model/traceql";
+import { formatDuration, formatFull, toRfc3339 } from "../model/time";
 import { go, href, param, patched, replace } from "../route";
 import { useCommands } from "../state/keys";
-import { Loader } from "../state/load";
-import { currentRange, nowNs } from "../state/range";
+import { Loader, useRetry } from "../state/load";
+import { zone } from "../state/prefs";
+import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel, ServiceName } from "../ui/controls";
-import { Neighbours, OperationTable, Share } from "./service-tables";
-import { Charts, StepTable } from "./service-series";
-
-export const QUANTILES = ["0.5", "0.9", "0.95", "0.99"];
-
-interface Found {
-  operations: LatencyAnswer;
-  /** Null when no span is in the range. */
-  series: LatencySeries | null;
-  kind: string;
-  seriesParams: Params;
-}
+import { Neighbours } from "./service-around";
+import { Attributes } from "./service-attributes";
+import { Charts, DurationTools, Held, timeText } from "./service-charts";
+import { Distribution } from "./service-distribution";
+import { Errors } from "./service-errors";
+import { Instances, Versions } from "./service-instances";
+import { Operations } from "./service-operations";
+import { Share } from "./service-parts";
+import { StepTable } from "./service-series";
+import { find, filterOf, type Found, found, isTable, loadVersions, percentiles, versionsParams } from "./service-state";
 
 const list = new Loader<{ services: Service[] }>();
-const found = new Loader<Found>();
-const around = new Loader<GraphAnswer>();
 
 export function ServicePage() {
   const name = param("s");
@@ -92,112 +90,214 @@ function AllServices({ retry }: { retry: () => void }) {
   );
 }
 
-/** Both ends in nanoseconds: a series needs a beginning, and an open range begins with what is stored. */
-async function endsOf(range: Range, stop: AbortSignal): Promise<[bigint, bigint] | null> {
-  const now = nowNs();
-  const stored = range.from ? null : await getStatus(stop);
-  if (stored && stored.oldestUnixNano === null) return null;
-  const from = range.from ? parseTime(range.from, now) : BigInt(stored?.oldestUnixNano ?? 0);
-  const newest = stored?.newestUnixNano ? BigInt(stored.newestUnixNano) + 1n : now;
-  const to = range.to ? parseTime(range.to, now) : newest;
-  return from === null || to === null || to <= from ? null : [from, to];
-}
+const TABS = [
+  ["ops", "Operations"],
+  ["deps", "Callers and callees"],
+  ["errors", "Errors"],
+  ["instances", "Instances"],
+  ["attributes", "Attributes"],
+] as const;
 
-async function find(name: string, operation: string, wanted: string, range: Range, stop: AbortSignal): Promise<Found> {
-  const [operations, ends] = await Promise.all([
-    getLatency({ ...range, service: name, q: QUANTILES.join(",") }, stop),
-    endsOf(range, stop),
-  ]);
-  const own = operations.series.filter((r) => !operation || r.operation === operation);
-  const kind = own.some((r) => r.kind === wanted) ? wanted : mainKind(own);
-  if (!kind || !ends) return { operations, series: null, kind, seriesParams: {} };
-  const step = `${stepMinutes(...ends)}m`;
-  const seriesParams = {
-    from: String(ends[0]), to: String(ends[1]), service: name, operation, kind, q: QUANTILES.join(","), step,
-    by: operation ? "operation" : "service",
-  };
-  return { operations, series: await getLatencySeries(seriesParams, stop), kind, seriesParams };
+const chosenTab = (): string => (TABS.some(([id]) => id === param("tab")) ? param("tab") : "ops");
+
+function stepTab(by: number): void {
+  const next = (TABS.findIndex(([id]) => id === chosenTab()) + by + TABS.length) % TABS.length;
+  go(patched({ tab: next === 0 ? null : TABS[next][0] }));
 }
 
 function OneService({ name }: { name: string }) {
   const range = currentRange();
-  const [operation, wanted] = [param("op"), param("kind")];
-  const load = () => void found.run((stop) => find(name, operation, wanted, range, stop));
+  const asked = { service: name, operation: param("op"), kind: param("kind"), vs: param("vs"), pct: param("pct") };
+  const load = () => void found.run((stop) => find(asked, range, stop));
+  useEffect(load, [JSON.stringify(asked), range.from, range.to]);
   useEffect(() => {
     document.title = `${name} · Spoor`;
-    load();
-  }, [name, operation, wanted, range.from, range.to]);
-  const loadAround = () => void around.run((stop) => getFocus(range, name, stop));
-  useEffect(loadAround, [name, range.from, range.to]);
-  const table = param("view") === "table";
-  useCommands([{ keys: ["v"], text: "Charts or table", group: "Service", run: () => replace(patched({ view: param("view") === "table" ? null : "table" })) }]);
-  const { value, error, loading } = found.state.value;
-  if (error) return <Failed title={`${name} cannot be shown`} error={error} retry={load} />;
+  }, [name]);
+  const { value: last, error, loading } = found.state.value;
+  const value = last?.service === name ? last : null;
+  useRetry(error, load);
+  useEffect(() => {
+    if (value?.series) loadVersions(value);
+  }, [value?.series ? JSON.stringify(versionsParams(value)) : ""]);
+  useCommands([
+    { keys: ["v"], text: "Charts or tables", group: "Service", run: () => replace(patched({ view: isTable() ? null : "table" })) },
+    { keys: ["h"], text: "Durations as lines or heatmap", group: "Service", run: () => replace(patched({ dur: param("dur") ? null : "heat" })) },
+    { keys: ["p"], text: "Compare with the period before, or not", group: "Service", run: () => replace(patched({ vs: param("vs") ? null : "prev" })) },
+    { keys: ["]"], text: "Next part", group: "Service", run: () => stepTab(1) },
+    { keys: ["["], text: "Part before", group: "Service", run: () => stepTab(-1) },
+    { keys: ["r"], text: "Read again", group: "Service", run: load },
+  ]);
+  if (error && !value) return <Failed title={`${name} cannot be shown`} error={error} retry={load} />;
   if (!value) return <div class="trace-loading" role="status">{loading ? "Reading the service …" : ""}</div>;
-  if (!value.series) return <Nothing title={operation ? `No call of ${operation} of ${name} in this range` : `No span of ${name} in this range`} />;
-  const steps = stepsOf(value.series, value.kind, QUANTILES);
-  const graph = around.state.value;
-  const kinds = [...new Set(value.operations.series.filter((r) => !operation || r.operation === operation).map((r) => r.kind))].sort();
-  const slot = list.state.value.value?.services.find((s) => s.name === name)?.slot ?? 0;
-  const calls = steps.reduce((sum, s) => sum + s.calls, 0);
-  const errors = steps.reduce((sum, s) => sum + s.errors, 0);
-  const where = [`resource.service.name = ${quote(name)}`, `kind = ${value.kind}`, ...(operation ? [`name = ${quote(operation)}`] : [])];
+  if (!value.series) return <Nothing title={asked.operation ? `No call of ${asked.operation} of ${name} in this range` : `No span of ${name} in this range`} />;
   return (
     <div class={loading ? "service-page busy" : "service-page"}>
-      <div class="service-head">
-        <h1>
-          <ServiceName name={name} slot={slot} />
-        </h1>
-        {operation ? (
-          <span class="chip" aria-current="true">
-            <span class="clip">{operation}</span>
-            <a class="chip-close" href={patched({ op: null })} aria-label="All operations">
-              ×
-            </a>
-          </span>
-        ) : null}
-        <label class="field">
-          kind
-          <select value={value.kind} onChange={(e) => go(patched({ kind: e.currentTarget.value }))}>
-            {kinds.map((k) => (
-              <option key={k} value={k}>
-                {k}
-              </option>
-            ))}
-          </select>
-        </label>
-        <span class="button-group" role="group" aria-label="View">
-          <button type="button" class="button toggle" aria-pressed={!table} onClick={() => replace(patched({ view: null }))}>
-            Charts
-          </button>
-          <button type="button" class="button toggle" aria-pressed={table} onClick={() => replace(patched({ view: "table" }))}>
-            Table
-          </button>
-        </span>
+      {error ? <ProblemPanel error={error} retry={load} title="The server does not answer: what is below was read before" /> : null}
+      <ServiceHead name={name} operation={asked.operation} value={value} />
+      <Summary value={value} />
+      <Pictures value={value} />
+      <div class="row tabs-row">
+        <div class="button-group" role="tablist" aria-label="Parts of the service">
+          {TABS.map(([id, title]) => (
+            <button
+              key={id}
+              type="button"
+              role="tab"
+              id={`tab-${id}`}
+              class="button"
+              aria-selected={chosenTab() === id}
+              aria-controls="service-tab"
+              tabIndex={chosenTab() === id ? 0 : -1}
+              onClick={() => go(patched({ tab: id === "ops" ? null : id }))}
+              onKeyDown={(event) => {
+                const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+                if (!by) return;
+                event.preventDefault();
+                stepTab(by);
+                document.getElementById(`tab-${chosenTab()}`)?.focus();
+              }}
+            >
+              {title}
+            </button>
+          ))}
+        </div>
         <span class="spring" />
-        <a class="button" href={href("explore", { q: `{ ${where.join(" && ")} }`, ...range })}>
-          Traces
-        </a>
-        <a class="button" href={href("map", { focus: name, ...range })}>
-          On the map
-        </a>
-        <CopyButton text={() => curlOf(apiUrl("v1/latency", value.seriesParams))} what="curl command" icon="terminal" />
+        {isTable() ? null : <DurationTools />}
       </div>
-      <div class="summary" role="status">
-        <span>
-          <b>{formatCount(calls)}</b> {value.kind} calls, <b>{formatCount(errors)}</b> with errors ({formatPercent(errors, calls)})
-        </span>
-        <span class="dim">
-          every stored span counted · quantiles ± {(100 * value.series.relativeError).toFixed(1)} % · steps of {Number(value.series.stepNano) / 60e9} min
-        </span>
+      <div id="service-tab" key={name} role="tabpanel" aria-labelledby={`tab-${chosenTab()}`}>
+        <Tab value={value} />
       </div>
-      {table ? <StepTable steps={steps} where={where} /> : <Charts steps={steps} />}
-      <OperationTable rows={value.operations.series} chosen={operation} />
-      {graph.error ? (
-        <ProblemPanel error={graph.error} retry={loadAround} title="Callers and callees cannot be shown" />
-      ) : graph.value ? (
-        <Neighbours {...neighboursOf(graph.value.edges, name)} graph={graph.value} />
+    </div>
+  );
+}
+
+function Tab({ value }: { value: Found }) {
+  switch (chosenTab()) {
+    case "deps": return <Neighbours value={value} />;
+    case "errors": return <Errors value={value} />;
+    case "instances": return <Instances value={value} />;
+    case "attributes": return <Attributes value={value} />;
+    default: return <Operations value={value} />;
+  }
+}
+
+const rowOf = (value: Found) => value.rows.find((r) => r.kind === value.kind);
+
+function Pictures({ value }: { value: Found }) {
+  const row = rowOf(value);
+  const distribution = row ? <Distribution value={value} row={row} /> : null;
+  if (isTable() && value.series) {
+    return (
+      <>
+        <StepTable steps={stepsOf(value.series, value.kind, percentiles().map(quantileOf))} value={value} />
+        {distribution}
+      </>
+    );
+  }
+  return (
+    <>
+      <div class="charts">
+        <Charts value={value} />
+        {distribution}
+      </div>
+      <Held value={value} />
+    </>
+  );
+}
+
+const VS: [string, string][] = [
+  ["", "nothing"],
+  ["prev", "the period before"],
+  ["-1d", "a day before"],
+  ["-7d", "a week before"],
+];
+
+function ServiceHead({ name, operation, value }: { name: string; operation: string; value: Found }) {
+  const slot = list.state.value.value?.services.find((s) => s.name === name)?.slot ?? 0;
+  const vs = param("vs");
+  const choices = vs && !VS.some(([id]) => id === vs) ? [...VS, [vs, vs.replace("..", " to ")] as [string, string]] : VS;
+  return (
+    <div class="service-head">
+      <h1>
+        <ServiceName name={name} slot={slot} />
+      </h1>
+      {operation ? (
+        <span class="chip" aria-current="true">
+          <span class="clip">{operation}</span>
+          <a class="chip-close" href={patched({ op: null })} aria-label="All operations">
+            ×
+          </a>
+        </span>
       ) : null}
+      <label class="field">
+        kind
+        <select value={value.kind} onChange={(e) => go(patched({ kind: e.currentTarget.value }))}>
+          {value.kinds.map((k) => (
+            <option key={k} value={k}>
+              {k}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label class="field">
+        compare with
+        <select value={vs} onChange={(e) => go(patched({ vs: e.currentTarget.value }))}>
+          {choices.map(([id, text]) => (
+            <option key={id} value={id}>
+              {text}
+            </option>
+          ))}
+        </select>
+      </label>
+      <Versions value={value} />
+      <span class="spring" />
+      <span class="button-group" role="group" aria-label="View">
+        <button type="button" class="button toggle" aria-pressed={!isTable()} onClick={() => replace(patched({ view: null }))}>
+          Charts
+        </button>
+        <button type="button" class="button toggle" aria-pressed={isTable()} onClick={() => replace(patched({ view: "table" }))}>
+          Table
+        </button>
+      </span>
+      <a class="button" href={href("explore", { q: filterOf(value), ...currentRange() })}>
+        Traces
+      </a>
+      {value.compared && value.range ? (
+        <a class="button" href={href("compare", { a: sideOf(value, value.compared), b: sideOf(value, value.range) })} title="Traces of both ranges, as one tree">
+          Compare traces
+        </a>
+      ) : null}
+      <CopyButton text={() => curlOf(apiUrl("v1/latency", value.seriesParams))} what="curl command" icon="terminal" />
+    </div>
+  );
+}
+
+/** One side of the Compare page. */
+const sideOf = (value: Found, range: { from: bigint; to: bigint }) => `q:${filterOf(value)}@${toRfc3339(range.from)}..${toRfc3339(range.to)}`;
+
+function Summary({ value }: { value: Found }) {
+  const row = rowOf(value);
+  if (!row) return null;
+  const [calls, errors] = [Number(row.calls), Number(row.errors)];
+  const { before } = row;
+  const p = percentiles().at(-1) ?? "99";
+  const [now, old] = [Number(row.quantiles[quantileOf(p)]), Number(before?.quantiles[quantileOf(p)] ?? 0)];
+  return (
+    <div class="summary" role="status">
+      <span>
+        <b>{formatCount(calls)}</b> {value.kind} calls, <b>{formatCount(errors)}</b> with errors ({formatPercent(errors, calls)})
+      </span>
+      {value.compared ? (
+        <span title={`${formatFull(value.compared.from, zone.value)} – ${formatFull(value.compared.to, zone.value)}`}>
+          <span class="chart-key line-before" aria-hidden="true" /> {timeText(value.compared.from)} – {timeText(value.compared.to)}:{" "}
+          {before ? `${formatCount(before.calls)} calls, ${formatPercent(Number(before.errors), Number(before.calls))} with errors; p${p} ${formatDuration(old)}, now ${formatDuration(now)}${changeText(now, old) ? ` (${changeText(now, old)})` : ""}` : "no calls"}
+        </span>
+      ) : param("vs") ? (
+        <span class="error">“{param("vs")}” is no range to compare with: prev, -1d, or from..to</span>
+      ) : null}
+      <span class="dim">
+        every stored span counted · quantiles ± {(100 * value.relativeError).toFixed(1)} %, from sums by minute · steps of {Number(value.stepNs) / 60e9} min
+      </span>
     </div>
   );
 }

@@ -30,11 +30,12 @@ export function useCommands(list: Command[], deps: unknown[] = []): void {
 }
 
 function isTyping(target: EventTarget | null): boolean {
+  if (target instanceof HTMLInputElement && target.type === "checkbox") return false;
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
 const onButton = (target: EventTarget | null) =>
-  target instanceof HTMLElement && /^(BUTTON|A|SUMMARY)$/.test(target.tagName);
+  target instanceof HTMLElement && /^(BUTTON|A|SUMMARY|INPUT)$/.test(target.tagName);
 
 export function startKeys(): void {
   document.addEventListener("keydown", (event) => {

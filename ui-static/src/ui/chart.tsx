@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small line chart in SVG. Its numbers stand in a table of the page, so the drawing is one picture to screen readers.
+import type { ComponentChildren, HTMLAttributes } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { linePath } from "../model/service";
 
@@ -8,6 +9,8 @@ export interface Line {
   values: (number | null)[];
   /** One of the classes line-0 ... line-3, or line-error. */
   look: string;
+  /** Drawn, but not named. */
+  quiet?: boolean;
 }
 
 interface Props {
@@ -24,17 +27,30 @@ interface Props {
   log?: boolean;
   /** Pixels. */
   height?: number;
+  /** The step that several charts point at; without it each has its own. */
+  cursor?: { value: number | null };
+  /** Drawn behind the lines; x gives the middle of a step, in pixels. */
+  under?: (x: (i: number) => number, height: number) => ComponentChildren;
+  /** Of the drawing: what else pointer and keys do. */
+  box?: HTMLAttributes<HTMLDivElement>;
+  /** Behind the title. */
+  children?: ComponentChildren;
 }
 
 const TOP = 8;
 const BOTTOM = 4;
-const LEFT = 64;
-const RIGHT = 8;
+export const LEFT = 64;
+export const RIGHT = 8;
 
-export function Chart({ title, description, lines, format, ends, stepName, log = false, height = 120 }: Props) {
+export function Chart({ title, description, lines, format, ends, stepName, log = false, height = 120, cursor, under, box: more, children }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(400);
-  const [at, setAt] = useState<number | null>(null);
+  const [own, setOwn] = useState<number | null>(null);
+  const at = cursor ? cursor.value : own;
+  const setAt = (i: number | null) => {
+    if (cursor) cursor.value = i;
+    else setOwn(i);
+  };
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
@@ -64,6 +80,7 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
         <span class="chart-legend num">
           {here === null ? null : <span class="dim">{stepName(here)}</span>}
           {lines.map((l) => {
+            if (l.quiet) return null;
             const value = here === null ? null : l.values[here];
             return (
               <span key={l.name}>
@@ -73,8 +90,9 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
             );
           })}
         </span>
+        {children}
       </figcaption>
-      <div ref={box} onPointerMove={point} onPointerLeave={() => setAt(null)}>
+      <div ref={box} onPointerMove={point} onPointerLeave={() => setAt(null)} {...more}>
         <svg width={width} height={height} role="img" aria-label={description}>
           {[0, 0.5, 1].map((part) => (
             <g key={part}>
@@ -84,6 +102,7 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
               </text>
             </g>
           ))}
+          {under?.(x, height)}
           {here === null ? null : <line class="chart-cursor" x1={x(here)} x2={x(here)} y1={TOP} y2={height - BOTTOM} />}
           {lines.map((l) => (
             <path key={l.name} class={`chart-line ${l.look}`} d={linePath(l.values, x, y)} />

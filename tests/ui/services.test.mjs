@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page of one service against a real server: an hour of calls whose numbers are known, worked out here from the spans themselves. Halfway payment becomes ten
+// times as slow, later a new version comes; each failed order has a message of its own.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { startSpoor } from "../e2e/shop.mjs";
+import { assertAccessible, assertNoSidewaysScroll, startBrowser, texts, withPage } from "./browser.mjs";
+
+const MINUTE = 60000000000n;
+const MINUTES = 40;
+const CALLS = 6;
+const T0 = (BigInt(Date.now() - 3600000) * 1000000n / MINUTE) * MINUTE;
+const MS = 1000000n;
+const hex = (n, digits) => n.toString(16).padStart(digits, "0");
+const iso = (minute) => new Date(Number((T0 + BigInt(minute) * MINUTE) / MS)).toISOString().replace(".000Z", "Z");
+const count = (n) => n.toLocaleString("en-US");
+
+/** What payment does: one record for each of its server spans. */
+const calls = [];
+const requests = [];
+
+function make() {
+  const by = new Map();
+  const add = (service, version, instance, span) => {
+    const key = JSON.stringify([service, version, instance]);
+    if (!by.has(key)) by.set(key, []);
+    by.get(key).push(span);
+  };
+  for (let m = 0; m < MINUTES; m++) {
+    for (let i = 0; i < CALLS; i++) {
+      const n = m * CALLS + i + 1;
+      const start = T0 + BigInt(m) * MINUTE + BigInt(i) * 1000n * MS;
+      const took = BigInt(m < 20 ? 10 + i : 100 + 10 * i) * MS;
+      const failed = i === 0 ? { type: "NotFound", message: `order ${10000 + n} not found` } : i === 1 && m % 2 ? { status: "refused by the bank" } : null;
+      const version = m < 30 ? "1.0" : "2.0";
+      const instance = i % 2 ? "b" : "a";
+      const span = (id, parent, name, kind, from, length, more = {}) => ({
+        traceId: hex(n, 32), spanId: hex(16 * n + id, 16), ...(parent ? { parentSpanId: hex(16 * n + parent, 16) } : {}), name, kind,
+        startTimeUnixNano: String(from), endTimeUnixNano: String(from + length), ...more,
+      });
+      add("shop", "1.0", "s", span(1, 0, "pay", 3, start, took + MS));
+      add("payment", version, instance, span(2, 1, "Charge", 2, start, took, {
+        status: failed ? { code: 2, message: failed.status ?? "" } : {},
+        events: failed?.type ? [{ timeUnixNano: String(start), name: "exception", attributes: [{ key: "exception.type", value: { stringValue: failed.type } }, { key: "exception.message", value: { stringValue: failed.message } }] }] : [],
+      }));
+      add("payment", version, instance, span(3, 2, "book", 3, start, 2n * MS));
+      add("ledger", "1.0", "l", span(4, 3, "book", 2, start, MS));
+      if (n <= 120) add("payment", version, instance, span(5, 2, `step ${String(n).padStart(3, "0")}`, 1, start, MS));
+      calls.push({ minute: m, ms: Number(took / MS), failed: failed !== null, message: failed?.message ?? failed?.status, version, instance });
+    }
+  }
+  const attributes = (list) => Object.entries(list).map(([key, value]) => ({ key, value: { stringValue: value } }));
+  for (const [key, spans] of by) {
+    const [service, version, instance] = JSON.parse(key);
+    requests.push({ resourceSpans: [{ resource: { attributes: attributes({ "service.name": service, "service.version": version, "service.instance.id": instance }) }, scopeSpans: [{ spans }] }] });
+  }
+}
+
+let browser;
+let spoor;
+before(async () => {
+  make();
+  [browser, spoor] = await Promise.all([startBrowser(), startSpoor()]);
+  for (const body of requests) {
+    const answer = await fetch(`http://${spoor.otlpHttp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+    assert.equal(answer.status, 200);
+  }
+});
+after(async () => {
+  await browser?.close();
+  await spoor?.stop();
+});
+
+const WHOLE = { from: iso(0), to: iso(MINUTES) };
+const at = (params) => `http://${spoor.http}/service/?${new URLSearchParams({ s: "payment", ...WHOLE, ...params })}`;
+const table = (page, label) => page.getByRole("region", { name: label, exact: true }).locator("tbody tr").evaluateAll((list) => list.map((tr) => [...tr.cells].map((c) => c.innerText.replace(/\s+/g, " ").trim())));
+const number = (text) => Number(text.split(" ").at(-1).replaceAll(",", ""));
+
+// They only read, each in a page of its own.
+describe("the page of one service", { concurrency: 3 }, () => {
+  test("operations come page by page from the server, sorted and found by name, with their share of the whole", async () => {
+    await withPage(browser, at({ sort: "operation" }), async (page) => {
+      await page.locator(".summary", { hasText: `${count(calls.length)} server calls, ${calls.filter((c) => c.failed).length} with errors` }).waitFor();
+      await page.locator(".operations tbody tr").first().waitFor();
+      const first = await table(page, "Operations");
+      assert.deepEqual(first.map((r) => r[0]), ["Charge", "book", ...Array.from({ length: 48 }, (_, i) => `step ${String(i + 1).padStart(3, "0")}`)]);
+      assert.equal(number(first[0][2]), calls.length);
+      const sum = calls.reduce((n, c) => n + c.ms, 0);
+      assert.equal(Number.parseInt(first[0][7]), Math.round((100 * sum) / (sum + 2 * calls.length + 120)));
+      await page.getByRole("button", { name: "Next 50" }).click();
+      await page.locator("nav", { hasText: "51 – 100 of 122 operations" }).waitFor();
+      assert.equal((await table(page, "Operations"))[0][0], "step 049");
+      await page.getByRole("searchbox").fill("STEP 11");
+      await page.locator(".operations tbody tr", { hasText: "step 119" }).waitFor();
+      assert.equal((await table(page, "Operations")).length, 10);
+      await page.getByRole("searchbox").fill("nothing like it");
+      await page.getByText("No operation with “nothing like it” in its name.").waitFor();
+    });
+  });
+
+  test("a range beside another one: dashed lines, what became slower, and who calls how much more", async () => {
+    await withPage(browser, at({ from: iso(20), vs: "prev", sort: "-change" }), async (page) => {
+      await page.locator(".summary", { hasText: `${count(20 * CALLS)} calls, 25 % with errors; p99 14.9 ms, now 150 ms (×10)` }).waitFor();
+      assert.equal(await page.locator(".chart .line-before").count(), 5); // rate, errors, the lowest and the highest percentile, distribution
+      await page.locator(".operations tbody tr").first().waitFor();
+      const rows = await table(page, "Operations");
+      assert.deepEqual([rows[0][0], rows[0][8]], ["Charge", "slower"]);
+      assert.equal(rows.find((r) => r[0] === "book")[8], "");
+      assert.ok(rows.filter((r) => r[0].startsWith("step")).every((r) => r[8] === "gone"));
+      await page.getByRole("tab", { name: "Callers and callees" }).click();
+      await page.locator(".hops").waitFor();
+      assert.deepEqual((await table(page, "Callers")).map((r) => [r[0], r[1], r[5]]), [["shop", String(20 * CALLS), "slower"]]);
+      assert.deepEqual((await table(page, "Callees")).map((r) => [r[0], r[1], r[5]]), [["ledger", String(20 * CALLS), ""]]);
+      assert.match(await page.getByRole("link", { name: "Compare traces" }).getAttribute("href"), /compare\/\?a=q%3A.*&b=q%3A/);
+      await page.getByLabel("compare with").selectOption("");
+      await page.locator(".line-before").first().waitFor({ state: "detached" });
+    });
+    await withPage(browser, at({ vs: "yesterday" }), async (page) => {
+      await page.getByText("“yesterday” is no range to compare with").waitFor();
+    });
+  });
+
+  test("errors are grouped by exception and message, instances have their numbers, versions their time", async () => {
+    await withPage(browser, at({ tab: "errors" }), async (page) => {
+      await page.locator(".errors-table tbody tr").first().waitFor();
+      const groups = await table(page, "Errors in groups");
+      const [lost, refused] = [calls.filter((c) => c.message?.startsWith("order")).length, calls.filter((c) => c.message?.startsWith("refused")).length];
+      assert.deepEqual(groups.map((g) => [g[0], g[1]]), [[`NotFound order … not found ${lost} variants`, count(lost)], ["refused by the bank", count(refused)]]);
+      await page.getByRole("link", { name: "Explore" }).last().click();
+      await page.locator(".summary", { hasText: `${refused} traces` }).waitFor();
+      await page.goBack();
+      await page.getByLabel("numbers and ids in messages as one").uncheck();
+      await page.locator("nav", { hasText: `1 – 25 of ${lost + 1} groups` }).waitFor();
+      await page.keyboard.press("]");
+      await page.waitForURL(/tab=instances/);
+      await page.locator(".instances tbody tr").first().waitFor();
+      const shown = (await table(page, "Instances")).map((r) => [r[0], r[1], number(r[3])]);
+      const expected = new Map();
+      for (const c of calls) expected.set(`${c.instance} ${c.version}`, (expected.get(`${c.instance} ${c.version}`) ?? 0) + 1);
+      assert.deepEqual(shown.map(([i, v, n]) => `${i} ${v} ${n}`).sort(), [...expected].map(([key, n]) => `${key} ${n}`).sort());
+      assert.deepEqual(await texts(page, ".versions li"), ["1.0", "2.0"]);
+      assert.equal(await page.locator(".chart-flag").count(), 3); // one in each chart
+      await page.getByRole("combobox", { name: "by" }).selectOption("version");
+      await page.locator(".instances thead th", { hasText: "Host" }).waitFor({ state: "detached" });
+      assert.deepEqual((await table(page, "Instances")).map((r) => [r[0], r[1]]), [["1.0", String(30 * CALLS)], ["2.0", String(10 * CALLS)]]);
+      await page.keyboard.press("Escape");
+      await page.getByRole("tab", { name: "Attributes" }).click();
+      await page.locator(".attribute-card", { hasText: "resource.service.version" }).waitFor();
+    });
+  });
+
+  test("a drag zooms, a click holds a step, and the keyboard does both; the distribution counts every call", async () => {
+    await withPage(browser, at({}), async (page) => {
+      const chart = page.locator(".chart", { has: page.locator("h2", { hasText: "Rate" }) }).getByRole("group");
+      await chart.waitFor();
+      const box = await chart.boundingBox();
+      const x = (minute) => box.x + 64 + ((minute + 0.5) / MINUTES) * (box.width - 72);
+      await page.mouse.click(x(25), box.y + 40);
+      await page.locator(".held", { hasText: `${CALLS} calls, 2 with errors` }).waitFor();
+      await page.mouse.move(x(10), box.y + 40);
+      await page.mouse.down();
+      await page.mouse.move(x(14), box.y + 40, { steps: 3 });
+      await page.mouse.up();
+      await page.locator(".summary", { hasText: `${5 * CALLS} server calls` }).waitFor();
+      assert.deepEqual(["from", "to"].map((name) => new URL(page.url()).searchParams.get(name)), [iso(10), iso(15)]);
+      await page.goBack();
+      await page.locator(".summary", { hasText: `${calls.length} server calls` }).waitFor();
+      await chart.focus();
+      for (const key of ["ArrowRight", "ArrowRight", "Enter"]) await page.keyboard.press(key);
+      await page.locator(".held", { hasText: `${CALLS} calls, 2 with errors` }).waitFor();
+      for (const key of ["Shift+ArrowRight", "Shift+ArrowRight", "z"]) await page.keyboard.press(key);
+      await page.waitForURL((url) => url.searchParams.get("from") === iso(1) && url.searchParams.get("to") === iso(4));
+      await page.goBack();
+      await page.locator(".summary", { hasText: `${calls.length} server calls` }).waitFor();
+      const slider = page.getByRole("slider");
+      await slider.focus();
+      await page.keyboard.press("End");
+      assert.match(await slider.getAttribute("aria-valuetext"), /^100 % took at most/);
+      for (let i = 0; i < 100 && !/^50\.0 %/.test((await slider.getAttribute("aria-valuetext")) ?? ""); i++) await page.keyboard.press("ArrowLeft");
+      assert.match(await slider.getAttribute("aria-valuetext"), /^50\.0 % took at most/); // half of the calls before payment became slow
+      await page.keyboard.press("v");
+      await page.waitForURL(/view=table/);
+      const rows = await table(page, "Distribution of durations");
+      assert.equal(rows.reduce((n, r) => n + number(r[1]), 0), calls.length);
+      assert.equal(rows.at(-1)[3], "100 %");
+      await page.keyboard.press("v");
+      await page.keyboard.press("h");
+      await page.locator(".heat-canvas").waitFor();
+      await page.keyboard.press("h");
+      await page.getByTitle("Percentiles that are drawn").click();
+      await page.getByRole("checkbox", { name: "p90", exact: true }).uncheck();
+      await page.waitForURL(/pct=50%2C95%2C99/);
+      await page.keyboard.press("Escape");
+      assert.equal(await page.evaluate(() => document.activeElement?.textContent), "p50 p95 p99");
+    });
+  });
+
+  test("every part is accessible in both themes, fits a narrow screen, and fails alone", async () => {
+    const parts = [".operations tbody tr", ".neighbour-tables tbody tr", ".errors-table tbody tr", ".instances tbody tr", ".attribute-card"];
+    await withPage(browser, at({ vs: "-20m", from: iso(20) }), async (page) => {
+      for (const [i, ready] of parts.entries()) {
+        await page.locator(ready).first().waitFor();
+        await page.locator(".versions li").first().waitFor();
+        await assertAccessible(page, `${ready}, ${i === 1 ? "light" : "dark"}`);
+        await assertNoSidewaysScroll(page, ready);
+        await page.keyboard.press("]");
+        if (i < 2) await page.keyboard.press("D"); // from dark, as the system is, to light and to dark
+      }
+    }, { dark: true, width: 390, height: 844 });
+    const problem = { status: 413, contentType: "application/problem+json", body: JSON.stringify({ title: "Too large", status: 413, detail: "more than 1000 series" }) };
+    await withPage(browser, at({ tab: "errors", vs: "prev" }), async (page) => {
+      await page.getByText("There are too many different errors to list").waitFor();
+      await page.locator(".chart").first().waitFor();
+      await page.unroute("**/v1/metrics/query_range*");
+      await page.getByRole("button", { name: "Try again" }).click();
+      await page.locator(".errors-table tbody tr").first().waitFor();
+    }, { expectErrors: true, prepare: (page) => page.route("**/v1/metrics/query_range*", (r) => r.fulfill(problem)) });
+  });
+});

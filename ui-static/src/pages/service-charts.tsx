@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// A service over time: rate, errors and durations with one cursor; a drag takes a part of the time as the range of the page. A click, or Enter,
+// holds a step, from which its traces are one step away. The range that is compared with is drawn dashed, new versions are marked.
+import { signal } from "@preact/signals";
+import type { HTMLAttributes } from "preact";
+import { useEffect } from "preact/hooks";
+import { type Step, stepsOf } from "../model/service";
+import { arrivals, QUANTILE_CHOICES, quantileOf, versionsOf } from "../model/service-more";
+import { formatCount, formatPercent, formatRate, plural } from "../model/text";
+import { formatClock, formatDay, formatDuration, toRfc3339 } from "../model/time";
+import { go, href, param, patched, replace } from "../route";
+import { zone } from "../state/prefs";
+import { Chart, LEFT, RIGHT } from "../ui/chart";
+import { Popover } from "../ui/controls";
+import { Durations } from "./service-heat";
+import { conditionsOf, filterOf, type Found, percentiles, versions } from "./service-state";
+
+const cursor = signal<number | null>(null);
+const anchor = signal<number | null>(null);
+const held = signal<number | null>(null);
+
+export const timeText = (ns: bigint) => `${formatDay(ns, zone.value).slice(5)} ${formatClock(ns, zone.value, 0)}`;
+
+export function Charts({ value }: { value: Found }) {
+  const series = value.series;
+  const quantiles = percentiles().map(quantileOf);
+  const steps = series ? stepsOf(series, value.kind, quantiles) : [];
+  const before = value.before ? stepsOf(value.before, value.kind, quantiles).slice(0, steps.length) : null;
+  useEffect(() => {
+    cursor.value = anchor.value = held.value = null;
+  }, [series]);
+  if (steps.length === 0) return null;
+  const count = steps.length;
+  const zoom = (a: number, b: number) => {
+    const [first, last] = [Math.min(a, b), Math.max(a, b)];
+    go(patched({ from: toRfc3339(steps[first].from), to: toRfc3339(steps[last].to) }));
+  };
+  const frame = {
+    ends: [timeText(steps[0].from), timeText(steps[count - 1].to)] as [string, string],
+    stepName: (i: number) => timeText(steps[i].from),
+    cursor,
+    under: (x: (i: number) => number, height: number) => <Under x={x} height={height} steps={steps} />,
+    box: handlers(count, zoom),
+  };
+  const most = (values: (number | null)[]) => Math.max(0, ...values.map((v) => v ?? 0));
+  const old = (name: string, values: (number | null)[] | undefined) => (values ? [{ name: `before: ${name}`, values, look: "line-before", quiet: true }] : []);
+  const rates = steps.map((s) => s.rate);
+  const shares = steps.map((s) => s.errorShare);
+  const said = "Arrows move, Enter holds a step, Shift and arrows select, z zooms. The table view has every number.";
+  return (
+    <>
+      <Chart
+        title="Rate"
+        description={`Calls a second, at most ${formatRate(most(rates), 1)}. ${said}`}
+        lines={[...old("calls", before?.map((s) => s.rate)), { name: "calls", values: rates, look: "line-1" }]}
+        format={(v) => formatRate(v, 1)}
+        {...frame}
+      />
+      <Chart
+        title="Errors"
+        description={`Share of calls with an error, at most ${formatPercent(most(shares), 1)}. ${said}`}
+        lines={[...old("errors", before?.map((s) => s.errorShare)), { name: "▲ errors", values: shares, look: "line-error" }]}
+        format={(v) => formatPercent(v, 1)}
+        {...frame}
+      />
+      {param("dur") === "heat" ? (
+        <Durations value={value} />
+      ) : (
+        <Chart
+          title="Duration"
+          log
+          description={`Percentiles of duration: ${percentiles().map((p, i) => `p${p} at most ${formatDuration(most(steps.map((s) => s.quantiles[i])))}`).join(", ")}. ${said}`}
+          lines={[
+            ...percentiles().flatMap((p, i) => (i === 0 || i === percentiles().length - 1 ? old(`p${p}`, before?.map((s) => s.quantiles[i])) : [])),
+            ...percentiles().map((p, i) => ({ name: `p${p}`, values: steps.map((s) => s.quantiles[i]), look: `line-${i}` })),
+          ]}
+          format={formatDuration}
+          {...frame}
+        />
+      )}
+    </>
+  );
+}
+
+export function DurationTools() {
+  const heat = param("dur") === "heat";
+  const chosen = percentiles();
+  return (
+    <>
+      {heat ? null : (
+        <Popover label={chosen.map((p) => `p${p}`).join(" ")} title="Percentiles that are drawn">
+          {() => (
+            <fieldset class="checks">
+              <legend>Percentiles</legend>
+              {QUANTILE_CHOICES.map((p) => (
+                <label key={p}>
+                  <input
+                    type="checkbox"
+                    checked={chosen.includes(p)}
+                    onChange={(e) => replace(patched({ pct: (e.currentTarget.checked ? [...chosen, p] : chosen.filter((x) => x !== p)).join(",") }))}
+                  />
+                  p{p}
+                </label>
+              ))}
+            </fieldset>
+          )}
+        </Popover>
+      )}
+      <button type="button" class="button toggle" aria-pressed={heat} title="Durations as a heatmap (h)" onClick={() => replace(patched({ dur: heat ? null : "heat" }))}>
+        Heatmap
+      </button>
+    </>
+  );
+}
+
+/** What a chart does with pointer and keys besides pointing. */
+function handlers(count: number, zoom: (a: number, b: number) => void): HTMLAttributes<HTMLDivElement> {
+  const at = (event: PointerEvent) => {
+    const area = (event.currentTarget as HTMLElement).getBoundingClientRect();
+    return Math.max(0, Math.min(count - 1, Math.floor(((event.clientX - area.left - LEFT) / (area.width - LEFT - RIGHT)) * count)));
+  };
+  return {
+    tabIndex: 0,
+    role: "group",
+    "aria-label": "Steps",
+    onPointerDown: (event: PointerEvent) => {
+      if (event.button !== 0) return;
+      (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
+      cursor.value = anchor.value = at(event);
+    },
+    onPointerUp: (event: PointerEvent) => {
+      const [from, to] = [anchor.peek(), at(event)];
+      anchor.value = null;
+      if (from === null) return;
+      if (from !== to) zoom(from, to);
+      else held.value = held.peek() === to ? null : to;
+    },
+    onPointerCancel: () => {
+      anchor.value = null;
+    },
+    onBlur: () => {
+      cursor.value = anchor.value = null;
+    },
+    onKeyDown: (event: KeyboardEvent) => {
+      const by = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0;
+      const now = cursor.peek();
+      if (by !== 0) {
+        const next = now === null ? (by > 0 ? 0 : count - 1) : Math.max(0, Math.min(count - 1, now + by));
+        anchor.value = event.shiftKey ? (anchor.peek() ?? now ?? next) : null;
+        cursor.value = next;
+      } else if (event.key === "Enter" && now !== null) held.value = held.peek() === now ? null : now;
+      else if (event.key === "z" && now !== null && !event.ctrlKey && !event.metaKey) zoom(anchor.peek() ?? now, now);
+      else if (event.key === "Escape" && (held.peek() !== null || anchor.peek() !== null)) held.value = anchor.value = null;
+      else return;
+      event.preventDefault();
+    },
+  };
+}
+
+function Under({ x, height, steps }: { x: (i: number) => number; height: number; steps: Step[] }) {
+  const half = (x(1) - x(0)) / 2;
+  const band = (a: number, b: number, name: string) => (
+    <rect class={name} x={x(Math.min(a, b)) - half} width={Math.abs(b - a) * 2 * half + 2 * half} y={0} height={height} />
+  );
+  const times = versions.state.value.value ? arrivals(versionsOf(versions.state.value.value.series, stepTexts(steps)).versions) : [];
+  return (
+    <>
+      {held.value === null ? null : band(held.value, held.value, "chart-band")}
+      {anchor.value === null || cursor.value === null || anchor.value === cursor.value ? null : band(anchor.value, cursor.value, "chart-band")}
+      {times.map((v) => (
+        <g key={v.name}>
+          <title>version {v.name}</title>
+          <line class="chart-mark" x1={x(v.first) - half} x2={x(v.first) - half} y1={0} y2={height} />
+          <path class="chart-flag" d={`M${x(v.first) - half} 0h7l-7 7z`} />
+        </g>
+      ))}
+    </>
+  );
+}
+
+/** The begins of steps as answers write them: of the first step the whole one, of which only a part may have been asked for. */
+export const stepTexts = (steps: Step[]): string[] => {
+  const length = steps.length > 1 ? steps[1].to - steps[1].from : 0n;
+  return steps.map((s, i) => String(i === 0 && steps.length > 2 ? steps[1].from - length : s.from));
+};
+
+/** The step that is held: its numbers, and the ways on. */
+export function Held({ value }: { value: Found }) {
+  const at = held.value;
+  if (at === null || !value.series) return null;
+  const step = stepsOf(value.series, value.kind, ["0.95"])[at];
+  if (!step) return null;
+  const range = { from: toRfc3339(step.from), to: toRfc3339(step.to) };
+  return (
+    <p class="held row" role="status">
+      <b class="num">
+        {timeText(step.from)} – {formatClock(step.to, zone.value, 0)}
+      </b>
+      <span>
+        {plural(step.calls, "call")}, {formatCount(step.errors)} with errors
+      </span>
+      <a class="button" href={href("explore", { q: filterOf(value), sort: "-duration", ...range })}>
+        Slowest traces
+      </a>
+      {step.errors > 0 ? (
+        <a class="button" href={href("explore", { q: `{ ${[...conditionsOf(value), "status = error"].join(" && ")} }`, ...range })}>
+          Traces with errors
+        </a>
+      ) : null}
+      <a class="button" href={patched(range)}>
+        Zoom
+      </a>
+      <button
+        type="button"
+        class="button quiet"
+        onClick={() => {
+          held.value = null;
+        }}
+      >
+        Close
+      </button>
+    </p>
+  );
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operations of a service: sorted and cut into pages by the server, each with what it takes part in of the whole, and a line of the column that
+// they are sorted by.
+import { apiUrl, getLatency, getLatencySeries, type Params } from "../api/client";
+import type { LatencyAnswer, LatencyRow, LatencySeries } from "../api/types";
+import { curlOf } from "../model/curl";
+import { stepMinutes } from "../model/service";
+import { formatCount, formatPercent } from "../model/text";
+import { formatDuration } from "../model/time";
+import { quote } from "../model/traceql";
+import { href, param, patched, replace } from "../route";
+import { Loader } from "../state/load";
+import { currentRange } from "../state/range";
+import { CopyButton, ProblemPanel } from "../ui/controls";
+import { ChangeMark, Delta, Head, Pages, Share, Spark, useAnswer } from "./service-parts";
+import { comparedParams, type Found, spanParams } from "./service-state";
+
+const PAGE = 50;
+const SPARK_STEPS = 40;
+const SHOWN = ["0.5", "0.95", "0.99"];
+/** As the address calls the columns, and as the API does. */
+const ORDERS: Record<string, string> = {
+  operation: "name", calls: "calls", errors: "errorShare", p50: "0.5", p95: "0.95", p99: "0.99", impact: "duration", change: "change",
+};
+
+const rows = new Loader<LatencyAnswer>();
+const sparks = new Loader<LatencySeries>();
+
+function question(value: Found): Params {
+  const sort = param("sort") || "-calls";
+  const by = sort.replace(/^-/, "");
+  const order = by in ORDERS && (by !== "change" || value.compared) ? `${sort.startsWith("-") ? "-" : ""}${ORDERS[by]}` : "-calls";
+  return {
+    ...(value.range ? spanParams(value.range) : {}),
+    service: param("s"),
+    q: SHOWN.join(","),
+    order,
+    limit: PAGE,
+    offset: param("off"),
+    contains: param("has"),
+  };
+}
+
+export function Operations({ value }: { value: Found }) {
+  const params = question(value);
+  const withCompared = { ...params, ...comparedParams(value.compared) };
+  const key = JSON.stringify(withCompared);
+  const { value: answer, error, loading, run } = useAnswer(rows, key, (stop) => getLatency(withCompared, stop));
+  const { from, to } = value.range ?? { from: 0n, to: 0n };
+  const lines = useAnswer(sparks, key, (stop) => getLatencySeries({ ...params, ...(/change$/.test(String(params.order)) ? comparedParams(value.compared) : {}), step: `${stepMinutes(from, to, SPARK_STEPS)}m` }, stop)).value;
+  const offset = Number(params.offset) || 0;
+  return (
+    <section class={loading ? "service-part busy" : "service-part"}>
+      <div class="row pad">
+        <h2>
+          Operations <span class="count">{answer ? formatCount(answer.rowCount) : ""}</span>
+        </h2>
+        <input
+          class="find-box"
+          type="search"
+          value={param("has")}
+          placeholder="Name contains"
+          aria-label="Operations whose name contains"
+          onInput={(e) => replace(patched({ has: e.currentTarget.value, off: null }))}
+        />
+        <span class="spring" />
+        <CopyButton text={() => curlOf(apiUrl("v1/latency", withCompared))} what="curl command of the operations" icon="terminal" />
+      </div>
+      {error ? <ProblemPanel error={error} retry={run} title="The operations cannot be shown" /> : null}
+      {answer ? <Rows answer={answer} lines={lines} value={value} /> : null}
+      {answer ? (
+        <Pages offset={offset} shown={answer.series.length} all={answer.rowCount} size={PAGE} what="operations" go={(off) => replace(patched({ off: off || null }))} />
+      ) : null}
+    </section>
+  );
+}
+
+/** The line of a row: of the column that the table is sorted by. */
+function lineOf(row: LatencyRow, answer: LatencySeries | null): { values: (number | null)[] | undefined; look: string } {
+  const series = answer?.series.find((s) => s.operation === row.operation && s.kind === row.kind);
+  const by = (param("sort") || "-calls").replace(/^-/, "");
+  if (!series) return { values: undefined, look: "line-1" };
+  if (by === "errors") return { values: series.calls.map((n, i) => (n === "0" ? null : Number(series.errors[i]) / Number(n))), look: "line-error" };
+  const quantile = by.startsWith("p") ? series.quantiles[ORDERS[by]] : undefined;
+  if (quantile) return { values: quantile.map((n) => (n === null ? null : Number(n))), look: "line-3" };
+  return { values: series.calls.map(Number), look: "line-1" };
+}
+
+function Rows({ answer, lines, value }: { answer: LatencyAnswer; lines: LatencySeries | null; value: Found }) {
+  const chosen = param("op");
+  const whole = value.rows.reduce((sum, r) => sum + Number(r.durationNano), 0);
+  const most = Math.max(1, ...answer.series.map((r) => Number(r.durationNano)));
+  // Nothing there before: then everything is new, which says nothing.
+  const compared = value.compared !== null && answer.series.some((r) => r.before);
+  const query = (r: LatencyRow) => `{ resource.service.name = ${quote(r.service)} && name = ${quote(r.operation)} && kind = ${r.kind} }`;
+  const seconds = value.range ? Number(value.range.to - value.range.from) / 1e9 : 0;
+  const cell = (r: LatencyRow, q: string) => {
+    const now = r.quantiles[q];
+    return (
+      <td key={q} class="num right">
+        <Delta now={Number(now)} before={now !== null && r.before?.quantiles[q] ? Number(r.before.quantiles[q]) : null} format={formatDuration} />
+        {formatDuration(now === null ? null : Number(now))}
+      </td>
+    );
+  };
+  if (answer.series.length === 0) return <p class="dim">No operation {param("has") ? `with “${param("has")}” in its name` : "in this range"}.</p>;
+  return (
+    <div class="scroll-x" tabIndex={0} role="region" aria-label="Operations">
+      <table class="edges operations">
+        <thead>
+          <tr>
+            <Head id="operation" usual="-calls" text>
+              Operation
+            </Head>
+            <th>Kind</th>
+            <Head id="calls" usual="-calls" title={seconds > 0 ? `in ${formatDuration(seconds * 1e9)}` : ""}>
+              Calls
+            </Head>
+            <Head id="errors" usual="-calls">
+              Errors
+            </Head>
+            {["p50", "p95", "p99"].map((p) => (
+              <Head key={p} id={p} usual="-calls">
+                {p}
+              </Head>
+            ))}
+            <Head id="impact" usual="-calls" title="All calls added up, as a share of all of the service's spans">
+              Impact
+            </Head>
+            {compared ? (
+              <Head id="change" usual="-calls" title="Sorted by the difference of impact">
+                Change
+              </Head>
+            ) : null}
+            <th>Over time</th>
+            <th>Traces</th>
+          </tr>
+        </thead>
+        <tbody>
+          {answer.series.map((r) => (
+            <tr key={`${r.kind} ${r.operation}`} class={r.operation === chosen ? "chosen" : undefined}>
+              <td>
+                <a class="clip" href={patched({ op: r.operation, kind: r.kind })} title={r.operation}>
+                  {r.operation || "(no name)"}
+                </a>
+              </td>
+              <td class="dim">{r.kind}</td>
+              <td class="num right">
+                <Delta now={Number(r.calls)} before={r.before ? Number(r.before.calls) : null} format={formatCount} />
+                {formatCount(r.calls)}
+              </td>
+              <td class="num right">
+                <Share errors={Number(r.errors)} calls={Number(r.calls)} />
+              </td>
+              {SHOWN.map((q) => cell(r, q))}
+              <td class="num right impact" title={formatDuration(Number(r.durationNano))}>
+                {formatPercent(Number(r.durationNano), whole)}
+                <span class="bar">
+                  <span style={{ width: `${(100 * Number(r.durationNano)) / most}%` }} />
+                </span>
+              </td>
+              {compared ? (
+                <td class="right">
+                  <ChangeMark change={r.change} />
+                </td>
+              ) : null}
+              <td>
+                <Spark {...lineOf(r, lines)} />
+              </td>
+              <td>
+                <a href={href("explore", { q: query(r), ...currentRange() })}>Explore</a>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parts of the Service page share: heads of columns that sort, shares of errors, differences, small lines, ways to more rows.
+import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
+import type { Change } from "../api/types";
+import { linePath } from "../model/service";
+import { changeText } from "../model/service-more";
+import { formatCount, formatPercent } from "../model/text";
+import { param, patched, replace } from "../route";
+import { type Loaded, type Loader, useRetry } from "../state/load";
+
+/** Asks whenever the key changes, and again by itself when the server does not answer; forgets with the part that asks, so that no service is shown with what
+ * another one does. */
+export function useAnswer<T>(loader: Loader<T>, key: string, ask: (stop: AbortSignal) => Promise<T>): Loaded<T> & { run: () => void } {
+  const run = () => void loader.run(ask);
+  const state = loader.state.value;
+  useEffect(run, [key]);
+  useRetry(state.error, run);
+  useEffect(
+    () => () => {
+      loader.stop();
+      loader.state.value = { value: null, loading: false, error: null };
+    },
+    [],
+  );
+  return { ...state, run };
+}
+
+export function Share({ errors, calls }: { errors: number; calls: number }) {
+  if (errors === 0) return <span class="dim">0</span>;
+  return (
+    <span class="error-mark" title={`${formatCount(errors)} of ${formatCount(calls)}`}>
+      <span aria-hidden="true">▲</span>
+      {formatPercent(errors, calls)}
+    </span>
+  );
+}
+
+interface HeadProps {
+  id: string;
+  children: ComponentChildren;
+  /** The parameter of the address; beside it the others that no longer hold then. */
+  name?: string;
+  usual: string;
+  text?: boolean;
+  title?: string;
+}
+
+/** sort=-p95: the greatest first. */
+export function Head({ id, children, name = "sort", usual, text = false, title }: HeadProps) {
+  const now = param(name) || usual;
+  const down = now.startsWith("-");
+  const here = now.replace(/^-/, "") === id;
+  const next = here ? `${down ? "" : "-"}${id}` : text ? id : `-${id}`;
+  return (
+    <th class={text ? undefined : "right"} aria-sort={here ? (down ? "descending" : "ascending") : "none"} title={title}>
+      <button type="button" class="sort" onClick={() => replace(patched({ [name]: next, off: null }))}>
+        {children}
+        <span aria-hidden="true">{here ? (down ? " ↓" : " ↑") : ""}</span>
+      </button>
+    </th>
+  );
+}
+
+const MARKS: Record<Change, string> = { new: "new", gone: "gone", slower: "slower", faster: "faster", same: "" };
+
+/** What the numbers were in the other range, and the word for what is no chance. */
+export function Delta({ now, before, format }: { now: number; before: number | null; format: (n: number) => string }) {
+  if (before === null) return null;
+  const text = changeText(now, before);
+  return text ? (
+    <span class="delta dim" title={`before: ${format(before)}`}>
+      {text}
+    </span>
+  ) : null;
+}
+
+export function ChangeMark({ change }: { change: Change | undefined }) {
+  return change && MARKS[change] ? <span class={`tag change-${change}`}>{MARKS[change]}</span> : null;
+}
+
+const WIDTH = 88;
+const HEIGHT = 20;
+
+/** A line without axes; the numbers stand beside it, so it is none to screen readers. */
+export function Spark({ values, look = "line-1" }: { values: (number | null)[] | undefined; look?: string }) {
+  if (!values) return <span class="spark" />;
+  const most = Math.max(...values.map((v) => v ?? 0)) || 1;
+  const x = (i: number) => 1 + ((i + 0.5) * (WIDTH - 2)) / values.length;
+  return (
+    <svg class="spark" width={WIDTH} height={HEIGHT} aria-hidden="true">
+      <path class={`chart-line ${look}`} d={linePath(values, x, (v) => HEIGHT - 2 - (v / most) * (HEIGHT - 4))} />
+    </svg>
+  );
+}
+
+/** "51 – 100 of 1,204", and ways to the others. */
+export function Pages({ offset, shown, all, size, what, go }: { offset: number; shown: number; all: number; size: number; what: string; go: (offset: number) => void }) {
+  if (all <= size && offset === 0) return null;
+  return (
+    <nav class="row pad" aria-label={`Pages of ${what}`}>
+      <button type="button" class="button" disabled={offset === 0} onClick={() => go(Math.max(0, offset - size))}>
+        Back
+      </button>
+      <button type="button" class="button" disabled={offset + shown >= all} onClick={() => go(offset + size)}>
+        Next {formatCount(Math.max(0, Math.min(size, all - offset - shown)))}
+      </button>
+      <span class="dim num" role="status">
+        {shown > 0 ? `${formatCount(offset + 1)} – ${formatCount(offset + shown)}` : "none"} of {formatCount(all)} {what}
+      </span>
+    </nav>
+  );
+}
