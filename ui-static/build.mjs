@@ -27,46 +27,108 @@ const dist = resolve(options.dist);
 const esbuild = createRequire(join(modules, "x.js"))("esbuild");
 
 /** Budgets of gzip bytes: a build that breaks one fails, so that growth is a decision and not an accident. */
-const budgets = { explore: 45 * 1024, css: 12 * 1024, html: 2 * 1024, page: 76 * 1024, pages: 152 * 1024, workers: 24 * 1024 };
+const budgets = { explore: 45 * 1024, css: 12 * 1024, html: 2 * 1024, page: 64 * 1024, files: 6, pages: 144 * 1024, workers: 24 * 1024 };
 
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const gzip = (bytes) => gzipSync(bytes, { level: 9 });
 const inputs = new Set();
 
-/** Bundles one entry, with the pages that it imports on demand as files of their own. Returns the paths of the entry, of
- * what it needs at once, and of each page. */
-async function bundle(entry, define = {}) {
-  const result = await esbuild.build({
-    absWorkingDir: source,
-    entryPoints: [entry],
-    bundle: true,
-    splitting: true,
-    minify: true,
-    metafile: true,
-    format: "esm",
-    target: ["es2022", "chrome110", "firefox115", "safari16"],
-    jsx: "automatic",
-    jsxImportSource: "preact",
-    nodePaths: [modules],
-    legalComments: "none",
-    charset: "utf8",
-    define,
-    outdir: dist,
-    entryNames: "assets/[name]-[hash]",
-    chunkNames: "assets/[name]-[hash]",
-    logLevel: "warning",
-  });
+const settings = (entry, define) => ({
+  absWorkingDir: source,
+  entryPoints: [entry],
+  bundle: true,
+  splitting: true,
+  minify: true,
+  metafile: true,
+  format: "esm",
+  target: ["es2022", "chrome110", "firefox115", "safari16"],
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  nodePaths: [modules],
+  legalComments: "none",
+  charset: "utf8",
+  define,
+  outdir: dist,
+  entryNames: "assets/[name]-[hash]",
+  chunkNames: "assets/[name]-[hash]",
+  logLevel: "warning",
+});
+
+/** Bundles one entry, with what it imports on demand as files of their own. Returns the paths of what an entry needs at once, itself first, and of all files. */
+async function bundle(entry, define = {}, plugins = []) {
+  const result = await esbuild.build({ ...settings(entry, define), plugins });
   for (const input of Object.keys(result.metafile.inputs)) {
     const path = resolve(source, input);
-    if (!path.startsWith(modules)) inputs.add(path);
+    if (!path.startsWith(modules) && !input.startsWith("together:")) inputs.add(path);
   }
   const outputs = Object.entries(result.metafile.outputs).map(([path, o]) => ({ ...o, path: relative(dist, resolve(source, path)) }));
   const of = (name) => outputs.find((o) => o.entryPoint === name);
-  const needs = (name) =>
-    of(name)
+  const needs = (name) => [
+    of(name).path,
+    ...of(name)
       .imports.filter((i) => i.kind === "import-statement")
-      .map((i) => relative(dist, resolve(source, i.path)));
-  return { path: of(entry).path, needs, page: (name) => of(name).path };
+      .map((i) => relative(dist, resolve(source, i.path))),
+  ];
+  return { path: of(entry).path, needs };
+}
+
+/** What pages share would become a file for each set of pages that shares it: some twenty, each compressed alone and asked for alone. This finds, for groups of
+ * entries, the modules that are to be in one file, and returns a plugin that makes each entry of a group use all of these, so that they belong together.
+ *
+ * groups  { entries, shared }: entries may use more than their own; shared: entries whose modules the file is to have, if another one uses them, too. */
+async function together(entry, define, groups) {
+  const { metafile } = await esbuild.build({ ...settings(entry, define), write: false });
+  const outputs = metafile.outputs;
+  const fileOf = (name) => Object.keys(outputs).find((path) => outputs[path].entryPoint === name);
+  const taken = new Set();
+  const additions = new Map();
+  for (const [number, { entries, shared }] of groups.entries()) {
+    const files = new Set(shared.map(fileOf));
+    for (const path of files) for (const i of outputs[path].imports) if (i.kind === "import-statement") files.add(i.path);
+    const found = new Set();
+    for (const path of files) {
+      // The file of an entry has what nobody else uses.
+      if (outputs[path].entryPoint) continue;
+      for (const [name, { bytesInOutput }] of Object.entries(outputs[path].inputs)) if (bytesInOutput > 0 && !taken.has(name)) found.add(name);
+    }
+    for (const name of found) taken.add(name);
+    const imports = [...exportsUsed(metafile, found)];
+    const lists = imports.map(([name, names], i) => `import { ${names.map((n, k) => `${n} as _${i}_${k}`).join(", ")} } from ${JSON.stringify(resolve(source, name))};`);
+    const all = imports.flatMap(([, names], i) => names.map((_, k) => `_${i}_${k}`));
+    const main = entries.includes(entry) ? `import ${JSON.stringify(`./${entry}`)};` : "";
+    const text = `${main}${lists.join("\n")}\nexport const together${number} = () => [${all.join(", ")}];`;
+    for (const name of entries) additions.set(resolve(source, name), [...(additions.get(resolve(source, name)) ?? []), { number, text }]);
+  }
+  return {
+    name: "together",
+    setup(build) {
+      const texts = new Map([...additions.values()].flat().map(({ number, text }) => [String(number), text]));
+      build.onResolve({ filter: /^together:/ }, ({ path }) => ({ path: path.slice("together:".length), namespace: "together" }));
+      build.onLoad({ filter: /.*/, namespace: "together" }, ({ path }) => ({ contents: texts.get(path), resolveDir: source }));
+      build.onLoad({ filter: /\.tsx$/ }, ({ path }) => {
+        const own = additions.get(path);
+        if (!own) return undefined;
+        const uses = own.map(({ number }) => `import { together${number} } from "together:${number}"; together${number}();`);
+        return { contents: `${readFileSync(path, "utf8")}\n${uses.join("\n")}`, loader: "tsx" };
+      });
+    },
+  };
+}
+
+/** The names that any module imports from those given: [module, names], sorted. */
+function* exportsUsed(metafile, wanted) {
+  const used = new Map([...wanted].map((name) => [name, new Set()]));
+  for (const [file, { imports }] of Object.entries(metafile.inputs)) {
+    const path = resolve(source, file);
+    for (const i of imports) if (/jsx-runtime$/.test(i.original ?? "") && used.has(i.path)) for (const n of ["jsx", "jsxs", "Fragment"]) used.get(i.path).add(n);
+    if (path.startsWith(modules)) continue;
+    for (const [, list, original] of readFileSync(path, "utf8").matchAll(/^(?:import|export)\s+\{([^}]*)\}\s+from\s+"([^"]+)"/gm)) {
+      const target = imports.find((i) => i.original === original)?.path;
+      const names = list.split(",").map((n) => n.trim().split(" as ")[0]);
+      if (used.has(target)) for (const n of names) if (n !== "" && !n.startsWith("type ")) used.get(target).add(n);
+    }
+  }
+  for (const [name, names] of [...used].sort(([a], [b]) => (a < b ? -1 : 1))) if (names.size > 0) yield [name, [...names].sort()];
 }
 
 function asset(name, bytes) {
@@ -87,34 +149,44 @@ inputs.add(fileURLToPath(import.meta.url));
 
 const worker = (await bundle("src/worker/layout.ts")).path;
 const fileWorker = (await bundle("src/worker/file.ts")).path;
-const main = await bundle("src/main.tsx", {
-  LAYOUT_WORKER: JSON.stringify(worker.slice("assets/".length)),
-  FILE_WORKER: JSON.stringify(fileWorker.slice("assets/".length)),
-});
+const names = { LAYOUT_WORKER: JSON.stringify(worker.slice("assets/".length)), FILE_WORKER: JSON.stringify(fileWorker.slice("assets/".length)) };
+const start = "src/main.tsx";
+const page = (name) => `src/pages/${name}.tsx`;
+const parts = ["explore-difference", "explore-facets", "explore-groups", "explore-live", "explore-tools", "preview", "trace-views"].map(page);
+const whole = ["explore", "trace", "compare", "map", "status", "service"].map(page);
+const main = await bundle(start, names, [
+  await together(start, names, [
+    { entries: [start, ...whole, ...parts], shared: [start, page("explore")] },
+    { entries: ["trace", "compare", "trace-views"].map(page), shared: [page("trace")] },
+  ]),
+]);
 const style = (await bundle("src/main.css")).path;
 const icon = assetFrom("src/icon.svg", "icon.svg");
 
 inputs.add(join(source, "src/index.html"));
 const shell = readFileSync(join(source, "src/index.html"), "utf8");
 const pages = [
-  { folder: "", title: "Explore" },
-  { folder: "trace/", title: "Trace", module: "src/pages/trace.tsx" },
-  { folder: "compare/", title: "Compare", module: "src/pages/compare.tsx" },
-  { folder: "map/", title: "Map", module: "src/pages/map.tsx" },
-  { folder: "status/", title: "Status", module: "src/pages/status.tsx" },
-  { folder: "service/", title: "Services", module: "src/pages/service.tsx" },
+  { folder: "", title: "Explore", module: page("explore") },
+  { folder: "trace/", title: "Trace", module: page("trace") },
+  { folder: "compare/", title: "Compare", module: page("compare") },
+  { folder: "map/", title: "Map", module: page("map") },
+  { folder: "status/", title: "Status", module: page("status") },
+  { folder: "service/", title: "Services", module: page("service") },
 ];
-const entry = [main.path, ...main.needs("src/main.tsx")];
+// The entry has nothing of its own: what it needs is in the file that all pages share, which starts by itself.
+const [, entry] = main.needs(start);
+rmSync(join(dist, main.path));
 const firstLoads = [];
 for (const { folder, title, module } of pages) {
   const up = folder ? "../" : "";
   // What a page needs is asked for at once, not when the script that imports it has been read.
-  const wanted = new Set([...entry.slice(1), ...(module ? [main.page(module), ...main.needs(module)] : [])]);
-  firstLoads.push({ title, paths: [main.path, ...wanted] });
+  const wanted = new Set(main.needs(module));
+  firstLoads.push({ title, paths: [...wanted] });
+  wanted.delete(entry);
   const preload = [...wanted].map((path) => `<link rel="modulepreload" href="${up}${path}">`).join("\n");
   const html = shell
     .replaceAll("{title}", title)
-    .replaceAll("{script}", up + main.path)
+    .replaceAll("{script}", up + entry)
     .replaceAll("{style}", up + style)
     .replaceAll("{icon}", up + icon)
     .replaceAll("{preload}", preload);
@@ -158,11 +230,11 @@ const over = [];
 const check = (what, sent, most) => sent > most && over.push(`${what}: ${sent} bytes, budget ${most}`);
 const sentOf = (list) => list.reduce((sum, f) => sum + (f.gzip || f.bytes), 0);
 const ending = (end) => files.filter((f) => f.path.endsWith(end));
-check("JavaScript of Explore", sentOf(files.filter((f) => entry.includes(f.path.slice(1)))), budgets.explore);
 for (const { title, paths } of firstLoads) {
   const sent = sentOf(files.filter((f) => paths.includes(f.path.slice(1))));
-  check(`JavaScript that ${title} loads at once`, sent, budgets.page);
-  if (options.report) console.log(`${title} loads ${sent} bytes gz of JavaScript at once`);
+  check(`JavaScript that ${title} loads at once`, sent, title === "Explore" ? budgets.explore : budgets.page);
+  check(`files that ${title} loads at once, with its page and the style`, 2 + paths.length, budgets.files);
+  if (options.report) console.log(`${title} loads ${sent} bytes gz of JavaScript at once, in ${paths.length} files`);
 }
 // Workers run beside the pages, and only for who draws a graph or opens a file: they have a budget of their own.
 const workers = [worker, fileWorker].map((path) => `/${path}`);
@@ -172,7 +244,7 @@ check("CSS", sentOf(ending(".css")), budgets.css);
 for (const f of ending("/")) check(f.path, sentOf([f]), budgets.html);
 if (options.report) {
   for (const f of files) console.log(`${String(f.bytes).padStart(8)} ${String(f.gzip || f.bytes).padStart(7)} gz  ${f.path}`);
-  console.log(`Explore: ${sentOf(files.filter((f) => entry.includes(f.path.slice(1))))} bytes gz of JavaScript; all: ${sentOf(ending(".js"))}`);
+  console.log(`all pages: ${sentOf(ending(".js").filter((f) => !workers.includes(f.path)))} bytes gz of JavaScript, workers: ${sentOf(ending(".js").filter((f) => workers.includes(f.path)))}`);
 }
 if (over.length) {
   console.error(`spoor-ui: over budget\n  ${over.join("\n  ")}`);

@@ -372,10 +372,11 @@ test("a service that is not there, an empty range, and callers that cannot be re
       `${url}/service/`,
       async (page) => {
         await page.getByRole("link", { name: "shop" }).waitFor();
-        await page.route("**/v1/graph**", (route) => route.fulfill({ status: 503, contentType: "application/problem+json", body: '{"title":"Busy","status":503}' }));
+        await page.route("**/v1/graph**", (route) => route.fulfill({ status: 500, contentType: "application/problem+json", body: '{"title":"Broken","status":500}' }));
         await page.getByRole("link", { name: "shop" }).click();
+        await page.getByRole("tab", { name: "Callers and callees" }).click();
         await page.getByRole("heading", { name: "Callers and callees cannot be shown" }).waitFor();
-        assert.equal(await page.locator(".chart").count(), 3);
+        assert.equal(await page.locator(".chart").count(), 4);
         await page.unroute("**/v1/graph**");
         await page.getByRole("button", { name: "Try again" }).click();
         await page.locator(".neighbour-tables").waitFor();

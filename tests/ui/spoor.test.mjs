@@ -261,15 +261,16 @@ test("the Services page has the recorded services, steps, operations, callers an
     const server = own.filter((s) => s.kind === 2);
     assert.match(await page.locator(".summary").innerText(), new RegExp(`^${count(server.length)} server calls, ${count(errors(server))} with errors`));
     const operations = [...groupBy(own, (s) => `${s.name}\t${s.kind}`).values()];
+    await page.locator(".operations tbody tr").first().waitFor();
     const shown = await page.locator(".operations tbody tr").evaluateAll((list) => list.map((tr) => [tr.cells[0].innerText.trim(), tr.cells[2].innerText.trim()]));
     assert.deepEqual(shown.map((r) => r.join(" ")).sort(), operations.map((list) => `${list[0].name} ${count(list.length)}`).sort());
-    await page.getByRole("button", { name: "p95" }).click();
+    await page.getByRole("button", { name: "p95", exact: true }).click();
     await page.waitForURL(/sort=-p95/);
     await assertAccessible(page, "Service");
     await page.keyboard.press("v");
     await page.waitForURL(/view=table/);
     await page.locator(".steps tbody tr").first().waitFor();
-    const steps = await page.locator(".steps tbody tr").evaluateAll((list) => list.map((tr) => tr.cells[1].innerText.trim()));
+    const steps = await page.getByRole("region", { name: "Steps" }).locator("tbody tr").evaluateAll((list) => list.map((tr) => tr.cells[1].innerText.trim()));
     assert.deepEqual(steps.filter((n) => n !== "0"), [...groupBy(server, minute)].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map(([, list]) => count(list.length)));
     await page.locator(".operations a", { hasText: "grpc.shop.v1.Payment/Charge" }).click();
     await page.waitForURL(/op=grpc/);

@@ -3,7 +3,6 @@
 import { signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import { useEffect } from "preact/hooks";
-import { Explore } from "./pages/explore";
 import { go, href, type Page, route, startRouting } from "./route";
 import { type Command, startKeys, useCommands } from "./state/keys";
 import { nextTheme, zone } from "./state/prefs";
@@ -14,7 +13,8 @@ import { compareAddress, rangeOpened, TopBar } from "./ui/topbar";
 
 const later = signal<Partial<Record<Page, ComponentType>>>({});
 
-const LOADERS = {
+const LOADERS: Record<Page, () => Promise<ComponentType>> = {
+  explore: async () => (await import("./pages/explore")).Explore,
   trace: async () => (await import("./pages/trace")).TracePage,
   compare: async () => (await import("./pages/compare")).ComparePage,
   map: async () => (await import("./pages/map")).MapPage,
@@ -22,8 +22,8 @@ const LOADERS = {
   service: async () => (await import("./pages/service")).ServicePage,
 };
 
-/** Pages other than Explore are files of their own. */
-async function loadPage(page: Exclude<Page, "explore">): Promise<void> {
+/** Each page is a file of its own; what pages share is in the file of this one. */
+async function loadPage(page: Page): Promise<void> {
   try {
     const found = await LOADERS[page]();
     later.value = { ...later.peek(), [page]: found };
@@ -33,9 +33,9 @@ async function loadPage(page: Exclude<Page, "explore">): Promise<void> {
 }
 
 function CurrentPage({ page }: { page: Page }) {
-  const Found = page === "explore" ? Explore : later.value[page];
+  const Found = later.value[page];
   useEffect(() => {
-    if (page !== "explore" && !Found) void loadPage(page);
+    if (!Found) void loadPage(page);
   }, [page]);
   return Found ? <Found /> : null;
 }

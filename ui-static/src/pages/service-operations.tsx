@@ -23,7 +23,8 @@ const ORDERS: Record<string, string> = {
   operation: "name", calls: "calls", errors: "errorShare", p50: "0.5", p95: "0.95", p99: "0.99", impact: "duration", change: "change",
 };
 
-const rows = new Loader<LatencyAnswer>();
+/** Where its page begins is kept with the answer: the address may be further on already. */
+const rows = new Loader<LatencyAnswer & { offset: number }>();
 const sparks = new Loader<LatencySeries>();
 
 function question(value: Found): Params {
@@ -45,10 +46,9 @@ export function Operations({ value }: { value: Found }) {
   const params = question(value);
   const withCompared = { ...params, ...comparedParams(value.compared) };
   const key = JSON.stringify(withCompared);
-  const { value: answer, error, loading, run } = useAnswer(rows, key, (stop) => getLatency(withCompared, stop));
+  const { value: answer, error, loading, run } = useAnswer(rows, key, async (stop) => ({ ...(await getLatency(withCompared, stop)), offset: Number(params.offset) || 0 }));
   const { from, to } = value.range ?? { from: 0n, to: 0n };
   const lines = useAnswer(sparks, key, (stop) => getLatencySeries({ ...params, ...(/change$/.test(String(params.order)) ? comparedParams(value.compared) : {}), step: `${stepMinutes(from, to, SPARK_STEPS)}m` }, stop)).value;
-  const offset = Number(params.offset) || 0;
   return (
     <section class={loading ? "service-part busy" : "service-part"}>
       <div class="row pad">
@@ -69,7 +69,7 @@ export function Operations({ value }: { value: Found }) {
       {error ? <ProblemPanel error={error} retry={run} title="The operations cannot be shown" /> : null}
       {answer ? <Rows answer={answer} lines={lines} value={value} /> : null}
       {answer ? (
-        <Pages offset={offset} shown={answer.series.length} all={answer.rowCount} size={PAGE} what="operations" go={(off) => replace(patched({ off: off || null }))} />
+        <Pages offset={answer.offset} shown={answer.series.length} all={answer.rowCount} size={PAGE} what="operations" go={(off) => replace(patched({ off: off || null }))} />
       ) : null}
     </section>
   );
