@@ -99,7 +99,7 @@ test("settings are those the server was started with; the page looks at itself",
     await assertAccessible(page, "Status, limits");
     await page.keyboard.press("6");
     await page.getByRole("region", { name: "Libraries" }).waitFor();
-    assert.match((await rows(page, "This page"))[0][1], /^main-\w+\.js$/);
+    assert.match((await rows(page, "This page"))[0][1], /^chunk-\w+\.js$/);
     await assertAccessible(page, "Status, about");
   });
 });
