@@ -386,6 +386,44 @@ test("a service that is not there, an empty range, and callers that cannot be re
   });
 });
 
+test("a long address becomes a short one that opens the same page, on this server or another", async () => {
+  const long = `{ ${Array.from({ length: 230 }, (_, i) => `span.item != "é-${i}"`).join(" && ")} }`;
+  await withMock([request("shop", [span(hex(1, 32), "GET /")])], async (url, mock) => {
+    let packed;
+    const shownQuery = (page) => page.getByRole("combobox", { name: "Query, in TraceQL" }).inputValue();
+    await withPage(browser, `${url}/?q=${encodeURIComponent(long)}&from=now-1h`, async (page) => {
+      await page.waitForURL(/#z=/);
+      packed = page.url();
+      assert.ok(packed.length < 2000 && !packed.includes("q="), packed);
+      assert.equal(await shownQuery(page), long);
+      // Back and forward, and a reload, which sends no parameter.
+      await page.getByRole("link", { name: "Services" }).click();
+      await page.waitForURL(/service/);
+      await page.goBack();
+      await page.waitForURL(/#z=/);
+      assert.equal(await shownQuery(page), long);
+      await page.reload();
+      await page.locator(".query-box input").waitFor();
+      assert.equal(await shownQuery(page), long);
+      await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: { writeText: async (text) => (window.__copied = text) } }));
+      await page.getByRole("button", { name: "Copy link" }).click();
+      await page.waitForFunction(() => window.__copied);
+      assert.match(await page.evaluate(() => window.__copied), /^http:[^?]*#z=/);
+      assert.ok(mock.log.some((path) => path.startsWith("/v1/search?") && path.length > 8000));
+      // The way past the top bar leaves the address as it is.
+      await page.locator(".skip").focus();
+      await page.keyboard.press("Enter");
+      assert.equal(await page.evaluate(() => document.activeElement?.id), "main");
+      assert.match(page.url(), /#z=/);
+    }, { expectErrors: true });
+    await withPage(browser, packed.slice(0, -9), async (page) => {
+      await page.getByText("This link is damaged: what it asks for cannot be read").waitFor();
+      await page.locator(".query-box input").waitFor();
+      assert.equal(await shownQuery(page), "");
+    });
+  });
+});
+
 test("no page scrolls sideways at 390 and 320 pixels", async () => {
   const trace = hex(1, 32);
   const root = span(trace, "a very long operation name that goes on and on and on /with/a/path/{and}/parameters", { length: 5000000 });

@@ -85,7 +85,15 @@ function App() {
   }, [page]);
   return (
     <>
-      <a class="skip" href="#main">
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          // Its fragment would take the place of what a long address has there.
+          event.preventDefault();
+          document.getElementById("main")?.focus();
+        }}
+      >
         Skip to the content
       </a>
       <TopBar />
@@ -100,7 +108,8 @@ function App() {
   );
 }
 
-startRouting();
 startKeys();
-const root = document.getElementById("app");
-if (root) render(<App />, root);
+void startRouting().then(() => {
+  const root = document.getElementById("app");
+  if (root) render(<App />, root);
+});

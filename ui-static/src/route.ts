@@ -2,6 +2,8 @@
 // The address is the state: which page, and its parameters. Pages read `route` and change it through here only.
 import { signal } from "@preact/signals";
 import { base } from "./api/client";
+import { isLong, isPacked, pack, STATE_BYTES_MAX, unpack } from "./model/links";
+import { say } from "./state/say";
 
 export type Page = "explore" | "trace" | "compare" | "map" | "service" | "status";
 
@@ -22,6 +24,8 @@ function read(address: string): Route {
 }
 
 export const route = signal<Route>(read(window.location.href));
+/** The whole address of the route; the browser shows a long one packed. */
+let shown = window.location.href;
 
 export const param = (name: string): string => route.value.params.get(name) ?? "";
 
@@ -48,25 +52,61 @@ export function patched(patch: ParamPatch): string {
 }
 
 export function go(address: string): void {
-  if (address === window.location.href) return;
+  if (address === shown) return;
   window.history.pushState(null, "", address);
-  route.value = read(address);
+  show(address);
 }
 
 /** For state that changes all the time (zoom, selection): no entry in the history. */
 export function replace(address: string): void {
-  if (address === window.location.href) return;
+  if (address === shown) return;
   window.history.replaceState(null, "", address);
-  route.value = read(address);
+  show(address);
 }
 
-export function startRouting(): void {
+function show(address: string): void {
+  shown = address;
+  route.value = read(address);
+  if (isLong(new URL(address).search)) void shorten(address);
+}
+
+async function shorten(address: string): Promise<void> {
+  const packed = await shortAddress(address);
+  if (shown === address) window.history.replaceState(null, "", packed);
+}
+
+/** As it is given to others: with its parameters in a fragment when it is long. */
+export async function shortAddress(address: string): Promise<string> {
+  const url = new URL(address);
+  if (!isLong(url.search) || url.search.length > STATE_BYTES_MAX || !("CompressionStream" in window)) return address;
+  const hash = await pack(url.search);
+  url.search = "";
+  url.hash = hash;
+  return url.href;
+}
+
+/** What the browser shows, unpacked. */
+async function follow(): Promise<void> {
+  const url = new URL(window.location.href);
+  try {
+    if (isPacked(url.hash)) {
+      const search = await unpack(url.hash);
+      url.hash = "";
+      url.search = search;
+    }
+  } catch {
+    say("This link is damaged: what it asks for cannot be read");
+    url.hash = "";
+  }
+  show(url.href);
+}
+
+/** Resolves when it is known what to show. */
+export async function startRouting(): Promise<void> {
   // Browsers resolve the icon's relative address anew when the page's address changes: pin it.
   const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]");
   if (icon) icon.href = new URL(icon.href).href;
-  window.addEventListener("popstate", () => {
-    route.value = read(window.location.href);
-  });
+  window.addEventListener("popstate", () => void follow());
   document.addEventListener("click", (event) => {
     const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
     const link = event.target instanceof Element ? event.target.closest("a") : null;
@@ -75,6 +115,7 @@ export function startRouting(): void {
     event.preventDefault();
     go(link.href);
   });
+  await follow();
 }
 
 function isPage(address: string): boolean {

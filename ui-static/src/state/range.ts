@@ -2,7 +2,7 @@
 // The time range of the address: from and to as written there, and what they mean.
 import type { Range } from "../api/client";
 import { formatClock, formatDay, parseTime, toRfc3339, type Zone } from "../model/time";
-import { go, param, patched, route } from "../route";
+import { go, param, patched, route, shortAddress } from "../route";
 
 export const nowNs = (): bigint => BigInt(Date.now()) * 1000000n;
 
@@ -38,7 +38,7 @@ export function setRange(from: string | null, to: string | null): void {
 }
 
 /** The two ends as absolute times, for links that should mean the same tomorrow. */
-export function absoluteAddress(): string {
+export function absoluteAddress(): Promise<string> {
   const params = new URLSearchParams(route.peek().params);
   for (const name of ["from", "to"]) {
     const ns = parseTime(params.get(name) ?? "", nowNs());
@@ -46,7 +46,8 @@ export function absoluteAddress(): string {
   }
   const url = new URL(window.location.href);
   url.search = params.toString();
-  return url.href;
+  url.hash = "";
+  return shortAddress(url.href);
 }
 
 /** Moves the range by its own length: -1 back, 1 forward. An open end means now. */

@@ -15,7 +15,8 @@ export function say(text: string): void {
 }
 
 /** Copies text; browsers allow it on secure pages and localhost only, so there is an older way behind it. */
-export async function copy(text: string, what: string): Promise<void> {
+export async function copy(wanted: string | Promise<string>, what: string): Promise<void> {
+  const text = await wanted;
   try {
     await navigator.clipboard.writeText(text);
   } catch {

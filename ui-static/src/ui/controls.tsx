@@ -9,7 +9,7 @@ import { dark } from "../state/prefs";
 import { copy } from "../state/say";
 import { Icon, type IconName } from "./icons";
 
-export function CopyButton(props: { text: string | (() => string); what: string; label?: string; icon?: IconName }) {
+export function CopyButton(props: { text: string | (() => string | Promise<string>); what: string; label?: string; icon?: IconName }) {
   const { text, what, label, icon = "copy" } = props;
   return (
     <button
