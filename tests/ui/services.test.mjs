@@ -93,8 +93,25 @@ describe("the page of one service", { concurrency: 3 }, () => {
       await page.getByRole("searchbox").fill("STEP 11");
       await page.locator(".operations tbody tr", { hasText: "step 119" }).waitFor();
       assert.equal((await table(page, "Operations")).length, 10);
-      await page.getByRole("searchbox").fill("nothing like it");
+      // Of an operation, too, impact is a share of the whole service.
+    await page.getByRole("searchbox").fill("charge");
+    await page.getByRole("link", { name: "Charge" }).click();
+    await page.waitForURL(/op=Charge/);
+    await page.locator(".operations tr.chosen").waitFor();
+    assert.equal((await table(page, "Operations"))[0][7], first[0][7]);
+    await page.getByRole("searchbox").fill("nothing like it");
       await page.getByText("No operation with “nothing like it” in its name.").waitFor();
+    });
+  });
+
+  test("the list of services is sorted and searched", async () => {
+    await withPage(browser, `http://${spoor.http}/service/?sort=-spans`, async (page) => {
+      await page.getByRole("region", { name: "Services" }).locator("tbody tr").first().waitFor();
+      assert.deepEqual((await table(page, "Services")).map((r) => r[0]), ["payment", "ledger", "shop"]);
+      await page.getByRole("searchbox").fill("LED");
+      assert.deepEqual((await table(page, "Services")).map((r) => [r[0], r[1]]), [["ledger", String(calls.length)]]);
+      await page.getByRole("searchbox").fill("none");
+      await page.getByText("No service with “none” in its name.").waitFor();
     });
   });
 
@@ -114,6 +131,17 @@ describe("the page of one service", { concurrency: 3 }, () => {
       assert.match(await page.getByRole("link", { name: "Compare traces" }).getAttribute("href"), /compare\/\?a=q%3A.*&b=q%3A/);
       await page.getByLabel("compare with").selectOption("");
       await page.locator(".line-before").first().waitFor({ state: "detached" });
+    });
+    // A range of another length: lines begin at the left, counts are those of as much time.
+    await withPage(browser, at({ from: iso(20), vs: `${iso(0)}..${iso(10)}` }), async (page) => {
+      await page.locator(".operations tbody tr", { hasText: "Charge" }).waitFor();
+      const rows = await table(page, "Operations");
+      assert.equal(rows.find((r) => r[0] === "Charge")[2], String(20 * CALLS));
+      const ends = await page.locator(".chart .line-before").first().evaluate((path) => path.getBBox().width / path.ownerSVGElement.getBoundingClientRect().width);
+      assert.ok(ends > 0.2 && ends < 0.5, `${ends}`);
+      const here = `${iso(20)}..${iso(40)}`;
+      await page.getByLabel("compare with").selectOption(here);
+      await page.waitForURL((url) => url.searchParams.get("vs") === here);
     });
     await withPage(browser, at({ vs: "yesterday" }), async (page) => {
       await page.getByText("“yesterday” is no range to compare with").waitFor();
@@ -167,6 +195,8 @@ describe("the page of one service", { concurrency: 3 }, () => {
       await page.locator(".summary", { hasText: `${calls.length} server calls` }).waitFor();
       await chart.focus();
       for (const key of ["ArrowRight", "ArrowRight", "Enter"]) await page.keyboard.press(key);
+      assert.match(await page.locator(".charts [role=status]").innerText(), new RegExp(`: ${CALLS} calls, 33 % with errors, p50 12\\.\\d ms`));
+      assert.equal(await page.locator(".chart-tip").count(), 3);
       await page.locator(".held", { hasText: `${CALLS} calls, 2 with errors` }).waitFor();
       for (const key of ["Shift+ArrowRight", "Shift+ArrowRight", "z"]) await page.keyboard.press(key);
       await page.waitForURL((url) => url.searchParams.get("from") === iso(1) && url.searchParams.get("to") === iso(4));

@@ -11,8 +11,8 @@ import { href, param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, NodeName, ProblemPanel } from "../ui/controls";
-import { ChangeMark, Delta, Pages, Share, useAnswer } from "./service-parts";
-import { comparedParams, type Found, spanParams } from "./service-state";
+import { ChangeMark, Delta, formatCalls, Pages, Share, useAnswer } from "./service-parts";
+import { comparedParams, type Found, inSameTime, spanParams } from "./service-state";
 
 interface Around {
   graph: GraphAnswer;
@@ -46,8 +46,8 @@ export function Neighbours({ value }: { value: Found }) {
     <>
       <Drawing callers={callers} callees={callees} graph={around.graph} seconds={seconds} />
       <div class="neighbour-tables">
-        <Side title="Callers" edges={callers} other={(e) => e.client} around={around} page="callers" none="Nothing that is traced calls it in this range." />
-        <Side title="Callees" edges={callees} other={(e) => e.server} around={around} page="callees" none="It calls nothing that is traced in this range." />
+        <Side title="Callers" edges={callers} other={(e) => e.client} around={around} value={value} page="callers" none="Nothing that is traced calls it in this range." />
+        <Side title="Callees" edges={callees} other={(e) => e.server} around={around} value={value} page="callees" none="It calls nothing that is traced in this range." />
       </div>
       <p class="pad row">
         <a class="button" href={href("map", { focus: service, ...currentRange() })}>
@@ -120,12 +120,13 @@ interface SideProps {
   edges: GraphEdge[];
   other: (e: GraphEdge) => string;
   around: Around;
+  value: Found;
   /** The parameter of the address that says where its page begins. */
   page: string;
   none: string;
 }
 
-function Side({ title, edges, other, around, page, none }: SideProps) {
+function Side({ title, edges, other, around, value, page, none }: SideProps) {
   const offset = Math.min(Number(param(page)) || 0, Math.max(0, edges.length - 1));
   const shown = edges.slice(offset, offset + PAGE);
   const differences = new Map(around.difference?.edges.map((d) => [`${d.client}\n${d.server}\n${d.connectionType}`, d]));
@@ -158,7 +159,7 @@ function Side({ title, edges, other, around, page, none }: SideProps) {
                   <tr key={`${other(e)} ${e.connectionType}`}>
                     <td>{linkOf(other(e), around.graph)}</td>
                     <td class="num right">
-                      <Delta now={Number(e.calls)} before={d?.before ? Number(d.before.calls) : null} format={formatCount} />
+                      <Delta now={Number(e.calls)} before={d?.before ? inSameTime(value, Number(d.before.calls)) : null} format={formatCalls} />
                       {formatCount(e.calls)}
                     </td>
                     <td class="num right">

@@ -18,6 +18,8 @@ import { conditionsOf, filterOf, type Found, percentiles, versions } from "./ser
 const cursor = signal<number | null>(null);
 const anchor = signal<number | null>(null);
 const held = signal<number | null>(null);
+/** The cursor was moved by keys: then it is read out, too. */
+const spoken = signal(false);
 
 export const timeText = (ns: bigint) => `${formatDay(ns, zone.value).slice(5)} ${formatClock(ns, zone.value, 0)}`;
 
@@ -25,7 +27,9 @@ export function Charts({ value }: { value: Found }) {
   const series = value.series;
   const quantiles = percentiles().map(quantileOf);
   const steps = series ? stepsOf(series, value.kind, quantiles) : [];
-  const before = value.before ? stepsOf(value.before, value.kind, quantiles).slice(0, steps.length) : null;
+  const other = value.before ? stepsOf(value.before, value.kind, quantiles) : null;
+  // Of another length, too: both begin at the left.
+  const before = other ? steps.map((_, i) => other[i]) : null;
   useEffect(() => {
     cursor.value = anchor.value = held.value = null;
   }, [series]);
@@ -52,17 +56,20 @@ export function Charts({ value }: { value: Found }) {
       <Chart
         title="Rate"
         description={`Calls a second, at most ${formatRate(most(rates), 1)}. ${said}`}
-        lines={[...old("calls", before?.map((s) => s.rate)), { name: "calls", values: rates, look: "line-1" }]}
+        lines={[...old("calls", before?.map((s) => s?.rate ?? null)), { name: "calls", values: rates, look: "line-1" }]}
         format={(v) => formatRate(v, 1)}
         {...frame}
       />
       <Chart
         title="Errors"
         description={`Share of calls with an error, at most ${formatPercent(most(shares), 1)}. ${said}`}
-        lines={[...old("errors", before?.map((s) => s.errorShare)), { name: "▲ errors", values: shares, look: "line-error" }]}
+        lines={[...old("errors", before?.map((s) => s?.errorShare ?? null)), { name: "▲ errors", values: shares, look: "line-error" }]}
         format={(v) => formatPercent(v, 1)}
         {...frame}
       />
+      <span class="offscreen" role="status">
+        {spoken.value && cursor.value !== null && steps[cursor.value] ? tell(steps[cursor.value], percentiles()) : ""}
+      </span>
       {param("dur") === "heat" ? (
         <Durations value={value} />
       ) : (
@@ -71,7 +78,7 @@ export function Charts({ value }: { value: Found }) {
           log
           description={`Percentiles of duration: ${percentiles().map((p, i) => `p${p} at most ${formatDuration(most(steps.map((s) => s.quantiles[i])))}`).join(", ")}. ${said}`}
           lines={[
-            ...percentiles().flatMap((p, i) => (i === 0 || i === percentiles().length - 1 ? old(`p${p}`, before?.map((s) => s.quantiles[i])) : [])),
+            ...percentiles().flatMap((p, i) => (i === 0 || i === percentiles().length - 1 ? old(`p${p}`, before?.map((s) => s?.quantiles[i] ?? null)) : [])),
             ...percentiles().map((p, i) => ({ name: `p${p}`, values: steps.map((s) => s.quantiles[i]), look: `line-${i}` })),
           ]}
           format={formatDuration}
@@ -81,6 +88,9 @@ export function Charts({ value }: { value: Found }) {
     </>
   );
 }
+
+const tell = (s: Step, names: string[]): string =>
+  `${timeText(s.from)}: ${plural(s.calls, "call")}, ${formatPercent(s.errors, s.calls)} with errors, ${names.map((p, i) => `p${p} ${formatDuration(s.quantiles[i])}`).join(", ")}`;
 
 export function DurationTools() {
   const heat = param("dur") === "heat";
@@ -139,6 +149,7 @@ function handlers(count: number, zoom: (a: number, b: number) => void): HTMLAttr
       anchor.value = null;
     },
     onBlur: () => {
+      spoken.value = false;
       cursor.value = anchor.value = null;
     },
     onKeyDown: (event: KeyboardEvent) => {
@@ -148,6 +159,7 @@ function handlers(count: number, zoom: (a: number, b: number) => void): HTMLAttr
         const next = now === null ? (by > 0 ? 0 : count - 1) : Math.max(0, Math.min(count - 1, now + by));
         anchor.value = event.shiftKey ? (anchor.peek() ?? now ?? next) : null;
         cursor.value = next;
+        spoken.value = true;
       } else if (event.key === "Enter" && now !== null) held.value = held.peek() === now ? null : now;
       else if (event.key === "z" && now !== null && !event.ctrlKey && !event.metaKey) zoom(anchor.peek() ?? now, now);
       else if (event.key === "Escape" && (held.peek() !== null || anchor.peek() !== null)) held.value = anchor.value = null;

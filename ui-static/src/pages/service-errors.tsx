@@ -11,8 +11,8 @@ import { href, param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel } from "../ui/controls";
-import { ChangeMark, Delta, Pages, Spark, useAnswer } from "./service-parts";
-import { filterOf, type Found, spanParams } from "./service-state";
+import { ChangeMark, Delta, formatCalls, Pages, Spark, useAnswer } from "./service-parts";
+import { filterOf, type Found, inSameTime, spanParams } from "./service-state";
 
 const KEYS = ["event.exception.type", "event.exception.message", "statusMessage"];
 const PAGE = 25;
@@ -110,7 +110,7 @@ function Row({ group, value, all, compared }: { group: ErrorGroup; value: Found;
         ) : null}
       </td>
       <td class="num right">
-        <Delta now={group.count} before={compared && group.before > 0 ? group.before : null} format={formatCount} />
+        <Delta now={group.count} before={compared && group.before > 0 ? inSameTime(value, group.before) : null} format={formatCalls} />
         {formatCount(group.count)}
       </td>
       <td class="num right">{formatPercent(group.count, all)}</td>

@@ -13,8 +13,8 @@ import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { stepTexts } from "./service-charts";
-import { Delta, Head, Pages, Share, Spark, useAnswer } from "./service-parts";
-import { filterOf, type Found, spanParams, versions } from "./service-state";
+import { Delta, formatCalls, Head, Pages, Share, Spark, useAnswer } from "./service-parts";
+import { filterOf, type Found, inSameTime, spanParams, versions } from "./service-state";
 
 const FIELDS: Record<string, string[]> = {
   instance: ["resource.service.instance.id", "resource.service.version", "resource.host.name"],
@@ -72,7 +72,7 @@ export function Instances({ value }: { value: Found }) {
       {error ? (
         <ProblemPanel error={error} retry={run} title={error.problem.status === 413 ? "There are too many instances to list: group them by version or host" : "The instances cannot be shown"} />
       ) : answer ? (
-        <Rows answer={answer} fields={fields} value={value} />
+        <Rows answer={answer} value={value} />
       ) : (
         <div class="trace-loading" role="status">{loading ? "Reading all spans of the service …" : ""}</div>
       )}
@@ -80,7 +80,9 @@ export function Instances({ value }: { value: Found }) {
   );
 }
 
-function Rows({ answer, fields, value }: { answer: { now: LatencyByAnswer; before: LatencyByAnswer | null }; fields: string[]; value: Found }) {
+function Rows({ answer, value }: { answer: { now: LatencyByAnswer; before: LatencyByAnswer | null }; value: Found }) {
+  // Of the answer, not of the address, which may ask for others already.
+  const fields = answer.now.series[0]?.labels.map((l) => l.key) ?? [];
   const sort = param("isort") || "-calls";
   const by = SORTS[sort.replace(/^-/, "")] ?? SORTS.calls;
   const sign = sort.startsWith("-") ? -1 : 1;
@@ -128,7 +130,7 @@ function Rows({ answer, fields, value }: { answer: { now: LatencyByAnswer; befor
                     </td>
                   ))}
                   <td class="num right">
-                    <Delta now={Number(r.calls)} before={old ? Number(old.calls) : null} format={formatCount} />
+                    <Delta now={Number(r.calls)} before={old ? inSameTime(value, Number(old.calls)) : null} format={formatCalls} />
                     {formatCount(r.calls)}
                   </td>
                   <td class="num right">{formatRate(Number(r.calls), seconds)}</td>

@@ -12,8 +12,8 @@ import { href, param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel } from "../ui/controls";
-import { ChangeMark, Delta, Head, Pages, Share, Spark, useAnswer } from "./service-parts";
-import { comparedParams, type Found, spanParams } from "./service-state";
+import { ChangeMark, Delta, formatCalls, Head, Pages, Share, Spark, useAnswer } from "./service-parts";
+import { comparedParams, type Found, inSameTime, spanParams } from "./service-state";
 
 const PAGE = 50;
 const SPARK_STEPS = 40;
@@ -23,8 +23,10 @@ const ORDERS: Record<string, string> = {
   operation: "name", calls: "calls", errors: "errorShare", p50: "0.5", p95: "0.95", p99: "0.99", impact: "duration", change: "change",
 };
 
-/** Where its page begins is kept with the answer: the address may be further on already. */
-const rows = new Loader<LatencyAnswer & { offset: number }>();
+/** Where its page begins is kept with the answer, as the address may be further on already; whole: what all spans of the service took, nanoseconds. */
+type Page = LatencyAnswer & { offset: number; whole: number };
+
+const rows = new Loader<Page>();
 const sparks = new Loader<LatencySeries>();
 
 function question(value: Found): Params {
@@ -46,7 +48,10 @@ export function Operations({ value }: { value: Found }) {
   const params = question(value);
   const withCompared = { ...params, ...comparedParams(value.compared) };
   const key = JSON.stringify(withCompared);
-  const { value: answer, error, loading, run } = useAnswer(rows, key, async (stop) => ({ ...(await getLatency(withCompared, stop)), offset: Number(params.offset) || 0 }));
+  const { value: answer, error, loading, run } = useAnswer(rows, key, async (stop) => {
+    const [page, all] = await Promise.all([getLatency(withCompared, stop), getLatency({ ...(value.range ? spanParams(value.range) : {}), service: param("s"), by: "service", q: "0.5" }, stop)]);
+    return { ...page, offset: Number(params.offset) || 0, whole: all.series.reduce((sum, r) => sum + Number(r.durationNano), 0) };
+  });
   const { from, to } = value.range ?? { from: 0n, to: 0n };
   const lines = useAnswer(sparks, key, (stop) => getLatencySeries({ ...params, ...(/change$/.test(String(params.order)) ? comparedParams(value.compared) : {}), step: `${stepMinutes(from, to, SPARK_STEPS)}m` }, stop)).value;
   return (
@@ -86,9 +91,8 @@ function lineOf(row: LatencyRow, answer: LatencySeries | null): { values: (numbe
   return { values: series.calls.map(Number), look: "line-1" };
 }
 
-function Rows({ answer, lines, value }: { answer: LatencyAnswer; lines: LatencySeries | null; value: Found }) {
+function Rows({ answer, lines, value }: { answer: Page; lines: LatencySeries | null; value: Found }) {
   const chosen = param("op");
-  const whole = value.rows.reduce((sum, r) => sum + Number(r.durationNano), 0);
   const most = Math.max(1, ...answer.series.map((r) => Number(r.durationNano)));
   // Nothing there before: then everything is new, which says nothing.
   const compared = value.compared !== null && answer.series.some((r) => r.before);
@@ -146,7 +150,7 @@ function Rows({ answer, lines, value }: { answer: LatencyAnswer; lines: LatencyS
               </td>
               <td class="dim">{r.kind}</td>
               <td class="num right">
-                <Delta now={Number(r.calls)} before={r.before ? Number(r.before.calls) : null} format={formatCount} />
+                <Delta now={Number(r.calls)} before={r.before ? inSameTime(value, Number(r.before.calls)) : null} format={formatCalls} />
                 {formatCount(r.calls)}
               </td>
               <td class="num right">
@@ -154,7 +158,7 @@ function Rows({ answer, lines, value }: { answer: LatencyAnswer; lines: LatencyS
               </td>
               {SHOWN.map((q) => cell(r, q))}
               <td class="num right impact" title={formatDuration(Number(r.durationNano))}>
-                {formatPercent(Number(r.durationNano), whole)}
+                {formatPercent(Number(r.durationNano), answer.whole)}
                 <span class="bar">
                   <span style={{ width: `${(100 * Number(r.durationNano)) / most}%` }} />
                 </span>

@@ -75,6 +75,9 @@ export function Delta({ now, before, format }: { now: number; before: number | n
   ) : null;
 }
 
+/** A count, which may be one of another range, scaled. */
+export const formatCalls = (n: number): string => formatCount(Math.round(n));
+
 export function ChangeMark({ change }: { change: Change | undefined }) {
   return change && MARKS[change] ? <span class={`tag change-${change}`}>{MARKS[change]}</span> : null;
 }

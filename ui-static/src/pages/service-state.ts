@@ -84,6 +84,12 @@ export async function find(asked: Question, range: Range, stop: AbortSignal): Pr
   };
 }
 
+/** A count of the other range as it would be in as much time as this one. */
+export function inSameTime(f: Found, count: number): number {
+  if (!f.range || !f.compared) return count;
+  return (count * Number(f.range.to - f.range.from)) / Number(f.compared.to - f.compared.from);
+}
+
 /** Conditions of the spans that the page is about. */
 export function conditionsOf(f: Found): string[] {
   const operation = param("op");

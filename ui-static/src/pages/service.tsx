@@ -22,11 +22,16 @@ import { Distribution } from "./service-distribution";
 import { Errors } from "./service-errors";
 import { Instances, Versions } from "./service-instances";
 import { Operations } from "./service-operations";
-import { Share } from "./service-parts";
+import { Head, Pages, Share } from "./service-parts";
 import { StepTable } from "./service-series";
 import { find, filterOf, type Found, found, isTable, loadVersions, percentiles, versionsParams } from "./service-state";
 
 const list = new Loader<{ services: Service[] }>();
+const LIST_PAGE = 200;
+const LIST_SORTS: Record<string, (s: Service) => number> = {
+  spans: (s) => Number(s.spanCount),
+  errors: (s) => Number(s.errorCount) / Math.max(1, Number(s.spanCount)),
+};
 
 export function ServicePage() {
   const name = param("s");
@@ -45,12 +50,28 @@ function AllServices({ retry }: { retry: () => void }) {
   if (error) return <Failed title="The services cannot be shown" error={error} retry={retry} />;
   if (!value) return <div class="trace-loading" role="status">{loading ? "Reading the services …" : ""}</div>;
   if (value.services.length === 0) return <Nothing title="No service in this range" />;
-  const most = Math.max(...value.services.map((s) => Number(s.spanCount)));
+  const has = param("has").toLowerCase();
+  const sort = param("sort") || "name";
+  const sign = sort.startsWith("-") ? -1 : 1;
+  const by = LIST_SORTS[sort.replace(/^-/, "")] ?? (() => 0);
+  const named = value.services.filter((s) => s.name.toLowerCase().includes(has));
+  const sorted = named.sort((a, b) => sign * (by(a) - by(b)) || (sort === "-name" ? -1 : 1) * (a.name < b.name ? -1 : 1));
+  const offset = Math.min(Number(param("off")) || 0, Math.max(0, sorted.length - 1));
+  const shown = sorted.slice(offset, offset + LIST_PAGE);
+  const most = Math.max(1, ...value.services.map((s) => Number(s.spanCount)));
   return (
     <div class="service-page">
       <div class="service-head">
         <h1>Services</h1>
         <span class="dim">{formatCount(value.services.length)}, every stored span counted</span>
+        <input
+          class="find-box"
+          type="search"
+          value={param("has")}
+          placeholder="Name contains"
+          aria-label="Services whose name contains"
+          onInput={(e) => replace(patched({ has: e.currentTarget.value, off: null }))}
+        />
         <span class="spring" />
         <CopyButton text={() => curlOf(apiUrl("v1/services", { ...range }))} what="curl command" icon="terminal" />
       </div>
@@ -58,14 +79,20 @@ function AllServices({ retry }: { retry: () => void }) {
         <table class="edges">
           <thead>
             <tr>
-              <th>Service</th>
-              <th class="right">Spans</th>
+              <Head id="name" usual="name" text>
+                Service
+              </Head>
+              <Head id="spans" usual="name">
+                Spans
+              </Head>
               <th class="wide-only">Share</th>
-              <th class="right">Errors</th>
+              <Head id="errors" usual="name">
+                Errors
+              </Head>
             </tr>
           </thead>
           <tbody>
-            {value.services.map((s) => (
+            {shown.map((s) => (
               <tr key={s.name}>
                 <td>
                   <a href={href("service", { s: s.name, ...range })}>
@@ -86,6 +113,8 @@ function AllServices({ retry }: { retry: () => void }) {
           </tbody>
         </table>
       </div>
+      {sorted.length === 0 ? <p class="dim pad">No service with “{param("has")}” in its name.</p> : null}
+      <Pages offset={offset} shown={shown.length} all={sorted.length} size={LIST_PAGE} what="services" go={(at) => replace(patched({ off: at || null }))} />
     </div>
   );
 }
@@ -215,7 +244,11 @@ const VS: [string, string][] = [
 function ServiceHead({ name, operation, value }: { name: string; operation: string; value: Found }) {
   const slot = list.state.value.value?.services.find((s) => s.name === name)?.slot ?? 0;
   const vs = param("vs");
-  const choices = vs && !VS.some(([id]) => id === vs) ? [...VS, [vs, vs.replace("..", " to ")] as [string, string]] : VS;
+  const choices = [...VS];
+  if (vs && !VS.some(([id]) => id === vs)) choices.push([vs, value.compared && vs.includes("..") ? `${timeText(value.compared.from)} – ${timeText(value.compared.to)}` : vs]);
+  const here = value.range ? `${toRfc3339(value.range.from)}..${toRfc3339(value.range.to)}` : "";
+  // What is shown is kept as the other side, and somebody chooses a new range beside it.
+  if (here && here !== vs) choices.push([here, "this range, then choose another"]);
   return (
     <div class="service-head">
       <h1>

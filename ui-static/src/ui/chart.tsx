@@ -27,14 +27,12 @@ interface Props {
   log?: boolean;
   /** Pixels. */
   height?: number;
-  /** The step that several charts point at; without it each has its own. */
+  /** The step that several charts point at, each with its numbers beside it; without it each has its own, with its numbers in the legend. */
   cursor?: { value: number | null };
   /** Drawn behind the lines; x gives the middle of a step, in pixels. */
   under?: (x: (i: number) => number, height: number) => ComponentChildren;
   /** Of the drawing: what else pointer and keys do. */
   box?: HTMLAttributes<HTMLDivElement>;
-  /** Behind the title. */
-  children?: ComponentChildren;
 }
 
 const TOP = 8;
@@ -42,7 +40,7 @@ const BOTTOM = 4;
 export const LEFT = 64;
 export const RIGHT = 8;
 
-export function Chart({ title, description, lines, format, ends, stepName, log = false, height = 120, cursor, under, box: more, children }: Props) {
+export function Chart({ title, description, lines, format, ends, stepName, log = false, height = 120, cursor, under, box: more }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(400);
   const [own, setOwn] = useState<number | null>(null);
@@ -68,6 +66,7 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
   const valueAt = (part: number) => (log ? least * (most / least) ** part : part * most);
   const y = (v: number) => height - BOTTOM - share(v) * (height - TOP - BOTTOM);
   const here = at !== null && at < count ? at : null;
+  const inLegend = cursor ? null : here;
   const point = (event: PointerEvent) => {
     const left = event.clientX - (box.current?.getBoundingClientRect().left ?? 0) - LEFT;
     const i = Math.floor((left / inner) * count);
@@ -78,21 +77,11 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
       <figcaption>
         <h2>{title}</h2>
         <span class="chart-legend num">
-          {here === null ? null : <span class="dim">{stepName(here)}</span>}
-          {lines.map((l) => {
-            if (l.quiet) return null;
-            const value = here === null ? null : l.values[here];
-            return (
-              <span key={l.name}>
-                <span class={`chart-key ${l.look}`} aria-hidden="true" /> {l.name}
-                {here === null ? null : ` ${value === null ? "–" : format(value)}`}
-              </span>
-            );
-          })}
+          {inLegend === null ? null : <span class="dim">{stepName(inLegend)}</span>}
+          {lines.map((l) => (l.quiet ? null : <Key key={l.name} line={l} at={inLegend} format={format} />))}
         </span>
-        {children}
       </figcaption>
-      <div ref={box} onPointerMove={point} onPointerLeave={() => setAt(null)} {...more}>
+      <div class="chart-box" ref={box} onPointerMove={point} onPointerLeave={() => setAt(null)} {...more}>
         <svg width={width} height={height} role="img" aria-label={description}>
           {[0, 0.5, 1].map((part) => (
             <g key={part}>
@@ -108,11 +97,29 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
             <path key={l.name} class={`chart-line ${l.look}`} d={linePath(l.values, x, y)} />
           ))}
         </svg>
+        {cursor && here !== null ? (
+          <div class="chart-tip num" aria-hidden="true" style={here > count / 2 ? { right: `${width - x(here) + 8}px` } : { left: `${x(here) + 8}px` }}>
+            <span class="dim">{stepName(here)}</span>
+            {lines.map((l) => (
+              <Key key={l.name} line={l} at={here} format={format} />
+            ))}
+          </div>
+        ) : null}
       </div>
       <p class="chart-ends dim num" aria-hidden="true">
         <span>{ends[0]}</span>
         <span>{ends[1]}</span>
       </p>
     </figure>
+  );
+}
+
+function Key({ line, at, format }: { line: Line; at: number | null; format: (value: number) => string }) {
+  const value = at === null ? null : line.values[at];
+  return (
+    <span>
+      <span class={`chart-key ${line.look}`} aria-hidden="true" /> {line.name}
+      {at === null ? null : ` ${value === null || value === undefined ? "–" : format(value)}`}
+    </span>
   );
 }
