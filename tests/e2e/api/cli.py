@@ -253,6 +253,8 @@ def test_tables_of_every_command(context):
             (("operations", "web"), "SERVICE OPERATION KIND SPANS ERRORS", ["web", "GET", "/", "server", "2", "0"]),
             (("latency", "web", "--quantiles", "1"), "SERVICE OPERATION KIND CALLS ERRORS Q1",
              ["web", "call", "cart", "client", "1", "0", "50ms"]),
+            (("latency", "web", "--quantiles", "1", "--order", "-calls", "--limit", "1"), "SERVICE OPERATION KIND CALLS ERRORS Q1",
+             ["web", "GET", "/", "server", "2", "0", "100ms"]),
             (("latency", "web", "--quantiles", "1", "--by", "name,span.absent", "--exact"), "name span.absent CALLS ERRORS Q1",
              ["call", "cart", "nil", "1", "0", "50ms"]),
             (("critical-path", "--by", "service"), "PATHS OF COUNT SHORTEST MEAN LONGEST", ["all", "2", "40ms", "70ms", "100ms"]),
