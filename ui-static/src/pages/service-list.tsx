@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// All services, with their spans and errors; and what the pages of services show when there is nothing, or when it cannot be read.
+import { useEffect } from "preact/hooks";
+import { apiUrl } from "../api/client";
+import type { Service } from "../api/types";
+import { curlOf } from "../model/curl";
+import { formatCount } from "../model/text";
+import { href, param, patched, replace } from "../route";
+import { Loader } from "../state/load";
+import { currentRange } from "../state/range";
+import { CopyButton, ProblemPanel, ServiceName } from "../ui/controls";
+import { Head, Pages, Share } from "./service-parts";
+
+export const list = new Loader<{ services: Service[] }>();
+const LIST_PAGE = 200;
+const LIST_SORTS: Record<string, (s: Service) => number> = {
+  spans: (s) => Number(s.spanCount),
+  errors: (s) => Number(s.errorCount) / Math.max(1, Number(s.spanCount)),
+};
+
+export function AllServices({ retry }: { retry: () => void }) {
+  const range = currentRange();
+  useEffect(() => {
+    document.title = "Services · Spoor";
+  }, []);
+  const { value, error, loading } = list.state.value;
+  if (error) return <Failed title="The services cannot be shown" error={error} retry={retry} />;
+  if (!value) return <div class="trace-loading" role="status">{loading ? "Reading the services …" : ""}</div>;
+  if (value.services.length === 0) return <Nothing title="No service in this range" />;
+  const has = param("has").toLowerCase();
+  const sort = param("sort") || "name";
+  const sign = sort.startsWith("-") ? -1 : 1;
+  const by = LIST_SORTS[sort.replace(/^-/, "")] ?? (() => 0);
+  const named = value.services.filter((s) => s.name.toLowerCase().includes(has));
+  const sorted = named.sort((a, b) => sign * (by(a) - by(b)) || (sort === "-name" ? -1 : 1) * (a.name < b.name ? -1 : 1));
+  const offset = Math.min(Number(param("off")) || 0, Math.max(0, sorted.length - 1));
+  const shown = sorted.slice(offset, offset + LIST_PAGE);
+  const most = Math.max(1, ...value.services.map((s) => Number(s.spanCount)));
+  return (
+    <div class="service-page">
+      <div class="service-head">
+        <h1>Services</h1>
+        <span class="dim">{formatCount(value.services.length)}, every stored span counted</span>
+        <input
+          class="find-box"
+          type="search"
+          value={param("has")}
+          placeholder="Name contains"
+          aria-label="Services whose name contains"
+          onInput={(e) => replace(patched({ has: e.currentTarget.value, off: null }))}
+        />
+        <span class="spring" />
+        <CopyButton text={() => curlOf(apiUrl("v1/services", { ...range }))} what="curl command" icon="terminal" />
+      </div>
+      <div class="table-box" tabIndex={0} role="region" aria-label="Services">
+        <table class="edges">
+          <thead>
+            <tr>
+              <Head id="name" usual="name" text>
+                Service
+              </Head>
+              <Head id="spans" usual="name">
+                Spans
+              </Head>
+              <th class="wide-only">Share</th>
+              <Head id="errors" usual="name">
+                Errors
+              </Head>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((s) => (
+              <tr key={s.name}>
+                <td>
+                  <a href={href("service", { s: s.name, ...range })}>
+                    <ServiceName name={s.name} slot={s.slot} />
+                  </a>
+                </td>
+                <td class="num right">{formatCount(s.spanCount)}</td>
+                <td class="wide-only share">
+                  <span class="bar">
+                    <span style={{ width: `${(100 * Number(s.spanCount)) / most}%` }} />
+                  </span>
+                </td>
+                <td class="num right">
+                  <Share errors={Number(s.errorCount)} calls={Number(s.spanCount)} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {sorted.length === 0 ? <p class="dim pad">No service with “{param("has")}” in its name.</p> : null}
+      <Pages offset={offset} shown={shown.length} all={sorted.length} size={LIST_PAGE} what="services" go={(at) => replace(patched({ off: at || null }))} />
+    </div>
+  );
+}
+
+export function Failed({ title, error, retry }: { title: string; error: Parameters<typeof ProblemPanel>[0]["error"]; retry: () => void }) {
+  return (
+    <section class="empty">
+      <h1>{title}</h1>
+      <ProblemPanel error={error} retry={retry} />
+    </section>
+  );
+}
+
+export function Nothing({ title }: { title: string }) {
+  const { from, to } = currentRange();
+  return (
+    <section class="empty">
+      <h1>{title}</h1>
+      <p>Services and their calls are counted from stored spans.</p>
+      <ul class="ways">
+        {from || to ? (
+          <li>
+            <a href={patched({ from: null, to: null })}>Show all time</a>
+          </li>
+        ) : null}
+        {param("op") ? (
+          <li>
+            <a href={patched({ op: null, kind: null })}>All operations</a>
+          </li>
+        ) : null}
+        {param("s") ? (
+          <li>
+            <a href={href("service", { from, to })}>All services</a>
+          </li>
+        ) : null}
+      </ul>
+    </section>
+  );
+}
