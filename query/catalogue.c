@@ -2,7 +2,8 @@
  *
  * query/catalogue.c: what there is: services, operations, attribute keys and values, status. The store counts;
  * these answers only show it. */
-#include "query/internal.h"
+#include "query/answer.h"
+#include "query/complete.h"
 
 static void count_member(struct sp_json_writer *w, const char *key, uint64_t value)
 {
@@ -78,6 +79,9 @@ enum sp_status sp_query_answer_operations(struct sp_query_call *call, struct sp_
 
 /* ---- attributes ---- */
 
+/* Rows of the table in query/routes.c. */
+enum { SCOPE = 2, KEY, PREFIX, LIMIT, Q };
+
 static const struct {
     uint32_t bits;
     const char *name;
@@ -101,14 +105,18 @@ static const char *scope_name(enum sp_attribute_scope scope)
 }
 
 static enum sp_status answer_keys(struct sp_query_call *call, uint32_t scopes,
-                                  struct sp_time_range range, struct sp_error *reterr)
+                                  struct sp_time_range range, bool restricted,
+                                  struct sp_error *reterr)
 {
+    struct sp_slice prefix = call->values[PREFIX].text;
+    size_t limit = call->values[LIMIT].number, count;
     const struct sp_key_row *rows;
-    size_t count;
     bool complete;
-    enum sp_status status = sp_store_attribute_keys(call->api->store, scopes, call->values[4].text,
-                                                    range, &call->stop, call->values[5].number,
-                                                    &call->arena, &rows, &count, &complete, reterr);
+    enum sp_status status =
+        restricted ? sp_complete_keys(call, call->values[Q].text, scopes, prefix, &rows, &count,
+                                      &complete, reterr)
+                   : sp_store_attribute_keys(call->api->store, scopes, prefix, range, &call->stop,
+                                             limit, &call->arena, &rows, &count, &complete, reterr);
     if (status != SP_OK)
         return status;
     struct sp_json_writer w;
@@ -116,7 +124,7 @@ static enum sp_status answer_keys(struct sp_query_call *call, uint32_t scopes,
     sp_json_object_begin(&w);
     sp_json_key(&w, "attributes");
     sp_json_array_begin(&w);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && i < limit; i++) {
         sp_json_object_begin(&w);
         text_member(&w, "scope", sp_slice_cstr(scope_name(rows[i].scope)));
         text_member(&w, "key", rows[i].key);
@@ -126,55 +134,100 @@ static enum sp_status answer_keys(struct sp_query_call *call, uint32_t scopes,
     }
     sp_json_array_end(&w);
     sp_json_key(&w, "complete");
-    sp_json_bool(&w, complete);
+    sp_json_bool(&w, complete && count <= limit);
     sp_json_object_end(&w);
     return SP_OK;
 }
 
-static void value_row(struct sp_json_writer *w, struct sp_slice value, const char *type,
-                      uint64_t count)
-{
-    sp_json_object_begin(w);
-    text_member(w, "value", value);
-    text_member(w, "type", sp_slice_cstr(type));
-    count_member(w, "count", count);
-    sp_json_object_end(w);
-}
-
-static enum sp_status answer_values(struct sp_query_call *call, uint32_t scopes,
-                                    struct sp_time_range range, struct sp_error *reterr)
+/* As of the store, which leaves out what goes beyond limit. */
+static enum sp_status stored_values(struct sp_query_call *call, uint32_t scopes,
+                                    struct sp_time_range range, struct sp_completion_values *ret,
+                                    struct sp_error *reterr)
 {
     const struct sp_value_row *rows;
-    size_t count;
-    bool complete;
     enum sp_status status = sp_store_attribute_values(
-        call->api->store, scopes, call->values[3].text, call->values[4].text, range, &call->stop,
-        call->values[5].number, &call->arena, &rows, &count, &complete, reterr);
+        call->api->store, scopes, call->values[KEY].text, call->values[PREFIX].text, range,
+        &call->stop, call->values[LIMIT].number, &call->arena, &rows, &ret->count, &ret->complete,
+        reterr);
     if (status != SP_OK)
         return status;
+    ret->items = sp_arena_calloc(&call->arena, ret->count + 1, sizeof(*ret->items));
+    if (!ret->items)
+        return sp_arena_failed(&call->arena, reterr, "the values do not fit into memory");
+    for (size_t i = 0; i < ret->count; i++)
+        ret->items[i] = (struct sp_completion_value){
+            rows[i].text, sp_slice_cstr(sp_value_kind_name(rows[i].kind)), rows[i].span_count};
+    return SP_OK;
+}
+
+void sp_query_write_values(struct sp_query_call *call, const struct sp_completion_values *values)
+{
+    size_t limit = call->values[LIMIT].number;
     struct sp_json_writer w;
     sp_query_reply_json(call, &w);
     sp_json_object_begin(&w);
     sp_json_key(&w, "values");
     sp_json_array_begin(&w);
-    for (size_t i = 0; i < count; i++)
-        value_row(&w, rows[i].text, sp_value_kind_name(rows[i].kind), rows[i].span_count);
+    for (size_t i = 0; i < values->count && i < limit; i++) {
+        const struct sp_completion_value *value = &values->items[i];
+        sp_json_object_begin(&w);
+        text_member(&w, "value", value->text);
+        text_member(&w, "type", value->type);
+        sp_json_key(&w, "count");
+        if (value->span_count == SP_COMPLETION_NOT_COUNTED)
+            sp_json_null(&w);
+        else
+            sp_json_u64_string(&w, value->span_count);
+        sp_json_object_end(&w);
+    }
     sp_json_array_end(&w);
     sp_json_key(&w, "complete");
-    sp_json_bool(&w, complete);
+    sp_json_bool(&w, values->complete && values->count <= limit);
     sp_json_object_end(&w);
+}
+
+static enum sp_status answer_values(struct sp_query_call *call, uint32_t scopes,
+                                    struct sp_time_range range, bool restricted,
+                                    struct sp_error *reterr)
+{
+    struct sp_completion_values values;
+    enum sp_status status =
+        restricted
+            ? sp_complete_attribute(call, call->values[Q].text, scopes, call->values[KEY].text,
+                                    call->values[PREFIX].text, &values, reterr)
+            : stored_values(call, scopes, range, &values, reterr);
+    if (status == SP_OK)
+        sp_query_write_values(call, &values);
+    return status;
+}
+
+/* { } finds every span: then the catalogue knows the answer. */
+static enum sp_status is_restricted(struct sp_query_call *call, bool *ret, struct sp_error *reterr)
+{
+    struct sp_pass pass;
+    *ret = false;
+    if (!call->values[Q].set)
+        return SP_OK;
+    enum sp_status status = sp_answer_pass(call, "q", call->values[Q].text, &pass, reterr);
+    if (status != SP_OK)
+        return status;
+    const struct sp_traceql_node *filter = sp_pass_single_filter(pass.pipeline, pass.stage_count);
+    *ret = !filter || filter->left;
     return SP_OK;
 }
 
 enum sp_status sp_query_answer_attributes(struct sp_query_call *call, struct sp_error *reterr)
 {
     struct sp_time_range range;
+    bool restricted;
     enum sp_status status = sp_query_range(call, &range, reterr);
+    if (status == SP_OK)
+        status = is_restricted(call, &restricted, reterr);
     if (status != SP_OK)
         return status;
-    uint32_t scopes = attribute_scopes[call->values[2].number].bits;
+    uint32_t scopes = attribute_scopes[call->values[SCOPE].number].bits;
     if (scopes == 0)
-        return sp_query_answer_intrinsics(call, range, reterr);
-    return call->values[3].set ? answer_values(call, scopes, range, reterr)
-                               : answer_keys(call, scopes, range, reterr);
+        return sp_query_answer_intrinsics(call, range, restricted, reterr);
+    return call->values[KEY].set ? answer_values(call, scopes, range, restricted, reterr)
+                                 : answer_keys(call, scopes, range, restricted, reterr);
 }

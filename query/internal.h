@@ -190,8 +190,9 @@ enum sp_status sp_query_answer_status(struct sp_query_call *call, struct sp_erro
 enum sp_status sp_query_answer_services(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_operations(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_attributes(struct sp_query_call *call, struct sp_error *reterr);
+/* Of attributes. restricted: q says of which spans. */
 enum sp_status sp_query_answer_intrinsics(struct sp_query_call *call, struct sp_time_range range,
-                                          struct sp_error *reterr); /* of attributes */
+                                          bool restricted, struct sp_error *reterr);
 enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_trace(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_spans(struct sp_query_call *call, struct sp_error *reterr);

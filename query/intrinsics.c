@@ -1,47 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/intrinsics.c: completion for the fields that every span has: which there are, and what values of them are stored.
- * Counts come from the catalogue, so they are exact. */
+ * query/intrinsics.c: completion for the fields that are no attributes: which there are, and what values of them are stored. Counts
+ * come from the catalogue, so they are exact; what it does not know, and what a query restricts, is counted among spans (complete.h). */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "query/internal.h"
+#include "query/complete.h"
 
-/* One value and how many spans have it. */
-struct value {
-    struct sp_slice text;
-    uint64_t count;
-    bool counted; /* false: the catalogue does not tell; the count is null */
-};
-
-struct values {
-    struct value *items;
-    size_t count;
-};
+/* Rows of the table in query/routes.c. */
+enum { KEY = 3, PREFIX, LIMIT, Q };
 
 typedef enum sp_status (*collect)(struct sp_query_call *call, struct sp_time_range range,
-                                  struct values *ret, struct sp_error *reterr);
+                                  struct sp_completion_values *ret, struct sp_error *reterr);
 
-static enum sp_status out_of_memory(const struct sp_query_call *call, struct sp_error *reterr)
+static enum sp_status make_room(struct sp_query_call *call, size_t count,
+                                struct sp_completion_values *ret, struct sp_error *reterr)
 {
-    return sp_arena_failed(&call->arena, reterr, "the values are larger than the query's memory");
+    ret->items = sp_arena_calloc(&call->arena, count + 1, sizeof(*ret->items));
+    return ret->items ? SP_OK
+                      : sp_arena_failed(&call->arena, reterr,
+                                        "the values are larger than the query's memory");
+}
+
+static void add(struct sp_completion_values *values, struct sp_slice text, uint64_t count)
+{
+    values->items[values->count++] =
+        (struct sp_completion_value){.text = text, .span_count = count};
 }
 
 static enum sp_status collect_services(struct sp_query_call *call, struct sp_time_range range,
-                                       struct values *ret, struct sp_error *reterr)
+                                       struct sp_completion_values *ret, struct sp_error *reterr)
 {
     const struct sp_service_row *rows;
     size_t count;
     enum sp_status status = sp_store_services(call->api->store, range, &call->stop, &call->arena,
                                               &rows, &count, reterr);
-    if (status != SP_OK)
-        return status;
-    ret->items = sp_arena_calloc(&call->arena, count, sizeof(*ret->items));
-    if (!ret->items)
-        return out_of_memory(call, reterr);
-    for (size_t i = 0; i < count; i++)
-        ret->items[ret->count++] = (struct value){rows[i].name, rows[i].span_count, true};
-    return SP_OK;
+    if (status == SP_OK)
+        status = make_room(call, count, ret, reterr);
+    for (size_t i = 0; status == SP_OK && i < count; i++)
+        add(ret, rows[i].name, rows[i].span_count);
+    return status;
 }
 
 static struct sp_slice operation_name(const struct sp_operation_row *row)
@@ -56,97 +54,102 @@ static struct sp_slice operation_kind(const struct sp_operation_row *row)
 
 static enum sp_status collect_operations(struct sp_query_call *call, struct sp_time_range range,
                                          struct sp_slice (*text)(const struct sp_operation_row *),
-                                         struct values *ret, struct sp_error *reterr)
+                                         struct sp_completion_values *ret, struct sp_error *reterr)
 {
     const struct sp_operation_row *rows;
     size_t count;
     enum sp_status status = sp_store_operations(call->api->store, SP_SLICE(""), range, &call->stop,
                                                 &call->arena, &rows, &count, reterr);
-    if (status != SP_OK)
-        return status;
-    ret->items = sp_arena_calloc(&call->arena, count, sizeof(*ret->items));
-    if (!ret->items)
-        return out_of_memory(call, reterr);
-    for (size_t i = 0; i < count; i++)
-        ret->items[ret->count++] = (struct value){text(&rows[i]), rows[i].span_count, true};
-    return SP_OK;
+    if (status == SP_OK)
+        status = make_room(call, count, ret, reterr);
+    for (size_t i = 0; status == SP_OK && i < count; i++)
+        add(ret, text(&rows[i]), rows[i].span_count);
+    return status;
 }
 
 static enum sp_status collect_names(struct sp_query_call *call, struct sp_time_range range,
-                                    struct values *ret, struct sp_error *reterr)
+                                    struct sp_completion_values *ret, struct sp_error *reterr)
 {
     return collect_operations(call, range, operation_name, ret, reterr);
 }
 
 static enum sp_status collect_kinds(struct sp_query_call *call, struct sp_time_range range,
-                                    struct values *ret, struct sp_error *reterr)
+                                    struct sp_completion_values *ret, struct sp_error *reterr)
 {
     return collect_operations(call, range, operation_kind, ret, reterr);
 }
 
 /* The catalogue counts errors; how the rest divides into ok and unset it does not say. */
 static enum sp_status collect_statuses(struct sp_query_call *call, struct sp_time_range range,
-                                       struct values *ret, struct sp_error *reterr)
+                                       struct sp_completion_values *ret, struct sp_error *reterr)
 {
     const struct sp_service_row *rows;
     size_t count;
     enum sp_status status = sp_store_services(call->api->store, range, &call->stop, &call->arena,
                                               &rows, &count, reterr);
+    if (status == SP_OK)
+        status = make_room(call, 3, ret, reterr);
     if (status != SP_OK)
         return status;
-    ret->items = sp_arena_calloc(&call->arena, 3, sizeof(*ret->items));
-    if (!ret->items)
-        return out_of_memory(call, reterr);
     uint64_t errors = 0;
     for (size_t i = 0; i < count; i++)
         errors += rows[i].error_count;
-    ret->items[0] = (struct value){SP_SLICE("error"), errors, true};
-    ret->items[1] = (struct value){SP_SLICE("ok"), 0, false};
-    ret->items[2] = (struct value){SP_SLICE("unset"), 0, false};
-    ret->count = 3;
+    add(ret, SP_SLICE("error"), errors);
+    add(ret, SP_SLICE("ok"), SP_COMPLETION_NOT_COUNTED);
+    add(ret, SP_SLICE("unset"), SP_COMPLETION_NOT_COUNTED);
     return SP_OK;
 }
 
-static const struct {
-    const char *key, *type;
-    collect collect; /* NULL: any value, nothing to complete */
+static const struct intrinsic {
+    const char *key;
+    enum sp_traceql_intrinsic intrinsic;
+    const char *type;
+    collect collect;   /* NULL: the catalogue does not know the values */
+    bool of_all_spans; /* every span has one */
 } intrinsics[] = {
-    {"duration", "duration", NULL},
-    {"kind", "kind", collect_kinds},
-    {"name", "string", collect_names},
-    {"rootName", "string", collect_names},
-    {"rootServiceName", "string", collect_services},
-    {"service", "string", collect_services},
-    {"status", "status", collect_statuses},
-    {"statusMessage", "string", NULL},
-    {"traceDuration", "duration", NULL},
+    {"duration", SP_TRACEQL_DURATION, "duration", NULL, true},
+    {"event:name", SP_TRACEQL_EVENT_NAME, "string", NULL, false},
+    {"instrumentation:name", SP_TRACEQL_INSTRUMENTATION_NAME, "string", NULL, false},
+    {"instrumentation:version", SP_TRACEQL_INSTRUMENTATION_VERSION, "string", NULL, false},
+    {"kind", SP_TRACEQL_KIND, "kind", collect_kinds, true},
+    {"name", SP_TRACEQL_NAME, "string", collect_names, true},
+    {"rootName", SP_TRACEQL_ROOT_NAME, "string", collect_names, true},
+    {"rootServiceName", SP_TRACEQL_ROOT_SERVICE, "string", collect_services, true},
+    {"service", SP_TRACEQL_SERVICE, "string", collect_services, true},
+    {"status", SP_TRACEQL_STATUS, "status", collect_statuses, true},
+    {"statusMessage", SP_TRACEQL_STATUS_MESSAGE, "string", NULL, true},
+    {"traceDuration", SP_TRACEQL_TRACE_DURATION, "duration", NULL, true},
 };
 
 static int by_text(const void *a, const void *b)
 {
-    return sp_slice_compare(((const struct value *)a)->text, ((const struct value *)b)->text);
+    return sp_slice_compare(((const struct sp_completion_value *)a)->text,
+                            ((const struct sp_completion_value *)b)->text);
 }
 
+/* What is not counted comes last. */
 static int by_count(const void *a, const void *b)
 {
-    const struct value *x = a, *y = b;
-    if (x->count != y->count)
-        return x->count > y->count ? -1 : 1;
+    const struct sp_completion_value *x = a, *y = b;
+    uint64_t m = x->span_count + 1, n = y->span_count + 1; /* 0: not counted */
+    if (m != n)
+        return m > n ? -1 : 1;
     return sp_slice_compare(x->text, y->text);
 }
 
 /* Adds equal texts up, drops those without the prefix, most frequent first. */
-static void tidy(struct values *values, struct sp_slice prefix)
+static void tidy(struct sp_completion_values *values, const char *type, struct sp_slice prefix)
 {
     if (values->count > 0)
         qsort(values->items, values->count, sizeof(*values->items), by_text);
     size_t kept = 0;
     for (size_t i = 0; i < values->count; i++) {
-        struct value *value = &values->items[i];
+        struct sp_completion_value *value = &values->items[i];
         if (!sp_slice_starts_with(value->text, prefix))
             continue;
+        value->type = sp_slice_cstr(type);
         if (kept > 0 && sp_slice_equal(values->items[kept - 1].text, value->text))
-            values->items[kept - 1].count += value->count;
+            values->items[kept - 1].span_count += value->span_count;
         else
             values->items[kept++] = *value;
     }
@@ -155,47 +158,33 @@ static void tidy(struct values *values, struct sp_slice prefix)
         qsort(values->items, kept, sizeof(*values->items), by_count);
 }
 
-static enum sp_status answer_intrinsic_values(struct sp_query_call *call, size_t row,
-                                              struct sp_time_range range, struct sp_error *reterr)
+static enum sp_status answer_intrinsic_values(struct sp_query_call *call,
+                                              const struct intrinsic *row,
+                                              struct sp_time_range range, bool restricted,
+                                              struct sp_error *reterr)
 {
-    struct values values = {0};
-    enum sp_status status =
-        intrinsics[row].collect ? intrinsics[row].collect(call, range, &values, reterr) : SP_OK;
-    if (status != SP_OK)
-        return status;
-    tidy(&values, call->values[4].text);
-    size_t limit = call->values[5].number;
-    struct sp_json_writer w;
-    sp_query_reply_json(call, &w);
-    sp_json_object_begin(&w);
-    sp_json_key(&w, "values");
-    sp_json_array_begin(&w);
-    for (size_t i = 0; i < values.count && i < limit; i++) {
-        sp_json_object_begin(&w);
-        sp_json_key(&w, "value");
-        sp_json_string(&w, values.items[i].text);
-        sp_json_key(&w, "type");
-        sp_json_cstr(&w, intrinsics[row].type);
-        sp_json_key(&w, "count");
-        if (values.items[i].counted)
-            sp_json_u64_string(&w, values.items[i].count);
-        else
-            sp_json_null(&w);
-        sp_json_object_end(&w);
+    struct sp_completion_values values = {.complete = true};
+    struct sp_slice prefix = call->values[PREFIX].text;
+    bool any_value = strcmp(row->type, "duration") == 0; /* nothing to complete */
+    enum sp_status status = SP_OK;
+    if (!any_value && (restricted || !row->collect)) {
+        status = sp_complete_intrinsic(call, call->values[Q].text, row->intrinsic, row->type,
+                                       prefix, &values, reterr);
+    } else if (!any_value) {
+        status = row->collect(call, range, &values, reterr);
+        tidy(&values, row->type, prefix);
     }
-    sp_json_array_end(&w);
-    sp_json_key(&w, "complete");
-    sp_json_bool(&w, values.count <= limit);
-    sp_json_object_end(&w);
-    return SP_OK;
+    if (status == SP_OK)
+        sp_query_write_values(call, &values);
+    return status;
 }
 
-/* Every span has every intrinsic, so the number of all spans is the count of each. */
+/* The number of all spans is the count of each that every span has. */
 static enum sp_status answer_intrinsic_keys(struct sp_query_call *call, struct sp_time_range range,
                                             struct sp_error *reterr)
 {
     const struct sp_service_row *rows;
-    size_t count, limit = call->values[5].number, matching = 0;
+    size_t count, limit = call->values[LIMIT].number, matching = 0;
     enum sp_status status = sp_store_services(call->api->store, range, &call->stop, &call->arena,
                                               &rows, &count, reterr);
     if (status != SP_OK)
@@ -209,7 +198,7 @@ static enum sp_status answer_intrinsic_keys(struct sp_query_call *call, struct s
     sp_json_key(&w, "attributes");
     sp_json_array_begin(&w);
     for (size_t i = 0; i < SP_ARRAY_LEN(intrinsics); i++) {
-        if (!sp_slice_starts_with(sp_slice_cstr(intrinsics[i].key), call->values[4].text) ||
+        if (!sp_slice_starts_with(sp_slice_cstr(intrinsics[i].key), call->values[PREFIX].text) ||
             matching++ >= limit)
             continue;
         sp_json_object_begin(&w);
@@ -220,7 +209,10 @@ static enum sp_status answer_intrinsic_keys(struct sp_query_call *call, struct s
         sp_json_key(&w, "type");
         sp_json_cstr(&w, intrinsics[i].type);
         sp_json_key(&w, "spanCount");
-        sp_json_u64_string(&w, spans);
+        if (intrinsics[i].of_all_spans)
+            sp_json_u64_string(&w, spans);
+        else
+            sp_json_null(&w);
         sp_json_object_end(&w);
     }
     sp_json_array_end(&w);
@@ -231,13 +223,13 @@ static enum sp_status answer_intrinsic_keys(struct sp_query_call *call, struct s
 }
 
 enum sp_status sp_query_answer_intrinsics(struct sp_query_call *call, struct sp_time_range range,
-                                          struct sp_error *reterr)
+                                          bool restricted, struct sp_error *reterr)
 {
-    if (!call->values[3].set)
+    if (!call->values[KEY].set)
         return answer_intrinsic_keys(call, range, reterr);
     for (size_t i = 0; i < SP_ARRAY_LEN(intrinsics); i++)
-        if (sp_slice_equal_cstr(call->values[3].text, intrinsics[i].key))
-            return answer_intrinsic_values(call, i, range, reterr);
+        if (sp_slice_equal_cstr(call->values[KEY].text, intrinsics[i].key))
+            return answer_intrinsic_values(call, &intrinsics[i], range, restricted, reterr);
     char allowed[256] = "";
     size_t used = 0;
     for (size_t i = 0; i < SP_ARRAY_LEN(intrinsics); i++)

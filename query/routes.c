@@ -34,6 +34,7 @@ static const struct sp_parameter attributes[] = {
      .preset = 100,
      .number_min = 1,
      .number_max = 10000},
+    {.name = "q", .type = SP_PARAMETER_TEXT},
 };
 
 static const struct sp_parameter search[] = {

@@ -47,14 +47,19 @@ class Context:
     def get(self, path, headers=None, method="GET"):
         return self.server.request("http", method, path, headers=headers)
 
-    def pattern(self, path):
+    def pattern_or_none(self, path):
         """The path of the document that a request is for."""
         asked = path.partition("?")[0].split("/")
         for known in self.document.paths():
             parts = known.split("/")
             if len(parts) == len(asked) and all(p in (a, "{id}") for p, a in zip(parts, asked)):
                 return known
-        raise AssertionError(f"{path} is not in the document")
+        return None
+
+    def pattern(self, path):
+        known = self.pattern_or_none(path)
+        assert known, f"{path} is not in the document"
+        return known
 
     def check(self, path, headers=None):
         """GET with success; the reply must be one that the document knows. Returns the parsed or raw body."""
@@ -98,7 +103,12 @@ class Context:
         assert status == expected_status, f"GET {path}: {status}, not {expected_status}: {body[:500]!r}"
         assert headers["content-type"] == "application/problem+json", f"GET {path}: {headers['content-type']}"
         problem = json.loads(body)
-        for error in self.document.errors(problem, {"$ref": "#/components/schemas/Problem"}):
+        schema_of_it = {"$ref": "#/components/schemas/Problem"}
+        if known := self.pattern_or_none(path):
+            responses = self.document.operation(known)["responses"]
+            assert str(expected_status) in responses, f"GET {path}: the document does not know the answer {expected_status}"
+            schema_of_it = responses[str(expected_status)]["content"]["application/problem+json"]["schema"]
+        for error in self.document.errors(problem, schema_of_it):
             raise AssertionError(f"GET {path}: {error}")
         assert problem["status"] == expected_status and problem["detail"]
         for name, value in members.items():
@@ -380,6 +390,25 @@ def test_searches_explain_themselves(context):
         assert all(t["orderValue"] for t in answer["traces"]), order
 
 
+def test_completion_of_a_query_agrees_with_metrics(context):
+    for query in ("{ status = error }", '{ service = "gateway" && kind = server }', "{ status = error } >> { }"):
+        for scope, key, field in (("span", "http.route", "span.http.route"), ("resource", "service.name", "resource.service.name"),
+                                  ("intrinsic", "name", "name"), ("intrinsic", "statusMessage", "statusMessage"),
+                                  ("intrinsic", "rootName", "rootName"), ("span", "http.response.status_code", "span.http.response.status_code")):
+            found = context.check("/v1/attributes?" + urllib.parse.urlencode({"scope": scope, "key": key, "q": query, "limit": 10000}))
+            counted = context.check("/v1/metrics/query?" + urllib.parse.urlencode({"q": f"{query} | count_over_time() by ({field})"}))
+            expected = {series["labels"][0]["value"]: str(series["points"][0][1]) for series in counted["series"]
+                        if series["labels"][0]["value"] and series["points"][0][1]}
+            values = {value["value"]: value["count"] for value in found["values"]}
+            if found["complete"]:
+                assert values == expected, (query, key)
+            else:  # a busy machine: there was no time for all
+                assert all(int(values[value]) <= int(expected[value]) for value in values), (query, key)
+        every = context.check("/v1/attributes?" + urllib.parse.urlencode({"q": query, "limit": 10000}))
+        stored = {(a["scope"], a["key"], a["type"]): int(a["spanCount"]) for a in context.check("/v1/attributes?limit=10000")["attributes"]}
+        assert all(int(a["spanCount"]) <= stored[a["scope"], a["key"], a["type"]] for a in every["attributes"]), query
+
+
 def test_every_path_and_parameter_of_the_document_was_used(context):
     for path, method in context.document.operations():
         wanted = {None} | {p["name"] for p in context.document.operation(path, method)["parameters"] if p["in"] == "query"}
@@ -430,6 +459,55 @@ def test_bad_requests_are_named(context):
             ("/v1", 404, {}), ("/v2/services", 404, {}), ("/v1/services/", 404, {}), ("/v1/traces", 404, {}),
             ("/../etc/passwd", 404, {}), ("/trace/nonsense", 404, {}), ("/api/traces", 404, {})):
         context.problem(path, status, **members)
+
+
+def bad_values(parameter):
+    """What a parameter must refuse, by what the document says of it."""
+    kind, description = parameter["schema"], parameter.get("description", "")
+    if "enum" in kind:
+        return ["no-such"]
+    if kind["type"] == "integer":
+        return ["x", "1.5", str(kind["minimum"] - 1), str(kind["maximum"] + 1), "9" * 30]
+    if "RFC 3339" in description:
+        return ["then", "2026-13-01T00:00:00Z", "-1"]
+    if "TraceQL" in description:
+        return ["{", "{ name = 1 }", "\x01"]
+    return {"cursor": ["x", "A" * 200], "order": ["random", "count("], "step": ["0s", "x", "-1m"], "q": ["2", "x"], "quantiles": ["2", "x"],
+            "rows": ["x", "1-0", "99999999999"], "keys": ["name,,", "1"], "by": ["1", ","]}.get(parameter["name"], [])
+
+
+def test_every_parameter_refuses_what_the_document_excludes(context):
+    trace = context.search(limit=1)["traces"][0]["traceId"]
+    refused = set()
+    for path, method in context.document.operations():
+        if method != "get" or path == "/v1/backups":
+            continue
+        operation = context.document.operation(path)
+        asked = path.replace("{id}", trace)
+        context.problem(f"{asked}?nonsense=1", 400, parameter="nonsense")
+        for parameter in operation["parameters"]:
+            if parameter["in"] != "query":
+                continue
+            name = parameter["name"]
+            context.problem(f"{asked}?{name}=1&{name}=1", 400, parameter=name)
+            for value in bad_values(parameter):
+                context.problem(f"{asked}?" + urllib.parse.urlencode({name: value}), 400, parameter=name)
+                refused.add((path, name))
+    for wanted in (("/v1/search", "q"), ("/v1/live", "q"), ("/v1/facets", "selection"), ("/v1/compare", "nodes"), ("/v1/heatmap", "rows"),
+                   ("/v1/attributes", "q"), ("/v1/latency", "by"), ("/v1/quality", "traces"), ("/v1/graph", "compareFrom")):
+        assert wanted in refused, wanted
+
+
+def test_cancelling_is_what_the_document_says(context):
+    with spoor.Spoor(context.server.binary, args=["--allow-cancel"]) as server:
+        own = Context(server)
+        for query_id, status in (("1", 404), ("x", 404)):
+            code, headers, body = server.request("http", "DELETE", f"/v1/queries/{query_id}")
+            said = context.document.operation("/v1/queries/{id}", "delete")["responses"][str(status)]["content"]
+            assert code == status and headers["content-type"] in said, (query_id, code, body)
+            for error in context.document.errors(json.loads(body), said[headers["content-type"]]["schema"]):
+                raise AssertionError(error)
+        assert own.check("/v1/system")["queries"]["mayCancel"]
 
 
 def test_bad_queries_are_pointed_at(context):
