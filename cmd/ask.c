@@ -48,6 +48,14 @@ void sp_ask_parameter(struct sp_ask *ask, const char *name, struct sp_slice valu
     ask->has_parameters = true;
 }
 
+void sp_ask_query(struct sp_ask *ask, const char *name, struct sp_slice text)
+{
+    SP_ASSERT(ask->query_count < SP_ASK_QUERIES_MAX);
+    ask->queries[ask->query_count].parameter = name;
+    ask->queries[ask->query_count++].text = text;
+    sp_ask_parameter(ask, name, text);
+}
+
 void sp_ask_option(struct sp_ask *ask, const char *name)
 {
     const struct sp_option_value *value = sp_config_get(ask->config, name);
@@ -58,7 +66,7 @@ void sp_ask_option(struct sp_ask *ask, const char *name)
 /* ---- problem documents ---- */
 
 struct problem {
-    struct sp_slice title, detail;
+    struct sp_slice title, detail, parameter;
     uint64_t offset, status;
     bool has_offset;
 };
@@ -73,9 +81,10 @@ static void read_problem(struct sp_slice body, struct sp_arena *arena, struct pr
         struct sp_slice key = r.text;
         bool is_title = sp_slice_equal_cstr(key, "title");
         bool is_detail = sp_slice_equal_cstr(key, "detail");
+        bool is_parameter = sp_slice_equal_cstr(key, "parameter");
         bool is_offset = sp_slice_equal_cstr(key, "offset");
         bool is_status = sp_slice_equal_cstr(key, "status");
-        if (!is_title && !is_detail && !is_offset && !is_status) {
+        if (!is_title && !is_detail && !is_parameter && !is_offset && !is_status) {
             if (sp_json_skip(&r) != SP_OK)
                 return;
             continue;
@@ -87,7 +96,9 @@ static void read_problem(struct sp_slice body, struct sp_arena *arena, struct pr
             if (event != SP_JSON_NUMBER || !sp_parse_u64(r.text, &problem->status))
                 return;
         } else if (event == SP_JSON_STRING)
-            *(is_title ? &problem->title : &problem->detail) = r.text;
+            *(is_title    ? &problem->title
+              : is_detail ? &problem->detail
+                          : &problem->parameter) = r.text;
     }
 }
 
@@ -117,8 +128,9 @@ int sp_ask_refused(const struct sp_ask *ask, int http_status, struct sp_slice bo
     else
         fprintf(stderr, "spoor %s: the server answered with status %d\n", ask->command,
                 http_status);
-    if (problem.has_offset)
-        point_at(ask->query, problem.offset);
+    for (uint32_t i = 0; i < ask->query_count && problem.has_offset; i++)
+        if (sp_slice_equal_cstr(problem.parameter, ask->queries[i].parameter))
+            point_at(ask->queries[i].text, problem.offset);
     sp_arena_fini(&arena);
     if (http_status == 404)
         return SP_EXIT_NOT_FOUND;
@@ -153,6 +165,14 @@ static void on_part(void *cookie, int http_status, struct sp_slice received)
         reply->ask->on_part(reply->ask->cookie, received);
 }
 
+/* 0: none. */
+static uint32_t timeout_ms(const struct sp_ask *ask)
+{
+    const struct sp_option_value *timeout = sp_config_get(ask->config, "timeout");
+    bool has_none = ask->goes_on && !sp_option_is_given(timeout);
+    return has_none ? 0 : (uint32_t)(timeout->number / 1000000);
+}
+
 static enum sp_status exchange(const struct sp_ask *ask, const char *url, struct reply *reply,
                                struct sp_error *reterr)
 {
@@ -181,7 +201,7 @@ static enum sp_status exchange(const struct sp_ask *ask, const char *url, struct
         .header_count = header_count,
         .body = sp_slice_cstr(is_post ? "{}" : ""),
         .url = url,
-        .timeout_ms = (uint32_t)(sp_config_get(ask->config, "timeout")->number / 1000000),
+        .timeout_ms = timeout_ms(ask),
         .on_reply = on_reply,
         .on_part = on_part,
         .cookie = reply,

@@ -20,6 +20,7 @@
 
 #define SP_ASK_REPLY_BYTES_MAX ((size_t)2 * 1024 * 1024 * 1024)
 #define SP_ASK_URL_BYTES_MAX   ((size_t)128 * 1024)
+#define SP_ASK_QUERIES_MAX     2
 
 /* A question being put together: path and parameters. Errors stick in url. */
 struct sp_ask {
@@ -28,8 +29,14 @@ struct sp_ask {
     const struct sp_config *config;
     struct sp_buf url;
     bool has_parameters;
-    struct sp_slice query; /* a TraceQL text that an error may point into; "" for none */
-    const char *accept;    /* the media type of the answer; NULL: the server's choice */
+    /* TraceQL texts that an error may point into, by their parameters. */
+    struct {
+        const char *parameter;
+        struct sp_slice text;
+    } queries[SP_ASK_QUERIES_MAX];
+    uint32_t query_count;
+    const char *accept; /* the media type of the answer; NULL: the server's choice */
+    bool goes_on;       /* the answer has no end: there is no timeout, unless one was asked for */
     /* Of a good answer, before it is whole: all of it so far, whenever more has come. May be NULL. */
     void (*on_part)(void *cookie, struct sp_slice received);
     void *cookie;
@@ -40,6 +47,9 @@ void sp_ask_init(struct sp_ask *ask, const char *command, const struct sp_config
 void sp_ask_fini(struct sp_ask *ask);
 void sp_ask_path(struct sp_ask *ask, struct sp_slice segment); /* appended percent-encoded */
 void sp_ask_parameter(struct sp_ask *ask, const char *name, struct sp_slice value);
+
+/* The same with a TraceQL text, into which errors point. At most SP_ASK_QUERIES_MAX. */
+void sp_ask_query(struct sp_ask *ask, const char *name, struct sp_slice text);
 
 /* The same with the value of an option of that name, if it is set. */
 void sp_ask_option(struct sp_ask *ask, const char *name);

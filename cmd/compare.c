@@ -38,8 +38,8 @@ static const struct sp_option options[] = {
 
 static void prepare(struct sp_ask *ask, const struct sp_config *config)
 {
-    sp_ask_parameter(ask, "a", config->positional[0]);
-    sp_ask_parameter(ask, "b", config->positional[1]);
+    sp_ask_query(ask, "a", config->positional[0]);
+    sp_ask_query(ask, "b", config->positional[1]);
 }
 
 static struct sp_slice signed_duration(struct sp_table *table, struct sp_slice text)

@@ -39,14 +39,6 @@ static const char *const passed[][2] = {
     {"from", "from"},           {"to", "to"},         {"by", "by"},       {"scope", "scope"},
     {"quantiles", "quantiles"}, {"traces", "traces"}, {"limit", "limit"}, {NULL, NULL}};
 
-static void prepare(struct sp_ask *ask, const struct sp_config *config)
-{
-    if (config->positional_count == 0)
-        return;
-    ask->query = config->positional[0];
-    sp_ask_parameter(ask, "q", ask->query);
-}
-
 static bool found(const struct sp_answer *answer)
 {
     return sp_answer_u64(answer, "paths") > 0;
@@ -180,7 +172,7 @@ int sp_cmd_critical_path(int argc, char **argv)
                     .arguments_max = 1},
         .path = "/v1/critical-path",
         .passed = passed,
-        .prepare = prepare,
+        .prepare = sp_show_query,
         .found = found,
         .print = print,
         .nothing = "No trace that matches has a critical path.",

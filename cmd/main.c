@@ -21,6 +21,9 @@ static const struct command {
     {"operations", sp_cmd_operations, "list operations with counts"},
     {"latency", sp_cmd_latency, "show latency quantiles"},
     {"metrics", sp_cmd_metrics, "show what a TraceQL metric is over time"},
+    {"heatmap", sp_cmd_heatmap, "draw spans by time and duration"},
+    {"facets", sp_cmd_facets, "count the values of spans, and how some differ from the rest"},
+    {"attributes", sp_cmd_attributes, "list attribute keys, or the values of one"},
     {"graph", sp_cmd_graph, "print the service dependency graph"},
     {"critical-path", sp_cmd_critical_path, "show where the time of many traces goes"},
     {"compare", sp_cmd_compare, "compare two traces, or two samples of traces"},
@@ -36,6 +39,10 @@ static void print_usage(FILE *out)
           out);
     for (size_t i = 0; i < SP_ARRAY_LEN(commands); i++)
         fprintf(out, "  %-13s %s\n", commands[i].name, commands[i].help);
+    fputs("\nExit codes: 0 done, or something was found; 1 nothing was found, or damage; 2 the "
+          "question or "
+          "an option is\nwrong; 3 it failed.\n",
+          out);
     fputs("\n`spoor COMMAND --help` lists the options of a command; `spoor --version` prints the "
           "version.\n",
           out);

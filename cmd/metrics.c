@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cmd/metrics.c: `spoor metrics QUERY`: series of numbers over time, each with a line drawn of it. */
+#include "cmd/show.h"
+
 #include <math.h>
 
-#include "cmd/ask.h"
-#include "cmd/terminal.h"
-
-#define METRICS_ARENA_BYTES ((size_t)512 * 1024 * 1024)
-#define METRICS_DEPTH_MAX   16
-
 static const struct sp_option options[] = {
-    SP_ASK_OPTIONS,
-    {.name = "from",
-     .type = SP_OPTION_TEXT,
-     .value_name = "TIME",
-     .help = "Spans that start then or later: RFC 3339, Unix time, or now-15m."},
-    {.name = "to",
-     .type = SP_OPTION_TEXT,
-     .value_name = "TIME",
-     .help = "Spans that start before then."},
+    SP_SHOW_OPTIONS,
+    SP_SHOW_RANGE_OPTIONS,
     {.name = "step",
      .type = SP_OPTION_TEXT,
      .value_name = "DURATION",
@@ -26,136 +15,95 @@ static const struct sp_option options[] = {
     {.name = "exact",
      .type = SP_OPTION_BOOL,
      .help = "Quantiles from all numbers instead of within 1.1 %."},
-    {.name = "json", .type = SP_OPTION_BOOL, .help = "Print the server's answer as it is."},
 };
 
-/* ---- reading the answer ---- */
+/* ---- the answer ---- */
 
-/* What is shown of a series. The line has as many columns as the terminal leaves; a column shows the greatest of its points. */
+struct range {
+    uint64_t from_unix_ns, to_unix_ns, step_ns;
+    size_t points;
+};
+
+static bool read_range(const struct sp_answer *answer, struct range *ret)
+{
+    struct range range = {.from_unix_ns = sp_answer_u64(answer, "from"),
+                          .to_unix_ns = sp_answer_u64(answer, "to"),
+                          .step_ns = sp_answer_u64(answer, "stepNano")};
+    if (range.step_ns == 0 || range.to_unix_ns < range.from_unix_ns)
+        return false;
+    range.points = (range.to_unix_ns - range.from_unix_ns + range.step_ns - 1) / range.step_ns;
+    *ret = range;
+    return true;
+}
+
+/* What is shown of a series. */
 struct series {
-    struct sp_buf labels;
+    struct sp_slice labels;
     double *values; /* the arena's; NaN: none */
     double min, max, last;
     size_t count;
 };
 
-struct answer {
-    struct sp_arena *arena;
-    uint64_t from_unix_ns, step_ns, to_unix_ns;
-    size_t points, series_count;
-};
-
-static bool read_number(struct sp_json_reader *r, double *ret)
+/* Infinities are texts, because JSON has none. */
+static double number_of(const struct sp_answer *value)
 {
-    enum sp_json_event event = sp_json_next(r);
-    if (event == SP_JSON_NUMBER)
-        return sp_parse_double(r->text, ret);
-    *ret =
-        event == SP_JSON_STRING && r->text.len > 0 && r->text.ptr[0] == '-' ? -INFINITY : INFINITY;
-    return event == SP_JSON_STRING;
-}
-
-static bool read_points(struct sp_json_reader *r, const struct answer *answer,
-                        struct series *series)
-{
-    if (sp_json_next(r) != SP_JSON_ARRAY_BEGIN)
-        return false;
-    for (;;) {
-        uint64_t time;
-        double value;
-        enum sp_json_event event = sp_json_next(r);
-        if (event == SP_JSON_ARRAY_END)
-            return true;
-        if (event != SP_JSON_ARRAY_BEGIN || sp_json_next(r) != SP_JSON_STRING ||
-            !sp_parse_u64(r->text, &time) || !read_number(r, &value) ||
-            sp_json_next(r) != SP_JSON_ARRAY_END)
-            return false;
-        uint64_t point =
-            time >= answer->from_unix_ns ? (time - answer->from_unix_ns) / answer->step_ns : 0;
-        if (point >= answer->points)
-            return false;
-        series->min = series->count == 0 || value < series->min ? value : series->min;
-        series->max = series->count == 0 || value > series->max ? value : series->max;
-        series->last = value;
-        series->values[point] = value;
-        series->count++;
-    }
+    if (value->kind == SP_JSON_NUMBER)
+        return sp_answer_double(value, "");
+    return value->text.len > 0 && value->text.ptr[0] == '-' ? -INFINITY : INFINITY;
 }
 
 /* "key=value, key=value" */
-static bool read_labels(struct sp_json_reader *r, struct sp_buf *out)
+static bool read_labels(const struct sp_answer *labels, struct sp_arena *arena,
+                        struct sp_slice *ret)
 {
-    if (sp_json_next(r) != SP_JSON_ARRAY_BEGIN)
-        return false;
-    for (bool first = true;; first = false) {
-        struct sp_slice key = {0}, value = {0};
-        bool has_value = false;
-        enum sp_json_event event = sp_json_next(r);
-        if (event == SP_JSON_ARRAY_END)
-            return true;
-        if (event != SP_JSON_OBJECT_BEGIN)
-            return false;
-        while (sp_json_next(r) == SP_JSON_KEY) {
-            struct sp_slice member = r->text;
-            event = sp_json_next(r);
-            if (sp_slice_equal_cstr(member, "key"))
-                key = r->text;
-            if (sp_slice_equal_cstr(member, "value") && event == SP_JSON_STRING) {
-                value = r->text;
-                has_value = true;
-            }
-        }
-        sp_buf_printf(out, "%s%.*s=", first ? "" : ", ", SP_SLICE_PRINTF(key));
-        sp_buf_append_slice(out, has_value ? value : SP_SLICE("nil"));
+    struct sp_buf text;
+    sp_buf_init(&text, 1 << 20);
+    for (const struct sp_answer *label = labels->first; label; label = label->next) {
+        const struct sp_answer *value = sp_answer_at(label, "value");
+        sp_buf_printf(&text, "%s%.*s=", label == labels->first ? "" : ", ",
+                      SP_SLICE_PRINTF(sp_answer_text(label, "key")));
+        sp_buf_append_slice(&text, value->kind == SP_JSON_STRING ? value->text : SP_SLICE("nil"));
     }
+    if (text.len == 0)
+        sp_buf_append_cstr(&text, "(all)");
+    bool good = text.error == SP_OK && sp_arena_copy(arena, sp_buf_slice(&text), ret);
+    sp_buf_fini(&text);
+    return good;
 }
 
-static bool read_series(struct sp_json_reader *r, const struct answer *answer,
-                        struct series *series)
+static bool read_series(const struct sp_answer *row, const struct range *range,
+                        struct sp_arena *arena, struct series *ret)
 {
-    for (;;) {
-        enum sp_json_event event = sp_json_next(r);
-        if (event == SP_JSON_OBJECT_END)
-            return true;
-        if (event != SP_JSON_KEY)
+    struct series series = {.values = sp_arena_alloc(arena, (range->points + 1) * sizeof(double))};
+    if (!series.values || !read_labels(sp_answer_at(row, "labels"), arena, &series.labels))
+        return false;
+    for (size_t i = 0; i < range->points; i++)
+        series.values[i] = NAN;
+    const struct sp_answer *point = sp_answer_at(row, "points")->first;
+    for (; point; point = point->next) {
+        const struct sp_answer *time = point->first;
+        if (!time || !time->next)
             return false;
-        bool good = sp_slice_equal_cstr(r->text, "labels")   ? read_labels(r, &series->labels)
-                    : sp_slice_equal_cstr(r->text, "points") ? read_points(r, answer, series)
-                                                             : sp_json_skip(r) == SP_OK;
-        if (!good)
+        uint64_t unix_ns = sp_answer_u64(time, "");
+        uint64_t at = unix_ns >= range->from_unix_ns
+                          ? (unix_ns - range->from_unix_ns) / range->step_ns
+                          : range->points;
+        if (at >= range->points)
             return false;
+        double value = number_of(time->next);
+        series.min = series.count == 0 ? value : fmin(series.min, value);
+        series.max = series.count == 0 ? value : fmax(series.max, value);
+        series.last = series.values[at] = value;
+        series.count++;
     }
+    *ret = series;
+    return true;
 }
 
 /* ---- the table ---- */
 
-static void print_number(const struct sp_terminal *t, double value, unsigned width)
-{
-    char text[32];
-    int len = snprintf(text, sizeof(text), "%.4g", value);
-    sp_terminal_cell(t, sp_slice_make(text, (size_t)len), width, true);
-}
-
 #define LINE_MIN     10u
 #define NUMBER_WIDTH 10u
-
-/* Eight heights from the least to the greatest value; a space where there is none. */
-static void print_line(const struct sp_terminal *t, const struct series *series, size_t points,
-                       unsigned width)
-{
-    static const char *const heights[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-    double span = series->max - series->min;
-    size_t columns = points < width ? points : width;
-    for (size_t column = 0; column < columns; column++) {
-        double value = NAN;
-        for (size_t p = column * points / columns; p < (column + 1) * points / columns; p++)
-            value = fmax(value, series->values[p]); /* what is not NaN */
-        double share = span > 0 && isfinite(span) ? (value - series->min) / span : 0.5;
-        unsigned height = share >= 0 && share <= 1 ? (unsigned)(share * 7 + 0.5) : 0;
-        fputs(isnan(value) ? " " : heights[height], t->out);
-    }
-    putc('\n', t->out);
-}
 
 /* Labels and the line share what the numbers leave. */
 static unsigned room_of(const struct sp_terminal *t)
@@ -169,145 +117,86 @@ static unsigned label_width(const struct sp_terminal *t)
     return room_of(t) / 2;
 }
 
-static void print_series(const struct sp_terminal *t, const struct series *series, size_t points)
-{
-    struct sp_slice labels = sp_buf_slice(&series->labels);
-    if (labels.len == 0)
-        labels = SP_SLICE("(all)");
-    sp_terminal_cell(t, labels, label_width(t), false);
-    putc(' ', t->out);
-    print_number(t, series->min, NUMBER_WIDTH);
-    putc(' ', t->out);
-    print_number(t, series->max, NUMBER_WIDTH);
-    putc(' ', t->out);
-    print_number(t, series->last, NUMBER_WIDTH);
-    putc(' ', t->out);
-    print_line(t, series, points, room_of(t) - label_width(t) - 1);
-}
-
-static int bad_answer(void)
-{
-    fputs("spoor metrics: the answer is not what this version understands\n", stderr);
-    return SP_EXIT_FAILURE;
-}
-
-/* from, to and stepNano stand behind the series in the answer: they are read first. */
-static bool read_range(struct sp_slice body, struct answer *answer)
-{
-    struct sp_json_reader r;
-    sp_json_reader_init(&r, body, answer->arena, METRICS_DEPTH_MAX);
-    if (sp_json_next(&r) != SP_JSON_OBJECT_BEGIN)
-        return false;
-    while (sp_json_next(&r) == SP_JSON_KEY) {
-        uint64_t *number = sp_slice_equal_cstr(r.text, "from")       ? &answer->from_unix_ns
-                           : sp_slice_equal_cstr(r.text, "to")       ? &answer->to_unix_ns
-                           : sp_slice_equal_cstr(r.text, "stepNano") ? &answer->step_ns
-                                                                     : NULL;
-        if (number ? sp_json_next(&r) != SP_JSON_STRING || !sp_parse_u64(r.text, number)
-                   : sp_json_skip(&r) != SP_OK)
-            return false;
-    }
-    if (answer->step_ns == 0 || answer->to_unix_ns < answer->from_unix_ns)
-        return false;
-    answer->points =
-        (answer->to_unix_ns - answer->from_unix_ns + answer->step_ns - 1) / answer->step_ns;
-    return true;
-}
-
-static void print_head(const struct sp_terminal *t, const struct answer *answer)
+static void print_head(const struct sp_terminal *t, const struct range *range)
 {
     char from[40], to[40], step[32];
-    size_t from_len = sp_format_time(answer->from_unix_ns, from);
-    size_t to_len = sp_format_time(answer->to_unix_ns, to);
-    size_t step_len = sp_format_duration(answer->step_ns, step);
+    size_t from_len = sp_format_time(range->from_unix_ns, from);
+    size_t to_len = sp_format_time(range->to_unix_ns, to);
+    size_t step_len = sp_format_duration(range->step_ns, step);
     fprintf(t->out, "%.*s to %.*s, a point each %.*s\n", (int)from_len, from, (int)to_len, to,
             (int)step_len, step);
     sp_terminal_cell(t, SP_SLICE("SERIES"), label_width(t), false);
     fprintf(t->out, " %10s %10s %10s\n", "LEAST", "GREATEST", "LAST");
 }
 
-static int print_table(struct sp_slice body, struct sp_arena *arena)
+static void print_series(const struct sp_terminal *t, const struct series *series, size_t points)
 {
-    struct sp_terminal terminal;
-    struct sp_json_reader r;
-    struct answer answer = {.arena = arena};
-    sp_terminal_init(&terminal, stdout);
-    if (!read_range(body, &answer))
-        return bad_answer();
-    sp_json_reader_init(&r, body, arena, METRICS_DEPTH_MAX);
-    /* The series come first in the answer. */
-    static const enum sp_json_event begin[] = {SP_JSON_OBJECT_BEGIN, SP_JSON_KEY,
-                                               SP_JSON_ARRAY_BEGIN};
-    bool good = true;
-    for (size_t i = 0; i < SP_ARRAY_LEN(begin) && good; i++)
-        good = sp_json_next(&r) == begin[i];
-    while (good && sp_json_next(&r) == SP_JSON_OBJECT_BEGIN) {
-        struct series series = {.values =
-                                    sp_arena_alloc(arena, (answer.points + 1) * sizeof(double))};
-        if (!series.values)
-            return bad_answer();
-        for (size_t p = 0; p < answer.points; p++)
-            series.values[p] = NAN;
-        sp_buf_init(&series.labels, 1 << 20);
-        good = read_series(&r, &answer, &series);
-        if (good && answer.series_count++ == 0)
-            print_head(&terminal, &answer);
-        if (good && series.count > 0)
-            print_series(&terminal, &series, answer.points);
-        sp_buf_fini(&series.labels);
+    const double numbers[] = {series->min, series->max, series->last};
+    sp_terminal_cell(t, series->labels, label_width(t), false);
+    for (size_t i = 0; i < SP_ARRAY_LEN(numbers); i++) {
+        char text[32];
+        int len = snprintf(text, sizeof(text), "%.4g", numbers[i]);
+        putc(' ', t->out);
+        sp_terminal_cell(t, sp_slice_make(text, (size_t)len), NUMBER_WIDTH, true);
     }
-    if (!good)
-        return bad_answer();
-    fflush(stdout);
-    if (answer.series_count == 0)
-        fputs("No span matches.\n", stderr);
-    return answer.series_count == 0 ? SP_EXIT_NOT_FOUND : SP_EXIT_OK;
+    putc(' ', t->out);
+    sp_terminal_line(t, series->values, points, series->min, series->max,
+                     room_of(t) - label_width(t) - 1);
+    putc('\n', t->out);
 }
 
-static int print_json(struct sp_slice body)
+static bool metrics_found(const struct sp_answer *answer)
 {
-    int code = sp_ask_print(body);
-    bool empty = sp_slice_starts_with(body, SP_SLICE("{\"series\":[]"));
-    return code == SP_EXIT_OK && empty ? SP_EXIT_NOT_FOUND : code;
+    return sp_answer_at(answer, "series")->count > 0;
+}
+
+static bool metrics_print(const struct sp_answer *answer, const struct sp_terminal *terminal,
+                          struct sp_arena *arena)
+{
+    struct range range;
+    bool good = read_range(answer, &range);
+    if (good)
+        print_head(terminal, &range);
+    const struct sp_answer *row = sp_answer_at(answer, "series")->first;
+    for (; row && good; row = row->next) {
+        struct series series;
+        good = read_series(row, &range, arena, &series);
+        if (good && series.count > 0)
+            print_series(terminal, &series, range.points);
+    }
+    if (!good)
+        fputs("spoor metrics: the answer is not what this version understands\n", stderr);
+    return good && fflush(terminal->out) == 0;
 }
 
 /* ---- the command ---- */
 
-static int run(const struct sp_config *config)
+static void pass_query(struct sp_ask *ask, const struct sp_config *config)
 {
-    static const char *const passed[] = {"from", "to", "step"};
-    struct sp_ask ask;
-    struct sp_buf body;
-    struct sp_arena arena;
-    sp_ask_init(&ask, "metrics", config, "/v1/metrics/query_range");
-    ask.query = config->positional[0];
-    sp_ask_parameter(&ask, "q", ask.query);
-    for (size_t i = 0; i < SP_ARRAY_LEN(passed); i++)
-        sp_ask_option(&ask, passed[i]);
+    sp_show_query(ask, config);
     if (sp_config_get(config, "exact")->flag)
-        sp_ask_parameter(&ask, "exact", SP_SLICE("true"));
-    int code = sp_ask_run(&ask, &body);
-    if (code == SP_EXIT_OK) {
-        sp_arena_init(&arena, METRICS_ARENA_BYTES);
-        code = sp_config_get(config, "json")->flag ? print_json(sp_buf_slice(&body))
-                                                   : print_table(sp_buf_slice(&body), &arena);
-        sp_arena_fini(&arena);
-        sp_buf_fini(&body);
-    }
-    sp_ask_fini(&ask);
-    return code;
+        sp_ask_parameter(ask, "exact", SP_SLICE("true"));
 }
 
 int sp_cmd_metrics(int argc, char **argv)
 {
-    const struct sp_command command = {
-        .name = "metrics",
-        .arguments = "QUERY",
-        .summary = "Shows what a TraceQL metric is over time: { } | rate() by (service).",
-        .options = options,
-        .option_count = SP_ARRAY_LEN(options),
-        .arguments_min = 1,
-        .arguments_max = 1,
+    static const char *const passed[][2] = {
+        {"from", "from"}, {"to", "to"}, {"step", "step"}, {NULL, NULL}};
+    const struct sp_show show = {
+        .command = {.name = "metrics",
+                    .arguments = "QUERY",
+                    .summary =
+                        "Shows what a TraceQL metric is over time: { } | rate() by (service).",
+                    .options = options,
+                    .option_count = SP_ARRAY_LEN(options),
+                    .arguments_min = 1,
+                    .arguments_max = 1},
+        .path = "/v1/metrics/query_range",
+        .passed = passed,
+        .prepare = pass_query,
+        .found = metrics_found,
+        .print = metrics_print,
+        .nothing = "No span matches.",
     };
-    return sp_cmd_run(&command, argc, argv, run);
+    return sp_show_main(&show, argc, argv);
 }

@@ -158,8 +158,8 @@ static void print_help(const struct sp_command *command)
 {
     struct sp_buf text;
     sp_buf_init(&text, SP_HELP_BYTES_MAX);
-    sp_buf_printf(&text, "Usage: spoor %s [OPTION...] %s\n\n%s\n\n", command->name,
-                  command->arguments, command->summary);
+    sp_buf_printf(&text, "Usage: spoor %s [OPTION...]%s%s\n\n%s\n\n", command->name,
+                  command->arguments[0] != '\0' ? " " : "", command->arguments, command->summary);
     sp_config_help(command->options, command->option_count, &text);
     fwrite(text.ptr, 1, text.len, stdout);
     sp_buf_fini(&text);
@@ -201,4 +201,9 @@ int sp_cmd_run(const struct sp_command *command, int argc, char **argv,
         code = run(&config);
     sp_arena_fini(&arena);
     return code;
+}
+
+bool sp_option_is_given(const struct sp_option_value *value)
+{
+    return value->set && strcmp(value->origin, "default") != 0;
 }

@@ -36,3 +36,6 @@ int sp_cmd_options(struct sp_arena *arena, const struct sp_command *command, int
 /* The same, then run with what was loaded, which is gone when it returns. The exit code. */
 int sp_cmd_run(const struct sp_command *command, int argc, char **argv,
                int (*run)(const struct sp_config *config));
+
+/* Did the user say it, and not only the table? */
+bool sp_option_is_given(const struct sp_option_value *value);

@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include "cmd/ask.h"
+#include "cmd/search_follow.h"
 #include "cmd/search_lines.h"
+#include "cmd/search_rows.h"
 #include "cmd/search_sets.h"
-#include "cmd/terminal.h"
 
 #define SEARCH_ARENA_BYTES ((size_t)512 * 1024 * 1024)
-#define SEARCH_DEPTH_MAX   128 /* values of select() nest */
 
 static const struct sp_option options[] = {
     SP_ASK_OPTIONS,
@@ -47,131 +47,13 @@ static const struct sp_option options[] = {
      .type = SP_OPTION_BOOL,
      .help = "Print the answer as it comes, one JSON object a line: traces, how far the search is, "
              "and the rest of the answer at the end."},
+    {.name = "follow",
+     .type = SP_OPTION_BOOL,
+     .help =
+         "Print matching traces as they come in, without an end; with --json, lines as they are."},
 };
-
-/* ---- reading the answer ---- */
-
-struct row {
-    struct sp_slice trace_id, service, name;
-    uint64_t start_unix_ns, duration_ns, span_count, error_count;
-    struct sp_slice sets; /* the JSON of "spanSets" */
-};
-
-/* Members of a row: where its value goes. Numbers may stand in quotes. */
-static void take_member(struct row *row, struct sp_slice key, struct sp_slice value)
-{
-    const struct {
-        const char *name;
-        struct sp_slice *text;
-        uint64_t *number;
-    } members[] = {
-        {"traceId", &row->trace_id, NULL},         {"rootServiceName", &row->service, NULL},
-        {"rootTraceName", &row->name, NULL},       {"startTimeUnixNano", NULL, &row->start_unix_ns},
-        {"durationNano", NULL, &row->duration_ns}, {"spanCount", NULL, &row->span_count},
-        {"errorCount", NULL, &row->error_count},
-    };
-    for (size_t i = 0; i < SP_ARRAY_LEN(members); i++) {
-        if (!sp_slice_equal_cstr(key, members[i].name))
-            continue;
-        if (members[i].text)
-            *members[i].text = value;
-        else if (!sp_parse_u64(value, members[i].number))
-            *members[i].number = 0;
-    }
-}
-
-/* The value that comes next, as it stands there. */
-static bool take_raw(struct sp_json_reader *r, struct sp_slice *ret)
-{
-    struct sp_json_reader ahead = *r;
-    (void)sp_json_next(&ahead);
-    size_t begin = ahead.event_pos;
-    if (sp_json_skip(r) != SP_OK)
-        return false;
-    *ret = sp_slice_sub(r->in, begin, r->pos - begin);
-    return true;
-}
-
-/* One element of "traces"; the reader stands behind its '{'. */
-static bool read_row(struct sp_json_reader *r, struct row *row)
-{
-    *row = (struct row){0};
-    for (;;) {
-        enum sp_json_event event = sp_json_next(r);
-        if (event == SP_JSON_OBJECT_END)
-            return true;
-        if (event != SP_JSON_KEY)
-            return false;
-        struct sp_slice key = r->text;
-        struct sp_json_reader ahead = *r; /* to see whether the value is a plain one */
-        event = sp_json_next(&ahead);
-        if (event == SP_JSON_STRING || event == SP_JSON_NUMBER) {
-            *r = ahead;
-            take_member(row, key, r->text);
-        } else {
-            struct sp_slice raw;
-            if (!take_raw(r, &raw))
-                return false;
-            if (sp_slice_equal_cstr(key, "spanSets"))
-                row->sets = raw;
-        }
-    }
-}
 
 /* ---- the table ---- */
-
-static void print_number(const struct sp_terminal *t, uint64_t number, unsigned width)
-{
-    char text[32];
-    int len = snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
-    sp_terminal_cell(t, sp_slice_make(text, (size_t)len), width, true);
-}
-
-#define FIXED_COLUMNS (24 + 1 + 8 + 1 + 6 + 1 + 6 + 1 + 32 + 1)
-
-static void print_head(const struct sp_terminal *t)
-{
-    fprintf(t->out, "%-24s %8s %6s %6s %-32s %s\n", "START", "DURATION", "SPANS", "ERRORS",
-            "TRACE ID", "ROOT");
-}
-
-static void print_row(const struct sp_terminal *t, const struct row *row)
-{
-    char text[40];
-    size_t len = sp_format_time(row->start_unix_ns, text);
-    if (len > 24) { /* milliseconds are enough here */
-        text[23] = 'Z';
-        len = 24;
-    }
-    sp_terminal_cell(t, sp_slice_make(text, len), 24, false);
-    putc(' ', t->out);
-    len = sp_format_duration(row->duration_ns, text);
-    sp_terminal_cell(t, sp_slice_make(text, len), 8, true);
-    putc(' ', t->out);
-    print_number(t, row->span_count, 6);
-    putc(' ', t->out);
-    if (row->error_count > 0)
-        sp_terminal_colour(t, "31");
-    print_number(t, row->error_count, 6);
-    if (row->error_count > 0)
-        sp_terminal_colour(t, "0");
-    putc(' ', t->out);
-    sp_terminal_cell(t, row->trace_id, 32, false);
-    putc(' ', t->out);
-    struct sp_buf root;
-    sp_buf_init(&root, 1 << 20);
-    if (row->service.len == 0 && row->name.len == 0)
-        sp_buf_append_cstr(&root, "(no root is stored)");
-    else
-        sp_buf_printf(&root, "%.*s: %.*s", SP_SLICE_PRINTF(row->service),
-                      SP_SLICE_PRINTF(row->name));
-    struct sp_slice whole = sp_buf_slice(&root);
-    unsigned room = t->columns > FIXED_COLUMNS + 20 ? t->columns - FIXED_COLUMNS : 20;
-    unsigned needed = sp_terminal_width(whole);
-    sp_terminal_cell(t, whole, needed < room ? needed : room, false);
-    sp_buf_fini(&root);
-    putc('\n', t->out);
-}
 
 static int bad_answer(void)
 {
@@ -185,15 +67,15 @@ static int print_traces(struct sp_json_reader *r, const struct sp_terminal *t, s
     if (sp_json_next(r) != SP_JSON_ARRAY_BEGIN)
         return bad_answer();
     for (*ret_count = 0;; ++*ret_count) {
-        struct row row;
+        struct sp_search_row row;
         enum sp_json_event event = sp_json_next(r);
         if (event == SP_JSON_ARRAY_END)
             return SP_EXIT_OK;
-        if (event != SP_JSON_OBJECT_BEGIN || !read_row(r, &row))
+        if (event != SP_JSON_OBJECT_BEGIN || !sp_search_read_row(r, &row))
             return bad_answer();
         if (*ret_count == 0)
-            print_head(t);
-        print_row(t, &row);
+            sp_search_print_head(t);
+        sp_search_print_row(t, &row);
         if (row.sets.len > 0 && !sp_search_print_sets(t, row.sets, r->arena))
             return bad_answer();
     }
@@ -207,7 +89,7 @@ static int print_table(struct sp_slice body, struct sp_arena *arena)
     bool complete = true;
     struct sp_slice cursor = {0}, reason = {0}, explain = {0};
     sp_terminal_init(&terminal, stdout);
-    sp_json_reader_init(&r, body, arena, SEARCH_DEPTH_MAX);
+    sp_json_reader_init(&r, body, arena, SP_SEARCH_DEPTH_MAX);
     if (sp_json_next(&r) != SP_JSON_OBJECT_BEGIN)
         return bad_answer();
     while (sp_json_next(&r) == SP_JSON_KEY) {
@@ -222,7 +104,7 @@ static int print_table(struct sp_slice body, struct sp_arena *arena)
         else if (sp_slice_equal_cstr(key, "incompleteReason"))
             reason = sp_json_next(&r) == SP_JSON_STRING ? r.text : (struct sp_slice){0};
         else if (sp_slice_equal_cstr(key, "explain"))
-            code = take_raw(&r, &explain) ? SP_EXIT_OK : bad_answer();
+            code = sp_search_take_raw(&r, &explain) ? SP_EXIT_OK : bad_answer();
         else if (sp_json_skip(&r) != SP_OK)
             code = bad_answer();
         if (code != SP_EXIT_OK)
@@ -292,13 +174,14 @@ static int ask_for_lines(struct sp_ask *ask, struct sp_search_lines *lines, stru
 static int run(const struct sp_config *config)
 {
     static const char *const passed[] = {"from", "to", "limit", "order", "cursor"};
+    if (sp_config_get(config, "follow")->flag)
+        return sp_search_follow(config);
     struct sp_ask ask;
     struct sp_buf body;
     struct sp_arena arena;
     sp_ask_init(&ask, "search", config, "/v1/search");
     if (config->positional_count > 0)
-        ask.query = config->positional[0];
-    sp_ask_parameter(&ask, "q", ask.query);
+        sp_ask_query(&ask, "q", config->positional[0]);
     for (size_t i = 0; i < SP_ARRAY_LEN(passed); i++)
         sp_ask_option(&ask, passed[i]);
     if (sp_config_get(config, "explain")->flag)

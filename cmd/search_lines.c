@@ -9,8 +9,7 @@
 static const char trace_begin[] = "{\"trace\":", progress_begin[] = "{\"progress\":",
                   done_begin[] = "{\"done\":{", problem_begin[] = "{\"problem\":";
 
-/* The next whole line without its end; false: there is none. */
-static bool next_line(struct sp_slice *rest, struct sp_slice *ret)
+bool sp_search_lines_next(struct sp_slice *rest, struct sp_slice *ret)
 {
     size_t end = sp_slice_find(*rest, '\n');
     if (end == rest->len)
@@ -28,6 +27,11 @@ static bool inside(struct sp_slice line, const char *begin, struct sp_slice *ret
         return false;
     *ret = sp_slice_sub(line, skip, line.len - skip - 1);
     return true;
+}
+
+bool sp_search_lines_trace(struct sp_slice line, struct sp_slice *ret)
+{
+    return inside(line, trace_begin, ret);
 }
 
 /* ---- progress ---- */
@@ -88,7 +92,7 @@ void sp_search_lines_take(void *cookie, struct sp_slice received)
     struct sp_search_lines *lines = cookie;
     struct sp_slice rest = sp_slice_sub(received, lines->seen, received.len), line, last = {0};
     size_t before = rest.len;
-    while (next_line(&rest, &line)) {
+    while (sp_search_lines_next(&rest, &line)) {
         struct sp_slice object;
         if (lines->copy)
             fprintf(lines->copy, "%.*s\n", SP_SLICE_PRINTF(line));
@@ -122,7 +126,7 @@ bool sp_search_lines_join(struct sp_slice lines, struct sp_buf *ret)
         return true;
     }
     sp_buf_append_cstr(ret, "{\"traces\":[");
-    while (next_line(&rest, &line)) {
+    while (sp_search_lines_next(&rest, &line)) {
         if (inside(line, trace_begin, &part)) {
             sp_buf_append_cstr(ret, any ? "," : "");
             sp_buf_append_slice(ret, part);

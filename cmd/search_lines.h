@@ -17,6 +17,11 @@ struct sp_search_lines {
     bool is_shown;  /* there is a line of progress to be wiped */
 };
 
+/* The next whole line without its end; false: there is none. */
+bool sp_search_lines_next(struct sp_slice *rest, struct sp_slice *ret);
+/* The JSON of the trace that a line holds; false: it holds something else. */
+bool sp_search_lines_trace(struct sp_slice line, struct sp_slice *ret);
+
 /* For struct sp_ask: cookie is a struct sp_search_lines. */
 void sp_search_lines_take(void *cookie, struct sp_slice received);
 /* Wipes the progress. */

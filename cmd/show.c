@@ -68,3 +68,9 @@ int sp_show_main(const struct sp_show *show, int argc, char **argv)
     sp_arena_fini(&arena);
     return code;
 }
+
+void sp_show_query(struct sp_ask *ask, const struct sp_config *config)
+{
+    if (config->positional_count > 0)
+        sp_ask_query(ask, "q", config->positional[0]);
+}

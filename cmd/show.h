@@ -29,7 +29,7 @@ struct sp_show {
     const char *path; /* of the API */
     /* options that become parameters: name of the option, of the parameter; ends with a NULL */
     const char *const (*passed)[2];
-    /* NULL, or adds what arguments say; may set ask->query */
+    /* NULL, or adds what arguments say */
     void (*prepare)(struct sp_ask *ask, const struct sp_config *config);
     /* Is there anything in the answer? */
     bool (*found)(const struct sp_answer *answer);
@@ -44,3 +44,6 @@ int sp_show_main(const struct sp_show *show, int argc, char **argv);
 
 /* The same for who has read the options. */
 int sp_show_run(const struct sp_show *show, const struct sp_config *config);
+
+/* For prepare: the first argument, if there is one, is the query q, which errors point into. */
+void sp_show_query(struct sp_ask *ask, const struct sp_config *config);

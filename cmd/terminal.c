@@ -4,6 +4,7 @@
 #include "cmd/terminal.h"
 
 #include <locale.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -98,4 +99,20 @@ void sp_terminal_colour(const struct sp_terminal *terminal, const char *sgr)
 {
     if (terminal->colours)
         fprintf(terminal->out, "\033[%sm", sgr);
+}
+
+void sp_terminal_line(const struct sp_terminal *terminal, const double *values, size_t count,
+                      double least, double greatest, unsigned width)
+{
+    static const char *const heights[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    double span = greatest - least;
+    size_t columns = count < width ? count : width;
+    for (size_t column = 0; column < columns; column++) {
+        double value = NAN;
+        for (size_t i = column * count / columns; i < (column + 1) * count / columns; i++)
+            value = fmax(value, values[i]); /* what is not NaN */
+        double share = span > 0 && isfinite(span) ? (value - least) / span : 0.5;
+        unsigned height = share >= 0 && share <= 1 ? (unsigned)(share * 7 + 0.5) : 0;
+        fputs(isnan(value) ? " " : heights[height], terminal->out);
+    }
 }

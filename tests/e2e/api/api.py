@@ -1,155 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The read API over HTTP: every reply is checked against docs/openapi.json, every path and parameter of the document is used,
-every kind of bad request gets its problem document, and what it answers agrees with what it answers elsewhere."""
+and what it answers agrees with what it answers elsewhere. What it refuses: refusals.py."""
 import collections
-import contextlib
 import csv
 import gzip
 import http.client
 import io
 import json
-import pathlib
 import shutil
 import subprocess
-import tarfile
 import threading
 import time
 import urllib.parse
 import xml.etree.ElementTree
 
-import schema
 import spoor
 import tap
+from context import Context, make_context
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 ORDERS = ("-start", "start", "-duration", "duration", "-spans", "spans", "-errors", "errors")
 HOSTILE = "=a\"b\\n<c>&'|]#;{}--> \u202e"
-
-
-def recorded_traces():
-    """Yields (content type, body) of the trace requests of the shop's protobuf recording."""
-    with tarfile.open(ROOT / "tests" / "data" / "otel-js-shop" / "pb.tar.gz") as archive:
-        for line in archive.extractfile("pb/index.jsonl").read().splitlines():
-            entry = json.loads(line)
-            if entry["signal"] == "traces":
-                yield entry["contentType"], archive.extractfile(f"pb/{entry['file']}").read()
-
-
-class Context:
-    """A server with the shop in it, and the document."""
-
-    def __init__(self, server):
-        self.server = server
-        self.document = schema.Document(ROOT / "docs" / "openapi.json")
-        self.used = set()  # (path, method, parameter) that were asked with success
-
-    def get(self, path, headers=None, method="GET"):
-        return self.server.request("http", method, path, headers=headers)
-
-    def pattern_or_none(self, path):
-        """The path of the document that a request is for."""
-        asked = path.partition("?")[0].split("/")
-        for known in self.document.paths():
-            parts = known.split("/")
-            if len(parts) == len(asked) and all(p in (a, "{id}") for p, a in zip(parts, asked)):
-                return known
-        return None
-
-    def pattern(self, path):
-        known = self.pattern_or_none(path)
-        assert known, f"{path} is not in the document"
-        return known
-
-    def check(self, path, headers=None):
-        """GET with success; the reply must be one that the document knows. Returns the parsed or raw body."""
-        status, reply_headers, body = self.get(path, headers)
-        assert status == 200, f"GET {path}: {status} {body[:500]!r}"
-        known = self.pattern(path)
-        operation = self.document.operation(known)
-        content = operation["responses"]["200"]["content"]
-        media_type = reply_headers["content-type"].partition(";")[0]
-        assert media_type in content, f"GET {path}: {media_type} is not in the document"
-        names = {parameter["name"] for parameter in operation["parameters"]}
-        for name, _ in urllib.parse.parse_qsl(path.partition("?")[2]):
-            assert name in names, f"GET {path}: {name} is not in the document"
-            self.used.add((known, "get", name))
-        self.used.add((known, "get", None))
-        assert reply_headers["x-content-type-options"] == "nosniff"
-        if not media_type.endswith("json"):
-            return body
-        value = json.loads(body)
-        for error in self.document.errors(value, content[media_type]["schema"]):
-            raise AssertionError(f"GET {path}: {error}")
-        return value
-
-    def change(self, method, path, expected_status, body=None):
-        """POST or DELETE with success; the parsed reply, if there is one."""
-        status, headers, reply = self.server.request("http", method, path, body, {"content-type": "application/json"})
-        assert status == expected_status, f"{method} {path}: {status} {reply[:500]!r}"
-        known = self.pattern(path)
-        said = self.document.operation(known, method.lower())["responses"][str(status)]
-        self.used.add((known, method.lower(), None))
-        if "content" not in said:
-            assert reply == b"" and "content-type" not in headers, (method, path, headers, reply)
-            return None
-        value = json.loads(reply)
-        for error in self.document.errors(value, said["content"][headers["content-type"]]["schema"]):
-            raise AssertionError(f"{method} {path}: {error}")
-        return value
-
-    def problem(self, path, expected_status, **members):
-        status, headers, body = self.get(path)
-        assert status == expected_status, f"GET {path}: {status}, not {expected_status}: {body[:500]!r}"
-        assert headers["content-type"] == "application/problem+json", f"GET {path}: {headers['content-type']}"
-        problem = json.loads(body)
-        schema_of_it = {"$ref": "#/components/schemas/Problem"}
-        if known := self.pattern_or_none(path):
-            responses = self.document.operation(known)["responses"]
-            assert str(expected_status) in responses, f"GET {path}: the document does not know the answer {expected_status}"
-            schema_of_it = responses[str(expected_status)]["content"]["application/problem+json"]["schema"]
-        for error in self.document.errors(problem, schema_of_it):
-            raise AssertionError(f"GET {path}: {error}")
-        assert problem["status"] == expected_status and problem["detail"]
-        for name, value in members.items():
-            found = problem.get(name)
-            right = value in found if name == "detail" else found == value
-            assert right, f"GET {path}: {name} is {found!r}, expected {value!r}"
-        return problem
-
-    def search(self, query="{}", **parameters):
-        return self.check("/v1/search?" + urllib.parse.urlencode({"q": query, **parameters}))
-
-    def lines(self, path):
-        """The lines of a search that is answered while it runs, each checked against the document."""
-        status, headers, body = self.get(path, {"accept": "application/x-ndjson"})
-        assert status == 200 and headers["content-type"] == "application/x-ndjson", f"GET {path}: {status} {headers} {body[:500]!r}"
-        said = self.document.operation("/v1/search")["responses"]["200"]["content"]["application/x-ndjson"]["schema"]
-        assert body.endswith(b"\n")
-        lines = [json.loads(line) for line in body.splitlines()]
-        for line in lines:
-            for error in self.document.errors(line, said):
-                raise AssertionError(f"GET {path}: {error}")
-        return lines
-
-    def search_all(self, query="{}", **parameters):
-        """All pages of a search."""
-        traces, cursor = [], None
-        while True:
-            page = self.search(query, **parameters, **({"cursor": cursor} if cursor else {}))
-            traces += page["traces"]
-            cursor = page["cursor"]
-            if cursor is None:
-                return traces
-
-
-@contextlib.contextmanager
-def make_context(binary):
-    with spoor.Spoor(binary) as server:
-        for content_type, body in recorded_traces():
-            status, _, answer = server.request("otlp-http", "POST", "/v1/traces", body, {"content-type": content_type})
-            assert status == 200, answer
-        yield Context(server)
 
 
 def otlp_spans(data):
@@ -414,139 +285,6 @@ def test_every_path_and_parameter_of_the_document_was_used(context):
         wanted = {None} | {p["name"] for p in context.document.operation(path, method)["parameters"] if p["in"] == "query"}
         missing = {name for name in wanted if (path, method, name) not in context.used}
         assert not missing, f"{method} {path}: {missing} were never asked for"
-
-
-# ---- bad requests ----
-
-def test_bad_requests_are_named(context):
-    trace = context.search(limit=1)["traces"][0]["traceId"]
-    cursor = context.search(limit=1)["cursor"]
-    for path, status, members in (
-            ("/v1/services?form=now", 400, {"parameter": "form", "detail": "from, to"}),
-            ("/v1/services?from=yesterday", 400, {"parameter": "from"}),
-            ("/v1/services?from=now&from=now", 400, {"parameter": "from", "detail": "more than once"}),
-            ("/v1/services?from=now&to=now-1h", 400, {"parameter": "to"}),
-            ("/v1/services?from=%zz", 400, {}),
-            ("/v1/services?from=%ff", 400, {}),
-            ("/v1/status?verbose=1", 400, {"parameter": "verbose"}),
-            ("/v1/attributes?scope=spam", 400, {"parameter": "scope", "detail": "instrumentation"}),
-            ("/v1/attributes?scope=intrinsic&key=colour", 400, {"parameter": "key"}),
-            ("/v1/attributes?limit=0", 400, {"parameter": "limit"}),
-            ("/v1/attributes?limit=many", 400, {"parameter": "limit"}),
-            ("/v1/search?limit=1001", 400, {"parameter": "limit", "detail": "between 1 and 1000"}),
-            ("/v1/search?limit=-1", 400, {"parameter": "limit"}),
-            ("/v1/search?order=random", 400, {"parameter": "order", "detail": "-duration"}),
-            ("/v1/search?cursor=AAAA", 400, {"parameter": "cursor"}),
-            (f"/v1/search?cursor={cursor}&order=start", 400, {"parameter": "cursor", "detail": "another"}),
-            (f"/v1/search?cursor={cursor}&q=%7Bname%3D%22a%22%7D", 400, {"parameter": "cursor"}),
-            (f"/v1/search?cursor={cursor[:-2]}xx", 400, {"parameter": "cursor"}),
-            ("/v1/traces/xyz", 400, {"parameter": "id"}),
-            ("/v1/traces/" + "0" * 32, 400, {"parameter": "id"}),
-            ("/v1/traces/" + "a" * 33, 400, {"parameter": "id"}),
-            ("/v1/traces/" + "a" * 32, 404, {}),
-            ("/v1/traces/" + "a" * 32 + "?view=columns", 404, {}),
-            ("/v1/traces/" + "a" * 32 + "/spans?rows=0", 404, {}),
-            (f"/v1/traces/{trace}?view=tree", 400, {"parameter": "view"}),
-            (f"/v1/traces/{trace}?to=2001-01-01T00:00:00Z", 404, {}),
-            (f"/v1/traces/{trace}/spans", 400, {"parameter": "rows"}),
-            (f"/v1/traces/{trace}/spans?rows=0-200", 400, {"parameter": "rows"}),
-            (f"/v1/traces/{trace}/spans?rows=9999999", 400, {"parameter": "rows"}),
-            (f"/v1/traces/{trace}/span", 404, {}),
-            ("/v1/graph?format=svg", 400, {"parameter": "format", "detail": "mermaid"}),
-            ("/v1/graph?hops=65", 400, {"parameter": "hops"}),
-            ("/v1/latency?q=2", 400, {"parameter": "q"}),
-            ("/v1/latency?kind=sever", 400, {"parameter": "kind"}),
-            ("/v1", 404, {}), ("/v2/services", 404, {}), ("/v1/services/", 404, {}), ("/v1/traces", 404, {}),
-            ("/../etc/passwd", 404, {}), ("/trace/nonsense", 404, {}), ("/api/traces", 404, {})):
-        context.problem(path, status, **members)
-
-
-def bad_values(parameter):
-    """What a parameter must refuse, by what the document says of it."""
-    kind, description = parameter["schema"], parameter.get("description", "")
-    if "enum" in kind:
-        return ["no-such"]
-    if kind["type"] == "integer":
-        return ["x", "1.5", str(kind["minimum"] - 1), str(kind["maximum"] + 1), "9" * 30]
-    if "RFC 3339" in description:
-        return ["then", "2026-13-01T00:00:00Z", "-1"]
-    if "TraceQL" in description:
-        return ["{", "{ name = 1 }", "\x01"]
-    return {"cursor": ["x", "A" * 200], "order": ["random", "count("], "step": ["0s", "x", "-1m"], "q": ["2", "x"], "quantiles": ["2", "x"],
-            "rows": ["x", "1-0", "99999999999"], "keys": ["name,,", "1"], "by": ["1", ","]}.get(parameter["name"], [])
-
-
-def test_every_parameter_refuses_what_the_document_excludes(context):
-    trace = context.search(limit=1)["traces"][0]["traceId"]
-    refused = set()
-    for path, method in context.document.operations():
-        if method != "get" or path == "/v1/backups":
-            continue
-        operation = context.document.operation(path)
-        asked = path.replace("{id}", trace)
-        context.problem(f"{asked}?nonsense=1", 400, parameter="nonsense")
-        for parameter in operation["parameters"]:
-            if parameter["in"] != "query":
-                continue
-            name = parameter["name"]
-            context.problem(f"{asked}?{name}=1&{name}=1", 400, parameter=name)
-            for value in bad_values(parameter):
-                context.problem(f"{asked}?" + urllib.parse.urlencode({name: value}), 400, parameter=name)
-                refused.add((path, name))
-    for wanted in (("/v1/search", "q"), ("/v1/live", "q"), ("/v1/facets", "selection"), ("/v1/compare", "nodes"), ("/v1/heatmap", "rows"),
-                   ("/v1/attributes", "q"), ("/v1/latency", "by"), ("/v1/quality", "traces"), ("/v1/graph", "compareFrom")):
-        assert wanted in refused, wanted
-
-
-def test_cancelling_is_what_the_document_says(context):
-    with spoor.Spoor(context.server.binary, args=["--allow-cancel"]) as server:
-        own = Context(server)
-        for query_id, status in (("1", 404), ("x", 404)):
-            code, headers, body = server.request("http", "DELETE", f"/v1/queries/{query_id}")
-            said = context.document.operation("/v1/queries/{id}", "delete")["responses"][str(status)]["content"]
-            assert code == status and headers["content-type"] in said, (query_id, code, body)
-            for error in context.document.errors(json.loads(body), said[headers["content-type"]]["schema"]):
-                raise AssertionError(error)
-        assert own.check("/v1/system")["queries"]["mayCancel"]
-
-
-def test_bad_queries_are_pointed_at(context):
-    for query, offset in (("{ name = }", 9), ("{ name == 1 }", None), ("{ nmae = 1 }", 2), ("{", 1), ("}", 0), ("{ name = \"a }", None),
-                          ("{ name =~ \"(\" }", None), ("{ name > 5 }", None), ("{ duration > 5parsecs }", None), ("name = 1", 0),
-                          ("{ " + "(" * 10000 + " }", None), ("{ .a = 1 } trailing", None)):
-        problem = context.problem("/v1/search?" + urllib.parse.urlencode({"q": query}), 413 if len(query) > 5000 else 400)
-        assert 0 <= problem["offset"] <= len(query), (query, problem)
-        assert offset is None or problem["offset"] == offset, (query, problem)
-        assert problem["parameter"] == "q", (query, problem)
-
-
-def test_what_makes_series_is_no_search(context):
-    for query, offset in (("{} | rate()", 5), ("{ status = error } | by(name) | quantile_over_time(duration, .9)", 32)):
-        problem = context.problem("/v1/search?" + urllib.parse.urlencode({"q": query}), 400, title="Not a search", parameter="q")
-        assert problem["offset"] == offset, (query, problem)
-
-
-def test_long_questions_are_refused_and_the_server_goes_on(context):
-    status, _, _ = context.get("/v1/search?q=" + "a" * 200000)
-    assert status in (400, 413, 414, 431), status
-    context.check("/v1/status")
-
-
-def test_only_get_and_head_are_answered(context):
-    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
-        status, headers, body = context.get("/v1/services", method=method)
-        assert status == 405 and headers["allow"] == "GET, HEAD", (method, status, headers)
-        assert json.loads(body)["status"] == 405
-
-
-def test_head_is_get_without_a_body(context):
-    for path in ("/v1/services", "/v1/search", "/healthz", "/v1/graph?format=dot", "/v1/nothing"):
-        get_status, get_headers, get_body = context.get(path)
-        status, headers, body = context.get(path, method="HEAD")
-        assert (status, body) == (get_status, b"")
-        assert headers["content-type"] == get_headers["content-type"]
-        if path == "/v1/services":
-            assert int(headers["content-length"]) == len(get_body)
 
 
 def test_redirects_lead_to_the_pages(context):

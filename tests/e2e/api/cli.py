@@ -9,6 +9,7 @@ import os
 import pty
 import subprocess
 import threading
+import time
 
 import spoor
 import tap
@@ -235,6 +236,62 @@ def test_metrics_as_json_and_without_spans(context):
     assert code == 2 and "metric at the end of the query" in err
 
 
+def test_metrics_compare_tells_what_failed_spans_have(context):
+    compare = "{} | compare({ status = error })"
+    code, out, err = context.run("metrics", compare, "--to", "2026-02-01T00:00:00Z", columns=140)
+    lines = [line.split()[0:2] for line in out.splitlines()[2:]]
+    assert (code, err) == (0, "") and ["__meta_type=selection,", "service=cart"] in lines, out
+    assert ["__meta_type=baseline,", "service=web"] in lines and ["__meta_type=selection,", "service=web"] not in lines, out
+    code, out, _ = context.run("metrics", compare, "--json", "--to", "2026-02-01T00:00:00Z")
+    totals = [series for series in json.loads(out)["series"] if series["labels"][0]["value"].endswith("_total")]
+    assert code == 0 and sum(point[1] for series in totals for point in series["points"] if series["labels"][1]["key"] == "name") == 4
+    code, out, err = context.run("metrics", compare + " | topk(3)")
+    assert (code, out) == (2, "") and "^" in err, err
+
+
+def test_attributes_lists_keys_and_values(context):
+    code, out, err = context.run("attributes", "--scope", "resource", "--to", "2026-02-01T00:00:00Z")
+    assert (code, err) == (0, "") and [line.split() for line in out.splitlines()][:2] == [
+        ["SCOPE", "KEY", "TYPE", "SPANS"], ["resource", "service.name", "string", "4"]], out
+    code, out, err = context.run("attributes", "service.name", "--query", "{ status = error }")
+    assert (code, err) == (0, "") and [line.split() for line in out.splitlines()] == [["VALUE", "TYPE", "SPANS"], ["cart", "string", "1"]], out
+    code, out, err = context.run("attributes", "status", "--scope", "intrinsic", "--to", "2026-02-01T00:00:00Z")
+    assert code == 0 and ["unset", "status", "?"] in [line.split() for line in out.splitlines()], out
+    code, out, err = context.run("attributes", "name", "--scope", "intrinsic", "--limit", "1")
+    assert code == 0 and len(out.splitlines()) == 2 and "There are more" in err, (out, err)
+    code, out, err = context.run("attributes", "absent")
+    assert (code, out, err) == (1, "", "No such attribute is stored in this range.\n")
+    assert context.run("attributes", "absent", "--json")[0] == 1
+    code, out, err = context.run("attributes", "service.name", "--query", "{ name = }")
+    assert (code, out) == (2, "") and err.splitlines()[-2:] == ["  { name = }", "           ^"], err
+
+
+def test_facets_count_values_and_compare_a_selection(context):
+    code, out, err = context.run("facets", "{ }", "--keys", "service,span.absent", "--to", "2026-02-01T00:00:00Z")
+    lines = [line.split() for line in out.splitlines()]
+    assert code == 0 and lines[0] == ["FIELD", "VALUE", "SPANS", "SHARE"] and ["span.absent", "(none)", "4", "100.0%"] in lines, out
+    assert ["service", "cart", "2", "50.0%"] in lines and err == "4 spans.\n", (out, err)
+    code, out, err = context.run("facets", "--selection", "{ status = error }", "--keys", "service", "--to", "2026-02-01T00:00:00Z")
+    lines = [line.split() for line in out.splitlines()]
+    assert code == 0 and ["service", "cart", "2", "100.0%", "33.3%"] in lines and err == "4 spans, 1 of them selected.\n", (out, err)
+    code, out, err = context.run("facets", "--selection", "{ status = }")
+    assert (code, out) == (2, "") and err.splitlines()[-2:] == ["  { status = }", "             ^"], err
+    assert context.run("facets", '{ name = "none" }')[0] == 1 and context.run("facets", '{ name = "none" }', "--json")[0] == 1
+
+
+def test_heatmap_draws_every_span(context):
+    code, out, err = context.run("heatmap", "{ }", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T00:00:01Z", columns=60)
+    lines = out.splitlines()
+    assert code == 0 and lines[0].startswith("2026-01-01T00:00:00") and "a column each" in lines[0]
+    assert 2 <= len(lines) <= 17 and all(len(line) <= 60 for line in lines[1:]) and "4 spans, 1 errors" in err, (out, err)
+    assert sum(any(shade in line for shade in "░▒▓█") for line in lines[1:]) == 4, out  # four durations, four rows
+    code, out, _ = context.run("heatmap", "{ }", "--steps", "3", "--rows", "4", "--json")
+    answer = json.loads(out)
+    assert code == 0 and len(answer["steps"]) == 3 and len(answer["bounds"]) <= 5
+    assert context.run("heatmap", '{ name = "none" }') == (1, "", "No span matches.\n")
+    assert context.run("heatmap", "--rows", "1")[0] == 2
+
+
 def test_graph_passes_every_format_through(context):
     for name in ("dot", "graphml", "json", "csv", "mermaid"):
         code, out, err = context.run("graph", "--format", name)
@@ -329,9 +386,34 @@ def test_exit_codes(context):
         code, _, err = context.run(*args, url=url)
         assert code == expected, (args, code, err)
         assert err.strip() or args[-1] == "--json", args
-    for command in ("trace", "search", "graph", "services", "operations", "latency", "critical-path", "compare"):
+    for command in ("trace", "search", "graph", "services", "operations", "latency", "critical-path", "compare",
+                    "metrics", "attributes", "facets", "heatmap"):
         code, out, err = context.run(command, "--help")
         assert (code, err) == (0, "") and out.startswith(f"Usage: spoor {command}")
+
+
+def test_search_follows_what_comes_in(context):
+    with subprocess.Popen([context.server.binary, "search", '{ name = "fresh" }', "--follow", "--server", context.url],
+                          stdout=subprocess.PIPE, text=True) as following:
+        trace = bytes(range(5, 21))
+        now = time.time_ns()
+        assert context.server.export(spoor.request_message([spoor.span_message(trace, b"\x00" * 7 + b"\x01", "fresh", now, now + MS)], "web"))[0] == 200
+        head, row = following.stdout.readline().split(), following.stdout.readline().split()
+        following.terminate()
+    assert head[0] == "START" and row[4:7] == [trace.hex(), "web:", "fresh"], row
+    done = [{"trace": json.loads(context.run("search", "--json")[1])["traces"][0]}, {"live": {"atUnixNano": "1", "complete": True}},
+            {"done": {"reason": "draining"}}]
+    with speaking(done) as url:
+        code, out, err = context.run("search", "--follow", url=url)
+        assert (code, err) == (0, "") and len(out.splitlines()) >= 2, (code, out, err)
+        code, out, err = context.run("search", "--follow", "--json", url=url)
+        assert (code, err) == (0, "") and [json.loads(line) for line in out.splitlines()] == done
+    with speaking([{"problem": {"title": "a limit was reached", "status": 413, "detail": "too large"}}]) as url:
+        code, out, err = context.run("search", "--follow", url=url)
+        assert (code, out) == (3, "") and "too large" in err, (code, err)
+    code, out, err = context.run("search", "--follow", "{ name = ")
+    assert (code, out) == (2, "") and "^" in err, err
+    assert context.run("search", "--follow", "--order", "duration")[0] == 2
 
 
 if __name__ == "__main__":
