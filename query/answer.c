@@ -73,9 +73,8 @@ enum sp_status sp_answer_pass(struct sp_query_call *call, const char *parameter,
     if (status == SP_OK && query->root->type != SP_TRACEQL_TYPE_SPANSET)
         status = sp_error_set_at(reterr, SP_INVALID_ARGUMENT, query->root->offset,
                                  "expected a query that finds spans, found one that makes series");
-    if (status == SP_OK && query->hint_count > 0)
-        status = sp_error_set_at(reterr, SP_INVALID_ARGUMENT, query->hints[0].offset,
-                                 "expected the end of the query, found a hint");
+    if (status == SP_OK)
+        status = sp_question_check_hints(query, reterr);
     if (status != SP_OK)
         return sp_question_error(call, parameter, "Not evaluated yet", status, reterr);
     *ret = (struct sp_pass){.call = call,

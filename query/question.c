@@ -21,8 +21,8 @@ enum sp_status sp_question_error(struct sp_query_call *call, const char *paramet
     return status;
 }
 
-/* with (most_recent = true): a search finds the newest of all traces anyway. */
-static enum sp_status check_hints(const struct sp_traceql_query *query, struct sp_error *reterr)
+enum sp_status sp_question_check_hints(const struct sp_traceql_query *query,
+                                       struct sp_error *reterr)
 {
     for (uint32_t i = 0; i < query->hint_count; i++) {
         const struct sp_traceql_hint *hint = &query->hints[i];
@@ -44,12 +44,14 @@ enum sp_status sp_question_make(struct sp_query_call *call, const char *paramete
     struct sp_question question = {.scan.range = range};
     enum sp_status status = sp_traceql_parse(&call->arena, text, &question.query, reterr);
     if (status == SP_OK)
-        status = check_hints(question.query, reterr);
-    if (status == SP_OK)
         status =
             sp_pipeline_compile(&call->arena, question.query, NULL, 0, &question.pipeline, reterr);
-    if (status != SP_OK)
+    if (status == SP_OK) /* after what makes series, which has other hints, was sent elsewhere */
+        status = sp_question_check_hints(question.query, reterr);
+    if (status != SP_OK) {
+        sp_pipeline_free(question.pipeline);
         return sp_question_error(call, parameter, "Not a search", status, reterr);
+    }
     if (sp_match_hints(&call->arena, question.query, &question.scan) != SP_OK) {
         sp_pipeline_free(question.pipeline);
         return sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");

@@ -22,6 +22,10 @@ SP_MUST_USE enum sp_status sp_question_make(struct sp_query_call *call, const ch
                                             struct sp_slice text, struct sp_time_range range,
                                             struct sp_question *ret, struct sp_error *reterr);
 
+/* with (most_recent = true) is taken: a search finds the newest of all traces anyway. SP_INVALID_ARGUMENT: another hint. */
+SP_MUST_USE enum sp_status sp_question_check_hints(const struct sp_traceql_query *query,
+                                                   struct sp_error *reterr);
+
 /* For `return`: an error of the language in the shape that docs/api.md promises. title: of one that says that something is not
  * evaluated (SP_UNIMPLEMENTED, which becomes SP_INVALID_ARGUMENT); static. */
 enum sp_status sp_question_error(struct sp_query_call *call, const char *parameter,

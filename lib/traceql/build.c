@@ -302,6 +302,8 @@ static bool apply_comparison(struct sp_traceql_builder *b, enum sp_traceql_compa
     case SP_TRACEQL_NE:
         if (!comparable(l->type, r->type))
             return fail_types(b, offset, op, l, r);
+        if (!sp_traceql_complete_id(b, l, right->node) || !sp_traceql_complete_id(b, r, left->node))
+            return false;
         break;
     }
     left->node = sp_traceql_make(b, SP_TRACEQL_COMPARE, SP_TRACEQL_TYPE_BOOL, offset, l, r);

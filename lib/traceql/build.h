@@ -70,6 +70,10 @@ struct sp_traceql_node *sp_traceql_make_aggregate(struct sp_traceql_builder *b, 
 struct sp_traceql_node *sp_traceql_make_group(struct sp_traceql_builder *b, uint32_t offset,
                                               const struct sp_traceql_node *of);
 
+/* An id in quotes that is compared with a field of ids gets the form that ids have: lower-case, and filled with zeros in front. */
+bool sp_traceql_complete_id(struct sp_traceql_builder *b, const struct sp_traceql_node *field,
+                            struct sp_traceql_node *literal);
+
 bool sp_traceql_is_number(enum sp_traceql_type type); /* integer, number, duration, attribute */
 
 /* Is it a value worked out from a set of spans, or a constant: nothing that is a set of spans or a metric itself? */

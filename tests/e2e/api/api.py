@@ -127,6 +127,8 @@ def test_every_reply_is_what_the_document_says(context):
     assert sum(cell[2] for cell in heatmap["cells"]) == int(status["spanCount"])
     assert sum(cell[3] for cell in heatmap["cells"]) == sum(int(service["errorCount"]) for service in services)
     assert len(heatmap["bounds"]) <= 21 and len(heatmap["steps"]) <= 10
+    hinted = context.check("/v1/heatmap?" + urllib.parse.urlencode({"q": "{ } with (most_recent = true)", "steps": 10, "rows": 20}) + f"&{whole}")
+    assert hinted["cells"] == heatmap["cells"]
     facets = context.check(f"/v1/facets?q=%7B%7D&keys=service,span.http.route&limit=1000&{whole}")["facets"]
     by_key = {facet["key"]: {value["value"]: value["count"] for value in facet["values"]} for facet in facets}
     assert by_key["service"] == {service["name"]: service["spanCount"] for service in services}

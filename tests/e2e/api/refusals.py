@@ -113,7 +113,7 @@ def test_bad_queries_are_pointed_at(context):
 
 
 def test_what_makes_series_is_no_search(context):
-    for query, offset in (("{} | rate()", 5), ("{ status = error } | by(name) | quantile_over_time(duration, .9)", 32)):
+    for query, offset in (("{} | rate()", 5), ("{} | rate() with (sample = true)", 5), ("{ status = error } | by(name) | quantile_over_time(duration, .9)", 32)):
         problem = context.problem("/v1/search?" + urllib.parse.urlencode({"q": query}), 400, title="Not a search", parameter="q")
         assert problem["offset"] == offset, (query, problem)
 

@@ -617,6 +617,7 @@ START_TEST(search_reads_parents_and_positions)
         {"{ nestedSetRight = 8 }", "root"},
         {"{ span:parentID = nil }", "root"},
         {"{ span:id = \"0000000000000004\" }", "leaf"},
+        {"{ span:id = \"4\" }", "leaf"},
         {"{ duration * 2 > 150ms }", "root"},
         {"{ duration > 5ms && duration < traceDuration / 2 }", "left,right"},
     };

@@ -61,6 +61,14 @@ static const struct accepted {
      "{ trace:rootService = \"a\" && trace:rootService = \"a\" }"},
     {"{ trace:id = \"0af7651916cd43dd8448eb211c80319c\" }",
      "{ trace:id = \"0af7651916cd43dd8448eb211c80319c\" }"},
+    {"{ trace:id = \"1234567890ABCDE\" && \"f1\" != span:parentID }",
+     "{ trace:id = \"000000000000000001234567890abcde\" && \"00000000000000f1\" != span:parentID "
+     "}"},
+    {"{ link:spanID = \"\" && link:traceID = \"xyz\" && span:id = \"0123456789abcdef0\" && .a = "
+     "\"F1\" }",
+     "{ link:spanID = \"\" && link:traceID = \"xyz\" && span:id = \"0123456789abcdef0\" && .a = "
+     "\"F1\" }"},
+    {"{ span:id =~ \"F1\" && span:id > \"F1\" }", "{ span:id =~ \"F1\" && span:id > \"F1\" }"},
     {"{ span:id = \"b7ad6b7169203331\" && span:parentID = nil }",
      "{ span:id = \"b7ad6b7169203331\" && span:parentID = nil }"},
     {"{ childCount = 0 || span:childCount > 10 }",
@@ -68,7 +76,8 @@ static const struct accepted {
     {"{ event:name = \"exception\" && event:timeSinceStart > -5s }",
      "{ event:name = \"exception\" && event:timeSinceStart > -5s }"},
     {"{ link:traceID = \"a\" && link:spanID = \"b\" }",
-     "{ link:traceID = \"a\" && link:spanID = \"b\" }"},
+     "{ link:traceID = \"0000000000000000000000000000000a\" && link:spanID = \"000000000000000b\" "
+     "}"},
     {"{ instrumentation:name = \"grpc\" && instrumentation:version = \"1.0\" }",
      "{ instrumentation:name = \"grpc\" && instrumentation:version = \"1.0\" }"},
     {"{ nestedSetLeft > 1 && nestedSetRight < 9 && nestedSetParent = -1 }",
