@@ -105,6 +105,15 @@ uint64_t sp_answer_u64(const struct sp_answer *answer, const char *path)
     return sp_parse_u64(sp_answer_text(answer, path), &number) ? number : 0;
 }
 
+uint64_t sp_answer_total(const struct sp_answer *answer, const char *path)
+{
+    const struct sp_answer *at = sp_answer_at(answer, path);
+    uint64_t sum = at->count == 0 ? sp_answer_u64(at, "") : 0;
+    for (const struct sp_answer *item = at->first; item != NULL; item = item->next)
+        sum += sp_answer_u64(item, "");
+    return sum;
+}
+
 double sp_answer_double(const struct sp_answer *answer, const char *path)
 {
     double number;

@@ -27,5 +27,7 @@ const struct sp_answer *sp_answer_at(const struct sp_answer *answer, const char 
 struct sp_slice sp_answer_text(const struct sp_answer *answer, const char *path);
 /* Of a number, or a string that holds one; 0 of anything else. */
 uint64_t sp_answer_u64(const struct sp_answer *answer, const char *path);
+/* The sum of a list of them, or the one that stands there. */
+uint64_t sp_answer_total(const struct sp_answer *answer, const char *path);
 double sp_answer_double(const struct sp_answer *answer, const char *path);
 bool sp_answer_is_true(const struct sp_answer *answer, const char *path);

@@ -32,6 +32,12 @@ static const struct sp_option options[] = {
      .value_name = "TIME",
      .help = "With --compare-to: prints what changed since that range, as a table or JSON."},
     {.name = "compare-to", .type = SP_OPTION_TEXT, .value_name = "TIME", .help = "Its end."},
+    {.name = "step",
+     .type = SP_OPTION_TEXT,
+     .value_name = "DURATION",
+     .help =
+         "Whole minutes, as 5m: calls and p95 of each edge over time, as a table or JSON; needs "
+         "--from."},
     {.name = "json", .type = SP_OPTION_BOOL, .help = "The same as --format json."},
 };
 
@@ -43,6 +49,7 @@ static const char *const passed[][2] = {{"from", "from"},
                                         {"hops", "hops"},
                                         {"compare-from", "compareFrom"},
                                         {"compare-to", "compareTo"},
+                                        {"step", "step"},
                                         {NULL, NULL}};
 
 static bool edges_found(const struct sp_answer *answer)
@@ -118,6 +125,33 @@ static bool changes_print(const struct sp_answer *answer, const struct sp_termin
     return sp_table_print(&table, terminal);
 }
 
+static bool steps_print(const struct sp_answer *answer, const struct sp_terminal *terminal,
+                        struct sp_arena *arena)
+{
+    static const struct sp_table_column columns[] = {
+        {"CALLER", false, true},        {"CALLED", false, true}, {"TYPE", false, false},
+        {"CALLS", true, false},         {"ERRORS", true, false}, {"CALLS OVER TIME", false, false},
+        {"P95 OVER TIME", false, false}};
+    struct sp_table table;
+    sp_table_init(&table, columns, SP_ARRAY_LEN(columns), arena);
+    for (const struct sp_answer *row = sp_answer_at(answer, "edges")->first; row; row = row->next) {
+        const struct sp_answer *client = sp_answer_at(row, "clientLatency.p95");
+        uint64_t calls = sp_answer_total(row, "calls"), errors = sp_answer_total(row, "errors");
+        struct sp_slice *cells = sp_table_row(&table, NULL);
+        if (!cells)
+            break;
+        cells[0] = sp_answer_text(row, "client");
+        cells[1] = sp_answer_text(row, "server");
+        cells[2] = sp_answer_text(row, "connectionType");
+        cells[3] = sp_table_count(&table, calls);
+        cells[4] = sp_table_percent(&table, calls > 0 ? (double)errors / (double)calls : 0);
+        cells[5] = sp_table_line(&table, sp_answer_at(row, "calls"));
+        cells[6] = sp_table_line(
+            &table, client->count > 0 ? client : sp_answer_at(row, "serverLatency.p95"));
+    }
+    return sp_table_print(&table, terminal);
+}
+
 static int show_table(const struct sp_command *command, const struct sp_config *config)
 {
     bool compares =
@@ -126,7 +160,9 @@ static int show_table(const struct sp_command *command, const struct sp_config *
                                  .path = "/v1/graph",
                                  .passed = passed,
                                  .found = edges_found,
-                                 .print = compares ? changes_print : edges_print,
+                                 .print = compares                             ? changes_print
+                                          : sp_config_get(config, "step")->set ? steps_print
+                                                                               : edges_print,
                                  .nothing = "No call is stored in this range."};
     return sp_show_run(&show, config);
 }
@@ -157,7 +193,8 @@ static int run(const struct sp_command *command, const struct sp_config *config)
     struct sp_slice format = sp_config_get(config, "format")->text;
     bool compares =
         sp_config_get(config, "compare-from")->set || sp_config_get(config, "compare-to")->set;
-    if (sp_slice_equal_cstr(format, "table") || compares || sp_config_get(config, "json")->flag)
+    if (sp_slice_equal_cstr(format, "table") || compares || sp_config_get(config, "step")->set ||
+        sp_config_get(config, "json")->flag)
         return show_table(command, config);
     return print_document(config);
 }

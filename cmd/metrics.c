@@ -102,8 +102,9 @@ static bool read_series(const struct sp_answer *row, const struct range *range,
 
 /* ---- the table ---- */
 
-#define LINE_MIN     10u
-#define NUMBER_WIDTH 10u
+#define LINE_MIN       10u
+#define LINE_BYTES_MAX ((size_t)64 * 1024)
+#define NUMBER_WIDTH   10u
 
 /* Labels and the line share what the numbers leave. */
 static unsigned room_of(const struct sp_terminal *t)
@@ -139,10 +140,12 @@ static void print_series(const struct sp_terminal *t, const struct series *serie
         putc(' ', t->out);
         sp_terminal_cell(t, sp_slice_make(text, (size_t)len), NUMBER_WIDTH, true);
     }
-    putc(' ', t->out);
-    sp_terminal_line(t, series->values, points, series->min, series->max,
+    struct sp_buf line;
+    sp_buf_init(&line, LINE_BYTES_MAX);
+    sp_terminal_line(&line, series->values, points, series->min, series->max,
                      room_of(t) - label_width(t) - 1);
-    putc('\n', t->out);
+    fprintf(t->out, " %.*s\n", (int)line.len, (const char *)line.ptr);
+    sp_buf_fini(&line);
 }
 
 static bool metrics_found(const struct sp_answer *answer)

@@ -3,6 +3,7 @@
  * cmd/table.c: see cmd/table.h. */
 #include "cmd/table.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -78,6 +79,26 @@ struct sp_slice sp_table_percent(struct sp_table *table, double share)
     if (share < 0.0001)
         return SP_SLICE("<0.01%");
     return sp_table_text(table, share < 0.1 ? "%.2f%%" : "%.1f%%", 100 * share);
+}
+
+struct sp_slice sp_table_line(struct sp_table *table, const struct sp_answer *list)
+{
+    double *values = sp_arena_calloc(table->arena, (size_t)list->count + 1, sizeof(*values));
+    double greatest = 0;
+    size_t count = 0;
+    struct sp_buf text;
+    struct sp_slice copy = {0};
+    for (const struct sp_answer *item = list->first; item && values; item = item->next) {
+        values[count] = item->kind == SP_JSON_NULL ? NAN : sp_answer_double(item, "");
+        greatest = fmax(greatest, values[count++]);
+    }
+    sp_buf_init(&text, 4 * SP_TABLE_LINE_COLUMNS);
+    if (values)
+        sp_terminal_line(&text, values, count, 0, greatest, SP_TABLE_LINE_COLUMNS);
+    if (!values || !sp_arena_copy(table->arena, sp_buf_slice(&text), &copy))
+        table->failed = true;
+    sp_buf_fini(&text);
+    return copy;
 }
 
 /* ---- printing ---- */

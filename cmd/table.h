@@ -4,6 +4,7 @@
  * shrink do. */
 #pragma once
 
+#include "cmd/answer.h"
 #include "cmd/terminal.h"
 
 #define SP_TABLE_COLUMNS_MAX 12
@@ -36,6 +37,10 @@ struct sp_slice sp_table_count(struct sp_table *table, uint64_t count);
 struct sp_slice sp_table_duration(struct sp_table *table, uint64_t duration_ns);
 struct sp_slice sp_table_percent(struct sp_table *table,
                                  double share); /* "4.31%", "<0.01%", "" for 0 */
+
+/* A line of blocks of a list of numbers over time, in at most SP_TABLE_LINE_COLUMNS, from 0 to the greatest; null is none. */
+#define SP_TABLE_LINE_COLUMNS 30u
+struct sp_slice sp_table_line(struct sp_table *table, const struct sp_answer *list);
 
 /* False: the arena was full, or writing failed; stderr says which. */
 bool sp_table_print(const struct sp_table *table, const struct sp_terminal *terminal);

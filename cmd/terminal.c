@@ -101,8 +101,8 @@ void sp_terminal_colour(const struct sp_terminal *terminal, const char *sgr)
         fprintf(terminal->out, "\033[%sm", sgr);
 }
 
-void sp_terminal_line(const struct sp_terminal *terminal, const double *values, size_t count,
-                      double least, double greatest, unsigned width)
+void sp_terminal_line(struct sp_buf *out, const double *values, size_t count, double least,
+                      double greatest, unsigned width)
 {
     static const char *const heights[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     double span = greatest - least;
@@ -113,6 +113,6 @@ void sp_terminal_line(const struct sp_terminal *terminal, const double *values, 
             value = fmax(value, values[i]); /* what is not NaN */
         double share = span > 0 && isfinite(span) ? (value - least) / span : 0.5;
         unsigned height = share >= 0 && share <= 1 ? (unsigned)(share * 7 + 0.5) : 0;
-        fputs(isnan(value) ? " " : heights[height], terminal->out);
+        sp_buf_append_cstr(out, isnan(value) ? " " : heights[height]);
     }
 }

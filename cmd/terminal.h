@@ -26,7 +26,7 @@ void sp_terminal_cell(const struct sp_terminal *terminal, struct sp_slice text, 
 /* An SGR colour ("31"), or "0" to end it; nothing without colours. */
 void sp_terminal_colour(const struct sp_terminal *terminal, const char *sgr);
 
-/* Draws values as a line of blocks, eight heights from least to greatest, in at most width columns: a column has the greatest of its
- * values, and is empty where all are NaN. */
-void sp_terminal_line(const struct sp_terminal *terminal, const double *values, size_t count,
-                      double least, double greatest, unsigned width);
+/* Appends values as a line of blocks, eight heights from least to greatest, in at most width columns: a column has the greatest of
+ * its values, and is empty where all are NaN. */
+void sp_terminal_line(struct sp_buf *out, const double *values, size_t count, double least,
+                      double greatest, unsigned width);

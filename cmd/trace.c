@@ -8,6 +8,7 @@
  *     ?  lost                         cart      5ms         ▌
  *
  * The first column says: on the critical path (*), failed (!), parent not stored (?). */
+#include "cmd/answer.h"
 #include "cmd/ask.h"
 #include "cmd/terminal.h"
 #include "cmd/trace_columns.h"
@@ -25,21 +26,29 @@ static const struct sp_option options[] = {
      .help =
          "Times as they were sent (if not given), or on the clock of the first span where clocks "
          "of hosts differ."},
+    {.name = "ranks",
+     .type = SP_OPTION_BOOL,
+     .help =
+         "Add how each span ranks among all of its service, operation and kind: of 100, so many "
+         "took no longer."},
 };
 
 /* ---- layout ---- */
 
 struct layout {
-    unsigned name, service, duration, bar; /* columns; a space between */
+    unsigned name, service, duration, rank, bar; /* columns; a space between; rank 0: not shown */
 };
 
 #define MARK_COLUMNS     3
 #define DURATION_COLUMNS 7
+#define RANK_COLUMNS     4
 
-static struct layout make_layout(const struct sp_terminal *t, const struct sp_columns *c)
+static struct layout make_layout(const struct sp_terminal *t, const struct sp_columns *c,
+                                 bool with_ranks)
 {
-    struct layout layout = {.duration = DURATION_COLUMNS};
-    unsigned rest = t->columns - MARK_COLUMNS - DURATION_COLUMNS - 3;
+    struct layout layout = {.duration = DURATION_COLUMNS, .rank = with_ranks ? RANK_COLUMNS : 0};
+    unsigned rest =
+        t->columns - MARK_COLUMNS - DURATION_COLUMNS - 3 - (with_ranks ? RANK_COLUMNS + 1 : 0);
     layout.service = 4;
     for (size_t i = 0; i < c->service_count; i++) {
         unsigned width = sp_terminal_width(c->services[i]);
@@ -107,8 +116,18 @@ static void print_bar(const struct sp_terminal *t, const struct sp_columns *c, s
 
 /* ---- rows ---- */
 
+/* "p87"; nothing where it is not known. */
+static void print_rank(const struct sp_terminal *t, double share)
+{
+    char text[16];
+    int len = share > 0 ? snprintf(text, sizeof(text), "p%.0f", 100 * share) : 0;
+    sp_terminal_cell(t, sp_slice_make(text, (size_t)len), RANK_COLUMNS, true);
+    putc(' ', t->out);
+}
+
 static void print_row(const struct sp_terminal *t, const struct sp_columns *c, size_t row,
-                      const struct layout *layout, const bool *more, struct sp_buf *label)
+                      const struct layout *layout, const bool *more, const double *ranks,
+                      struct sp_buf *label)
 {
     bool error = c->flags[row] & SP_COLUMNS_FLAG_ERROR;
     const char *colour = error ? "31" : c->flags[row] & SP_COLUMNS_FLAG_CRITICAL ? "33" : NULL;
@@ -130,6 +149,8 @@ static void print_row(const struct sp_terminal *t, const struct sp_columns *c, s
     putc(' ', t->out);
     sp_terminal_cell(t, sp_slice_make(duration, len), layout->duration, true);
     putc(' ', t->out);
+    if (layout->rank > 0)
+        print_rank(t, ranks[row]);
     if (colour)
         sp_terminal_colour(t, colour);
     print_bar(t, c, row, layout->bar);
@@ -167,7 +188,9 @@ static void print_head(const struct sp_terminal *t, const struct sp_columns *c, 
     putc('\n', t->out);
 }
 
-static int draw(const struct sp_columns *c, struct sp_slice id, struct sp_arena *arena)
+/* ranks: by row, NULL: not asked for. */
+static int draw(const struct sp_columns *c, struct sp_slice id, const double *ranks,
+                struct sp_arena *arena)
 {
     struct sp_terminal terminal;
     struct sp_buf label;
@@ -178,11 +201,11 @@ static int draw(const struct sp_columns *c, struct sp_slice id, struct sp_arena 
         return SP_EXIT_FAILURE;
     }
     sp_buf_init(&label, (size_t)64 * 1024 * 1024);
-    struct layout layout = make_layout(&terminal, c);
+    struct layout layout = make_layout(&terminal, c, ranks != NULL);
     print_head(&terminal, c, id);
     for (size_t row = 0; row < c->row_count; row++) {
         more[c->depth[row]] = has_later_sibling(c, row);
-        print_row(&terminal, c, row, &layout, more, &label);
+        print_row(&terminal, c, row, &layout, more, ranks, &label);
     }
     sp_buf_fini(&label);
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -193,18 +216,59 @@ static int draw(const struct sp_columns *c, struct sp_slice id, struct sp_arena 
 
 /* ---- the command ---- */
 
-static int show(struct sp_slice body, struct sp_slice id)
+static int bad_answer(const struct sp_error *error)
+{
+    fprintf(stderr, "spoor trace: the answer is not what this version understands: %s\n",
+            error->message);
+    return SP_EXIT_FAILURE;
+}
+
+/* A second question: the shares of spans that took no longer, by row; 0 for rows that came since the first one. */
+static int ask_ranks(const struct sp_config *config, size_t row_count, struct sp_arena *arena,
+                     const double **ret)
+{
+    struct sp_ask ask;
+    struct sp_buf body;
+    struct sp_error error = {0};
+    const struct sp_answer *answer;
+    double *ranks = sp_arena_calloc(arena, row_count + 1, sizeof(*ranks));
+    sp_ask_init(&ask, "trace", config, "/v1/traces/");
+    sp_ask_path(&ask, config->positional[0]);
+    sp_buf_append_cstr(&ask.url, "/percentiles");
+    sp_ask_option(&ask, "skew");
+    int code = sp_ask_run(&ask, &body);
+    sp_ask_fini(&ask);
+    if (code != SP_EXIT_OK)
+        return code;
+    enum sp_status status = sp_answer_read(sp_buf_slice(&body), arena, &answer, &error);
+    if (status == SP_OK && !ranks)
+        status = sp_arena_failed(arena, &error, "the trace is too large");
+    if (status == SP_OK) {
+        for (const struct sp_answer *row = sp_answer_at(answer, "rows")->first; row;
+             row = row->next) {
+            uint64_t at = sp_answer_u64(row, "row");
+            if (at < row_count)
+                ranks[at] = sp_answer_double(row, "notLonger");
+        }
+    }
+    sp_buf_fini(&body);
+    *ret = ranks;
+    return status == SP_OK ? SP_EXIT_OK : bad_answer(&error);
+}
+
+static int show(struct sp_slice body, const struct sp_config *config)
 {
     struct sp_arena arena;
     struct sp_columns columns;
     struct sp_error error;
+    const double *ranks = NULL;
     sp_arena_init(&arena, TRACE_ARENA_BYTES);
-    int code = SP_EXIT_FAILURE;
-    if (sp_columns_read(body, &arena, &columns, &error) == SP_OK)
-        code = draw(&columns, id, &arena);
-    else
-        fprintf(stderr, "spoor trace: the answer is not what this version understands: %s\n",
-                error.message);
+    int code =
+        sp_columns_read(body, &arena, &columns, &error) == SP_OK ? SP_EXIT_OK : bad_answer(&error);
+    if (code == SP_EXIT_OK && sp_config_get(config, "ranks")->flag)
+        code = ask_ranks(config, columns.row_count, &arena, &ranks);
+    if (code == SP_EXIT_OK)
+        code = draw(&columns, config->positional[0], ranks, &arena);
     sp_arena_fini(&arena);
     return code;
 }
@@ -221,8 +285,7 @@ static int run(const struct sp_config *config)
     sp_ask_option(&ask, "skew");
     int code = sp_ask_run(&ask, &body);
     if (code == SP_EXIT_OK) {
-        code = json ? sp_ask_print(sp_buf_slice(&body))
-                    : show(sp_buf_slice(&body), config->positional[0]);
+        code = json ? sp_ask_print(sp_buf_slice(&body)) : show(sp_buf_slice(&body), config);
         sp_buf_fini(&body);
     }
     sp_ask_fini(&ask);

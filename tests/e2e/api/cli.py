@@ -77,6 +77,15 @@ def test_trace_fits_into_narrow_and_wide_terminals(context):
         assert max(len(line) for line in out.splitlines()[4:]) <= max(columns, 40)
 
 
+def test_trace_ranks_spans_among_their_kind(context):
+    code, out, err = context.run("trace", TRACE.hex(), "--ranks")
+    assert (code, err) == (0, ""), err
+    for line in out.splitlines()[-4:]:
+        assert " p100 " in line, out  # each is alone among its kind
+    for columns in (1, 40, 300):
+        assert max(len(line) for line in context.run("trace", TRACE.hex(), "--ranks", columns=columns)[1].splitlines()[4:]) <= max(columns, 40)
+
+
 def test_names_cannot_steer_the_terminal(context):
     for args in (("trace", TRACE.hex()), ("search",), ("search", "{ duration < 6ms }")):
         _, out, _ = context.run(*args)
@@ -371,6 +380,21 @@ def test_graph_as_a_table_and_against_another_time(context):
     assert code == 0 and "nodes" in json.loads(out)
     assert context.run("graph", "--compare-from", "now-1h")[0] == 2
     assert context.run("graph", "--format", "table", "--to", "2020-01-01T00:00:00Z")[0] == 1
+
+
+def test_graph_and_latency_over_time(context):
+    steps = ("--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T00:05:00Z", "--step", "1m")
+    code, out, err = context.run("graph", *steps, "--service", "web", columns=140)
+    lines = [line.split() for line in out.splitlines()]
+    assert (code, err) == (0, "") and lines[0][:5] == ["CALLER", "CALLED", "TYPE", "CALLS", "ERRORS"], out
+    edge = next(line for line in lines if line[:2] == ["web", "cart"])
+    assert edge[-2:] == ["█▁▁▁▁", "█"], out  # the first of five minutes; no p95 in the others
+    code, out, _ = context.run("graph", *steps, "--json")
+    assert code == 0 and json.loads(out)["edges"][0]["calls"]
+    code, out, err = context.run("latency", "web", *steps, "--quantiles", "1", columns=140)
+    lines = [line.split() for line in out.splitlines()]
+    assert code == 0 and lines[0] == ["SERVICE", "OPERATION", "KIND", "CALLS", "ERRORS", "Q1"] and ["web", "call", "cart", "client", "1", "0", "█"] in lines, out
+    assert context.run("graph", "--step", "1m")[0] == 2 and context.run("latency", "--step", "5s", "--from", "now-1h")[0] == 2
 
 
 def test_exit_codes(context):
