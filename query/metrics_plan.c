@@ -49,6 +49,13 @@ static enum sp_status check_hints(const struct sp_traceql_query *query, struct s
         bool found = false;
         for (size_t k = 0; k < SP_ARRAY_LEN(known); k++)
             found |= sp_slice_equal_cstr(query->hints[i].name, known[k]);
+        const struct sp_traceql_value *value = &query->hints[i].value;
+        bool extrapolates = sp_slice_equal_cstr(query->hints[i].name, "extrapolate") &&
+                            (value->type != SP_TRACEQL_TYPE_BOOL || value->boolean);
+        if (extrapolates) /* another number than the one that is asked for would be a wrong answer */
+            return sp_error_set_at(reterr, SP_INVALID_ARGUMENT, query->hints[i].offset,
+                                   "metrics are of the spans that are stored: there is no "
+                                   "extrapolation to those that were sampled away before");
         if (!found)
             return sp_error_set_at(reterr, SP_INVALID_ARGUMENT, query->hints[i].offset,
                                    "expected one of the hints exact, exemplars, sample, "

@@ -118,6 +118,14 @@ def test_what_makes_series_is_no_search(context):
         assert problem["offset"] == offset, (query, problem)
 
 
+def test_metrics_refuse_hints_that_would_change_the_answer(context):
+    for query, offset in (("{} | rate() with (extrapolate = true)", 18), ("{} | rate() with (exact = true, extrapolate = true)", 32),
+                          ("{} | rate() with (job_size = 5)", 18)):
+        problem = context.problem("/v1/metrics/query?" + urllib.parse.urlencode({"q": query}), 400, parameter="q")
+        assert problem["offset"] == offset, (query, problem)
+    context.check("/v1/metrics/query?" + urllib.parse.urlencode({"q": "{} | rate() with (sample = 0.1, extrapolate = false)"}))
+
+
 def test_long_questions_are_refused_and_the_server_goes_on(context):
     status, _, _ = context.get("/v1/search?q=" + "a" * 200000)
     assert status in (400, 413, 414, 431), status
