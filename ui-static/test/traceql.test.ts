@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import test from "node:test";
-import { conditions, contextAt, fieldRef, fieldText, indexOfByte, quote, tokenize, valueText, withCondition } from "../src/model/traceql";
+import { conditions, contextAt, fieldRef, fieldText, indexOfByte, quote, saidBefore, tokenize, valueText, withCondition } from "../src/model/traceql";
 
 test("tokens cover the text without gaps, whatever it holds", () => {
   const texts = ['{ resource.service.name = "a \\" b" && duration > 1.5ms }', "{ span.\"odd key\" =~ `x.*` } | count() > 2", '"open', "{{{ >>!~ é 🎉 \u0000", ""];
@@ -29,6 +29,15 @@ test("the caret knows what can stand at its place", () => {
   assert.equal(at('{ resource.service.name = "cart" && |').expecting, "field");
   assert.equal(at("{ status = error } |").expecting, "nothing");
   assert.equal(at("{ (status = error) |").expecting, "logic");
+});
+
+test("what a filter says already is a query of its own, or nothing", () => {
+  const said = (marked: string) => saidBefore(marked.replace("|", ""), marked.indexOf("|"));
+  assert.equal(said('{ service = "cart" && span.|'), '{ service = "cart" }');
+  assert.equal(said('{ service = "a && b" && status = error && name = "x|" }'), '{ service = "a && b" && status = error }');
+  assert.equal(said('{ status = error } >> { kind = client && .|'), "{ kind = client }");
+  for (const nothing of ["|", "{ |", '{ service = "c|', "{ status = error } && |", "{ a = 1 || b = 2 && |", "{ (a = 1 && b = 2) && |", "{ && |"])
+    assert.equal(said(nothing), "", nothing);
 });
 
 test("fields and values are written so that the server reads them back", () => {

@@ -78,11 +78,12 @@ export const getStatus = (stop?: AbortSignal) => get<api.Status>("v1/status", {}
 export const getServices = (range: Range, stop?: AbortSignal) =>
   get<{ services: api.Service[] }>("v1/services", { ...range }, stop);
 
-export const getKeys = (scope: string, prefix: string, range: Range, stop?: AbortSignal) =>
-  get<{ attributes: api.AttributeKey[] }>("v1/attributes", { scope, prefix, ...range, limit: 50 }, stop);
+/** q: only of the spans that this query finds. */
+export const getKeys = (scope: string, prefix: string, range: Range, stop?: AbortSignal, q = "") =>
+  get<{ attributes: api.AttributeKey[] }>("v1/attributes", { scope, prefix, ...range, limit: 50, q }, stop);
 
-export const getValues = (scope: string, key: string, prefix: string, range: Range, stop?: AbortSignal) =>
-  get<{ values: api.AttributeValue[] }>("v1/attributes", { key, scope, prefix, ...range, limit: 50 }, stop);
+export const getValues = (scope: string, key: string, prefix: string, range: Range, stop?: AbortSignal, q = "") =>
+  get<{ values: api.AttributeValue[] }>("v1/attributes", { key, scope, prefix, ...range, limit: 50, q }, stop);
 
 export const search = (params: Params, cursor: string | null, stop?: AbortSignal) =>
   get<api.SearchAnswer>("v1/search", { ...params, cursor }, stop);

@@ -67,6 +67,21 @@ export interface Context {
   field: string;
 }
 
+/** What the filter around the caret says in front of the condition that is being typed, as a query of its own; "" when that is nothing, or not
+ * certain: behind an or, in brackets. */
+export function saidBefore(text: string, caret: number): string {
+  let [open, end, plain] = [-1, -1, true];
+  for (const t of tokenize(text)) {
+    if (t.end > caret) break;
+    if (t.text === "{") [open, end, plain] = [t.end, -1, true];
+    else if (t.text === "}") open = -1;
+    else if (["||", "(", ")"].includes(t.text)) plain = false;
+    else if (t.text === "&&") end = t.start;
+  }
+  const said = plain && open >= 0 && end > open ? text.slice(open, end).trim() : "";
+  return said && `{ ${said} }`;
+}
+
 /** What can stand at the caret. */
 export function contextAt(text: string, caret: number): Context {
   const all = tokenize(text).filter((t) => t.kind !== "space");

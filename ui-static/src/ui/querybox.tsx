@@ -14,6 +14,7 @@ import {
   indexOfByte,
   INTRINSICS,
   operatorsFor,
+  saidBefore,
   tokenClass,
   tokenize,
   valueText,
@@ -70,7 +71,8 @@ export function QueryBox({ value, range, fault, onRun, focused, children }: Prop
 
   const suggest = () => {
     const now = typed();
-    const context = contextAt(now, area.current?.selectionStart ?? now.length);
+    const caret = area.current?.selectionStart ?? now.length;
+    const context = contextAt(now, caret);
     place.current = context;
     setActive(-1);
     window.clearTimeout(timer.current);
@@ -78,7 +80,7 @@ export function QueryBox({ value, range, fault, onRun, focused, children }: Prop
     const stop = new AbortController();
     stopper.current = stop;
     const ask = () =>
-      suggestions(context, range, stop.signal).then(
+      suggestions(context, saidBefore(now, caret), range, stop.signal).then(
         (found) => {
           setList(found.slice(0, SHOWN_MAX));
           setActive(-1);
@@ -219,7 +221,7 @@ function Coloured({ text, faultAt }: { text: string; faultAt: number }) {
   );
 }
 
-async function suggestions(at: Context, range: Range, stop: AbortSignal): Promise<Suggestion[]> {
+async function suggestions(at: Context, said: string, range: Range, stop: AbortSignal): Promise<Suggestion[]> {
   const typed = at.typed.toLowerCase();
   const starts = (s: Suggestion) => s.insert.toLowerCase().startsWith(typed) && s.insert.trim().toLowerCase() !== typed;
   switch (at.expecting) {
@@ -233,12 +235,22 @@ async function suggestions(at: Context, range: Range, stop: AbortSignal): Promis
         { insert: "|| ", label: "||", detail: "or" },
       ].filter(starts);
     case "field":
-      return fields(at.typed, range, stop);
+      return among(said, (q) => fields(at.typed, range, stop, q));
     case "value":
-      return values(at, range, stop);
+      return among(said, (q) => values(at, range, stop, q));
     case "nothing":
       return [];
   }
+}
+
+/** What goes with the conditions that are there already; when that is nothing, or they are no query, whatever there is. */
+async function among(said: string, find: (q: string) => Promise<Suggestion[]>): Promise<Suggestion[]> {
+  if (said === "") return find("");
+  const found = await find(said).catch((error: unknown) => {
+    if (isStopped(error)) throw error;
+    return [];
+  });
+  return found.length > 0 ? found : find("");
 }
 
 const OPERATORS: Record<string, string> = {
@@ -262,7 +274,7 @@ const INTRINSIC_DETAIL: Record<string, string> = {
   traceDuration: "how long the trace took",
 };
 
-async function fields(typed: string, range: Range, stop: AbortSignal): Promise<Suggestion[]> {
+async function fields(typed: string, range: Range, stop: AbortSignal, q: string): Promise<Suggestion[]> {
   const fixed = INTRINSICS.filter((f) => f.toLowerCase().startsWith(typed.toLowerCase()) && f !== typed).map((f) => ({
     insert: `${f} `,
     label: f,
@@ -271,7 +283,7 @@ async function fields(typed: string, range: Range, stop: AbortSignal): Promise<S
   const m = /^(resource|span)\.(.*)$/s.exec(typed);
   const wanted: [string, string][] = m ? [[m[1], m[2]]] : [];
   if (!m) for (const scope of ["resource", "span"]) wanted.push([scope, scope.startsWith(typed) ? "" : typed]);
-  const answers = await Promise.all(wanted.map(([scope, prefix]) => getKeys(scope, prefix.replace(/"/g, ""), range, stop)));
+  const answers = await Promise.all(wanted.map(([scope, prefix]) => getKeys(scope, prefix.replace(/"/g, ""), range, stop, q)));
   const keys = answers.flatMap((a) => a.attributes).sort((a, b) => Number(b.spanCount) - Number(a.spanCount));
   const found = keys.map((k) => ({
     insert: `${fieldText(k.scope, k.key)} `,
@@ -281,14 +293,14 @@ async function fields(typed: string, range: Range, stop: AbortSignal): Promise<S
   return m ? found : [...fixed, ...found];
 }
 
-async function values(at: Context, range: Range, stop: AbortSignal): Promise<Suggestion[]> {
+async function values(at: Context, range: Range, stop: AbortSignal, q: string): Promise<Suggestion[]> {
   const typed = at.typed.replace(/^["`]/, "");
   const fixed = fixedValues(at.field);
   if (fixed) {
     return fixed.filter((v) => v.startsWith(typed) && v !== typed).map((v) => ({ insert: `${v} `, label: v, detail: "" }));
   }
   const { scope, key } = fieldRef(at.field);
-  const answer = await getValues(scope, key, typed, range, stop);
+  const answer = await getValues(scope, key, typed, range, stop, q);
   return answer.values.map((v) => ({
     insert: `${valueText(at.field, v.value, v.type)} `,
     label: v.value === "" ? '""' : v.value,
