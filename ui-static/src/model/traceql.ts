@@ -74,9 +74,9 @@ export function saidBefore(text: string, caret: number): string {
   for (const t of tokenize(text)) {
     if (t.end > caret) break;
     if (t.text === "{") [open, end, plain] = [t.end, -1, true];
-    else if (t.text === "}") open = -1;
-    else if (["||", "(", ")"].includes(t.text)) plain = false;
-    else if (t.text === "&&") end = t.start;
+    if (t.text === "}") open = -1;
+    if (/^([()]|\|\|)$/.test(t.text)) plain = false;
+    if (t.text === "&&") end = t.start;
   }
   const said = plain && open >= 0 && end > open ? text.slice(open, end).trim() : "";
   return said && `{ ${said} }`;

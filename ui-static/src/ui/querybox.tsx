@@ -245,12 +245,8 @@ async function suggestions(at: Context, said: string, range: Range, stop: AbortS
 
 /** What goes with the conditions that are there already; when that is nothing, or they are no query, whatever there is. */
 async function among(said: string, find: (q: string) => Promise<Suggestion[]>): Promise<Suggestion[]> {
-  if (said === "") return find("");
-  const found = await find(said).catch((error: unknown) => {
-    if (isStopped(error)) throw error;
-    return [];
-  });
-  return found.length > 0 ? found : find("");
+  const found = said ? await find(said).catch(() => []) : [];
+  return found.length > 0 ? found : find(""); // which fails, too, when it was stopped
 }
 
 const OPERATORS: Record<string, string> = {
