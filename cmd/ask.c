@@ -9,6 +9,7 @@
 
 #define PROBLEM_ARENA_BYTES ((size_t)1024 * 1024)
 #define PROBLEM_DEPTH_MAX   8
+#define WAIT_NS             ((uint64_t)1000 * 1000 * 1000)
 
 /* ---- the question ---- */
 
@@ -208,7 +209,7 @@ static enum sp_status exchange(const struct sp_ask *ask, const char *url, struct
     };
     status = sp_client_submit(client, &request, reterr);
     while (status == SP_OK && !reply->done)
-        status = sp_client_run(client, 1000, reterr);
+        status = sp_client_run(client, WAIT_NS, reterr);
     sp_client_free(client);
     if (status == SP_OK && reply->status != SP_OK) {
         *reterr = reply->error;

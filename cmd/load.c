@@ -316,7 +316,7 @@ static enum sp_status send_all(struct load *load, struct sp_error *reterr)
     while (status == SP_OK && busy) {
         status = send_due(load, &wait_ns, &busy, reterr);
         if (status == SP_OK && busy)
-            status = sp_client_run(load->client, (uint32_t)((wait_ns + 999999) / 1000000), reterr);
+            status = sp_client_run(load->client, wait_ns, reterr);
     }
     return status;
 }

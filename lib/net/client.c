@@ -2,9 +2,15 @@
  *
  * lib/net/client.c: the client of net.h: which half serves a request, and waiting for both. For `spoor load` and the thin
  * commands; servers do not use it. */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "lib/net/client_parts.h"
+
+#define NS_PER_MS ((uint64_t)1000 * 1000)
+#define NS_PER_S  ((uint64_t)1000 * 1000 * 1000)
 
 struct sp_client {
     struct sp_client_options options;
@@ -58,7 +64,24 @@ uint32_t sp_client_in_flight(const struct sp_client *client)
     return sp_http_client_in_flight(client->http) + sp_grpc_client_in_flight(client->grpc);
 }
 
-enum sp_status sp_client_run(struct sp_client *client, uint32_t wait_ms, struct sp_error *reterr)
+/* curl knows milliseconds only; a load at a rate wants better, and has no requests of curl. */
+static enum sp_status wait_for_news(struct sp_client *client, uint64_t wait_ns,
+                                    struct sp_error *reterr)
+{
+    size_t count = sp_grpc_client_fds(client->grpc, client->fds, &wait_ns);
+    if (sp_http_client_in_flight(client->http) > 0) {
+        uint64_t wait_ms = wait_ns / NS_PER_MS + (wait_ns % NS_PER_MS > 0);
+        return sp_http_client_wait(client->http, client->fds, count,
+                                   wait_ms < INT32_MAX ? (uint32_t)wait_ms : INT32_MAX, reterr);
+    }
+    struct timespec timeout = {.tv_sec = (time_t)(wait_ns / NS_PER_S),
+                               .tv_nsec = (long)(wait_ns % NS_PER_S)};
+    if (ppoll(client->fds, count, &timeout, NULL) < 0 && errno != EINTR)
+        return sp_error_set(reterr, SP_IO, "the client cannot wait: %s", strerror(errno));
+    return SP_OK;
+}
+
+enum sp_status sp_client_run(struct sp_client *client, uint64_t wait_ns, struct sp_error *reterr)
 {
     for (int round = 0; round < 2; round++) {
         uint32_t delivered = 0;
@@ -68,10 +91,9 @@ enum sp_status sp_client_run(struct sp_client *client, uint32_t wait_ms, struct 
         delivered += sp_grpc_client_step(client->grpc);
         if (status != SP_OK)
             return status;
-        if (round > 0 || delivered > 0 || sp_client_in_flight(client) == 0 || wait_ms == 0)
+        if (round > 0 || delivered > 0 || wait_ns == 0)
             break;
-        size_t count = sp_grpc_client_fds(client->grpc, client->fds, &wait_ms);
-        status = sp_http_client_wait(client->http, client->fds, count, wait_ms, reterr);
+        status = wait_for_news(client, wait_ns, reterr);
         if (status != SP_OK)
             return status;
     }

@@ -36,6 +36,6 @@ SP_MUST_USE enum sp_status sp_grpc_client_submit(struct sp_grpc_client *grpc,
 uint32_t sp_grpc_client_in_flight(const struct sp_grpc_client *grpc);
 uint32_t sp_grpc_client_step(struct sp_grpc_client *grpc); /* how many replies were delivered */
 
-/* What to wait for, at most as many as connections_max; *ret_wait_ms is lowered to the next timeout. */
+/* What to wait for, at most as many as connections_max; *ret_wait_ns is lowered to the next timeout. */
 size_t sp_grpc_client_fds(const struct sp_grpc_client *grpc, struct pollfd *out,
-                          uint32_t *ret_wait_ms);
+                          uint64_t *ret_wait_ns);

@@ -573,17 +573,17 @@ uint32_t sp_grpc_client_in_flight(const struct sp_grpc_client *grpc)
 }
 
 size_t sp_grpc_client_fds(const struct sp_grpc_client *grpc, struct pollfd *out,
-                          uint32_t *ret_wait_ms)
+                          uint64_t *ret_wait_ns)
 {
     size_t count = 0;
-    uint64_t now = now_ns(grpc), until = now + *ret_wait_ms * NS_PER_MS;
+    uint64_t now = now_ns(grpc), until = now + *ret_wait_ns;
     for (const struct connection *c = grpc->connections; c; c = c->next) {
         short events = !c->connected ? POLLOUT : c->out.len > 0 ? POLLIN | POLLOUT : POLLIN;
         out[count++] = (struct pollfd){.fd = c->fd, .events = events};
         for (const struct call *call = c->calls; call; call = call->next)
             until = call->deadline_ns < until ? call->deadline_ns : until;
     }
-    *ret_wait_ms = until > now ? (uint32_t)((until - now) / NS_PER_MS) + 1 : 0;
+    *ret_wait_ns = until > now ? until - now : 0;
     return count;
 }
 

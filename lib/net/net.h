@@ -310,6 +310,7 @@ SP_MUST_USE enum sp_status sp_client_submit(struct sp_client *client,
 
 uint32_t sp_client_in_flight(const struct sp_client *client);
 
-/* Moves bytes and delivers replies; waits up to wait_ms when there is nothing to do. */
-SP_MUST_USE enum sp_status sp_client_run(struct sp_client *client, uint32_t wait_ms,
+/* Moves bytes and delivers replies; waits up to wait_ns when there is nothing to do, also when nothing is in flight. While HTTP/1.1
+ * requests are, waits are whole milliseconds, rounded up. */
+SP_MUST_USE enum sp_status sp_client_run(struct sp_client *client, uint64_t wait_ns,
                                          struct sp_error *reterr);

@@ -11,6 +11,7 @@
 #define MANY       2000
 #define IN_FLIGHT  64
 #define DRAIN_MS   10000
+#define WAIT_NS    UINT64_C(1000000000)
 #define MANY_WAITS 100000 /* a test that hangs fails */
 
 struct fixture {
@@ -113,7 +114,7 @@ static void run_until(struct fixture *f, const struct result *result, uint32_t r
 {
     struct sp_error error;
     for (int i = 0; i < MANY_WAITS && result->replies < replies; i++)
-        ck_assert_int_eq(sp_client_run(f->client, 1000, &error), SP_OK);
+        ck_assert_int_eq(sp_client_run(f->client, WAIT_NS, &error), SP_OK);
     ck_assert_uint_eq(result->replies, replies);
 }
 
@@ -204,7 +205,7 @@ static void check_many(bool grpc)
         if (submit(&f, &result, grpc, grpc ? "t.T/Echo" : "Echo", SP_SLICE("hello"), 0) == SP_OK)
             i++;
         else
-            ck_assert_int_eq(sp_client_run(f.client, 1000, &error), SP_OK);
+            ck_assert_int_eq(sp_client_run(f.client, WAIT_NS, &error), SP_OK);
         ck_assert_uint_le(sp_client_in_flight(f.client), IN_FLIGHT);
     }
     run_until(&f, &result, MANY);
@@ -303,7 +304,7 @@ START_TEST(client_freed_in_flight_leaves_the_server_well)
         ck_assert_int_eq(submit(&f, &result, false, "Hold", SP_SLICE("x"), 0), SP_OK);
     }
     for (int i = 0; i < MANY_WAITS && service_waiting(f.service) < 8; i++)
-        ck_assert_int_eq(sp_client_run(f.client, 1, &error), SP_OK);
+        ck_assert_int_eq(sp_client_run(f.client, WAIT_NS / 1000, &error), SP_OK);
     fixture_fini(&f); /* frees the client first, and then lets the held exchanges reply */
     ck_assert_uint_eq(result.replies, 0);
 }
