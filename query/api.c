@@ -271,13 +271,14 @@ static void on_request(void *cookie, struct sp_exchange *exchange)
     struct sp_slice id;
     const struct sp_query_endpoint *endpoint =
         sp_query_route(sp_exchange_method(exchange), sp_exchange_path(exchange), &id);
-    if (endpoint && endpoint->pooled) {
+    if (endpoint && endpoint->room != SP_QUERY_HERE) {
         struct pooled_call *pooled = calloc(1, sizeof(*pooled));
         if (!pooled) {
             refuse(api, exchange, SP_NO_MEMORY);
             return;
         }
         pooled->job.run = run_pooled;
+        pooled->job.is_short = endpoint->room == SP_QUERY_SHORT;
         pooled->exchange = exchange;
         call_init(&pooled->call, api, exchange);
         pooled->stream = (struct sp_query_stream){begin_stream, write_stream, exchange};

@@ -202,7 +202,7 @@ static enum sp_status answer(struct sp_query_call *call, struct sp_error *reterr
     status = sp_parameters_parse(call->endpoint->parameters, call->endpoint->parameter_count,
                                  call->request.query, call->now_unix_ns, &call->arena, call->values,
                                  reterr);
-    if (status == SP_OK && call->endpoint->pooled)
+    if (status == SP_OK && call->endpoint->room != SP_QUERY_HERE)
         status = sp_query_check(call, reterr); /* it may have waited too long already */
     if (status == SP_OK)
         status = call->endpoint->answer(call, reterr);
@@ -279,7 +279,7 @@ void sp_query_call_run(struct sp_query_call *call)
 {
     struct sp_error error = {.offset = SP_ERROR_NO_OFFSET};
     sp_query_call_begin(call);
-    bool is_listed = call->endpoint && call->endpoint->pooled;
+    bool is_listed = call->endpoint && call->endpoint->room != SP_QUERY_HERE;
     if (is_listed)
         sp_running_add(&call->api->running, call);
     enum sp_status status = answer(call, &error);

@@ -228,6 +228,9 @@ enum sp_status sp_query_answer_facets(struct sp_query_call *call, struct sp_erro
                                            &split->keys, &split->key_count, reterr);
     if (status == SP_OK)
         status = sp_pass_prepare(&split->pass, split->keys, split->key_count, reterr);
+    if (status == SP_OK && split->selection &&
+        sp_query_want_add(&call->arena, split->selection->query, &split->pass.want) != SP_OK)
+        status = sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
     if (status == SP_OK && chosen)
         status = choose_keys(&facets, &scanned, reterr);
     if (status != SP_OK)

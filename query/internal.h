@@ -156,9 +156,16 @@ void sp_query_json_bound(struct sp_json_writer *w, uint64_t unix_ns);
 
 typedef enum sp_status (*sp_query_answer)(struct sp_query_call *call, struct sp_error *reterr);
 
+/* Where a question is answered. */
+enum sp_query_room {
+    SP_QUERY_HERE, /* on the transport's thread: reads no spans */
+    SP_QUERY_SHORT, /* by a query thread; one of them takes nothing else. Sums that are kept, or one trace */
+    SP_QUERY_LONG, /* by a query thread: may look at everything */
+};
+
 struct sp_query_endpoint {
     const char *path; /* "/v1/services"; "{id}" stands for one segment */
-    bool pooled;      /* reads spans, or takes its time: answered by a query thread */
+    enum sp_query_room room;
     const struct sp_parameter *parameters;
     size_t parameter_count;
     sp_query_answer answer; /* fills call->reply; on failure a problem document is made of reterr */
@@ -292,12 +299,21 @@ void sp_query_problem(struct sp_query_call *call, const struct sp_error *error);
 
 struct sp_query_job {
     struct sp_query_job *next;
+    bool is_short;
+    uint64_t number;                       /* the pool's: in the order in which jobs came */
     void (*run)(struct sp_query_job *job); /* on a query thread */
 };
 
-/* NULL: no memory, or no thread could be started. */
+/* So many threads, which take jobs in the order in which they came, and one more for short jobs, which passes long ones over.
+ * NULL: no memory, or no thread could be started. */
 struct sp_query_pool *sp_query_pool_new(uint32_t threads, uint32_t waiting_max);
 bool sp_query_pool_submit(struct sp_query_pool *pool,
                           struct sp_query_job *job); /* false: full or stopping */
 void sp_query_pool_free(struct sp_query_pool *pool); /* runs what waits, then joins; NULL is fine */
 void sp_query_pool_load(struct sp_query_pool *pool, uint64_t *ret_running, uint64_t *ret_waiting);
+
+/* May a query that runs have one more thread to help it? Only while no other query waits, and queries and helpers together are fewer than
+ * the pool's threads: so that many queries do not become more threads than processors. Give it back when the helper has ended. pool
+ * NULL (a test without one): yes. */
+SP_MUST_USE bool sp_query_pool_borrow(struct sp_query_pool *pool);
+void sp_query_pool_give_back(struct sp_query_pool *pool);

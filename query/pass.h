@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * query/pass.h: one pass over all spans that the stages of a query find: one filter that reads single spans is asked of the store's
- * sheets, by several threads; what reads the trace around a span, and everything else but one filter, of whole traces, one after
- * the other. Whoever counts sees sheets in both cases. */
+ * sheets; what reads the trace around a span, and everything else but one filter, of whole traces. Whoever counts sees sheets in both
+ * cases, on several threads if no other query wants them. */
 #pragma once
 
 #include "query/internal.h"
 #include "query/rows.h"
 #include "query/spanset.h"
+#include "query/want.h"
 
 #define SP_PASS_THREADS_MAX ((uint32_t)2) /* of one query */
 
@@ -26,6 +27,7 @@ struct sp_pass {
     /* The rows that come are those that are found: the condition has not to be looked at again. */
     bool condition_known;
     struct sp_scan scan;
+    struct sp_query_want want; /* of_traces: what is read of their spans */
 };
 
 /* Who looks at rows; each is used by one thread at a time. facts: NULL, or of the trace whose spans the sheet has, in its order. */

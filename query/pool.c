@@ -1,36 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/pool.c: a fixed number of threads and a bounded queue. It knows jobs, not queries. */
+ * query/pool.c: a fixed number of threads, a bounded queue, and a budget of helpers. It knows jobs, not queries. */
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "query/internal.h"
 
+/* Jobs in the order in which they came, each with a number, so that the older of two queues' first jobs is known. */
+struct queue {
+    struct sp_query_job *first, **last;
+};
+
 struct sp_query_pool {
     pthread_mutex_t lock;
     pthread_cond_t work; /* a job was queued, or stopping was set */
-    struct sp_query_job *first, **last;
-    uint32_t waiting, waiting_max, running;
+    struct queue short_jobs, long_jobs;
+    uint64_t next_number;
+    uint32_t waiting, waiting_max, running, helpers;
     bool stopping;
+    uint32_t thread_count_max; /* that take every job; the last one takes short ones only */
     uint32_t thread_count;
-    pthread_t threads[]; /* started ones */
+    struct pool_thread {
+        struct sp_query_pool *pool;
+        bool short_only;
+        pthread_t thread;
+    } threads[]; /* started ones */
 };
+
+static struct sp_query_job *take(struct sp_query_pool *pool, bool short_only)
+{
+    struct sp_query_job *small = pool->short_jobs.first, *large = pool->long_jobs.first;
+    bool is_small = small && (short_only || !large || small->number < large->number);
+    struct queue *queue = is_small ? &pool->short_jobs : &pool->long_jobs;
+    struct sp_query_job *job = is_small ? small : short_only ? NULL : large;
+    if (!job)
+        return NULL;
+    queue->first = job->next;
+    if (!queue->first)
+        queue->last = &queue->first;
+    pool->waiting--;
+    return job;
+}
 
 static void *thread_main(void *cookie)
 {
-    struct sp_query_pool *pool = cookie;
+    const struct pool_thread *own = cookie;
+    struct sp_query_pool *pool = own->pool;
     sp_thread_begin("spoor:query", SP_QUERY_NICE);
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        while (!pool->first && !pool->stopping)
+        struct sp_query_job *job = take(pool, own->short_only);
+        if (!job && pool->stopping)
+            break; /* nothing waits any more that this thread would take */
+        if (!job) {
             pthread_cond_wait(&pool->work, &pool->lock);
-        struct sp_query_job *job = pool->first;
-        if (!job)
-            break; /* stopping, and nothing waits any more */
-        pool->first = job->next;
-        if (!pool->first)
-            pool->last = &pool->first;
-        pool->waiting--;
+            continue;
+        }
         pool->running++;
         pthread_mutex_unlock(&pool->lock);
         job->run(job);
@@ -43,15 +68,20 @@ static void *thread_main(void *cookie)
 
 struct sp_query_pool *sp_query_pool_new(uint32_t threads, uint32_t waiting_max)
 {
-    struct sp_query_pool *pool = calloc(1, sizeof(*pool) + threads * sizeof(pthread_t));
+    struct sp_query_pool *pool =
+        calloc(1, sizeof(*pool) + ((size_t)threads + 1) * sizeof(pool->threads[0]));
     if (!pool)
         return NULL;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
-    pool->last = &pool->first;
+    pool->short_jobs.last = &pool->short_jobs.first;
+    pool->long_jobs.last = &pool->long_jobs.first;
     pool->waiting_max = waiting_max;
-    for (uint32_t i = 0; i < threads; i++) {
-        if (pthread_create(&pool->threads[i], NULL, thread_main, pool) != 0) {
+    pool->thread_count_max = threads;
+    for (uint32_t i = 0; i <= threads; i++) {
+        struct pool_thread *thread = &pool->threads[i];
+        *thread = (struct pool_thread){.pool = pool, .short_only = i == threads};
+        if (pthread_create(&thread->thread, NULL, thread_main, thread) != 0) {
             sp_query_pool_free(pool);
             return NULL;
         }
@@ -65,11 +95,13 @@ bool sp_query_pool_submit(struct sp_query_pool *pool, struct sp_query_job *job)
     pthread_mutex_lock(&pool->lock);
     bool taken = !pool->stopping && pool->waiting < pool->waiting_max;
     if (taken) {
+        struct queue *queue = job->is_short ? &pool->short_jobs : &pool->long_jobs;
         job->next = NULL;
-        *pool->last = job;
-        pool->last = &job->next;
+        job->number = pool->next_number++;
+        *queue->last = job;
+        queue->last = &job->next;
         pool->waiting++;
-        pthread_cond_signal(&pool->work);
+        pthread_cond_broadcast(&pool->work); /* not every thread takes every job */
     }
     pthread_mutex_unlock(&pool->lock);
     return taken;
@@ -84,8 +116,8 @@ void sp_query_pool_free(struct sp_query_pool *pool)
     pthread_cond_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->lock);
     for (uint32_t i = 0; i < pool->thread_count; i++)
-        pthread_join(pool->threads[i], NULL);
-    SP_ASSERT(!pool->first);
+        pthread_join(pool->threads[i].thread, NULL);
+    SP_ASSERT(!pool->short_jobs.first && !pool->long_jobs.first);
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
@@ -96,5 +128,27 @@ void sp_query_pool_load(struct sp_query_pool *pool, uint64_t *ret_running, uint6
     pthread_mutex_lock(&pool->lock);
     *ret_running = pool->running;
     *ret_waiting = pool->waiting;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+bool sp_query_pool_borrow(struct sp_query_pool *pool)
+{
+    if (!pool)
+        return true;
+    pthread_mutex_lock(&pool->lock);
+    bool free = pool->waiting == 0 && pool->running + pool->helpers < pool->thread_count_max;
+    if (free)
+        pool->helpers++;
+    pthread_mutex_unlock(&pool->lock);
+    return free;
+}
+
+void sp_query_pool_give_back(struct sp_query_pool *pool)
+{
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    SP_ASSERT(pool->helpers > 0);
+    pool->helpers--;
     pthread_mutex_unlock(&pool->lock);
 }

@@ -202,14 +202,11 @@ static void run_alone(struct sp_search_worker *worker)
                                           search->batch_count, &reader, &worker->error);
 }
 
-/* Is this the only query, and the batch worth a second thread? */
+/* Is the batch worth a second thread, and is there one? */
 static bool is_shared(const struct sp_search *search)
 {
-    uint64_t running = 0, waiting = 0;
-    if (search->batch_count < SP_SEARCH_SHARED_MIN || !search->call->api->pool)
-        return false;
-    sp_query_pool_load(search->call->api->pool, &running, &waiting);
-    return running <= 1 && waiting == 0;
+    return search->batch_count >= SP_SEARCH_SHARED_MIN && search->call->api->pool &&
+           sp_query_pool_borrow(search->call->api->pool);
 }
 
 static enum sp_status run_together(struct sp_search *search)
@@ -218,11 +215,9 @@ static enum sp_status run_together(struct sp_search *search)
     bool runs[SP_SEARCH_THREADS] = {0};
     for (uint32_t i = 1; i < SP_SEARCH_THREADS; i++) {
         struct sp_search_worker *worker = &search->workers[i];
-        if (!worker->made) {
-            enum sp_status status = worker_init(search, worker, search->reterr);
-            if (status != SP_OK)
-                return status;
-        }
+        enum sp_status status = worker->made ? SP_OK : worker_init(search, worker, search->reterr);
+        if (status != SP_OK)
+            return status;
         runs[i] = pthread_create(&threads[i], NULL, run, worker) == 0;
     }
     run(&search->workers[0]);
@@ -233,6 +228,13 @@ static enum sp_status run_together(struct sp_search *search)
         sp_pipeline_add_counts(search->question.pipeline, search->workers[i].pipeline);
     }
     return SP_OK;
+}
+
+static enum sp_status run_with_helper(struct sp_search *search)
+{
+    enum sp_status status = run_together(search);
+    sp_query_pool_give_back(search->call->api->pool);
+    return status;
 }
 
 /* What ended the batch; out of time is the least of errors. */
@@ -284,7 +286,7 @@ enum sp_status sp_search_batch_look(struct sp_search *search)
     atomic_store(&search->next, 0);
     atomic_store(&search->ended, false);
     if (is_shared(search))
-        status = run_together(search);
+        status = run_with_helper(search);
     else
         run_alone(&search->workers[0]);
     return status == SP_OK ? outcome(search) : status;

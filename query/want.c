@@ -67,27 +67,47 @@ static bool is_known(const struct sp_slice *keys, uint32_t count, struct sp_slic
     return false;
 }
 
+/* want->want.keys with room for so many more. */
+static struct sp_slice *make_room(struct sp_arena *arena, uint32_t more, struct sp_query_want *want)
+{
+    uint32_t count = want->want.key_count;
+    struct sp_slice *keys = sp_arena_calloc(arena, (size_t)count + more + 1, sizeof(*keys));
+    if (keys && count > 0)
+        memcpy(keys, want->want.keys, count * sizeof(*keys));
+    want->want.keys = keys;
+    return keys;
+}
+
+static void add_field(const struct sp_traceql_field *field, struct sp_slice *keys,
+                      struct sp_query_want *want)
+{
+    enum need need = need_of(field);
+    if (need == NEED_KEY && !is_known(keys, want->want.key_count, field->key))
+        keys[want->want.key_count++] = field->key;
+    want->want.status_message |= need == NEED_STATUS_MESSAGE;
+    want->everything |= need == NEED_EVERYTHING;
+}
+
 enum sp_status sp_query_want_add(struct sp_arena *arena, const struct sp_traceql_query *query,
                                  struct sp_query_want *want)
 {
-    uint32_t count = want->want.key_count;
-    struct sp_slice *keys =
-        sp_arena_calloc(arena, (size_t)count + query->node_count + 1, sizeof(*keys));
+    struct sp_slice *keys = make_room(arena, query->node_count, want);
     if (!keys)
         return arena->error;
-    if (count > 0)
-        memcpy(keys, want->want.keys, count * sizeof(*keys));
-    for (uint32_t i = 0; i < query->node_count; i++) {
-        const struct sp_traceql_node *node = query->nodes[i];
-        if (node->kind != SP_TRACEQL_FIELD)
-            continue;
-        enum need need = need_of(&node->field);
-        if (need == NEED_KEY && !is_known(keys, count, node->field.key))
-            keys[count++] = node->field.key;
-        want->want.status_message |= need == NEED_STATUS_MESSAGE;
-        want->everything |= need == NEED_EVERYTHING;
-    }
-    want->want.keys = keys;
-    want->want.key_count = count;
+    for (uint32_t i = 0; i < query->node_count; i++)
+        if (query->nodes[i]->kind == SP_TRACEQL_FIELD)
+            add_field(&query->nodes[i]->field, keys, want);
+    return SP_OK;
+}
+
+enum sp_status sp_query_want_fields(struct sp_arena *arena,
+                                    const struct sp_traceql_node *const *fields, uint32_t count,
+                                    struct sp_query_want *want)
+{
+    struct sp_slice *keys = make_room(arena, count, want);
+    if (!keys)
+        return arena->error;
+    for (uint32_t i = 0; i < count; i++)
+        add_field(&fields[i]->field, keys, want);
     return SP_OK;
 }

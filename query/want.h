@@ -18,6 +18,11 @@ SP_MUST_USE enum sp_status sp_query_want_add(struct sp_arena *arena,
                                              const struct sp_traceql_query *query,
                                              struct sp_query_want *want);
 
+/* The same of fields that are not in its text. */
+SP_MUST_USE enum sp_status sp_query_want_fields(struct sp_arena *arena,
+                                                const struct sp_traceql_node *const *fields,
+                                                uint32_t count, struct sp_query_want *want);
+
 /* For struct sp_traces_reader. */
 static inline const struct sp_span_want *sp_query_want_of(const struct sp_query_want *want)
 {

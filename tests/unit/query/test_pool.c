@@ -52,6 +52,71 @@ START_TEST(pool_refuses_what_cannot_wait_and_runs_what_it_took)
 }
 END_TEST
 
+/* Two long jobs keep all threads but one; a third waits; a short one that comes behind it does not. */
+START_TEST(pool_runs_short_jobs_while_long_ones_wait)
+{
+    enum { THREADS = 2, LONG = 3 };
+    static struct gate_job long_jobs[LONG], short_jobs[2];
+    static _Atomic int started, finished, short_started, short_finished;
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER, open = PTHREAD_MUTEX_INITIALIZER;
+    struct sp_query_pool *pool = sp_query_pool_new(THREADS, LONG + 2);
+    ck_assert_ptr_nonnull(pool);
+    pthread_mutex_lock(&gate);
+    for (size_t i = 0; i < LONG; i++) {
+        long_jobs[i] = (struct gate_job){{.run = run_behind_gate}, &gate, &started, &finished};
+        ck_assert(sp_query_pool_submit(pool, &long_jobs[i].job));
+    }
+    while (started < THREADS)
+        sched_yield();
+    for (size_t i = 0; i < 2; i++) {
+        short_jobs[i] = (struct gate_job){
+            {.run = run_behind_gate, .is_short = true}, &open, &short_started, &short_finished};
+        ck_assert(sp_query_pool_submit(pool, &short_jobs[i].job));
+    }
+    while (short_finished < 2) /* for ever, if no thread is kept for them */
+        sched_yield();
+    ck_assert_int_eq(started, THREADS);
+    uint64_t running, waiting;
+    sp_query_pool_load(pool, &running, &waiting);
+    ck_assert_uint_eq(waiting, 1);
+    pthread_mutex_unlock(&gate);
+    sp_query_pool_free(pool);
+    ck_assert_int_eq(finished, LONG);
+}
+END_TEST
+
+START_TEST(pool_lends_helpers_only_while_threads_are_idle)
+{
+    static struct gate_job jobs[3];
+    static _Atomic int started, finished;
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    struct sp_query_pool *pool = sp_query_pool_new(2, 4);
+    ck_assert_ptr_nonnull(pool);
+    ck_assert(sp_query_pool_borrow(pool));
+    ck_assert(sp_query_pool_borrow(pool));
+    ck_assert(!sp_query_pool_borrow(pool)); /* as many as the pool has threads */
+    sp_query_pool_give_back(pool);
+    sp_query_pool_give_back(pool);
+    pthread_mutex_lock(&gate);
+    for (int i = 0; i < 3; i++) {
+        jobs[i] = (struct gate_job){{.run = run_behind_gate}, &gate, &started, &finished};
+        ck_assert(sp_query_pool_submit(pool, &jobs[i].job));
+        while (started <= i && i < 2)
+            sched_yield();
+        if (i == 0) { /* one query runs: it may have one helper */
+            ck_assert(sp_query_pool_borrow(pool));
+            ck_assert(!sp_query_pool_borrow(pool));
+            sp_query_pool_give_back(pool);
+        } else { /* two run; then one waits besides */
+            ck_assert(!sp_query_pool_borrow(pool));
+        }
+    }
+    pthread_mutex_unlock(&gate);
+    sp_query_pool_free(pool);
+    ck_assert_int_eq(finished, 3);
+}
+END_TEST
+
 START_TEST(pool_without_jobs_ends)
 {
     sp_query_pool_free(sp_query_pool_new(4, 1));
@@ -64,6 +129,8 @@ Suite *sp_test_suite(void)
     Suite *suite = suite_create("query pool");
     TCase *tcase = tcase_create("all");
     tcase_add_test(tcase, pool_refuses_what_cannot_wait_and_runs_what_it_took);
+    tcase_add_test(tcase, pool_runs_short_jobs_while_long_ones_wait);
+    tcase_add_test(tcase, pool_lends_helpers_only_while_threads_are_idle);
     tcase_add_test(tcase, pool_without_jobs_ends);
     suite_add_tcase(suite, tcase);
     return suite;
