@@ -26,5 +26,6 @@ int sp_cmd_operations(int argc, char **argv);
 int sp_cmd_latency(int argc, char **argv);
 int sp_cmd_critical_path(int argc, char **argv);
 int sp_cmd_compare(int argc, char **argv);
+int sp_cmd_status(int argc, char **argv);
 int sp_cmd_backup(int argc, char **argv);
 int sp_cmd_check(int argc, char **argv);

@@ -27,6 +27,7 @@ static const struct command {
     {"graph", sp_cmd_graph, "print the service dependency graph"},
     {"critical-path", sp_cmd_critical_path, "show where the time of many traces goes"},
     {"compare", sp_cmd_compare, "compare two traces, or two samples of traces"},
+    {"status", sp_cmd_status, "show what a server keeps and is busy with"},
     {"backup", sp_cmd_backup, "copy what a running server keeps"},
     {"check", sp_cmd_check, "say what in a data directory is damaged"},
 };

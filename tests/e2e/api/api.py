@@ -110,6 +110,11 @@ def test_every_reply_is_what_the_document_says(context):
     counted = context.check(f"/v1/metrics/query?q={by_service}&exact=true&exemplars=true&{whole}")
     assert counted["exact"] and {series["labels"][0]["value"]: str(series["points"][0][1]) for series in counted["series"]} == {
         service["name"]: service["spanCount"] for service in services}
+    compared = context.check("/v1/metrics/query?q=" + urllib.parse.quote("{} | compare({ status = error }, 1000)") + f"&{whole}")["series"]
+    total = {series["labels"][0]["value"]: series["points"][0][1] for series in compared if series["labels"][1]["key"] == "kind"
+             and series["labels"][0]["value"].endswith("_total")}
+    assert total["selection_total"] == sum(int(service["errorCount"]) for service in services)
+    assert total["selection_total"] + total["baseline_total"] == int(status["spanCount"])
     trace_id = context.search("{ status = error }", limit=1)["traces"][0]["traceId"]
     ranks = context.check(f"/v1/traces/{trace_id}/percentiles?{whole}")["rows"]
     columns = context.check(f"/v1/traces/{trace_id}?view=columns")

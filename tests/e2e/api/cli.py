@@ -397,6 +397,17 @@ def test_graph_and_latency_over_time(context):
     assert context.run("graph", "--step", "1m")[0] == 2 and context.run("latency", "--step", "5s", "--from", "now-1h")[0] == 2
 
 
+def test_status_tells_what_is_kept_and_asked(context):
+    stored = json.loads(context.run("status", "--json")[1])["store"]
+    code, out, err = context.run("status")
+    lines = out.splitlines()
+    assert (code, err) == (0, "") and lines[0].startswith("Spoor ") and ", up for " in lines[0], out
+    assert lines[1].startswith(f"Stored   {stored['spanCount']} spans of {stored['traceCount']} traces in "), out
+    assert lines[2].startswith("From     20") and " to 2026-01-01T00:00:00" in lines[2] and any(line.split()[:2] == ["SLOWEST", "TOOK"] for line in lines), out
+    assert any("/v1/traces/" + TRACE.hex() in line for line in context.run("status", columns=200)[1].splitlines()) or len(lines) > 20, out
+    assert context.run("status", url="http://127.0.0.1:1")[0] == 3
+
+
 def test_exit_codes(context):
     absent, nowhere = "ab" * 16, "http://127.0.0.1:1"
     for expected, args, url in ((1, ("trace", absent), None), (1, ("trace", absent, "--json"), None),
