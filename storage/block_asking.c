@@ -172,8 +172,7 @@ enum sp_status sp_asking_text(struct sp_asking *asking, const struct sp_asked *a
     return SP_OK;
 }
 
-/* Texts beyond the values are those of other columns (in memory all share one dictionary): then only those that occur are
- * looked at, with the rows. */
+/* A dictionary with more texts than the column has values is not looked at as a whole: only those that occur, with the rows. */
 static enum sp_status look_at_texts(struct sp_asking *asking, const struct sp_asked *asked,
                                     struct sp_asked_column *asked_column)
 {

@@ -3,9 +3,12 @@
  * storage/block_builder.c: spans, or rows of other blocks, become a block: texts become numbers, what spans share becomes
  * templates, values go to their columns. Knows neither disks nor engines.
  *
- * All columns of a builder share one dictionary, the pool. A template is an interned sequence of words: the fields of its
+ * Each column has its own dictionary, whose texts stand in the order in which they first occur. A template is an interned sequence of words: the fields of its
  * header, then the numbers of its columns. */
 #include "storage/block_builder.h"
+
+/* Slots of all columns of a block that the next one finds: of some columns with many texts, or of many with few. */
+#define SLOTS_KEPT ((size_t)256 * 1024)
 
 /* ---- life ---- */
 
@@ -14,7 +17,7 @@ enum sp_status sp_block_builder_new(struct sp_block_builder **ret, struct sp_err
     struct sp_block_builder *builder = calloc(1, sizeof(*builder));
     if (builder == NULL)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to build a block");
-    sp_interner_init(&builder->pool);
+    sp_interner_init(&builder->names);
     sp_interner_init(&builder->column_keys);
     sp_interner_init(&builder->resource_texts);
     sp_interner_init(&builder->scope_texts);
@@ -22,6 +25,8 @@ enum sp_status sp_block_builder_new(struct sp_block_builder **ret, struct sp_err
         sp_interner_init(&builder->tables[t].words);
     sp_buf_init(&builder->scratch, SIZE_MAX / 2);
     sp_arena_init(&builder->arena, SIZE_MAX);
+    sp_arena_init(&builder->text_arena, SIZE_MAX);
+    builder->text_seed = sp_hash_seed();
     sp_block_builder_reset(builder);
     *ret = builder;
     return SP_OK;
@@ -31,7 +36,7 @@ void sp_block_builder_free(struct sp_block_builder *builder)
 {
     if (builder == NULL)
         return;
-    sp_interner_fini(&builder->pool);
+    sp_interner_fini(&builder->names);
     sp_interner_fini(&builder->column_keys);
     sp_interner_fini(&builder->resource_texts);
     sp_interner_fini(&builder->scope_texts);
@@ -43,6 +48,7 @@ void sp_block_builder_free(struct sp_block_builder *builder)
     for (uint32_t i = 0; i < builder->columns.cap; i++) {
         sp_vector_fini(&builder->columns.items[i].codes);
         sp_vector_fini(&builder->columns.items[i].numbers);
+        sp_interner_fini(&builder->columns.items[i].texts);
     }
     sp_vector_fini(&builder->columns);
     sp_vector_fini(&builder->trace_ids);
@@ -59,12 +65,23 @@ void sp_block_builder_free(struct sp_block_builder *builder)
     sp_vector_fini(&builder->view_columns);
     sp_buf_fini(&builder->scratch);
     sp_arena_fini(&builder->arena);
+    sp_arena_fini(&builder->text_arena);
     free(builder);
+}
+
+/* Gives back what dictionaries of columns, also of those that are no more, keep for the next block. */
+static void forget_texts(struct sp_block_builder *builder)
+{
+    for (uint32_t i = 0; i < builder->columns.cap; i++) {
+        sp_interner_fini(&builder->columns.items[i].texts);
+        builder->columns.items[i].texts = (struct sp_interner){0};
+    }
 }
 
 void sp_block_builder_reset(struct sp_block_builder *builder)
 {
-    sp_interner_reset(&builder->pool);
+    size_t slot_count = 0;
+    sp_interner_reset(&builder->names);
     sp_interner_reset(&builder->column_keys);
     sp_interner_reset(&builder->resource_texts);
     sp_interner_reset(&builder->scope_texts);
@@ -75,8 +92,12 @@ void sp_block_builder_reset(struct sp_block_builder *builder)
     for (uint32_t i = 0; i < builder->columns.count; i++) {
         struct column_build *build = &builder->columns.items[i];
         build->codes.count = build->numbers.count = 0;
+        slot_count += build->texts.slot_count;
+        sp_interner_reset(&build->texts);
         build->tried_count = build->new_count = 0;
     }
+    if (slot_count > SLOTS_KEPT)
+        forget_texts(builder);
     builder->columns.count = 0;
     builder->trace_ids.count = builder->trace_rows.count = 0;
     builder->span_ids.count = builder->parent_ids.count = 0;
@@ -84,11 +105,12 @@ void sp_block_builder_reset(struct sp_block_builder *builder)
     builder->event_times.count = 0;
     builder->link_trace_ids.count = builder->link_span_ids.count = 0;
     builder->resources.count = builder->scopes.count = 0;
-    builder->packed_bytes = 0;
+    builder->bytes = 0;
     builder->closed = false;
     builder->generation++;
     sp_buf_reset(&builder->scratch);
     sp_arena_reset(&builder->arena);
+    sp_arena_reset(&builder->text_arena);
 }
 
 uint32_t sp_block_builder_rows(const struct sp_block_builder *builder)
@@ -99,16 +121,18 @@ uint32_t sp_block_builder_rows(const struct sp_block_builder *builder)
 bool sp_block_builder_is_full(const struct sp_block_builder *builder)
 {
     return builder->closed || builder->span_ids.count >= SP_BLOCK_ROWS_MAX ||
-           builder->pool.bytes + builder->packed_bytes >= SP_BLOCK_BYTES_MAX ||
-           builder->event_times.count >= CHILDREN_MAX ||
+           builder->bytes >= SP_BLOCK_BYTES_MAX || builder->event_times.count >= CHILDREN_MAX ||
            builder->link_span_ids.count >= CHILDREN_MAX;
 }
 
 /* ---- what rows share ---- */
 
-uint32_t sp_block_builder_text(struct sp_block_builder *builder, struct sp_slice text)
+uint32_t sp_block_builder_name(struct sp_block_builder *builder, struct sp_slice name)
 {
-    return sp_interner_add(&builder->pool, 0, text);
+    size_t before = builder->names.bytes;
+    uint32_t number = sp_interner_add(&builder->names, 0, name);
+    builder->bytes += builder->names.bytes - before;
+    return number;
 }
 
 /* Looking up texts that are nearly all new, like ids and addresses, costs more than it saves. So in a column where of the latest
@@ -126,12 +150,17 @@ static bool is_to_be_looked_up(const struct column_build *build)
 uint32_t sp_block_builder_value(struct sp_block_builder *builder, struct column_build *build,
                                 struct sp_slice text)
 {
-    if (!is_to_be_looked_up(build))
-        return sp_interner_append(&builder->pool, text);
-    uint32_t text_count = builder->pool.texts.count;
-    uint32_t number = sp_interner_add(&builder->pool, 0, text);
+    uint32_t count = build->texts.texts.count;
+    if (!is_to_be_looked_up(build)) {
+        builder->bytes += text.len;
+        return sp_interner_append(&build->texts, text);
+    }
+    uint32_t number = sp_interner_add(&build->texts, 0, text);
     build->tried_count++;
-    build->new_count += number == text_count;
+    if (number == count) {
+        build->new_count++;
+        builder->bytes += text.len;
+    }
     if (build->tried_count >= NEW_TRIED_MAX) {
         build->tried_count /= 2;
         build->new_count /= 2;
@@ -165,7 +194,9 @@ uint32_t sp_block_builder_column(struct sp_block_builder *builder, enum sp_block
                                         .role = role,
                                         .kind = kind,
                                         .key = builder->column_keys.texts.items[number]};
-    builder->packed_bytes += sizeof(*column) + key.len;
+    if (column->texts.shared_arena == NULL)
+        sp_interner_init_shared(&column->texts, &builder->text_arena, builder->text_seed);
+    builder->bytes += sizeof(*column) + key.len;
     return number;
 }
 
@@ -175,7 +206,7 @@ uint32_t sp_block_builder_resource(struct sp_block_builder *builder, struct sp_s
     if (number == SP_INTERNER_NONE || number < builder->resources.count)
         return number;
     struct sp_resource resource;
-    builder->packed_bytes += text.len;
+    builder->bytes += text.len;
     if (sp_resource_unpack(builder->resource_texts.texts.items[number], &builder->arena,
                            &resource) != SP_OK ||
         !sp_vector_push(&builder->resources, resource))
@@ -189,7 +220,7 @@ uint32_t sp_block_builder_scope(struct sp_block_builder *builder, struct sp_slic
     if (number == SP_INTERNER_NONE || number < builder->scopes.count)
         return number;
     struct sp_scope scope;
-    builder->packed_bytes += text.len;
+    builder->bytes += text.len;
     if (sp_scope_unpack(builder->scope_texts.texts.items[number], &builder->arena, &scope) !=
             SP_OK ||
         !sp_vector_push(&builder->scopes, scope))
@@ -226,7 +257,7 @@ bool sp_block_builder_template(struct sp_block_builder *builder, enum sp_block_t
             return false;
         template_from_words((const uint32_t *)(const void *)build->words.texts.items[number].ptr,
                             word_count, &build->templates.items[build->templates.count++]);
-        builder->packed_bytes += text.len;
+        builder->bytes += text.len;
     }
     *ret = number;
     return true;
@@ -246,14 +277,16 @@ bool sp_block_builder_trace(struct sp_block_builder *builder, const struct sp_tr
 
 static void view_columns(struct sp_block_builder *builder)
 {
-    builder->dictionary = (struct sp_dictionary){.texts = builder->pool.texts.items,
-                                                 .count = builder->pool.texts.count};
+    builder->names_dictionary = (struct sp_dictionary){.texts = builder->names.texts.items,
+                                                       .count = builder->names.texts.count};
     for (uint32_t i = 0; i < builder->columns.count; i++) {
-        const struct column_build *from = &builder->columns.items[i];
+        struct column_build *from = &builder->columns.items[i];
         struct sp_column column = from->column;
         if (from->codes.count > 0) {
             column.codes = from->codes.items;
-            column.dictionary = &builder->dictionary;
+            from->dictionary = (struct sp_dictionary){.texts = from->texts.texts.items,
+                                                      .count = from->texts.texts.count};
+            column.dictionary = &from->dictionary;
         } else if (from->numbers.count > 0) {
             column.numbers = from->numbers.items;
         }
@@ -281,7 +314,7 @@ enum sp_status sp_block_builder_view(struct sp_block_builder *builder, struct sp
                              .event_times = builder->event_times.items,
                              .link_trace_ids = builder->link_trace_ids.items,
                              .link_span_ids = builder->link_span_ids.items,
-                             .names = &builder->dictionary,
+                             .names = &builder->names_dictionary,
                              .resources = builder->resources.items,
                              .resource_texts = builder->resource_texts.texts.items,
                              .resource_count = builder->resources.count,

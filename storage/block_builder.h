@@ -11,6 +11,10 @@
 /* A function that only prefetches. Inlined, because gcc takes one for a function that does nothing. */
 #define SP_PREFETCHING static inline __attribute__((always_inline))
 
+/* Of an array; it may end before. */
+#define sp_prefetch_item(items, number)                                                            \
+    __builtin_prefetch((const void *)((uintptr_t)(items) + (size_t)(number) * sizeof(*(items))))
+
 /* Events, or links, of a block that is not full. */
 #define CHILDREN_MAX (8 * SP_BLOCK_ROWS_MAX)
 /* Columns of roles other than ATTRIBUTE, in all tables together, at most. */
@@ -37,6 +41,8 @@ struct column_build {
     struct sp_column column; /* without values */
     SP_VECTOR(uint32_t) codes;
     SP_VECTOR(uint64_t) numbers;
+    struct sp_interner texts;        /* of its values; their memory is the builder's text_arena */
+    struct sp_dictionary dictionary; /* the same as a view has it */
     uint32_t follower; /* the column that stood behind it in a list the last time: a guess */
     /* Of its latest texts: how many were looked up, and how many of these were new. */
     uint32_t tried_count, new_count;
@@ -49,8 +55,9 @@ struct table_build {
 };
 
 struct sp_block_builder {
-    struct sp_interner pool; /* every text of a value or name */
-    struct sp_interner column_keys, resource_texts, scope_texts;
+    struct sp_interner names, column_keys, resource_texts, scope_texts;
+    struct sp_arena text_arena; /* texts of values */
+    uint64_t text_seed;
     struct table_build tables[SP_BLOCK_TABLE_COUNT];
     SP_VECTOR(struct column_build) columns; /* those beyond count keep their memory */
     /* Guesses: the column that stood first in a list the last time, and that of each role. */
@@ -67,19 +74,19 @@ struct sp_block_builder {
     SP_VECTOR(struct sp_span_id) link_span_ids;
     SP_VECTOR(struct sp_resource) resources;
     SP_VECTOR(struct sp_scope) scopes;
-    size_t packed_bytes; /* of what is not in the pool */
+    size_t bytes;        /* of texts, packed values, columns and templates */
     bool closed;         /* full for another reason than those that can be counted */
     uint64_t generation; /* of resets */
     struct sp_buf scratch;
-    struct sp_arena arena;           /* of resources and scopes */
-    struct sp_dictionary dictionary; /* the pool as a view has it */
+    struct sp_arena arena;                 /* of resources and scopes */
+    struct sp_dictionary names_dictionary; /* as a view has it */
     SP_VECTOR(struct sp_column) view_columns;
 };
 
 /* Numbers of what rows share, made when they are new. SP_INTERNER_NONE: no memory; and of a column that there is no place
  * for (an attribute, or a builder that can only be reset). */
-uint32_t sp_block_builder_text(struct sp_block_builder *builder, struct sp_slice text);
-/* The same for a value that is pushed to a column: a text that was there may get a new number. */
+uint32_t sp_block_builder_name(struct sp_block_builder *builder, struct sp_slice name);
+/* The number of a text in the column that it is pushed to next: a text that was there may get a new one. */
 uint32_t sp_block_builder_value(struct sp_block_builder *builder, struct column_build *build,
                                 struct sp_slice text);
 uint32_t sp_block_builder_column(struct sp_block_builder *builder, enum sp_block_table table,

@@ -11,17 +11,12 @@ struct map {
     } * items;
 };
 
-struct text_map {
-    const struct sp_dictionary *dictionary;
-    struct map map;
-};
-
 /* All that copying a value touches, in one place. */
 struct column_source {
     uint32_t position, count; /* next value, of so many */
     const uint32_t *codes;    /* or */
     const uint64_t *numbers;  /* or neither */
-    struct map_entry *map;    /* of the texts */
+    struct map_entry *map;    /* heap; of the texts */
     const struct sp_slice *texts;
 };
 
@@ -39,8 +34,7 @@ struct sp_block_source {
     uint32_t children[SP_BLOCK_TABLE_COUNT]; /* next event, next link */
     struct column_source *columns;
     struct child_columns *child_columns; /* of each template of spans */
-    struct map names, resources, scopes, templates[SP_BLOCK_TABLE_COUNT];
-    SP_VECTOR(struct text_map) texts; /* one for each dictionary of columns */
+    struct map names, resources, scopes, column_numbers, templates[SP_BLOCK_TABLE_COUNT];
 };
 
 /* ---- life ---- */
@@ -49,25 +43,6 @@ static bool map_new(struct map *map, uint32_t count)
 {
     map->items = calloc((size_t)count + 1, sizeof(*map->items));
     return map->items != NULL;
-}
-
-/* The text map of a dictionary, made when it is new; UINT32_MAX: no memory. A builder's blocks have one dictionary, blocks from
- * disk one for each column: so the first and the last are looked at. */
-static uint32_t text_map_of(struct sp_block_source *source, const struct sp_dictionary *dictionary)
-{
-    uint32_t count = source->texts.count;
-    if (count > 0 && source->texts.items[0].dictionary == dictionary)
-        return 0;
-    if (count > 0 && source->texts.items[count - 1].dictionary == dictionary)
-        return count - 1;
-    struct text_map text_map = {.dictionary = dictionary};
-    if (!map_new(&text_map.map, dictionary->count))
-        return UINT32_MAX;
-    if (!sp_vector_push(&source->texts, text_map)) {
-        free(text_map.map.items);
-        return UINT32_MAX;
-    }
-    return count;
 }
 
 static bool columns_init(struct sp_block_source *source)
@@ -84,10 +59,9 @@ static bool columns_init(struct sp_block_source *source)
         column->numbers = from->numbers;
         if (from->dictionary == NULL)
             continue;
-        uint32_t texts = text_map_of(source, from->dictionary);
-        if (texts == UINT32_MAX)
+        column->map = calloc((size_t)from->dictionary->count + 1, sizeof(*column->map));
+        if (column->map == NULL)
             return false;
-        column->map = source->texts.items[texts].map.items;
         column->texts = from->dictionary->texts;
     }
     return true;
@@ -119,7 +93,8 @@ static bool source_init(struct sp_block_source *source)
     bool fits = columns_init(source) && child_columns_init(source) &&
                 map_new(&source->names, block->names->count) &&
                 map_new(&source->resources, block->resource_count) &&
-                map_new(&source->scopes, block->scope_count);
+                map_new(&source->scopes, block->scope_count) &&
+                map_new(&source->column_numbers, block->column_count);
     for (int t = 0; t < SP_BLOCK_TABLE_COUNT && fits; t++)
         fits = map_new(&source->templates[t], block->template_counts[t]);
     return fits;
@@ -143,14 +118,14 @@ void sp_block_source_free(struct sp_block_source *source)
 {
     if (source == NULL)
         return;
-    for (uint32_t i = 0; i < source->texts.count; i++)
-        free(source->texts.items[i].map.items);
-    sp_vector_fini(&source->texts);
+    for (uint32_t i = 0; i < source->block->column_count && source->columns != NULL; i++)
+        free(source->columns[i].map);
     for (int t = 0; t < SP_BLOCK_TABLE_COUNT; t++)
         free(source->templates[t].items);
     free(source->names.items);
     free(source->resources.items);
     free(source->scopes.items);
+    free(source->column_numbers.items);
     free(source->columns);
     free(source->child_columns);
     free(source);
@@ -170,13 +145,12 @@ static uint32_t map_value(struct sp_block_builder *builder, uint32_t generation,
     return entry->number;
 }
 
-/* Apart from the values: a name has one number. */
 static uint32_t map_name(struct sp_block_builder *builder, struct sp_block_source *source,
                          uint32_t code)
 {
     struct map_entry *entry = &source->names.items[code];
     if (entry->generation != source->generation) {
-        entry->number = sp_block_builder_text(builder, source->block->names->texts[code]);
+        entry->number = sp_block_builder_name(builder, source->block->names->texts[code]);
         entry->generation = source->generation;
     }
     return entry->number;
@@ -206,6 +180,23 @@ static uint32_t map_scope(struct sp_block_builder *builder, struct sp_block_sour
 
 enum outcome { COPIED, NO_PLACE, NO_MEMORY };
 
+static enum outcome map_column(struct sp_block_builder *builder, struct sp_block_source *source,
+                               uint32_t number, uint32_t *ret)
+{
+    struct map_entry *entry = &source->column_numbers.items[number];
+    if (entry->generation != source->generation) {
+        const struct sp_column *column = &source->block->columns[number];
+        uint32_t before = builder->columns.count;
+        entry->number = sp_block_builder_column(builder, column->table, column->role, column->kind,
+                                                column->key);
+        if (entry->number == SP_INTERNER_NONE)
+            return before >= SP_BLOCK_COLUMNS_MAX - ROLE_COLUMNS ? NO_PLACE : NO_MEMORY;
+        entry->generation = source->generation;
+    }
+    *ret = entry->number;
+    return COPIED;
+}
+
 /* The words of a template of the source in our numbers. NO_PLACE: it needs more columns than are left. */
 static enum outcome map_words(struct sp_block_builder *builder, struct sp_block_source *source,
                               enum sp_block_table table, const struct sp_template *from,
@@ -225,15 +216,10 @@ static enum outcome map_words(struct sp_block_builder *builder, struct sp_block_
     if (words[WORD_RESOURCE] == SP_INTERNER_NONE || words[WORD_SCOPE] == SP_INTERNER_NONE ||
         words[WORD_NAME] == SP_INTERNER_NONE)
         return NO_MEMORY;
-    for (uint32_t i = 0; i < from->column_count; i++) {
-        const struct sp_column *column = &source->block->columns[from->columns[i]];
-        uint32_t before = builder->columns.count;
-        words[WORD_COUNT + i] =
-            sp_block_builder_column(builder, table, column->role, column->kind, column->key);
-        if (words[WORD_COUNT + i] == SP_INTERNER_NONE)
-            return before >= SP_BLOCK_COLUMNS_MAX - ROLE_COLUMNS ? NO_PLACE : NO_MEMORY;
-    }
-    return COPIED;
+    enum outcome outcome = COPIED;
+    for (uint32_t i = 0; i < from->column_count && outcome == COPIED; i++)
+        outcome = map_column(builder, source, from->columns[i], &words[WORD_COUNT + i]);
+    return outcome;
 }
 
 /* Maps the template of a row before any of its values is copied. */
@@ -257,9 +243,14 @@ static enum outcome map_template(struct sp_block_builder *builder, struct sp_blo
 
 /* ---- rows ---- */
 
+/* A source is left after each trace, and has more columns than the processor follows by itself. */
+#define CODES_AHEAD   32
+#define NUMBERS_AHEAD 16
+
 /* Where the texts of the next values lie is known only from their codes: each is asked for in two steps, two and one ahead. */
 SP_PREFETCHING void prefetch_values(const struct column_source *column, uint32_t position)
 {
+    sp_prefetch_item(column->codes, position + CODES_AHEAD);
     if (position + 2 < column->count) {
         uint32_t code = column->codes[position + 2];
         __builtin_prefetch(&column->map[code]);
@@ -284,6 +275,7 @@ static bool copy_values(struct sp_block_builder *builder, struct sp_block_source
             if (code == SP_INTERNER_NONE || !sp_vector_push(&build->codes, code))
                 return false;
         } else if (column->numbers != NULL) {
+            sp_prefetch_item(column->numbers, position + NUMBERS_AHEAD);
             if (!sp_vector_push(&build->numbers, column->numbers[position]))
                 return false;
         }
@@ -325,6 +317,15 @@ static enum outcome map_row(struct sp_block_builder *builder, struct sp_block_so
     return outcome;
 }
 
+SP_PREFETCHING void prefetch_fixed(const struct sp_block *block, uint32_t row)
+{
+    sp_prefetch_item(block->span_ids, row);
+    sp_prefetch_item(block->parent_ids, row);
+    sp_prefetch_item(block->starts, row);
+    sp_prefetch_item(block->ends, row);
+    sp_prefetch_item(block->tables[SP_BLOCK_SPANS].templates, row);
+}
+
 static enum outcome add_row(struct sp_block_builder *builder, struct sp_block_source *source,
                             const struct sp_trace_id *trace_id, uint32_t row)
 {
@@ -337,6 +338,7 @@ static enum outcome add_row(struct sp_block_builder *builder, struct sp_block_so
     enum outcome outcome = map_row(builder, source, row, child_counts);
     if (outcome != COPIED)
         return outcome;
+    prefetch_fixed(block, row + NUMBERS_AHEAD);
     bool fits = sp_block_builder_trace(builder, trace_id) &&
                 copy_row(builder, source, SP_BLOCK_SPANS, row) &&
                 sp_vector_push(&builder->span_ids, block->span_ids[row]) &&

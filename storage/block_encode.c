@@ -170,33 +170,57 @@ static void summarize_numbers(const struct sp_column *column, struct sp_column_s
     }
 }
 
-static bool write_text_column(struct sp_block_encoder *encoder, uint32_t number,
-                              struct sp_column_summary *summary)
+/* Do all texts of the dictionary occur, in its order? Those of a builder do. */
+static bool is_in_order(const struct sp_column *column)
 {
-    const struct sp_column *column = &encoder->block->columns[number];
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < column->count; i++) {
+        if (column->codes[i] > next)
+            return false;
+        next += column->codes[i] == next;
+    }
+    return next == column->dictionary->count;
+}
+
+/* The codes of a column in the dictionary that is written, which list then has. NULL: no memory. */
+static const uint32_t *renumber(struct sp_block_encoder *encoder, const struct sp_column *column,
+                                struct sp_dictionary *ret_list)
+{
+    if (is_in_order(column)) {
+        *ret_list = *column->dictionary;
+        return column->codes;
+    }
     encoder->codes.count = 0;
     if (!list_begin(encoder, column->dictionary->count) ||
         !sp_vector_reserve(&encoder->codes, column->count) ||
         !sp_vector_reserve(&encoder->list, column->count))
-        return false;
-    uint32_t *codes = encoder->codes.items;
+        return NULL;
     for (uint32_t i = 0; i < column->count; i++)
-        codes[i] = list_add(encoder, column->dictionary, column->codes[i]);
-    uint32_t distinct = summary->distinct = encoder->list.count;
-    bool repeats = distinct <= column->count / 2;
+        encoder->codes.items[i] = list_add(encoder, column->dictionary, column->codes[i]);
+    *ret_list = (struct sp_dictionary){.texts = encoder->list.items, .count = encoder->list.count};
+    return encoder->codes.items;
+}
+
+static bool write_text_column(struct sp_block_encoder *encoder, uint32_t number,
+                              struct sp_column_summary *summary)
+{
+    const struct sp_column *column = &encoder->block->columns[number];
+    struct sp_dictionary list;
+    const uint32_t *codes = renumber(encoder, column, &list);
+    if (codes == NULL)
+        return false;
+    summary->distinct = list.count;
+    bool repeats = list.count <= column->count / 2;
     if (encoder->sink->texts != NULL)
-        encoder->sink->texts(encoder->sink->cookie, number, encoder->list.items, distinct);
+        encoder->sink->texts(encoder->sink->cookie, number, list.texts, list.count);
     sp_text_list_reset(&encoder->texts);
-    if (repeats) {
-        for (uint32_t i = 0; i < distinct; i++)
-            sp_text_list_add(&encoder->texts, encoder->list.items[i]);
-    } else {
-        for (uint32_t i = 0; i < column->count; i++)
-            sp_text_list_add(&encoder->texts, encoder->list.items[codes[i]]);
-    }
+    if (repeats)
+        sp_text_list_add(&encoder->texts, list.texts, list.count);
+    else
+        sp_text_list_add_codes(&encoder->texts, list.texts, codes, column->count);
     struct sp_buf *out = begin(encoder, repeats ? SP_COLUMN_DICTIONARY : SP_COLUMN_TEXTS);
     if (repeats)
-        sp_pack_varint(distinct, out);
+        sp_pack_varint(list.count, out);
     sp_text_list_write(&encoder->texts, &encoder->writer, out);
     if (repeats)
         sp_numbers_write_32(&encoder->writer, codes, column->count, out);

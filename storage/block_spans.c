@@ -71,7 +71,7 @@ static bool push_text(struct sp_block_builder *builder, uint32_t column, struct 
 {
     struct column_build *build = &builder->columns.items[column];
     uint32_t code = build->codes.count > 0 ? build->codes.items[build->codes.count - 1] : 0;
-    if (build->codes.count == 0 || !sp_slice_equal(builder->pool.texts.items[code], text))
+    if (build->codes.count == 0 || !sp_hash_equal(build->texts.texts.items[code], text))
         code = sp_block_builder_value(builder, build, text);
     return code != SP_INTERNER_NONE && sp_vector_push(&build->codes, code);
 }
@@ -115,7 +115,7 @@ static bool is_column_of(const struct column_build *build, enum sp_block_table t
                          const struct sp_attribute *item)
 {
     return build->column.table == table && build->column.role == SP_ROLE_ATTRIBUTE &&
-           build->column.kind == item->value.kind && sp_slice_equal(build->column.key, item->key);
+           build->column.kind == item->value.kind && sp_hash_equal(build->column.key, item->key);
 }
 
 /* The column of an attribute. Lists look alike: what followed the column before the last time is tried first. */
@@ -220,7 +220,7 @@ static bool add_event(struct sp_block_builder *builder, const struct sp_event *e
 {
     struct row row;
     row_init(&row, builder, SP_BLOCK_EVENTS);
-    row.words[WORD_NAME] = sp_block_builder_text(builder, event->name);
+    row.words[WORD_NAME] = sp_block_builder_name(builder, event->name);
     row.words[WORD_DROPPED_ATTRIBUTES] = event->attributes.dropped;
     return row.words[WORD_NAME] != SP_INTERNER_NONE &&
            add_role_text(&row, SP_ROLE_RESIDUE, SP_VALUE_BYTES, event->residue) &&
@@ -247,7 +247,7 @@ static bool add_header(struct row *row, struct memo *memo, const struct sp_span 
     uint32_t *words = row->words;
     words[WORD_RESOURCE] = resource_number(row->builder, memo, span->resource);
     words[WORD_SCOPE] = scope_number(row->builder, memo, span->scope);
-    words[WORD_NAME] = sp_block_builder_text(row->builder, span->name);
+    words[WORD_NAME] = sp_block_builder_name(row->builder, span->name);
     words[WORD_KIND] = (uint32_t)span->kind;
     words[WORD_STATUS] = (uint32_t)span->status_code;
     words[WORD_BITS] = span->status_present ? SP_TEMPLATE_STATUS_PRESENT : 0;

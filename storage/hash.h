@@ -24,18 +24,40 @@ static inline uint64_t sp_hash_short(const uint8_t *ptr, size_t len)
     return len == 0 ? 0 : (uint64_t)ptr[0] << 16 | (uint64_t)ptr[len / 2] << 8 | ptr[len - 1];
 }
 
+static inline uint64_t sp_hash_word(const uint8_t *ptr)
+{
+    uint64_t word;
+    memcpy(&word, ptr, sizeof(word));
+    return word;
+}
+
 static inline uint64_t sp_hash(uint64_t seed, struct sp_slice s)
 {
     uint64_t hash = sp_hash_mix(seed, s.len);
-    uint64_t word;
     if (s.len < 8)
         return sp_hash_mix(sp_hash_mix(hash ^ seed, sp_hash_short(s.ptr, s.len)), seed);
-    for (size_t at = 0; at < s.len - 8; at += 8) {
-        memcpy(&word, s.ptr + at, 8);
-        hash = sp_hash_mix(hash ^ seed, word);
-    }
-    memcpy(&word, s.ptr + s.len - 8, 8); /* may overlap with the one before */
-    return sp_hash_mix(sp_hash_mix(hash ^ seed, word), seed);
+    for (size_t at = 0; at < s.len - 8; at += 8)
+        hash = sp_hash_mix(hash ^ seed, sp_hash_word(s.ptr + at));
+    /* The last one may overlap with the one before. */
+    return sp_hash_mix(sp_hash_mix(hash ^ seed, sp_hash_word(s.ptr + s.len - 8)), seed);
+}
+
+/* The same as sp_slice_equal, without a call for texts that are short, as most are. */
+static inline bool sp_hash_equal(struct sp_slice a, struct sp_slice b)
+{
+    if (a.len != b.len)
+        return false;
+    if (a.len < 8)
+        return sp_hash_short(a.ptr, a.len) == sp_hash_short(b.ptr, b.len);
+    if (a.len > 32)
+        return memcmp(a.ptr, b.ptr, a.len) == 0;
+    const uint8_t *one = a.ptr + a.len, *two = b.ptr + b.len;
+    uint64_t difference = (sp_hash_word(a.ptr) ^ sp_hash_word(b.ptr)) |
+                          (sp_hash_word(one - 8) ^ sp_hash_word(two - 8));
+    if (a.len > 16)
+        difference |= (sp_hash_word(a.ptr + 8) ^ sp_hash_word(b.ptr + 8)) |
+                      (sp_hash_word(one - 16) ^ sp_hash_word(two - 16));
+    return difference == 0;
 }
 
 uint64_t sp_hash_seed(void); /* a new random one */

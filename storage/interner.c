@@ -5,7 +5,7 @@
 
 #include <sys/random.h>
 
-#define FIRST_SLOTS 256u
+#define FIRST_SLOTS 64u
 /* Kept over a reset; a table that was once larger is given back. */
 #define KEPT_SLOTS (64u * 1024)
 
@@ -20,15 +20,21 @@ uint64_t sp_hash_seed(void)
 
 void sp_interner_init(struct sp_interner *interner)
 {
-    *interner = (struct sp_interner){.seed = sp_hash_seed()};
-    sp_arena_init(&interner->arena, SIZE_MAX);
+    sp_interner_init_shared(interner, NULL, sp_hash_seed());
+}
+
+void sp_interner_init_shared(struct sp_interner *interner, struct sp_arena *arena, uint64_t seed)
+{
+    *interner = (struct sp_interner){.shared_arena = arena, .seed = seed};
+    sp_arena_init(&interner->own_arena, SIZE_MAX);
 }
 
 void sp_interner_fini(struct sp_interner *interner)
 {
     free(interner->slots);
     sp_vector_fini(&interner->texts);
-    sp_arena_fini(&interner->arena);
+    sp_vector_fini(&interner->salts);
+    sp_arena_fini(&interner->own_arena);
 }
 
 void sp_interner_reset(struct sp_interner *interner)
@@ -40,16 +46,30 @@ void sp_interner_reset(struct sp_interner *interner)
     } else if (interner->slot_count > 0) {
         memset(interner->slots, 0, interner->slot_count * sizeof(*interner->slots));
     }
-    interner->texts.count = 0;
+    interner->texts.count = interner->salts.count = 0;
     interner->used_count = 0;
     interner->bytes = 0;
-    sp_arena_reset(&interner->arena);
+    sp_arena_reset(&interner->own_arena);
 }
 
 static uint32_t hash_of(const struct sp_interner *interner, uint32_t salt, struct sp_slice text)
 {
     uint64_t hash = sp_hash(interner->seed + salt * 0x9e3779b97f4a7c15ULL, text);
     return (uint32_t)(hash >> 32);
+}
+
+static uint32_t salt_of(const struct sp_interner *interner, uint32_t number)
+{
+    return number < interner->salts.count ? interner->salts.items[number] : 0;
+}
+
+static bool set_salt(struct sp_interner *interner, uint32_t number, uint32_t salt)
+{
+    while (salt != 0 && interner->salts.count < number) {
+        if (!sp_vector_push(&interner->salts, 0))
+            return false;
+    }
+    return salt == 0 || sp_vector_push(&interner->salts, salt);
 }
 
 /* The slot of a text, or the free one where it belongs. */
@@ -61,8 +81,8 @@ static struct sp_interner_slot *probe(const struct sp_interner *interner, uint32
         struct sp_interner_slot *slot = &interner->slots[at];
         if (slot->number == 0)
             return slot;
-        if (slot->hash == hash && slot->salt == salt &&
-            sp_slice_equal(interner->texts.items[slot->number - 1], text))
+        if (slot->hash == hash && salt_of(interner, slot->number - 1) == salt &&
+            sp_hash_equal(interner->texts.items[slot->number - 1], text))
             return slot;
     }
 }
@@ -96,7 +116,9 @@ uint32_t sp_interner_find(const struct sp_interner *interner, uint32_t salt, str
 
 uint32_t sp_interner_append(struct sp_interner *interner, struct sp_slice text)
 {
-    uint8_t *copy = sp_arena_alloc(&interner->arena, text.len > 0 ? text.len : 1);
+    struct sp_arena *arena =
+        interner->shared_arena != NULL ? interner->shared_arena : &interner->own_arena;
+    uint8_t *copy = sp_arena_alloc(arena, text.len > 0 ? text.len : 1);
     if (copy == NULL || !sp_vector_reserve(&interner->texts, 1))
         return SP_INTERNER_NONE;
     if (text.len > 0)
@@ -115,9 +137,9 @@ uint32_t sp_interner_add(struct sp_interner *interner, uint32_t salt, struct sp_
     if (slot->number != 0)
         return slot->number - 1;
     uint32_t number = sp_interner_append(interner, text);
-    if (number == SP_INTERNER_NONE)
+    if (number == SP_INTERNER_NONE || !set_salt(interner, number, salt))
         return SP_INTERNER_NONE;
     interner->used_count++;
-    *slot = (struct sp_interner_slot){number + 1, hash, salt};
+    *slot = (struct sp_interner_slot){number + 1, hash};
     return number;
 }

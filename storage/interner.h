@@ -10,19 +10,23 @@
 struct sp_interner {
     struct sp_interner_slot {
         uint32_t number; /* plus 1; 0 is free */
-        uint32_t hash, salt;
+        uint32_t hash;
     } * slots;
     uint32_t slot_count;              /* a power of two, or 0 */
     uint32_t used_count;              /* slots that are not free */
-    SP_VECTOR(struct sp_slice) texts; /* by number; 8-byte aligned memory of the interner */
-    struct sp_arena arena;
-    size_t bytes; /* of the texts */
+    SP_VECTOR(struct sp_slice) texts; /* by number; 8-byte aligned memory of the arena */
+    SP_VECTOR(uint32_t) salts;        /* the same, up to the last that is not 0 */
+    struct sp_arena own_arena;
+    struct sp_arena *shared_arena; /* NULL: the own one */
+    size_t bytes;                  /* of the texts */
     uint64_t seed;
 };
 
 #define SP_INTERNER_NONE UINT32_MAX
 
 void sp_interner_init(struct sp_interner *interner);
+/* One of several that have an arena in common, which is the caller's: he resets it when he has reset them all. seed: sp_hash_seed. */
+void sp_interner_init_shared(struct sp_interner *interner, struct sp_arena *arena, uint64_t seed);
 void sp_interner_fini(struct sp_interner *interner);
 void sp_interner_reset(struct sp_interner *interner); /* empties, keeps memory for the next round */
 

@@ -148,7 +148,7 @@ static enum sp_status text_value(struct field_reading *reading, const struct sp_
     return status == SP_OK ? SP_OK : damaged(reading, status);
 }
 
-/* Codes of the values of a column of texts. Its dictionary may be of other columns, too: only what occurs is looked at. */
+/* Codes of the values of a column of texts: each text is looked at once. */
 static enum sp_status add_texts(struct field_reading *reading, const struct sp_column *column,
                                 const uint32_t **ret)
 {

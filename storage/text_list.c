@@ -22,11 +22,39 @@ void sp_text_list_reset(struct sp_text_list *list)
     sp_buf_reset(&list->bytes);
 }
 
-void sp_text_list_add(struct sp_text_list *list, struct sp_slice text)
+/* codes NULL: each text once. */
+static void add(struct sp_text_list *list, const struct sp_slice *texts, const uint32_t *codes,
+                uint32_t count)
 {
-    sp_buf_append_slice(&list->bytes, text);
-    if (!sp_vector_push(&list->lengths, (uint32_t)text.len))
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bytes += texts[codes != NULL ? codes[i] : i].len;
+    uint8_t *out = sp_buf_reserve(&list->bytes, bytes);
+    if (!sp_vector_reserve(&list->lengths, count))
         list->bytes.error = SP_NO_MEMORY;
+    if (list->bytes.error != SP_OK)
+        return;
+    uint32_t *lengths = list->lengths.items + list->lengths.count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct sp_slice text = texts[codes != NULL ? codes[i] : i];
+        lengths[i] = (uint32_t)text.len;
+        if (text.len > 0)
+            memcpy(out, text.ptr, text.len);
+        out += text.len;
+    }
+    list->lengths.count += count;
+    list->bytes.len += bytes;
+}
+
+void sp_text_list_add(struct sp_text_list *list, const struct sp_slice *texts, uint32_t count)
+{
+    add(list, texts, NULL, count);
+}
+
+void sp_text_list_add_codes(struct sp_text_list *list, const struct sp_slice *texts,
+                            const uint32_t *codes, uint32_t count)
+{
+    add(list, texts, codes, count);
 }
 
 void sp_text_list_write(const struct sp_text_list *list, struct sp_numbers_writer *writer,

@@ -16,7 +16,11 @@ struct sp_text_list {
 void sp_text_list_init(struct sp_text_list *list);
 void sp_text_list_fini(struct sp_text_list *list);
 void sp_text_list_reset(struct sp_text_list *list);
-void sp_text_list_add(struct sp_text_list *list, struct sp_slice text); /* errors stick in bytes */
+/* Errors stick in bytes. */
+void sp_text_list_add(struct sp_text_list *list, const struct sp_slice *texts, uint32_t count);
+/* Texts by their numbers. */
+void sp_text_list_add_codes(struct sp_text_list *list, const struct sp_slice *texts,
+                            const uint32_t *codes, uint32_t count);
 void sp_text_list_write(const struct sp_text_list *list, struct sp_numbers_writer *writer,
                         struct sp_buf *out);
 
