@@ -61,6 +61,11 @@ SP_MUST_USE enum sp_status sp_rows_open(struct sp_rows *rows, struct sp_sheet *s
                                         const struct sp_stop *stop, struct sp_rows_taken *ret,
                                         struct sp_error *reterr);
 
+/* *ret_is: all rows that were taken are of one series, *ret, which was made if it is new: the one column that is read has no value in this
+ * sheet. Quick; false says nothing. */
+SP_MUST_USE enum sp_status sp_rows_one_series(struct sp_rows *rows, struct sp_series_set *set,
+                                              bool *ret_is, uint32_t *ret, struct sp_error *reterr);
+
 /* The series of each row that was taken; made when it is new. */
 SP_MUST_USE enum sp_status sp_rows_series(struct sp_rows *rows, struct sp_series_set *set,
                                           const uint32_t **ret, struct sp_error *reterr);

@@ -132,6 +132,48 @@ static enum sp_status series_of_tuples(struct sp_rows *rows, struct sp_series_se
     return status;
 }
 
+/* Is there one label, which one column says alone? What `.key` is, resources decide, too, and they are in the templates. */
+static bool is_of_column(const struct sp_rows *rows)
+{
+    const struct sp_rows_question *question = rows->question;
+    if (rows->facts || question->key_count != 1 || rows->key_field_count != 1 ||
+        rows->keys_reads != SP_READS_COLUMNS)
+        return false;
+    const struct sp_traceql_field *field = &question->keys[0]->field;
+    return field->intrinsic == SP_TRACEQL_STATUS_MESSAGE ||
+           (field->intrinsic == SP_TRACEQL_INTRINSIC_NONE &&
+            field->scope == SP_TRACEQL_SCOPE_SPAN && !field->of_parent);
+}
+
+/* No templates, no combinations. */
+static enum sp_status series_of_column(struct sp_rows *rows, struct sp_series_set *set,
+                                       const uint32_t **ret, struct sp_error *reterr)
+{
+    struct sp_sheet_column column;
+    struct sp_made_span made;
+    enum sp_status status = sp_sheet_column(rows->sheet, &rows->key_fields[0], &column, reterr);
+    if (status != SP_OK)
+        return status;
+    uint32_t *series = sp_rows_alloc(rows, rows->sheet->row_count, sizeof(*series));
+    uint32_t *of_code = sp_rows_alloc(rows, column.value_count, sizeof(*of_code)); /* plus 1 */
+    if (!series || !of_code)
+        return sp_rows_full(rows, reterr);
+    for (uint32_t row = 0; row < rows->sheet->row_count && status == SP_OK; row++) {
+        uint32_t *known = &of_code[column.codes[row]];
+        if (!sp_bits_have(rows->bits, row))
+            continue;
+        if (*known == 0) {
+            status = sp_rows_span(rows, row, rows->key_fields, &column, 1, &made, reterr);
+            if (status == SP_OK)
+                status = find_series(rows, set, &made.place, known, reterr);
+            ++*known;
+        }
+        series[row] = *known - 1;
+    }
+    *ret = series;
+    return status;
+}
+
 /* By duration, too. */
 static enum sp_status series_of_rows(struct sp_rows *rows, struct sp_series_set *set,
                                      uint32_t *series, struct sp_error *reterr)
@@ -165,12 +207,32 @@ static enum sp_status series_of_spans(struct sp_rows *rows, struct sp_series_set
     return status;
 }
 
+enum sp_status sp_rows_one_series(struct sp_rows *rows, struct sp_series_set *set, bool *ret_is,
+                                  uint32_t *ret, struct sp_error *reterr)
+{
+    struct sp_sheet_column column;
+    struct sp_made_span made;
+    *ret_is = false;
+    if (!is_of_column(rows))
+        return SP_OK;
+    enum sp_status status = sp_sheet_column(rows->sheet, &rows->key_fields[0], &column, reterr);
+    if (status != SP_OK || column.value_count > 1)
+        return status;
+    status = sp_rows_span(rows, 0, rows->key_fields, &column, 1, &made, reterr);
+    if (status == SP_OK)
+        status = find_series(rows, set, &made.place, ret, reterr);
+    *ret_is = status == SP_OK;
+    return status;
+}
+
 enum sp_status sp_rows_series(struct sp_rows *rows, struct sp_series_set *set, const uint32_t **ret,
                               struct sp_error *reterr)
 {
     uint32_t only;
     uint32_t *series = NULL;
     bool whole = rows->facts || rows->keys_reads >= SP_READS_SPANS;
+    if (is_of_column(rows))
+        return series_of_column(rows, set, ret, reterr);
     if (rows->question->key_count > 0 && !whole && rows->keys_reads == SP_READS_COLUMNS)
         return series_of_tuples(rows, set, ret, reterr);
     series = sp_rows_alloc(rows, rows->sheet->row_count, sizeof(*series));

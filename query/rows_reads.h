@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/rows_reads.h: what expressions read of a span. Private to query/rows*.c. */
+ * query/rows_reads.h: what expressions read of a span. Private to query/rows*.c and query/complete.c. */
 #pragma once
 
 #include "query/rows.h"

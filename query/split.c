@@ -41,6 +41,29 @@ static enum sp_status select_rows(struct sp_split_counter *counter, struct sp_sh
     return SP_OK;
 }
 
+/* NULL: none. */
+static uint64_t count_bits(const uint64_t *bits, uint32_t row_count)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < (row_count + 63) / 64 && bits; i++)
+        count += (uint64_t)__builtin_popcountll(bits[i]);
+    return count;
+}
+
+/* Are all rows of the sheet that are meant of one moment? */
+static bool is_one_moment(const struct sp_split *split, const struct sp_sheet *sheet, uint32_t *ret)
+{
+    struct sp_time_range range = split->pass.range;
+    uint64_t first = sheet->start_min_unix_ns, last = sheet->start_max_unix_ns;
+    *ret = 0;
+    if (!split->moments || split->moments->count == 1)
+        return true;
+    first = first < range.from_unix_ns ? range.from_unix_ns : first;
+    last = last >= range.to_unix_ns ? range.to_unix_ns - 1 : last;
+    *ret = sp_moment_of(split->moments, first);
+    return first <= last && *ret == sp_moment_of(split->moments, last);
+}
+
 static enum sp_status count_key(struct sp_split_counter *counter, struct sp_split_key *key,
                                 struct sp_sheet *sheet, const struct sp_trace_facts *facts,
                                 const uint64_t *selected, const uint64_t *starts,
@@ -49,8 +72,19 @@ static enum sp_status count_key(struct sp_split_counter *counter, struct sp_spli
     const struct sp_split *split = counter->split;
     struct sp_rows_taken taken;
     const uint32_t *series;
+    uint32_t only, moment;
+    bool is_one = false;
     enum sp_status status =
         sp_rows_open(key->rows, sheet, facts, &split->pass.call->stop, &taken, reterr);
+    if (status == SP_OK && is_one_moment(split, sheet, &moment))
+        status = sp_rows_one_series(key->rows, &key->set, &is_one, &only, reterr);
+    if (status == SP_OK && is_one) { /* as of most keys of many: no span here has it */
+        uint64_t chosen = count_bits(selected, sheet->row_count);
+        uint64_t *counts = key->set.series[only].counts;
+        counts[sp_split_cell(split, SP_SPLIT_SELECTED, moment)] += chosen;
+        counts[sp_split_cell(split, SP_SPLIT_REST, moment)] += taken.count - chosen;
+        return SP_OK;
+    }
     if (status == SP_OK)
         status = sp_rows_series(key->rows, &key->set, &series, reterr);
     for (uint32_t row = 0; row < sheet->row_count && status == SP_OK; row++) {
@@ -58,7 +92,7 @@ static enum sp_status count_key(struct sp_split_counter *counter, struct sp_spli
             continue;
         enum sp_split_side side =
             selected && sp_bits_have(selected, row) ? SP_SPLIT_SELECTED : SP_SPLIT_REST;
-        uint32_t moment = starts ? sp_moment_of(split->moments, starts[row]) : 0;
+        moment = starts ? sp_moment_of(split->moments, starts[row]) : 0;
         key->set.series[series[row]].counts[sp_split_cell(split, side, moment)]++;
     }
     key->overflows |= key->set.count > SP_SPLIT_VALUES_MAX;
@@ -98,9 +132,7 @@ static enum sp_status visit(void *cookie, struct sp_sheet *sheet,
     status = select_rows(counter, sheet, facts, &taken, &selected, reterr);
     if (status == SP_OK)
         status = count_keys(counter, sheet, facts, selected, reterr);
-    uint64_t chosen = 0;
-    for (uint32_t i = 0; i < (sheet->row_count + 63) / 64 && selected; i++)
-        chosen += (uint64_t)__builtin_popcountll(selected[i]);
+    uint64_t chosen = count_bits(selected, sheet->row_count);
     counter->totals[SP_SPLIT_SELECTED] += chosen;
     counter->totals[SP_SPLIT_REST] += taken.count - chosen;
     counter->rows += taken.count;
