@@ -4,6 +4,7 @@
  * that replies to an exchange. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/wire/wire.h"
 #include "query/internal.h"
@@ -56,12 +57,15 @@ enum sp_status sp_query_api_new(const struct sp_query_options *options, struct s
     api->retention = options->retention;
     api->may_cancel = options->may_cancel;
     sp_running_init(&api->running);
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    sp_turns_init(&api->turns, api->store, api->clock, processors > 0 ? (uint32_t)processors : 1);
     api->started_unix_ns = sp_clock_unix_ns(api->clock);
     api->started_ns = sp_clock_monotonic_ns(api->clock);
     api->live = sp_live_thread_new(api);
     api->pool = api->live ? sp_query_pool_new(api->limits.threads, api->limits.waiting_max) : NULL;
     if (!api->pool) {
         sp_live_thread_free(api->live);
+        sp_turns_fini(&api->turns);
         sp_running_fini(&api->running);
         free(api);
         return sp_error_set(reterr, SP_INTERNAL, "the query threads could not be started");
@@ -77,6 +81,7 @@ void sp_query_api_free(struct sp_query_api *api)
     api->stopping = true;
     sp_query_pool_free(api->pool);
     sp_live_thread_free(api->live);
+    sp_turns_fini(&api->turns);
     sp_running_fini(&api->running);
     free(api);
 }
@@ -225,7 +230,12 @@ static void end_live(struct sp_live *live)
 static void run_pooled(struct sp_query_job *job)
 {
     struct pooled_call *pooled = (struct pooled_call *)(void *)job;
+    struct sp_turn turn;
+    sp_turn_begin(&turn, &pooled->call.api->turns);
+    pooled->call.turn = &turn;
     sp_query_call_run(&pooled->call);
+    pooled->call.turn = NULL;
+    sp_turn_end(&turn);
     struct sp_live *live = pooled->call.live;
     if (live) {
         live->end = end_live;

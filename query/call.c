@@ -41,7 +41,10 @@ enum sp_status sp_query_check(const struct sp_query_call *call, struct sp_error 
         (call->request.cancelled && call->request.cancelled(call->request.cookie)))
         return sp_error_set(reterr, SP_CANCELLED,
                             "the query was given up: the client went, or the server stops");
-    if (sp_clock_monotonic_ns(call->api->clock) >= call->deadline_ns)
+    uint64_t now_ns = sp_clock_monotonic_ns(call->api->clock);
+    if (call->turn)
+        sp_turn_step(call->turn, now_ns);
+    if (now_ns >= call->deadline_ns)
         return sp_error_set(reterr, SP_DEADLINE, "the query took longer than %.3g s",
                             (double)call->api->limits.time_ns_max / 1e9);
     return SP_OK;
@@ -258,6 +261,8 @@ enum sp_status sp_query_stream_begin(struct sp_query_call *call, const char *con
 bool sp_query_stream_write(struct sp_query_call *call, struct sp_slice lines)
 {
     const struct sp_query_stream *stream = call->request.stream;
+    if (call->turn)
+        sp_turn_end(call->turn); /* a client that reads slowly holds up nobody else */
     return stream->write(stream->cookie, lines);
 }
 

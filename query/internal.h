@@ -7,6 +7,7 @@
 #include "lib/net/net.h"
 #include "query/query.h"
 #include "query/running.h"
+#include "query/turns.h"
 
 #define SP_QUERY_PARAMETERS_MAX    16 /* of one endpoint */
 #define SP_QUERY_HEADERS_MAX       12
@@ -136,12 +137,13 @@ struct sp_query_call {
     uint64_t begin_ns;               /* monotonic: when it came */
     uint64_t deadline_ns;            /* monotonic */
     struct sp_stop stop;             /* sp_query_check, for the reads of the store */
+    struct sp_turn *turn;            /* of the query thread; NULL: it takes none */
     const char *error_title;         /* of a problem document; NULL: the status's own */
     char error_expected[256];        /* "expected" of a problem document; "" for none */
 };
 
 /* SP_OK, SP_DEADLINE when the time is used up, SP_CANCELLED when the client went or the api is being freed. Cheap
- * enough to ask for every trace and every few thousand spans. */
+ * enough to ask for every trace and every few thousand spans. While spans come in, a query thread may wait here for its turn. */
 SP_MUST_USE enum sp_status sp_query_check(const struct sp_query_call *call,
                                           struct sp_error *reterr);
 
@@ -256,6 +258,7 @@ struct sp_query_api {
     size_t ui_file_count;
     uint64_t started_unix_ns, started_ns;
     struct sp_query_pool *pool;
+    struct sp_turns turns;
     struct sp_running running;
     const struct sp_setting *settings;
     size_t setting_count;
@@ -313,7 +316,13 @@ void sp_query_pool_free(struct sp_query_pool *pool); /* runs what waits, then jo
 void sp_query_pool_load(struct sp_query_pool *pool, uint64_t *ret_running, uint64_t *ret_waiting);
 
 /* May a query that runs have one more thread to help it? Only while no other query waits, and queries and helpers together are fewer than
- * the pool's threads: so that many queries do not become more threads than processors. Give it back when the helper has ended. pool
+ * the pool's threads, and than most: so that many queries do not become more threads than processors. Give it back when the helper has ended. pool
  * NULL (a test without one): yes. */
-SP_MUST_USE bool sp_query_pool_borrow(struct sp_query_pool *pool);
+SP_MUST_USE bool sp_query_pool_borrow(struct sp_query_pool *pool, uint32_t most);
 void sp_query_pool_give_back(struct sp_query_pool *pool);
+
+/* The same for a query of this api: none while spans come in and a processor is wanted for them. */
+static inline bool sp_query_borrow(struct sp_query_api *api)
+{
+    return sp_query_pool_borrow(api->pool, sp_turns_limit(&api->turns));
+}

@@ -81,7 +81,7 @@ static enum sp_status run_survey(const struct sp_pass *pass, const struct sp_pas
     }
     struct sp_query_pool *pool = pass->call->api->pool;
     uint32_t threads = 1;
-    while (threads < visitor_count && sp_query_pool_borrow(pool))
+    while (threads < visitor_count && sp_query_borrow(pass->call->api))
         threads++;
     enum sp_status status = sp_store_survey(pass->call->api->store, &pass->scan, surveyors, threads,
                                             &pass->call->stop, scanned, reterr);

@@ -173,7 +173,7 @@ static void run_workers(struct trace_pass *own)
     pthread_t threads[SP_PASS_THREADS_MAX];
     bool runs[SP_PASS_THREADS_MAX] = {0};
     for (uint32_t i = 1; i < own->worker_count && own->batch_count >= SHARED_MIN; i++) {
-        if (!sp_query_pool_borrow(pool))
+        if (!sp_query_borrow(own->pass->call->api))
             break;
         runs[i] = pthread_create(&threads[i], NULL, run, &own->workers[i]) == 0;
         if (!runs[i])

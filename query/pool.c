@@ -131,12 +131,13 @@ void sp_query_pool_load(struct sp_query_pool *pool, uint64_t *ret_running, uint6
     pthread_mutex_unlock(&pool->lock);
 }
 
-bool sp_query_pool_borrow(struct sp_query_pool *pool)
+bool sp_query_pool_borrow(struct sp_query_pool *pool, uint32_t most)
 {
     if (!pool)
         return true;
     pthread_mutex_lock(&pool->lock);
-    bool free = pool->waiting == 0 && pool->running + pool->helpers < pool->thread_count_max;
+    uint32_t busy = pool->running + pool->helpers;
+    bool free = pool->waiting == 0 && busy < pool->thread_count_max && busy < most;
     if (free)
         pool->helpers++;
     pthread_mutex_unlock(&pool->lock);

@@ -206,7 +206,7 @@ static void run_alone(struct sp_search_worker *worker)
 static bool is_shared(const struct sp_search *search)
 {
     return search->batch_count >= SP_SEARCH_SHARED_MIN && search->call->api->pool &&
-           sp_query_pool_borrow(search->call->api->pool);
+           sp_query_borrow(search->call->api);
 }
 
 static enum sp_status run_together(struct sp_search *search)

@@ -73,6 +73,7 @@ struct sp_store_ops {
 /* The first member of every engine's struct. */
 struct sp_store {
     const struct sp_store_ops *ops;
+    _Atomic uint64_t appends_begun;
 };
 
 /* Answers the sender and frees the request: the end of every append. */

@@ -65,6 +65,9 @@ void sp_append_free(struct sp_append *append); /* NULL is fine */
  * SP_NO_MEMORY  try again.   SP_LIMIT  the reference store's copy of the batch did not fit into limits->arena_bytes_max. */
 void sp_store_append(struct sp_store *store, struct sp_append *append);
 
+/* How often that was called since the store was opened. Any thread, never blocks. */
+uint64_t sp_store_appends_begun(const struct sp_store *store);
+
 /* From now on appends are answered with SP_UNAVAILABLE; returns when the accepted ones are durable, their callbacks have
  * returned and all of it stands in its final place (or cannot be written there: then the journal keeps it). Reads go on.
  * Twice is fine. */

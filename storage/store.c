@@ -66,8 +66,14 @@ void sp_graph_edges_fini(struct sp_graph_edge *edges, size_t count)
     }
 }
 
+uint64_t sp_store_appends_begun(const struct sp_store *store)
+{
+    return atomic_load(&store->appends_begun);
+}
+
 void sp_store_append(struct sp_store *store, struct sp_append *append)
 {
+    atomic_fetch_add(&store->appends_begun, 1);
     SP_ASSERT(append->batch != NULL);
     store->ops->append(store, append);
 }

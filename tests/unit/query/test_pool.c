@@ -92,9 +92,11 @@ START_TEST(pool_lends_helpers_only_while_threads_are_idle)
     pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
     struct sp_query_pool *pool = sp_query_pool_new(2, 4);
     ck_assert_ptr_nonnull(pool);
-    ck_assert(sp_query_pool_borrow(pool));
-    ck_assert(sp_query_pool_borrow(pool));
-    ck_assert(!sp_query_pool_borrow(pool)); /* as many as the pool has threads */
+    ck_assert(!sp_query_pool_borrow(pool, 0));
+    ck_assert(sp_query_pool_borrow(pool, UINT32_MAX));
+    ck_assert(!sp_query_pool_borrow(pool, 1));
+    ck_assert(sp_query_pool_borrow(pool, UINT32_MAX));
+    ck_assert(!sp_query_pool_borrow(pool, UINT32_MAX)); /* as many as the pool has threads */
     sp_query_pool_give_back(pool);
     sp_query_pool_give_back(pool);
     pthread_mutex_lock(&gate);
@@ -104,11 +106,11 @@ START_TEST(pool_lends_helpers_only_while_threads_are_idle)
         while (started <= i && i < 2)
             sched_yield();
         if (i == 0) { /* one query runs: it may have one helper */
-            ck_assert(sp_query_pool_borrow(pool));
-            ck_assert(!sp_query_pool_borrow(pool));
+            ck_assert(sp_query_pool_borrow(pool, UINT32_MAX));
+            ck_assert(!sp_query_pool_borrow(pool, UINT32_MAX));
             sp_query_pool_give_back(pool);
         } else { /* two run; then one waits besides */
-            ck_assert(!sp_query_pool_borrow(pool));
+            ck_assert(!sp_query_pool_borrow(pool, UINT32_MAX));
         }
     }
     pthread_mutex_unlock(&gate);
