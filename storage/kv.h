@@ -34,6 +34,9 @@ void sp_kv_close(struct sp_kv *kv); /* NULL is fine; nothing made from it may be
 /* Writes what is in memory to its files, so that the next open has nothing to replay. */
 SP_MUST_USE enum sp_status sp_kv_flush(struct sp_kv *kv, struct sp_error *reterr);
 
+/* Has a write, a flush or a checkpoint failed, so that it has to be opened anew? */
+bool sp_kv_log_has_failed(const struct sp_kv *kv);
+
 /* What was written without sync is on disk when it returns. Other writes wait. */
 SP_MUST_USE enum sp_status sp_kv_sync(struct sp_kv *kv, struct sp_error *reterr);
 

@@ -273,6 +273,16 @@ static enum sp_status sync_log(struct sp_kv *kv, struct sp_error *reterr)
     return error == NULL ? SP_OK : error_from_text(error, reterr);
 }
 
+/* One that could not begin a new log has closed what is in memory, and closing that again ends the process, too: so the log counts as
+ * failed until the database is opened anew. */
+static enum sp_status note_failed_flush(struct sp_kv *kv, char *error, struct sp_error *reterr)
+{
+    enum sp_status status = error == NULL ? SP_OK : error_from_text(error, reterr);
+    if (status == SP_UNAVAILABLE || status == SP_IO) /* of the disk */
+        atomic_store(&kv->log_failed, true);
+    return status;
+}
+
 /* With log_lock held for writing: what is in memory is going to be written to tables, and a new log begins. RocksDB syncs the old
  * one in another thread, which finds nothing to do. */
 static enum sp_status begin_flush(struct sp_kv *kv, struct sp_error *reterr)
@@ -286,7 +296,7 @@ static enum sp_status begin_flush(struct sp_kv *kv, struct sp_error *reterr)
     for (int i = 0; i < SP_KV_FAMILY_COUNT && error == NULL; i++)
         rocksdb_flush_cf(kv->db, options, kv->handles[i], &error);
     rocksdb_flushoptions_destroy(options);
-    return error == NULL ? SP_OK : error_from_text(error, reterr);
+    return note_failed_flush(kv, error, reterr);
 }
 
 static uint64_t property(struct sp_kv *kv, int family, const char *name)
@@ -319,6 +329,11 @@ enum sp_status sp_kv_flush(struct sp_kv *kv, struct sp_error *reterr)
     return status == SP_OK ? end_flush(kv, reterr) : status;
 }
 
+bool sp_kv_log_has_failed(const struct sp_kv *kv)
+{
+    return atomic_load(&kv->log_failed);
+}
+
 /* Between these two a batch is written. */
 static void begin_write(struct sp_kv *kv)
 {
@@ -349,7 +364,7 @@ enum sp_status sp_kv_checkpoint(struct sp_kv *kv, const char *path, struct sp_er
         rocksdb_checkpoint_create(checkpoint, path, FLUSH_BEFORE_CHECKPOINT, &error);
         rocksdb_checkpoint_object_destroy(checkpoint);
     }
-    return error == NULL ? SP_OK : error_from_text(error, reterr);
+    return note_failed_flush(kv, error, reterr); /* it may have been the flush */
 }
 
 /* ---- batches ---- */

@@ -18,7 +18,7 @@ struct sp_kv {
     bool read_only;
     /* Held for reading by writes, for writing by syncs and while a log begins. */
     pthread_rwlock_t log_lock;
-    _Atomic bool log_failed;     /* a write to the log, or its sync */
+    _Atomic bool log_failed;     /* a write to the log, its sync, or a flush that needs a new one */
     _Atomic uint32_t references; /* its own, and one of each pin */
     /* of one that follows */
     struct sp_kv_files_state files; /* as they were the last time */

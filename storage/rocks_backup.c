@@ -19,7 +19,15 @@ static enum sp_status copy_database(struct sp_rocks *rocks, const char *folder,
         rocks->kv != NULL && !atomic_load(&rocks->kv_broken) && !sp_kv_is_read_only(rocks->kv)
             ? sp_kv_checkpoint(rocks->kv, path, reterr)
             : sp_error_set(reterr, SP_UNAVAILABLE, "the database does not take writes now");
+    bool is_broken = status != SP_OK && rocks->kv != NULL && sp_kv_log_has_failed(rocks->kv);
+    if (is_broken)
+        atomic_store(&rocks->kv_broken, true);
     pthread_rwlock_unlock(&rocks->kv_lock);
+    if (is_broken) { /* the sealer repairs it now, not when it seals the next time */
+        pthread_mutex_lock(&rocks->lock);
+        pthread_cond_signal(&rocks->sealer_wakes);
+        pthread_mutex_unlock(&rocks->lock);
+    }
     free(path);
     return status;
 }

@@ -4,7 +4,9 @@
 #include "storage/datadir.h"
 #include "storage/kv.h"
 #include "tests/support/check_main.h"
+#include "tests/support/disk_fault.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,6 +156,42 @@ START_TEST(tables_of_deleted_records_are_given_back)
 }
 END_TEST
 
+/* ---- a full disk ---- */
+
+/* A flush that fails half-way leaves a table in memory that RocksDB must not take up again: its assertion would end the process. */
+START_TEST(flush_that_failed_is_not_tried_again_until_the_database_is_opened_anew)
+{
+    struct disk_fault full = {.calls = 1U << DISK_OPEN,
+                              .files = 1U << DISK_LOG,
+                              .first = 1,
+                              .count = UINT64_MAX,
+                              .outcome = DISK_FAILS,
+                              .error = ENOSPC};
+    struct database database;
+    char backup[192];
+    database_init(&database);
+    snprintf(backup, sizeof(backup), "%s/backup", database.root);
+    disk_fault_watch(database.path);
+    put_records(&database, 0, 2);
+    delete_before(&database, 1);
+    disk_fault_set(&full);
+    for (int tries = 0; tries < 2; tries++) {
+        bool by_backup = (_i >> tries & 1) != 0;
+        enum sp_status status = by_backup ? sp_kv_checkpoint(database.kv, backup, NULL)
+                                          : sp_kv_flush(database.kv, NULL);
+        ck_assert_int_ne(status, SP_OK);
+        ck_assert(disk_fault_hit(NULL));
+    }
+    disk_fault_set(NULL);
+    sp_kv_close(database.kv);
+    open_database(&database, false);
+    ck_assert_uint_eq(count_records(&database), 1);
+    ck_assert_int_eq(sp_kv_flush(database.kv, NULL), SP_OK);
+    disk_fault_watch(NULL);
+    database_fini(&database);
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("kv");
@@ -162,6 +200,11 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, log_takes_no_more_room_than_what_was_written);
     tcase_add_test(tcase, records_deleted_before_a_flush_are_never_in_a_table);
     tcase_add_test(tcase, tables_of_deleted_records_are_given_back);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("full disk");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(
+        tcase, flush_that_failed_is_not_tried_again_until_the_database_is_opened_anew, 0, 4);
     suite_add_tcase(suite, tcase);
     return suite;
 }
