@@ -123,7 +123,7 @@ static enum sp_status reference_retain(struct sp_store *store, const struct sp_r
             continue;
         kept->is_removed = true;
         if (retain->removed != NULL)
-            retain->removed(retain->cookie, i + 1, i + 1);
+            retain->removed(retain->cookie, i + 1, i + 1, kept->batch->span_count);
     }
     pthread_mutex_unlock(&reference->lock);
     return SP_OK;

@@ -398,7 +398,8 @@ static enum sp_status remove_chosen(struct sp_rocks *rocks, const struct sp_reta
     if (status == SP_OK) {
         log_removal(&removing, reason);
         if (retain->removed != NULL)
-            retain->removed(retain->cookie, segment->first_sequence, segment->last_sequence);
+            retain->removed(retain->cookie, segment->first_sequence, segment->last_sequence,
+                            segment->span_count);
     }
     if (removing.view.rocks != NULL)
         sp_rocks_view_close(&removing.view);

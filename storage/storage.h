@@ -433,9 +433,10 @@ struct sp_retain {
     struct sp_retention keep;
     uint64_t now_unix_ns;
     /* Told what was removed, on any thread, before the call returns; may be NULL. Appends have ascending numbers in the order of their
-     * acks, from 1 on; each that failed may have taken a number, too. Between the first and the last there may be some that were told
-     * before: their neighbours became one segment when they had gone. Must not call the store. */
-    void (*removed)(void *cookie, uint64_t first_append, uint64_t last_append);
+     * acks, from 1 on; each that failed may have taken a number, too. The first, the last, and all between them that had not gone
+     * before: these have span_count spans together. Some may have gone before, because they were older, and what was left on both sides
+     * of them became one segment (docs/decisions/0101-what-a-removal-tells.md). Must not call the store. */
+    void (*removed)(void *cookie, uint64_t first_append, uint64_t last_append, uint64_t span_count);
     void *cookie;
 };
 

@@ -10,6 +10,9 @@
 #define OPERATIONS_MIN  3
 #define OPERATIONS_MAX  8
 #define OPERATIONS_MORE 2 /* of a history with small batches */
+/* One of so many is so many times as long: what takes a removal, a merge over the gap and another removal is in those. */
+#define LONG_EACH  21
+#define LONG_TIMES 4
 
 /* ---- reads ---- */
 
@@ -192,6 +195,8 @@ void history_run(uint64_t seed)
         OPERATIONS_MIN + sp_gen_below(&history->gen, OPERATIONS_MAX - OPERATIONS_MIN + 1);
     if (history->tangled)
         count += OPERATIONS_MORE;
+    if (seed % LONG_EACH == 0)
+        count *= LONG_TIMES;
     for (uint64_t i = 0; i < count; i++)
         take_step(history);
     history_compare(history, SP_TIME_RANGE_ALL);

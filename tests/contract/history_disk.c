@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tests/contract/history_disk.c: appends of a random history, disks that fail and come back, crashes, and what they leave in doubt. */
+ * tests/contract/history_disk.c: appends of a random history, disks that fail and come back, and crashes. What they leave in doubt:
+ * history_doubt.c. */
 #include "tests/contract/history_parts.h"
 
 #include <errno.h>
@@ -36,7 +37,9 @@ void history_keep(struct history *history, const struct history_append *append)
     ck_assert_msg(history->append_count == 0 ||
                       append->number > history->appends[history->append_count - 1].number,
                   "append %llu comes late", (unsigned long long)append->number);
-    history->appends[history->append_count++] = *append;
+    history->appends[history->append_count] = *append;
+    history->append_count++;
+    history->appends[history->append_count - 1].kept = history->append_count;
     ck_assert_int_eq(append_as(history_reference(history), batch, append->format, SP_BODY_IDENTITY),
                      SP_OK);
     for (size_t i = 0; i < batch->span_count && history->id_count < HISTORY_IDS_MAX; i++)
@@ -45,8 +48,9 @@ void history_keep(struct history *history, const struct history_append *append)
 
 void history_remove(struct history *history, size_t index)
 {
-    history->appends[index].is_removed = true;
-    sp_store_reference_remove(history_reference(history), index + 1, index + 1);
+    struct history_append *append = &history->appends[index];
+    append->is_removed = true;
+    sp_store_reference_remove(history_reference(history), append->kept, append->kept);
 }
 
 void history_append(struct history *history, enum disk disk)
@@ -72,110 +76,6 @@ void history_append(struct history *history, enum disk disk)
         return;
     }
     history_keep(history, &append);
-}
-
-/* ---- what is in doubt ---- */
-
-/* What may have become of it. */
-struct outcome {
-    bool append_is_there;
-    size_t first, end; /* of appends that are gone */
-};
-
-static uint64_t outcome_spans(const struct history *history, const struct outcome *outcome)
-{
-    uint64_t spans = outcome->append_is_there ? history->doubt.append.batch->span_count : 0;
-    for (size_t i = 0; i < history->append_count; i++) {
-        if (!history->appends[i].is_removed && (i < outcome->first || i >= outcome->end))
-            spans += history->appends[i].batch->span_count;
-    }
-    return spans;
-}
-
-static bool may_be_gone(const struct history *history, size_t index)
-{
-    const struct history_doubt *doubt = &history->doubt;
-    const struct history_append *append = &history->appends[index];
-    return append->number >= doubt->removed_first && append->number <= doubt->removed_last &&
-           (doubt->cutoff_unix_ns == UINT64_MAX || history_is_old(append, doubt->cutoff_unix_ns));
-}
-
-static void describe_outcome(const struct history *history, const struct outcome *outcome,
-                             struct sp_buf *out)
-{
-    struct fixture fixture;
-    fixture_make(&fixture, ENGINE_REFERENCE, true);
-    fixture_open(&fixture);
-    for (size_t i = 0; i < history->append_count; i++) {
-        append(&fixture, history->appends[i].batch);
-        if (history->appends[i].is_removed || (i >= outcome->first && i < outcome->end))
-            sp_store_reference_remove(fixture.store, i + 1, i + 1);
-    }
-    if (outcome->append_is_there)
-        append(&fixture, history->doubt.append.batch);
-    describe_answers(fixture.store, SP_TIME_RANGE_ALL, out);
-    fixture_fini(&fixture);
-}
-
-/* Whether it is that. An exemplar may be any of several, and is not told; so equal answers are enough. */
-static bool is_outcome(const struct history *history, const struct outcome *outcome,
-                       uint64_t span_count, const struct sp_buf *answers)
-{
-    struct sp_buf wanted;
-    if (outcome_spans(history, outcome) != span_count)
-        return false;
-    sp_buf_init(&wanted, SIZE_MAX / 2);
-    describe_outcome(history, outcome, &wanted);
-    bool equal = sp_slice_equal(sp_buf_slice(&wanted), sp_buf_slice(answers));
-    sp_buf_fini(&wanted);
-    return equal;
-}
-
-static bool find_outcome(const struct history *history, uint64_t span_count,
-                         const struct sp_buf *answers, struct outcome *ret)
-{
-    bool was_written = history->doubt.append.batch != NULL && history->doubt.append.number > 0;
-    for (int there = 0; there <= was_written; there++) {
-        *ret = (struct outcome){.append_is_there = there};
-        if (is_outcome(history, ret, span_count, answers))
-            return true;
-        for (ret->first = 0; ret->first < history->append_count; ret->first++) {
-            for (ret->end = ret->first + 1;
-                 ret->end <= history->append_count && may_be_gone(history, ret->end - 1);
-                 ret->end++) {
-                if (is_outcome(history, ret, span_count, answers))
-                    return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* The one that explains the answers; if there is none, it is as if all had failed, and the comparison that follows says what differs. */
-static void settle(struct history *history)
-{
-    struct sp_store_stats stats;
-    struct outcome outcome;
-    struct sp_buf answers;
-    struct history_doubt *doubt = &history->doubt;
-    if (doubt->append.batch == NULL && doubt->removed_last == 0)
-        return;
-    sp_buf_init(&answers, SIZE_MAX / 2);
-    ck_assert_int_eq(sp_store_stats(history_rocks(history), &stats, NULL), SP_OK);
-    describe_answers(history_rocks(history), SP_TIME_RANGE_ALL, &answers);
-    if (find_outcome(history, stats.span_count, &answers, &outcome)) {
-        for (size_t i = outcome.first; i < outcome.end; i++) {
-            record_note("  append %llu is gone\n", (unsigned long long)history->appends[i].number);
-            history_remove(history, i);
-            history->appends[i].is_guess = true;
-        }
-        if (outcome.append_is_there) {
-            record_note("  the last request that was not acked is there\n");
-            history_keep(history, &doubt->append);
-        }
-    }
-    sp_buf_fini(&answers);
-    *doubt = (struct history_doubt){.removed_last = 0};
 }
 
 /* ---- crashes ---- */
@@ -228,7 +128,7 @@ static void crash(struct history *history, uint64_t step_count)
     note_hit();
     record_note("start after the crash\n");
     fixture_open(&history->stores[ENGINE_ROCKSDB]);
-    settle(history);
+    history_settle(history);
     history_check_backups(history);
     history_compare(history, SP_TIME_RANGE_ALL);
 }
@@ -297,7 +197,7 @@ void history_fault(struct history *history)
     }
     history->doubt.append.batch = NULL; /* it must not come back */
     history_append(history, DISK_COMES_BACK);
-    settle(history);
+    history_settle(history);
     if (sp_gen_chance(gen, 25)) {
         crash(history, 0);
         return;

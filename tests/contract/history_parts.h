@@ -4,7 +4,8 @@
  *
  *   history.c         which step comes next; reads, comparisons, restarts
  *   history_spans.c   what is appended
- *   history_disk.c    appends, disks that fail, crashes, and what is in doubt after them
+ *   history_disk.c    appends, disks that fail, crashes
+ *   history_doubt.c   what is in doubt after them
  *   history_retain.c  what is removed because it is old or takes room
  *   history_copies.c  backups and what is restored from them; a store that follows */
 #pragma once
@@ -26,8 +27,9 @@ struct history_append {
     const struct sp_batch *batch; /* of the first arena */
     enum sp_body_format format;
     uint64_t number; /* that the engine on disk has given it; 0: none */
+    uint64_t kept;   /* number of the append that stands for it in the reference */
     bool is_removed;
-    /* It is gone, or another append of the same batch is: answers do not tell which. */
+    /* Whether it is gone or another append of the same batch is a guess: answers do not tell. Until one of them goes. */
     bool is_guess;
 };
 
@@ -35,8 +37,9 @@ struct history_append {
 struct history_doubt {
     /* It may be there. batch NULL: none. */
     struct history_append append;
-    /* Appends of these numbers that are old enough, all of one segment, may be gone. last 0: none. */
+    /* Appends of these numbers that are old enough may be gone, as many as one segment had. last 0: none. */
     uint64_t removed_first, removed_last, cutoff_unix_ns;
+    bool removed_whole; /* they are one segment: all are gone, or none */
 };
 
 struct history_backup {
@@ -53,7 +56,7 @@ struct history {
     size_t batch_count;
     struct sp_trace_id ids[HISTORY_IDS_MAX]; /* traces that were appended */
     size_t id_count;
-    /* Acked, in order: the reference has the first of them as its append 1. */
+    /* Acked, in order. */
     struct history_append appends[HISTORY_APPENDS_MAX];
     size_t append_count;
     struct history_doubt doubt;
@@ -95,6 +98,22 @@ void history_crash(struct history *history);
 void history_keep(struct history *history, const struct history_append *append);
 /* Removes it from the reference, too. */
 void history_remove(struct history *history, size_t index);
+
+/* ---- history_doubt.c ---- */
+
+/* Once the store is open again: finds out what became of it. */
+void history_settle(struct history *history);
+/* A segment that goes has appends from first to last, which both are there, with so many spans together: where that cannot be, another
+ * append of the same batch was taken for gone than the one that is. */
+void history_correct_guesses(struct history *history, uint64_t first, uint64_t last,
+                             uint64_t span_count);
+/* Of those from first to last that are not removed. */
+uint64_t history_spans_between(const struct history *history, uint64_t first, uint64_t last);
+static inline bool history_is_between(const struct history_append *append, uint64_t first,
+                                      uint64_t last)
+{
+    return append->number >= first && append->number <= last;
+}
 
 /* ---- history_retain.c ---- */
 

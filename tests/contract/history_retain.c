@@ -22,82 +22,69 @@ bool history_is_old(const struct history_append *append, uint64_t cutoff_unix_ns
     return true;
 }
 
-/* A batch that was appended several times, and one of these appends was taken for gone after a crash. */
-static bool is_guessed(const struct history *history, const struct sp_batch *batch)
-{
-    for (size_t i = 0; i < history->append_count; i++) {
-        if (history->appends[i].is_guess && history->appends[i].batch == batch)
-            return true;
-    }
-    return false;
-}
-
-/* What was taken for gone goes now: so it was another append of the same batch. */
-static void correct_guess(struct history *history, size_t index)
-{
-    struct history_append *guess = &history->appends[index];
-    size_t other = 0;
-    guess->is_guess = false;
-    if (guess->batch->span_count == 0)
-        return;
-    while (other < history->append_count &&
-           (history->appends[other].is_removed || history->appends[other].batch != guess->batch))
-        other++;
-    ck_assert_msg(other < history->append_count, "append %llu goes twice",
-                  (unsigned long long)guess->number);
-    record_note("  append %llu had gone before, not %llu\n",
-                (unsigned long long)history->appends[other].number,
-                (unsigned long long)guess->number);
-    history_remove(history, other);
-    history->appends[other].is_guess = true; /* of three it may have been the third */
-}
-
 /* Before the last one that went there is nothing left, when the oldest go. */
 static void expect_oldest(const struct history *history, uint64_t last)
 {
     for (size_t i = 0; i < history->append_count && history->appends[i].number <= last; i++)
-        ck_assert_msg(
-            history->appends[i].is_removed || is_guessed(history, history->appends[i].batch),
-            "append %llu stays, a later one went", (unsigned long long)history->appends[i].number);
+        ck_assert_msg(history->appends[i].is_removed || history->appends[i].is_guess,
+                      "append %llu stays, a later one went",
+                      (unsigned long long)history->appends[i].number);
 }
 
-static void take_removal(void *cookie, uint64_t first, uint64_t last)
+static void expect_there(const struct history *history, uint64_t number)
+{
+    for (size_t i = 0; i < history->append_count; i++) {
+        if (history->appends[i].number == number && !history->appends[i].is_removed)
+            return;
+    }
+    ck_abort_msg("append %llu goes, and was not there", (unsigned long long)number);
+}
+
+/* What a segment has, no more and no less: those from the first to the last that had not gone before. */
+static void expect_segment(struct history *history, uint64_t first, uint64_t last,
+                           uint64_t span_count)
+{
+    ck_assert_uint_le(first, last);
+    history_correct_guesses(history, first, last, span_count);
+    expect_there(history, first);
+    expect_there(history, last);
+    uint64_t spans = history_spans_between(history, first, last);
+    ck_assert_msg(spans == span_count,
+                  "appends %llu to %llu, that were not gone, have %llu spans, and %llu go",
+                  (unsigned long long)first, (unsigned long long)last, (unsigned long long)spans,
+                  (unsigned long long)span_count);
+}
+
+static void take_removal(void *cookie, uint64_t first, uint64_t last, uint64_t span_count)
 {
     struct removal *removal = cookie;
     struct history *history = removal->history;
     bool is_gone = removal->disk == DISK_GOES && disk_fault_hit(NULL);
-    record_note("  appends %llu to %llu go%s\n", (unsigned long long)first,
-                (unsigned long long)last, is_gone ? " after the crash" : "");
-    if (is_gone && !removal->was_gone) {
+    bool is_in_doubt = is_gone && !removal->was_gone;
+    record_note("  appends %llu to %llu go, %llu spans%s\n", (unsigned long long)first,
+                (unsigned long long)last, (unsigned long long)span_count,
+                is_gone ? ", after the crash" : "");
+    removal->was_gone = is_gone;
+    if (is_gone && !is_in_doubt)
+        return; /* the process that did it never was */
+    expect_segment(history, first, last, span_count);
+    if (is_in_doubt) {
         history->doubt.removed_first = first;
         history->doubt.removed_last = last;
+        history->doubt.removed_whole = true;
         history->doubt.cutoff_unix_ns = UINT64_MAX;
-    }
-    removal->was_gone = is_gone;
-    if (is_gone)
         return;
-    ck_assert_uint_le(first, last);
-    bool any = false;
+    }
     for (size_t i = 0; i < history->append_count; i++) {
-        const struct history_append *append = &history->appends[i];
-        if (append->number < first || append->number > last)
+        struct history_append *append = &history->appends[i];
+        if (append->is_removed || !history_is_between(append, first, last))
             continue;
-        if (append->is_guess) {
-            correct_guess(history, i);
-            any = true;
-            continue;
-        }
-        /* One between others may have gone before, by its age, and then these others became one segment. */
-        if (append->is_removed)
-            continue;
-        any = true;
         ck_assert_msg(removal->cutoff_unix_ns == 0 ||
                           history_is_old(append, removal->cutoff_unix_ns),
                       "append %llu is too young to go", (unsigned long long)append->number);
         history_remove(history, i);
+        append->is_guess = false;
     }
-    ck_assert_msg(any, "appends %llu to %llu go twice", (unsigned long long)first,
-                  (unsigned long long)last);
     if (removal->cutoff_unix_ns == 0)
         expect_oldest(history, last);
 }

@@ -31,12 +31,18 @@ static void do_compare(struct history *history, struct sp_time_range range)
 }
 
 /* What the engine on disk chose to remove goes from the reference, too. */
-static void remove_from_reference(void *cookie, uint64_t first, uint64_t last)
+static void remove_from_reference(void *cookie, uint64_t first, uint64_t last, uint64_t span_count)
 {
     struct history *history = cookie;
-    record_note("  removed appends %llu to %llu\n", (unsigned long long)first,
-                (unsigned long long)last);
-    sp_store_reference_remove(history->stores[ENGINE_REFERENCE].store, first, last);
+    struct sp_store *reference = history->stores[ENGINE_REFERENCE].store;
+    struct sp_store_stats before;
+    struct sp_store_stats after;
+    record_note("  removed appends %llu to %llu, %llu spans\n", (unsigned long long)first,
+                (unsigned long long)last, (unsigned long long)span_count);
+    ck_assert_int_eq(sp_store_stats(reference, &before, NULL), SP_OK);
+    sp_store_reference_remove(reference, first, last);
+    ck_assert_int_eq(sp_store_stats(reference, &after, NULL), SP_OK);
+    ck_assert_uint_eq(before.span_count - after.span_count, span_count);
 }
 
 static void do_retain(struct history *history, uint64_t now_unix_ns)
@@ -135,6 +141,67 @@ START_TEST(traces_whose_segments_were_removed_count_as_what_is_left)
 }
 END_TEST
 
+/* ---- what a removal tells ---- */
+
+struct told {
+    size_t count;
+    uint64_t first, last, spans; /* of the last one */
+};
+
+static void note_told(void *cookie, uint64_t first, uint64_t last, uint64_t span_count)
+{
+    struct told *told = cookie;
+    *told = (struct told){told->count + 1, first, last, span_count};
+}
+
+/* Asserts that it is one removal. */
+static void expect_removed(struct fixture *fixture, uint64_t cutoff_unix_ns, uint64_t first,
+                           uint64_t last, uint64_t spans)
+{
+    struct told told = {0};
+    struct sp_error error = {0};
+    struct sp_retain retain = {.keep = {.age_ns = 1},
+                               .now_unix_ns = cutoff_unix_ns + 1,
+                               .removed = note_told,
+                               .cookie = &told};
+    enum sp_status status = sp_store_retain(fixture->store, &retain, &error);
+    ck_assert_msg(status == SP_OK, "%s", error.message);
+    ck_assert_uint_eq(told.count, 1);
+    ck_assert_uint_eq(told.first, first);
+    ck_assert_uint_eq(told.last, last);
+    ck_assert_uint_eq(told.spans, spans);
+}
+
+/* The second of three segments is older than the others: it goes alone, and what is left on both sides of it becomes one. */
+START_TEST(segments_beside_one_that_went_are_merged_and_go_without_it)
+{
+    static const uint64_t starts_s[] = {1767268860, 1767268800, 1767268861};
+    struct fixture fixture;
+    fixture_init(&fixture, ENGINE_ROCKSDB);
+    fixture.options.sizes = small_sizes();
+    fixture.options.sizes.merge_segments = 1000;
+    fixture_reopen(&fixture);
+    for (uint64_t i = 0; i < SP_ARRAY_LEN(starts_s); i++) {
+        struct sp_span spans[3];
+        for (uint64_t n = 0; n <= i; n++)
+            spans[n] = simple_span(1 + i, 1 + n, starts_s[i] * second_ns, 5, "cart", "x");
+        append(&fixture, batch_of(&fixture.arena, spans, 1 + i));
+        wait_for_merges(fixture.store);
+    }
+    expect_removed(&fixture, starts_s[0] * second_ns, 2, 2, 2);
+    fixture.options.sizes.merge_segments = 2;
+    fixture_reopen(&fixture);
+    wait_for_merges(fixture.store);
+    struct sp_store_stats stats;
+    ck_assert_int_eq(sp_store_stats(fixture.store, &stats, NULL), SP_OK);
+    ck_assert_uint_eq(stats.segment_count, 1);
+    ck_assert_uint_eq(stats.span_count, 4);
+    expect_removed(&fixture, starts_s[2] * second_ns + 1, 1, 3, 4); /* not the two of the second */
+    fixture_close_sound(&fixture);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     record_init();
@@ -144,6 +211,7 @@ Suite *sp_test_suite(void)
     tcase_add_unchecked_fixture(tcase, NULL, record_print);
     tcase_add_loop_test(tcase, traces_whose_segments_were_removed_count_as_what_is_left, 0,
                         AGING_SEEDS);
+    tcase_add_test(tcase, segments_beside_one_that_went_are_merged_and_go_without_it);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -4,6 +4,7 @@
  * SPOOR_HISTORY_SEED=N runs it alone, SPOOR_HISTORY_SEEDS=N so many of them. `./dev fuzz SECONDS fuzz_history` runs others for as long as
  * one likes. */
 #include "tests/contract/history.h"
+#include "tests/contract/history_parts.h"
 #include "tests/contract/record.h"
 #include "tests/support/check_main.h"
 
@@ -106,6 +107,58 @@ START_TEST(both_engines_answer_the_same_after_any_history)
 }
 END_TEST
 
+/* Appends 1 and 3 are the same batch, and so are 2 and 5. After a crash 1 and 2 were taken for gone. */
+static struct history *history_with_guesses(void)
+{
+    static const struct sp_batch small = {.span_count = 2};
+    static const struct sp_batch large = {.span_count = 7};
+    struct history *history = calloc(1, sizeof(*history));
+    ck_assert_ptr_nonnull(history);
+    static const struct history_append appends[] = {
+        {.batch = &small, .number = 1, .kept = 1, .is_removed = true, .is_guess = true},
+        {.batch = &large, .number = 2, .kept = 2, .is_removed = true, .is_guess = true},
+        {.batch = &small, .number = 3, .kept = 3, .is_guess = true},
+        {.batch = &large, .number = 4, .kept = 4},
+        {.batch = &large, .number = 5, .kept = 5, .is_guess = true},
+        {.batch = &small, .number = 6, .kept = 6},
+    };
+    memcpy(history->appends, appends, sizeof(appends));
+    history->append_count = SP_ARRAY_LEN(appends);
+    record_begin();
+    return history;
+}
+
+static void expect_gone(struct history *history, uint64_t one, uint64_t other)
+{
+    for (size_t i = 0; i < history->append_count; i++) {
+        const struct history_append *append = &history->appends[i];
+        ck_assert_msg(append->is_removed == (append->number == one || append->number == other),
+                      "append %llu", (unsigned long long)append->number);
+        ck_assert_msg(append->is_removed == (append->kept <= 2),
+                      "append %llu has taken the wrong one", (unsigned long long)append->number);
+    }
+    record_end();
+    free(history);
+}
+
+START_TEST(removal_that_does_not_add_up_corrects_what_was_guessed)
+{
+    static const struct {
+        uint64_t first, last, spans, gone[2];
+    } cases[] = {
+        {3, 4, 9, {1, 2}},                      /* it does */
+        {1, 1, 2, {3, 2}},                      /* the first and the last are there */
+        {1, 2, 9, {3, 5}},  {1, 4, 9, {3, 2}},  /* the other one is between them */
+        {1, 4, 16, {3, 5}},                     /* and there is one more than was known */
+        {4, 6, 9, {1, 5}},                      /* one less */
+        {4, 6, 16, {1, 2}}, {4, 6, 10, {1, 2}}, /* nothing explains that */
+    };
+    struct history *history = history_with_guesses();
+    history_correct_guesses(history, cases[_i].first, cases[_i].last, cases[_i].spans);
+    expect_gone(history, cases[_i].gone[0], cases[_i].gone[1]);
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     record_init();
@@ -116,6 +169,9 @@ Suite *sp_test_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_unchecked_fixture(tcase, NULL, record_print);
     tcase_add_loop_test(tcase, both_engines_answer_the_same_after_any_history, 0, GROUPS);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("the comparison itself");
+    tcase_add_loop_test(tcase, removal_that_does_not_add_up_corrects_what_was_guessed, 0, 8);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -101,8 +101,9 @@ START_TEST(the_graph_of_spans_in_memory_grows_as_the_reference_does)
 }
 END_TEST
 
-static void removed(void *cookie, uint64_t first_append, uint64_t last_append)
+static void removed(void *cookie, uint64_t first_append, uint64_t last_append, uint64_t span_count)
 {
+    (void)span_count;
     sp_store_reference_remove(cookie, first_append, last_append);
 }
 

@@ -97,11 +97,13 @@ static void reopen_without_merges(struct fixture *fixture)
 struct removals {
     size_t count;
     uint64_t first, last; /* append of any of them */
+    uint64_t spans;
 };
 
-static void note_removal(void *cookie, uint64_t first, uint64_t last)
+static void note_removal(void *cookie, uint64_t first, uint64_t last, uint64_t span_count)
 {
     struct removals *removals = cookie;
+    removals->spans += span_count;
     if (removals->count == 0 || first < removals->first)
         removals->first = first;
     if (last > removals->last)
@@ -249,6 +251,7 @@ START_TEST(oldest_spans_go_until_the_directory_is_as_small_as_it_may_be)
     struct sp_store_stats stats = stats_of(&fixture);
     ck_assert_uint_eq(stats.removed_by_size.segments, removals.count);
     ck_assert_uint_eq(stats.removed_by_size.spans, removals.count);
+    ck_assert_uint_eq(removals.spans, removals.count);
     ck_assert_uint_eq(stats.removed_by_age.segments, 0);
     wait_for_merges(fixture.store);
     while (stats_of(&fixture).disk_bytes > 20 * MIB)
@@ -379,10 +382,11 @@ static const struct sp_batch *hour_batch(struct sp_arena *arena, uint64_t hour)
     return batch_of(arena, spans, 2);
 }
 
-static void report(void *cookie, uint64_t first, uint64_t last)
+static void report(void *cookie, uint64_t first, uint64_t last, uint64_t span_count)
 {
     (void)first;
     (void)last;
+    (void)span_count;
     if (write(*(int *)cookie, "r", 1) != 1)
         _exit(3);
 }
