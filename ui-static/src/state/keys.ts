@@ -44,7 +44,7 @@ export function startKeys(): void {
     const chord = name.startsWith("Ctrl+");
     if (isTyping(event.target) && event.key !== "Escape" && !chord) return;
     if (onButton(event.target) && (event.key === "Enter" || event.key === " ")) return;
-    if (document.querySelector("dialog[open]") && event.key !== "Escape") return;
+    if (document.querySelector("dialog[open]")) return; // the browser's: Escape closes it
     const single = event.key.length === 1 && !chord;
     if (single && singleKeys.value === "off") return;
     const sequence = event.timeStamp - firstAt < SEQUENCE_MS ? `${first} ${name}` : "";
