@@ -82,6 +82,13 @@ test("from alarm to cause in five clicks", async () => {
     await page.getByRole("button", { name: /critical path/i }).first().click();
     await page.waitForURL(/cp=1/);
     await page.locator('.wf-row.current[aria-label*="critical path"]').waitFor();
+    // Its chip says that hardly any call of its kind took longer; of the calls on the path with such a chip, it is the innermost.
+    const slow = page.locator(".wf-row:visible:has(.wf-rank.slow)");
+    await page.locator(".wf-row.current .wf-rank.slow").waitFor();
+    assert.match(await page.locator(".wf-row.current .wf-rank").innerText(), /^p9[5-9]$/);
+    assert.match(await page.locator(".wf-row.current").getAttribute("aria-label"), /slower than 9\d(\.\d)? % of [\d,]+ spans of this operation/);
+    const deepest = await slow.evaluateAll((list) => list.filter((e) => e.ariaLabel.includes("critical path")).sort((a, b) => b.ariaLevel - a.ariaLevel)[0]?.ariaLabel ?? "");
+    assert.ok(deepest.startsWith(`${FAULT.service} ${FAULT.operation}`), deepest);
     const shown = await page.locator(".details").innerText();
     assert.ok(shown.includes(FAULT.instance) && shown.includes(FAULT.currency), "the span says which instance and which currency");
 
