@@ -25,11 +25,6 @@ interface Cell {
 }
 
 const HEIGHT = 142;
-/** Where keys move the cell: columns, rows. An end is further than any grid is large. */
-const MOVES: Record<string, [number, number]> = {
-  ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1],
-  Home: [-1e6, 0], End: [1e6, 0], PageUp: [0, 1e6], PageDown: [0, -1e6],
-};
 /** A pointer that moves less than this has clicked. */
 const CLICK_PX = 4;
 const NAMES = ["p50", "p95", "p99"];
@@ -93,7 +88,7 @@ export function Heatmap({ answer, selected, linear, errors, onSelect }: Props) {
     else onSelect(s);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const by = MOVES[event.key];
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     const start = cursor ?? busiest(grid);
     if (by) {
       const next = cursor ? { c: clamp(start.c + by[0], grid.columns), r: clamp(start.r + by[1], grid.rows) } : start;

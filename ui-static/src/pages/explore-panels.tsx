@@ -43,10 +43,9 @@ function Lines({ value }: { value: HeatmapAnswer }) {
   const errors = value.steps.reduce((sum, s) => sum + Number(s.errors), 0);
   const days = formatDay(BigInt(value.from), zone.value) !== formatDay(BigInt(value.to), zone.value);
   const time = (ns: bigint) => `${days ? `${formatDay(ns, zone.value).slice(5)} ` : ""}${formatClock(ns, zone.value, 0)}`;
-  const end = (ns: bigint) => (days ? time(ns).slice(0, -3) : time(ns)); // a day and seconds beside it are wider than the panel
   const frame = {
     height: CHART_PX,
-    ends: [end(BigInt(value.from)), end(BigInt(value.to))] as [string, string],
+    ends: [time(BigInt(value.from)), time(BigInt(value.to))] as [string, string],
     stepName: (i: number) => time(BigInt(value.steps[i].timeUnixNano)),
   };
   const most = Math.max(...counts);
