@@ -40,8 +40,9 @@
 #define TABLE_FAIRNESS         10 /* RocksDB's default: one compaction in ten goes before a flush */
 #define TABLE_BYTES_PER_SYNC   (MIB / 4)
 
-/* The size of logs from which on memory is written to tables before a checkpoint, instead of copying the logs into it. */
-#define FLUSH_BEFORE_CHECKPOINT 0
+/* The size of logs from which on RocksDB itself writes memory to tables before a checkpoint, instead of copying the logs into it:
+ * never, because two flushes that fail at the same time end the process. */
+#define FLUSH_BEFORE_CHECKPOINT UINT64_MAX
 
 struct family_options {
     const char *name;
@@ -359,12 +360,16 @@ enum sp_status sp_kv_sync(struct sp_kv *kv, struct sp_error *reterr)
 enum sp_status sp_kv_checkpoint(struct sp_kv *kv, const char *path, struct sp_error *reterr)
 {
     char *error = NULL;
+    enum sp_status status =
+        sp_kv_flush(kv, reterr); /* so that the logs that are copied are short */
+    if (status != SP_OK)
+        return status;
     rocksdb_checkpoint_t *checkpoint = rocksdb_checkpoint_object_create(kv->db, &error);
     if (error == NULL) {
         rocksdb_checkpoint_create(checkpoint, path, FLUSH_BEFORE_CHECKPOINT, &error);
         rocksdb_checkpoint_object_destroy(checkpoint);
     }
-    return note_failed_flush(kv, error, reterr); /* it may have been the flush */
+    return error == NULL ? SP_OK : error_from_text(error, reterr);
 }
 
 /* ---- batches ---- */

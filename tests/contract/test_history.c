@@ -20,7 +20,7 @@
 #define GROUP_SEEDS 100
 
 /* ---- RocksDB's assertions ----
- * Debian builds RocksDB with its assertions, and on a failing disk four of them end the process now and then, which nothing outside
+ * Debian builds RocksDB with its assertions, and on a failing disk three of them end the process now and then, which nothing outside
  * RocksDB can keep away for certain (docs/decisions/0054-faults.md). Such an end says nothing about what is stored: the history is told of,
  * and the next one goes on in a new process. More than a few would be something new, and fail. */
 
@@ -34,7 +34,7 @@ static struct {
 } * shared; /* with the processes of the groups */
 
 static const char *const known[] = {"AssertFalseAndGetStatusForPrevError", "ResumeImpl",
-                                    "ExtractUserKey", "ConstructFragmentedRangeTombstones"};
+                                    "ExtractUserKey"};
 
 /* The dynamic linker finds this one before that of the C library. Nothing of ours calls it. */
 _Noreturn void __assert_fail(const char *assertion, const char *file, unsigned line,
