@@ -90,8 +90,9 @@ static bool wait_for_turn(struct sp_turns *turns)
     uint64_t nanoseconds = (uint64_t)until.tv_nsec + WAIT_NS;
     until.tv_sec += (time_t)(nanoseconds / NS_A_SECOND);
     until.tv_nsec = (long)(nanoseconds % NS_A_SECOND);
-    *turns->last = &own;
-    turns->last = &own.next;
+    /* It is taken out before this returns. */
+    *turns->last = &own;     // cppcheck-suppress autoVariables
+    turns->last = &own.next; // cppcheck-suppress autoVariables
     while (!own.granted)
         if (pthread_cond_timedwait(&turns->granted, &turns->lock, &until) != 0)
             break;

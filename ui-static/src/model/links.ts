@@ -28,7 +28,7 @@ async function pipe(bytes: Uint8Array<ArrayBuffer>, through: GenericTransformStr
 
 /** "?q=..." as "#z=...": deflate, in the letters that addresses may have. */
 export async function pack(search: string): Promise<string> {
-  const bytes = await pipe(new TextEncoder().encode(search), new CompressionStream("deflate-raw"), STATE_BYTES_MAX);
+  const bytes = await pipe(new TextEncoder().encode(search), new CompressionStream("deflate"), STATE_BYTES_MAX);
   let text = "";
   for (const b of bytes) text += String.fromCharCode(b);
   return MARK + btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
@@ -37,6 +37,6 @@ export async function pack(search: string): Promise<string> {
 /** The other way round. Throws when it is damaged or holds too much. */
 export async function unpack(hash: string): Promise<string> {
   const text = atob(hash.slice(MARK.length).replaceAll("-", "+").replaceAll("_", "/"));
-  const bytes = await pipe(Uint8Array.from(text, (c) => c.charCodeAt(0)), new DecompressionStream("deflate-raw"), STATE_BYTES_MAX);
+  const bytes = await pipe(Uint8Array.from(text, (c) => c.charCodeAt(0)), new DecompressionStream("deflate"), STATE_BYTES_MAX);
   return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 }
