@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tests/bench/bench_restart.c: how long a start takes that finds a journal of 256 MiB ($SPOOR_JOURNAL_MIB), as a server leaves that was killed. The
- * records are requests of generated spans, plain and as the store packs them; more of them than a server can have, which takes no more
- * requests above its budget. */
+ * records are requests of what `spoor load` makes, or of a recording ($SPOOR_CORPUS, a file), and of spans that have no two values in common
+ * ("random"), plain and as the store packs them; more of them than a server can have, which takes no more requests above its budget. */
+#include "tests/bench/corpus.h"
 #include "tests/contract/journal.h"
 #include "tests/support/check_main.h"
 
@@ -20,35 +21,44 @@ static double seconds(clockid_t clock)
 }
 
 /* No two requests have a trace in common. */
-static uint64_t fill(const struct fixture *fixture, enum sp_body_encoding encoding,
+static const struct sp_batch *random_batch(struct sp_arena *arena, uint64_t number)
+{
+    struct sp_gen_options options = {.span_count = REQUEST_SPANS, .trace_seed = number};
+    return sp_gen_batch(arena, number, &options);
+}
+
+static uint64_t fill(const struct fixture *fixture, bool is_random, enum sp_body_encoding encoding,
                      uint64_t bytes_max)
 {
     struct sp_kv *kv = journal_open(fixture);
     uint64_t bytes = 0;
     uint64_t sequence = 0;
+    uint64_t spans = 0;
     while (bytes < bytes_max) {
         struct sp_arena arena;
         sp_arena_init(&arena, SIZE_MAX);
         sequence++;
-        struct sp_gen_options options = {.span_count = REQUEST_SPANS, .trace_seed = sequence};
-        struct sp_append *append =
-            make_append(sp_gen_batch(&arena, sequence, &options), SP_BODY_OTLP_PROTOBUF, encoding);
+        const struct sp_batch *batch =
+            is_random ? random_batch(&arena, sequence) : corpus_next(&arena);
+        struct sp_append *append = make_append(batch, SP_BODY_OTLP_PROTOBUF, encoding);
+        spans += batch->span_count;
         journal_put(kv, sequence, append);
         bytes += append->body.len;
         sp_append_free(append);
         sp_arena_fini(&arena);
     }
     sp_kv_close(kv);
-    return sequence * REQUEST_SPANS;
+    return spans;
 }
 
-static void measure(const char *what, enum sp_body_encoding encoding, uint64_t bytes)
+static void measure(const char *what, bool is_random, enum sp_body_encoding encoding,
+                    uint64_t bytes)
 {
     struct fixture fixture;
     struct sp_store_stats stats;
     fixture_init(&fixture, ENGINE_ROCKSDB);
     sp_store_close(fixture.store);
-    uint64_t spans = fill(&fixture, encoding, bytes);
+    uint64_t spans = fill(&fixture, is_random, encoding, bytes);
     double begun = seconds(CLOCK_MONOTONIC);
     double begun_cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
     fixture_open(&fixture);
@@ -67,8 +77,12 @@ START_TEST(restart_with_a_full_journal)
 {
     const char *mib = getenv("SPOOR_JOURNAL_MIB");
     uint64_t bytes = (mib != NULL ? strtoull(mib, NULL, 10) : 256) << 20;
-    measure("a journal of plain bodies", SP_BODY_IDENTITY, bytes);
-    measure("a journal of zstd bodies", SP_BODY_ZSTD, bytes);
+    const char *corpus = getenv("SPOOR_CORPUS");
+    bool is_random = corpus != NULL && strcmp(corpus, "random") == 0;
+    if (!is_random)
+        corpus_open(corpus != NULL ? corpus : "synthetic");
+    measure("a journal of plain bodies", is_random, SP_BODY_IDENTITY, bytes);
+    measure("a journal of zstd bodies", is_random, SP_BODY_ZSTD, bytes);
 }
 END_TEST
 

@@ -4,9 +4,8 @@
  * thread: decoding, columns in memory, the seal. Prints nanoseconds of CPU a span; asserts nothing about them. Run by hand.
  * bench_stages [SPANS [RECORDING]]: a recording of tests/support/recording.h, at first "synthetic": what `spoor load` makes. It is
  * repeated with other ids and times until there are as many spans. */
-#include "cmd/load_source.h"
 #include "storage/rocks.h"
-#include "tests/support/recording.h"
+#include "tests/bench/corpus.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,55 +27,6 @@ static void must(enum sp_status status, const struct sp_error *error)
         return;
     fprintf(stderr, "%s\n", error->message);
     exit(EXIT_FAILURE);
-}
-
-/* ---- requests ---- */
-
-static struct sp_recording recording;
-
-/* Takes the place of the one in cmd/: the generator hands its requests to us. */
-enum sp_status sp_load_source_add(struct sp_load_source *source, struct sp_buf *request,
-                                  struct sp_error *reterr)
-{
-    (void)source;
-    (void)reterr;
-    recording.requests =
-        realloc(recording.requests, (recording.count + 1) * sizeof(*recording.requests));
-    struct sp_recorded *added = &recording.requests[recording.count++];
-    *added = (struct sp_recorded){.signal = SP_SLICE("traces")};
-    SP_ASSERT(sp_arena_copy(&recording.arena, sp_buf_slice(request), &added->body));
-    return SP_OK;
-}
-
-static void open_recording(const char *path)
-{
-    struct sp_error error;
-    if (strcmp(path, "synthetic") == 0) {
-        sp_arena_init(&recording.arena, SIZE_MAX);
-        must(sp_load_source_generate(NULL, 1, &error), &error);
-    } else {
-        SP_ASSERT(sp_recording_open(&recording, path) == SP_OK);
-    }
-}
-
-/* Another run of the same system: other ids, and later. */
-static void change(struct sp_span *span, uint64_t round)
-{
-    uint64_t mask = round * 0x9e3779b97f4a7c15ULL;
-    for (int i = 0; i < 8; i++) {
-        span->trace_id.bytes[i] ^= (uint8_t)(mask >> 8 * i);
-        span->span_id.bytes[i] ^= (uint8_t)(mask >> 8 * i);
-        if (!sp_span_id_is_zero(&span->parent_span_id))
-            span->parent_span_id.bytes[i] ^= (uint8_t)(mask >> 8 * i);
-    }
-    span->start_unix_ns += round * 2000000000;
-    span->end_unix_ns += round * 2000000000;
-}
-
-/* Nobody else has the batch yet. */
-static struct sp_span *spans_of(const struct sp_batch *batch)
-{
-    return (struct sp_span *)(uintptr_t)batch->spans;
 }
 
 /* ---- stages ---- */
@@ -105,17 +55,10 @@ static void make_blocks(struct stages *stages, size_t *at, uint64_t spans_max)
     uint64_t begun = cpu_ns();
     while (count < REQUESTS_MAX && spans < SP_ROCKS_FRESH_SPANS &&
            stages->spans + spans < spans_max) {
-        const struct sp_recorded *request = &recording.requests[*at % recording.count];
-        uint64_t round = (*at)++ / recording.count;
-        if (!sp_slice_equal_cstr(request->signal, "traces"))
-            continue;
         struct sp_append *append = &appends[count];
         sp_arena_init(&append->arena, SIZE_MAX);
-        must(sp_otlp_decode(&append->arena, request->body, sp_limits_default(), &append->batch,
-                            &error),
-             &error);
-        for (size_t i = 0; i < append->batch->span_count; i++)
-            change(&spans_of(append->batch)[i], round);
+        append->batch = corpus_next(&append->arena);
+        ++*at;
         spans += append->batch->span_count;
         entries[count].append = append;
         pointers[count] = &entries[count];
@@ -207,7 +150,7 @@ int main(int argc, char **argv)
                             .batch = sp_kv_batch_new()};
     struct sp_error error;
     uint64_t spans_max = argc > 1 ? strtoull(argv[1], NULL, 10) : 512 * 1024;
-    open_recording(argc > 2 ? argv[2] : "synthetic");
+    corpus_open(argc > 2 ? argv[2] : "synthetic");
     SP_ASSERT(mkdtemp(path) != NULL && stages.blocks != NULL && stages.batch != NULL);
     must(sp_kv_open(path, true, &stages.kv, &error), &error);
     must(sp_block_builder_new(&stages.builder, &error), &error);
