@@ -62,7 +62,7 @@ export function Heatmap({ answer, selected, linear, errors, onSelect }: Props) {
   const here = zone.value;
   useEffect(() => {
     if (!canvas.current || width < 80 || grid.rows === 0) return;
-    const short = Number(grid.to - grid.from) < 120e9;
+    const short = Number(grid.to - grid.from) < 600e9;
     const days = Number(grid.to - grid.from) > 86400e9 * 2;
     const minutes = here === "utc" ? 0 : new Date(Number(grid.from / 1000000n)).getTimezoneOffset();
     drawHeatmap(
