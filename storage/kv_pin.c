@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/kv_pin.c: a state of a database that stays readable while the database goes on: iterators that were made in it.
- * Knows RocksDB through kv_rocksdb.c only. */
+ * And the end of a read of either. Knows RocksDB through kv_rocksdb.c only. */
 #include "storage/kv_rocksdb.h"
 
 #include <stdlib.h>
@@ -62,6 +62,16 @@ void sp_kv_unpin(struct sp_kv *pin)
     free_lanes(pin->lanes);
     sp_kv_close(pin->pinned);
     free(pin);
+}
+
+enum sp_status sp_kv_take_value(struct sp_buf *ret_value, const char *bytes, size_t len,
+                                struct sp_error *reterr)
+{
+    sp_buf_append(ret_value, bytes, len);
+    if (ret_value->error != SP_OK)
+        sp_error_set(reterr, ret_value->error,
+                     "a stored value of %zu bytes does not fit into memory", len);
+    return ret_value->error;
 }
 
 enum sp_status sp_kv_pin_get(struct sp_kv *pin, struct sp_slice key, struct sp_buf *ret_value,

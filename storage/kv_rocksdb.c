@@ -510,16 +510,6 @@ static rocksdb_readoptions_t *read_options(void)
     return options;
 }
 
-enum sp_status sp_kv_take_value(struct sp_buf *ret_value, const char *bytes, size_t len,
-                                struct sp_error *reterr)
-{
-    sp_buf_append(ret_value, bytes, len);
-    if (ret_value->error != SP_OK)
-        sp_error_set(reterr, ret_value->error,
-                     "a stored value of %zu bytes does not fit into memory", len);
-    return ret_value->error;
-}
-
 enum sp_status sp_kv_get(struct sp_kv *kv, enum sp_kv_family family, struct sp_slice key,
                          struct sp_buf *ret_value, struct sp_error *reterr)
 {

@@ -30,7 +30,7 @@ struct sp_kv {
     _Atomic uint32_t next_lane;
 };
 
-/* The end of a read. SP_NO_MEMORY, SP_LIMIT: of ret_value. */
+/* The end of a read (kv_pin.c). SP_NO_MEMORY, SP_LIMIT: of ret_value. */
 enum sp_status sp_kv_take_value(struct sp_buf *ret_value, const char *bytes, size_t len,
                                 struct sp_error *reterr);
 /* sp_kv_get of a pin. */
