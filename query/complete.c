@@ -51,8 +51,8 @@ enum sp_status sp_completion_run(struct sp_completion *completion,
     struct sp_pass *pass = &completion->pass;
     struct sp_pass_visitor visitor = {visit, completion};
     struct sp_scanned scanned = {0};
+    pass->whole_spans = true; /* whoever counts looks at attributes that no text names */
     enum sp_status status = sp_pass_prepare(pass, keys, key_count, reterr);
-    pass->want.everything = true; /* whoever counts looks at attributes that no text names */
     completion->question =
         (struct sp_rows_question){.query = pass->query, .condition = pass->condition};
     if (status == SP_OK)

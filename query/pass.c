@@ -27,7 +27,7 @@ enum sp_status sp_pass_prepare(struct sp_pass *pass, const struct sp_traceql_nod
     struct sp_arena *arena = &pass->call->arena;
     enum sp_status status;
     pass->scan = (struct sp_scan){.range = pass->range};
-    pass->want = (struct sp_query_want){0};
+    pass->want = (struct sp_query_want){.everything = pass->whole_spans};
     pass->of_traces = !filter || sp_rows_question_reads(&question) == SP_READS_TRACES;
     pass->condition = question.condition;
     for (uint32_t i = 0; i < key_count; i++)

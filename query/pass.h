@@ -18,6 +18,7 @@ struct sp_pass {
     const struct sp_traceql_node *pipeline; /* of whose items the first so many find the spans */
     uint32_t stage_count;
     struct sp_time_range range;
+    bool whole_spans; /* the visitor looks at more of spans than the query and its keys name */
 
     /* what follows from them: sp_pass_prepare */
     const struct sp_traceql_node
@@ -41,7 +42,7 @@ struct sp_pass_visitor {
 const struct sp_traceql_node *sp_pass_single_filter(const struct sp_traceql_node *pipeline,
                                                     uint32_t stage_count);
 
-/* Fills in the rest of a pass whose call, query, pipeline, stage_count and range are set. keys: what is read of the rows besides; a
+/* Fills in the rest of a pass whose call, query, pipeline, stage_count, range and whole_spans are set. keys: what is read of the rows besides; a
  * value may be among them. SP_LIMIT, SP_NO_MEMORY */
 SP_MUST_USE enum sp_status sp_pass_prepare(struct sp_pass *pass,
                                            const struct sp_traceql_node *const *keys,

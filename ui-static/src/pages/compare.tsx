@@ -8,7 +8,7 @@ import { formatCount, plural } from "../model/text";
 import { param, patched, replace } from "../route";
 import { answer, type Answer, compare, limitOf, loadPair, measureOf, pair, sampleOf, SAMPLES, setParams, swap, TABS, tabOf } from "../state/compare";
 import { useCommands } from "../state/keys";
-import { CopyButton, Popover, ProblemPanel } from "../ui/controls";
+import { CopyButton, Popover, ProblemPanel, Tabs } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { CompareAttributes, CompareFindings } from "./compare-attributes";
 import { CompareFalls } from "./compare-falls";
@@ -154,32 +154,12 @@ function Bar({ a, b, value, tab }: { a: Side; b: Side; value: Answer; tab: strin
   );
   return (
     <div class="compare-bar">
-      <div class="button-group" role="tablist" aria-label="Views of the comparison">
-        {TABS.map(([id, name], i) => (
-          <button
-            key={id}
-            type="button"
-            role="tab"
-            class="button toggle"
-            aria-selected={tab === id}
-            aria-pressed={undefined}
-            tabIndex={tab === id ? 0 : -1}
-            title={`${name} (${i + 1})`}
-            onClick={() => replace(patched({ tab: id || null, by: param("by") === "attrs" ? null : param("by") }))}
-            onKeyDown={(event) => {
-              const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-              if (step === 0) return;
-              event.preventDefault();
-              event.stopPropagation();
-              const next = (i + step + TABS.length) % TABS.length;
-              replace(patched({ tab: TABS[next][0] || null }));
-              (event.currentTarget.parentElement?.children[next] as HTMLElement | undefined)?.focus();
-            }}
-          >
-            {name}
-          </button>
-        ))}
-      </div>
+      <Tabs
+        label="Views of the comparison"
+        tabs={TABS}
+        chosen={tab}
+        choose={(id) => replace(patched({ tab: id || null, by: param("by") === "attrs" ? null : param("by") }))}
+      />
       <span class="spring" />
       {tab === "" || tab === "graph" ? pick("by", "by", by, [["duration", "duration"], ["self", "self time"], ["count", "calls"]], "duration") : null}
       {tab === "" ? pick("order", "order", param("order") === "calls" ? "calls" : "delta", [["delta", "greatest difference"], ["calls", "as called"]], "delta") : null}

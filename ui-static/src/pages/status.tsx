@@ -11,7 +11,7 @@ import { signal } from "@preact/signals";
 import { useCommands } from "../state/keys";
 import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
-import { CopyButton, ProblemPanel } from "../ui/controls";
+import { CopyButton, ProblemPanel, Tabs } from "../ui/controls";
 import { About, Limits } from "./status-about";
 import { Ingest } from "./status-ingest";
 import { Quality } from "./status-quality";
@@ -71,31 +71,7 @@ export function StatusPage() {
     <div class="status-page">
       <h1 class="offscreen">Status</h1>
       <div class="compare-bar status-bar">
-        <div class="button-group" role="tablist" aria-label="Parts of the status">
-          {TABS.map(([id, name], i) => (
-            <button
-              key={id}
-              type="button"
-              role="tab"
-              class="button toggle"
-              aria-selected={tab === id}
-              tabIndex={tab === id ? 0 : -1}
-              title={`${name} (${i + 1})`}
-              onClick={() => replace(patched({ tab: id }))}
-              onKeyDown={(event) => {
-                const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-                if (step === 0) return;
-                event.preventDefault();
-                event.stopPropagation();
-                const next = (i + step + TABS.length) % TABS.length;
-                replace(patched({ tab: TABS[next][0] }));
-                (event.currentTarget.parentElement?.children[next] as HTMLElement | undefined)?.focus();
-              }}
-            >
-              {name}
-            </button>
-          ))}
-        </div>
+        <Tabs label="Parts of the status" tabs={TABS} chosen={tab} choose={(id) => replace(patched({ tab: id }))} />
         <span class="spring" />
         <span class={error ? "num error-text" : "num dim"}>{last ? `${error ? "no answer since " : "as of "}${formatClock(last.at, zone.value, 0)}` : ""}</span>
         <button type="button" class="button" aria-pressed={paused.value} title={paused.value ? "Go on (p)" : "Pause (p)"} onClick={toggle}>

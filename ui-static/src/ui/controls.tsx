@@ -151,3 +151,34 @@ export function Popover({ label, title, children, opened = 0, class: name = "" }
     </div>
   );
 }
+
+/** One of several parts of a page; arrows go round. tabs: [id, name], which the keys 1, 2 ... choose, too. */
+export function Tabs({ label, tabs, chosen, choose }: { label: string; tabs: readonly (readonly [string, string])[]; chosen: string; choose: (id: string) => void }) {
+  return (
+    <div class="button-group" role="tablist" aria-label={label}>
+      {tabs.map(([id, name], i) => (
+        <button
+          key={id}
+          type="button"
+          role="tab"
+          class="button toggle"
+          aria-selected={chosen === id}
+          tabIndex={chosen === id ? 0 : -1}
+          title={`${name} (${i + 1})`}
+          onClick={() => choose(id)}
+          onKeyDown={(event) => {
+            const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+            if (step === 0) return;
+            event.preventDefault();
+            event.stopPropagation();
+            const next = (i + step + tabs.length) % tabs.length;
+            choose(tabs[next][0]);
+            (event.currentTarget.parentElement?.children[next] as HTMLElement | undefined)?.focus();
+          }}
+        >
+          {name}
+        </button>
+      ))}
+    </div>
+  );
+}
