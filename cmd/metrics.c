@@ -52,17 +52,26 @@ static double number_of(const struct sp_answer *value)
     return value->text.len > 0 && value->text.ptr[0] == '-' ? -INFINITY : INFINITY;
 }
 
-/* "key=value, key=value" */
-static bool read_labels(const struct sp_answer *labels, struct sp_arena *arena,
+/* What a text of labels tells of each. */
+enum label_part { LABEL_KEYS = 1, LABEL_VALUES = 2 };
+
+/* "key=value, key=value", or one of the two sides only. */
+static bool read_labels(const struct sp_answer *labels, unsigned parts, struct sp_arena *arena,
                         struct sp_slice *ret)
 {
     struct sp_buf text;
     sp_buf_init(&text, 1 << 20);
     for (const struct sp_answer *label = labels->first; label; label = label->next) {
         const struct sp_answer *value = sp_answer_at(label, "value");
-        sp_buf_printf(&text, "%s%.*s=", label == labels->first ? "" : ", ",
-                      SP_SLICE_PRINTF(sp_answer_text(label, "key")));
-        sp_buf_append_slice(&text, value->kind == SP_JSON_STRING ? value->text : SP_SLICE("nil"));
+        if (label != labels->first)
+            sp_buf_append_cstr(&text, ", ");
+        if (parts & LABEL_KEYS)
+            sp_buf_append_slice(&text, sp_answer_text(label, "key"));
+        if (parts == (LABEL_KEYS | LABEL_VALUES))
+            sp_buf_append_cstr(&text, "=");
+        if (parts & LABEL_VALUES)
+            sp_buf_append_slice(&text,
+                                value->kind == SP_JSON_STRING ? value->text : SP_SLICE("nil"));
     }
     if (text.len == 0)
         sp_buf_append_cstr(&text, "(all)");
@@ -71,11 +80,13 @@ static bool read_labels(const struct sp_answer *labels, struct sp_arena *arena,
     return good;
 }
 
-static bool read_series(const struct sp_answer *row, const struct range *range,
+/* Fills in everything but the labels. */
+static bool read_points(const struct sp_answer *row, const struct range *range,
                         struct sp_arena *arena, struct series *ret)
 {
-    struct series series = {.values = sp_arena_alloc(arena, (range->points + 1) * sizeof(double))};
-    if (!series.values || !read_labels(sp_answer_at(row, "labels"), arena, &series.labels))
+    struct series series = {.labels = ret->labels,
+                            .values = sp_arena_alloc(arena, (range->points + 1) * sizeof(double))};
+    if (!series.values)
         return false;
     for (size_t i = 0; i < range->points; i++)
         series.values[i] = NAN;
@@ -106,6 +117,29 @@ static bool read_series(const struct sp_answer *row, const struct range *range,
 #define LINE_BYTES_MAX ((size_t)64 * 1024)
 #define NUMBER_WIDTH   10u
 
+/* How the series are told apart. Keys that all of them have stand in the head once, so that a row has room for its values. */
+struct labels {
+    struct sp_slice head;
+    unsigned parts, width;
+};
+
+static bool same_keys(const struct sp_answer *series)
+{
+    const struct sp_answer *first = sp_answer_at(series->first, "labels");
+    if (first->count == 0)
+        return false;
+    for (const struct sp_answer *row = series->first; row; row = row->next) {
+        const struct sp_answer *labels = sp_answer_at(row, "labels");
+        if (labels->count != first->count)
+            return false;
+        const struct sp_answer *a = first->first, *b = labels->first;
+        for (; a; a = a->next, b = b->next)
+            if (!sp_slice_equal(sp_answer_text(a, "key"), sp_answer_text(b, "key")))
+                return false;
+    }
+    return true;
+}
+
 /* Labels and the line share what the numbers leave. */
 static unsigned room_of(const struct sp_terminal *t)
 {
@@ -113,12 +147,32 @@ static unsigned room_of(const struct sp_terminal *t)
     return t->columns > numbers + 2 * LINE_MIN ? t->columns - numbers : 2 * LINE_MIN;
 }
 
-static unsigned label_width(const struct sp_terminal *t)
+/* As wide as the longest of the labels, as long as the shortest line fits beside it. */
+static bool lay_out_labels(const struct sp_answer *series, const struct sp_terminal *t,
+                           struct sp_arena *arena, struct labels *ret)
 {
-    return room_of(t) / 2;
+    struct labels labels = {.head = SP_SLICE("SERIES"), .parts = LABEL_KEYS | LABEL_VALUES};
+    if (series->first && same_keys(series)) {
+        labels.parts = LABEL_VALUES;
+        if (!read_labels(sp_answer_at(series->first, "labels"), LABEL_KEYS, arena, &labels.head))
+            return false;
+    }
+    labels.width = sp_terminal_width(labels.head);
+    for (const struct sp_answer *row = series->first; row; row = row->next) {
+        struct sp_slice text;
+        if (!read_labels(sp_answer_at(row, "labels"), labels.parts, arena, &text))
+            return false;
+        unsigned width = sp_terminal_width(text);
+        labels.width = width > labels.width ? width : labels.width;
+    }
+    unsigned most = room_of(t) - LINE_MIN - 1;
+    labels.width = labels.width < most ? labels.width : most;
+    *ret = labels;
+    return true;
 }
 
-static void print_head(const struct sp_terminal *t, const struct range *range)
+static void print_head(const struct sp_terminal *t, const struct range *range,
+                       const struct labels *labels)
 {
     char from[40], to[40], step[32];
     size_t from_len = sp_format_time(range->from_unix_ns, from);
@@ -126,14 +180,15 @@ static void print_head(const struct sp_terminal *t, const struct range *range)
     size_t step_len = sp_format_duration(range->step_ns, step);
     fprintf(t->out, "%.*s to %.*s, a point each %.*s\n", (int)from_len, from, (int)to_len, to,
             (int)step_len, step);
-    sp_terminal_cell(t, SP_SLICE("SERIES"), label_width(t), false);
+    sp_terminal_cell(t, labels->head, labels->width, false);
     fprintf(t->out, " %10s %10s %10s\n", "LEAST", "GREATEST", "LAST");
 }
 
-static void print_series(const struct sp_terminal *t, const struct series *series, size_t points)
+static void print_series(const struct sp_terminal *t, const struct labels *labels,
+                         const struct series *series, size_t points)
 {
     const double numbers[] = {series->min, series->max, series->last};
-    sp_terminal_cell(t, series->labels, label_width(t), false);
+    sp_terminal_cell(t, series->labels, labels->width, false);
     for (size_t i = 0; i < SP_ARRAY_LEN(numbers); i++) {
         char text[32];
         int len = snprintf(text, sizeof(text), "%.4g", numbers[i]);
@@ -143,7 +198,7 @@ static void print_series(const struct sp_terminal *t, const struct series *serie
     struct sp_buf line;
     sp_buf_init(&line, LINE_BYTES_MAX);
     sp_terminal_line(&line, series->values, points, series->min, series->max,
-                     room_of(t) - label_width(t) - 1);
+                     room_of(t) - labels->width - 1);
     fprintf(t->out, " %.*s\n", (int)line.len, (const char *)line.ptr);
     sp_buf_fini(&line);
 }
@@ -156,16 +211,18 @@ static bool metrics_found(const struct sp_answer *answer)
 static bool metrics_print(const struct sp_answer *answer, const struct sp_terminal *terminal,
                           struct sp_arena *arena)
 {
+    const struct sp_answer *rows = sp_answer_at(answer, "series");
     struct range range;
-    bool good = read_range(answer, &range);
+    struct labels labels;
+    bool good = read_range(answer, &range) && lay_out_labels(rows, terminal, arena, &labels);
     if (good)
-        print_head(terminal, &range);
-    const struct sp_answer *row = sp_answer_at(answer, "series")->first;
-    for (; row && good; row = row->next) {
+        print_head(terminal, &range, &labels);
+    for (const struct sp_answer *row = rows->first; row && good; row = row->next) {
         struct series series;
-        good = read_series(row, &range, arena, &series);
+        good = read_labels(sp_answer_at(row, "labels"), labels.parts, arena, &series.labels) &&
+               read_points(row, &range, arena, &series);
         if (good && series.count > 0)
-            print_series(terminal, &series, range.points);
+            print_series(terminal, &labels, &series, range.points);
     }
     if (!good)
         fputs("spoor metrics: the answer is not what this version understands\n", stderr);

@@ -228,8 +228,8 @@ def test_metrics_draws_a_line_for_each_series(context):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0].startswith("2026-01-01T00:00:00") and "a point each 10ms" in lines[0]
-    assert lines[1].split() == ["SERIES", "LEAST", "GREATEST", "LAST"]
-    assert [line.split()[0] for line in lines[2:]] == ["service=cart", "service=web"] and all("█" in line for line in lines[2:])
+    assert lines[1].split() == ["service", "LEAST", "GREATEST", "LAST"]
+    assert [line.split()[0] for line in lines[2:]] == ["cart", "web"] and all("█" in line for line in lines[2:])
     assert lines[3].split()[1:4] == ["0", "1", "0"] and all(len(line) <= 100 for line in lines)
     code, out, err = context.run("metrics", '{ name != "GET /" } | max_over_time(duration) by (name)')
     assert code == 0 and "\x1b" not in out
