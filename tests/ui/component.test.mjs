@@ -451,8 +451,11 @@ test("single keys can be switched off, and the choice is kept", async () => {
     await withPage(browser, url, async (page) => {
       await page.locator(".result:not(.head)").waitFor();
       await page.keyboard.press("?");
-      await page.locator("dialog[open]").waitFor();
+      await page.locator("dialog.help[open]").waitFor();
       await assertAccessible(page, "help");
+      await page.getByRole("button", { name: "Settings and keys" }).click();
+      await page.locator("dialog.settings[open]").waitFor();
+      await assertAccessible(page, "settings");
       await page.getByLabel("Single-key shortcuts").uncheck();
       await page.keyboard.press("Escape");
       await page.locator("dialog[open]").waitFor({ state: "detached" });
@@ -462,6 +465,59 @@ test("single keys can be switched off, and the choice is kept", async () => {
       await page.locator(".result:not(.head)").waitFor();
       await page.keyboard.press("/");
       assert.equal(await page.locator(".query-box input:focus").count(), 0);
+    });
+  });
+});
+
+test("settings have an address, keys are changed there, and a key that is taken is not taken silently", async () => {
+  await withMock([request("shop", [span(hex(1, 32), "a"), span(hex(2, 32), "b")])], async (url) => {
+    await withPage(browser, `${url}/?settings=keys`, async (page) => {
+      const row = (name) => page.locator(".key-row").filter({ hasText: name });
+      const key = async (name, press) => {
+        await row(name).getByRole("button").first().click();
+        await page.keyboard.press(press);
+      };
+      await page.locator("dialog.settings[open]").waitFor();
+      await key("Theme", "j");
+      const clash = page.locator(".key-clash");
+      assert.match(await clash.innerText(), /j is “Next row” \(Rows and trees\)/);
+      await assertAccessible(page, "settings with a key that is taken");
+      await clash.getByRole("button", { name: "Leave it" }).click();
+      assert.equal(await row("Theme").locator("kbd").innerText(), "D");
+      await key("Theme", "q");
+      assert.equal(await row("Theme").locator("kbd").innerText(), "q");
+      // Two keys, one after the other; then one that is taken is taken away.
+      await row("Facets on or off").getByRole("button").first().click();
+      await page.keyboard.press("g");
+      await page.keyboard.press("f");
+      assert.equal(await row("Facets on or off").locator("kbd").innerText(), "g f");
+      await key("To the compare basket", "m");
+      await clash.getByRole("button", { name: "Take it away there" }).click();
+      assert.match(await row("Traces or spans").innerText(), /none/);
+      // Escape while a key is waited for leaves it; the dialog stays.
+      await key("Time range", "Escape");
+      assert.equal(await page.locator("dialog.settings[open]").count(), 1);
+      await page.keyboard.press("Escape");
+      await page.locator("dialog[open]").waitFor({ state: "detached" });
+      assert.doesNotMatch(page.url(), /settings/);
+      const theme = () => page.evaluate(() => localStorage.getItem("spoor.theme"));
+      await page.keyboard.press("D");
+      assert.equal(await theme(), "auto");
+      await page.keyboard.press("q");
+      assert.equal(await theme(), "light");
+      await page.keyboard.press("j");
+      await page.keyboard.press("m");
+      await page.getByText("In the compare basket").waitFor();
+      // What changed is there after the page is loaded anew, and help and titles say it.
+      await page.reload();
+      await page.locator(".result:not(.head)").first().waitFor();
+      assert.match(await page.getByRole("button", { name: /^Theme/ }).getAttribute("title"), /\(q\)/);
+      await page.keyboard.press("?");
+      assert.match(await page.locator("dialog.help").innerText(), /q\s+Theme/);
+      await page.getByRole("button", { name: "Settings and keys" }).click();
+      await page.getByRole("button", { name: /^Reset/ }).click();
+      assert.equal(await row("Theme").locator("kbd").innerText(), "D");
+      assert.equal(await page.evaluate(() => localStorage.getItem("spoor.keymap")), "");
     });
   });
 });

@@ -3,3 +3,5 @@
 declare const LAYOUT_WORKER: string;
 /** The same of the worker that reads files. */
 declare const FILE_WORKER: string;
+/** The same of the style of the dialogs. */
+declare const DIALOG_STYLE: string;

@@ -4,11 +4,11 @@ import { signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import { useEffect } from "preact/hooks";
 import { go, href, type Page, route, startRouting } from "./route";
-import { type Command, startKeys, useCommands } from "./state/keys";
+import { dialog, open, openDialog } from "./state/dialog";
+import { startKeys, useActions } from "./state/keys";
 import { nextTheme, zone } from "./state/prefs";
-import { absoluteAddress, shiftRange } from "./state/range";
+import { linkAddress, shiftRange } from "./state/range";
 import { copy, message, say } from "./state/say";
-import { Help, helpOpen } from "./ui/help";
 import { compareAddress, rangeOpened, TopBar } from "./ui/topbar";
 
 const later = signal<Partial<Record<Page, ComponentType>>>({});
@@ -40,49 +40,65 @@ function CurrentPage({ page }: { page: Page }) {
   return Found ? <Found /> : null;
 }
 
-const everywhere: Command[] = [
-  { keys: ["g e"], text: "Go to Explore", group: "Everywhere", run: () => go(href("explore")) },
-  { keys: ["g m"], text: "Go to Map", group: "Everywhere", run: () => go(href("map")) },
-  { keys: ["g t"], text: "Go to Status", group: "Everywhere", run: () => go(href("status")) },
-  { keys: ["g c"], text: "Go to Compare", group: "Everywhere", run: () => go(compareAddress()) },
-  { keys: ["g s"], text: "Go to Services", group: "Everywhere", run: () => go(href("service")) },
-  {
-    keys: ["t"],
-    text: "Time range",
-    group: "Everywhere",
-    run: () => {
+/** Help, settings and the palette are one file, loaded when one of them is opened first. */
+const dialogs = signal<ComponentType | null>(null);
+
+async function loadDialogs(): Promise<void> {
+  try {
+    const [found] = await Promise.all([import("./ui/dialogs"), loadStyle(DIALOG_STYLE)]);
+    dialogs.value = found.Dialogs;
+  } catch {
+    dialog.value = "";
+    say("A part of this page could not be loaded: reload it");
+  }
+}
+
+function loadStyle(file: string): Promise<unknown> {
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = new URL(file, import.meta.url).href;
+  document.head.append(link);
+  return new Promise((done, failed) => {
+    link.onload = done;
+    link.onerror = failed;
+  });
+}
+
+function useEverywhere(): void {
+  useActions({
+    "all.palette": () => open("palette"),
+    "all.explore": () => go(href("explore")),
+    "all.map": () => go(href("map")),
+    "all.status": () => go(href("status")),
+    "all.compare": () => go(compareAddress()),
+    "all.services": () => go(href("service")),
+    "all.settings": () => open("settings"),
+    "all.range": () => {
       rangeOpened.value++;
     },
-  },
-  { keys: [","], text: "Earlier range", group: "Everywhere", run: () => shiftRange(-1) },
-  { keys: ["."], text: "Later range", group: "Everywhere", run: () => shiftRange(1) },
-  {
-    keys: ["U"],
-    text: "Local time or UTC",
-    group: "Everywhere",
-    run: () => {
+    "all.earlier": () => shiftRange(-1),
+    "all.later": () => shiftRange(1),
+    "all.utc": () => {
       zone.value = zone.value === "utc" ? "local" : "utc";
       say(zone.value === "utc" ? "Times in UTC" : "Times as here");
     },
-  },
-  { keys: ["D"], text: "Theme", group: "Everywhere", run: nextTheme },
-  { keys: ["y"], text: "Copy link", group: "Everywhere", run: () => void copy(absoluteAddress(), "link") },
-  {
-    keys: ["?"],
-    text: "This help",
-    group: "Everywhere",
-    run: () => {
-      helpOpen.value = true;
-    },
-  },
-];
+    "all.theme": nextTheme,
+    "all.link": () => void copy(linkAddress(), "link"),
+    "all.help": () => open("help"),
+  });
+}
 
 function App() {
   const page = route.value.page;
-  useCommands(everywhere);
+  useEverywhere();
   useEffect(() => {
     rangeOpened.value = 0;
   }, [page]);
+  const wanted = openDialog() !== "";
+  useEffect(() => {
+    if (wanted && !dialogs.peek()) void loadDialogs();
+  }, [wanted]);
+  const Dialogs = dialogs.value;
   return (
     <>
       <a
@@ -100,7 +116,7 @@ function App() {
       <main id="main" tabIndex={-1} class={`page-${page}`}>
         <CurrentPage page={page} />
       </main>
-      <Help />
+      {Dialogs ? <Dialogs /> : null}
       <div class={message.value ? "toast shown" : "toast"} role="status" aria-live="polite">
         {message.value}
       </div>

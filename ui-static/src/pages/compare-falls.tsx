@@ -1,35 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two waterfalls side by side on one scale: they scroll and zoom together, and a span chosen in one is found in the other.
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { ActionId } from "../model/actions";
 import { spanIdAt } from "../model/skeleton";
 import { plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { href, param, patched, replace } from "../route";
 import { type Pair, type PairSide, sameRow } from "../state/compare";
-import { type Command, useCommands } from "../state/keys";
+import { useActions } from "../state/keys";
 import { dark } from "../state/prefs";
 import { Waterfall } from "../views/waterfall";
 
 type Name = "a" | "b";
 const OTHER: Record<Name, Name> = { a: "b", b: "a" };
-const COMMANDS: [string[], string, string][] = [
-  [["ArrowDown", "j"], "down", "Next span"],
-  [["ArrowUp", "k"], "up", "Previous span"],
-  [["ArrowRight"], "right", "Open, or first child"],
-  [["ArrowLeft"], "left", "Close, or parent"],
-  [["Home"], "home", "First span"],
-  [["End"], "end", "Last span"],
-  [["PageDown"], "page-down", "One screen down"],
-  [["PageUp"], "page-up", "One screen up"],
-  [["e"], "next-error", "Next error"],
-  [["w", "+"], "zoom-in", "Zoom in"],
-  [["-"], "zoom-out", "Zoom out"],
-  [["a"], "pan-left", "Earlier"],
-  [["d"], "pan-right", "Later"],
-  [["f"], "fit", "Fit the span"],
-  [["0"], "reset", "All of the time"],
-  [["["], "fold-all", "Close all"],
-  [["]"], "unfold-all", "Open all"],
+/** What the waterfall calls them. */
+const COMMANDS: [ActionId, string][] = [
+  ["rows.next", "down"],
+  ["rows.previous", "up"],
+  ["rows.in", "right"],
+  ["rows.out", "left"],
+  ["rows.first", "home"],
+  ["rows.last", "end"],
+  ["rows.pageDown", "page-down"],
+  ["rows.pageUp", "page-up"],
+  ["compare.nextError", "next-error"],
+  ["compare.zoomIn", "zoom-in"],
+  ["compare.zoomOut", "zoom-out"],
+  ["compare.panLeft", "pan-left"],
+  ["compare.panRight", "pan-right"],
+  ["compare.fit", "fit"],
+  ["compare.reset", "reset"],
+  ["compare.foldAll", "fold-all"],
+  ["compare.unfoldAll", "unfold-all"],
 ];
 
 export function CompareFalls({ pair }: { pair: Pair }) {
@@ -105,10 +107,7 @@ export function CompareFalls({ pair }: { pair: Pair }) {
     falls.current?.a.setDark(dark.value);
     falls.current?.b.setDark(dark.value);
   }, [dark.value]);
-  useCommands(
-    COMMANDS.map(([keys, name, text]): Command => ({ keys, text, group: "Waterfalls", run: () => falls.current?.[active.current].command(name) })),
-    [pair],
-  );
+  useActions(Object.fromEntries(COMMANDS.map(([id, name]) => [id, () => falls.current?.[active.current].command(name)])));
   const leads = (name: Name) => {
     const take = () => {
       active.current = name;

@@ -6,7 +6,7 @@ import { changeText, type CompareNode, deltaOf, type Measure, topNodes } from ".
 import { CARD, type Card, layoutTree } from "../model/compare-layout";
 import { formatCount } from "../model/text";
 import { measureOf, answer } from "../state/compare";
-import { useCommands } from "../state/keys";
+import { useActions } from "../state/keys";
 import { slotOf } from "./compare-name";
 import { colourOf } from "../model/palette";
 import { dark } from "../state/prefs";
@@ -57,13 +57,7 @@ export function CompareGraph({ nodes }: { nodes: CompareNode[] }) {
     if (answer.state.peek().value?.of === "traces") openSpans(node);
   };
   const scale = (step: number) => setZoom(Math.max(0, Math.min(ZOOMS.length - 1, zoom + step)));
-  useCommands(
-    [
-      { keys: ["+"], text: "Larger", group: "Structure", run: () => scale(1) },
-      { keys: ["-"], text: "Smaller", group: "Structure", run: () => scale(-1) },
-    ],
-    [zoom],
-  );
+  useActions({ "compare.zoomIn": () => scale(1), "compare.zoomOut": () => scale(-1) });
   // As much as fits, and the root in the middle.
   useLayoutEffect(() => {
     const element = box.current;

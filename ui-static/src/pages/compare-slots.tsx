@@ -7,6 +7,7 @@ import { formatDuration, formatFull } from "../model/time";
 import { go, href, param, patched } from "../route";
 import { basket, type BasketItem, clearBasket, removeFromBasket } from "../state/basket";
 import { type Answer, swap } from "../state/compare";
+import { hint } from "../state/keys";
 import { zone } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { Popover } from "../ui/controls";
@@ -16,7 +17,7 @@ export function Slots({ a, b, value }: { a: Side | null; b: Side | null; value: 
   return (
     <div class="slots">
       <Slot name="a" side={a} value={value} />
-      <button type="button" class="button square slot-swap" title="Swap A and B (s)" aria-label="Swap A and B" disabled={!param("a") && !param("b")} onClick={swap}>
+      <button type="button" class="button square slot-swap" title={`Swap A and B${hint("compare.swap")}`} aria-label="Swap A and B" disabled={!param("a") && !param("b")} onClick={swap}>
         <span aria-hidden="true">⇄</span>
       </button>
       <Slot name="b" side={b} value={value} />

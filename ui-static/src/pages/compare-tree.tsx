@@ -7,7 +7,7 @@ import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
 import { type Answer, measureOf, pair, placeOf } from "../state/compare";
-import { useCommands } from "../state/keys";
+import { useActions } from "../state/keys";
 import { VirtualRows } from "../ui/virtual";
 import { ServiceLabel } from "./compare-name";
 
@@ -55,27 +55,19 @@ export function CompareTree({ value }: { value: Answer }) {
     else if (close && nodes[i].parent >= 0) move(rows.indexOf(nodes[i].parent));
     else if (!close && nodes[i].subtree > 1) move(at + 1);
   };
-  const latest = useRef({ move, fold, at, open: () => {} });
-  latest.current = { move, fold, at, open: () => (node && value.of === "traces" && !flat ? openSpans(rows[at]) : undefined) };
-  const key = (keys: string[], text: string, run: () => void) => ({ keys, text, group: "Calls", run });
-  useCommands(
-    useMemo(
-      () => [
-        key(["ArrowDown", "j"], "Next call", () => latest.current.move(latest.current.at + 1)),
-        key(["ArrowUp", "k"], "Previous call", () => latest.current.move(latest.current.at - 1)),
-        key(["PageDown"], "One screen down", () => latest.current.move(latest.current.at + 20)),
-        key(["PageUp"], "One screen up", () => latest.current.move(latest.current.at - 20)),
-        key(["Home"], "First call", () => latest.current.move(0)),
-        key(["End"], "Last call", () => latest.current.move(Number.MAX_SAFE_INTEGER)),
-        key(["ArrowRight"], "Open, or first child", () => latest.current.fold(false)),
-        key(["ArrowLeft"], "Close, or parent", () => latest.current.fold(true)),
-        key(["Enter"], "Compare its spans", () => latest.current.open()),
-        key(["["], "Close all", () => setClosed(new Set(nodes.flatMap((n, i) => (n.subtree > 1 ? [i] : []))))),
-        key(["]"], "Open all", () => setClosed(new Set())),
-      ],
-      [nodes],
-    ),
-  );
+  useActions({
+    "rows.next": () => move(at + 1),
+    "rows.previous": () => move(at - 1),
+    "rows.pageDown": () => move(at + 20),
+    "rows.pageUp": () => move(at - 20),
+    "rows.first": () => move(0),
+    "rows.last": () => move(rows.length - 1),
+    "rows.in": () => fold(false),
+    "rows.out": () => fold(true),
+    "rows.open": () => node && value.of === "traces" && !flat && openSpans(rows[at]),
+    "compare.foldAll": () => setClosed(new Set(nodes.flatMap((n, i) => (n.subtree > 1 ? [i] : [])))),
+    "compare.unfoldAll": () => setClosed(new Set()),
+  });
   const narrow = window.innerWidth < NARROW;
   return (
     <>

@@ -7,7 +7,7 @@ import { curlOf } from "../model/curl";
 import { formatCount, plural } from "../model/text";
 import { param, patched, replace } from "../route";
 import { answer, type Answer, compare, limitOf, loadPair, measureOf, pair, sampleOf, SAMPLES, setParams, swap, TABS, tabOf } from "../state/compare";
-import { useCommands } from "../state/keys";
+import { useActions } from "../state/keys";
 import { CopyButton, Popover, ProblemPanel, Tabs } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { CompareAttributes, CompareFindings } from "./compare-attributes";
@@ -32,10 +32,13 @@ export function ComparePage() {
     load();
     return () => answer.stop();
   }, [left, right, traces, limit]);
-  useCommands([
-    { keys: ["s"], text: "Swap A and B", group: "Compare", run: swap },
-    ...TABS.map(([id, name], i) => ({ keys: [String(i + 1)], text: name, group: "Compare", run: () => replace(patched({ tab: id || null, by: param("by") === "attrs" ? null : param("by") })) })),
-  ]);
+  useActions({
+    "compare.swap": swap,
+    "all.run": load,
+    ...Object.fromEntries(
+      TABS.map(([id], i) => [`compare.tab${i + 1}`, () => replace(patched({ tab: id || null, by: param("by") === "attrs" ? null : param("by") }))]),
+    ),
+  });
   const { value, error, loading } = answer.state.value;
   return (
     <div class={loading ? "compare busy" : "compare"}>

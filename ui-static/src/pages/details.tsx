@@ -10,6 +10,7 @@ import { criticalTime, DUPLICATE, KINDS, operationName, serviceName, type Skelet
 import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration, formatFull } from "../model/time";
 import { href } from "../route";
+import { hint } from "../state/keys";
 import { Loader } from "../state/load";
 import { logsAddress, panelPlace, type PanelPlace, zone } from "../state/prefs";
 import type { TraceSource } from "../state/source";
@@ -61,7 +62,7 @@ export function Details(props: Props) {
         </div>
         <div class="details-tools">
           <PlaceButtons />
-          <button type="button" class="button quiet square" aria-label="Close details" title="Close (Esc)" onClick={close}>
+          <button type="button" class="button quiet square" aria-label="Close details" title={`Close${hint("all.escape")}`} onClick={close}>
             <Icon name="close" />
           </button>
         </div>
@@ -200,7 +201,7 @@ function Timings({ skeleton: s, source, row, rank, goTo, isolate }: Props) {
       {s.subtree[row] > 1 ? (
         <Pair name="Below">
           {plural(s.subtree[row] - 1, "span")}{" "}
-          <button type="button" class="link" title="Show only this subtree (o)" onClick={isolate}>
+          <button type="button" class="link" title={`Show only this subtree${hint("trace.isolate")}`} onClick={isolate}>
             only these
           </button>
         </Pair>

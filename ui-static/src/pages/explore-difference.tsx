@@ -12,6 +12,7 @@ import { formatClock, formatDuration, formatFull, toRfc3339 } from "../model/tim
 import { withCondition } from "../model/traceql";
 import { go, href, param, patched } from "../route";
 import { setRef } from "../state/basket";
+import { hint } from "../state/keys";
 import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
 import { currentRange } from "../state/range";
@@ -99,7 +100,7 @@ export function Difference({ selected }: { selected: Selection }) {
           Compare
         </a>
         {value ? <CopyButton text={() => curlOf(value.curl)} what="curl command of the differences" icon="terminal" /> : null}
-        <button type="button" class="button quiet square" title="Clear the selection (Esc)" aria-label="Clear the selection" onClick={clear}>
+        <button type="button" class="button quiet square" title={`Clear the selection${hint("all.escape")}`} aria-label="Clear the selection" onClick={clear}>
           <Icon name="close" />
         </button>
       </div>

@@ -9,6 +9,7 @@ import { curlOf } from "../model/curl";
 import { formatCount, formatPercent, plural } from "../model/text";
 import { conditions, fieldRef, valueCondition } from "../model/traceql";
 import { go, param, patched, replace } from "../route";
+import { hint } from "../state/keys";
 import { currentRange } from "../state/range";
 import { asApiError, type Loader } from "../state/load";
 import { CopyButton, ProblemPanel, Swatch } from "../ui/controls";
@@ -44,7 +45,7 @@ export function FacetRail({ slots, close }: { slots: Map<string, number>; close:
           +
         </button>
         <CopyButton text={() => curlOf(apiUrl("v1/facets", fixedQuestion()))} what="curl command of the facets" icon="terminal" />
-        <button type="button" class="button quiet square" title="Hide the facets (f)" aria-label="Hide the facets" onClick={close}>
+        <button type="button" class="button quiet square" title={`Hide the facets${hint("explore.facets")}`} aria-label="Hide the facets" onClick={close}>
           <Icon name="close" />
         </button>
       </div>

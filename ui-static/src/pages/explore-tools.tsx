@@ -6,6 +6,7 @@ import { curlOf, shellQuote } from "../model/curl";
 import { type ColumnId, columnIds, columnsOf, type ListRow, rowsOf, toCsv } from "../model/list";
 import { toRfc3339 } from "../model/time";
 import { go, param, patched, replace } from "../route";
+import { hint } from "../state/keys";
 import { savedColumns } from "../state/prefs";
 import { copy, say } from "../state/say";
 import { Popover } from "../ui/controls";
@@ -20,7 +21,7 @@ export function ListTools({ value }: { value: SearchAnswer | null }) {
   const spans = inSpans();
   const group = param("group");
   const mode = (name: string, on: boolean, patch: Record<string, string | null>) => (
-    <button type="button" class="button toggle small" aria-pressed={on} title={`List ${name.toLowerCase()} (m)`} onClick={() => go(patched(patch))}>
+    <button type="button" class="button toggle small" aria-pressed={on} title={`List ${name.toLowerCase()}${hint("explore.mode")}`} onClick={() => go(patched(patch))}>
       {name}
     </button>
   );

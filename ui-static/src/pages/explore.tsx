@@ -12,7 +12,7 @@ import { formatBytes, formatCount, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { go, param, patched, replace } from "../route";
 import { toggleBasket } from "../state/basket";
-import { useCommands } from "../state/keys";
+import { hint, useActions } from "../state/keys";
 import { isPassing, Loader, useRetry } from "../state/load";
 import { facetsShown } from "../state/prefs";
 import { currentRange } from "../state/range";
@@ -131,18 +131,18 @@ export function Explore() {
           else go(patched({ q, group: param("group"), sel: null, by: null, call: null }));
         }}
       >
-        <button type="submit" class="button primary" title="Run the query (r)">
+        <button type="submit" class="button primary" title={`Run the query${hint("all.run")}`}>
           Run
         </button>
         <CopyButton text={() => curlOf(apiUrl("v1/search", question()))} what="curl command" icon="terminal" />
       </QueryBox>
       <div class="query-tools">
-        <button type="button" class="chip quiet" aria-pressed={railOpen()} title="Facets (f)" onClick={toggleRail}>
+        <button type="button" class="chip quiet" aria-pressed={railOpen()} title={`Facets${hint("explore.facets")}`} onClick={toggleRail}>
           <Icon name="filter" /> Facets
         </button>
         <Chips query={query} focusQuery={focusQuery} />
         <span class="spring" />
-        <button type="button" class="chip quiet" aria-pressed={isLive()} title="What comes in joins the list (l)" onClick={toggleLive}>
+        <button type="button" class="chip quiet" aria-pressed={isLive()} title={`What comes in joins the list${hint("all.live")}`} onClick={toggleLive}>
           <span class="live-dot" aria-hidden="true" /> Live
         </button>
         {ListTools ? <ListTools value={value} /> : <div class="list-tools" />}
@@ -303,69 +303,38 @@ function useExploreKeys(): void {
     const row = currentRow();
     return row ? addressOf(row, inSpans() || listQuery().q.trim() !== "") : null;
   };
-  const group = "Explore";
-  useCommands([
-    {
-      keys: ["/"],
-      text: "Query",
-      group,
-      run: () => {
-        queryFocused.value++;
-      },
+  useActions({
+    "all.find": () => {
+      queryFocused.value++;
     },
-    { keys: ["r"], text: "Run again", group, run: () => runAll(true) },
-    { keys: ["ArrowDown", "j"], text: "Next row", group, run: () => move(1) },
-    { keys: ["ArrowUp", "k"], text: "Previous row", group, run: () => move(-1) },
-    {
-      keys: ["Enter"],
-      text: "Open the trace",
-      group,
-      run: () => {
-        const target = address();
-        if (target) go(target);
-      },
+    "all.run": () => runAll(true),
+    "all.live": toggleLive,
+    "all.escape": () => {
+      if (running.peek()?.progress) stopSearch(answer);
+      else if (previewOpen.peek()) closePreview();
+      else if (selection()) select(null);
     },
-    {
-      keys: ["Ctrl+Enter"],
-      text: "Open it in a new tab",
-      group,
-      run: () => {
-        const target = address();
-        if (target) window.open(target, "_blank", "noopener");
-      },
+    "rows.next": () => move(1),
+    "rows.previous": () => move(-1),
+    "rows.open": () => {
+      const target = address();
+      if (target) go(target);
     },
-    {
-      keys: [" "],
-      text: "Preview",
-      group,
-      run: () => {
-        if (cursor.peek() < 0) move(1);
-        previewOpen.value = !previewOpen.peek();
-      },
+    "explore.openTab": () => {
+      const target = address();
+      if (target) window.open(target, "_blank", "noopener");
     },
-    {
-      keys: ["b"],
-      text: "To the compare basket, or out of it",
-      group,
-      run: () => {
-        const row = currentRow();
-        if (row) compare(row);
-        else say("Choose a row first: j and k");
-      },
+    "explore.preview": () => {
+      if (cursor.peek() < 0) move(1);
+      previewOpen.value = !previewOpen.peek();
     },
-    { keys: ["h"], text: "Rate, errors, heatmap: on or off", group, run: () => replace(patched({ view: param("view") === "none" ? null : "none" })) },
-    { keys: ["f"], text: "Facets on or off", group, run: toggleRail },
-    { keys: ["l"], text: "Live on or off", group, run: toggleLive },
-    { keys: ["m"], text: "Traces or spans", group, run: () => go(patched({ mode: inSpans() ? null : "spans" })) },
-    {
-      keys: ["Escape"],
-      text: "Stop the search, close the preview, clear the selection",
-      group,
-      run: () => {
-        if (running.peek()?.progress) stopSearch(answer);
-        else if (previewOpen.peek()) closePreview();
-        else if (selection()) select(null);
-      },
+    "explore.basket": () => {
+      const row = currentRow();
+      if (row) compare(row);
+      else say("Choose a row first: j and k");
     },
-  ]);
+    "explore.panels": () => replace(patched({ view: param("view") === "none" ? null : "none" })),
+    "explore.facets": toggleRail,
+    "explore.mode": () => go(patched({ mode: inSpans() ? null : "spans" })),
+  });
 }

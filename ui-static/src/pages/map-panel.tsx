@@ -6,6 +6,7 @@ import { formatCount, formatPercent, formatRate } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
 import { href } from "../route";
+import { hint } from "../state/keys";
 import { currentRange } from "../state/range";
 import { NodeName } from "../ui/controls";
 import { Icon } from "../ui/icons";
@@ -30,7 +31,7 @@ export function MapPanel(props: Props) {
     <aside class="details" aria-label={node ? "Service" : "Edge"}>
       <div class="details-head">
         <div>{node ? <NodeTitle node={node} /> : edge ? <EdgeTitle edge={edge} graph={graph} /> : null}</div>
-        <button type="button" class="button quiet square" aria-label="Close the panel" title="Close (Esc)" onClick={() => setSelection(null)}>
+        <button type="button" class="button quiet square" aria-label="Close the panel" title={`Close${hint("all.escape")}`} onClick={() => setSelection(null)}>
           <Icon name="close" />
         </button>
       </div>

@@ -8,7 +8,7 @@ import { DRAW_ALL_MAX, type Edge, type Graph, latencyOf, type Node, readGraph, t
 import { formatCount, formatPercent, formatRate, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { go, param, patched, replace } from "../route";
-import { useCommands } from "../state/keys";
+import { useActions } from "../state/keys";
 import { Loader } from "../state/load";
 import { dark } from "../state/prefs";
 import { currentRange, nowNs, rangeLabel } from "../state/range";
@@ -100,6 +100,7 @@ function MapView({ graph, value }: { graph: Graph; value: GraphAnswer }) {
     hops: () => (focus ? go(patched({ hops: hops >= HOPS_MAX ? 1 : hops + 1 })) : say("Choose a service first: hops count from it")),
     views: () => go(patched({ view: table ? null : "table" })),
     close: () => setSelection(null),
+    read: () => void answer.run((stop) => getGraph(currentRange(), stop)),
   });
   return (
     <div class={selection ? "map with-details" : "map"}>
@@ -364,22 +365,15 @@ function Export({ view, table }: { view: { current: GraphView | null }; table: b
   );
 }
 
-function useMapKeys(view: { current: GraphView | null }, actions: { hops: () => void; views: () => void; close: () => void }): void {
-  const latest = useRef(actions);
-  latest.current = actions;
-  const group = "Map";
-  const list = useMemo(
-    () => [
-      { keys: ["/"], text: "Find a service", group, run: () => document.getElementById("map-find")?.focus() },
-      { keys: ["+", "="], text: "Zoom in", group, run: () => view.current?.zoomBy(1.25) },
-      { keys: ["-"], text: "Zoom out", group, run: () => view.current?.zoomBy(0.8) },
-      { keys: ["0"], text: "Fit", group, run: () => view.current?.fit() },
-      { keys: ["h"], text: "One more hop around the focus", group, run: () => latest.current.hops() },
-      { keys: ["v"], text: "Graph or table", group, run: () => latest.current.views() },
-      { keys: ["Escape"], text: "Close the panel", group, run: () => latest.current.close() },
-      { keys: ["o"], text: "Focus the service (on a node; arrows walk, Enter selects)", group, run: () => {} },
-    ],
-    [],
-  );
-  useCommands(list);
+function useMapKeys(view: { current: GraphView | null }, actions: { hops: () => void; views: () => void; close: () => void; read: () => void }): void {
+  useActions({
+    "all.find": () => document.getElementById("map-find")?.focus(),
+    "all.run": actions.read,
+    "all.escape": actions.close,
+    "map.zoomIn": () => view.current?.zoomBy(1.25),
+    "map.zoomOut": () => view.current?.zoomBy(0.8),
+    "map.fit": () => view.current?.fit(),
+    "map.hops": actions.hops,
+    "map.view": actions.views,
+  });
 }

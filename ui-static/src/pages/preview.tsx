@@ -9,6 +9,7 @@ import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration, formatFull } from "../model/time";
 import { href } from "../route";
 import { inBasket } from "../state/basket";
+import { hint } from "../state/keys";
 import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
 import { compareWithUsual } from "../state/usual";
@@ -44,7 +45,7 @@ export function Preview({ row, compare, close }: Props) {
           <h2>{name}</h2>
           <span class="dim mono">{trace.traceId}</span>
         </div>
-        <button type="button" class="button quiet square" aria-label="Close the preview" title="Close (Space)" onClick={close}>
+        <button type="button" class="button quiet square" aria-label="Close the preview" title={`Close${hint("explore.preview")}`} onClick={close}>
           <Icon name="close" />
         </button>
       </div>
@@ -53,7 +54,7 @@ export function Preview({ row, compare, close }: Props) {
           <a class="button primary" href={href("trace", { id: trace.traceId, span: row.span?.spanId })}>
             Open
           </a>
-          <button type="button" class="button toggle" aria-pressed={inBasket(trace.traceId)} title="b" onClick={compare}>
+          <button type="button" class="button toggle" aria-pressed={inBasket(trace.traceId)} title={`In the compare basket, or not${hint("explore.basket")}`} onClick={compare}>
             {inBasket(trace.traceId) ? "In the compare basket" : "+ Compare"}
           </button>
           <button type="button" class="button" title="With the newest of the same root that went well and took about the median" onClick={() => void compareWithUsual(trace.traceId, trace.rootServiceName, trace.rootTraceName)}>

@@ -9,6 +9,7 @@ import { arrivals, QUANTILE_CHOICES, quantileOf, versionsOf } from "../model/ser
 import { formatCount, formatPercent, formatRate, plural } from "../model/text";
 import { formatClock, formatDay, formatDuration, toRfc3339 } from "../model/time";
 import { go, href, param, patched, replace } from "../route";
+import { hint } from "../state/keys";
 import { zone } from "../state/prefs";
 import { Chart, LEFT, RIGHT } from "../ui/chart";
 import { Popover } from "../ui/controls";
@@ -116,7 +117,7 @@ export function DurationTools() {
           )}
         </Popover>
       )}
-      <button type="button" class="button toggle" aria-pressed={heat} title="Durations as a heatmap (h)" onClick={() => replace(patched({ dur: heat ? null : "heat" }))}>
+      <button type="button" class="button toggle" aria-pressed={heat} title={`Durations as a heatmap${hint("service.heat")}`} onClick={() => replace(patched({ dur: heat ? null : "heat" }))}>
         Heatmap
       </button>
     </>

@@ -9,7 +9,7 @@ import { changeText, quantileOf } from "../model/service-more";
 import { formatCount, formatPercent } from "../model/text";
 import { formatDuration, formatFull, toRfc3339 } from "../model/time";
 import { go, href, param, patched, replace } from "../route";
-import { useCommands } from "../state/keys";
+import { useActions } from "../state/keys";
 import { useRetry } from "../state/load";
 import { zone } from "../state/prefs";
 import { currentRange } from "../state/range";
@@ -62,14 +62,14 @@ function OneService({ name }: { name: string }) {
   useEffect(() => {
     if (value?.series) loadVersions(value);
   }, [value?.series ? JSON.stringify(versionsParams(value)) : ""]);
-  useCommands([
-    { keys: ["v"], text: "Charts or tables", group: "Service", run: () => replace(patched({ view: isTable() ? null : "table" })) },
-    { keys: ["h"], text: "Durations as lines or heatmap", group: "Service", run: () => replace(patched({ dur: param("dur") ? null : "heat" })) },
-    { keys: ["p"], text: "Compare with the period before, or not", group: "Service", run: () => replace(patched({ vs: param("vs") ? null : "prev" })) },
-    { keys: ["]"], text: "Next part", group: "Service", run: () => stepTab(1) },
-    { keys: ["["], text: "Part before", group: "Service", run: () => stepTab(-1) },
-    { keys: ["r"], text: "Read again", group: "Service", run: load },
-  ]);
+  useActions({
+    "service.view": () => replace(patched({ view: isTable() ? null : "table" })),
+    "service.heat": () => replace(patched({ dur: param("dur") ? null : "heat" })),
+    "service.before": () => replace(patched({ vs: param("vs") ? null : "prev" })),
+    "service.nextTab": () => stepTab(1),
+    "service.previousTab": () => stepTab(-1),
+    "all.run": load,
+  });
   if (error && !value) return <Failed title={`${name} cannot be shown`} error={error} retry={load} />;
   if (!value) return <div class="trace-loading" role="status">{loading ? "Reading the service …" : ""}</div>;
   if (!value.series) return <Nothing title={asked.operation ? `No call of ${asked.operation} of ${name} in this range` : `No span of ${name} in this range`} />;

@@ -8,7 +8,7 @@ import { SAMPLES_MAX, type Sample, sampleOf } from "../model/system";
 import { formatClock } from "../model/time";
 import { param, patched, replace } from "../route";
 import { signal } from "@preact/signals";
-import { useCommands } from "../state/keys";
+import { hint, useActions } from "../state/keys";
 import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
 import { CopyButton, ProblemPanel, Tabs } from "../ui/controls";
@@ -60,11 +60,11 @@ export function StatusPage() {
   const toggle = () => {
     paused.value = !paused.peek();
   };
-  useCommands([
-    { keys: ["p"], text: "Pause, or go on", group: "Status", run: toggle },
-    { keys: ["r"], text: "Read now", group: "Status", run: () => void read() },
-    ...TABS.map(([id, name], i) => ({ keys: [String(i + 1)], text: name, group: "Status", run: () => replace(patched({ tab: id })) })),
-  ]);
+  useActions({
+    "status.pause": toggle,
+    "all.run": () => void read(),
+    ...Object.fromEntries(TABS.map(([id], i) => [`status.tab${i + 1}`, () => replace(patched({ tab: id }))])),
+  });
   const { value, error } = system.state.value;
   const last = samples.value.at(-1);
   return (
@@ -74,7 +74,7 @@ export function StatusPage() {
         <Tabs label="Parts of the status" tabs={TABS} chosen={tab} choose={(id) => replace(patched({ tab: id }))} />
         <span class="spring" />
         <span class={error ? "num error-text" : "num dim"}>{last ? `${error ? "no answer since " : "as of "}${formatClock(last.at, zone.value, 0)}` : ""}</span>
-        <button type="button" class="button" aria-pressed={paused.value} title={paused.value ? "Go on (p)" : "Pause (p)"} onClick={toggle}>
+        <button type="button" class="button" aria-pressed={paused.value} title={(paused.value ? "Go on" : "Pause") + hint("status.pause")} onClick={toggle}>
           {paused.value ? "Go on" : "Pause"}
         </button>
         <CopyButton text={() => curlOf(apiUrl(tab === "quality" ? "v1/quality" : "v1/system"))} what="curl command" icon="terminal" />

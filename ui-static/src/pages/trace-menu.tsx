@@ -6,7 +6,8 @@ import { chromeOf, csvOf, speedscopeOf } from "../model/exports";
 import { operationName, serviceName, type Skeleton } from "../model/skeleton";
 import { formatDuration } from "../model/time";
 import { inBasket, toggleBasket } from "../state/basket";
-import { absoluteAddress } from "../state/range";
+import { hint } from "../state/keys";
+import { linkAddress } from "../state/range";
 import { copy, say } from "../state/say";
 import type { TraceSource } from "../state/source";
 import { Popover } from "../ui/controls";
@@ -58,7 +59,7 @@ export function TraceActions({ skeleton: s, source }: { skeleton: Skeleton; sour
   return (
     <>
       {source.served ? (
-        <button type="button" class="button toggle" aria-pressed={compared} title={compared ? "Take out of compare (b)" : "Add to compare (b)"} onClick={() => toggleCompared(s, source)}>
+        <button type="button" class="button toggle" aria-pressed={compared} title={(compared ? "Take out of compare" : "Add to compare") + hint("trace.basket")} onClick={() => toggleCompared(s, source)}>
           {compared ? "Compared" : "Compare"}
         </button>
       ) : null}
@@ -82,7 +83,7 @@ export function TraceActions({ skeleton: s, source }: { skeleton: Skeleton; sour
             {source.served ? (
               <>
                 <p class="menu-title">Copy</p>
-                <button type="button" class="option" onClick={() => (close(), void copy(absoluteAddress(), "link"))}>
+                <button type="button" class="option" onClick={() => (close(), void copy(linkAddress(), "link"))}>
                   Link to this view
                 </button>
                 <button type="button" class="option" onClick={() => (close(), void copy(curlOf(apiUrl(columnsPath(s.traceId))), "curl command"))}>

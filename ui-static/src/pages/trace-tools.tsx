@@ -5,6 +5,7 @@ import { criticalTime, operationName, selfByService, type Skeleton } from "../mo
 import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
+import { hint } from "../state/keys";
 import { showsRank, showsSelf, showsStatus } from "../state/prefs";
 import type { TraceSource } from "../state/source";
 import type { ViewName } from "../state/traceview";
@@ -68,10 +69,10 @@ export function TraceTools(props: ToolsProps) {
           <>
             {waterfall ? (
               <>
-                <button type="button" class="button quiet square" aria-label="Previous match" title="Previous match (N)" disabled={found.count === 0} onClick={() => command("previous-match")}>
+                <button type="button" class="button quiet square" aria-label="Previous match" title={`Previous match${hint("trace.previousMatch")}`} disabled={found.count === 0} onClick={() => command("previous-match")}>
                   <Icon name="up" />
                 </button>
-                <button type="button" class="button quiet square" aria-label="Next match" title="Next match (n)" disabled={found.count === 0} onClick={() => command("next-match")}>
+                <button type="button" class="button quiet square" aria-label="Next match" title={`Next match${hint("trace.nextMatch")}`} disabled={found.count === 0} onClick={() => command("next-match")}>
                   <Icon name="down" />
                 </button>
               </>
@@ -97,7 +98,7 @@ export function TraceTools(props: ToolsProps) {
         <ServicesPopover skeleton={s} setFind={setFind} />
         {waterfall ? (
           <>
-            <Toggle on={folded} title="Show repeated calls as one row (x)" onClick={toggled("fold", "0")}>
+            <Toggle on={folded} title={`Show repeated calls as one row${hint("trace.folds")}`} onClick={toggled("fold", "0")}>
               Fold repeats
             </Toggle>
             {s.peers.size > 0 ? (

@@ -1,59 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keyboard commands: one table feeds the listener and the help page. Single keys can be switched off (WCAG 2.1.4).
+// The keyboard: finds the action of a key press in the table (model/actions.ts, as a person may have changed it) and runs what the page has
+// bound to it. A page says `useActions({ "explore.preview": run })`; to add an action, add it to the table and its name to ui/action-names.ts.
 import { signal } from "@preact/signals";
-import { useLayoutEffect } from "preact/hooks";
-import { singleKeys } from "./prefs";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { type ActionId, isSingle, keysOf, pressName } from "../model/actions";
+import { keyMap, singleKeys } from "./prefs";
 
-export interface Command {
-  /** As in KeyboardEvent.key; "g e" is two keys, one after the other; "Ctrl+f" stands for ⌘ too. */
-  keys: string[];
-  text: string;
-  group: string;
-  run: (event: KeyboardEvent) => void;
-  /** False: the key is the browser's this time. */
-  when?: () => boolean;
-}
+/** Returning false leaves the key to the browser. */
+export type Run = (event?: KeyboardEvent) => unknown;
+export type Actions = Partial<Record<ActionId, Run>>;
 
-export const commands = signal<Command[]>([]);
+/** What is bound now; of two of the same name the later counts: a page's own before that of the frame. */
+const bound = signal<{ current: Actions }[]>([]);
 let first = "";
 let firstAt = 0;
-/** Two keys of one command may be this far apart. */
-const SEQUENCE_MS = 1200;
+/** Two keys of one action may be this far apart. */
+export const SEQUENCE_MS = 1200;
 
-export function useCommands(list: Command[], deps: unknown[] = []): void {
+export function useActions(actions: Actions): void {
+  const latest = useRef(actions);
+  latest.current = actions;
   useLayoutEffect(() => {
-    commands.value = [...commands.peek(), ...list];
+    bound.value = [...bound.peek(), latest];
     return () => {
-      commands.value = commands.peek().filter((c) => !list.includes(c));
+      bound.value = bound.peek().filter((b) => b !== latest);
     };
-  }, deps);
+  }, []);
+}
+
+/** Actions that the page that is open has. */
+export const boundActions = (): Set<ActionId> => new Set(bound.value.flatMap((b) => Object.keys(b.current) as ActionId[]));
+
+const runOf = (id: ActionId): Run | undefined => bound.peek().findLast((b) => b.current[id])?.current[id];
+
+export const runAction = (id: ActionId): unknown => runOf(id)?.();
+
+/** " (r)" for the title of a button whose action has a key; "" when it has none now. */
+export function hint(id: ActionId): string {
+  const key = keysOf(id, keyMap.value)[0];
+  return key === undefined || (isSingle(key) && singleKeys.value === "off") ? "" : ` (${key.replace("Escape", "Esc")})`;
+}
+
+function actionOf(keys: string): ActionId | undefined {
+  for (const { current } of [...bound.peek()].reverse()) {
+    for (const id of Object.keys(current) as ActionId[]) if (keysOf(id, keyMap.peek()).includes(keys)) return id;
+  }
+  return undefined;
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  if (target instanceof HTMLInputElement && target.type === "checkbox") return false;
+  if (target instanceof HTMLInputElement && /^(checkbox|radio)$/.test(target.type)) return false;
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
-const onButton = (target: EventTarget | null) =>
-  target instanceof HTMLElement && /^(BUTTON|A|SUMMARY|INPUT)$/.test(target.tagName);
+const onButton = (target: EventTarget | null) => target instanceof HTMLElement && /^(BUTTON|A|SUMMARY|INPUT)$/.test(target.tagName);
 
 export function startKeys(): void {
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.altKey) return;
-    const name = event.ctrlKey || event.metaKey ? `Ctrl+${event.key}` : event.key;
-    const chord = name.startsWith("Ctrl+");
-    if (isTyping(event.target) && event.key !== "Escape" && !chord) return;
+    // On some keyboards signs like [ need AltGr, which is Alt to the browser.
+    const altGraph = event.getModifierState("AltGraph");
+    if (event.defaultPrevented || (event.altKey && !altGraph) || event.isComposing) return;
+    const name = pressName(event, altGraph);
+    if (isTyping(event.target) && name !== "Escape" && !name.startsWith("Ctrl+")) return;
     if (onButton(event.target) && (event.key === "Enter" || event.key === " ")) return;
     if (document.querySelector("dialog[open]")) return; // the browser's: Escape closes it
-    const single = event.key.length === 1 && !chord;
-    if (single && singleKeys.value === "off") return;
-    const sequence = event.timeStamp - firstAt < SEQUENCE_MS ? `${first} ${name}` : "";
-    const list = commands.value;
-    const found = list.findLast((c) => sequence !== "" && c.keys.includes(sequence)) ?? list.findLast((c) => c.keys.includes(name));
-    first = name;
-    firstAt = event.timeStamp;
-    if (!found || found.when?.() === false) return;
-    event.preventDefault();
-    found.run(event);
+    if (isSingle(name) && singleKeys.value === "off") return;
+    const id = (event.timeStamp - firstAt < SEQUENCE_MS ? actionOf(`${first} ${name}`) : undefined) ?? actionOf(name);
+    if (!/^(Shift|Control|Alt|Meta|AltGraph)$/.test(event.key)) {
+      first = name;
+      firstAt = event.timeStamp;
+    }
+    if (id && runOf(id)?.(event) !== false) event.preventDefault();
   });
 }

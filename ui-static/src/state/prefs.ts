@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a person prefers, kept in this browser: theme, zone of times, single-key shortcuts.
 import { computed, effect, signal } from "@preact/signals";
+import { type KeyMap, parseKeyMap } from "../model/actions";
 import type { Zone } from "../model/time";
 
 export type Theme = "auto" | "light" | "dark";
@@ -29,6 +30,19 @@ export const zone = stored<Zone>("zone", ["local", "utc"], "local");
 /** The facet rail of Explore; auto: where there is room. */
 export const facetsShown = stored<"auto" | "open" | "closed">("facets", ["auto", "open", "closed"], "auto");
 export const singleKeys = stored<"on" | "off">("keys", ["on", "off"], "on");
+const keyMapText = kept("keymap");
+/** Keys that are not the usual ones. */
+export const keyMap = computed((): KeyMap => parseKeyMap(keyMapText.value));
+export const setKeyMap = (map: KeyMap): void => {
+  keyMapText.value = Object.keys(map).length > 0 ? JSON.stringify(map) : "";
+};
+
+export type Density = "comfortable" | "normal" | "compact";
+export const density = stored<Density>("density", ["comfortable", "normal", "compact"], "normal");
+/** How tall a row is; --row in styles. */
+export const rowPx = computed((): number => ({ comfortable: 28, normal: 24, compact: 20 })[density.value]);
+/** What "Copy link" writes for a range like "the last hour". */
+export const linkTimes = stored<"absolute" | "relative">("links", ["absolute", "relative"], "absolute");
 
 /** Columns that a person wants without saying so in each address. */
 export const savedColumns = { traces: kept("columns.traces"), spans: kept("columns.spans") };
@@ -75,6 +89,10 @@ export const dark = computed(() => theme.value === "dark" || (theme.value === "a
 
 effect(() => {
   document.documentElement.dataset.theme = dark.value ? "dark" : "light";
+});
+
+effect(() => {
+  document.documentElement.style.setProperty("--row", `${rowPx.value}px`);
 });
 
 export function nextTheme(): void {

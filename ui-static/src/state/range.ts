@@ -2,6 +2,7 @@
 // The time range of the address: from and to as written there, and what they mean.
 import type { Range } from "../api/client";
 import { formatClock, formatDay, parseTime, toRfc3339, type Zone } from "../model/time";
+import { linkTimes } from "./prefs";
 import { go, param, patched, route, shortAddress } from "../route";
 
 export const nowNs = (): bigint => BigInt(Date.now()) * 1000000n;
@@ -37,10 +38,10 @@ export function setRange(from: string | null, to: string | null): void {
   go(patched({ from, to }));
 }
 
-/** The two ends as absolute times, for links that should mean the same tomorrow. */
-export function absoluteAddress(): Promise<string> {
+/** The address for others: times as they are now, so that it means the same tomorrow, unless somebody wants "the last hour" to stay one. */
+export function linkAddress(): Promise<string> {
   const params = new URLSearchParams(route.peek().params);
-  for (const name of ["from", "to"]) {
+  for (const name of linkTimes.peek() === "absolute" ? ["from", "to"] : []) {
     const ns = parseTime(params.get(name) ?? "", nowNs());
     if (ns !== null) params.set(name, toRfc3339(ns));
   }

@@ -1,109 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
-// Help: the commands of the page that is open, from the same table that the keyboard uses, and three preferences.
-import { signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
-import { commands } from "../state/keys";
-import { singleKeys, type Theme, theme, zone } from "../state/prefs";
-import { Icon } from "./icons";
-
-export const helpOpen = signal(false);
-
-const NAMES: Record<string, string> = {
-  ArrowUp: "↑",
-  ArrowDown: "↓",
-  ArrowLeft: "←",
-  ArrowRight: "→",
-  Escape: "Esc",
-  Backspace: "⌫",
-  " ": "Space",
-};
-
-const keyName = (key: string) => (NAMES[key] ?? key).replace("Ctrl+", "Ctrl ").replace("Ctrl Enter", "Ctrl ↵");
+// Help: the actions of the page that is open with their keys, from the table that the keyboard uses.
+import { actionIds, keysOf, scopeOf } from "../model/actions";
+import { route } from "../route";
+import { open } from "../state/dialog";
+import { boundActions } from "../state/keys";
+import { keyMap, singleKeys } from "../state/prefs";
+import { FIXED, keyText, NAMES, SCOPES } from "./action-names";
+import { DialogFrame } from "./dialog-frame";
 
 export function Help() {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    if (helpOpen.value) dialog.current?.showModal();
-    else dialog.current?.close();
-  }, [helpOpen.value]);
-  const close = () => {
-    helpOpen.value = false;
-  };
-  const groups = [...new Set(commands.value.map((c) => c.group))];
+  const bound = boundActions();
+  const page = route.value.page;
+  const scopes = Object.keys(SCOPES).filter((s) => actionIds.some((id) => scopeOf(id) === s && bound.has(id)));
   return (
-    <dialog
-      ref={dialog}
+    <DialogFrame
+      label="Help"
       class="help"
-      aria-label="Help"
-      onClose={close}
-      onClick={(event) => {
-        if (event.target === dialog.current) close();
-      }}
-    >
-      <div class="help-head">
-        <h2>Keyboard and preferences</h2>
-        <button type="button" class="button quiet square" aria-label="Close help" onClick={close}>
-          <Icon name="close" />
+      head={
+        <button type="button" class="button" onClick={() => open("settings")}>
+          Settings and keys
         </button>
-      </div>
+      }
+    >
+      {singleKeys.value === "off" ? <p class="banner">Keys of one letter are off: the settings turn them on.</p> : null}
       <div class="help-keys">
-        {groups.map((group) => (
-          <section key={group}>
-            <h3>{group}</h3>
+        {scopes.map((scope) => (
+          <section key={scope}>
+            <h3>{SCOPES[scope]}</h3>
             <dl>
-              {commands.value
-                .filter((c) => c.group === group)
-                .map((c) => (
-                  <div key={c.text}>
-                    <dt>
-                      {c.keys.map((k) => (
-                        <kbd key={k}>{keyName(k)}</kbd>
-                      ))}
-                    </dt>
-                    <dd>{c.text}</dd>
-                  </div>
+              {actionIds
+                .filter((id) => scopeOf(id) === scope && bound.has(id))
+                .map((id) => (
+                  <Key key={id} keys={keysOf(id, keyMap.value).map(keyText)} text={NAMES[id]} />
                 ))}
+              {FIXED.filter(([where]) => where === scope && where === page).map(([, keys, text]) => (
+                <Key key={text} keys={keys} text={text} />
+              ))}
             </dl>
           </section>
         ))}
       </div>
-      <div class="help-prefs">
-        <label>
-          Theme
-          <select
-            value={theme.value}
-            onChange={(e) => {
-              theme.value = e.currentTarget.value as Theme;
-            }}
-          >
-            <option value="auto">as the system</option>
-            <option value="light">light</option>
-            <option value="dark">dark</option>
-          </select>
-        </label>
-        <label>
-          Times
-          <select
-            value={zone.value}
-            onChange={(e) => {
-              zone.value = e.currentTarget.value === "utc" ? "utc" : "local";
-            }}
-          >
-            <option value="local">local</option>
-            <option value="utc">UTC</option>
-          </select>
-        </label>
-        <label>
-          <input
-            type="checkbox"
-            checked={singleKeys.value === "on"}
-            onChange={(e) => {
-              singleKeys.value = e.currentTarget.checked ? "on" : "off";
-            }}
-          />
-          Single-key shortcuts
-        </label>
-      </div>
-    </dialog>
+    </DialogFrame>
+  );
+}
+
+function Key({ keys, text }: { keys: string[]; text: string }) {
+  return (
+    <div>
+      <dt>
+        {keys.map((k) => (
+          <kbd key={k}>{k}</kbd>
+        ))}
+      </dt>
+      <dd>{text}</dd>
+    </div>
   );
 }

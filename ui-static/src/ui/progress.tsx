@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How far a search is, and a button that ends it. Short searches show nothing.
 import { progressText } from "../model/lines";
+import { hint } from "../state/keys";
 import { running, share } from "../state/searching";
 
 /** Before that a person has not begun to wait. */
@@ -26,7 +27,7 @@ export function SearchProgress({ stop }: { stop: () => void }) {
       <span class="offscreen" role="status">
         Searching, {10 * tenths} % done
       </span>
-      <button type="button" class="button small" title="End the search and keep what it has found (Esc)" onClick={stop}>
+      <button type="button" class="button small" title={`End the search and keep what it has found${hint("all.escape")}`} onClick={stop}>
         Stop
       </button>
     </span>

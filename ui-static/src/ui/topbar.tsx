@@ -6,10 +6,11 @@ import { pending } from "../api/client";
 import { parseTraceRef } from "../model/ids";
 import { go, href, type Page, param, route } from "../route";
 import { basket } from "../state/basket";
+import { open } from "../state/dialog";
+import { hint } from "../state/keys";
 import { nextTheme, theme } from "../state/prefs";
-import { absoluteAddress } from "../state/range";
+import { linkAddress } from "../state/range";
 import { CopyButton } from "./controls";
-import { helpOpen } from "./help";
 import { Icon } from "./icons";
 import { ProgressLine } from "./progress";
 import { TimeRange } from "./timerange";
@@ -60,18 +61,16 @@ export function TopBar() {
       <TraceBox />
       <span class="spring" />
       {page === "trace" ? null : <TimeRange opened={rangeOpened.value} />}
-      <CopyButton text={absoluteAddress} what="link" icon="link" />
-      <button type="button" class="button quiet square" title={`Theme: ${themeName} (D)`} aria-label={`Theme: ${themeName}`} onClick={nextTheme}>
+      <CopyButton text={linkAddress} what="link" icon="link" />
+      <button type="button" class="button quiet square" title={`Theme: ${themeName}${hint("all.theme")}`} aria-label={`Theme: ${themeName}`} onClick={nextTheme}>
         <Icon name={theme.value === "auto" ? "auto" : theme.value === "light" ? "sun" : "moon"} />
       </button>
       <button
         type="button"
         class="button quiet square"
-        title="Help and keyboard (?)"
+        title={`Help and keyboard${hint("all.help")}`}
         aria-label="Help and keyboard"
-        onClick={() => {
-          helpOpen.value = true;
-        }}
+        onClick={() => open("help")}
       >
         <Icon name="help" />
       </button>
@@ -93,7 +92,7 @@ function Logo() {
 function TraceBox() {
   const [bad, setBad] = useState(false);
   const input = useRef<HTMLInputElement>(null);
-  const open = (text: string): boolean => {
+  const openTrace = (text: string): boolean => {
     const ref = parseTraceRef(text);
     if (!ref) return false;
     if (input.current) {
@@ -112,7 +111,7 @@ function TraceBox() {
       onSubmit={(event) => {
         event.preventDefault();
         const text = input.current?.value.trim() ?? "";
-        if (text !== "" && !open(text)) setBad(true);
+        if (text !== "" && !openTrace(text)) setBad(true);
       }}
     >
       <input
@@ -126,7 +125,7 @@ function TraceBox() {
         spellcheck={false}
         onInput={() => setBad(false)}
         onPaste={(event) => {
-          if (open(event.clipboardData?.getData("text") ?? "")) event.preventDefault();
+          if (openTrace(event.clipboardData?.getData("text") ?? "")) event.preventDefault();
         }}
       />
       {bad ? (
