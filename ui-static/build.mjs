@@ -27,7 +27,7 @@ const dist = resolve(options.dist);
 const esbuild = createRequire(join(modules, "x.js"))("esbuild");
 
 /** Budgets of gzip bytes: a build that breaks one fails, so that growth is a decision and not an accident. */
-const budgets = { explore: 45 * 1024, css: 12 * 1024, later: 3 * 1024, html: 2 * 1024, page: 64 * 1024, files: 6, pages: 150 * 1024, workers: 24 * 1024 };
+const budgets = { explore: 45 * 1024, css: 12 * 1024, later: 3 * 1024, html: 2 * 1024, page: 64 * 1024, files: 6, pages: 164 * 1024, workers: 24 * 1024 };
 
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const gzip = (bytes) => gzipSync(bytes, { level: 9 });
@@ -154,11 +154,12 @@ const later = (await bundle("src/dialogs.css")).path;
 const names = { DIALOG_STYLE: JSON.stringify(later.slice("assets/".length)), LAYOUT_WORKER: JSON.stringify(worker.slice("assets/".length)), FILE_WORKER: JSON.stringify(fileWorker.slice("assets/".length)) };
 const start = "src/main.tsx";
 const page = (name) => `src/pages/${name}.tsx`;
-const parts = ["explore-difference", "explore-facets", "explore-groups", "explore-live", "explore-tools", "preview", "trace-views"].map(page).concat("src/ui/dialogs.tsx");
+const dialogs = "src/ui/dialogs.tsx";
+const parts = ["explore-difference", "explore-facets", "explore-groups", "explore-live", "explore-tools", "preview", "trace-views"].map(page).concat(dialogs);
 const whole = ["explore", "trace", "compare", "map", "status", "service"].map(page);
 const main = await bundle(start, names, [
   await together(start, names, [
-    { entries: [start, ...whole, ...parts], shared: [start, page("explore")] },
+    { entries: [start, ...whole, ...parts], shared: [start, page("explore"), dialogs] },
     { entries: ["trace", "compare", "trace-views"].map(page), shared: [page("trace")] },
   ]),
 ]);

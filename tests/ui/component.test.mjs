@@ -522,6 +522,68 @@ test("settings have an address, keys are changed there, and a key that is taken 
   });
 });
 
+test("the palette goes to pages, services, operations and traces, does what the page can do, and changes settings", async () => {
+  const trace = hex(7, 32);
+  await withMock([request("shop", [span(trace, "POST /pay", { kind: 2 }), span(hex(2, 32), "GET /cart", { kind: 2 })])], async (url) => {
+    await withPage(browser, url, async (page) => {
+      const box = page.getByRole("combobox", { name: "Go to, or do, anything" });
+      const chosen = page.locator(".palette [role=option][aria-selected=true]");
+      const run = async (text, wanted) => {
+        await page.keyboard.press("Control+k");
+        await box.waitFor();
+        await page.keyboard.type(text);
+        // Services and operations come a moment later.
+        await page.waitForFunction((text) => document.querySelector(".palette [aria-selected=true]")?.innerText.replace(/\s+/g, " ").includes(text), wanted);
+        await page.keyboard.press("Enter");
+        await page.locator("dialog.palette").waitFor({ state: "detached" });
+      };
+      await page.locator(".result:not(.head)").first().waitFor();
+      // From a box, too: the focus goes back there.
+      await page.locator(".query-box input").focus();
+      await page.keyboard.press("Control+k");
+      await box.waitFor();
+      assert.equal(await box.evaluate((e) => e === document.activeElement), true);
+      await page.locator(".palette [role=option]").filter({ hasText: "Go to Map" }).waitFor();
+      await assertAccessible(page, "palette");
+      const before = await chosen.innerText();
+      await page.keyboard.press("ArrowDown");
+      assert.notEqual(await chosen.innerText(), before);
+      assert.equal(await box.getAttribute("aria-activedescendant"), await chosen.getAttribute("id"));
+      await page.keyboard.press("Escape");
+      await page.locator("dialog[open]").waitFor({ state: "detached" });
+      assert.equal(await page.locator(".query-box input").evaluate((e) => e === document.activeElement), true);
+
+      await run("pay", "shop POST /pay");
+      await page.waitForURL(/service\/\?s=shop&op=POST/);
+      await run("map", "Go to Map");
+      await page.waitForURL(/\/map\//);
+      await run(trace, `Open trace ${trace}`);
+      await page.locator(".wf-row").first().waitFor();
+      await run("gexpl", "Go to Explore");
+      await page.locator(".result:not(.head)").first().waitFor();
+      // The trace that was open is there again; actions are those of the page.
+      await run("shop pay ms", "trace shop POST /pay");
+      await page.locator(".wf-row").first().waitFor();
+      await run("flame", "action Flame graph");
+      await page.waitForURL(/view=flame/);
+      await run("rows comp", "setting Rows: compact");
+      await page.waitForFunction(() => document.documentElement.style.getPropertyValue("--row") === "20px");
+      await run("chkeys", "setting Change keys");
+      await page.locator("dialog.settings[open]").waitFor();
+      await page.keyboard.press("Escape");
+      await page.locator("dialog[open]").waitFor({ state: "detached" });
+      await run('{ name = "GET /cart" }', "query Run");
+      await page.waitForURL((u) => u.searchParams.get("q") === '{ name = "GET /cart" }');
+      // Hostile text is text.
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type('<script>"(');
+      assert.match(await chosen.innerText(), /<script>"\(/);
+      await page.keyboard.press("Enter");
+      await page.waitForURL((u) => u.searchParams.get("q")?.includes("<script>"));
+    });
+  });
+});
+
 test("forced colours keep every page readable", async () => {
   const trace = hex(1, 32);
   await withMock([request("shop", [span(trace, "a", { status: { code: 2 } })])], async (url) => {

@@ -117,10 +117,12 @@ function compare(have, op, want) {
     case "<=": return a <= b;
     case ">": return a > b;
     case ">=": return a >= b;
-    case "=~": return new RegExp(`^(?:${b})$`).test(a);
-    default: return !new RegExp(`^(?:${b})$`).test(a);
+    case "=~": return pattern(b).test(a);
+    default: return !pattern(b).test(a);
   }
 }
+
+const pattern = (text) => new RegExp(`^(?:${text.replace(/^\(\?i\)/, "")})$`, text.startsWith("(?i)") ? "i" : "");
 
 function time(text, fallback) {
   if (text === null) return fallback;

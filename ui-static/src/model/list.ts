@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of Explore: which columns, which rows. No DOM.
 import type { SetSpan, TraceSummary } from "../api/types";
+import { valueToText } from "./anyvalue";
 
 export type ColumnId = "start" | "trace" | "duration" | "spans" | "errors" | "services" | "why" | "span" | "status" | "kind" | "root";
 
@@ -77,4 +78,14 @@ export function toCsv(rows: (string | number)[][]): string {
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
   return `${rows.map((r) => r.map(cell).join(",")).join("\r\n")}\r\n`;
+}
+
+/** The value of a field that select() asked for: of the span, or of the first span of the trace that has it. */
+export function attributeOf(row: ListRow, field: string): string | null {
+  const spans: SetSpan[] = row.span && "attributes" in row.span ? [row.span] : (row.trace.spanSets ?? []).flatMap((s) => s.spans);
+  for (const span of spans) {
+    const found = span.attributes?.find((a) => a.key === field);
+    if (found?.value) return valueToText(found.value);
+  }
+  return null;
 }

@@ -3,7 +3,7 @@
 import { apiUrl } from "../api/client";
 import type { SearchAnswer } from "../api/types";
 import { curlOf, shellQuote } from "../model/curl";
-import { type ColumnId, columnIds, columnsOf, type ListRow, rowsOf, toCsv } from "../model/list";
+import { attributeOf, type ColumnId, columnIds, columnsOf, type ListRow, rowsOf, toCsv } from "../model/list";
 import { toRfc3339 } from "../model/time";
 import { go, param, patched, replace } from "../route";
 import { hint } from "../state/keys";
@@ -14,7 +14,6 @@ import { Icon } from "../ui/icons";
 import { KeyChooser } from "../ui/key-chooser";
 import { shortName } from "./explore-chips";
 import { columnFields, columnsText, FIXED_KEYS, fixedFacets, inSpans, listQuery, question, tellingFacets } from "./explore-state";
-import { attributeOf } from "./results";
 import { saveFile } from "./save";
 
 export function ListTools({ value }: { value: SearchAnswer | null }) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of traces, or of the spans that match: sorted by the server over all matches, drawn as far as it is in view.
 import type { Signal } from "@preact/signals";
-import type { SearchAnswer, SetSpan, TraceSummary } from "../api/types";
-import { valueToText } from "../model/anyvalue";
-import { columnsOf, type ColumnId, findText, type ListRow, rowsOf, SORT_OF, templateOf } from "../model/list";
+import type { SearchAnswer, TraceSummary } from "../api/types";
+import { attributeOf, columnsOf, type ColumnId, findText, type ListRow, rowsOf, SORT_OF, templateOf } from "../model/list";
 import { formatCount, plural } from "../model/text";
 import { formatClock, formatDay, formatDuration, formatFull } from "../model/time";
 import { isEverything } from "../model/traceql";
@@ -304,14 +303,4 @@ function Attribute({ field, row }: { field: string; row: ListRow }) {
       {text ?? <span class="dim">–</span>}
     </span>
   );
-}
-
-/** The value of a field that select() asked for: of the span, or of the first span of the trace that has it. */
-export function attributeOf(row: ListRow, field: string): string | null {
-  const spans: SetSpan[] = row.span && "attributes" in row.span ? [row.span] : (row.trace.spanSets ?? []).flatMap((s) => s.spans);
-  for (const span of spans) {
-    const found = span.attributes?.find((a) => a.key === field);
-    if (found?.value) return valueToText(found.value);
-  }
-  return null;
 }

@@ -9,6 +9,7 @@ import { formatAge, formatClock, formatDay, formatDuration, formatFull, zoneName
 import { param, patched, replace } from "../route";
 import { zone } from "../state/prefs";
 import { nowNs } from "../state/range";
+import { rememberTrace } from "../state/recent";
 import { openFile, type TraceSource } from "../state/source";
 import { type ViewName, VIEWS } from "../state/traceview";
 import { CopyButton, ErrorMark, Swatch } from "../ui/controls";
@@ -21,7 +22,8 @@ export function TraceHeader({ skeleton: s, source, view }: { skeleton: Skeleton;
   const title = `${serviceName(s, 0)} ${operationName(s, 0)}`;
   useEffect(() => {
     document.title = `${title} · Spoor`;
-  }, [title]);
+    if (source.served) rememberTrace(source.id, `${title} · ${formatDuration(s.duration)}`);
+  }, [title, source]);
   const zoneText = zone.value === "utc" ? "UTC" : zoneName(s.startNs);
   return (
     <header class="trace-head">

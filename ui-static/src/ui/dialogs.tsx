@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What opens over a page, in one file that is loaded when one of them is opened first: help and settings.
+// What opens over a page, in one file that is loaded when one of them is opened first: help, settings and the command palette.
 import { openDialog } from "../state/dialog";
 import { Help } from "./help";
+import { Palette } from "./palette";
 import { Settings } from "./settings";
 
-const DIALOGS = { help: Help, settings: Settings, palette: () => null, "": () => null };
+const DIALOGS = { help: Help, settings: Settings, palette: Palette, "": () => null };
 
 export function Dialogs() {
   const Open = DIALOGS[openDialog()];

@@ -61,6 +61,9 @@ export function TopBar() {
       <TraceBox />
       <span class="spring" />
       {page === "trace" ? null : <TimeRange opened={rangeOpened.value} />}
+      <button type="button" class="button quiet square" title={`Go to, or do, anything${hint("all.palette")}`} aria-label="Command palette" onClick={() => open("palette")}>
+        <Icon name="search" />
+      </button>
       <CopyButton text={linkAddress} what="link" icon="link" />
       <button type="button" class="button quiet square" title={`Theme: ${themeName}${hint("all.theme")}`} aria-label={`Theme: ${themeName}`} onClick={nextTheme}>
         <Icon name={theme.value === "auto" ? "auto" : theme.value === "light" ? "sun" : "moon"} />
