@@ -89,8 +89,8 @@ static enum sp_status visit(void *cookie, const struct sp_population_trace *trac
         return sp_arena_failed(trace->arena, reterr, "a trace is larger than the query's memory");
     q->traces++;
     q->spans += tree->row_count;
-    q->missing_parents += tree->orphan_count - tree->cycle_count;
-    q->traces_missing_parents += tree->orphan_count > tree->cycle_count;
+    q->missing_parents += tree->orphan_count;
+    q->traces_missing_parents += tree->orphan_count > 0;
     q->without_root += tree->root_count == 0;
     q->cycles += tree->cycle_count;
     q->duplicates += tree->duplicate_count;

@@ -142,7 +142,8 @@ struct sp_trace {
     uint32_t row_count;        /* one for each span given, duplicates included */
     uint32_t root_count;       /* rows whose span has no parent id: they come first */
     uint32_t orphan_count;     /* rows whose parent is missing: at the top, behind the roots */
-    uint32_t cycle_count;      /* cycles of parents that were cut: at the top, among the orphans */
+    /* cycles of parents that were cut: a row of each at the top, in order of start among the orphans, of which it is none */
+    uint32_t cycle_count;
     uint32_t duplicate_count, error_count, depth_max;
     uint64_t start_unix_ns,
         end_unix_ns; /* the earliest start, the latest end; 0, 0 without spans */

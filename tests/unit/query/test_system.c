@@ -211,6 +211,32 @@ START_TEST(quality_counts_what_is_not_as_it_should_be)
 }
 END_TEST
 
+/* Spans of a cycle have parents: none of them is missing. */
+START_TEST(quality_tells_cycles_from_missing_parents)
+{
+    struct sp_span cycle[] = {
+        make_span(&arena, 1, 1, 3, "web", "a", T0, MS),
+        make_span(&arena, 1, 2, 1, "web", "b", T0 + 1, MS),
+        make_span(&arena, 1, 3, 2, "web", "c", T0 + 2, MS),
+    };
+    struct sp_span own_parent = make_span(&arena, 2, 1, 1, "web", "own", T0, MS);
+    struct sp_span both[] = {
+        make_span(&arena, 3, 1, 1, "web", "own", T0, MS),
+        make_span(&arena, 3, 2, 9, "web", "orphan", T0 + 1, MS),
+    };
+    const char *url = "/v1/quality";
+    world_add(&world, cycle, SP_ARRAY_LEN(cycle));
+    world_add(&world, &own_parent, 1);
+    expect_answer(&world, url, 200,
+                  "\"missingParents\":\"0\",\"tracesMissingParents\":\"0\","
+                  "\"tracesWithoutRoot\":\"2\",\"cycles\":\"2\"");
+    world_add(&world, both, SP_ARRAY_LEN(both));
+    expect_answer(&world, url, 200,
+                  "\"missingParents\":\"1\",\"tracesMissingParents\":\"1\","
+                  "\"tracesWithoutRoot\":\"3\",\"cycles\":\"3\"");
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("query_system");
@@ -220,6 +246,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, system_tells_of_queries_and_cancels_only_when_allowed);
     tcase_add_test(tcase, slowest_queries_are_kept_in_order_and_long_ones_cut);
     tcase_add_test(tcase, quality_counts_what_is_not_as_it_should_be);
+    tcase_add_test(tcase, quality_tells_cycles_from_missing_parents);
     suite_add_tcase(suite, tcase);
     return suite;
 }
