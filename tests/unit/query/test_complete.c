@@ -107,6 +107,13 @@ START_TEST(intrinsics_are_those_of_the_spans_that_match)
         {"/v1/attributes?scope=intrinsic&key=rootName" CART,
          "{\"values\":[{\"value\":\"GET "
          "/\",\"type\":\"string\",\"count\":\"2\"}],\"complete\":true}"},
+        /* without a query: spans of traces with that root */
+        {"/v1/attributes?scope=intrinsic&key=rootName",
+         "{\"values\":[{\"value\":\"GET /\",\"type\":\"string\",\"count\":\"3\"},"
+         "{\"value\":\"GET /two\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true}"},
+        {"/v1/attributes?scope=intrinsic&key=rootServiceName",
+         "{\"values\":[{\"value\":\"web\",\"type\":\"string\",\"count\":\"4\"}],\"complete\":"
+         "true}"},
         {"/v1/attributes?scope=intrinsic&key=statusMessage",
          "{\"values\":[{\"value\":\"no "
          "room\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true}"},
