@@ -69,6 +69,14 @@ void sp_query_json_bound(struct sp_json_writer *w, uint64_t unix_ns)
         sp_json_u64_string(w, unix_ns);
 }
 
+void sp_query_json_moment(struct sp_json_writer *w, bool known, uint64_t unix_ns)
+{
+    if (known)
+        sp_json_u64_string(w, unix_ns);
+    else
+        sp_json_null(w);
+}
+
 uint32_t sp_query_slot(const struct sp_service_row *rows, size_t count, struct sp_slice name)
 {
     size_t low = 0, high = count;

@@ -153,6 +153,8 @@ SP_MUST_USE enum sp_status sp_query_range(const struct sp_query_call *call,
 
 /* "unix ns" as a string, or null for the open ends 0 and UINT64_MAX. */
 void sp_query_json_bound(struct sp_json_writer *w, uint64_t unix_ns);
+/* The same of the time of a span, which may be 0 or UINT64_MAX; null if there is none. */
+void sp_query_json_moment(struct sp_json_writer *w, bool known, uint64_t unix_ns);
 
 /* ---- endpoints ---- */
 

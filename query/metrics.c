@@ -10,19 +10,21 @@
 
 /* ---- moments ---- */
 
-/* Steps that people count in; the first of which a range has not too many is taken. */
-static const uint64_t steps_ms[] = {
-    1,       5,       10,       50,       100,      500,      1000,     2000,   5000,
-    10000,   15000,   30000,    60000,    120000,   300000,   600000,   900000, 1800000,
-    3600000, 7200000, 10800000, 21600000, 43200000, 86400000, 604800000};
+/* Steps that people count in; the first of which a range has not too many is taken, or as many weeks as it needs. */
+static const uint64_t steps_ms[] = {1,       5,       10,       50,       100,      500,
+                                    1000,    2000,    5000,     10000,    15000,    30000,
+                                    60000,   120000,  300000,   600000,   900000,   1800000,
+                                    3600000, 7200000, 10800000, 21600000, 43200000, 86400000};
+#define WEEK_NS     UINT64_C(604800000000000)
 #define AUTO_POINTS 120
 
 static uint64_t choose_step_ns(uint64_t range_ns)
 {
     size_t i = 0;
-    while (i + 1 < SP_ARRAY_LEN(steps_ms) && range_ns / (steps_ms[i] * 1000000) > AUTO_POINTS)
+    while (i < SP_ARRAY_LEN(steps_ms) && range_ns / (steps_ms[i] * 1000000) > AUTO_POINTS)
         i++;
-    return steps_ms[i] * 1000000;
+    return i < SP_ARRAY_LEN(steps_ms) ? steps_ms[i] * 1000000
+                                      : (range_ns / WEEK_NS / (AUTO_POINTS + 1) + 1) * WEEK_NS;
 }
 
 static enum sp_status parse_step(struct sp_slice text, uint64_t *ret_ns, struct sp_error *reterr)

@@ -132,11 +132,10 @@ static enum sp_status add_durations(struct counter *counter, struct sp_sheet *sh
             continue;
         const struct sp_series *into = &counter->set.series[series[row]];
         uint32_t moment = starts ? sp_moment_of(&counter->options->moments, starts[row]) : only;
-        uint64_t ns = durations[row] > INT64_MAX ? INT64_MAX : durations[row];
         if (counter->set.kind == SP_CELL_SUM)
-            sp_number_sum_add_integer(&into->sums[moment], (int64_t)ns);
+            sp_number_sum_add_integer(&into->sums[moment], durations[row]);
         else
-            good = sp_sketch_add_duration(&into->sketches[moment], ns, &counter->arena);
+            good = sp_sketch_add_duration(&into->sketches[moment], durations[row], &counter->arena);
     }
     return good ? status : sp_series_full(&counter->set, reterr);
 }

@@ -94,7 +94,7 @@ static void widen(struct sp_number_sum *sum, double min, double max)
     sum->max = sum->count == 0 || max > sum->max ? max : sum->max;
 }
 
-void sp_number_sum_add_integer(struct sp_number_sum *sum, int64_t value)
+void sp_number_sum_add_integer(struct sp_number_sum *sum, __int128_t value)
 {
     widen(sum, (double)value, (double)value);
     sum->integers += value;

@@ -31,7 +31,8 @@ struct sp_number_sum {
     double min, max;
 };
 
-void sp_number_sum_add_integer(struct sp_number_sum *sum, int64_t value);
+/* of 64 bits, with a sign or without */
+void sp_number_sum_add_integer(struct sp_number_sum *sum, __int128_t value);
 SP_MUST_USE bool sp_number_sum_add_double(struct sp_number_sum *sum, double value,
                                           struct sp_arena *arena); /* not NaN */
 SP_MUST_USE bool sp_number_sum_merge(struct sp_number_sum *into, const struct sp_number_sum *from,

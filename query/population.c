@@ -195,9 +195,9 @@ void sp_population_write(const struct sp_population_read *read, struct sp_json_w
     sp_json_key(w, "matchedTraces");
     sp_json_u64(w, read->matched);
     sp_json_key(w, "oldestStartUnixNano");
-    sp_query_json_bound(w, read->oldest_unix_ns);
+    sp_query_json_moment(w, read->matched > 0, read->oldest_unix_ns);
     sp_json_key(w, "newestStartUnixNano");
-    sp_query_json_bound(w, read->newest_unix_ns);
+    sp_query_json_moment(w, read->matched > 0, read->newest_unix_ns);
     sp_json_key(w, "complete");
     sp_json_bool(w, read->complete);
     sp_json_key(w, "incompleteReason");

@@ -80,7 +80,7 @@ enum sp_number_kind {
 struct sp_row_number {
     enum sp_number_kind kind;
     union {
-        int64_t integer;
+        __int128_t integer; /* of 64 bits, with a sign or without */
         double number;
     };
 };

@@ -32,8 +32,7 @@ static enum sp_status duration_number(struct sp_rows *rows, uint32_t row, struct
     if (status != SP_OK)
         return status;
     uint64_t ns = rows->durations[row];
-    *ret = (struct sp_row_number){.kind = SP_NUMBER_DURATION,
-                                  .integer = ns > INT64_MAX ? INT64_MAX : (int64_t)ns};
+    *ret = (struct sp_row_number){.kind = SP_NUMBER_DURATION, .integer = ns};
     return SP_OK;
 }
 
@@ -72,6 +71,8 @@ enum sp_status sp_rows_number(struct sp_rows *rows, uint32_t row, uint32_t index
     struct sp_operand operand, one;
     struct sp_sheet_field column;
     enum sp_status status = SP_OK;
+    if (field->intrinsic == SP_TRACEQL_DURATION && !field->of_parent)
+        return duration_number(rows, row, ret, reterr);
     if (rows->facts || sp_field_reads(field) >= SP_READS_SPANS) {
         struct sp_batch batch;
         struct sp_trace_facts facts;
@@ -81,8 +82,6 @@ enum sp_status sp_rows_number(struct sp_rows *rows, uint32_t row, uint32_t index
             *ret = operand_number(&one);
             return SP_OK;
         }
-    } else if (field->intrinsic == SP_TRACEQL_DURATION) {
-        return duration_number(rows, row, ret, reterr);
     } else {
         struct sp_made_span made;
         uint32_t column_count = sp_field_column(field, &column) ? 1 : 0;

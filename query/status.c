@@ -14,10 +14,7 @@ static void write_time(struct sp_json_writer *w, const char *key,
                        const struct sp_store_stats *stats, uint64_t unix_ns)
 {
     sp_json_key(w, key);
-    if (stats->span_count == 0)
-        sp_json_null(w);
-    else
-        sp_json_u64_string(w, unix_ns);
+    sp_query_json_moment(w, stats->span_count > 0, unix_ns);
 }
 
 /* Of a store that is open: an error says how far it is otherwise. */

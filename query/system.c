@@ -87,9 +87,9 @@ static void write_store(const struct sp_query_api *api, const struct sp_store_st
         sp_json_u64_string(w, numbers[i].value);
     }
     sp_json_key(w, "oldestUnixNano");
-    sp_query_json_bound(w, stats->oldest_unix_ns);
+    sp_query_json_moment(w, stats->span_count > 0, stats->oldest_unix_ns);
     sp_json_key(w, "newestUnixNano");
-    sp_query_json_bound(w, stats->newest_unix_ns);
+    sp_query_json_moment(w, stats->span_count > 0, stats->newest_unix_ns);
     sp_json_key(w, "applyFails");
     sp_json_bool(w, stats->apply_fails);
     sp_json_key(w, "follows");

@@ -344,6 +344,46 @@ START_TEST(metrics_within_little_memory_say_so)
 }
 END_TEST
 
+/* From the first nanosecond of 1970 to the last that 64 bits have: nobody gave the step that has to fit it. */
+START_TEST(all_of_time_has_steps_of_its_own)
+{
+    struct sp_span spans[] = {
+        make_span(&arena, 1, 1, 0, "web", "a", 0, UINT64_MAX),
+        make_span(&arena, 1, 2, 1, "web", "b", UINT64_MAX, 0),
+    };
+    world_add(&world, spans, 2);
+    const char *all = "\"stepNano\":\"153014400000000000\""; /* 253 weeks */
+    expect_problem("{} | rate()", "query_range?exact=false", 200, all);
+    expect_series("{} | max_over_time(duration)", "query_range?exact=false",
+                  "[{\"labels\":[],\"points\":[[\"0\",18446744073.709553],"
+                  "[\"18361728000000000000\",0]]}]");
+    expect_problem("{} | rate()", "query_range?from=1970-01-01T00:00:00Z&to=1972-01-01T00:00:00Z",
+                   200, "\"stepNano\":\"604800000000000\"");
+    expect_problem("{} | rate()", "query_range?from=1970-01-01T00:00:00Z&to=1973-01-01T00:00:00Z",
+                   200, "\"stepNano\":\"1209600000000000\"");
+}
+END_TEST
+
+/* A duration takes all 64 bits, whichever way it is read. */
+START_TEST(longest_durations_are_whole_in_metrics)
+{
+    static const char *const queries[] = {
+        "{} | max_over_time(duration)",
+        "{} | sum_over_time(duration)",
+        "{} > {} | max_over_time(duration)", /* on whole traces */
+        "{} | max_over_time(duration) with (exemplars = true)",
+        "{} | quantile_over_time(duration, 1) with (exact = true)",
+    };
+    struct sp_span spans[] = {
+        make_span(&arena, 1, 1, 0, "web", "a", 0, 0),
+        make_span(&arena, 1, 2, 1, "web", "b", 0, UINT64_MAX),
+    };
+    world_add(&world, spans, 2);
+    for (size_t i = 0; i < SP_ARRAY_LEN(queries); i++)
+        expect_problem(queries[i], "query?exact=false", 200, "[\"0\",18446744073.70955");
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("metrics");
@@ -358,6 +398,8 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, spans_of_spansets_are_counted_in_whole_traces);
     tcase_add_test(tcase, exemplars_are_the_slowest_spans);
     tcase_add_test(tcase, steps_have_a_limit_and_fit_the_range);
+    tcase_add_test(tcase, all_of_time_has_steps_of_its_own);
+    tcase_add_test(tcase, longest_durations_are_whole_in_metrics);
     tcase_add_test(tcase, series_have_a_limit_that_topk_gets_below);
     tcase_add_test(tcase, series_that_are_held_have_a_limit);
     tcase_add_test(tcase, parts_and_keys_have_limits);

@@ -237,6 +237,23 @@ START_TEST(quality_tells_cycles_from_missing_parents)
 }
 END_TEST
 
+START_TEST(first_and_last_moments_are_told_as_they_are)
+{
+    struct sp_span spans[] = {
+        make_span(&arena, 1, 1, 0, "web", "first", 0, 0),
+        make_span(&arena, 2, 2, 0, "web", "last", UINT64_MAX, 0),
+    };
+    expect_answer(&world, "/v1/system", 200, "\"oldestUnixNano\":null,\"newestUnixNano\":null");
+    expect_answer(&world, "/v1/quality", 200,
+                  "\"oldestStartUnixNano\":null,\"newestStartUnixNano\":null");
+    world_add(&world, spans, 2);
+    expect_answer(&world, "/v1/system", 200,
+                  "\"oldestUnixNano\":\"0\",\"newestUnixNano\":\"18446744073709551615\"");
+    expect_answer(&world, "/v1/quality", 200,
+                  "\"oldestStartUnixNano\":\"0\",\"newestStartUnixNano\":\"18446744073709551615\"");
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("query_system");
@@ -246,6 +263,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, system_tells_of_queries_and_cancels_only_when_allowed);
     tcase_add_test(tcase, slowest_queries_are_kept_in_order_and_long_ones_cut);
     tcase_add_test(tcase, quality_counts_what_is_not_as_it_should_be);
+    tcase_add_test(tcase, first_and_last_moments_are_told_as_they_are);
     tcase_add_test(tcase, quality_tells_cycles_from_missing_parents);
     suite_add_tcase(suite, tcase);
     return suite;
