@@ -9,6 +9,7 @@ import { startKeys, useActions } from "./state/keys";
 import { nextTheme, zone } from "./state/prefs";
 import { linkAddress, shiftRange } from "./state/range";
 import { copy, message, say } from "./state/say";
+import { loadStyle } from "./state/style";
 import { compareAddress, rangeOpened, TopBar } from "./ui/topbar";
 
 const later = signal<Partial<Record<Page, ComponentType>>>({});
@@ -51,17 +52,6 @@ async function loadDialogs(): Promise<void> {
     dialog.value = "";
     say("A part of this page could not be loaded: reload it");
   }
-}
-
-function loadStyle(file: string): Promise<unknown> {
-  const link = document.createElement("link");
-  link.rel = "stylesheet";
-  link.href = new URL(file, import.meta.url).href;
-  document.head.append(link);
-  return new Promise((done, failed) => {
-    link.onload = done;
-    link.onerror = failed;
-  });
 }
 
 function useEverywhere(): void {

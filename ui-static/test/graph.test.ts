@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { curlOf, firstSpanCurl, shellQuote } from "../src/model/curl";
-import { DRAW_ALL_MAX, DRAW_TOP_MAX, edgeWidth, readGraph, shownOf, towards } from "../src/model/graph";
+import { DRAW_ALL_MAX, DRAW_TOP_MAX, distancesFrom, edgeWidth, readGraph, shownOf, TOP, towards, WHOLE } from "../src/model/graph";
 import { formatBytes, formatCount, formatPercent, formatRate, plural } from "../src/model/text";
 import { filterAttributes, NESTING_MAX, valueToText } from "../src/model/anyvalue";
 import type { AnyValue } from "../src/api/types";
 
 const latency = { p50: "1", p90: "2", p95: "3", p99: "4" };
-const view = { focus: "", hops: 1, onlyErrors: false, top: 3, all: false };
+const view = WHOLE;
 
 function chain(count: number) {
   const name = (i: number) => `s${i}`;
@@ -27,12 +27,15 @@ function chain(count: number) {
 test("a small graph is drawn whole, a large one by its top edges, a huge one not before a focus", () => {
   const small = shownOf(chain(DRAW_ALL_MAX), view);
   assert.deepEqual([small.nodes.length, small.hiddenNodes, small.hiddenEdges], [DRAW_ALL_MAX, 0, 0]);
-  const large = shownOf(chain(DRAW_ALL_MAX + 1), view);
+  const large = shownOf(chain(DRAW_ALL_MAX + 1), { ...view, top: 3 });
   assert.deepEqual([large.edges.length, large.hiddenEdges, large.nodes.length], [3, DRAW_ALL_MAX - 3, 4]);
+  assert.equal(shownOf(chain(DRAW_TOP_MAX), view).edges.length, TOP);
   const huge = shownOf(chain(DRAW_TOP_MAX + 1), view);
   assert.equal(huge.tooMany, true);
   assert.equal(huge.hiddenNodes, DRAW_TOP_MAX + 1);
   assert.equal(shownOf(chain(DRAW_TOP_MAX + 1), { ...view, all: true }).hiddenEdges, 0);
+  // Matrix and table hold any number.
+  assert.deepEqual([shownOf(chain(999), { ...view, drawn: false }).hiddenEdges, shownOf(chain(999), { ...view, drawn: false }).tooMany], [0, false]);
 });
 
 test("a focus shows its neighbours, as many hops as asked for", () => {
@@ -40,6 +43,16 @@ test("a focus shows its neighbours, as many hops as asked for", () => {
   const names = (hops: number) => shownOf(graph, { ...view, focus: "s5", hops }).nodes.map((n) => n.service);
   assert.deepEqual(names(1), ["s4", "s5", "s6"]);
   assert.equal(names(2).length, 5);
+  const along = (dir: "up" | "down") => shownOf(graph, { ...view, focus: "s5", hops: 2, dir }).nodes.map((n) => n.service);
+  assert.deepEqual([along("up"), along("down")], [["s3", "s4", "s5"], ["s5", "s6", "s7"]]);
+  assert.equal(distancesFrom(graph.edges, "s0", "down").get("s299"), 299);
+});
+
+test("edges below a share of all calls, and names without a part, are left out and counted", () => {
+  const graph = chain(5); // 5, 4, 3, 2 calls
+  const shown = shownOf(graph, { ...view, min: 3 / 14 });
+  assert.deepEqual([shown.edges.map((e) => e.callCount), shown.hiddenEdges, shown.hiddenNodes], [[5, 4, 3], 1, 1]);
+  assert.deepEqual(shownOf(graph, { ...view, name: "S2" }).edges.map((e) => [e.client, e.server]), [["s1", "s2"], ["s2", "s3"]]);
 });
 
 test("only errors keeps the edges that fail", () => {

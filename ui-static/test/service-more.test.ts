@@ -1,19 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  arrivals,
-  barsOf,
-  bucketsOf,
-  callsUntil,
-  changeText,
-  comparedRange,
-  errorGroups,
-  foldNumbers,
-  percentilesOf,
-  quantileOf,
-  versionsOf,
-} from "../src/model/service-more";
+import { changeText, comparedRange } from "../src/model/change";
+import { arrivals, barsOf, bucketsOf, callsUntil, errorGroups, foldNumbers, percentilesOf, quantileOf, versionsOf } from "../src/model/service-more";
 
 const MINUTE = 60_000_000_000n;
 

@@ -182,6 +182,8 @@ export const getMetricRange = (params: Params, stop?: AbortSignal) => get<api.Me
 
 export const getGraphDifference = (params: Params, stop?: AbortSignal) => get<api.GraphDifference>("v1/graph", { ...params, format: "json", hops: 1 }, stop);
 
+export const getGraphSeries = (params: Params & { step: string }, stop?: AbortSignal) => get<api.GraphSeries>("v1/graph", { ...params, format: "json" }, stop);
+
 export const getLatencySeries = (params: Params & { step: string }, stop?: AbortSignal) =>
   get<api.LatencySeries>("v1/latency", params, stop);
 

@@ -237,7 +237,24 @@ export interface GraphAnswer {
 
 /** /v1/graph against another range. */
 export interface GraphDifference {
-  edges: { client: string; server: string; connectionType: string; change: Change; before: Pick<GraphEdge, "calls" | "errors"> | null }[];
+  edges: { client: string; server: string; connectionType: string; change: Change; before: (Pick<GraphEdge, "calls" | "errors"> & Partial<Pick<GraphEdge, "clientLatency" | "serverLatency">>) | null }[];
+}
+
+/** /v1/graph with a step: one value for each step; quantiles are null without calls. */
+export interface GraphSeries {
+  edges: {
+    client: string;
+    server: string;
+    connectionType: string;
+    calls: string[];
+    errors: string[];
+    clientLatency: Record<keyof Quantiles, (string | null)[]>;
+    serverLatency: Record<keyof Quantiles, (string | null)[]>;
+  }[];
+  steps: string[];
+  stepNano: string;
+  from: string | null;
+  to: string | null;
 }
 
 export interface LatencyRow {

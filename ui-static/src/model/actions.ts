@@ -92,6 +92,7 @@ export const ACTIONS = {
   "map.fit": "0",
   "map.hops": "h",
   "map.view": "v",
+  "map.export": "X",
   "service.view": "v",
   "service.heat": "h",
   "service.before": "p",

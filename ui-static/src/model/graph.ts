@@ -1,20 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of the service graph is drawn. Up to 60 services all of it; up to 250 the edges with most calls; beyond that
-// nothing until a service is in focus. Whatever is left out is counted. No DOM.
-import type { GraphAnswer, GraphEdge, GraphNode, Quantiles } from "../api/types";
+// What of the service graph is shown. A drawing has up to 60 services whole; up to 250 the edges with most calls; beyond that nothing until a
+// service is in focus. Matrix and table hold any number. Whatever is left out is counted. No DOM.
+import type { Change, GraphAnswer, GraphDifference, GraphEdge, GraphNode, GraphSeries, Quantiles } from "../api/types";
+import { formatCount, formatPercent, formatRate } from "./text";
+import { formatDuration } from "./time";
 
 export const DRAW_ALL_MAX = 60;
 export const DRAW_TOP_MAX = 250;
+/** Edges of a drawing that is not whole, if nobody says how many. */
+export const TOP = 200;
+export const HOPS_MAX = 5;
+/** An edge with at least this part of failed calls is drawn as failing. */
+export const FAILING = 0.05;
 
 export interface Edge extends GraphEdge {
   id: string;
   callCount: number;
   errorCount: number;
+  /** Against another range of time: what changed, and what it was; null: there were no calls. */
+  change?: Change;
+  before?: { callCount: number; errorCount: number; latency: Quantiles | null } | null;
 }
 
 export interface Node extends GraphNode {
   callCount: number;
   errorCount: number;
+  /** Of what it answers, nanoseconds; null where it is not known. */
+  p95: number | null;
 }
 
 export interface Graph {
@@ -23,15 +35,28 @@ export interface Graph {
   calls: number;
 }
 
+export type Direction = "both" | "up" | "down";
+
 export interface View {
   focus: string;
   hops: number;
+  /** up: who calls it; down: whom it calls. */
+  dir: Direction;
   onlyErrors: boolean;
-  /** Most edges to draw. */
+  /** Most edges to show; 0: as many as can be read. */
   top: number;
+  /** Least part of all calls that an edge has, 0 to 1. */
+  min: number;
+  /** Part of the name of one of the two services. */
+  name: string;
   /** Draw whatever there is. */
   all: boolean;
+  /** It is to be a drawing, which can hold less than a matrix or table. */
+  drawn: boolean;
 }
+
+/** Everything, as far as a drawing can hold it. */
+export const WHOLE: View = { focus: "", hops: 1, dir: "both", onlyErrors: false, top: 0, min: 0, name: "", all: false, drawn: true };
 
 export interface Shown {
   nodes: Node[];
@@ -44,33 +69,85 @@ export interface Shown {
   tooMany: boolean;
 }
 
-export function readGraph(answer: GraphAnswer): Graph {
+export const idOf = (e: Pick<GraphEdge, "client" | "server" | "connectionType">): string => JSON.stringify([e.client, e.server, e.connectionType]);
+
+const byCalls = (a: Edge, b: Edge) => b.callCount - a.callCount || (a.id < b.id ? -1 : 1);
+const graphOf = (nodes: Map<string, Node>, edges: Edge[]): Graph => ({ nodes, edges: edges.sort(byCalls), calls: edges.reduce((sum, e) => sum + e.callCount, 0) });
+
+/** p95: of the services whose latency was asked for. */
+export function readGraph(answer: GraphAnswer, p95: Map<string, number> = new Map()): Graph {
   const nodes = new Map<string, Node>();
-  for (const n of answer.nodes) nodes.set(n.service, { ...n, callCount: Number(n.calls), errorCount: Number(n.errors) });
-  const edges = answer.edges
-    .filter((e) => nodes.has(e.client) && nodes.has(e.server))
-    .map((e) => ({
-      ...e,
-      id: JSON.stringify([e.client, e.server, e.connectionType]),
-      callCount: Number(e.calls),
-      errorCount: Number(e.errors),
-    }))
-    .sort((a, b) => b.callCount - a.callCount || (a.id < b.id ? -1 : 1));
-  return { nodes, edges, calls: edges.reduce((sum, e) => sum + e.callCount, 0) };
+  const callers = new Map<string, GraphEdge[]>();
+  for (const e of answer.edges) {
+    const known = callers.get(e.server);
+    if (known) known.push(e);
+    else callers.set(e.server, [e]);
+  }
+  for (const n of answer.nodes) {
+    // What sends no spans is known by its callers; quantiles of several of them do not add up.
+    const seen = callers.get(n.service) ?? [];
+    const own = n.type === "service" ? (p95.get(n.service) ?? null) : seen.length === 1 ? latencyOf(seen[0], "p95") : null;
+    nodes.set(n.service, { ...n, callCount: Number(n.calls), errorCount: Number(n.errors), p95: own });
+  }
+  const edges = answer.edges.filter((e) => nodes.has(e.client) && nodes.has(e.server)).map((e) => ({ ...e, id: idOf(e), callCount: Number(e.calls), errorCount: Number(e.errors) }));
+  return graphOf(nodes, edges);
+}
+
+/** The graph with what changed; calls that are gone are edges without calls. */
+export function withDifference(graph: Graph, difference: GraphDifference): Graph {
+  const nodes = new Map(graph.nodes);
+  const known = new Map(graph.edges.map((e) => [e.id, e]));
+  const seen = (service: string, type: Node["type"]) => {
+    if (!nodes.has(service)) nodes.set(service, { service, type, slot: 0, calls: "0", errors: "0", callCount: 0, errorCount: 0, p95: null });
+  };
+  const edges = difference.edges.map((d): Edge => {
+    const id = idOf(d);
+    seen(d.client, "service");
+    seen(d.server, d.connectionType === "database" ? "database" : d.connectionType === "virtual_node" ? "external" : "service");
+    const now = known.get(id) ?? { client: d.client, server: d.server, connectionType: d.connectionType, calls: "0", errors: "0", clientLatency: null, serverLatency: null, exemplarTraceId: null, id, callCount: 0, errorCount: 0 };
+    const before = d.before && { callCount: Number(d.before.calls), errorCount: Number(d.before.errors), latency: d.before.clientLatency ?? d.before.serverLatency ?? null };
+    return { ...now, change: d.change, before };
+  });
+  return graphOf(nodes, edges);
+}
+
+/** The graph of one step: the same services and edges, with the calls of that time. */
+export function graphAt(graph: Graph, series: GraphSeries, step: number): Graph {
+  const at = new Map(series.edges.map((e) => [idOf(e), e]));
+  const counts = new Map<string, { calls: number; errors: number }>();
+  const edges = graph.edges.map((e): Edge => {
+    const row = at.get(e.id);
+    const [calls, errors] = [row?.calls[step] ?? "0", row?.errors[step] ?? "0"];
+    const sum = counts.get(e.server) ?? { calls: 0, errors: 0 };
+    counts.set(e.server, { calls: sum.calls + Number(calls), errors: sum.errors + Number(errors) });
+    const latency = (of: GraphSeries["edges"][0]["clientLatency"] | undefined): Quantiles | null => {
+      const [p50, p90, p95, p99] = (["p50", "p90", "p95", "p99"] as const).map((q) => of?.[q]?.[step] ?? null);
+      return p50 === null || p90 === null || p95 === null || p99 === null ? null : { p50, p90, p95, p99 };
+    };
+    return { ...e, calls, errors, callCount: Number(calls), errorCount: Number(errors), clientLatency: latency(row?.clientLatency), serverLatency: latency(row?.serverLatency) };
+  });
+  const nodes = new Map<string, Node>();
+  for (const [name, n] of graph.nodes) nodes.set(name, { ...n, callCount: counts.get(name)?.calls ?? 0, errorCount: counts.get(name)?.errors ?? 0, p95: null });
+  return graphOf(nodes, edges);
 }
 
 export function shownOf(graph: Graph, view: View): Shown {
-  const near = view.focus && graph.nodes.has(view.focus) ? neighbourhood(graph, view.focus, view.hops) : null;
-  let edges = graph.edges.filter((e) => !near || (near.has(e.client) && near.has(e.server)));
+  const near = view.focus && graph.nodes.has(view.focus) ? distancesFrom(graph.edges, view.focus, view.dir, view.hops) : null;
+  const wanted = view.name.toLowerCase();
+  const named = (e: Edge) => wanted === "" || e.client.toLowerCase().includes(wanted) || e.server.toLowerCase().includes(wanted);
+  let edges = graph.edges.filter((e) => (!near || (near.has(e.client) && near.has(e.server))) && named(e));
   if (view.onlyErrors) edges = edges.filter((e) => e.errorCount > 0);
+  if (view.min > 0) edges = edges.filter((e) => e.callCount >= view.min * graph.calls);
   const candidates = near ? near.size : graph.nodes.size;
-  const tooMany = candidates > DRAW_TOP_MAX && !view.all;
-  if (tooMany) edges = [];
-  else if (candidates > DRAW_ALL_MAX && !view.all) edges = edges.slice(0, view.top);
+  const large = view.drawn && candidates > DRAW_ALL_MAX && !view.all;
+  const tooMany = view.drawn && candidates > DRAW_TOP_MAX && !view.all;
+  const top = view.top > 0 ? view.top : large ? TOP : Number.POSITIVE_INFINITY;
+  edges = tooMany ? [] : edges.length > top ? edges.slice(0, top) : edges;
   const ends = new Set(edges.flatMap((e) => [e.client, e.server]));
-  const all = [...graph.nodes.values()].filter((n) => !near || near.has(n.service));
-  const small = candidates <= DRAW_ALL_MAX || view.all;
-  const nodes = tooMany ? [] : all.filter((n) => ends.has(n.service) || (small && !view.onlyErrors) || n.service === view.focus);
+  // Who has no edge at all is shown, too, unless edges were chosen.
+  const alone = !large && !view.onlyErrors && view.min === 0 && view.top === 0;
+  const fits = (n: Node) => ends.has(n.service) || (alone && (wanted === "" || n.service.toLowerCase().includes(wanted))) || n.service === view.focus;
+  const nodes = tooMany ? [] : [...graph.nodes.values()].filter((n) => (!near || near.has(n.service)) && fits(n));
   return {
     nodes,
     edges,
@@ -81,23 +158,72 @@ export function shownOf(graph: Graph, view: View): Shown {
   };
 }
 
-/** Services within so many calls of a service, in either direction. */
-export function neighbourhood(graph: Graph, focus: string, hops: number): Set<string> {
-  const near = new Set([focus]);
-  for (let hop = 0; hop < hops; hop++) {
-    const edge = [...near];
-    for (const e of graph.edges) {
-      if (edge.includes(e.client)) near.add(e.server);
-      if (edge.includes(e.server)) near.add(e.client);
-    }
+/** The same services and edges with the numbers of another graph: layouts stay as they are. */
+export function withNumbers(shown: Shown, graph: Graph): Shown {
+  const edges = new Map(graph.edges.map((e) => [e.id, e]));
+  const own = shown.edges.map((e) => edges.get(e.id) ?? e);
+  return { ...shown, nodes: shown.nodes.map((n) => graph.nodes.get(n.service) ?? n), edges: own, calls: own.reduce((sum, e) => sum + e.callCount, 0) };
+}
+
+/** How many calls away each service is, up to so many; only along the direction of the calls, or against it, or both. */
+export function distancesFrom(edges: Pick<Edge, "client" | "server">[], focus: string, dir: Direction, hops = Number.POSITIVE_INFINITY): Map<string, number> {
+  const next = new Map<string, Set<string>>();
+  const add = (a: string, b: string) => next.set(a, (next.get(a) ?? new Set()).add(b));
+  for (const e of edges) {
+    if (dir !== "up") add(e.client, e.server);
+    if (dir !== "down") add(e.server, e.client);
   }
-  return near;
+  const found = new Map([[focus, 0]]);
+  let ring = [focus];
+  for (let hop = 1; hop <= hops && ring.length > 0; hop++) {
+    const outer: string[] = [];
+    for (const from of ring) {
+      for (const to of next.get(from) ?? []) {
+        if (found.has(to)) continue;
+        found.set(to, hop);
+        outer.push(to);
+      }
+    }
+    ring = outer;
+  }
+  return found;
 }
 
 /** A quantile as the client saw it; as the server did where no client was seen; null where nobody measured. */
-export function latencyOf(e: GraphEdge, quantile: keyof Quantiles): number | null {
+export function latencyOf(e: Pick<GraphEdge, "clientLatency" | "serverLatency">, quantile: keyof Quantiles): number | null {
   const seen = e.clientLatency ?? e.serverLatency;
   return seen ? Number(seen[quantile]) : null;
+}
+
+/** What edges are labelled and coloured by. */
+export const MEASURES = ["rate", "err", "p50", "p95", "p99"] as const;
+export type Measure = (typeof MEASURES)[number];
+
+/** Calls, part of failed calls, or nanoseconds; null where there is nothing to say. */
+export function measureOf(e: Edge, measure: Measure): number | null {
+  if (measure === "rate") return e.callCount;
+  if (e.callCount === 0) return null;
+  return measure === "err" ? e.errorCount / e.callCount : latencyOf(e, measure);
+}
+
+export function measureBefore(e: Edge, measure: Measure): number | null {
+  if (!e.before) return null;
+  if (measure === "rate") return e.before.callCount;
+  if (measure === "err") return e.before.callCount > 0 ? e.before.errorCount / e.before.callCount : null;
+  return e.before.latency ? Number(e.before.latency[measure]) : null;
+}
+
+export function measureText(value: number | null, measure: Measure, seconds: number): string {
+  if (value === null) return "–";
+  if (measure === "rate") return seconds > 0 ? formatRate(value, seconds) : formatCount(value);
+  return measure === "err" ? formatPercent(value, 1) : formatDuration(value);
+}
+
+/** All of an edge in one line: rate, errors, p50, p95 and p99. */
+export function edgeLine(e: Edge, seconds: number): string {
+  if (e.callCount === 0) return e.change === "gone" ? "no calls any more" : "no calls";
+  const quantiles = (["p50", "p95", "p99"] as const).map((q) => `${q} ${formatDuration(latencyOf(e, q))}`);
+  return [measureText(e.callCount, "rate", seconds), `${e.errorCount > 0 ? "▲ " : ""}${formatPercent(e.errorCount, e.callCount)} errors`, ...(latencyOf(e, "p50") === null ? [] : quantiles), e.connectionType || "call"].join(" · ");
 }
 
 /** Line width of an edge: the logarithm of its calls, 1.25 to 5 pixels. */
@@ -105,12 +231,26 @@ export function edgeWidth(calls: number, most: number): number {
   return 1.25 + 3.75 * (Math.log1p(calls) / Math.log1p(Math.max(1, most)));
 }
 
+/** Milliseconds that a drawing of so many services and edges may take: dagre needs some 130 for 50 and 120, and 1,300 for 200 and 600; measured: what an earlier one took here. */
+export function layoutEstimate(nodes: number, edges: number, measured?: { nodes: number; edges: number; ms: number }): number {
+  const usual = (n: number) => 131 * (n / 170) ** 1.5;
+  const scale = measured && measured.nodes + measured.edges > 40 ? Math.max(0.2, Math.min(10, measured.ms / usual(measured.nodes + measured.edges))) : 1;
+  return scale * usual(nodes + edges);
+}
+
+/** "0.2 s", "3 s", "5 min": an estimate has one digit. */
+export function estimateText(ms: number): string {
+  if (ms < 950) return `${Math.max(0.1, Math.round(ms / 100) / 10)} s`;
+  return ms < 57000 ? `${Number((ms / 1000).toPrecision(1))} s` : `${Number((ms / 60000).toPrecision(1))} min`;
+}
+
+export interface Place {
+  x: number;
+  y: number;
+}
+
 /** The neighbour to move to with an arrow key: the nearest in that direction, by angle first. */
-export function towards(
-  from: { x: number; y: number },
-  others: { id: string; x: number; y: number }[],
-  direction: "left" | "right" | "up" | "down",
-): string | null {
+export function towards(from: Place, others: ({ id: string } & Place)[], direction: "left" | "right" | "up" | "down"): string | null {
   let best: string | null = null;
   let least = Number.POSITIVE_INFINITY;
   for (const o of others) {
@@ -125,4 +265,13 @@ export function towards(
     }
   }
   return best;
+}
+
+/** Along the edges of a service where one leads in that direction, to the nearest service otherwise. */
+export function walk(current: string, places: Map<string, Place>, edges: Pick<Edge, "client" | "server">[], direction: "left" | "right" | "up" | "down"): string | null {
+  const from = places.get(current);
+  if (!from) return null;
+  const others = [...places].filter(([id]) => id !== current).map(([id, p]) => ({ id, x: p.x, y: p.y }));
+  const linked = new Set(edges.flatMap((e) => (e.client === current ? [e.server] : e.server === current ? [e.client] : [])));
+  return towards(from, others.filter((o) => linked.has(o.id)), direction) ?? towards(from, others, direction);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of one service or one edge of the map.
-import type { GraphAnswer, Quantiles } from "../api/types";
+import type { ComponentType } from "preact";
+import type { Quantiles } from "../api/types";
+import { changeText } from "../model/change";
 import { type Edge, type Graph, latencyOf, type Node } from "../model/graph";
 import { formatCount, formatPercent, formatRate } from "../model/text";
 import { formatDuration } from "../model/time";
@@ -11,15 +13,18 @@ import { currentRange } from "../state/range";
 import { NodeName } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import type { Selection } from "../views/graph";
-import { callsText, secondsOf } from "./map";
+import { callsText } from "./map-state";
 
 interface Props {
   selection: Selection;
   graph: Graph;
-  value: GraphAnswer;
+  seconds: number;
+  relativeError: number;
   focus: string;
   setSelection: (selection: Selection | null) => void;
   setFocus: (service: string) => void;
+  /** What it did over time, when that part is loaded. */
+  OverTime: ComponentType<{ edge: Edge }> | undefined;
 }
 
 export function MapPanel(props: Props) {
@@ -66,7 +71,7 @@ function EdgeTitle({ edge, graph }: { edge: Edge; graph: Graph }) {
   );
 }
 
-function Facts({ calls, errors, seconds }: { calls: number; errors: number; seconds: number }) {
+function Facts({ calls, errors, seconds, p95 }: { calls: number; errors: number; seconds: number; p95?: number | null }) {
   return (
     <dl class="facts">
       <div>
@@ -92,12 +97,17 @@ function Facts({ calls, errors, seconds }: { calls: number; errors: number; seco
           )}
         </dd>
       </div>
+      {p95 ? (
+        <div>
+          <dt>p95</dt>
+          <dd class="num">{formatDuration(p95)}</dd>
+        </div>
+      ) : null}
     </dl>
   );
 }
 
-function NodeBody({ node, graph, value, setSelection, setFocus, focus }: Props & { node: Node }) {
-  const seconds = secondsOf(value);
+function NodeBody({ node, graph, seconds, setSelection, setFocus, focus }: Props & { node: Node }) {
   const callers = graph.edges.filter((e) => e.server === node.service);
   const callees = graph.edges.filter((e) => e.client === node.service);
   const isService = node.type === "service";
@@ -130,12 +140,17 @@ function NodeBody({ node, graph, value, setSelection, setFocus, focus }: Props &
   );
   return (
     <>
-      <Facts calls={node.callCount} errors={node.errorCount} seconds={seconds} />
+      <Facts calls={node.callCount} errors={node.errorCount} seconds={seconds} p95={node.p95} />
       <p class="row">
         {isService ? (
-          <a class="button" href={href("explore", { q: condition, ...currentRange() })}>
-            Its traces
-          </a>
+          <>
+            <a class="button" href={href("service", { s: node.service, ...currentRange() })}>
+              Its page
+            </a>
+            <a class="button" href={href("explore", { q: condition, ...currentRange() })}>
+              Its traces
+            </a>
+          </>
         ) : null}
         {focus === node.service ? null : (
           <button type="button" class="button" onClick={() => setFocus(node.service)}>
@@ -151,7 +166,7 @@ function NodeBody({ node, graph, value, setSelection, setFocus, focus }: Props &
 
 const QUANTILES = ["p50", "p90", "p95", "p99"] as const;
 
-function EdgeBody({ edge, graph, value }: Props & { edge: Edge }) {
+function EdgeBody({ edge, graph, seconds, relativeError, OverTime }: Props & { edge: Edge }) {
   const most = Math.max(Number(edge.clientLatency?.p99 ?? 0), Number(edge.serverLatency?.p99 ?? 0), 1);
   const server = graph.nodes.get(edge.server)?.type === "service";
   const query = server
@@ -170,7 +185,9 @@ function EdgeBody({ edge, graph, value }: Props & { edge: Edge }) {
     );
   return (
     <>
-      <Facts calls={edge.callCount} errors={edge.errorCount} seconds={secondsOf(value)} />
+      <Facts calls={edge.callCount} errors={edge.errorCount} seconds={seconds} />
+      {edge.change ? <Before edge={edge} /> : null}
+      {OverTime ? <OverTime edge={edge} /> : null}
       <section>
         <h3>Latency</h3>
         <table class="latency">
@@ -193,7 +210,7 @@ function EdgeBody({ edge, graph, value }: Props & { edge: Edge }) {
             ))}
           </tbody>
         </table>
-        <p class="dim">Quantiles of all calls, ± {(100 * value.relativeError).toFixed(1)} % of the value.</p>
+        <p class="dim">Quantiles of all calls, ± {(100 * relativeError).toFixed(1)} % of the value.</p>
       </section>
       <p class="row">
         {edge.exemplarTraceId ? (
@@ -208,3 +225,23 @@ function EdgeBody({ edge, graph, value }: Props & { edge: Edge }) {
     </>
   );
 }
+
+function Before({ edge }: { edge: Edge }) {
+  const { before, change } = edge;
+  const [now, old] = [latencyOf(edge, "p95"), before?.latency ? Number(before.latency.p95) : null];
+  return (
+    <p>
+      {change && change !== "same" ? <span class={`tag change-${change}`}>{change}</span> : null}{" "}
+      {before ? (
+        <span class="dim">
+          before: {formatCount(before.callCount)} calls{note(changeText(edge.callCount, before.callCount))}, {formatPercent(before.errorCount, before.callCount)} with errors
+          {old === null ? "" : `, p95 ${formatDuration(old)}${note(changeText(now ?? 0, old))}`}
+        </span>
+      ) : (
+        <span class="dim">before: no calls</span>
+      )}
+    </p>
+  );
+}
+
+const note = (text: string) => (text ? ` (now ${text})` : "");

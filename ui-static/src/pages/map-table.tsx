@@ -1,92 +1,141 @@
 // SPDX-License-Identifier: Apache-2.0
-// The graph as a table: the same edges, for reading, sorting and copying.
+// The graph as tables: the same edges and services, for reading, sorting and copying.
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { type Edge, type Graph, latencyOf } from "../model/graph";
+import { changeText } from "../model/change";
+import { type Edge, type Graph, latencyOf, type Node, type Shown } from "../model/graph";
 import { formatCount, formatPercent } from "../model/text";
 import { formatDuration } from "../model/time";
 import { NodeName } from "../ui/controls";
-import { callsText } from "./map";
+import type { Selection } from "../views/graph";
+import { callsText } from "./map-state";
 
-type Column = "client" | "server" | "calls" | "errors" | "p50" | "p95" | "p99";
+/** So many rows are shown at once; the others are one press away. */
+const ROWS = 500;
 
-const HEADS: [Column, string, boolean][] = [
-  ["client", "Client", false],
-  ["server", "Server", false],
-  ["calls", "Calls", true],
-  ["errors", "Errors", true],
-  ["p50", "p50", true],
-  ["p95", "p95", true],
-  ["p99", "p99", true],
-];
-
-function keyOf(e: Edge, column: Column): string | number {
-  if (column === "client") return e.client;
-  if (column === "server") return e.server;
-  if (column === "calls") return e.callCount;
-  if (column === "errors") return e.errorCount / Math.max(1, e.callCount);
-  return latencyOf(e, column) ?? 0;
+interface Column<T> {
+  id: string;
+  name: string;
+  right?: boolean;
+  key: (row: T) => string | number;
+  cell: (row: T) => ComponentChildren;
 }
 
-interface Props {
-  edges: Edge[];
-  graph: Graph;
-  seconds: number;
-  select: (id: string) => void;
-}
-
-export function EdgeTable({ edges, graph, seconds, select }: Props) {
-  const [sort, setSort] = useState<{ by: Column; down: boolean }>({ by: "calls", down: true });
-  const sorted = [...edges].sort((a, b) => {
-    const [x, y] = [keyOf(a, sort.by), keyOf(b, sort.by)];
-    return (x < y ? -1 : x > y ? 1 : 0) * (sort.down ? -1 : 1);
+function Sorted<T>({ label, rows, columns, id, by }: { label: string; rows: T[]; columns: Column<T>[]; id: (row: T) => string; by: string }) {
+  const [sort, setSort] = useState({ by, down: true });
+  const [most, setMost] = useState(ROWS);
+  const column = columns.find((c) => c.id === sort.by) ?? columns[0];
+  const sorted = [...rows].sort((a, b) => {
+    const [x, y] = [column.key(a), column.key(b)];
+    return (x < y ? -1 : x > y ? 1 : id(a) < id(b) ? -1 : 1) * (sort.down ? -1 : 1);
   });
-  const service = (name: string) => <NodeName node={graph.nodes.get(name)} />;
   return (
-    <div class="table-box" tabIndex={0} role="region" aria-label="Edges">
-      <table class="edges">
+    <>
+      <table class="edges" aria-label={label}>
         <thead>
           <tr>
-            {HEADS.map(([column, name, right]) => (
-              <th key={column} class={right ? "right" : undefined} aria-sort={sort.by === column ? (sort.down ? "descending" : "ascending") : "none"}>
-                <button type="button" class="sort" onClick={() => setSort({ by: column, down: sort.by === column ? !sort.down : right })}>
-                  {name}
-                  <span aria-hidden="true">{sort.by === column ? (sort.down ? " ↓" : " ↑") : ""}</span>
+            {columns.map((c) => (
+              <th key={c.id} class={c.right ? "right" : undefined} aria-sort={column === c ? (sort.down ? "descending" : "ascending") : "none"}>
+                <button type="button" class="sort" onClick={() => setSort({ by: c.id, down: column === c ? !sort.down : Boolean(c.right) })}>
+                  {c.name}
+                  <span aria-hidden="true">{column === c ? (sort.down ? " ↓" : " ↑") : ""}</span>
                 </button>
               </th>
             ))}
-            <th>Kind</th>
           </tr>
         </thead>
         <tbody>
-          {sorted.map((e) => (
-            <tr key={e.id}>
-              <td>
-                <button type="button" class="link" onClick={() => select(e.id)}>
-                  {service(e.client)}
-                </button>
-              </td>
-              <td>{service(e.server)}</td>
-              <td class="num right" title={formatCount(e.callCount)}>
-                {seconds > 0 ? callsText(e.callCount, seconds) : formatCount(e.callCount)}
-              </td>
-              <td class="num right">
-                {e.errorCount > 0 ? (
-                  <span class="error-mark">
-                    <span aria-hidden="true">▲</span>
-                    {formatPercent(e.errorCount, e.callCount)}
-                  </span>
-                ) : (
-                  <span class="dim">0</span>
-                )}
-              </td>
-              <td class="num right">{formatDuration(latencyOf(e, "p50"))}</td>
-              <td class="num right">{formatDuration(latencyOf(e, "p95"))}</td>
-              <td class="num right">{formatDuration(latencyOf(e, "p99"))}</td>
-              <td class="dim">{e.connectionType || "call"}</td>
+          {sorted.slice(0, most).map((row) => (
+            <tr key={id(row)}>
+              {columns.map((c) => (
+                <td key={c.id} class={c.right ? "num right" : undefined}>
+                  {c.cell(row)}
+                </td>
+              ))}
             </tr>
           ))}
         </tbody>
       </table>
+      {rows.length > most ? (
+        <p class="pad">
+          {formatCount(most)} of {formatCount(rows.length)} rows.{" "}
+          <button type="button" class="button" onClick={() => setMost(rows.length)}>
+            Show all
+          </button>
+        </p>
+      ) : null}
+    </>
+  );
+}
+
+interface Props {
+  shown: Shown;
+  graph: Graph;
+  seconds: number;
+  groups: Map<string, string>;
+  select: (selection: Selection) => void;
+}
+
+const errors = (n: { errorCount: number; callCount: number }) =>
+  n.errorCount > 0 ? (
+    <span class="error-mark">
+      <span aria-hidden="true">▲</span>
+      {formatPercent(n.errorCount, n.callCount)}
+    </span>
+  ) : (
+    <span class="dim">0</span>
+  );
+
+export function EdgeTable({ shown, graph, seconds, groups, select }: Props) {
+  const calls = (n: { callCount: number }) => <span title={formatCount(n.callCount)}>{seconds > 0 ? callsText(n.callCount, seconds) : formatCount(n.callCount)}</span>;
+  const compared = shown.edges.some((e) => e.change !== undefined);
+  const link = (selection: Selection) => (
+    <button type="button" class="link" onClick={() => select(selection)}>
+      <NodeName node={graph.nodes.get(selection.kind === "node" ? selection.id : (shown.edges.find((e) => e.id === selection.id)?.client ?? ""))} />
+    </button>
+  );
+  const quantile = (q: "p50" | "p95" | "p99"): Column<Edge> => ({ id: q, name: q, right: true, key: (e) => latencyOf(e, q) ?? -1, cell: (e) => formatDuration(latencyOf(e, q)) });
+  const edgeColumns: Column<Edge>[] = [
+    { id: "client", name: "Client", key: (e) => e.client, cell: (e) => link({ kind: "edge", id: e.id }) },
+    { id: "server", name: "Server", key: (e) => e.server, cell: (e) => <NodeName node={graph.nodes.get(e.server)} /> },
+    { id: "calls", name: "Calls", right: true, key: (e) => e.callCount, cell: calls },
+    { id: "errors", name: "Errors", right: true, key: (e) => e.errorCount / Math.max(1, e.callCount), cell: errors },
+    quantile("p50"),
+    quantile("p95"),
+    quantile("p99"),
+    ...(compared ? [{ id: "change", name: "Change", right: true, key: (e: Edge) => (e.before ? e.callCount / Math.max(1, e.before.callCount) : 1e9), cell: (e: Edge) => <Change edge={e} /> }] : []),
+    { id: "kind", name: "Kind", key: (e) => e.connectionType, cell: (e) => <span class="dim">{e.connectionType || "call"}</span> },
+  ];
+  const nodeColumns: Column<Node>[] = [
+    { id: "service", name: "Service", key: (n) => n.service, cell: (n) => link({ kind: "node", id: n.service }) },
+    { id: "type", name: "Type", key: (n) => n.type, cell: (n) => <span class="dim">{n.type}</span> },
+    ...(groups.size > 0 ? [{ id: "group", name: "Group", key: (n: Node) => groups.get(n.service) ?? "", cell: (n: Node) => groups.get(n.service) ?? <span class="dim">none</span> }] : []),
+    { id: "calls", name: "Calls in", right: true, key: (n) => n.callCount, cell: calls },
+    { id: "errors", name: "Errors", right: true, key: (n) => n.errorCount / Math.max(1, n.callCount), cell: errors },
+    { id: "p95", name: "p95", right: true, key: (n) => n.p95 ?? -1, cell: (n) => formatDuration(n.p95) },
+  ];
+  return (
+    <div class="table-box" tabIndex={0} role="region" aria-label="Edges and services">
+      {shown.edges.length > 0 ? <Sorted label="Edges" rows={shown.edges} columns={edgeColumns} id={(e) => e.id} by="calls" /> : null}
+      <h2 class="pad">
+        Services <span class="count">{formatCount(shown.nodes.length)}</span>
+      </h2>
+      <Sorted label="Services" rows={shown.nodes} columns={nodeColumns} id={(n) => n.service} by="calls" />
     </div>
+  );
+}
+
+function Change({ edge }: { edge: Edge }) {
+  const { before, change } = edge;
+  const calls = before && change !== "gone" ? changeText(edge.callCount, before.callCount) : "";
+  return (
+    <>
+      {calls ? (
+        <span class="delta dim" title={`before: ${formatCount(before?.callCount ?? 0)} calls, ${formatPercent(before?.errorCount ?? 0, before?.callCount ?? 0)} with errors`}>
+          {calls}
+        </span>
+      ) : null}
+      {change && change !== "same" ? <span class={`tag change-${change}`}>{change}</span> : null}
+    </>
   );
 }

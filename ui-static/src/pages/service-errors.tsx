@@ -2,8 +2,9 @@
 // What goes wrong in a service: its spans with an error, by exception and message. Numbers in messages do not tell them apart unless somebody wants so.
 import { apiUrl, getMetricRange, type Params } from "../api/client";
 import type { MetricRange } from "../api/types";
+import { type Span } from "../model/change";
 import { curlOf } from "../model/curl";
-import { type ErrorGroup, errorGroups, type Span } from "../model/service-more";
+import { type ErrorGroup, errorGroups } from "../model/service-more";
 import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { fieldText, quote } from "../model/traceql";
@@ -11,7 +12,8 @@ import { href, param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel } from "../ui/controls";
-import { ChangeMark, Delta, formatCalls, Pages, Spark, useAnswer } from "./service-parts";
+import { Spark } from "../ui/spark";
+import { ChangeMark, Delta, formatCalls, Pages, useAnswer } from "./service-parts";
 import { filterOf, type Found, inSameTime, spanParams } from "./service-state";
 
 const KEYS = ["event.exception.type", "event.exception.message", "statusMessage"];

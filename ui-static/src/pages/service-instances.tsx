@@ -12,8 +12,9 @@ import { href, param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel } from "../ui/controls";
+import { Spark } from "../ui/spark";
 import { stepTexts } from "./service-charts";
-import { Delta, formatCalls, Head, Pages, Share, Spark, useAnswer } from "./service-parts";
+import { Delta, formatCalls, Head, Pages, Share, useAnswer } from "./service-parts";
 import { filterOf, type Found, inSameTime, spanParams, versions } from "./service-state";
 
 const FIELDS: Record<string, string[]> = {

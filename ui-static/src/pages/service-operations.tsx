@@ -12,7 +12,8 @@ import { href, param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel } from "../ui/controls";
-import { ChangeMark, Delta, formatCalls, Head, Pages, Share, Spark, useAnswer } from "./service-parts";
+import { Spark } from "../ui/spark";
+import { ChangeMark, Delta, formatCalls, Head, Pages, Share, useAnswer } from "./service-parts";
 import { comparedParams, type Found, inSameTime, spanParams } from "./service-state";
 
 const PAGE = 50;

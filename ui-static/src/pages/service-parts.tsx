@@ -3,8 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Change } from "../api/types";
-import { linePath } from "../model/service";
-import { changeText } from "../model/service-more";
+import { changeText } from "../model/change";
 import { formatCount, formatPercent } from "../model/text";
 import { param, patched, replace } from "../route";
 import { type Loaded, type Loader, useRetry } from "../state/load";
@@ -80,21 +79,6 @@ export const formatCalls = (n: number): string => formatCount(Math.round(n));
 
 export function ChangeMark({ change }: { change: Change | undefined }) {
   return change && MARKS[change] ? <span class={`tag change-${change}`}>{MARKS[change]}</span> : null;
-}
-
-const WIDTH = 88;
-const HEIGHT = 20;
-
-/** A line without axes; the numbers stand beside it, so it is none to screen readers. */
-export function Spark({ values, look = "line-1" }: { values: (number | null)[] | undefined; look?: string }) {
-  if (!values) return <span class="spark" />;
-  const most = Math.max(...values.map((v) => v ?? 0)) || 1;
-  const x = (i: number) => 1 + ((i + 0.5) * (WIDTH - 2)) / values.length;
-  return (
-    <svg class="spark" width={WIDTH} height={HEIGHT} aria-hidden="true">
-      <path class={`chart-line ${look}`} d={linePath(values, x, (v) => HEIGHT - 2 - (v / most) * (HEIGHT - 4))} />
-    </svg>
-  );
 }
 
 /** "51 – 100 of 1,204", and ways to the others. */

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the page of one service asks, and the answers. The address says which service, operation, kind and range, and what they are compared with.
-import { getLatency, getLatencySeries, getMetricRange, getStatus, type Params, type Range } from "../api/client";
+import { getLatency, getLatencySeries, getMetricRange, type Params, type Range } from "../api/client";
 import type { LatencyRow, LatencySeries, MetricRange } from "../api/types";
+import { comparedRange, type Span } from "../model/change";
 import { mainKind, stepMinutes } from "../model/service";
-import { comparedRange, percentilesOf, quantileOf, type Span } from "../model/service-more";
-import { parseTime } from "../model/time";
+import { percentilesOf, quantileOf } from "../model/service-more";
 import { quote } from "../model/traceql";
 import { param } from "../route";
+import { comparedParams, endsOf, spanParams } from "../state/ends";
 import { Loader } from "../state/load";
 import { nowNs } from "../state/range";
 
@@ -33,19 +34,8 @@ export const versions = new Loader<MetricRange>();
 export const percentiles = (): string[] => percentilesOf(param("pct"));
 export const isTable = (): boolean => param("view") === "table";
 
-/** Both ends in nanoseconds: a series needs a beginning, and an open range begins with what is stored. */
-async function endsOf(range: Range, stop: AbortSignal): Promise<Span | null> {
-  const now = nowNs();
-  const stored = range.from ? null : await getStatus(stop);
-  if (stored && stored.oldestUnixNano === null) return null;
-  const from = range.from ? parseTime(range.from, now) : BigInt(stored?.oldestUnixNano ?? 0);
-  const newest = stored?.newestUnixNano ? BigInt(stored.newestUnixNano) + 1n : now;
-  const to = range.to ? parseTime(range.to, now) : newest;
-  return from === null || to === null || to <= from ? null : { from, to };
-}
+export { comparedParams, spanParams } from "../state/ends";
 
-export const spanParams = (s: Span): Params => ({ from: String(s.from), to: String(s.to) });
-export const comparedParams = (s: Span | null): Params => (s ? { compareFrom: String(s.from), compareTo: String(s.to) } : {});
 
 export interface Question {
   service: string;

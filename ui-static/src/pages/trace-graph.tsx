@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Graph: the services, or the operations, of one trace and the calls between them, as a layered drawing and as a table.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type Edge, readGraph, type Shown, shownOf } from "../model/graph";
+import { type Edge, readGraph, type Shown, shownOf, WHOLE } from "../model/graph";
 import { operationName, serviceName, type Skeleton } from "../model/skeleton";
 import { formatCount, plural } from "../model/text";
 import { formatDuration } from "../model/time";
@@ -14,7 +14,6 @@ import { GraphView, NODE_HEIGHT, NODE_WIDTH, type Selection } from "../views/gra
 import { askLayout } from "../views/layouter";
 
 const NARROW = 720;
-const TOP = 250;
 const ROWS = 500;
 
 export function GraphOfTrace({ skeleton: s, select }: ViewProps) {
@@ -22,7 +21,7 @@ export function GraphOfTrace({ skeleton: s, select }: ViewProps) {
   const table = param("as") === "table";
   const all = param("all") === "1";
   const graph = useMemo(() => readGraph(graphOfTrace(s, by)), [s, by]);
-  const shown = useMemo(() => shownOf(graph, { focus: "", hops: 1, onlyErrors: false, top: TOP, all }), [graph, all]);
+  const shown = useMemo(() => shownOf(graph, { ...WHOLE, all }), [graph, all]);
   const [chosen, setChosen] = useState<Selection | null>(null);
   const choose = (selection: Selection | null) => {
     setChosen(selection);

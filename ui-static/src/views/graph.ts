@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draws the service graph as SVG: real elements, so that it can be walked with the keyboard, read aloud and saved as it is.
 // Colours are presentation attributes, which a strict content security policy allows and a saved file keeps.
-import { type Edge, edgeWidth, type Node, type Shown, towards } from "../model/graph";
+import { type Edge, edgeWidth, FAILING, type Node, type Place, type Shown, walk } from "../model/graph";
 import { colourOf, textureOf } from "../model/palette";
 import { formatPercent } from "../model/text";
 import { iconPath } from "../ui/icons";
 import type { LayoutAnswer } from "../worker/layout";
+import { arrow, before, curve, loopAt, middleOf, NODE_HEIGHT, NODE_WIDTH, routeEdges, smooth, straightEdges } from "./graph-paths";
 import { type Ink, inkOf } from "./ink";
 
-export const NODE_WIDTH = 172;
-export const NODE_HEIGHT = 40;
-/** An edge with at least this part of failed calls is drawn as failing. */
-export const FAILING = 0.05;
+export { NODE_HEIGHT, NODE_WIDTH } from "./graph-paths";
 /** A fitted drawing is at most so much larger than life. */
 const LARGEST = 1.15;
 /** Smaller than this nothing can be read: the rest is a drag away. On a narrow screen nothing would be left without that. */
@@ -21,13 +19,27 @@ const SMALLEST_NARROW = 0.6;
 const LABELS_MAX = 28;
 /** Height of a label with the space around it. */
 const LABEL_HEIGHT = 17;
-/** Characters of a name that fit on a card. */
-const NAME_MAX = 18;
+/** A card that is moved by a key goes so far. */
+const PUSH = 20;
+/** What a name may take of a card. */
+const NAME_WIDTH = NODE_WIDTH - 46;
 const SVG = "http://www.w3.org/2000/svg";
 
 export interface GraphEvents {
   select: (selection: Selection | null) => void;
   focus: (service: string) => void;
+  /** Enter with Shift. */
+  open?: (service: string) => void;
+  /** A card was put somewhere; without it cards stay where the layout puts them. */
+  pin?: (service: string, place: Place) => void;
+}
+
+/** What a drawing may have besides services and calls. */
+export interface Extras {
+  /** Where cards stand instead of where the layout puts them. */
+  pins?: Map<string, Place>;
+  /** All of an edge in one line, shown when it is pointed at. */
+  detail?: (edge: Edge) => string;
 }
 
 export interface Selection {
@@ -50,26 +62,29 @@ function text(content: string, attributes: Attributes, parent: Element): SVGElem
   return element;
 }
 
-interface Placed {
-  x: number;
-  y: number;
-}
-
 export class GraphView {
   private readonly svg = make("svg", { role: "group", "aria-label": "Service graph" }) as SVGSVGElement;
   private readonly scene = make("g", {}, this.svg);
   private readonly nodes = new Map<string, SVGElement>();
   private readonly edges = new Map<string, SVGElement>();
-  private readonly places = new Map<string, Placed>();
+  private readonly places = new Map<string, Place>();
   private readonly observer: ResizeObserver;
+  private readonly lines = make("g", {});
+  private readonly labelLayer = make("g", { "pointer-events": "none" });
   private shown: Shown | null = null;
-  private size = { width: 1, height: 1 };
+  private layout: LayoutAnswer | null = null;
+  private label: (edge: Edge) => string = () => "";
+  private extras: Extras = {};
+  /** What is drawn, with what stands outside of where the layout ends. */
+  private area = { x: 0, y: 0, width: 1, height: 1 };
   private view = { x: 0, y: 0, scale: 1 };
   private labels: { x: number; y: number; half: number }[] = [];
   private vertical = false;
   private touched = false;
   private selection: Selection | null = null;
   private current = "";
+  /** The edge whose label says everything. */
+  private whole = "";
   private ink: Ink;
 
   constructor(
@@ -83,6 +98,16 @@ export class GraphView {
     this.svg.addEventListener("pointerdown", this.onDown);
     this.svg.addEventListener("wheel", this.onWheel, { passive: false });
     this.svg.addEventListener("keydown", this.onKey);
+    this.svg.addEventListener("focusin", (event) => {
+      const target = this.targetOf(event);
+      if (target?.kind !== "node" || target.id === this.current) return;
+      this.current = target.id;
+      this.markCurrent();
+    });
+    if (window.matchMedia("(hover: hover)").matches) {
+      this.svg.addEventListener("pointerover", this.onOver);
+      this.svg.addEventListener("pointerleave", () => this.highlight(this.selection));
+    }
     this.observer = new ResizeObserver(() => {
       if (this.touched) this.place();
       else this.fit();
@@ -95,105 +120,115 @@ export class GraphView {
     this.host.replaceChildren();
   }
 
-  draw(shown: Shown, layout: LayoutAnswer, label: (edge: Edge) => string, line: (node: Node) => string, dark: boolean): void {
+  draw(shown: Shown, layout: LayoutAnswer, label: (edge: Edge) => string, line: (node: Node) => string, dark: boolean, extras: Extras = {}): void {
+    const focused = this.svg.contains(document.activeElement);
     this.ink = inkOf(dark);
     this.shown = shown;
-    this.size = { width: layout.width, height: layout.height };
+    this.layout = layout;
+    this.label = label;
+    this.extras = extras;
     this.vertical = layout.vertical;
-    this.labels = [];
     this.scene.replaceChildren();
-    for (const map of [this.nodes, this.edges, this.places]) map.clear();
-    for (const n of layout.nodes) this.places.set(n.id, n);
-    const points = this.route(shown.edges, layout);
-    const most = shown.edges.reduce((m, e) => Math.max(m, e.callCount), 1);
-    const lines = make("g", {}, this.scene);
-    const labels = make("g", { "pointer-events": "none" }, this.scene);
-    for (const e of shown.edges) this.drawEdge(e, points.get(e.id) ?? this.loop(e), most, label(e), lines, labels);
+    for (const map of [this.nodes, this.places]) map.clear();
+    for (const n of layout.nodes) this.places.set(n.id, extras.pins?.get(n.id) ?? n);
+    this.measure();
+    this.drawRings(layout);
+    this.drawBoxes(layout);
+    this.scene.append(this.lines, this.labelLayer);
+    this.drawLines();
     for (const n of shown.nodes) this.drawNode(n, line(n));
     if (!this.nodes.has(this.current)) this.current = shown.nodes[0]?.service ?? "";
     this.markCurrent();
+    if (focused) this.nodes.get(this.current)?.focus({ preventScroll: true });
     this.setSelection(this.selection);
     if (this.touched) this.place();
     else this.fit();
   }
 
-  /** Edges leave and enter cards on the sides that face each other, spread so that they do not lie on one another; in
-   * between they go where the layout sends them. */
-  private route(edges: Edge[], layout: LayoutAnswer): Map<string, Placed[]> {
-    // A single point in between is the place of a label, not a way around something.
-    const inner = new Map(layout.edges.map((e) => [e.id, e.points.length > 3 ? e.points.slice(1, -1) : []]));
-    const across = layout.vertical ? "x" : "y";
-    const ports = new Map<string, { edge: string; at: number }[]>();
-    const sideOf = (e: Edge, end: "client" | "server") => {
-      const [a, b] = [this.places.get(e.client), this.places.get(e.server)];
-      const forward = !a || !b || (layout.vertical ? b.y >= a.y : b.x >= a.x);
-      return { service: e[end], side: (end === "client") === forward ? 1 : -1 };
-    };
-    const key = ({ service, side }: { service: string; side: number }) => `${side} ${service}`;
-    for (const e of edges) {
-      for (const end of ["client", "server"] as const) {
-        const way = [...(inner.get(e.id) ?? [])];
-        const other = end === "client" ? (way[0] ?? this.places.get(e.server)) : (way.at(-1) ?? this.places.get(e.client));
-        const list = ports.get(key(sideOf(e, end))) ?? [];
-        list.push({ edge: `${end} ${e.id}`, at: other?.[across] ?? 0 });
-        ports.set(key(sideOf(e, end)), list);
-      }
-    }
-    const offset = new Map<string, number>();
-    const room = (layout.vertical ? NODE_WIDTH : NODE_HEIGHT) - 16;
-    for (const list of ports.values()) {
-      list.sort((a, b) => a.at - b.at);
-      const step = Math.min(layout.vertical ? 24 : 9, room / Math.max(1, list.length - 1));
-      list.forEach((port, i) => offset.set(port.edge, (i - (list.length - 1) / 2) * step));
-    }
-    const port = (e: Edge, end: "client" | "server"): Placed => {
-      const { service, side } = sideOf(e, end);
-      const at = this.places.get(service) ?? { x: 0, y: 0 };
-      const by = offset.get(`${end} ${e.id}`) ?? 0;
-      return layout.vertical ? { x: at.x + by, y: at.y + (side * NODE_HEIGHT) / 2 } : { x: at.x + (side * NODE_WIDTH) / 2, y: at.y + by };
-    };
-    const routed = edges.filter((e) => e.client !== e.server).map((e): [string, Placed[]] => [e.id, [port(e, "client"), ...(inner.get(e.id) ?? []), port(e, "server")]]);
-    return new Map(routed);
+  private measure(): void {
+    const { width, height } = this.layout ?? { width: 1, height: 1 };
+    const all = [...this.places.values()];
+    const margin = 24;
+    const x = Math.min(0, ...all.map((p) => p.x - NODE_WIDTH / 2 - margin));
+    const y = Math.min(0, ...all.map((p) => p.y - NODE_HEIGHT / 2 - margin));
+    this.area = { x, y, width: Math.max(width, ...all.map((p) => p.x + NODE_WIDTH / 2 + margin)) - x, height: Math.max(height, ...all.map((p) => p.y + NODE_HEIGHT / 2 + margin)) - y };
   }
 
-  /** A call of a service to itself: a loop over its right upper corner. */
-  private loop(e: Edge): Placed[] {
-    const at = this.places.get(e.client) ?? { x: 0, y: 0 };
-    const [right, top] = [at.x + NODE_WIDTH / 2, at.y - NODE_HEIGHT / 2];
-    return [
-      { x: right - 50, y: top },
-      { x: right - 46, y: top - 18 },
-      { x: right - 22, y: top - 18 },
-      { x: right - 18, y: top },
-    ];
+  private drawRings({ rings }: LayoutAnswer): void {
+    for (const { rx, ry, hops } of rings?.rings ?? []) {
+      const { x, y } = rings?.centre ?? { x: 0, y: 0 };
+      make("ellipse", { cx: x, cy: y, rx, ry, fill: "none", stroke: this.ink.line }, this.scene);
+      const name = hops < 0 ? "not connected" : hops === 1 ? "1 hop" : `${hops} hops`;
+      const at = [0.75, 0.25, 1.25, 1.75, 0.62, 0.38, 1.38, 1.62, 0.87].map((turn) => ({ x: x + rx * Math.sin(Math.PI * turn), y: y - ry * Math.cos(Math.PI * turn) }));
+      const hit = (p: Place) => [...this.places.values()].some((c) => Math.abs(c.x - p.x) < NODE_WIDTH / 2 + 44 && Math.abs(c.y - p.y) < NODE_HEIGHT / 2 + 12);
+      const free = at.find((p) => !hit(p)) ?? at[0];
+      text(name, { x: free.x, y: free.y + 4, "text-anchor": "middle", "font-size": 11, fill: this.ink.text2, stroke: this.ink.bg, "stroke-width": 4, "paint-order": "stroke" }, this.scene);
+    }
   }
 
-  private drawEdge(e: Edge, points: Placed[], most: number, label: string, lines: Element, labels: Element): void {
+  /** Groups of services. A card that was moved away stands outside of its box: then the box says nothing, and is left out. */
+  private drawBoxes({ boxes }: LayoutAnswer): void {
+    if ((this.extras.pins?.size ?? 0) > 0 && [...(this.extras.pins?.keys() ?? [])].some((id) => this.places.has(id))) return;
+    for (const { title, x, y, width, height } of boxes ?? []) {
+      make("rect", { x, y: y - 6, width, height: height + 12, rx: 10, fill: this.ink.panel, "fill-opacity": 0.6, stroke: this.ink.line }, this.scene);
+      text(title, { x: x + 10, y: y + 9, "font-size": 11, "font-weight": 600, fill: this.ink.text2 }, this.scene);
+    }
+  }
+
+  private drawLines(): void {
+    const { shown, layout } = this;
+    if (!shown || !layout) return;
+    this.labels = [];
+    this.edges.clear();
+    this.lines.replaceChildren();
+    this.labelLayer.replaceChildren();
+    const moved = new Set(layout.nodes.filter((n) => this.places.get(n.id) !== n).map((n) => n.id));
+    const points = layout.rings ? straightEdges(shown.edges, this.places) : routeEdges(shown.edges, layout, this.places, moved);
+    const most = shown.edges.reduce((m, e) => Math.max(m, e.callCount), 1);
+    for (const e of shown.edges) this.drawEdge(e, points.get(e.id) ?? loopAt(this.places.get(e.client) ?? { x: 0, y: 0 }), most);
+  }
+
+  private drawEdge(e: Edge, points: Place[], most: number): void {
     const failing = e.errorCount > 0 && e.errorCount >= FAILING * e.callCount;
-    const colour = failing ? this.ink.error : this.ink.text2;
+    const quiet = e.callCount === 0;
+    const colour = failing ? this.ink.error : quiet ? this.ink.line : this.ink.text2;
     const opacity = failing || this.ink.forced ? 1 : 0.72;
     const width = edgeWidth(e.callCount, most);
-    const group = make("g", { class: failing ? "edge failing" : "edge", "data-edge": e.id }, lines);
-    const path = e.client === e.server ? curve(points) : smooth(points, this.vertical);
+    const group = make("g", { class: failing ? "edge failing" : "edge", "data-edge": e.id }, this.lines);
+    const round = e.client === e.server || this.layout?.rings;
+    const path = round ? curve(points) : smooth(points, this.vertical);
     make("path", { d: path, fill: "none", stroke: "transparent", "stroke-width": Math.max(14, width + 8) }, group);
     const stroke = make("path", { d: path, fill: "none", stroke: colour, "stroke-width": width.toFixed(2), "stroke-opacity": opacity, class: "line" }, group);
-    if (e.connectionType === "virtual_node") stroke.setAttribute("stroke-dasharray", "2 5");
+    if (e.connectionType === "virtual_node" || quiet) stroke.setAttribute("stroke-dasharray", "2 5");
     else if (failing) stroke.setAttribute("stroke-dasharray", `${4 + 2 * width} ${2 + width}`);
-    const heading = e.client === e.server ? points : [...points.slice(0, -1), before(points, this.vertical), points[points.length - 1]];
+    const heading = round ? points : [...points.slice(0, -1), before(points, this.vertical), points[points.length - 1]];
     make("path", { d: arrow(heading, width), fill: colour, "fill-opacity": opacity, class: "head" }, group);
+    const mark = failing ? "▲ " : "";
+    const label = mark + this.label(e);
     const title = make("title", {}, group);
-    title.textContent = `${e.client} → ${e.server}: ${label}`;
-    const half = ((failing ? 2 : 0) + label.length) * 3.1 + 5;
-    const middle = this.freePlace(middleOf(points), half);
-    const shown = (failing ? "▲ " : "") + label;
-    const box = make("g", { class: this.shownLabels() ? "label" : "label hidden", "data-label": e.id }, labels);
-    make("rect", { x: middle.x - half, y: middle.y - 9, width: 2 * half, height: 17, rx: 4, fill: this.ink.bg, "fill-opacity": 0.92 }, box);
-    text(shown, { x: middle.x, y: middle.y + 3.5, "text-anchor": "middle", "font-size": 11, fill: failing ? this.ink.error : this.ink.text2 }, box);
+    title.textContent = `${e.client} → ${e.server}: ${this.extras.detail?.(e) ?? label}`;
+    const middle = this.freePlace(middleOf(points), halfOf(label));
+    const box = make("g", { class: this.shownLabels() ? "label" : "label hidden", "data-label": e.id }, this.labelLayer);
+    make("rect", { height: LABEL_HEIGHT, y: middle.y - 9, rx: 4, fill: this.ink.bg, "fill-opacity": 0.92 }, box);
+    text(label, { x: middle.x, y: middle.y + 3.5, "text-anchor": "middle", "font-size": 11, fill: failing ? this.ink.error : this.ink.text2 }, box);
+    widen(box, middle.x, label);
     this.edges.set(e.id, group);
   }
 
+  /** The label of the edge that is pointed at says everything; of the others what they are labelled by. */
+  private relabel(id: string, whole: boolean): void {
+    const edge = this.shown?.edges.find((e) => e.id === id);
+    const box = this.labelLayer.querySelector(`[data-label="${CSS.escape(id)}"]`);
+    const shown = box?.querySelector("text");
+    if (!edge || !box || !shown || !this.extras.detail) return;
+    const failing = edge.errorCount > 0 && edge.errorCount >= FAILING * edge.callCount;
+    shown.textContent = whole ? this.extras.detail(edge) : (failing ? "▲ " : "") + this.label(edge);
+    widen(box, Number(shown.getAttribute("x")), shown.textContent);
+    if (whole) this.labelLayer.append(box);
+  }
+
   /** Labels of edges side by side would lie on one another: the later one moves down. */
-  private freePlace(at: Placed, half: number): Placed {
+  private freePlace(at: Place, half: number): Place {
     let y = at.y;
     const near = (l: { x: number; y: number; half: number }) => Math.abs(l.x - at.x) < l.half + half && Math.abs(l.y - y) < LABEL_HEIGHT;
     for (let tries = 0; tries < 8 && this.labels.some(near); tries++) y += LABEL_HEIGHT;
@@ -208,6 +243,7 @@ export class GraphView {
   private drawNode(n: Node, line: string): void {
     const at = this.places.get(n.service) ?? { x: 0, y: 0 };
     const inferred = n.type !== "service";
+    const name = clip(n.service || "(no service name)", NAME_WIDTH);
     const failed = n.errorCount > 0 ? ` ▲ ${formatPercent(n.errorCount, n.callCount)} failed` : "";
     const group = make(
       "g",
@@ -217,7 +253,7 @@ export class GraphView {
         transform: `translate(${at.x - NODE_WIDTH / 2} ${at.y - NODE_HEIGHT / 2})`,
         role: "button",
         tabindex: -1,
-        "aria-label": `${clip(n.service || "(no service name)", NAME_MAX)} ${line}${failed}, ${n.service} is a ${n.type}`,
+        "aria-label": `${name} ${line}${failed}, ${n.service} is a ${n.type}`,
       },
       this.scene,
     );
@@ -232,7 +268,7 @@ export class GraphView {
     if (!inferred && textureOf(n.slot) !== "solid") make("path", { d: `M4 6v${NODE_HEIGHT - 12}`, stroke: this.ink.panel, "stroke-width": 2, "stroke-dasharray": textureOf(n.slot) === "dots" ? "2 4" : "5 3" }, group);
     const icon = make("g", { transform: `translate(14 ${(NODE_HEIGHT - 16) / 2})` }, group);
     make("path", { d: iconPath(n.type), fill: "none", stroke: this.ink.text2, "stroke-width": 1.3, "stroke-linecap": "round", "stroke-linejoin": "round" }, icon);
-    text(clip(n.service || "(no service name)", NAME_MAX), { x: 37, y: 17, "font-size": 13, "font-weight": 600, fill: this.ink.text }, group);
+    text(name, { x: 37, y: 17, "font-size": 13, "font-weight": 600, fill: this.ink.text }, group);
     group.append(" ");
     const second = text(line, { x: 37, y: 32, "font-size": 11, fill: this.ink.text2 }, group);
     if (n.errorCount > 0) {
@@ -252,11 +288,12 @@ export class GraphView {
 
   setSelection(selection: Selection | null): void {
     this.selection = selection;
-    this.highlight(selection, false);
+    this.whole = "";
+    this.highlight(selection);
   }
 
   /** Dims whatever does not touch the node or edge. */
-  private highlight(target: Selection | null, passing: boolean): void {
+  private highlight(target: Selection | null): void {
     const touches = (e: Edge) => !target || (target.kind === "edge" ? e.id === target.id : e.client === target.id || e.server === target.id);
     const near = new Set<string>();
     for (const e of this.shown?.edges ?? []) {
@@ -264,16 +301,28 @@ export class GraphView {
       if (target && on) near.add(e.client).add(e.server);
       const group = this.edges.get(e.id);
       group?.classList.toggle("dim", !on);
-      group?.classList.toggle("chosen", Boolean(target) && on && !passing);
-      const label = this.scene.querySelector(`[data-label="${CSS.escape(e.id)}"]`);
+      group?.classList.toggle("chosen", this.selection !== null && target === this.selection && on);
+      const label = this.labelLayer.querySelector(`[data-label="${CSS.escape(e.id)}"]`);
       label?.classList.toggle("hidden", target ? !on : !this.shownLabels());
     }
     for (const [id, group] of this.nodes) {
+      const chosen = this.selection?.kind === "node" && this.selection.id === id;
       group.classList.toggle("dim", target !== null && !near.has(id) && target.id !== id);
-      group.classList.toggle("chosen", target?.kind === "node" && target.id === id && !passing);
-      group.setAttribute("aria-pressed", String(this.selection?.kind === "node" && this.selection.id === id));
+      group.classList.toggle("chosen", chosen);
+      group.setAttribute("aria-pressed", String(chosen));
     }
+    const whole = target?.kind === "edge" ? target.id : "";
+    if (whole === this.whole) return;
+    if (this.whole) this.relabel(this.whole, false);
+    this.whole = whole;
+    if (whole) this.relabel(whole, true);
   }
+
+  /** Only a mouse passes over things; a finger would leave them dimmed. */
+  private readonly onOver = (event: PointerEvent) => {
+    if (event.pointerType !== "mouse" || event.buttons !== 0) return;
+    this.highlight(this.targetOf(event) ?? this.selection);
+  };
 
   private targetOf(event: Event): Selection | null {
     const element = event.target instanceof Element ? event.target.closest("[data-node],[data-edge]") : null;
@@ -286,6 +335,8 @@ export class GraphView {
   private readonly onDown = (event: PointerEvent) => {
     if (event.button !== 0) return;
     const target = this.targetOf(event);
+    const card = target?.kind === "node" && this.events.pin ? target.id : null;
+    const from = card === null ? undefined : this.places.get(card);
     const start = { x: event.clientX, y: event.clientY, view: { ...this.view } };
     let moved = false;
     const move = (to: PointerEvent) => {
@@ -293,19 +344,35 @@ export class GraphView {
       if (!moved && Math.abs(dx) + Math.abs(dy) < 4) return;
       moved = true;
       this.touched = true;
+      if (card !== null && from) return this.moveCard(card, { x: from.x + dx / this.view.scale, y: from.y + dy / this.view.scale });
       this.view = { ...this.view, x: start.view.x + dx, y: start.view.y + dy };
       this.place();
     };
     const up = () => {
       window.removeEventListener("pointermove", move);
       window.removeEventListener("pointerup", up);
-      if (moved) return;
+      window.removeEventListener("pointercancel", up);
+      if (moved) {
+        const place = card === null ? undefined : this.places.get(card);
+        if (card !== null && place) this.events.pin?.(card, place);
+        return;
+      }
       if (target?.kind === "node") this.setCurrent(target.id);
       this.events.select(target);
     };
     window.addEventListener("pointermove", move);
     window.addEventListener("pointerup", up);
+    window.addEventListener("pointercancel", up);
   };
+
+  /** The card, and the lines that end at it. */
+  private moveCard(service: string, place: Place): void {
+    this.places.set(service, { x: place.x, y: place.y });
+    this.nodes.get(service)?.setAttribute("transform", `translate(${place.x - NODE_WIDTH / 2} ${place.y - NODE_HEIGHT / 2})`);
+    this.measure();
+    this.drawLines();
+    this.setSelection(this.selection);
+  }
 
   private readonly onWheel = (event: WheelEvent) => {
     event.preventDefault();
@@ -329,9 +396,25 @@ export class GraphView {
   fit(): void {
     this.touched = false;
     const [w, h] = [this.host.clientWidth, this.host.clientHeight];
-    const scale = Math.max(this.vertical ? SMALLEST_NARROW : SMALLEST, Math.min(LARGEST, w / this.size.width, h / this.size.height));
-    this.view = { scale, x: this.vertical ? Math.min((w - this.size.width * scale) / 2, 0) : Math.max(0, (w - this.size.width * scale) / 2), y: Math.max(0, (h - this.size.height * scale) / 2) };
+    const { x, y, width, height } = this.area;
+    const scale = Math.max(this.vertical ? SMALLEST_NARROW : SMALLEST, Math.min(LARGEST, w / width, h / height));
+    const [left, top] = [(w - width * scale) / 2, (h - height * scale) / 2];
+    // What does not fit begins at its beginning; in rings, at their centre.
+    const around = this.layout?.rings?.centre;
+    const at = { x: this.vertical ? Math.min(left, 0) : Math.max(0, left), y: Math.max(0, top) };
+    if (top < 0 && !this.vertical) at.y = Math.min(0, Math.max(2 * top, h / 2 - (this.firstOf() - y) * scale));
+    if (around && (left < 0 || top < 0)) Object.assign(at, { x: w / 2 - (around.x - x) * scale, y: h / 2 - (around.y - y) * scale });
+    this.view = { scale, x: at.x - x * scale, y: at.y - y * scale };
     this.place();
+  }
+
+  /** How far down the service stands that the drawing begins with: of the first layer the one with most edges. */
+  private firstOf(): number {
+    const edges = new Map<string, number>();
+    for (const e of this.shown?.edges ?? []) edges.set(e.client, (edges.get(e.client) ?? 0) + 1);
+    const least = Math.min(...[...this.places.values()].map((p) => p.x));
+    const first = [...this.places].filter(([, p]) => p.x <= least + NODE_WIDTH / 2).sort(([a], [b]) => (edges.get(b) ?? 0) - (edges.get(a) ?? 0))[0];
+    return first?.[1].y ?? 0;
   }
 
   private place(): void {
@@ -364,87 +447,67 @@ export class GraphView {
   }
 
   private readonly onKey = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.places.has(this.current)) return;
     const directions = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" } as const;
     const direction = directions[event.key as keyof typeof directions];
-    const from = this.places.get(this.current);
-    if (direction && from) {
-      event.preventDefault();
-      const others = [...this.places].filter(([id]) => id !== this.current).map(([id, p]) => ({ id, ...p }));
-      const next = towards(from, others, direction);
+    if (direction && event.shiftKey && this.events.pin) this.pushCard(direction);
+    else if (direction) {
+      const next = walk(this.current, this.places, this.shown?.edges ?? [], direction);
       if (next !== null) this.setCurrent(next);
-    } else if (event.key === "Enter" || event.key === " ") {
-      event.preventDefault();
-      this.events.select({ kind: "node", id: this.current });
-    } else if (event.key === "o") {
-      event.preventDefault();
-      this.events.focus(this.current);
-    }
+    } else if (event.key === " ") this.events.select({ kind: "node", id: this.current });
+    else if (event.key === "Enter" && event.shiftKey && this.events.open) this.events.open(this.current);
+    else if (event.key === "Enter") this.events.focus(this.current);
+    else return;
+    event.preventDefault();
   };
 
+  /** What a drag does, by keys. */
+  private pushCard(direction: "left" | "right" | "up" | "down"): void {
+    const at = this.places.get(this.current) ?? { x: 0, y: 0 };
+    const [dx, dy] = { left: [-PUSH, 0], right: [PUSH, 0], up: [0, -PUSH], down: [0, PUSH] }[direction];
+    const place = { x: at.x + dx, y: at.y + dy };
+    this.touched = true;
+    this.moveCard(this.current, place);
+    this.events.pin?.(this.current, place);
+  }
+
   /** The drawing as a file of its own. */
-  toFile(title: string): string {
+  toFile(title: string, about = ""): { svg: string; width: number; height: number } {
     const copy = this.svg.cloneNode(true) as SVGSVGElement;
-    const [w, h] = [Math.ceil(this.size.width), Math.ceil(this.size.height)];
-    for (const [name, value] of Object.entries({ xmlns: SVG, width: w, height: h, viewBox: `0 0 ${w} ${h}`, "font-family": "system-ui, sans-serif" })) {
+    const [x, y, w, h] = [Math.floor(this.area.x), Math.floor(this.area.y), Math.ceil(this.area.width), Math.ceil(this.area.height)];
+    for (const [name, value] of Object.entries({ xmlns: SVG, width: w, height: h, viewBox: `${x} ${y} ${w} ${h}`, "font-family": "system-ui, sans-serif" })) {
       copy.setAttribute(name, String(value));
     }
     copy.removeAttribute("class");
     copy.firstElementChild?.removeAttribute("transform");
     for (const hidden of copy.querySelectorAll(".hidden")) hidden.remove();
-    const background = make("rect", { width: w, height: h, fill: this.ink.bg });
+    for (const dimmed of copy.querySelectorAll(".dim")) dimmed.classList.remove("dim");
+    const background = make("rect", { x, y, width: w, height: h, fill: this.ink.bg });
     const name = make("title", {});
     name.textContent = title;
-    copy.prepend(name, background);
-    return new XMLSerializer().serializeToString(copy);
+    const more = make("desc", {});
+    more.textContent = about;
+    copy.prepend(name, more, background);
+    return { svg: new XMLSerializer().serializeToString(copy), width: w, height: h };
   }
 }
 
-/** A line through the points that leaves and enters them along the direction of the layers. */
-function smooth(points: Placed[], vertical: boolean): string {
-  let d = `M${points[0].x} ${points[0].y}`;
-  for (let i = 1; i < points.length; i++) {
-    const [a, b] = [points[i - 1], points[i]];
-    const [mx, my] = [(a.x + b.x) / 2, (a.y + b.y) / 2];
-    d += vertical ? `C${a.x} ${my} ${b.x} ${my} ${b.x} ${b.y}` : `C${mx} ${a.y} ${mx} ${b.y} ${b.x} ${b.y}`;
-  }
-  return d;
+const halfOf = (label: string) => label.length * 3.1 + 5;
+
+function widen(box: Element, x: number, label: string): void {
+  const half = halfOf(label);
+  box.firstElementChild?.setAttribute("x", String(x - half));
+  box.firstElementChild?.setAttribute("width", String(2 * half));
 }
 
-/** A point just before the end, in the direction in which the line comes in. */
-function before(points: Placed[], vertical: boolean): Placed {
-  const [from, end] = [points[points.length - 2], points[points.length - 1]];
-  return vertical ? { x: end.x, y: end.y - Math.sign(end.y - from.y) } : { x: end.x - Math.sign(end.x - from.x), y: end.y };
-}
+let ruler: CanvasRenderingContext2D | null = null;
 
-function middleOf(points: Placed[]): Placed {
-  const at = Math.floor(points.length / 2);
-  if (points.length % 2 === 1) return points[at];
-  const [a, b] = [points[at - 1], points[at]];
-  return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
+/** As much of a name as has room on a card. */
+function clip(name: string, most: number): string {
+  ruler ??= document.createElement("canvas").getContext("2d");
+  if (!ruler) return name;
+  ruler.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
+  let shown = name;
+  for (let end = name.length; ruler.measureText(shown).width > most && end > 1; shown = `${name.slice(0, --end)}…`);
+  return shown;
 }
-
-/** A smooth line through the points, straight at both ends. */
-function curve(points: Placed[]): string {
-  const [first, ...rest] = points;
-  if (rest.length < 2) return `M${first.x} ${first.y}${rest.map((p) => `L${p.x} ${p.y}`).join("")}`;
-  let d = `M${first.x} ${first.y}`;
-  for (let i = 0; i < rest.length - 1; i++) {
-    const [a, b] = [rest[i], rest[i + 1]];
-    const last = i === rest.length - 2;
-    const end = last ? b : { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
-    d += `Q${a.x} ${a.y} ${end.x} ${end.y}`;
-  }
-  return d;
-}
-
-function arrow(points: Placed[], width: number): string {
-  const end = points[points.length - 1];
-  const before = points[points.length - 2] ?? end;
-  const angle = Math.atan2(end.y - before.y, end.x - before.x);
-  const length = 6 + width * 1.2;
-  const wing = (turn: number) => `${(end.x - length * Math.cos(angle + turn)).toFixed(1)} ${(end.y - length * Math.sin(angle + turn)).toFixed(1)}`;
-  return `M${end.x} ${end.y}L${wing(0.45)}L${wing(-0.45)}z`;
-}
-
-const clip = (name: string, most: number) => (name.length <= most ? name : `${name.slice(0, most - 1)}…`);

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+// The map against a real server, with calls whose numbers are known: twenty minutes, of which the second ten have a new service, one that is gone, and more
+// errors. Every view, its keyboard, its files, and what it says when it is too large or empty.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { assertAccessible, assertNoSidewaysScroll, texts, withPage } from "./browser.mjs";
+import { hex, MINUTE, MS, requestOf, useSite } from "./site.mjs";
+
+const T0 = (BigInt(Date.now() - 3600000) * MS / MINUTE) * MINUTE;
+const iso = (minute) => new Date(Number((T0 + BigInt(minute) * MINUTE) / MS)).toISOString().replace(".000Z", "Z");
+const RESOURCES = { web: "edge", cart: "shop", pay: "shop", stock: "shop", audit: "shop", legacy: "old" };
+
+/** [client, server, calls a minute, from minute, to minute, failed of them]. A server that is none of the services is a database. */
+const CALLS = [
+  ["web", "cart", 6, 0, 20, 0],
+  ["web", "pay", 3, 0, 10, 0],
+  ["web", "pay", 3, 10, 20, 1],
+  ["cart", "stock", 4, 0, 20, 0],
+  ["stock", "postgresql", 2, 0, 20, 0],
+  ["cart", "legacy", 1, 0, 10, 0],
+  ["pay", "audit", 2, 10, 20, 0],
+];
+
+function make() {
+  const by = new Map(Object.keys(RESOURCES).map((s) => [s, []]));
+  let n = 0;
+  for (const [client, server, calls, from, to, failed] of CALLS) {
+    for (let m = from; m < to; m++) {
+      for (let i = 0; i < calls; i++) {
+        const [trace, start] = [hex(++n, 32), T0 + BigInt(m) * MINUTE + BigInt(i) * 1000n * MS];
+        const span = (id, more) => ({ traceId: trace, spanId: hex(16 * n + id, 16), startTimeUnixNano: String(start), endTimeUnixNano: String(start + 20n * MS), status: i < failed ? { code: 2 } : {}, ...more });
+        const database = !(server in RESOURCES);
+        by.get(client).push(span(1, { name: "call", kind: 3, ...(database ? { attributes: [{ key: "db.system.name", value: { stringValue: server } }] } : {}) }));
+        if (!database) by.get(server).push(span(2, { name: `GET /${server}`, kind: 2, parentSpanId: hex(16 * n + 1, 16) }));
+      }
+    }
+  }
+  return [...by].map(([service, spans]) => requestOf({ "service.name": service, "service.namespace": RESOURCES[service] }, spans));
+}
+
+const site = useSite({ requests: make });
+const WHOLE = { from: iso(0), to: iso(20) };
+const at = (params = {}) => `${site.url}/map/?${new URLSearchParams({ ...WHOLE, ...params })}`;
+const nodes = (page) => page.locator(".graph .node").evaluateAll((list) => list.map((e) => e.getAttribute("data-node")).sort());
+const ready = (page) => page.locator(".graph .node").first().waitFor();
+/** Calls of an edge over the whole range. */
+const total = (client, server) => CALLS.filter((c) => c[0] === client && c[1] === server).reduce((n, [, , calls, from, to]) => n + calls * (to - from), 0);
+
+test("v goes through layers, rings, matrix and table, and each has every service and call", async () => {
+  await withPage(site.browser, at(), async (page) => {
+    await ready(page);
+    assert.deepEqual(await nodes(page), ["audit", "cart", "legacy", "pay", "postgresql", "stock", "web"]);
+    assert.equal(await page.locator(".graph .edge").count(), 6);
+    // A card says calls, p95 and errors.
+    assert.match(await page.locator('[data-node="pay"]').textContent(), /pay\s+0\.050\/s · 20\.\d ms\s+▲ 17 %/);
+    await assertAccessible(page, "layers");
+    await page.keyboard.press("v");
+    await page.waitForURL(/view=radial/);
+    await page.locator(".graph ellipse").first().waitFor();
+    assert.equal(await page.locator(".graph .node").count(), 7);
+    const place = (name) => page.locator(`[data-node="${name}"]`).evaluate((e) => e.getAttribute("transform"));
+    const before = await place("stock");
+    await page.keyboard.press("v");
+    await page.waitForURL(/view=matrix/);
+    await page.locator(".matrix-cell").first().waitFor();
+    await assertAccessible(page, "matrix");
+    await page.keyboard.press("v");
+    await page.waitForURL(/view=table/);
+    const edges = page.getByRole("table", { name: "Edges" }).locator("tbody tr");
+    const rows = await edges.evaluateAll((list) => list.map((tr) => [tr.cells[0].innerText.trim(), tr.cells[1].innerText.trim(), tr.cells[2].firstElementChild.title]));
+    assert.deepEqual(rows.map((r) => r.join(" ")).sort(), [...new Set(CALLS.map(([a, b]) => `${a} ${b} ${total(a, b)}`))].sort());
+    assert.equal(await page.getByRole("table", { name: "Services" }).locator("tbody tr").count(), 7);
+    await page.keyboard.press("v");
+    await page.waitForURL((url) => !url.searchParams.has("view"));
+    // Around another service everything stands elsewhere.
+    await page.goto(at({ view: "radial", focus: "stock", hops: 5 }));
+    await ready(page);
+    assert.notEqual(await place("stock"), before);
+    await assertAccessible(page, "rings");
+  });
+});
+
+test("the matrix is read and walked: callers first, numbers in cells, a cursor, Enter opens the call", async () => {
+  await withPage(site.browser, at({ view: "matrix" }), async (page) => {
+    const grid = page.getByRole("grid", { name: "Calls between services" });
+    await grid.waitFor();
+    assert.deepEqual(await texts(page, ".matrix-name"), ["web", "cart", "pay", "stock"]);
+    assert.deepEqual(await texts(page, ".matrix-head"), ["cart", "pay", "stock", "audit", "legacy", "postgresql"]);
+    const cell = (caller, callee) => page.getByRole("gridcell", { name: new RegExp(`^${caller} → ${callee}:`) });
+    assert.equal((await cell("web", "cart").innerText()).trim(), "0.1/s");
+    assert.match((await cell("web", "pay").innerText()).trim(), /^▲0\.050\/s$/);
+    await grid.focus();
+    assert.match(await page.locator(".matrix-told").innerText(), /^web → cart: 0\.1\/s · 0 % errors · p50 20\.\d ms/);
+    await page.keyboard.press("Control+ArrowRight");
+    assert.match(await page.locator(".matrix-told").innerText(), /^web → pay: 0\.050\/s · ▲ 17 % errors/);
+    await page.keyboard.press("ArrowDown");
+    assert.match(await page.locator(".matrix-told").innerText(), /^cart → pay: no calls/);
+    const active = await grid.getAttribute("aria-activedescendant");
+    assert.match(await page.locator(`#${active}`).getAttribute("aria-label"), /^cart → pay: no calls/);
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Enter");
+    await page.locator(".details .edge-title", { hasText: "pay" }).waitFor();
+    await page.locator(".edge-lines .spark").first().waitFor();
+    assert.equal(await page.locator(".edge-lines .spark path").count(), 3);
+    await page.getByText("As a table, 20 steps of 1 m 00 s").click();
+    const steps = await page.getByRole("table", { name: "Steps of the edge" }).locator("tbody tr").evaluateAll((list) => list.map((tr) => [tr.cells[1].innerText, tr.cells[2].innerText]));
+    assert.deepEqual([steps[0], steps[15]], [["3", "0"], ["3", "▲ 33 %"]]);
+    await page.getByLabel("edges by").selectOption("err");
+    assert.equal((await cell("web", "pay").innerText()).trim(), "▲17 %");
+    await assertAccessible(page, "matrix with a call");
+  });
+});
+
+test("the graph is walked along its edges; Enter focuses, Shift+Enter opens the page, h adds a hop", async () => {
+  await withPage(site.browser, at(), async (page) => {
+    await ready(page);
+    await page.locator('.graph [data-node="web"]').focus();
+    const here = () => page.evaluate(() => document.activeElement?.getAttribute("data-node"));
+    await page.keyboard.press("ArrowRight");
+    assert.ok(["cart", "pay"].includes(await here()), await here());
+    await page.keyboard.press("ArrowRight");
+    assert.ok(["stock", "legacy", "audit"].includes(await here()), await here());
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press(" ");
+    const chosen = await here();
+    await page.locator(".details h2", { hasText: chosen }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForURL((url) => url.searchParams.get("focus") === chosen);
+    await page.locator(".chip", { hasText: `focus: ${chosen}` }).waitFor();
+    await page.goto(at({ focus: "cart" }));
+    await ready(page);
+    assert.deepEqual(await nodes(page), ["cart", "legacy", "stock", "web"]);
+    assert.match(await page.locator(".hidden-chip").innerText(), /hidden: 3 services, 3 edges/);
+    await page.getByRole("combobox", { name: "direction" }).selectOption("down");
+    await page.waitForFunction(() => document.querySelectorAll(".graph .node").length === 3);
+    await page.keyboard.press("Escape");
+    await page.evaluate(() => document.activeElement?.blur());
+    await page.keyboard.press("h");
+    await page.waitForURL(/hops=2/);
+    await page.waitForFunction(() => document.querySelectorAll(".graph .node").length === 4);
+    assert.deepEqual(await nodes(page), ["cart", "legacy", "postgresql", "stock"]);
+    await page.locator('.graph [data-node="stock"]').focus();
+    await page.keyboard.press("Shift+Enter");
+    await page.waitForURL(/service\/\?s=stock/);
+  });
+});
+
+test("a card that is dragged, or pushed by keys, stays there, also after a reload and in a link", async () => {
+  await withPage(site.browser, at(), async (page) => {
+    await ready(page);
+    const card = page.locator('.graph [data-node="audit"]');
+    const place = () => card.evaluate((e) => e.getAttribute("transform"));
+    const before = await place();
+    const box = await card.boundingBox();
+    await page.mouse.move(box.x + 20, box.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 60, box.y + 120, { steps: 4 });
+    await page.mouse.up();
+    const dragged = await place();
+    assert.notEqual(dragged, before);
+    await page.getByRole("button", { name: "Unpin 1" }).waitFor();
+    await page.locator('.graph [data-node="legacy"]').focus();
+    await page.keyboard.press("Shift+ArrowDown");
+    await page.getByRole("button", { name: "Unpin 2" }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("data-node")), "legacy");
+    const round = (text) => text.match(/-?\d+(\.\d+)?/g).map((n) => Math.round(Number(n)));
+    await page.reload();
+    await ready(page);
+    assert.deepEqual(round(await place()), round(dragged));
+    await page.getByRole("button", { name: "Unpin 2" }).click();
+    await page.waitForFunction((t) => document.querySelector('.graph [data-node="audit"]')?.getAttribute("transform") === t, before);
+    await page.goto(at({ pins: JSON.stringify({ layered: { audit: [333, 444], web: "x", cart: [1, 1e9] } }) }));
+    await ready(page);
+    assert.deepEqual(round(await place()), [333 - 95, 444 - 20]);
+  });
+});
+
+test("beside the period before: what is new, gone or failing is said on edges, in cells and in the table", async () => {
+  const later = { from: iso(10), to: iso(20), vs: "prev" };
+  await withPage(site.browser, at(later), async (page) => {
+    await page.locator('.graph [data-node="legacy"]').waitFor(); // only its callers of before know it
+    const label = (client, server) => page.locator(".graph .label").filter({ has: page.locator("text") }).evaluateAll((list, ends) => list.filter((e) => JSON.parse(e.getAttribute("data-label")).slice(0, 2).join() === ends).map((e) => e.textContent), `${client},${server}`);
+    assert.deepEqual(await label("cart", "legacy"), ["gone"]);
+    assert.deepEqual(await label("pay", "audit"), ["0.033/s new"]);
+    assert.deepEqual(await label("web", "cart"), ["0.1/s"]);
+    await page.goto(at({ ...later, view: "table" }));
+    const changes = async () => Object.fromEntries(await page.getByRole("table", { name: "Edges" }).locator("tbody tr").evaluateAll((list) => list.map((tr) => [`${tr.cells[0].innerText.trim()} ${tr.cells[1].innerText.trim()}`, tr.cells[7].innerText.trim()])));
+    await page.locator(".change-gone").waitFor();
+    const found = await changes();
+    assert.deepEqual([found["cart legacy"], found["pay audit"], found["web cart"]], ["gone", "new", ""]);
+    await page.goto(at({ ...later, view: "matrix" }));
+    await page.locator(".matrix-cell", { hasText: "gone" }).waitFor();
+    await assertAccessible(page, "matrix with changes");
+  });
+});
+
+test("replay walks the steps of the range: by slider, keys and by itself", async () => {
+  await withPage(site.browser, at(), async (page) => {
+    await ready(page);
+    const place = await page.locator('[data-node="audit"]').getAttribute("transform");
+    await page.getByRole("button", { name: "Replay" }).click();
+    const slider = page.getByRole("slider", { name: "Step of the range" });
+    await slider.waitFor();
+    assert.equal(await slider.getAttribute("max"), "19");
+    assert.match(await slider.getAttribute("aria-valuetext"), /: 16 calls$/); // 6 + 3 + 4 + 2 + 1
+    const quiet = () => page.locator('[data-edge*="audit"] title').textContent();
+    assert.match(await quiet(), /pay → audit: no calls/);
+    await slider.focus();
+    await page.keyboard.press("End");
+    assert.match(await slider.getAttribute("aria-valuetext"), /: 17 calls, ▲ 5\.9 % failed$/);
+    assert.match(await quiet(), /pay → audit: 0\.033\/s/);
+    // Cards stay where they are while numbers change.
+    assert.equal(await page.locator('[data-node="audit"]').getAttribute("transform"), place);
+    await assertAccessible(page, "replay");
+    await page.keyboard.press("ArrowLeft");
+    await page.getByRole("button", { name: "Play", exact: true }).click();
+    await page.waitForFunction(() => document.querySelector(".replay input").value === "19");
+    await page.getByRole("button", { name: "Play", exact: true }).waitFor();
+    await page.getByRole("link", { name: "Only this step" }).click();
+    await page.waitForURL((url) => url.searchParams.get("from") === iso(19) && !url.searchParams.has("at"));
+  });
+});
+
+test("what is left out is counted, and services stand in their groups", async () => {
+  await withPage(site.browser, at({ top: 2 }), async (page) => {
+    await ready(page);
+    assert.match(await page.locator(".summary").innerText(), /3 of 7 services, 2 of 6 edges \(\d\d % of calls\)\s+hidden: 4 services, 4 edges\s+show all \(≈ 0\.\d s\)/);
+    await page.getByRole("link", { name: /show all/ }).click();
+    await page.waitForFunction(() => document.querySelectorAll(".graph .node").length === 7);
+    await page.getByLabel("edges from").selectOption("5");
+    await page.waitForFunction(() => document.querySelectorAll(".graph .edge").length === 5);
+    await page.goto(at({ only: "errors", group: "service.namespace" }));
+    await ready(page);
+    assert.deepEqual(await nodes(page), ["pay", "web"]);
+    await page.goto(at({ group: "service.namespace" }));
+    await page.locator(".graph", { hasText: "shop" }).waitFor();
+    assert.equal(await page.locator(".graph text", { hasText: /^(edge|shop|old)$/ }).count(), 3);
+    await page.goto(at({ group: "service.namespace", view: "matrix" }));
+    await page.locator(".matrix-row.begins, .matrix-head.begins").first().waitFor();
+    // A part of a name shows all that have it.
+    await page.getByRole("combobox", { name: /Find a service/ }).fill("AUD");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/q=AUD/);
+    await page.locator(".matrix-note", { hasText: "1 callers, 1 callees" }).waitFor();
+  });
+});
+
+/** The bytes that a click saves. */
+async function saved(page, click) {
+  const [download] = await Promise.all([page.waitForEvent("download"), click()]);
+  return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+}
+
+test("X opens the files: of what is shown or of all, each says what it is of, pictures in three sizes", async () => {
+  await withPage(site.browser, at({ focus: "pay" }), async (page) => {
+    await ready(page);
+    const open = async () => {
+      await page.evaluate(() => document.activeElement?.blur());
+      await page.keyboard.press("X");
+      await page.locator(".export .option").first().waitFor();
+    };
+    const option = (name) => page.locator(".export .option", { hasText: name });
+    await open();
+    await assertAccessible(page, "export");
+    await page.keyboard.press("Escape");
+    const said = [iso(0), iso(20), "Spoor ", "focus", "v1/graph", "failingFrom"];
+    for (const [name, ending, edges] of [["JSON", "json", /"client"/g], ["Graphviz DOT", "dot", / -> /g], ["GraphML", "graphml", /<edge /g], ["Mermaid", "mmd", /-->/g], ["CSV of edges", "edges.csv", /^(web|pay),/gm]]) {
+      await open();
+      const file = await saved(page, () => option(name).first().click());
+      assert.equal(file.name, `service-map.${ending}`);
+      const text = file.bytes.toString();
+      for (const part of said) assert.ok(text.includes(part), `${name}: ${part}`);
+      assert.equal(text.match(edges).length, 2, name); // web → pay → audit
+    }
+    await open();
+    await page.getByLabel("the whole graph of the range").check();
+    const whole = JSON.parse((await saved(page, () => option("JSON").first().click())).bytes);
+    assert.deepEqual([whole.edges.length, whole.nodes.length, whole.about.thresholds.scope, whole.about.thresholds.focus], [6, 7, "full", undefined]);
+    assert.equal(whole.edges.find((e) => e.client === "web" && e.server === "pay").errors, "10");
+    await open();
+    const svg = (await saved(page, () => option("SVG").click())).bytes.toString();
+    assert.ok(svg.startsWith("<svg") && said.every((part) => svg.includes(part)));
+    const widths = [];
+    for (const scale of [1, 2, 4]) {
+      await open();
+      const png = (await saved(page, () => option(`PNG ${scale}×`).click())).bytes;
+      assert.equal(png.subarray(1, 4).toString(), "PNG");
+      for (const part of said) assert.ok(png.includes(part), `PNG: ${part}`);
+      widths.push(png.readUInt32BE(16));
+      // The browser reads it: its check sums hold.
+      assert.equal(await page.evaluate(async (b) => (await createImageBitmap(new Blob([new Uint8Array(b)], { type: "image/png" }))).width, [...png]), widths.at(-1));
+    }
+    assert.deepEqual(widths, [widths[0], 2 * widths[0], 4 * widths[0]]);
+  });
+});
+
+test("pointing at an edge shows all of it and dims the rest", async () => {
+  await withPage(site.browser, at(), async (page) => {
+    await ready(page);
+    const edge = page.locator('[data-edge*="postgresql"]');
+    await edge.dispatchEvent("pointerover", { pointerType: "mouse", bubbles: true });
+    assert.match(await page.locator('[data-label*="postgresql"]').textContent(), /0\.033\/s · 0 % errors · p50 20\.\d ms · p95 20\.\d ms · p99 20\.\d ms · database/);
+    assert.ok(await page.locator('[data-node="web"].dim').count());
+    await page.locator(".graph").dispatchEvent("pointerleave", { pointerType: "mouse" });
+    assert.equal(await page.locator(".graph .dim").count(), 0);
+  });
+});
+
+test("every view is accessible in the dark and in forced colours, and fits 390 and 320 pixels", async () => {
+  for (const [view, wait] of [["layered", ".graph .node"], ["radial", ".graph .node"], ["matrix", ".matrix-cell"], ["table", ".edges tbody tr"]]) {
+    await withPage(
+      site.browser,
+      at({ view, at: "0", group: "service.namespace", focus: "cart" }),
+      async (page) => {
+        await page.locator(wait).first().waitFor();
+        await page.locator(".replay input").waitFor();
+        await assertAccessible(page, `${view}, dark`);
+        for (const width of [390, 320]) {
+          await page.setViewportSize({ width, height: 844 });
+          await page.waitForTimeout(100);
+          await assertNoSidewaysScroll(page, `${view} at ${width}`);
+        }
+        await page.getByRole("button", { name: "Show" }).click();
+        await assertNoSidewaysScroll(page, `${view} with its filters`);
+        await assertAccessible(page, `${view}, dark and narrow`);
+      },
+      { dark: true },
+    );
+    await withPage(site.browser, at({ view }), async (page) => {
+      await page.locator(wait).first().waitFor();
+      await assertAccessible(page, `${view}, forced colours`);
+    }, { forcedColors: "active" });
+  }
+});

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parts of the map that are loaded when somebody wants them: the matrix, the graph step by step, an edge over time.
+export { Matrix } from "./map-matrix";
+export { EdgeOverTime, Replay } from "./map-time";

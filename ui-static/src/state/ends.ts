@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ends of the range of time, for questions that need both of them.
+import { getStatus, type Params, type Range } from "../api/client";
+import type { Span } from "../model/change";
+import { parseTime } from "../model/time";
+import { nowNs } from "./range";
+
+/** Both ends in nanoseconds: a series needs a beginning, and an open range begins with what is stored. */
+export async function endsOf(range: Range, stop: AbortSignal): Promise<Span | null> {
+  const now = nowNs();
+  const stored = range.from ? null : await getStatus(stop);
+  if (stored && stored.oldestUnixNano === null) return null;
+  const from = range.from ? parseTime(range.from, now) : BigInt(stored?.oldestUnixNano ?? 0);
+  const newest = stored?.newestUnixNano ? BigInt(stored.newestUnixNano) + 1n : now;
+  const to = range.to ? parseTime(range.to, now) : newest;
+  return from === null || to === null || to <= from ? null : { from, to };
+}
+
+export const spanParams = (s: Span): Params => ({ from: String(s.from), to: String(s.to) });
+export const comparedParams = (s: Span | null): Params => (s ? { compareFrom: String(s.from), compareTo: String(s.to) } : {});
