@@ -177,9 +177,14 @@ struct sp_critical_path {
     const char *note;
 };
 
+/* A span that ends this much later than its parent, by one clock, may have been waited for all the same: SDKs that count
+ * milliseconds are wrong by one, and others end spans in callbacks. */
+#define SP_PATH_LATE_END_NS ((uint64_t)1000000)
+
 /* Walks back from the end of the root: the child that finished last before the present moment is what was waited for;
- * what lies between is the parent's own work. Children are cut to the interval of their parent; a consumer that outlives
- * its parent is asynchronous and not waited for. Algorithm and assumptions:
+ * what lies between is the parent's own work. Children are cut to the interval of their parent; but a consumer that outlives
+ * its parent, and any other child of the same resource (a server excepted) that does by more than SP_PATH_LATE_END_NS, is
+ * asynchronous and not waited for. Algorithm and assumptions:
  * docs/decisions/0026-critical-path.md. Sets SP_ROW_CRITICAL in trace->rows.
  * SP_LIMIT  the arena is full; *ret is untouched then. */
 SP_MUST_USE enum sp_status sp_critical_path(struct sp_arena *arena, struct sp_trace *trace,

@@ -55,9 +55,26 @@ static int compare_candidates(const void *left, const void *right)
     return order != 0 ? order : (a->row < b->row) - (a->row > b->row);
 }
 
+/* Both were timed by one process: only there ends can be compared. A server and a consumer are the other end of something; of
+ * spans that name no resource nothing is known. */
+static bool share_a_clock(const struct sp_span *child, const struct sp_span *parent)
+{
+    return child->kind != SP_KIND_SERVER && child->kind != SP_KIND_CONSUMER &&
+           child->resource->attributes.count > 0 &&
+           (child->resource == parent->resource ||
+            sp_resource_equal(child->resource, parent->resource));
+}
+
+/* What outlives its parent cannot have been waited for: if its kind says so, or if the ends are of one clock and lie further apart
+ * than what SDKs get wrong. Of other clocks it says nothing. */
 static bool is_asynchronous(const struct sp_span *child, const struct sp_span *parent)
 {
-    return child->kind == SP_KIND_CONSUMER && child->end_unix_ns > parent->end_unix_ns;
+    if (child->end_unix_ns <= parent->end_unix_ns)
+        return false;
+    if (child->kind == SP_KIND_CONSUMER)
+        return true;
+    return child->end_unix_ns - parent->end_unix_ns > SP_PATH_LATE_END_NS &&
+           share_a_clock(child, parent);
 }
 
 static bool push_visit(struct walk *w, uint32_t row, uint64_t start, uint64_t end)

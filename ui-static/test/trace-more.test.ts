@@ -52,6 +52,21 @@ test("the server's golden columns are a skeleton with events and peers", () => {
   }
 });
 
+test("work in the background is not what the end of the root waited for", () => {
+  const path = (kind: number, service: string, until: number) => {
+    const spans = stored([[1, 0, 0, 100], [2, 1, 10, until, service], [3, 1, 20, 90]]);
+    spans[1].span.kind = kind;
+    return assemble(spans).columns.criticalPath.map((p) => [p.row, p.start / 1e6, p.end / 1e6]);
+  };
+  const without = [[0, 0, 20], [2, 20, 90], [0, 90, 100]];
+  const cut = [[0, 0, 10], [1, 10, 100]];
+  for (const kind of [0, 1, 3, 4, 5]) assert.deepEqual(path(kind, "web", 300), without);
+  assert.deepEqual(path(5, "other", 300), without);
+  assert.deepEqual(path(1, "other", 300), cut);
+  assert.deepEqual(path(2, "web", 300), cut);
+  assert.deepEqual(path(1, "web", 100.9), cut);
+});
+
 test("spans of a file become the columns that the server makes of them", () => {
   const wanted = golden();
   const made: Made[] = [

@@ -12,6 +12,7 @@
 #define SPANS_MAX   32
 #define TIMES_MAX   16
 #define PLACE_MAX   16
+#define NS_PER_US   1000 /* Jaeger counts microseconds */
 
 struct crisp_span {
     struct sp_slice id, parent, operation, process;
@@ -135,8 +136,8 @@ static struct sp_batch batch_of(struct sp_arena *arena, const struct crisp_case 
         rows[i].id = (uint32_t)i + 1;
         rows[i].parent = number_of(c, span->parent);
         rows[i].service = service_of(arena, c, span->process);
-        rows[i].start = (uint64_t)span->start;
-        rows[i].end = (uint64_t)(span->start + span->duration);
+        rows[i].start = (uint64_t)span->start * NS_PER_US;
+        rows[i].end = (uint64_t)(span->start + span->duration) * NS_PER_US;
     }
     return make_batch(arena, rows, c->span_count);
 }
@@ -154,7 +155,8 @@ static int64_t time_of(const struct crisp_case *c, const struct sp_trace *trace,
         int len = snprintf(name, sizeof name, "[%.*s] %.*s", SP_SLICE_PRINTF(service),
                            SP_SLICE_PRINTF(source->operation));
         if (sp_slice_equal(operation, sp_slice_make(name, (size_t)len)))
-            sum += (int64_t)(path->segments[i].end_unix_ns - path->segments[i].start_unix_ns);
+            sum += (int64_t)((path->segments[i].end_unix_ns - path->segments[i].start_unix_ns) /
+                             NS_PER_US);
     }
     return sum;
 }

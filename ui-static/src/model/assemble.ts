@@ -42,7 +42,7 @@ export function assemble(spans: Stored[]): Assembled {
   }
   const services = dictionary(rows.map(serviceOf));
   const operations = dictionary(rows.map((s) => s.span.name ?? ""));
-  const path = criticalPath(tree.parent, columns.start, columns.duration, flags);
+  const path = criticalPath(tree.parent, columns.start, columns.duration, flags, rows);
   for (const part of path) flags[part.row] = flags[part.row] | CRITICAL;
   const count = (flag: number) => flags.reduce((n, f) => n + (f & flag ? 1 : 0), 0);
   const duration = rows.reduce((most, _, row) => Math.max(most, columns.start[row] + columns.duration[row]), 0);
@@ -157,8 +157,21 @@ function selfTimes(parent: number[], start: number[], length: number[]): number[
   return self;
 }
 
+const SERVER = 2;
+const CONSUMER = 5;
+/** Ends of one clock that lie so close together say nothing: clocks of milliseconds are wrong by one. */
+const LATE_END_NS = 1e6;
+
+/** Was it not waited for? It ends later than its parent by so many nanoseconds: by its kind, or by the same clock. */
+function isAsynchronous(kid: Stored, parent: Stored, late: number): boolean {
+  const kind = kid.span.kind ?? 0;
+  if (late <= 0 || kind === CONSUMER || kind === SERVER) return late > 0 && kind === CONSUMER;
+  const own = kid.resource?.attributes ?? [];
+  return late > LATE_END_NS && own.length > 0 && JSON.stringify(own) === JSON.stringify(parent.resource?.attributes ?? []);
+}
+
 /** Which span the end of the root waited for: from the end back to the child that ended last before, and so on down. */
-function criticalPath(parent: number[], start: number[], length: number[], flags: number[]): { row: number; start: number; end: number }[] {
+function criticalPath(parent: number[], start: number[], length: number[], flags: number[], spans: Stored[]): { row: number; start: number; end: number }[] {
   const roots = parent.flatMap((p, row) => (p < 0 && !(flags[row] & (ORPHAN | CYCLE)) ? [row] : []));
   if (roots.length !== 1) return [];
   const end = (row: number) => start[row] + length[row];
@@ -169,6 +182,7 @@ function criticalPath(parent: number[], start: number[], length: number[], flags
     const { row, until } = next;
     let at = until;
     for (const kid of children[row].sort((a, b) => end(b) - end(a))) {
+      if (isAsynchronous(spans[kid], spans[row], end(kid) - end(row))) continue;
       const kidEnd = Math.min(end(kid), until);
       if (kidEnd > at || kidEnd <= start[row] || start[kid] >= at) continue;
       if (at > kidEnd) out.push({ row, start: kidEnd, end: at });
