@@ -12,6 +12,7 @@
 #define BACKUP_CONFIG_ARENA_BYTES ((size_t)1024 * 1024)
 #define BACKUP_REPLY_DEPTH_MAX    4
 #define BACKUP_PATH_BYTES_MAX     4096
+#define BACKUP_JSON_BYTES_MAX     ((size_t)64 * 1024)
 
 static const struct sp_option options[] = {
     SP_ASK_OPTIONS,
@@ -22,8 +23,8 @@ static const struct sp_option options[] = {
     {.name = "link",
      .type = SP_OPTION_BOOL,
      .help = "Link tables instead of copying them, where both are on one file system: quick, but "
-             "no help when the "
-             "disk breaks."},
+             "no help when the disk breaks."},
+    {.name = "json", .type = SP_OPTION_BOOL, .help = "Print the result as JSON."},
 };
 
 /* ---- the server's part ---- */
@@ -87,6 +88,27 @@ static void ask_to_remove(const struct sp_config *config, struct sp_slice name)
 
 /* ---- the copy ---- */
 
+static int print_json(struct sp_slice to, const struct sp_store_copied *copied)
+{
+    struct sp_buf text;
+    struct sp_json_writer w;
+    sp_buf_init(&text, BACKUP_JSON_BYTES_MAX);
+    sp_json_writer_init(&w, &text);
+    sp_json_object_begin(&w);
+    sp_json_key(&w, "path");
+    sp_json_string(&w, to);
+    sp_json_key(&w, "files");
+    sp_json_u64_string(&w, copied->file_count);
+    sp_json_key(&w, "bytes");
+    sp_json_u64_string(&w, copied->bytes);
+    sp_json_key(&w, "linkedFiles");
+    sp_json_u64_string(&w, copied->linked_count);
+    sp_json_object_end(&w);
+    int code = text.error == SP_OK ? sp_ask_print(sp_buf_slice(&text)) : SP_EXIT_FAILURE;
+    sp_buf_fini(&text);
+    return code;
+}
+
 static int take_copy(const struct sp_config *config, const char *from, const char *hint)
 {
     const char *to = (const char *)config->positional[0].ptr;
@@ -99,6 +121,8 @@ static int take_copy(const struct sp_config *config, const char *from, const cha
                 status == SP_NOT_FOUND || status == SP_BUSY ? hint : "");
         return status == SP_INVALID_ARGUMENT ? SP_EXIT_USAGE : SP_EXIT_FAILURE;
     }
+    if (sp_config_get(config, "json")->flag)
+        return print_json(sp_slice_cstr(to), &copied);
     printf("%s: %" PRIu64 " files, %" PRIu64 " bytes copied, %" PRIu64 " files linked\n", to,
            copied.file_count, copied.bytes, copied.linked_count);
     return SP_EXIT_OK;

@@ -38,8 +38,13 @@ static const struct sp_option options[] = {
      .help =
          "Whole minutes, as 5m: calls and p95 of each edge over time, as a table or JSON; needs "
          "--from."},
+    {.name = "nodes",
+     .type = SP_OPTION_BOOL,
+     .help = "With --format csv: a row for each service, instead of each caller and called."},
     {.name = "json", .type = SP_OPTION_BOOL, .help = "The same as --format json."},
 };
+
+static const char no_call[] = "No call is stored in this range.";
 
 /* ---- tables ---- */
 
@@ -156,47 +161,104 @@ static int show_table(const struct sp_command *command, const struct sp_config *
 {
     bool compares =
         sp_config_get(config, "compare-from")->set || sp_config_get(config, "compare-to")->set;
-    const struct sp_show show = {.command = *command,
-                                 .path = "/v1/graph",
-                                 .passed = passed,
-                                 .found = edges_found,
-                                 .print = compares                             ? changes_print
-                                          : sp_config_get(config, "step")->set ? steps_print
-                                                                               : edges_print,
-                                 .nothing = "No call is stored in this range."};
+    const struct sp_show show = {
+        .command = *command,
+        .path = "/v1/graph",
+        .passed = passed,
+        .found = edges_found,
+        .print = compares                             ? changes_print
+                 : sp_config_get(config, "step")->set ? steps_print
+                                                      : edges_print,
+        .as_json = sp_slice_equal_cstr(sp_config_get(config, "format")->text, "json"),
+        .nothing = no_call};
     return sp_show_run(&show, config);
 }
 
 /* ---- documents ---- */
 
-static int print_document(const struct sp_config *config)
+static int ask_document(const struct sp_config *config, const char *format, struct sp_buf *body)
 {
     struct sp_ask ask;
-    struct sp_buf body;
     sp_ask_init(&ask, "graph", config, "/v1/graph");
-    sp_ask_option(&ask, "format");
-    if (!sp_config_get(config, "format")->set)
-        sp_ask_parameter(&ask, "format", SP_SLICE("dot"));
+    sp_ask_parameter(&ask, "format", sp_slice_cstr(format));
+    if (sp_config_get(config, "nodes")->flag && strcmp(format, "csv") == 0)
+        sp_ask_parameter(&ask, "rows", SP_SLICE("nodes"));
     for (size_t i = 0; i < 4; i++) /* a document has no second range */
         sp_ask_option(&ask, passed[i][0]);
-    int code = sp_ask_run(&ask, &body);
-    if (code == SP_EXIT_OK) {
-        code = sp_ask_print(sp_buf_slice(&body));
-        sp_buf_fini(&body);
-    }
+    int code = sp_ask_run(&ask, body);
     sp_ask_fini(&ask);
     return code;
 }
 
+/* A document of a graph without a call is one, too, so whether there is any is another question. */
+static int find_edges(const struct sp_config *config)
+{
+    struct sp_arena arena;
+    struct sp_buf body;
+    struct sp_error error = {0};
+    const struct sp_answer *answer;
+    int code = ask_document(config, "json", &body);
+    if (code != SP_EXIT_OK)
+        return code;
+    sp_arena_init(&arena, SP_ASK_REPLY_BYTES_MAX);
+    if (sp_answer_read(sp_buf_slice(&body), &arena, &answer, &error) != SP_OK) {
+        fprintf(stderr, "spoor graph: the answer is not what this version understands: %s\n",
+                error.message);
+        code = SP_EXIT_FAILURE;
+    } else if (!edges_found(answer)) {
+        fprintf(stderr, "%s\n", no_call);
+        code = SP_EXIT_NOT_FOUND;
+    }
+    sp_arena_fini(&arena);
+    sp_buf_fini(&body);
+    return code;
+}
+
+static int print_document(const struct sp_config *config, const char *format)
+{
+    struct sp_buf body;
+    int code = ask_document(config, format, &body);
+    if (code == SP_EXIT_OK) {
+        code = sp_ask_print(sp_buf_slice(&body));
+        sp_buf_fini(&body);
+    }
+    return code == SP_EXIT_OK ? find_edges(config) : code;
+}
+
+/* ---- the command ---- */
+
+/* What would otherwise be ignored. True: nothing is. */
+static bool check_options(const struct sp_config *config, bool over_time)
+{
+    const struct sp_option_value *format = sp_config_get(config, "format");
+    bool json = sp_slice_equal_cstr(format->text, "json");
+    bool table = sp_slice_equal_cstr(format->text, "table");
+    bool asked = strcmp(format->origin, "default") != 0;
+    const char *wrong = NULL;
+    if (asked && sp_config_get(config, "json")->flag && !json)
+        wrong = "--json is the same as --format json";
+    else if (asked && over_time && !json && !table)
+        wrong = "--step and --compare-from are printed as a table or as JSON";
+    else if (sp_config_get(config, "nodes")->flag && !sp_slice_equal_cstr(format->text, "csv"))
+        wrong = "--nodes is for --format csv";
+    if (wrong)
+        fprintf(stderr, "spoor graph: %s\n", wrong);
+    return wrong == NULL;
+}
+
 static int run(const struct sp_command *command, const struct sp_config *config)
 {
-    struct sp_slice format = sp_config_get(config, "format")->text;
-    bool compares =
-        sp_config_get(config, "compare-from")->set || sp_config_get(config, "compare-to")->set;
-    if (sp_slice_equal_cstr(format, "table") || compares || sp_config_get(config, "step")->set ||
-        sp_config_get(config, "json")->flag)
+    const struct sp_option_value *format = sp_config_get(config, "format");
+    bool over_time = sp_config_get(config, "compare-from")->set ||
+                     sp_config_get(config, "compare-to")->set || sp_config_get(config, "step")->set;
+    if (!check_options(config, over_time))
+        return SP_EXIT_USAGE;
+    if (sp_slice_equal_cstr(format->text, "table") || over_time ||
+        sp_slice_equal_cstr(format->text, "json") || sp_config_get(config, "json")->flag)
         return show_table(command, config);
-    return print_document(config);
+    char name[16];
+    snprintf(name, sizeof(name), "%.*s", SP_SLICE_PRINTF(format->text));
+    return print_document(config, name);
 }
 
 int sp_cmd_graph(int argc, char **argv)

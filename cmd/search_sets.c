@@ -3,10 +3,12 @@
  * cmd/search_sets.c: see cmd/search_sets.h. */
 #include "cmd/search_sets.h"
 
+#include "cmd/search_rows.h"
+
 #define SETS_DEPTH_MAX     110 /* values of select() nest; they are skipped */
 #define SET_LINE_BYTES_MAX ((size_t)64 * 1024)
 
-/* {"stringValue":"x"} or null, as text. */
+/* {"stringValue":"x"} or null, as text; lists and what nests as they stand in the answer. */
 static bool read_value(struct sp_json_reader *r, struct sp_slice *ret)
 {
     enum sp_json_event event = sp_json_next(r);
@@ -24,14 +26,27 @@ static bool read_value(struct sp_json_reader *r, struct sp_slice *ret)
         } else if (event == SP_JSON_TRUE || event == SP_JSON_FALSE) {
             *ret = event == SP_JSON_TRUE ? SP_SLICE("true") : SP_SLICE("false");
             *r = ahead;
-        } else if (sp_json_skip(r) != SP_OK) {
+        } else if (!sp_search_take_raw(r, ret)) {
             return false;
         }
     }
     return event == SP_JSON_OBJECT_END;
 }
 
-/* "by(service) = cart", durations as people write them. */
+/* Of what select() asked for there is no type in the answer. */
+static bool is_duration(struct sp_slice type, struct sp_slice name)
+{
+    static const char *const names[] = {"duration", "span:duration", "traceDuration",
+                                        "trace:duration", "event:timeSinceStart"};
+    if (sp_slice_equal_cstr(type, "duration"))
+        return true;
+    for (size_t i = 0; i < SP_ARRAY_LEN(names); i++)
+        if (sp_slice_equal_cstr(name, names[i]))
+            return true;
+    return false;
+}
+
+/* "by(service) = cart", "span.http.route = /pay", durations as people write them. */
 static bool read_attribute(struct sp_json_reader *r, struct sp_buf *line)
 {
     struct sp_slice name = {0}, type = {0}, value = {0};
@@ -43,7 +58,7 @@ static bool read_attribute(struct sp_json_reader *r, struct sp_buf *line)
                 return false;
         } else if (sp_json_next(r) != SP_JSON_STRING) {
             return false;
-        } else if (sp_slice_equal_cstr(key, "name")) {
+        } else if (sp_slice_equal_cstr(key, "name") || sp_slice_equal_cstr(key, "key")) {
             name = r->text;
         } else {
             type = r->text;
@@ -52,7 +67,7 @@ static bool read_attribute(struct sp_json_reader *r, struct sp_buf *line)
     uint64_t ns;
     char text[40];
     size_t point = sp_slice_find(value, '.');
-    if (sp_slice_equal_cstr(type, "duration") && sp_parse_u64(sp_slice_sub(value, 0, point), &ns))
+    if (is_duration(type, name) && sp_parse_u64(sp_slice_sub(value, 0, point), &ns))
         value = sp_slice_make(text, sp_format_duration(ns, text));
     sp_buf_printf(line, "  %.*s = %.*s", SP_SLICE_PRINTF(name), SP_SLICE_PRINTF(value));
     return event == SP_JSON_OBJECT_END;
@@ -80,10 +95,57 @@ static void print_line(const struct sp_terminal *terminal, struct sp_slice line)
     putc('\n', terminal->out);
 }
 
+/* One span, "cart: GET /cart  span.http.route = /cart", if select() asked for something. */
+static bool print_span(const struct sp_terminal *terminal, struct sp_json_reader *r)
+{
+    struct sp_slice service = {0}, name = {0};
+    struct sp_buf selected, line;
+    sp_buf_init(&selected, SET_LINE_BYTES_MAX);
+    sp_buf_init(&line, SET_LINE_BYTES_MAX);
+    bool good = true;
+    enum sp_json_event event = sp_json_next(r);
+    for (; event == SP_JSON_KEY && good; event = good ? sp_json_next(r) : event) {
+        struct sp_slice key = r->text;
+        if (sp_slice_equal_cstr(key, "attributes"))
+            good = read_attributes(r, &selected);
+        else if (sp_slice_equal_cstr(key, "serviceName") || sp_slice_equal_cstr(key, "name")) {
+            good = sp_json_next(r) == SP_JSON_STRING;
+            *(sp_slice_equal_cstr(key, "name") ? &name : &service) = r->text;
+        } else
+            good = sp_json_skip(r) == SP_OK;
+    }
+    sp_buf_printf(&line, "  %.*s: %.*s", SP_SLICE_PRINTF(service), SP_SLICE_PRINTF(name));
+    sp_buf_append_slice(&line, sp_buf_slice(&selected));
+    if (good && selected.len > 0) { /* whole: it is what was asked for */
+        fputs("    ", terminal->out);
+        sp_terminal_cell(terminal, sp_buf_slice(&line), sp_terminal_width(sp_buf_slice(&line)),
+                         false);
+        putc('\n', terminal->out);
+    }
+    sp_buf_fini(&selected);
+    sp_buf_fini(&line);
+    return good && event == SP_JSON_OBJECT_END;
+}
+
+static bool print_spans(const struct sp_terminal *terminal, struct sp_slice spans,
+                        struct sp_arena *arena)
+{
+    struct sp_json_reader r;
+    sp_json_reader_init(&r, spans, arena, SETS_DEPTH_MAX);
+    if (sp_json_next(&r) != SP_JSON_ARRAY_BEGIN)
+        return false;
+    enum sp_json_event event = sp_json_next(&r);
+    for (; event == SP_JSON_OBJECT_BEGIN; event = sp_json_next(&r))
+        if (!print_span(terminal, &r))
+            return false;
+    return event == SP_JSON_ARRAY_END;
+}
+
 /* One set; the reader stands behind its '{'. Nothing is printed of a set that is alone and of which nothing is said. */
 static bool print_set(const struct sp_terminal *terminal, struct sp_json_reader *r, bool alone)
 {
     struct sp_buf said, line;
+    struct sp_slice spans = SP_SLICE("[]");
     uint64_t matched = 0;
     sp_buf_init(&said, SET_LINE_BYTES_MAX);
     sp_buf_init(&line, SET_LINE_BYTES_MAX);
@@ -95,6 +157,8 @@ static bool print_set(const struct sp_terminal *terminal, struct sp_json_reader 
             good = sp_json_next(r) == SP_JSON_NUMBER && sp_parse_u64(r->text, &matched);
         else if (sp_slice_equal_cstr(key, "attributes"))
             good = read_attributes(r, &said);
+        else if (sp_slice_equal_cstr(key, "spans"))
+            good = sp_search_take_raw(r, &spans);
         else
             good = sp_json_skip(r) == SP_OK;
     }
@@ -104,7 +168,7 @@ static bool print_set(const struct sp_terminal *terminal, struct sp_json_reader 
         print_line(terminal, sp_buf_slice(&line));
     sp_buf_fini(&said);
     sp_buf_fini(&line);
-    return good && event == SP_JSON_OBJECT_END;
+    return good && event == SP_JSON_OBJECT_END && print_spans(terminal, spans, r->arena);
 }
 
 bool sp_search_print_sets(const struct sp_terminal *terminal, struct sp_slice sets,
@@ -149,7 +213,8 @@ static bool print_clause(const struct sp_terminal *terminal, struct sp_json_read
     sp_terminal_cell(terminal, spans, 12, true);
     putc(' ', terminal->out);
     sp_terminal_cell(terminal, traces, 10, true);
-    fputs(complete ? "  " : " >", terminal->out); /* at least so many, or not counted */
+    bool counted = !sp_slice_equal_cstr(spans, "?");
+    fputs(complete || !counted ? "  " : " >", terminal->out); /* at least so many */
     sp_terminal_cell(terminal, clause, sp_terminal_width(clause), false);
     putc('\n', terminal->out);
     return event == SP_JSON_OBJECT_END;

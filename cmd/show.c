@@ -20,7 +20,7 @@ static int print_answer(const struct sp_show *show, const struct sp_config *conf
         fprintf(stderr, "spoor %s: the answer is not what this version understands: %s\n",
                 show->command.name, error.message);
         code = SP_EXIT_FAILURE;
-    } else if (sp_config_get(config, "json")->flag) {
+    } else if (show->as_json || sp_config_get(config, "json")->flag) {
         code = sp_ask_print(body);
         if (code == SP_EXIT_OK && !show->found(answer))
             code = SP_EXIT_NOT_FOUND;

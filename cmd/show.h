@@ -36,6 +36,7 @@ struct sp_show {
     /* False: it could not be written, and stderr says so. Only called when something was found. */
     bool (*print)(const struct sp_answer *answer, const struct sp_terminal *terminal,
                   struct sp_arena *arena);
+    bool as_json;        /* as if --json were set */
     const char *nothing; /* a sentence for stderr when nothing was found */
 };
 

@@ -14,14 +14,38 @@ static const struct {
     {"text/vnd.mermaid; charset=utf-8", sp_graph_write_mermaid},
 };
 
+/* Of graph_formats. */
+enum { FORMAT_JSON = 0, FORMAT_CSV = 3 };
+
 enum {
     PARAMETER_FORMAT = 2,
     PARAMETER_SERVICE,
     PARAMETER_HOPS,
     PARAMETER_STEP,
     PARAMETER_COMPARE_FROM,
-    PARAMETER_COMPARE_TO
+    PARAMETER_COMPARE_TO,
+    PARAMETER_ROWS
 };
+
+/* A range without an end is, in a document that is kept, that of the spans which were there: their minutes. */
+static enum sp_status close_range(struct sp_query_call *call, struct sp_time_range *range,
+                                  struct sp_error *reterr)
+{
+    struct sp_store_stats stats;
+    if (range->from_unix_ns != 0 && range->to_unix_ns != UINT64_MAX)
+        return SP_OK;
+    enum sp_status status = sp_store_stats(call->api->store, &stats, reterr);
+    if (status != SP_OK || stats.span_count == 0)
+        return status;
+    uint64_t end = stats.newest_unix_ns == UINT64_MAX ? UINT64_MAX : stats.newest_unix_ns + 1;
+    struct sp_time_range stored =
+        sp_time_range_minutes((struct sp_time_range){stats.oldest_unix_ns, end});
+    if (range->from_unix_ns == 0 && stored.from_unix_ns < range->to_unix_ns)
+        range->from_unix_ns = stored.from_unix_ns;
+    if (range->to_unix_ns == UINT64_MAX && stored.to_unix_ns > range->from_unix_ns)
+        range->to_unix_ns = stored.to_unix_ns;
+    return SP_OK;
+}
 
 static enum sp_status answer_whole(struct sp_query_call *call,
                                    const struct sp_graph_question *question,
@@ -38,14 +62,18 @@ static enum sp_status answer_whole(struct sp_query_call *call,
                                 &edges, &edge_count, reterr);
     if (status != SP_OK)
         return status;
-    if (sp_graph_view_make(&call->arena, edges, edge_count, services, service_count,
-                           question->range, question->focus, question->hops, &view) != SP_OK) {
+    struct sp_time_range range = question->range;
+    status = close_range(call, &range, reterr);
+    if (status == SP_OK &&
+        sp_graph_view_make(&call->arena, edges, edge_count, services, service_count, range,
+                           question->focus, question->hops, &view) != SP_OK)
         status =
             sp_arena_failed(&call->arena, reterr, "the graph is larger than the query's memory");
-    } else {
+    if (status == SP_OK) {
+        bool nodes = call->values[PARAMETER_ROWS].number != 0;
         call->reply.status = 200;
         call->reply.content_type = graph_formats[format].content_type;
-        graph_formats[format].write(&view, &call->reply.body);
+        (nodes ? sp_graph_write_csv_nodes : graph_formats[format].write)(&view, &call->reply.body);
     }
     sp_graph_edges_fini(edges, edge_count);
     return status;
@@ -64,7 +92,10 @@ static enum sp_status check_combination(const struct sp_query_call *call, struct
         return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT,
                                       from ? "compareTo" : "compareFrom",
                                       "\"compareFrom\" and \"compareTo\" stand together");
-    if ((steps || from) && call->values[PARAMETER_FORMAT].number != 0)
+    if (call->values[PARAMETER_ROWS].set && call->values[PARAMETER_FORMAT].number != FORMAT_CSV)
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "rows",
+                                      "\"rows\" chooses a table of format=csv");
+    if ((steps || from) && call->values[PARAMETER_FORMAT].number != FORMAT_JSON)
         return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "format",
                                       "series and differences are JSON only");
     if (from &&

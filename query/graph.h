@@ -19,7 +19,7 @@ struct sp_graph_view {
     size_t node_count;
     const struct sp_graph_edge **edges; /* sorted by client, server, type */
     size_t edge_count;
-    struct sp_time_range range; /* whole minutes */
+    struct sp_time_range range; /* whole minutes, as documents name it */
     struct sp_slice focus;      /* "": everything */
     uint64_t hops;
 };
@@ -36,12 +36,13 @@ SP_MUST_USE enum sp_status sp_graph_view_make(struct sp_arena *arena,
                                               struct sp_slice focus, uint64_t hops,
                                               struct sp_graph_view *ret);
 
-/* Each appends one whole document; errors stick in out. The same view gives the same bytes. Names are untrusted: every
+/* Each appends one whole document, CSV one table: of the edges, or of the nodes; errors stick in out. The same view gives the same bytes. Names are untrusted: every
  * format escapes them by its own rules. */
 void sp_graph_write_json(const struct sp_graph_view *view, struct sp_buf *out);
 void sp_graph_write_dot(const struct sp_graph_view *view, struct sp_buf *out);
 void sp_graph_write_graphml(const struct sp_graph_view *view, struct sp_buf *out);
 void sp_graph_write_csv(const struct sp_graph_view *view, struct sp_buf *out);
+void sp_graph_write_csv_nodes(const struct sp_graph_view *view, struct sp_buf *out);
 void sp_graph_write_mermaid(const struct sp_graph_view *view, struct sp_buf *out);
 
 /* Row of a node by name; SIZE_MAX when there is none. */

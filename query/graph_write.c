@@ -105,6 +105,21 @@ static void json_edge(struct sp_json_writer *w, const struct sp_graph_edge *edge
     sp_json_object_end(w);
 }
 
+static void json_focus(struct sp_json_writer *w, const struct sp_graph_view *view)
+{
+    bool whole = view->focus.len == 0;
+    sp_json_key(w, "service");
+    if (whole)
+        sp_json_null(w);
+    else
+        sp_json_string(w, view->focus);
+    sp_json_key(w, "hops");
+    if (whole)
+        sp_json_null(w);
+    else
+        sp_json_u64(w, view->hops);
+}
+
 void sp_graph_write_json(const struct sp_graph_view *view, struct sp_buf *out)
 {
     struct sp_json_writer w;
@@ -134,6 +149,7 @@ void sp_graph_write_json(const struct sp_graph_view *view, struct sp_buf *out)
     sp_query_json_bound(&w, view->range.from_unix_ns);
     sp_json_key(&w, "to");
     sp_query_json_bound(&w, view->range.to_unix_ns);
+    json_focus(&w, view);
     sp_json_key(&w, "relativeError");
     sp_json_double(&w, SP_HISTOGRAM_RELATIVE_ERROR);
     sp_json_object_end(&w);
@@ -354,11 +370,21 @@ static void csv_latency(const struct sp_histogram *h, struct sp_buf *out)
     }
 }
 
-void sp_graph_write_csv(const struct sp_graph_view *view, struct sp_buf *out)
+/* The last cells of a row: what was asked. */
+static void csv_question(const struct sp_graph_view *view, struct sp_buf *out)
 {
     char from[40], to[40];
-    bound_text(view->range.from_unix_ns, from);
-    bound_text(view->range.to_unix_ns, to);
+    sp_buf_printf(out, ",%s,%s,", bound_text(view->range.from_unix_ns, from),
+                  bound_text(view->range.to_unix_ns, to));
+    csv_cell(view->focus, out);
+    if (view->focus.len > 0)
+        sp_buf_printf(out, ",%" PRIu64 "\r\n", view->hops);
+    else
+        sp_buf_append_cstr(out, ",\r\n");
+}
+
+void sp_graph_write_csv(const struct sp_graph_view *view, struct sp_buf *out)
+{
     sp_buf_append_cstr(out, "client,server,connection_type,calls,errors,"
                             "client_p50_ns,client_p90_ns,client_p95_ns,client_p99_ns,"
                             "server_p50_ns,server_p90_ns,server_p95_ns,server_p99_ns,"
@@ -375,12 +401,20 @@ void sp_graph_write_csv(const struct sp_graph_view *view, struct sp_buf *out)
                       edge->calls, edge->errors);
         csv_latency(&edge->client_latency, out);
         csv_latency(&edge->server_latency, out);
-        sp_buf_printf(out, ",%s,%s,%s,", id, from, to);
-        csv_cell(view->focus, out);
-        if (view->focus.len > 0)
-            sp_buf_printf(out, ",%" PRIu64 "\r\n", view->hops);
-        else
-            sp_buf_append_cstr(out, ",\r\n");
+        sp_buf_printf(out, ",%s", id);
+        csv_question(view, out);
+    }
+}
+
+void sp_graph_write_csv_nodes(const struct sp_graph_view *view, struct sp_buf *out)
+{
+    sp_buf_append_cstr(out, "service,type,calls,errors,from,to,focus,hops\r\n");
+    for (size_t i = 0; i < view->node_count; i++) {
+        const struct sp_graph_node *node = &view->nodes[i];
+        csv_cell(node->name, out);
+        sp_buf_printf(out, ",%s,%" PRIu64 ",%" PRIu64, sp_node_type_name(node->type), node->calls,
+                      node->errors);
+        csv_question(view, out);
     }
 }
 

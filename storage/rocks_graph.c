@@ -311,6 +311,8 @@ static enum sp_status add_head(const struct sp_rocks_view *view, uint32_t first_
     enum sp_status status = reading_init(&reading, view, first_part, reterr);
     for (uint32_t i = 0; i < view->part_count && status == SP_OK; i++) {
         if (i >= first_part)
+            status = sp_stop_ask(stop, reterr);
+        if (i >= first_part && status == SP_OK)
             status = add_block(&reading, i, spans_before, i < lasting, range, stop, answer, reterr);
         spans_before += span_count(&view->parts[i]);
     }

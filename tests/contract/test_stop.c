@@ -133,12 +133,12 @@ static const struct {
     enum sp_status (*read)(struct sp_store *store, struct sp_time_range range,
                            const struct sp_stop *stop, struct sp_arena *arena,
                            struct sp_error *reterr);
-    bool every_trace; /* it reads all of them whole, whatever the engine, that are not sealed */
-    bool remembers; /* what a read that was stopped has counted of a segment is not counted again */
+    bool every_trace; /* it reads all of them whole, whatever the engine, that are not applied */
+    bool remembers;   /* what a read that was stopped has counted of a part is not counted again */
 } reads[] = {
     {"services", read_services, false, false}, {"operations", read_operations, false, false},
     {"keys", read_keys, false, false},         {"values", read_values, false, true},
-    {"latency", read_latency, false, false},   {"graph", read_graph, true, false},
+    {"latency", read_latency, false, false},   {"graph", read_graph, true, true},
     {"survey", read_survey, false, false},     {"candidates", read_candidates, false, false},
 };
 
@@ -155,9 +155,16 @@ static void add_traces(struct fixture *fixture)
     }
 }
 
+/* On a slow machine the store may apply some before it is told to. */
+static bool nothing_is_applied(const struct fixture *fixture)
+{
+    struct sp_store_stats stats;
+    ck_assert_int_eq(sp_store_stats(fixture->store, &stats, NULL), SP_OK);
+    return stats.backlog_appends == TRACES;
+}
+
 /* Stops one kind of read at every place where it asks. */
-static void stop_everywhere(struct fixture *fixture, size_t read, struct sp_time_range range,
-                            bool sealed)
+static void stop_everywhere(struct fixture *fixture, size_t read, struct sp_time_range range)
 {
     static const enum sp_status reasons[] = {SP_DEADLINE, SP_CANCELLED};
     bool finished = false;
@@ -174,7 +181,8 @@ static void stop_everywhere(struct fixture *fixture, size_t read, struct sp_time
                           "%s asks %zu times, and was stopped after %zu", reads[read].name,
                           patience.asked, until);
             ck_assert_msg(until > 0, "%s never asks", reads[read].name);
-            ck_assert_msg(until >= TRACES || !reads[read].every_trace || sealed,
+            ck_assert_msg(until >= TRACES || !reads[read].every_trace ||
+                              !nothing_is_applied(fixture),
                           "%s asks %zu times for %d traces", reads[read].name, until, TRACES);
             continue;
         }
@@ -194,8 +202,8 @@ START_TEST(reads_end_at_any_place_with_what_their_caller_says)
     struct sp_time_range part = {begin_unix_ns - 1000, begin_unix_ns + TRACES * minute_ns};
     for (int stage = 0; stage < 2; stage++) { /* fresh, and applied */
         for (size_t i = 0; i < SP_ARRAY_LEN(reads); i++) {
-            stop_everywhere(&fixture, i, part, stage > 0);
-            stop_everywhere(&fixture, i, SP_TIME_RANGE_ALL, stage > 0);
+            stop_everywhere(&fixture, i, part);
+            stop_everywhere(&fixture, i, SP_TIME_RANGE_ALL);
         }
         sp_store_drain(fixture.store);
     }

@@ -479,7 +479,7 @@ export class Mock {
       edges: [...edges.values()].map(({ c, s, ...e }) => ({
         ...e, calls: String(e.calls), errors: String(e.errors), clientLatency: latency(c), serverLatency: s.length ? latency(s) : null,
       })),
-      from: null, to: null, relativeError: 0.011,
+      from: null, to: null, service: null, hops: null, relativeError: 0.011,
     };
   }
 

@@ -20,6 +20,8 @@ function chain(count: number) {
     })),
     from: null,
     to: null,
+    service: null,
+    hops: null,
     relativeError: 0.011,
   });
 }

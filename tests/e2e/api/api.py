@@ -66,6 +66,7 @@ def test_every_reply_is_what_the_document_says(context):
     for edge in steps["edges"]:
         whole_edge = graph[edge["client"], edge["server"], edge["connectionType"]]
         assert sum(map(int, edge["calls"])) == int(whole_edge["calls"]) and sum(map(int, edge["errors"])) == int(whole_edge["errors"])
+    assert context.check("/v1/graph?format=csv&rows=nodes").startswith(b"service,type,calls")
     same = context.check(f"/v1/graph?compareFrom=2020-01-01T00:00:00Z&compareTo=now%2B1h&{hours}")
     assert {edge["change"] for edge in same["edges"]} == {"same"} and len(same["edges"]) == len(graph)
     rows = context.check("/v1/latency?q=0.5")["series"]
@@ -384,7 +385,8 @@ def test_columns_agree_with_the_spans(context):
 
 
 def graph_texts(context, more=""):
-    return {name: context.check(f"/v1/graph?format={name}{more}") for name in ("json", "dot", "graphml", "csv", "mermaid")}
+    texts = {name: context.check(f"/v1/graph?format={name}{more}") for name in ("json", "dot", "graphml", "csv", "mermaid")}
+    return texts | {"nodes": context.check(f"/v1/graph?format=csv&rows=nodes{more}")}
 
 
 def check_formats_agree(texts):
@@ -394,6 +396,9 @@ def check_formats_agree(texts):
     rows = list(csv.DictReader(io.StringIO(texts["csv"].decode(), newline="")))
     plain = lambda cell: cell[1:] if cell[:1] == "'" else cell  # noqa: E731 - the apostrophe in front of formulas
     assert {(plain(r["client"]), plain(r["server"]), r["connection_type"]): (int(r["calls"]), int(r["errors"])) for r in rows} == edges
+    nodes = list(csv.DictReader(io.StringIO(texts["nodes"].decode(), newline="")))
+    assert [(plain(r["service"]), r["type"], int(r["calls"]), int(r["errors"])) for r in nodes] == \
+        [(n["service"], n["type"], int(n["calls"]), int(n["errors"])) for n in graph["nodes"]]
     root = xml.etree.ElementTree.fromstring(texts["graphml"])
     space = "{http://graphml.graphdrawing.org/xmlns}"
     data = lambda node: {d.get("key"): d.text or "" for d in node.findall(space + "data")}  # noqa: E731
@@ -417,6 +422,24 @@ def test_graph_formats_hold_the_same_graph(context):
     name = texts["json"]["edges"][0]["client"]
     check_formats_agree(graph_texts(context, f"&service={urllib.parse.quote(name)}&hops=1"))
     check_formats_agree(graph_texts(context, "&service=nobody"))
+
+
+def test_graph_documents_tell_their_range_and_their_focus(context):
+    """An end that nobody asked for is that of the spans which are there."""
+    minute = 60 * 10**9
+    starts = [int(trace["startTimeUnixNano"]) for trace in context.search_all(limit=500)]
+    name = context.check("/v1/graph")["edges"][0]["client"]
+    for more, service, hops in (("", None, None), (f"&service={urllib.parse.quote(name)}&hops=2", name, 2)):
+        texts = graph_texts(context, more)
+        graph = texts["json"]
+        first, last = int(graph["from"]), int(graph["to"])
+        assert first == min(starts) // minute * minute and last % minute == 0 and last - minute >= max(starts) // minute * minute
+        assert (graph["service"], graph["hops"]) == (service, hops)
+        shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(first // 10**9)).encode()
+        assert all(shown in texts[name] for name in ("dot", "graphml", "csv", "nodes", "mermaid")), (shown, texts)
+    asked = context.check("/v1/graph?from=2026-01-01T00:00:00Z")
+    assert asked["from"] == str(1767225600 * 10**9) and int(asked["to"]) >= last
+    assert context.server.request("http", "GET", "/v1/graph?format=dot&rows=nodes")[0] == 400
 
 
 def test_latency_lies_between_the_fastest_and_the_slowest(context):

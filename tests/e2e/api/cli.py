@@ -119,6 +119,12 @@ def test_search_prints_sets_of_spans_and_explanations(context):
     assert out.splitlines()[1].split()[:2] == ["0", "0"], out
 
 
+def test_search_prints_what_select_asks_for(context):
+    code, out, err = context.run("search", '{ name = "add" } | select(duration, kind, span.none)', "--from", "2025-12-31T00:00:00Z")
+    assert (code, err) == (0, "") and len(out.splitlines()) == 3, (out, err)
+    assert out.splitlines()[2].strip().startswith("cart: add  duration = 30ms  kind = "), out
+
+
 def test_search_as_json_is_the_answer(context):
     code, out, _ = context.run("search", "--json")
     assert code == 0 and json.loads(out)["traces"][0]["traceId"] == TRACE.hex()
@@ -307,7 +313,22 @@ def test_graph_passes_every_format_through(context):
         status, _, body = context.server.request("http", "GET", f"/v1/graph?format={name}")
         assert (code, err, status) == (0, "", 200)
         assert out.encode().replace(b"\r\n", b"\n").rstrip(b"\n") == body.replace(b"\r\n", b"\n").rstrip(b"\n")
-    assert context.run("graph", "--service", "cart", "--hops", "0")[1].count("->") == 0
+    code, out, err = context.run("graph", "--service", "cart", "--hops", "0")
+    assert (code, out.count("->"), err) == (1, 0, "No call is stored in this range.\n")
+    for name in ("dot", "graphml", "json", "csv", "mermaid", "table"):
+        assert context.run("graph", "--format", name, "--service", "nobody")[0] == 1, name
+    code, out, _ = context.run("graph", "--format", "csv", "--nodes")
+    assert code == 0 and out.splitlines()[0].startswith("service,type,calls") and any(line.startswith('"cart"') for line in out.splitlines())
+
+
+def test_graph_ignores_no_option(context):
+    before = ("--compare-from", "2026-01-01T00:00:00Z", "--compare-to", "2026-01-02T00:00:00Z")
+    for wrong in (("--format", "csv", *before), ("--format", "dot", "--step", "1m", "--from", "now-1h"), ("--format", "csv", "--json"), ("--nodes",),
+                  ("--nodes", "--format", "dot")):
+        code, out, err = context.run("graph", *wrong)
+        assert (code, out) == (2, "") and err.startswith("spoor graph: --"), (wrong, out, err)
+    code, out, _ = context.run("graph", "--format", "json", *before)
+    assert code == 0 and json.loads(out)["compareTo"]
 
 
 def test_tables_of_every_command(context):

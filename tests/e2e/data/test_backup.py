@@ -113,6 +113,9 @@ def test_copy_of_a_stopped_server_is_made_without_one(binary):
         code, out, err = run(binary, "backup", "--data-dir", directory, target)
         assert (code, err) == (0, ""), (out, err)
         assert_holds(binary, target, senders.acked)
+        code, out, err = run(binary, "backup", "--json", "--data-dir", directory, place + "/again")
+        told = json.loads(out)
+        assert (code, err) == (0, "") and told["path"] == place + "/again" and int(told["files"]) > 0 and int(told["bytes"]) > 0, out
         code, _, err = run(binary, "backup", "--data-dir", place, place + "/other")
         assert code == 3 and "is not a data directory" in err, err
 

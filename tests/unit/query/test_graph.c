@@ -80,7 +80,8 @@ START_TEST(graph_as_json)
         "\"serverLatency\":null,\"exemplarTraceId\":\"000000000000000000000000000000ab\"},"
         "{\"client\":\"web\",\"server\":\"db\",\"connectionType\":\"database\",\"calls\":\"1\","
         "\"errors\":\"0\",\"clientLatency\":null,\"serverLatency\":null,\"exemplarTraceId\":null}"
-        "],\"from\":\"60000000000\",\"to\":null,\"relativeError\":0.011}");
+        "],\"from\":\"60000000000\",\"to\":null,\"service\":null,\"hops\":null,\"relativeError\":0."
+        "011}");
     sp_histogram_fini(&edges[0].client_latency);
 }
 END_TEST

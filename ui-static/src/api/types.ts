@@ -232,6 +232,8 @@ export interface GraphAnswer {
   edges: GraphEdge[];
   from: string | null;
   to: string | null;
+  service: string | null;
+  hops: number | null;
   relativeError: number;
 }
 

@@ -59,6 +59,8 @@ export function graphOfTrace(s: Skeleton, by: GraphBy): GraphAnswer {
     })),
     from: null,
     to: null,
+    service: null,
+    hops: null,
     relativeError: 0,
   };
 }
