@@ -169,10 +169,17 @@ SP_MUST_USE enum sp_status sp_block_builder_add_spans(struct sp_block_builder *b
                                                       size_t count, size_t *ret_taken,
                                                       struct sp_error *reterr);
 
+/* What blocks that rows are copied from have in common, so that it is looked up once for all. Outlives its sources, and the views of the
+ * one builder that their rows go to: texts of those are its. */
+struct sp_block_pool;
+SP_MUST_USE enum sp_status sp_block_pool_new(struct sp_block_pool **ret, struct sp_error *reterr);
+void sp_block_pool_free(struct sp_block_pool *pool); /* NULL is fine */
+
 /* A block that rows are copied from, front to back, into one block after the other, and what is known of which of its
- * numbers are which of the builder's. The block outlives it. */
+ * numbers are which of the pool's. The block outlives it. */
 struct sp_block_source;
-SP_MUST_USE enum sp_status sp_block_source_new(const struct sp_block *block,
+SP_MUST_USE enum sp_status sp_block_source_new(struct sp_block_pool *pool,
+                                               const struct sp_block *block,
                                                struct sp_block_source **ret,
                                                struct sp_error *reterr);
 void sp_block_source_free(struct sp_block_source *source); /* NULL is fine */

@@ -147,14 +147,19 @@ static bool is_to_be_looked_up(const struct column_build *build)
            build->codes.count % NEW_SAMPLED == 0;
 }
 
+uint32_t sp_block_builder_new_value(struct sp_block_builder *builder, struct column_build *build,
+                                    struct sp_slice text)
+{
+    builder->bytes += text.len;
+    return sp_interner_append(&build->texts, text);
+}
+
 uint32_t sp_block_builder_value(struct sp_block_builder *builder, struct column_build *build,
                                 struct sp_slice text)
 {
     uint32_t count = build->texts.texts.count;
-    if (!is_to_be_looked_up(build)) {
-        builder->bytes += text.len;
-        return sp_interner_append(&build->texts, text);
-    }
+    if (!is_to_be_looked_up(build))
+        return sp_block_builder_new_value(builder, build, text);
     uint32_t number = sp_interner_add(&build->texts, 0, text);
     build->tried_count++;
     if (number == count) {
@@ -166,6 +171,15 @@ uint32_t sp_block_builder_value(struct sp_block_builder *builder, struct column_
         build->new_count /= 2;
     }
     return number;
+}
+
+uint32_t sp_block_builder_kept_value(struct sp_block_builder *builder, struct column_build *build,
+                                     struct sp_slice text)
+{
+    if (!sp_vector_push(&build->texts.texts, text))
+        return SP_INTERNER_NONE;
+    builder->bytes += text.len;
+    return build->texts.texts.count - 1;
 }
 
 uint32_t sp_block_builder_column(struct sp_block_builder *builder, enum sp_block_table table,

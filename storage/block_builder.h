@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/block_builder.h: the inside of a builder, for the files that add to it: block_builder.c (what rows share),
- * block_spans.c (rows from spans), block_copy.c (rows from other blocks). Internal to these. */
+ * block_spans.c (rows from spans), block_copy.c and block_pool.c (rows from other blocks). Internal to these. */
 #pragma once
 
 #include "storage/block.h"
@@ -41,7 +41,8 @@ struct column_build {
     struct sp_column column; /* without values */
     SP_VECTOR(uint32_t) codes;
     SP_VECTOR(uint64_t) numbers;
-    struct sp_interner texts;        /* of its values; their memory is the builder's text_arena */
+    struct sp_interner
+        texts; /* of its values; their memory is the builder's text_arena, or a pool's */
     struct sp_dictionary dictionary; /* the same as a view has it */
     uint32_t follower; /* the column that stood behind it in a list the last time: a guess */
     /* Of its latest texts: how many were looked up, and how many of these were new. */
@@ -89,6 +90,12 @@ uint32_t sp_block_builder_name(struct sp_block_builder *builder, struct sp_slice
 /* The number of a text in the column that it is pushed to next: a text that was there may get a new one. */
 uint32_t sp_block_builder_value(struct sp_block_builder *builder, struct column_build *build,
                                 struct sp_slice text);
+/* The same without looking for the text. */
+uint32_t sp_block_builder_new_value(struct sp_block_builder *builder, struct column_build *build,
+                                    struct sp_slice text);
+/* And of one that stays where it is as long as the block. */
+uint32_t sp_block_builder_kept_value(struct sp_block_builder *builder, struct column_build *build,
+                                     struct sp_slice text);
 uint32_t sp_block_builder_column(struct sp_block_builder *builder, enum sp_block_table table,
                                  enum sp_column_role role, enum sp_value_kind kind,
                                  struct sp_slice key);

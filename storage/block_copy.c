@@ -1,48 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/block_copy.c: rows of blocks become rows of another block, number by number: each template, text, resource and scope
- * of a source is looked up once for each block it goes to. Knows neither disks nor engines. */
-#include "storage/block_builder.h"
-
-/* Which number of ours a number of the source is; entries of another generation are not known yet. */
-struct map {
-    struct map_entry {
-        uint32_t generation, number;
-    } * items;
-};
+ * storage/block_copy.c: rows of blocks become rows of another block, number by number (block_pool.h): each template, text, resource and
+ * scope is looked up once a source. Knows neither disks nor engines. */
+#include "storage/block_pool.h"
 
 /* All that copying a value touches, in one place. */
 struct column_source {
     uint32_t position, count; /* next value, of so many */
     const uint32_t *codes;    /* or */
     const uint64_t *numbers;  /* or neither */
-    struct map_entry *map;    /* heap; of the texts */
+    uint32_t *map;            /* heap; of the texts: number of the pool, plus 1 */
     const struct sp_slice *texts;
-};
-
-/* The columns of a template that say how many children a row has; UINT32_MAX: none does. */
-struct child_columns {
-    uint32_t events, links;
+    uint32_t text_count;
+    struct sp_pool_column *pooled; /* NULL: no template that has the column was met */
+    struct sp_pool_mark *marks;    /* heap; of the texts, once the column is closed; else NULL */
 };
 
 struct sp_block_source {
     const struct sp_block *block;
-    uint32_t generation; /* of the maps; 0: nothing mapped yet */
-    uint64_t builder_generation;
-    const struct sp_block_builder *builder;
+    struct sp_block_pool *pool;
     uint32_t next_row;
     uint32_t children[SP_BLOCK_TABLE_COUNT]; /* next event, next link */
     struct column_source *columns;
-    struct child_columns *child_columns; /* of each template of spans */
-    struct map names, resources, scopes, column_numbers, templates[SP_BLOCK_TABLE_COUNT];
+    SP_VECTOR(uint32_t)
+    by_pool; /* of each column of the pool: the column here, if a template of ours has it */
+    /* Numbers of the pool, plus 1; 0: not asked for yet. */
+    uint32_t *names, *resources, *scopes, *templates[SP_BLOCK_TABLE_COUNT];
 };
 
 /* ---- life ---- */
 
-static bool map_new(struct map *map, uint32_t count)
+static bool map_new(uint32_t **map, uint32_t count)
 {
-    map->items = calloc((size_t)count + 1, sizeof(*map->items));
-    return map->items != NULL;
+    *map = calloc((size_t)count + 1, sizeof(**map));
+    return *map != NULL;
 }
 
 static bool columns_init(struct sp_block_source *source)
@@ -59,53 +50,31 @@ static bool columns_init(struct sp_block_source *source)
         column->numbers = from->numbers;
         if (from->dictionary == NULL)
             continue;
-        column->map = calloc((size_t)from->dictionary->count + 1, sizeof(*column->map));
-        if (column->map == NULL)
+        if (!map_new(&column->map, from->dictionary->count))
             return false;
         column->texts = from->dictionary->texts;
+        column->text_count = from->dictionary->count;
     }
     return true;
-}
-
-static bool child_columns_init(struct sp_block_source *source)
-{
-    const struct sp_block *block = source->block;
-    uint32_t count = block->template_counts[SP_BLOCK_SPANS];
-    source->child_columns = calloc((size_t)count + 1, sizeof(*source->child_columns));
-    for (uint32_t t = 0; t < count && source->child_columns != NULL; t++) {
-        const struct sp_template *template = &block->templates[SP_BLOCK_SPANS][t];
-        struct child_columns *children = &source->child_columns[t];
-        *children = (struct child_columns){UINT32_MAX, UINT32_MAX};
-        for (uint32_t i = 0; i < template->column_count; i++) {
-            uint32_t number = template->columns[i];
-            if (block->columns[number].role == SP_ROLE_EVENT_COUNT)
-                children->events = number;
-            if (block->columns[number].role == SP_ROLE_LINK_COUNT)
-                children->links = number;
-        }
-    }
-    return source->child_columns != NULL;
 }
 
 static bool source_init(struct sp_block_source *source)
 {
     const struct sp_block *block = source->block;
-    bool fits = columns_init(source) && child_columns_init(source) &&
-                map_new(&source->names, block->names->count) &&
+    bool fits = columns_init(source) && map_new(&source->names, block->names->count) &&
                 map_new(&source->resources, block->resource_count) &&
-                map_new(&source->scopes, block->scope_count) &&
-                map_new(&source->column_numbers, block->column_count);
+                map_new(&source->scopes, block->scope_count);
     for (int t = 0; t < SP_BLOCK_TABLE_COUNT && fits; t++)
         fits = map_new(&source->templates[t], block->template_counts[t]);
     return fits;
 }
 
-enum sp_status sp_block_source_new(const struct sp_block *block, struct sp_block_source **ret,
-                                   struct sp_error *reterr)
+enum sp_status sp_block_source_new(struct sp_block_pool *pool, const struct sp_block *block,
+                                   struct sp_block_source **ret, struct sp_error *reterr)
 {
     struct sp_block_source *source = calloc(1, sizeof(*source));
     if (source != NULL)
-        source->block = block;
+        *source = (struct sp_block_source){.block = block, .pool = pool};
     if (source == NULL || !source_init(source)) {
         sp_block_source_free(source);
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to copy a block");
@@ -118,201 +87,232 @@ void sp_block_source_free(struct sp_block_source *source)
 {
     if (source == NULL)
         return;
-    for (uint32_t i = 0; i < source->block->column_count && source->columns != NULL; i++)
+    for (uint32_t i = 0; i < source->block->column_count && source->columns != NULL; i++) {
         free(source->columns[i].map);
+        free(source->columns[i].marks);
+    }
     for (int t = 0; t < SP_BLOCK_TABLE_COUNT; t++)
-        free(source->templates[t].items);
-    free(source->names.items);
-    free(source->resources.items);
-    free(source->scopes.items);
-    free(source->column_numbers.items);
+        free(source->templates[t]);
+    free(source->names);
+    free(source->resources);
+    free(source->scopes);
     free(source->columns);
-    free(source->child_columns);
+    sp_vector_fini(&source->by_pool);
     free(source);
 }
 
 /* ---- numbers ---- */
 
-static uint32_t map_value(struct sp_block_builder *builder, uint32_t generation,
-                          const struct column_source *column, struct column_build *build,
-                          uint32_t code)
+/* The number of something of the source in the pool, plus 1; 0: no memory. */
+static uint32_t pool_number(struct sp_pool_list *list, uint32_t *map, const struct sp_slice *texts,
+                            uint32_t number)
 {
-    struct map_entry *entry = &column->map[code];
-    if (entry->generation != generation) {
-        entry->number = sp_block_builder_value(builder, build, column->texts[code]);
-        entry->generation = generation;
+    if (map[number] == 0)
+        map[number] = sp_pool_add(list, texts[number]);
+    return map[number];
+}
+
+static bool pool_column(struct sp_block_source *source, uint32_t number, uint32_t *ret)
+{
+    struct column_source *column = &source->columns[number];
+    struct sp_pool_column *pooled =
+        sp_pool_column(source->pool, &source->block->columns[number], ret);
+    if (pooled == NULL)
+        return false;
+    while (source->by_pool.count <= *ret) {
+        if (!sp_vector_push(&source->by_pool, 0))
+            return false;
     }
-    return entry->number;
-}
-
-static uint32_t map_name(struct sp_block_builder *builder, struct sp_block_source *source,
-                         uint32_t code)
-{
-    struct map_entry *entry = &source->names.items[code];
-    if (entry->generation != source->generation) {
-        entry->number = sp_block_builder_name(builder, source->block->names->texts[code]);
-        entry->generation = source->generation;
+    source->by_pool.items[*ret] = number;
+    if (column->pooled == NULL && column->codes != NULL) {
+        pooled->value_count += column->count;
+        pooled->text_count += column->text_count;
     }
-    return entry->number;
+    column->pooled = pooled;
+    return true;
 }
 
-static uint32_t map_resource(struct sp_block_builder *builder, struct sp_block_source *source,
-                             uint32_t number)
+/* A template of the source as the pool has it; 0: no memory. */
+static uint32_t add_template(struct sp_block_source *source, enum sp_block_table table,
+                             const struct sp_template *from)
 {
-    struct map_entry *entry = &source->resources.items[number];
-    if (entry->generation != source->generation) {
-        entry->number = sp_block_builder_resource(builder, source->block->resource_texts[number]);
-        entry->generation = source->generation;
+    struct sp_block_pool *pool = source->pool;
+    const struct sp_block *block = source->block;
+    uint32_t words[WORDS_MAX] = {[WORD_KIND] = (uint32_t)from->kind,
+                                 [WORD_STATUS] = (uint32_t)from->status_code,
+                                 [WORD_BITS] = from->bits,
+                                 [WORD_FLAGS] = from->flags,
+                                 [WORD_DROPPED_ATTRIBUTES] = from->dropped_attributes,
+                                 [WORD_DROPPED_EVENTS] = from->dropped_events,
+                                 [WORD_DROPPED_LINKS] = from->dropped_links};
+    uint32_t resource = 1, scope = 1, name = 1;
+    if (table == SP_BLOCK_SPANS) {
+        resource =
+            pool_number(&pool->resources, source->resources, block->resource_texts, from->resource);
+        scope = pool_number(&pool->scopes, source->scopes, block->scope_texts, from->scope);
     }
-    return entry->number;
-}
-
-static uint32_t map_scope(struct sp_block_builder *builder, struct sp_block_source *source,
-                          uint32_t number)
-{
-    struct map_entry *entry = &source->scopes.items[number];
-    if (entry->generation != source->generation) {
-        entry->number = sp_block_builder_scope(builder, source->block->scope_texts[number]);
-        entry->generation = source->generation;
+    if (table != SP_BLOCK_LINKS)
+        name = pool_number(&pool->names, source->names, block->names->texts, from->name);
+    if (resource == 0 || scope == 0 || name == 0)
+        return 0;
+    words[WORD_RESOURCE] = resource - 1;
+    words[WORD_SCOPE] = scope - 1;
+    words[WORD_NAME] = name - 1;
+    for (uint32_t i = 0; i < from->column_count; i++) {
+        if (!pool_column(source, from->columns[i], &words[WORD_COUNT + i]))
+            return 0;
     }
-    return entry->number;
+    return sp_pool_template(pool, table, words, WORD_COUNT + from->column_count);
 }
 
-enum outcome { COPIED, NO_PLACE, NO_MEMORY };
-
-static enum outcome map_column(struct sp_block_builder *builder, struct sp_block_source *source,
-                               uint32_t number, uint32_t *ret)
+/* A template of the source in the pool. NULL: no memory. Stays where it is until the next one that is new. */
+static struct sp_pool_template *map_template(struct sp_block_source *source,
+                                             enum sp_block_table table, uint32_t row)
 {
-    struct map_entry *entry = &source->column_numbers.items[number];
-    if (entry->generation != source->generation) {
-        const struct sp_column *column = &source->block->columns[number];
-        uint32_t before = builder->columns.count;
-        entry->number = sp_block_builder_column(builder, column->table, column->role, column->kind,
-                                                column->key);
-        if (entry->number == SP_INTERNER_NONE)
-            return before >= SP_BLOCK_COLUMNS_MAX - ROLE_COLUMNS ? NO_PLACE : NO_MEMORY;
-        entry->generation = source->generation;
+    uint32_t template = source->block->tables[table].templates[row];
+    uint32_t *number = &source->templates[table][template];
+    if (*number == 0)
+        *number = add_template(source, table, &source->block->templates[table][template]);
+    return *number > 0 ? &source->pool->templates[table].items.items[*number - 1] : NULL;
+}
+
+/* The same in the block at hand, too, before any of the row's values is copied. */
+static enum sp_pool_outcome place_template(struct sp_block_builder *builder,
+                                           struct sp_block_source *source,
+                                           enum sp_block_table table, uint32_t row)
+{
+    const struct sp_pool_template *template = map_template(source, table, row);
+    if (template == NULL)
+        return SP_POOL_NO_MEMORY;
+    if (template->mark.generation == source->pool->generation)
+        return SP_POOL_DONE;
+    return sp_pool_place_template(
+        source->pool, builder, table,
+        (uint32_t)(template - source->pool->templates[table].items.items));
+}
+
+/* A text of a column that the pool has no numbers for. */
+static uint32_t map_closed_value(struct sp_block_builder *builder, uint32_t generation,
+                                 struct column_source *column, struct column_build *build,
+                                 uint32_t code)
+{
+    if (column->pooled->distinct)
+        return sp_block_builder_new_value(builder, build, column->texts[code]);
+    if (column->marks == NULL) {
+        column->marks = calloc((size_t)column->text_count + 1, sizeof(*column->marks));
+        if (column->marks == NULL)
+            return SP_INTERNER_NONE;
     }
-    *ret = entry->number;
-    return COPIED;
+    struct sp_pool_mark *mark = &column->marks[code];
+    if (mark->generation != generation) {
+        mark->number = sp_block_builder_value(builder, build, column->texts[code]);
+        mark->generation = generation;
+    }
+    return mark->number;
 }
 
-/* The words of a template of the source in our numbers. NO_PLACE: it needs more columns than are left. */
-static enum outcome map_words(struct sp_block_builder *builder, struct sp_block_source *source,
-                              enum sp_block_table table, const struct sp_template *from,
-                              uint32_t *words)
+/* A text of a column in the block at hand. SP_INTERNER_NONE: no memory. */
+static inline uint32_t map_value(struct sp_block_builder *builder, uint32_t generation,
+                                 struct column_source *column, struct column_build *build,
+                                 uint32_t code)
 {
-    bool is_span = table == SP_BLOCK_SPANS;
-    words[WORD_RESOURCE] = is_span ? map_resource(builder, source, from->resource) : 0;
-    words[WORD_SCOPE] = is_span ? map_scope(builder, source, from->scope) : 0;
-    words[WORD_NAME] = table != SP_BLOCK_LINKS ? map_name(builder, source, from->name) : 0;
-    words[WORD_KIND] = (uint32_t)from->kind;
-    words[WORD_STATUS] = (uint32_t)from->status_code;
-    words[WORD_BITS] = from->bits;
-    words[WORD_FLAGS] = from->flags;
-    words[WORD_DROPPED_ATTRIBUTES] = from->dropped_attributes;
-    words[WORD_DROPPED_EVENTS] = from->dropped_events;
-    words[WORD_DROPPED_LINKS] = from->dropped_links;
-    if (words[WORD_RESOURCE] == SP_INTERNER_NONE || words[WORD_SCOPE] == SP_INTERNER_NONE ||
-        words[WORD_NAME] == SP_INTERNER_NONE)
-        return NO_MEMORY;
-    enum outcome outcome = COPIED;
-    for (uint32_t i = 0; i < from->column_count && outcome == COPIED; i++)
-        outcome = map_column(builder, source, from->columns[i], &words[WORD_COUNT + i]);
-    return outcome;
-}
-
-/* Maps the template of a row before any of its values is copied. */
-static enum outcome map_template(struct sp_block_builder *builder, struct sp_block_source *source,
-                                 enum sp_block_table table, uint32_t template)
-{
-    struct map_entry *entry = &source->templates[table].items[template];
-    if (entry->generation == source->generation)
-        return COPIED;
-    const struct sp_template *from = &source->block->templates[table][template];
-    uint32_t words[WORDS_MAX];
-    enum outcome outcome = map_words(builder, source, table, from, words);
-    if (outcome != COPIED)
-        return outcome;
-    if (!sp_block_builder_template(builder, table, words, WORD_COUNT + from->column_count,
-                                   &entry->number))
-        return NO_MEMORY;
-    entry->generation = source->generation;
-    return COPIED;
+    if (column->pooled->closed)
+        return map_closed_value(builder, generation, column, build, code);
+    struct sp_pool_list *values = &column->pooled->values;
+    uint32_t number = pool_number(values, column->map, column->texts, code);
+    if (number == 0)
+        return SP_INTERNER_NONE;
+    struct sp_pool_mark *mark = &values->marks.items[number - 1];
+    if (mark->generation != generation) {
+        mark->number =
+            sp_block_builder_kept_value(builder, build, values->texts.texts.items[number - 1]);
+        mark->generation = generation;
+    }
+    return mark->number;
 }
 
 /* ---- rows ---- */
 
 /* A source is left after each trace, and has more columns than the processor follows by itself. */
-#define CODES_AHEAD   32
-#define NUMBERS_AHEAD 16
+#define CODES_AHEAD     32
+#define NUMBERS_AHEAD   16
+#define TEMPLATES_AHEAD 8
 
-/* Where the texts of the next values lie is known only from their codes: each is asked for in two steps, two and one ahead. */
+/* What the next values need is known only step by step: from the code the number of the pool, from that its mark, or else the text. */
 SP_PREFETCHING void prefetch_values(const struct column_source *column, uint32_t position)
 {
     sp_prefetch_item(column->codes, position + CODES_AHEAD);
-    if (position + 2 < column->count) {
-        uint32_t code = column->codes[position + 2];
-        __builtin_prefetch(&column->map[code]);
+    if (position + 4 < column->count)
+        __builtin_prefetch(&column->map[column->codes[position + 4]]);
+    if (position + 2 >= column->count)
+        return;
+    uint32_t code = column->codes[position + 2];
+    if (column->pooled->closed) {
+        sp_prefetch_item(column->marks, code);
         __builtin_prefetch(&column->texts[code]);
-    }
-    if (position + 1 < column->count)
         __builtin_prefetch(column->texts[column->codes[position + 1]].ptr);
-}
-
-static bool copy_values(struct sp_block_builder *builder, struct sp_block_source *source,
-                        const struct sp_template *from, const struct sp_template *to)
-{
-    for (uint32_t i = 0; i < from->column_count; i++) {
-        struct column_source *column = &source->columns[from->columns[i]];
-        struct column_build *build = &builder->columns.items[to->columns[i]];
-        uint32_t position = column->position++;
-        build->column.count++;
-        if (column->codes != NULL) {
-            prefetch_values(column, position);
-            uint32_t code =
-                map_value(builder, source->generation, column, build, column->codes[position]);
-            if (code == SP_INTERNER_NONE || !sp_vector_push(&build->codes, code))
-                return false;
-        } else if (column->numbers != NULL) {
-            sp_prefetch_item(column->numbers, position + NUMBERS_AHEAD);
-            if (!sp_vector_push(&build->numbers, column->numbers[position]))
-                return false;
-        }
+    } else if (column->map[code] != 0) {
+        sp_prefetch_item(column->pooled->values.marks.items, column->map[code] - 1);
+    } else {
+        __builtin_prefetch(column->texts[code].ptr);
     }
-    return true;
 }
 
+static bool copy_value(struct sp_block_builder *builder, uint32_t generation,
+                       struct column_source *column)
+{
+    struct column_build *build = &builder->columns.items[column->pooled->mark.number];
+    uint32_t position = column->position++;
+    build->column.count++;
+    if (column->codes != NULL) {
+        prefetch_values(column, position);
+        uint32_t code = map_value(builder, generation, column, build, column->codes[position]);
+        return code != SP_INTERNER_NONE && sp_vector_push(&build->codes, code);
+    }
+    if (column->numbers == NULL)
+        return true;
+    sp_prefetch_item(column->numbers, position + NUMBERS_AHEAD);
+    return sp_vector_push(&build->numbers, column->numbers[position]);
+}
+
+/* Its template was placed. */
 static bool copy_row(struct sp_block_builder *builder, struct sp_block_source *source,
                      enum sp_block_table table, uint32_t row)
 {
-    struct table_build *build = &builder->tables[table];
-    uint32_t template = source->block->tables[table].templates[row];
-    uint32_t mapped = source->templates[table].items[template].number;
-    return copy_values(builder, source, &source->block->templates[table][template],
-                       &build->templates.items[mapped]) &&
-           sp_vector_push(&build->rows, mapped);
+    const struct sp_pool_template *template = map_template(source, table, row);
+    uint32_t generation = source->pool->generation;
+    for (uint32_t i = 0; i < template->column_count; i++) {
+        uint32_t number = source->by_pool.items[template->columns[i]];
+        if (!copy_value(builder, generation, &source->columns[number]))
+            return false;
+    }
+    return sp_vector_push(&builder->tables[table].rows, template->mark.number);
 }
 
-/* How many events or links the next row has: the next value of that column. */
-static uint32_t child_count(const struct sp_block_source *source, uint32_t column)
+/* How many events or links the next row has: the next value of that column of the pool. */
+static uint32_t child_count(const struct sp_block_source *source, uint32_t pooled)
 {
-    if (column == UINT32_MAX)
+    if (pooled == SP_INTERNER_NONE)
         return 0;
-    const struct column_source *counts = &source->columns[column];
+    const struct column_source *counts = &source->columns[source->by_pool.items[pooled]];
     return (uint32_t)counts->numbers[counts->position];
 }
 
 /* All templates that a row and its children need, before any of it is copied. */
-static enum outcome map_row(struct sp_block_builder *builder, struct sp_block_source *source,
-                            uint32_t row, const uint32_t *child_counts)
+static enum sp_pool_outcome place_templates(struct sp_block_builder *builder,
+                                            struct sp_block_source *source, uint32_t row,
+                                            uint32_t child_counts[SP_BLOCK_TABLE_COUNT])
 {
-    enum outcome outcome = map_template(builder, source, SP_BLOCK_SPANS,
-                                        source->block->tables[SP_BLOCK_SPANS].templates[row]);
+    enum sp_pool_outcome outcome = place_template(builder, source, SP_BLOCK_SPANS, row);
+    if (outcome != SP_POOL_DONE)
+        return outcome;
+    const struct sp_pool_template *template = map_template(source, SP_BLOCK_SPANS, row);
+    child_counts[SP_BLOCK_EVENTS] = child_count(source, template->events);
+    child_counts[SP_BLOCK_LINKS] = child_count(source, template->links);
     for (int t = SP_BLOCK_EVENTS; t < SP_BLOCK_TABLE_COUNT; t++) {
-        for (uint32_t i = 0; i < child_counts[t] && outcome == COPIED; i++)
-            outcome = map_template(builder, source, (enum sp_block_table)t,
-                                   source->block->tables[t].templates[source->children[t] + i]);
+        for (uint32_t i = 0; i < child_counts[t] && outcome == SP_POOL_DONE; i++)
+            outcome =
+                place_template(builder, source, (enum sp_block_table)t, source->children[t] + i);
     }
     return outcome;
 }
@@ -326,19 +326,19 @@ SP_PREFETCHING void prefetch_fixed(const struct sp_block *block, uint32_t row)
     sp_prefetch_item(block->tables[SP_BLOCK_SPANS].templates, row);
 }
 
-static enum outcome add_row(struct sp_block_builder *builder, struct sp_block_source *source,
-                            const struct sp_trace_id *trace_id, uint32_t row)
+static enum sp_pool_outcome add_row(struct sp_block_builder *builder,
+                                    struct sp_block_source *source,
+                                    const struct sp_trace_id *trace_id, uint32_t row)
 {
     const struct sp_block *block = source->block;
-    const struct child_columns *columns =
-        &source->child_columns[block->tables[SP_BLOCK_SPANS].templates[row]];
-    const uint32_t child_counts[SP_BLOCK_TABLE_COUNT] = {
-        [SP_BLOCK_EVENTS] = child_count(source, columns->events),
-        [SP_BLOCK_LINKS] = child_count(source, columns->links)};
-    enum outcome outcome = map_row(builder, source, row, child_counts);
-    if (outcome != COPIED)
+    uint32_t child_counts[SP_BLOCK_TABLE_COUNT] = {0};
+    enum sp_pool_outcome outcome = place_templates(builder, source, row, child_counts);
+    if (outcome != SP_POOL_DONE)
         return outcome;
     prefetch_fixed(block, row + NUMBERS_AHEAD);
+    if (row + TEMPLATES_AHEAD < block->tables[SP_BLOCK_SPANS].count)
+        sp_prefetch_item(source->templates[SP_BLOCK_SPANS],
+                         block->tables[SP_BLOCK_SPANS].templates[row + TEMPLATES_AHEAD]);
     bool fits = sp_block_builder_trace(builder, trace_id) &&
                 copy_row(builder, source, SP_BLOCK_SPANS, row) &&
                 sp_vector_push(&builder->span_ids, block->span_ids[row]) &&
@@ -357,7 +357,7 @@ static enum outcome add_row(struct sp_block_builder *builder, struct sp_block_so
                sp_vector_push(&builder->link_span_ids, block->link_span_ids[link]);
     }
     source->next_row = row + 1;
-    return fits ? COPIED : NO_MEMORY;
+    return fits ? SP_POOL_DONE : SP_POOL_NO_MEMORY;
 }
 
 enum sp_status sp_block_builder_add_rows(struct sp_block_builder *builder,
@@ -365,19 +365,15 @@ enum sp_status sp_block_builder_add_rows(struct sp_block_builder *builder,
                                          const struct sp_trace_id *trace_id, uint32_t count,
                                          uint32_t *ret_taken, struct sp_error *reterr)
 {
-    if (source->builder != builder || source->builder_generation != builder->generation) {
-        source->builder = builder;
-        source->builder_generation = builder->generation;
-        source->generation++;
-    }
+    sp_pool_begin(source->pool, builder);
     uint32_t taken = 0;
     for (; taken < count && !sp_block_builder_is_full(builder); taken++) {
-        enum outcome outcome = add_row(builder, source, trace_id, source->next_row);
-        if (outcome == NO_PLACE) {
+        enum sp_pool_outcome outcome = add_row(builder, source, trace_id, source->next_row);
+        if (outcome == SP_POOL_NO_PLACE) {
             builder->closed = true;
             break;
         }
-        if (outcome == NO_MEMORY)
+        if (outcome == SP_POOL_NO_MEMORY)
             return sp_error_set(reterr, SP_NO_MEMORY, "no memory to copy a block");
     }
     *ret_taken = taken;

@@ -13,6 +13,7 @@ struct input {
 struct mixing {
     const struct sp_rocks_mix *mix;
     struct input *inputs; /* in the order that rows of one trace keep */
+    struct sp_block_pool *pool;
 };
 
 static enum sp_status flush_block(const struct sp_rocks_mix *mix, struct sp_error *reterr)
@@ -39,7 +40,7 @@ static enum sp_status advance(struct mixing *mixing, uint32_t number, struct sp_
     *input = (struct input){0};
     enum sp_status status = mixing->mix->next(mixing->mix->cookie, number, &input->block, reterr);
     if (status == SP_OK && input->block != NULL)
-        status = sp_block_source_new(input->block, &input->source, reterr);
+        status = sp_block_source_new(mixing->pool, input->block, &input->source, reterr);
     return status;
 }
 
@@ -104,13 +105,18 @@ static enum sp_status mix_all(struct mixing *mixing, struct sp_error *reterr)
 
 enum sp_status sp_rocks_mix(const struct sp_rocks_mix *mix, struct sp_error *reterr)
 {
-    struct mixing mixing = {mix, calloc((size_t)mix->input_count + 1, sizeof(*mixing.inputs))};
+    struct mixing mixing = {.mix = mix,
+                            .inputs = calloc((size_t)mix->input_count + 1, sizeof(*mixing.inputs))};
     if (mixing.inputs == NULL)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to put blocks together");
     sp_block_builder_reset(mix->builder);
-    enum sp_status status = mix_all(&mixing, reterr);
+    enum sp_status status = sp_block_pool_new(&mixing.pool, reterr);
+    if (status == SP_OK)
+        status = mix_all(&mixing, reterr);
+    sp_block_builder_reset(mix->builder); /* it may have texts of the pool */
     for (uint32_t i = 0; i < mix->input_count; i++)
         sp_block_source_free(mixing.inputs[i].source);
+    sp_block_pool_free(mixing.pool);
     free(mixing.inputs);
     return status;
 }

@@ -171,16 +171,18 @@ START_TEST(rows_of_several_blocks_become_equal_rows)
     struct sp_block_builder *builders[MERGED];
     struct sp_block blocks[MERGED];
     struct sp_block_source *sources[MERGED];
+    struct sp_block_pool *pool;
     uint32_t at[MERGED] = {0};
     const struct sp_span *want[MERGED * 900];
     size_t want_count = 0;
+    ck_assert_int_eq(sp_block_pool_new(&pool, &error), SP_OK);
     for (size_t i = 0; i < MERGED; i++) {
         const struct sp_batch *batch = gen(&arena, 70 + i, 300 + i * 100, 25);
         const struct sp_span **spans = sorted(&arena, batch);
         builders[i] = new_builder();
         add(builders[i], spans, batch->span_count);
         blocks[i] = view(builders[i]);
-        ck_assert_int_eq(sp_block_source_new(&blocks[i], &sources[i], &error), SP_OK);
+        ck_assert_int_eq(sp_block_source_new(pool, &blocks[i], &sources[i], &error), SP_OK);
         memcpy(want + want_count, spans, batch->span_count * sizeof(*spans));
         want_count += batch->span_count;
     }
@@ -225,6 +227,103 @@ START_TEST(rows_of_several_blocks_become_equal_rows)
         sp_block_source_free(sources[i]);
         sp_block_builder_free(builders[i]);
     }
+    sp_block_pool_free(pool);
+    sp_arena_fini(&arena);
+}
+END_TEST
+
+/* Columns whose texts are looked up once for all sources, and those for which that does not pay: because hardly any text is there twice, or because all
+ * sources together have more of them than the pool takes; and one that changes from the first kind to the second. */
+#define POOLED          10
+#define POOLED_ROWS     16000
+#define POOLED_DISTINCT 7900 /* texts of a source that no other has, each about twice */
+
+static void name_value(struct sp_arena *arena, struct sp_attribute *item, const char *key,
+                       uint64_t number)
+{
+    char *text = sp_arena_alloc(arena, 24);
+    int len = snprintf(text, 24, "value %llu", (unsigned long long)number);
+    *item = (struct sp_attribute){
+        .key = sp_slice_cstr(key),
+        .value = {.kind = SP_VALUE_STRING, .string = sp_slice_make(text, (size_t)len)}};
+}
+
+static struct sp_span *pooled_spans(struct sp_arena *arena, uint32_t source)
+{
+    static const struct sp_resource resource = {.present = true};
+    static const struct sp_scope scope = {0};
+    struct sp_span *spans = sp_arena_calloc(arena, POOLED_ROWS, sizeof(*spans));
+    for (uint32_t i = 0; i < POOLED_ROWS; i++) {
+        struct sp_attribute *items = sp_arena_calloc(arena, 4, sizeof(*items));
+        uint64_t own = (uint64_t)source * POOLED_ROWS;
+        name_value(arena, &items[0], "few", i % 7 + source);
+        name_value(arena, &items[1], "own", own + i);
+        name_value(arena, &items[2], "many", own + i % POOLED_DISTINCT);
+        name_value(arena, &items[3], "changes", source < POOLED / 2 ? i % 9 : own + i);
+        spans[i] = (struct sp_span){
+            .trace_id = {.bytes = {1, (uint8_t)(i / 20 >> 8), (uint8_t)(i / 20)}},
+            .span_id = {.bytes = {(uint8_t)source, (uint8_t)(i >> 8), (uint8_t)i, 1}},
+            .resource = &resource,
+            .scope = &scope,
+            .attributes = {.items = items, .count = 4}};
+    }
+    return spans;
+}
+
+START_TEST(texts_of_many_blocks_are_copied_however_often_they_occur)
+{
+    struct sp_arena arena;
+    struct sp_error error;
+    struct sp_block_builder *builders[POOLED], *to = new_builder();
+    struct sp_block blocks[POOLED];
+    struct sp_block_source *sources[POOLED];
+    struct sp_block_pool *pool;
+    struct sp_span *spans[POOLED];
+    const struct sp_span **pointers = calloc(POOLED_ROWS, sizeof(*pointers));
+    const struct sp_span **want =
+        calloc((size_t)POOLED_ROWS * POOLED, sizeof(const struct sp_span *));
+    uint32_t done = 0, count = 0;
+    sp_arena_init(&arena, SIZE_MAX);
+    ck_assert_int_eq(sp_block_pool_new(&pool, &error), SP_OK);
+    for (uint32_t s = 0; s < POOLED; s++) {
+        spans[s] = pooled_spans(&arena, s);
+        for (uint32_t i = 0; i < POOLED_ROWS; i++)
+            pointers[i] = &spans[s][i];
+        builders[s] = new_builder();
+        ck_assert_uint_eq(add(builders[s], pointers, POOLED_ROWS), POOLED_ROWS);
+        blocks[s] = view(builders[s]);
+        ck_assert_int_eq(sp_block_source_new(pool, &blocks[s], &sources[s], &error), SP_OK);
+    }
+    for (uint32_t i = 0; i < POOLED_ROWS; i += 20) {
+        for (uint32_t s = 0; s < POOLED; s++) {
+            for (uint32_t rows = 20; rows > 0;) {
+                uint32_t taken;
+                ck_assert_int_eq(sp_block_builder_add_rows(to, sources[s], &spans[s][i].trace_id,
+                                                           rows, &taken, &error),
+                                 SP_OK);
+                for (uint32_t k = 0; k < taken; k++)
+                    want[count++] = &spans[s][i + 20 - rows + k];
+                rows -= taken;
+                if (!sp_block_builder_is_full(to))
+                    continue;
+                struct sp_block block = view(to);
+                assert_rows(&block, 0, want + done, count - done, false);
+                done = count;
+                sp_block_builder_reset(to);
+            }
+        }
+    }
+    struct sp_block block = view(to);
+    assert_rows(&block, 0, want + done, count - done, false);
+    ck_assert_uint_eq(count, POOLED_ROWS * POOLED);
+    sp_block_builder_free(to);
+    for (uint32_t s = 0; s < POOLED; s++) {
+        sp_block_source_free(sources[s]);
+        sp_block_builder_free(builders[s]);
+    }
+    sp_block_pool_free(pool);
+    free(pointers);
+    free(want);
     sp_arena_fini(&arena);
 }
 END_TEST
@@ -272,8 +371,10 @@ START_TEST(attributes_beyond_the_columns_are_kept_as_one_value)
         .attributes = {.items = &(struct sp_attribute){.key = SP_SLICE("x")}, .count = 1}};
     const struct sp_span *first = &other;
     add(to, &first, 1);
+    struct sp_block_pool *pool;
     struct sp_block_source *source;
-    ck_assert_int_eq(sp_block_source_new(&block, &source, &error), SP_OK);
+    ck_assert_int_eq(sp_block_pool_new(&pool, &error), SP_OK);
+    ck_assert_int_eq(sp_block_source_new(pool, &block, &source, &error), SP_OK);
     uint32_t copied = 0;
     uint32_t blocks = 0;
     while (copied < SPANS) {
@@ -293,6 +394,7 @@ START_TEST(attributes_beyond_the_columns_are_kept_as_one_value)
     }
     ck_assert_uint_ge(blocks, 2);
     sp_block_source_free(source);
+    sp_block_pool_free(pool);
     sp_block_builder_free(to);
     sp_block_builder_free(builder);
     sp_arena_fini(&arena);
@@ -335,6 +437,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tests, block_finds_the_rows_of_a_trace);
     tcase_add_test(tests, shared_block_does_not_need_its_builder);
     tcase_add_test(tests, rows_of_several_blocks_become_equal_rows);
+    tcase_add_test(tests, texts_of_many_blocks_are_copied_however_often_they_occur);
     tcase_add_test(tests, attributes_beyond_the_columns_are_kept_as_one_value);
     tcase_add_test(tests, full_block_takes_no_more_and_an_empty_one_always_takes_one);
     suite_add_tcase(suite, tests);
