@@ -25,24 +25,24 @@ struct facets {
 /* ---- which keys tell most ---- */
 
 /* With a selection: the greatest difference of the share that one value has in both sets. Without: how evenly the spans divide (1 minus the
- * chance that two have the same value), if that many have a value at all. Keys whose values hardly repeat tell nothing. */
+ * chance that two have the same value; 0 where spans have several and that is none), if that many have a value at all. Keys whose values hardly repeat tell nothing. */
 static double score_of(const struct sp_split_counter *counter, const struct sp_split_key *facet)
 {
     double totals[2] = {(double)counter->totals[REST], (double)counter->totals[SELECTED]};
-    double all = totals[REST] + totals[SELECTED], same = 0, difference = 0, carried = 0;
+    double all = totals[REST] + totals[SELECTED], same = 0, difference = 0, carried = 1;
     bool compares = totals[REST] > 0 && totals[SELECTED] > 0;
     for (uint32_t i = 0; i < facet->set.count; i++) {
         const struct sp_series *series = &facet->set.series[i];
         double rest = (double)series->counts[REST], selected = (double)series->counts[SELECTED];
         double share = (rest + selected) / all;
         same += share * share;
-        carried += series->labels[0].type != SP_LABEL_NIL ? share : 0;
+        carried -= series->labels[0].type == SP_LABEL_NIL ? share : 0;
         if (compares)
             difference = fmax(difference, fabs(selected / totals[SELECTED] - rest / totals[REST]));
     }
     if (facet->overflows || all == 0 || (double)facet->set.count > 0.5 * carried * all + 1)
         return 0;
-    return counter->split->selection ? difference : (1 - same) * carried;
+    return counter->split->selection ? difference : fmax(1 - same, 0) * carried;
 }
 
 /* Keys in the order of the answer: the most telling first, then as they were asked for. */

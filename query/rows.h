@@ -70,6 +70,12 @@ SP_MUST_USE enum sp_status sp_rows_one_series(struct sp_rows *rows, struct sp_se
 SP_MUST_USE enum sp_status sp_rows_series(struct sp_rows *rows, struct sp_series_set *set,
                                           const uint32_t **ret, struct sp_error *reterr);
 
+/* Of one key, a field of events or links: the series of all values that the row has, each once, and that of nil if it has none. Valid until
+ * the next sp_rows_open. */
+SP_MUST_USE enum sp_status sp_rows_each_series(struct sp_rows *rows, struct sp_series_set *set,
+                                               uint32_t row, const uint32_t **ret,
+                                               uint32_t *ret_count, struct sp_error *reterr);
+
 enum sp_number_kind {
     SP_NUMBER_NONE, /* no such field, or it is no number */
     SP_NUMBER_INTEGER,

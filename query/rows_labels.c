@@ -2,6 +2,7 @@
  *
  * query/rows_labels.c: the labels of rows, and the series that they belong to. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "query/rows_sheet.h"
 
@@ -243,4 +244,51 @@ enum sp_status sp_rows_series(struct sp_rows *rows, struct sp_series_set *set, c
         return sp_series_find(set, NULL, &only, reterr);
     return whole ? series_of_spans(rows, set, series, reterr)
                  : series_of_rows(rows, set, series, reterr);
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static uint32_t each_once(uint32_t *numbers, uint32_t count)
+{
+    uint32_t kept = 0;
+    if (count > 1)
+        qsort(numbers, count, sizeof(*numbers), compare_numbers);
+    for (uint32_t i = 0; i < count; i++)
+        if (kept == 0 || numbers[kept - 1] != numbers[i])
+            numbers[kept++] = numbers[i];
+    return kept;
+}
+
+enum sp_status sp_rows_each_series(struct sp_rows *rows, struct sp_series_set *set, uint32_t row,
+                                   const uint32_t **ret, uint32_t *ret_count,
+                                   struct sp_error *reterr)
+{
+    const struct sp_traceql_field *field = &rows->question->keys[0]->field;
+    struct sp_batch batch;
+    struct sp_trace_facts facts;
+    struct sp_span_place place = {&facts, row};
+    enum sp_status status = sp_rows_facts(rows, &batch, &facts, reterr);
+    uint32_t count = status == SP_OK ? sp_operand_each_count(&place, field) : 0, found = 0;
+    uint32_t *series = sp_rows_alloc(rows, count, sizeof(*series)); /* and one more */
+    if (status == SP_OK && !series)
+        return sp_rows_full(rows, reterr);
+    for (uint32_t i = 0; i <= count && status == SP_OK; i++) {
+        struct sp_operand one = {.kind = SP_OPERAND_NIL};
+        if (i < count)
+            sp_operand_each(&place, field, i, &one);
+        if (one.kind == SP_OPERAND_NIL && (i < count || found > 0))
+            continue; /* the one behind the last stands for none */
+        sp_buf_reset(&rows->scratch[0]);
+        struct sp_label label = operand_label(&one, &rows->scratch[0]);
+        if (rows->scratch[0].error != SP_OK)
+            return sp_error_set(reterr, SP_LIMIT, "a value to group by does not fit into memory");
+        status = sp_series_find(set, &label, &series[found++], reterr);
+    }
+    *ret = series;
+    *ret_count = status == SP_OK ? each_once(series, found) : 0;
+    return status;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "query/answer.h"
+#include "query/rows_reads.h"
 
 /* ---- counting ---- */
 
@@ -64,6 +65,29 @@ static bool is_one_moment(const struct sp_split *split, const struct sp_sheet *s
     return first <= last && *ret == sp_moment_of(split->moments, last);
 }
 
+/* Of events and links a span counts once for each value that it has. */
+static enum sp_status count_each(const struct sp_split *split, struct sp_split_key *key,
+                                 const struct sp_sheet *sheet, const struct sp_rows_taken *taken,
+                                 const uint64_t *selected, const uint64_t *starts,
+                                 struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    for (uint32_t row = 0; row < sheet->row_count && status == SP_OK && !key->overflows; row++) {
+        const uint32_t *series;
+        uint32_t count = 0;
+        if (!sp_bits_have(taken->bits, row))
+            continue;
+        enum sp_split_side side =
+            selected && sp_bits_have(selected, row) ? SP_SPLIT_SELECTED : SP_SPLIT_REST;
+        uint32_t moment = starts ? sp_moment_of(split->moments, starts[row]) : 0;
+        status = sp_rows_each_series(key->rows, &key->set, row, &series, &count, reterr);
+        for (uint32_t i = 0; i < count; i++)
+            key->set.series[series[i]].counts[sp_split_cell(split, side, moment)]++;
+        key->overflows = key->set.count > SP_SPLIT_VALUES_MAX;
+    }
+    return status;
+}
+
 static enum sp_status count_key(struct sp_split_counter *counter, struct sp_split_key *key,
                                 struct sp_sheet *sheet, const struct sp_trace_facts *facts,
                                 const uint64_t *selected, const uint64_t *starts,
@@ -76,6 +100,8 @@ static enum sp_status count_key(struct sp_split_counter *counter, struct sp_spli
     bool is_one = false;
     enum sp_status status =
         sp_rows_open(key->rows, sheet, facts, &split->pass.call->stop, &taken, reterr);
+    if (status == SP_OK && sp_field_is_each(&key->question.keys[0]->field))
+        return count_each(split, key, sheet, &taken, selected, starts, reterr);
     if (status == SP_OK && is_one_moment(split, sheet, &moment))
         status = sp_rows_one_series(key->rows, &key->set, &is_one, &only, reterr);
     if (status == SP_OK && is_one) { /* as of most keys of many: no span here has it */

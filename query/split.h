@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * query/split.h: the spans that a pass finds, split in two by a selection, and counted by the values of keys. /v1/facets and compare()
- * are made of it. Counts are exact. */
+ * are made of it. Counts are exact: of spans that have a value, so that of events and links, which may have several, a span counts once for
+ * each of its values. */
 #pragma once
 
 #include "query/metrics.h"

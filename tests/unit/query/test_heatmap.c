@@ -190,6 +190,49 @@ START_TEST(facets_count_values_most_frequent_first)
 }
 END_TEST
 
+/* A span with three events of two names, one with one, one with none; and links with attributes. */
+START_TEST(facets_count_all_events_and_links_of_a_span_once_for_each_value)
+{
+    const struct sp_attribute one[] = {
+        {SP_SLICE("size"), {.kind = SP_VALUE_INT, .integer = 1}}};
+    const struct sp_attribute two[] = {
+        {SP_SLICE("size"), {.kind = SP_VALUE_INT, .integer = 2}}};
+    const struct sp_event events[] = {
+        {.name = SP_SLICE("retry")}, {.name = SP_SLICE("exception")}, {.name = SP_SLICE("retry")}};
+    const struct sp_link links[] = {{.trace_id.bytes = {1}, .span_id.bytes = {1}},
+                                           {.trace_id.bytes = {1}, .attributes = {one, 1, 0}},
+                                           {.trace_id.bytes = {1}, .attributes = {two, 1, 0}}};
+    struct sp_span spans[] = {
+        make_span(&arena, 1, 1, 0, "web", "a", T0, 1),
+        make_span(&arena, 1, 2, 1, "web", "a", T0, 1),
+        make_span(&arena, 1, 3, 1, "web", "b", T0, 1),
+    };
+    spans[0].events = events;
+    spans[0].event_count = 3;
+    spans[0].links = links;
+    spans[0].link_count = 3;
+    spans[1].events = &events[1];
+    spans[1].event_count = 1;
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+    expect_answer(&world, FACETS "&keys=event:name", 200,
+                  "\"distinct\":3,\"complete\":true,\"values\":["
+                  "{\"value\":\"exception\",\"type\":\"string\",\"count\":\"2\"},"
+                  "{\"value\":null,\"type\":\"nil\",\"count\":\"1\"},"
+                  "{\"value\":\"retry\",\"type\":\"string\",\"count\":\"1\"}]");
+    expect_answer(&world, FACETS "&keys=link.size", 200,
+                  "\"values\":[{\"value\":null,\"type\":\"nil\",\"count\":\"2\"},"
+                  "{\"value\":\"1\",\"type\":\"int\",\"count\":\"1\"},"
+                  "{\"value\":\"2\",\"type\":\"int\",\"count\":\"1\"}]");
+    /* on whole traces, and with a selection */
+    expect_answer(&world, "/v1/facets?q=%7B%7D%20%3C%20%7B%7D&keys=event:name", 200,
+                  "\"values\":[{\"value\":\"exception\",\"type\":\"string\",\"count\":\"1\"},"
+                  "{\"value\":\"retry\",\"type\":\"string\",\"count\":\"1\"}]");
+    expect_answer(
+        &world, FACETS "&keys=event:name&selection=%7B%20event:name%20%3D%20%22retry%22%20%7D", 200,
+        "{\"value\":\"exception\",\"type\":\"string\",\"count\":\"2\",\"selected\":\"1\"}");
+}
+END_TEST
+
 START_TEST(facets_show_how_a_selection_differs)
 {
     add_shop();
@@ -253,6 +296,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, heatmap_has_count_errors_and_quantiles_of_each_step);
     tcase_add_test(tcase, heatmap_has_the_last_nanosecond);
     tcase_add_test(tcase, facets_count_values_most_frequent_first);
+    tcase_add_test(tcase, facets_count_all_events_and_links_of_a_span_once_for_each_value);
     tcase_add_test(tcase, facets_show_how_a_selection_differs);
     tcase_add_test(tcase, facets_find_the_keys_that_tell_most);
     tcase_add_test(tcase, facets_have_limits);
