@@ -6,6 +6,24 @@
 
 #include <math.h>
 
+enum sp_status sp_change_minutes(struct sp_time_range asked, struct sp_time_range before,
+                                 struct sp_time_range *ret, struct sp_error *reterr)
+{
+    struct sp_time_range now = sp_time_range_minutes(asked);
+    struct sp_time_range minutes = sp_time_range_minutes(before);
+    if (before.to_unix_ns <= asked.from_unix_ns && minutes.to_unix_ns > now.from_unix_ns)
+        minutes.to_unix_ns = now.from_unix_ns;
+    else if (asked.to_unix_ns <= before.from_unix_ns && now.to_unix_ns > minutes.from_unix_ns)
+        minutes.from_unix_ns = now.to_unix_ns;
+    if (before.from_unix_ns < before.to_unix_ns && minutes.from_unix_ns >= minutes.to_unix_ns)
+        return sp_error_set_parameter(
+            reterr, SP_INVALID_ARGUMENT, "compareFrom",
+            "counts are kept by whole minutes, and both ranges lie in the same one: take ranges of "
+            "different minutes");
+    *ret = minutes;
+    return SP_OK;
+}
+
 /* How much longer the p95 has to be before something is slower: more than both quantiles may be off. */
 #define SLOWER_MIN (1 + 2 * SP_HISTOGRAM_RELATIVE_ERROR)
 

@@ -5,6 +5,14 @@
 #pragma once
 
 #include "lib/analysis/analysis.h"
+#include "storage/storage.h"
+
+/* The range that is compared with, widened to whole minutes as the range asked for is. A minute that only this puts into both is left to
+ * the latter: nothing is compared with itself unless the ranges themselves overlap.
+ * SP_INVALID_ARGUMENT  no minute is left. */
+SP_MUST_USE enum sp_status sp_change_minutes(struct sp_time_range asked,
+                                             struct sp_time_range before, struct sp_time_range *ret,
+                                             struct sp_error *reterr);
 
 /* One thing. Sides: 0 is the range that is compared with, 1 the range asked for. */
 struct sp_change {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * query/graph.c: GET /v1/graph: one graph in five formats, or what query/graph_series.c makes of several. */
+#include "query/change.h"
 #include "query/graph_answer.h"
 
 static const struct {
@@ -123,10 +124,14 @@ enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error
         question.range = steps.range;
         return sp_graph_answer_series(call, &question, &steps, reterr);
     }
-    question.range = sp_time_range_minutes(question.range);
-    if (!call->values[PARAMETER_COMPARE_FROM].set)
-        return answer_whole(call, &question, reterr);
     struct sp_time_range before = {call->values[PARAMETER_COMPARE_FROM].number,
                                    call->values[PARAMETER_COMPARE_TO].number};
-    return sp_graph_answer_difference(call, &question, sp_time_range_minutes(before), reterr);
+    if (call->values[PARAMETER_COMPARE_FROM].set)
+        status = sp_change_minutes(question.range, before, &before, reterr);
+    if (status != SP_OK)
+        return status;
+    question.range = sp_time_range_minutes(question.range);
+    return call->values[PARAMETER_COMPARE_FROM].set
+               ? sp_graph_answer_difference(call, &question, before, reterr)
+               : answer_whole(call, &question, reterr);
 }

@@ -377,8 +377,11 @@ static enum sp_status parse_question(struct sp_query_call *call, struct sp_laten
         status = sp_latency_page_parse(call, ret, &ret->page, reterr);
     if (status == SP_OK)
         status = check_combination(call, ret, reterr);
-    ret->before = sp_time_range_minutes((struct sp_time_range){
-        values[SP_LATENCY_COMPARE_FROM].number, values[SP_LATENCY_COMPARE_TO].number});
+    if (status == SP_OK && ret->is_comparison)
+        status = sp_change_minutes(ret->range,
+                                   (struct sp_time_range){values[SP_LATENCY_COMPARE_FROM].number,
+                                                          values[SP_LATENCY_COMPARE_TO].number},
+                                   &ret->before, reterr);
     return status;
 }
 

@@ -356,6 +356,44 @@ END_TEST
 #define BEFORE "compareFrom=2026-01-01T00:00:00Z&compareTo=2026-01-01T00:02:00Z"
 #define AFTER  "from=2026-01-01T00:02:00Z&to=2026-01-01T00:04:00Z"
 
+/* Ranges that touch within a minute: it is not compared with itself. */
+START_TEST(minutes_are_not_compared_with_themselves)
+{
+    static const char *const paths[] = {"/v1/graph?", "/v1/latency?"};
+    add_minutes();
+    for (size_t i = 0; i < SP_ARRAY_LEN(paths); i++) {
+        char url[256];
+        snprintf(url, sizeof(url),
+                 "%sfrom=2026-01-01T00:02:20Z&to=2026-01-01T00:03:20Z&"
+                 "compareFrom=2026-01-01T00:01:20Z&compareTo=2026-01-01T00:02:20Z",
+                 paths[i]);
+        expect_answer(
+            &world, url, 200,
+            "\"compareFrom\":\"1767225660000000000\",\"compareTo\":\"1767225720000000000\"");
+        expect_answer(&world, url, 200,
+                      "\"from\":\"1767225720000000000\",\"to\":\"1767225840000000000\"");
+        snprintf(url, sizeof(url),
+                 "%sfrom=2026-01-01T00:01:20Z&to=2026-01-01T00:02:20Z&"
+                 "compareFrom=2026-01-01T00:02:20Z&compareTo=2026-01-01T00:03:20Z",
+                 paths[i]);
+        expect_answer(
+            &world, url, 200,
+            "\"compareFrom\":\"1767225780000000000\",\"compareTo\":\"1767225840000000000\"");
+        snprintf(url, sizeof(url),
+                 "%sfrom=2026-01-01T00:02:40Z&to=2026-01-01T00:02:50Z&"
+                 "compareFrom=2026-01-01T00:02:00Z&compareTo=2026-01-01T00:02:40Z",
+                 paths[i]);
+        expect_answer(&world, url, 400, "both ranges lie in the same one");
+        /* who asks for ranges that overlap gets them */
+        snprintf(url, sizeof(url),
+                 "%sfrom=2026-01-01T00:02:20Z&to=2026-01-01T00:03:20Z&"
+                 "compareFrom=2026-01-01T00:01:20Z&compareTo=2026-01-01T00:02:21Z",
+                 paths[i]);
+        expect_answer(&world, url, 200, "\"compareTo\":\"1767225780000000000\"");
+    }
+}
+END_TEST
+
 START_TEST(graph_against_another_range)
 {
     add_minutes();
@@ -534,6 +572,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, merged_tree_of_two_samples);
     tcase_add_test(tcase, two_traces_are_one_tree);
     tcase_add_test(tcase, graph_as_a_series);
+    tcase_add_test(tcase, minutes_are_not_compared_with_themselves);
     tcase_add_test(tcase, graph_against_another_range);
     tcase_add_test(tcase, latencies_as_a_series_and_by_service);
     tcase_add_test(tcase, latencies_page_by_page);
