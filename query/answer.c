@@ -4,6 +4,8 @@
 #include "query/answer.h"
 #include "query/question.h"
 
+#include <stdio.h>
+
 enum sp_status sp_answer_bounds(const struct sp_query_call *call, struct sp_time_range *range,
                                 struct sp_error *reterr)
 {
@@ -85,6 +87,29 @@ enum sp_status sp_answer_pass(struct sp_query_call *call, const char *parameter,
     return SP_OK;
 }
 
+/* A parser's error about a list that stands behind before_len bytes, and in front of one: told of the list alone. */
+static enum sp_status list_error(struct sp_query_call *call, const char *parameter,
+                                 struct sp_slice text, size_t before_len, struct sp_error *reterr)
+{
+    char found[SP_ERROR_MESSAGE_MAX];
+    uint64_t offset = reterr->offset;
+    snprintf(found, sizeof(found), "%s", reterr->message);
+    if (offset == SP_ERROR_NO_OFFSET || offset < before_len)
+        offset = before_len;
+    offset -= before_len;
+    if (offset >= text.len) { /* what was found is our bracket */
+        char *at = strstr(found, ", found )");
+        offset = text.len;
+        if (at)
+            snprintf(at, sizeof(found) - (size_t)(at - found), ", found the end");
+    }
+    (void)sp_error_set_at(reterr, SP_INVALID_ARGUMENT, offset,
+                          "\"%s\" must be fields with commas between them, as "
+                          "name,span.http.route: %s",
+                          parameter, found);
+    return sp_question_error(call, parameter, "Not evaluated yet", SP_INVALID_ARGUMENT, reterr);
+}
+
 enum sp_status sp_answer_fields(struct sp_query_call *call, const char *parameter,
                                 struct sp_slice text, uint32_t max,
                                 const struct sp_traceql_node *const **ret_fields,
@@ -107,11 +132,14 @@ enum sp_status sp_answer_fields(struct sp_query_call *call, const char *paramete
     status = sp_traceql_parse(&call->arena, copy, &query, reterr);
     if (status == SP_NO_MEMORY)
         return status;
-    bool one_list = status == SP_OK && query->root->item_count == 2 && query->hint_count == 0;
-    if (!one_list)
-        return sp_error_set_parameter(
-            reterr, SP_INVALID_ARGUMENT, parameter,
-            "\"%s\" must be fields with commas between them, as name,span.http.route", parameter);
+    if (status != SP_OK)
+        return list_error(call, parameter, text, strlen(before), reterr);
+    if (query->root->item_count != 2 || query->hint_count > 0) {
+        (void)sp_error_set_at(reterr, SP_INVALID_ARGUMENT,
+                              strlen(before) + sp_slice_find(text, ')'),
+                              "expected , or the end, found )");
+        return list_error(call, parameter, text, strlen(before), reterr);
+    }
     const struct sp_traceql_node *list = query->root->items[1];
     if (list->item_count > max)
         return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, parameter,

@@ -17,8 +17,23 @@ struct sp_traceql_node *sp_parser_field(struct parser *p)
     return sp_parser_next(p) ? sp_traceql_make_field(&p->build, offset, field) : NULL;
 }
 
-/* Behind "(": "field, field, ...)" as items of node. */
-static bool parse_field_list(struct parser *p, struct sp_traceql_node *node)
+/* So many are compared with a new one: more fields than series can be grouped by. */
+#define FIELDS_COMPARED 64
+
+static bool is_repeated(const struct sp_traceql_node *const *items, uint32_t count)
+{
+    const struct sp_traceql_field *field = &items[count]->field;
+    for (uint32_t i = 0; i < count && i < FIELDS_COMPARED; i++) {
+        const struct sp_traceql_field *other = &items[i]->field;
+        if (other->intrinsic == field->intrinsic && other->scope == field->scope &&
+            other->of_parent == field->of_parent && sp_slice_equal(other->key, field->key))
+            return true;
+    }
+    return false;
+}
+
+/* Behind "(": "field, field, ...)" as items of node. once: none may be repeated. */
+static bool parse_field_list(struct parser *p, struct sp_traceql_node *node, bool once)
 {
     const struct sp_traceql_node **items = NULL;
     uint32_t count = 0, cap = 0;
@@ -34,8 +49,13 @@ static bool parse_field_list(struct parser *p, struct sp_traceql_node *node)
             cap = grown_cap;
         }
         items[count] = sp_parser_field(p);
-        if (!items[count++])
+        if (!items[count])
             return false;
+        if (once && is_repeated(items, count))
+            return sp_traceql_fail(&p->build, items[count]->offset,
+                                   "expected each field once: this one stands here already") !=
+                   NULL;
+        count++;
         if (p->token.kind == SP_TOKEN_PAREN_CLOSE)
             break;
         if (!sp_parser_take(p, SP_TOKEN_COMMA, ", or )"))
@@ -71,6 +91,9 @@ static bool parse_numbers(struct parser *p, struct sp_traceql_node *node, bool i
         if (!integers && value->type == SP_TRACEQL_TYPE_INT)
             numbers[count] = (struct sp_traceql_value){.type = SP_TRACEQL_TYPE_FLOAT,
                                                        .number = (double)value->integer};
+        for (uint32_t i = 0; i < count && !integers; i++)
+            if (numbers[i].number == numbers[count].number)
+                return sp_parser_fail_expected(p, "each quantile once");
         count++;
         if (!sp_parser_next(p))
             return false;
@@ -100,7 +123,7 @@ static bool finish_metric(struct parser *p, struct sp_traceql_node *node)
         return false;
     if (sp_parser_is_word(p, "by") && node->metric != SP_TRACEQL_METRIC_COMPARE &&
         (!sp_parser_next(p) || !sp_parser_take(p, SP_TOKEN_PAREN_OPEN, "( behind by") ||
-         !parse_field_list(p, node)))
+         !parse_field_list(p, node, true)))
         return false;
     return sp_parser_push_operand(p, node, true);
 }
@@ -204,7 +227,7 @@ static bool parse_stage_call(struct parser *p, struct sp_slice word, uint32_t of
     if (!node)
         return false;
     bool good = coalesce ? sp_parser_take(p, SP_TOKEN_PAREN_CLOSE, ") behind coalesce(")
-                         : parse_field_list(p, node);
+                         : parse_field_list(p, node, false);
     return good && sp_parser_push_operand(p, node, true);
 }
 
@@ -233,8 +256,8 @@ bool sp_parser_call(struct parser *p)
     }
     p->lexer = lexer; /* back to the word, which is what is wrong */
     p->token = word;
-    return sp_parser_fail_expected(
-        p, begins_stage ? "{ }, ( ), an aggregate like count(), by(), select(), coalesce() "
-                          "or a metric like rate()"
-                        : "{ }, ( ), a number or an aggregate like count()");
+    if (!begins_stage)
+        return sp_parser_fail_operand(p);
+    return sp_parser_fail_expected(p, "{ }, ( ), an aggregate like count(), by(), select(), "
+                                      "coalesce() or a metric like rate()");
 }

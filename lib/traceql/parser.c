@@ -226,6 +226,27 @@ static bool close_expression(struct parser *p)
 
 /* ---- operands ---- */
 
+/* Is the operator in front of a sign one that compares a metric? */
+static bool compares_metric(const struct parser *p)
+{
+    const struct frame *frame = sp_parser_top_frame(p);
+    const struct pending *operators = p->operators.items;
+    enum sp_traceql_comparison comparison;
+    uint32_t at = p->operators.count;
+    while (at > frame->operator_base && operators[at - 1].unary)
+        at--;
+    return at > frame->operator_base && p->operands.count > frame->operand_base &&
+           sp_traceql_as_comparison(operators[at - 1].kind, &comparison) &&
+           sp_parser_top_operand(p)->node->type == SP_TRACEQL_TYPE_SERIES;
+}
+
+bool sp_parser_fail_operand(struct parser *p)
+{
+    return sp_parser_fail_expected(p, compares_metric(p)
+                                          ? "a number or a duration to compare the metric with"
+                                          : "{ }, ( ), a number or an aggregate like count()");
+}
+
 static bool parse_stage_operand(struct parser *p)
 {
     uint32_t offset = p->token.offset;
@@ -248,7 +269,7 @@ static bool parse_stage_operand(struct parser *p)
         return sp_parser_push_operand(p, sp_traceql_make_literal(&p->build, offset, p->token.value),
                                       false) &&
                sp_parser_next(p);
-    return sp_parser_fail_expected(p, "{ }, ( ), a number or an aggregate like count()");
+    return sp_parser_fail_operand(p);
 }
 
 static bool parse_span_word(struct parser *p)

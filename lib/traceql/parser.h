@@ -53,6 +53,9 @@ struct parser {
     bool scalar; /* the whole text has to be one number made of spans */
 };
 
+/* Tells what can stand here instead: an operand between stages. */
+bool sp_parser_fail_operand(struct parser *p);
+
 static inline struct frame *sp_parser_top_frame(const struct parser *p)
 {
     return (struct frame *)p->frames.items + p->frames.count - 1;

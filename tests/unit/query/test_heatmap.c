@@ -193,15 +193,13 @@ END_TEST
 /* A span with three events of two names, one with one, one with none; and links with attributes. */
 START_TEST(facets_count_all_events_and_links_of_a_span_once_for_each_value)
 {
-    const struct sp_attribute one[] = {
-        {SP_SLICE("size"), {.kind = SP_VALUE_INT, .integer = 1}}};
-    const struct sp_attribute two[] = {
-        {SP_SLICE("size"), {.kind = SP_VALUE_INT, .integer = 2}}};
+    const struct sp_attribute one[] = {{SP_SLICE("size"), {.kind = SP_VALUE_INT, .integer = 1}}};
+    const struct sp_attribute two[] = {{SP_SLICE("size"), {.kind = SP_VALUE_INT, .integer = 2}}};
     const struct sp_event events[] = {
         {.name = SP_SLICE("retry")}, {.name = SP_SLICE("exception")}, {.name = SP_SLICE("retry")}};
     const struct sp_link links[] = {{.trace_id.bytes = {1}, .span_id.bytes = {1}},
-                                           {.trace_id.bytes = {1}, .attributes = {one, 1, 0}},
-                                           {.trace_id.bytes = {1}, .attributes = {two, 1, 0}}};
+                                    {.trace_id.bytes = {1}, .attributes = {one, 1, 0}},
+                                    {.trace_id.bytes = {1}, .attributes = {two, 1, 0}}};
     struct sp_span spans[] = {
         make_span(&arena, 1, 1, 0, "web", "a", T0, 1),
         make_span(&arena, 1, 2, 1, "web", "a", T0, 1),
@@ -282,6 +280,13 @@ START_TEST(facets_have_limits)
         at += sprintf(at, ",span.k%u", i);
     expect_answer(&world, url, 400, "takes at most 64 fields");
     expect_answer(&world, FACETS "&keys=1", 400, "must be fields");
+    expect_answer(&world, FACETS "&keys=name,nosuch", 400, "\"offset\":5");
+    expect_answer(
+        &world, FACETS "&keys=name,nosuch", 400,
+        "\"expected\":\"a field (duration, span.name, resource.name, ...), found nosuch\"");
+    expect_answer(&world, FACETS "&keys=name,", 400, "found the end\"");
+    expect_answer(&world, FACETS "&keys=name,", 400, "\"offset\":5");
+    expect_answer(&world, FACETS "&keys=name)%7Cselect(kind", 400, "\"offset\":4");
     expect_answer(&world, FACETS "&keys=name)%7Cselect(kind", 400, "must be fields");
 }
 END_TEST

@@ -354,6 +354,8 @@ START_TEST(latencies_by_fields_have_limits)
 {
     static struct sp_span spans[SP_LATENCY_SERIES_MAX + 1];
     expect_answer(&world, "/v1/latency?by=a%20b", 400, "\\\"by\\\" must be fields with commas");
+    expect_answer(&world, "/v1/latency?by=name,x(", 400, "\"parameter\":\"by\",\"offset\":5");
+    expect_answer(&world, "/v1/latency?by=x(", 400, "found x\"");
     expect_answer(&world, "/v1/latency?by=name,name,name,name,name,name,name,name", 200, "series");
     expect_answer(&world, "/v1/latency?by=name,name,name,name,name,name,name,name,name", 400,
                   "at most 8 fields");

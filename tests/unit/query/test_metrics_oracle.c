@@ -432,6 +432,8 @@ static void make_question(struct sp_gen *gen, struct question *question)
     at += sprintf(at, ")");
     for (unsigned k = 0; k < question->key_count; k++) {
         question->keys[k] = (unsigned)sp_gen_below(gen, SP_ARRAY_LEN(keys));
+        if (k == 1 && question->keys[1] == question->keys[0]) /* each once */
+            question->keys[1] = (question->keys[0] + 1) % SP_ARRAY_LEN(keys);
         at += sprintf(at, "%s%s", k == 0 ? " by (" : ", ", keys[question->keys[k]]);
     }
     if (question->key_count > 0)
