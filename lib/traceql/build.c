@@ -329,7 +329,10 @@ static bool apply_nil(struct sp_traceql_builder *b, enum sp_traceql_comparison c
     if (field->kind != SP_TRACEQL_FIELD)
         return sp_traceql_fail(b, field->offset, "only a field can be compared with nil") != NULL;
     if (!exists && !sp_traceql_intrinsic_optional(field->field.intrinsic))
-        return sp_traceql_fail(b, offset, "%s is never nil",
+        return sp_traceql_fail(b, offset,
+                               field->type == SP_TRACEQL_TYPE_STRING
+                                   ? "%s is never nil: expected \"\" for what is empty"
+                                   : "%s is never nil",
                                sp_traceql_intrinsic_name(field->field.intrinsic)) != NULL;
     *left = (struct sp_traceql_operand){
         .node = sp_traceql_make(b, exists ? SP_TRACEQL_EXISTS : SP_TRACEQL_NOT_EXISTS,
