@@ -79,47 +79,87 @@ static enum sp_status collect_kinds(struct sp_query_call *call, struct sp_time_r
     return collect_operations(call, range, operation_kind, ret, reterr);
 }
 
-/* The catalogue counts errors; how the rest divides into ok and unset it does not say. */
+/* The catalogue counts errors; ok, which few spans have, is looked for. Without time for that the others are not counted. */
 static enum sp_status collect_statuses(struct sp_query_call *call, struct sp_time_range range,
                                        struct sp_completion_values *ret, struct sp_error *reterr)
 {
     const struct sp_service_row *rows;
     size_t count;
+    struct sp_completion_values found;
     enum sp_status status = sp_store_services(call->api->store, range, &call->stop, &call->arena,
                                               &rows, &count, reterr);
     if (status == SP_OK)
         status = make_room(call, 3, ret, reterr);
+    if (status == SP_OK)
+        status = sp_complete_intrinsic(call, SP_SLICE("{ status = ok }"), SP_TRACEQL_STATUS,
+                                       "status", SP_SLICE(""), &found, reterr);
     if (status != SP_OK)
         return status;
-    uint64_t errors = 0;
-    for (size_t i = 0; i < count; i++)
+    uint64_t errors = 0, spans = 0;
+    for (size_t i = 0; i < count; i++) {
         errors += rows[i].error_count;
+        spans += rows[i].span_count;
+    }
+    uint64_t ok = found.count > 0 ? found.items[0].span_count : 0;
+    ok = ok < spans - errors ? ok : spans - errors; /* spans came in between */
     add(ret, SP_SLICE("error"), errors);
-    add(ret, SP_SLICE("ok"), SP_COMPLETION_NOT_COUNTED);
-    add(ret, SP_SLICE("unset"), SP_COMPLETION_NOT_COUNTED);
+    add(ret, SP_SLICE("ok"), found.complete ? ok : SP_COMPLETION_NOT_COUNTED);
+    add(ret, SP_SLICE("unset"), found.complete ? spans - errors - ok : SP_COMPLETION_NOT_COUNTED);
     return SP_OK;
 }
 
+/* Where the values come from. */
+enum source {
+    NOWHERE, /* nobody completes numbers and ids */
+    SPANS,   /* the catalogue does not know them */
+    CATALOGUE
+};
+
 static const struct intrinsic {
     const char *key;
+    const char *other; /* spelling; NULL: none */
     enum sp_traceql_intrinsic intrinsic;
     const char *type;
-    collect collect;   /* NULL: the catalogue does not know the values */
+    enum source source;
+    collect collect;   /* of the CATALOGUE */
     bool of_all_spans; /* every span has one */
 } intrinsics[] = {
-    {"duration", SP_TRACEQL_DURATION, "duration", NULL, true},
-    {"event:name", SP_TRACEQL_EVENT_NAME, "string", NULL, false},
-    {"instrumentation:name", SP_TRACEQL_INSTRUMENTATION_NAME, "string", NULL, false},
-    {"instrumentation:version", SP_TRACEQL_INSTRUMENTATION_VERSION, "string", NULL, false},
-    {"kind", SP_TRACEQL_KIND, "kind", collect_kinds, true},
-    {"name", SP_TRACEQL_NAME, "string", collect_names, true},
-    {"rootName", SP_TRACEQL_ROOT_NAME, "string", NULL, false},
-    {"rootServiceName", SP_TRACEQL_ROOT_SERVICE, "string", NULL, false},
-    {"service", SP_TRACEQL_SERVICE, "string", collect_services, true},
-    {"status", SP_TRACEQL_STATUS, "status", collect_statuses, true},
-    {"statusMessage", SP_TRACEQL_STATUS_MESSAGE, "string", NULL, true},
-    {"traceDuration", SP_TRACEQL_TRACE_DURATION, "duration", NULL, true},
+    {"duration", "span:duration", SP_TRACEQL_DURATION, "duration", NOWHERE, NULL, true},
+    {"event:name", NULL, SP_TRACEQL_EVENT_NAME, "string", SPANS, NULL, false},
+    {"event:timeSinceStart", NULL, SP_TRACEQL_EVENT_TIME_SINCE_START, "duration", NOWHERE, NULL,
+     false},
+    {"instrumentation:name", NULL, SP_TRACEQL_INSTRUMENTATION_NAME, "string", SPANS, NULL, true},
+    {"instrumentation:version", NULL, SP_TRACEQL_INSTRUMENTATION_VERSION, "string", SPANS, NULL,
+     true},
+    {"kind", "span:kind", SP_TRACEQL_KIND, "kind", CATALOGUE, collect_kinds, true},
+    {"link:spanID", NULL, SP_TRACEQL_LINK_SPAN_ID, "string", NOWHERE, NULL, false},
+    {"link:traceID", NULL, SP_TRACEQL_LINK_TRACE_ID, "string", NOWHERE, NULL, false},
+    {"name", "span:name", SP_TRACEQL_NAME, "string", CATALOGUE, collect_names, true},
+    {"nestedSetLeft", NULL, SP_TRACEQL_NESTED_SET_LEFT, "int", NOWHERE, NULL, true},
+    {"nestedSetParent", NULL, SP_TRACEQL_NESTED_SET_PARENT, "int", NOWHERE, NULL, true},
+    {"nestedSetRight", NULL, SP_TRACEQL_NESTED_SET_RIGHT, "int", NOWHERE, NULL, true},
+    {"parent", NULL, SP_TRACEQL_PARENT_SPAN, "span", NOWHERE, NULL, false},
+    {"rootName", "trace:rootName", SP_TRACEQL_ROOT_NAME, "string", SPANS, NULL, false},
+    {"rootServiceName", "trace:rootService", SP_TRACEQL_ROOT_SERVICE, "string", SPANS, NULL, false},
+    {"service", NULL, SP_TRACEQL_SERVICE, "string", CATALOGUE, collect_services, true},
+    {"span:childCount", "childCount", SP_TRACEQL_CHILD_COUNT, "int", SPANS, NULL, true},
+    {"span:id", NULL, SP_TRACEQL_SPAN_ID, "string", NOWHERE, NULL, true},
+    {"span:parentID", NULL, SP_TRACEQL_PARENT_ID, "string", NOWHERE, NULL, false},
+    {"status", "span:status", SP_TRACEQL_STATUS, "status", CATALOGUE, collect_statuses, true},
+    {"statusMessage", "span:statusMessage", SP_TRACEQL_STATUS_MESSAGE, "string", SPANS, NULL, true},
+    {"trace:id", NULL, SP_TRACEQL_TRACE_ID, "string", NOWHERE, NULL, true},
+    {"traceDuration", "trace:duration", SP_TRACEQL_TRACE_DURATION, "duration", NOWHERE, NULL, true},
 };
+_Static_assert(SP_ARRAY_LEN(intrinsics) == SP_TRACEQL_INTRINSIC_COUNT - 1, "one is not completed");
+
+/* The spelling that begins with the prefix; NULL: none does. */
+static const char *spelling_of(const struct intrinsic *row, struct sp_slice prefix)
+{
+    if (sp_slice_starts_with(sp_slice_cstr(row->key), prefix))
+        return row->key;
+    bool fits = row->other && sp_slice_starts_with(sp_slice_cstr(row->other), prefix);
+    return fits ? row->other : NULL;
+}
 
 static int by_text(const void *a, const void *b)
 {
@@ -165,12 +205,11 @@ static enum sp_status answer_intrinsic_values(struct sp_query_call *call,
 {
     struct sp_completion_values values = {.complete = true};
     struct sp_slice prefix = call->values[PREFIX].text;
-    bool any_value = strcmp(row->type, "duration") == 0; /* nothing to complete */
     enum sp_status status = SP_OK;
-    if (!any_value && (restricted || !row->collect)) {
+    if (row->source == SPANS || (row->source == CATALOGUE && restricted)) {
         status = sp_complete_intrinsic(call, call->values[Q].text, row->intrinsic, row->type,
                                        prefix, &values, reterr);
-    } else if (!any_value) {
+    } else if (row->source == CATALOGUE) {
         status = row->collect(call, range, &values, reterr);
         tidy(&values, row->type, prefix);
     }
@@ -198,14 +237,14 @@ static enum sp_status answer_intrinsic_keys(struct sp_query_call *call, struct s
     sp_json_key(&w, "attributes");
     sp_json_array_begin(&w);
     for (size_t i = 0; i < SP_ARRAY_LEN(intrinsics); i++) {
-        if (!sp_slice_starts_with(sp_slice_cstr(intrinsics[i].key), call->values[PREFIX].text) ||
-            matching++ >= limit)
+        const char *spelling = spelling_of(&intrinsics[i], call->values[PREFIX].text);
+        if (!spelling || matching++ >= limit)
             continue;
         sp_json_object_begin(&w);
         sp_json_key(&w, "scope");
         sp_json_cstr(&w, "intrinsic");
         sp_json_key(&w, "key");
-        sp_json_cstr(&w, intrinsics[i].key);
+        sp_json_cstr(&w, spelling);
         sp_json_key(&w, "type");
         sp_json_cstr(&w, intrinsics[i].type);
         sp_json_key(&w, "spanCount");
@@ -227,10 +266,11 @@ enum sp_status sp_query_answer_intrinsics(struct sp_query_call *call, struct sp_
 {
     if (!call->values[KEY].set)
         return answer_intrinsic_keys(call, range, reterr);
+    enum sp_traceql_intrinsic asked = sp_traceql_find_intrinsic(call->values[KEY].text);
     for (size_t i = 0; i < SP_ARRAY_LEN(intrinsics); i++)
-        if (sp_slice_equal_cstr(call->values[KEY].text, intrinsics[i].key))
+        if (intrinsics[i].intrinsic == asked)
             return answer_intrinsic_values(call, &intrinsics[i], range, restricted, reterr);
-    char allowed[256] = "";
+    char allowed[SP_ERROR_MESSAGE_MAX] = "";
     size_t used = 0;
     for (size_t i = 0; i < SP_ARRAY_LEN(intrinsics); i++)
         used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, "%s%s", i ? ", " : "",

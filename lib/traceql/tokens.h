@@ -95,7 +95,6 @@ bool sp_traceql_as_relation(enum sp_traceql_token_kind kind, enum sp_traceql_rel
 const char *sp_traceql_arithmetic_text(enum sp_traceql_arithmetic arithmetic);
 
 /* "name" -> NAME; "trace:duration" -> TRACE_DURATION; NONE for other texts. */
-enum sp_traceql_intrinsic sp_traceql_find_intrinsic(struct sp_slice text);
 
 /* Can a span lack it, so that `= nil` makes sense? */
 bool sp_traceql_intrinsic_optional(enum sp_traceql_intrinsic intrinsic);

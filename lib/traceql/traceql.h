@@ -263,6 +263,8 @@ bool sp_traceql_equal(const struct sp_traceql_query *a, const struct sp_traceql_
 
 /* The name in the normal form: "service", "name", "trace:duration", ... NONE gives "". */
 const char *sp_traceql_intrinsic_name(enum sp_traceql_intrinsic intrinsic);
+/* In any of its spellings ("duration", "span:duration"); NONE: it is none. */
+enum sp_traceql_intrinsic sp_traceql_find_intrinsic(struct sp_slice text);
 enum sp_traceql_type sp_traceql_intrinsic_type(enum sp_traceql_intrinsic intrinsic);
 const char *sp_traceql_type_name(enum sp_traceql_type type); /* "string", "duration", ... */
 const char *sp_traceql_comparison_text(enum sp_traceql_comparison comparison); /* "=", "!~", ... */

@@ -123,6 +123,27 @@ START_TEST(intrinsics_are_those_of_the_spans_that_match)
         {"/v1/attributes?scope=intrinsic&key=event:name&prefix=r" BELOW,
          "{\"values\":[{\"value\":\"retry\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":"
          "true}"},
+        /* any spelling; what is no word has nothing to complete */
+        {"/v1/attributes?scope=intrinsic&key=span:name" CART,
+         "{\"values\":[{\"value\":\"add\",\"type\":\"string\",\"count\":\"1\"},"
+         "{\"value\":\"write\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true}"},
+        {"/v1/attributes?scope=intrinsic&key=trace:rootService",
+         "{\"values\":[{\"value\":\"web\",\"type\":\"string\",\"count\":\"4\"}],\"complete\":"
+         "true}"},
+        {"/v1/attributes?scope=intrinsic&key=childCount",
+         "{\"values\":[{\"value\":\"0\",\"type\":\"int\",\"count\":\"2\"},"
+         "{\"value\":\"1\",\"type\":\"int\",\"count\":\"2\"}],\"complete\":true}"},
+        {"/v1/attributes?scope=intrinsic&key=span:id", "{\"values\":[],\"complete\":true}"},
+        {"/v1/attributes?scope=intrinsic&key=parent" CART, "{\"values\":[],\"complete\":true}"},
+        /* as all spans are counted: one is in error, none is ok */
+        {"/v1/attributes?scope=intrinsic&key=span:status",
+         "{\"values\":[{\"value\":\"unset\",\"type\":\"status\",\"count\":\"3\"},"
+         "{\"value\":\"error\",\"type\":\"status\",\"count\":\"1\"},"
+         "{\"value\":\"ok\",\"type\":\"status\",\"count\":\"0\"}],\"complete\":true}"},
+        {"/v1/attributes?scope=intrinsic&prefix=span:",
+         "{\"attributes\":[{\"scope\":\"intrinsic\",\"key\":\"span:duration\",\"type\":"
+         "\"duration\","
+         "\"spanCount\":\"4\"},{\"scope\":\"intrinsic\",\"key\":\"span:kind\","},
         {"/v1/attributes?scope=intrinsic&key=duration" CART, "{\"values\":[],\"complete\":true}"},
         {"/v1/attributes?scope=intrinsic&prefix=event",
          "\"key\":\"event:name\",\"type\":\"string\","
