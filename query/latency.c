@@ -343,11 +343,11 @@ static enum sp_status check_combination(const struct sp_query_call *call,
         return sp_error_set_parameter(
             reterr, SP_INVALID_ARGUMENT, "compareFrom",
             "a series is not compared, but by \"order\" change to find its rows");
-    for (int i = SP_LATENCY_ORDER; i <= SP_LATENCY_COMPARE_TO; i++)
+    for (int i = SP_LATENCY_BUCKETS; i <= SP_LATENCY_COMPARE_TO; i++)
         if (values[i].set && (question->exact || question->by.len > 0))
             return sp_error_set_parameter(
                 reterr, SP_INVALID_ARGUMENT, "by",
-                "pages, buckets and comparisons are of rows by operation or service, not exact");
+                "buckets and comparisons are of rows by operation or service, not exact");
     return SP_OK;
 }
 

@@ -44,7 +44,7 @@ enum sp_latency_order {
     SP_LATENCY_BY_QUANTILE
 };
 
-/* Which of the rows of the rollups are shown. */
+/* Which of the rows are shown. */
 struct sp_latency_page {
     enum sp_latency_order order;
     double quantile; /* BY_QUANTILE */
@@ -52,7 +52,7 @@ struct sp_latency_page {
     bool is_asked; /* not all rows, by name */
     uint64_t limit, offset;
     struct sp_slice
-        contains; /* a part of the operation's name, or of the service's when operations are one */
+        contains; /* a part of the operation's name, of the service's when operations are one, or of a value of "by" */
 };
 
 struct sp_latency_question {
@@ -87,6 +87,9 @@ struct sp_latency_row {
 };
 
 int sp_latency_compare_keys(const struct sp_latency_series *a, const struct sp_latency_series *b);
+
+/* Is the part in the text? Small and capital letters of ASCII are alike. */
+bool sp_latency_contains(struct sp_slice text, struct sp_slice part);
 
 /* Reads order, limit, offset and contains.   SP_INVALID_ARGUMENT: order. */
 SP_MUST_USE enum sp_status sp_latency_page_parse(const struct sp_query_call *call,

@@ -72,8 +72,7 @@ static uint8_t small_letter(uint8_t byte)
     return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte + ('a' - 'A')) : byte;
 }
 
-/* Letters of ASCII alike. */
-static bool contains(struct sp_slice text, struct sp_slice part)
+bool sp_latency_contains(struct sp_slice text, struct sp_slice part)
 {
     for (size_t at = 0; at + part.len <= text.len; at++) {
         size_t same = 0;
@@ -120,7 +119,8 @@ static int compare_rows(const void *left, const void *right)
 static bool is_wanted(const struct sp_latency_series *key,
                       const struct sp_latency_question *question)
 {
-    return contains(question->by_service ? key->service : key->operation, question->page.contains);
+    return sp_latency_contains(question->by_service ? key->service : key->operation,
+                               question->page.contains);
 }
 
 /* Both parts are sorted: what one of them has and the page takes, smallest key first. */

@@ -498,8 +498,8 @@ START_TEST(latencies_page_by_page)
     expect_answer(&world, "/v1/latency?order=-", 400, "\"parameter\":\"order\"");
     expect_answer(&world, "/v1/latency?order=0.7", 400, "a quantile of");
     expect_answer(&world, "/v1/latency?order=change", 400, "\"parameter\":\"order\"");
-    expect_answer(&world, "/v1/latency?order=name&by=kind", 400, "not exact");
-    expect_answer(&world, "/v1/latency?limit=1&exact=true", 400, "not exact");
+    expect_answer(&world, "/v1/latency?buckets=true&by=kind", 400, "not exact");
+    expect_answer(&world, "/v1/latency?exact=true&" AFTER "&" BEFORE, 400, "not exact");
 }
 END_TEST
 

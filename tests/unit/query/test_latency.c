@@ -22,7 +22,7 @@ static struct world world;
 struct group {
     char labels[LABELS]; /* "type=text|type=text|" */
     uint64_t calls[STEPS_MAX], errors[STEPS_MAX], durations[STEPS_MAX][SPANS];
-    uint64_t quantiles[STEPS_MAX]; /* of the answer */
+    uint64_t quantiles[STEPS_MAX], sum[STEPS_MAX]; /* of the answer */
 };
 
 struct groups {
@@ -184,6 +184,8 @@ static void read_row(struct sp_json_reader *r, const struct question *question, 
             read_numbers(r, group->calls);
         } else if (sp_slice_equal_cstr(r->text, "errors")) {
             read_numbers(r, group->errors);
+        } else if (sp_slice_equal_cstr(r->text, "durationNano")) {
+            read_numbers(r, group->sum);
         } else {
             ck_assert(sp_slice_equal_cstr(r->text, "quantiles"));
             ck_assert_int_eq(sp_json_next(r), SP_JSON_OBJECT_BEGIN);
@@ -207,8 +209,8 @@ static void read_answer(const char *text, const struct question *question, struc
         read_row(&r, question, &got->items[got->count++]);
     }
     qsort(got->items, got->count, sizeof(got->items[0]), compare_groups);
-    ck_assert_ptr_nonnull(
-        strstr(text, question->exact ? "\"relativeError\":0}" : "\"relativeError\":0.011}"));
+    ck_assert_ptr_nonnull(strstr(text, question->exact ? "\"relativeError\":0,\"scanned\":"
+                                                       : "\"relativeError\":0.011,\"scanned\":"));
 }
 
 static void expect_same(const struct question *question, struct groups *want,
@@ -218,7 +220,12 @@ static void expect_same(const struct question *question, struct groups *want,
     for (size_t i = 0; i < want->count; i++) {
         struct group *w = &want->items[i];
         const struct group *g = &got->items[i];
+        uint64_t sum = 0;
         ck_assert_str_eq(w->labels, g->labels);
+        for (uint64_t d = 0; d < w->calls[0]; d++)
+            sum += w->durations[0][d];
+        if (question->steps == 0)
+            ck_assert_uint_eq(sum, g->sum[0]);
         for (unsigned m = 0; m < (question->steps > 0 ? question->steps : 1); m++) {
             ck_assert_uint_eq(w->calls[m], g->calls[m]);
             ck_assert_uint_eq(w->errors[m], g->errors[m]);
@@ -325,10 +332,13 @@ START_TEST(exact_rows_are_those_of_rollups)
     world_add(&world, spans, SP_ARRAY_LEN(spans));
     expect_answer(&world, "/v1/latency?exact=1&q=1&service=web", 200,
                   "{\"series\":[{\"service\":\"web\",\"operation\":\"a\",\"kind\":\"server\","
-                  "\"calls\":\"1\",\"errors\":\"0\",\"quantiles\":{\"1\":\"2000003\"}},"
+                  "\"calls\":\"1\",\"errors\":\"0\",\"quantiles\":{\"1\":\"2000003\"},"
+                  "\"durationNano\":\"2000003\"},"
                   "{\"service\":\"web\",\"operation\":\"b \\\"x\\\"\\n\",\"kind\":\"server\","
-                  "\"calls\":\"1\",\"errors\":\"0\",\"quantiles\":{\"1\":\"1000003\"}}],"
-                  "\"from\":null,\"to\":null,\"relativeError\":0}");
+                  "\"calls\":\"1\",\"errors\":\"0\",\"quantiles\":{\"1\":\"1000003\"},"
+                  "\"durationNano\":\"1000003\"}],\"rowCount\":2,"
+                  "\"from\":null,\"to\":null,\"relativeError\":0,\"scanned\":{\"segments\":0,"
+                  "\"rows\":\"3\",");
     expect_answer(&world, "/v1/latency?exact=1&by=service&q=1&service=api", 200,
                   "{\"series\":[{\"service\":\"api\",\"operation\":\"\",");
     expect_answer(&world, "/v1/latency?exact=1&q=1&operation=b%20%22x%22%0A", 200,
@@ -346,7 +356,75 @@ START_TEST(latencies_by_fields_of_the_trace)
     expect_answer(
         &world, "/v1/latency?by=rootName&service=db&q=1", 200,
         "{\"labels\":[{\"key\":\"trace:rootName\",\"value\":\"root\",\"type\":\"string\"}],"
-        "\"calls\":\"1\",\"errors\":\"0\",\"quantiles\":{\"1\":\"5\"}}");
+        "\"calls\":\"1\",\"errors\":\"0\",\"quantiles\":{\"1\":\"5\"},\"durationNano\":\"5\"}");
+}
+END_TEST
+
+/* The values of the first label, row by row. */
+static void expect_labels(const char *url, const char *labels)
+{
+    char got[256] = "";
+    struct sp_query_call *call = ask(&world, url);
+    char *text = answer_text(call);
+    ck_assert_msg(call->reply.status == 200, "%s: %s", url, text);
+    for (const char *at = text; (at = strstr(at, "\"value\":\"")) != NULL;) {
+        at += strlen("\"value\":\"");
+        snprintf(got + strlen(got), sizeof(got) - strlen(got), "%.*s ", (int)strcspn(at, "\""), at);
+    }
+    ck_assert_msg(strcmp(got, labels) == 0, "%s: %s", url, text);
+    free(text);
+    answer_fini(call);
+}
+
+START_TEST(latencies_by_fields_page_by_page)
+{
+    /* a: 3 calls of 1, 2 and 3; B: 1 of 9, in error; c: 2 of 4, one a minute later */
+    struct sp_span spans[] = {
+        make_span(&arena, 1, 1, 0, "web", "a", T0, 1),
+        make_span(&arena, 2, 2, 0, "web", "a", T0, 2),
+        make_span(&arena, 3, 3, 0, "web", "a", T0, 3),
+        make_span(&arena, 4, 4, 0, "web", "B", T0, 9),
+        make_span(&arena, 5, 5, 0, "web", "c", T0 + 60000 * MS, 4),
+        make_span(&arena, 6, 6, 0, "web", "c", T0, 4),
+    };
+    spans[3].status_code = SP_SPAN_STATUS_ERROR;
+    spans[3].status_present = true;
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+    static const char *const exact[] = {"", "&exact=true"};
+    static const char *const series[] = {
+        "", "&step=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z"};
+    static const struct {
+        const char *page, *labels;
+    } rows[] = {
+        {"order=name", "B a c "},
+        {"order=-name", "c a B "},
+        {"order=-calls", "a c B "},
+        {"order=-calls&limit=2", "a c "},
+        {"order=-calls&limit=2&offset=2", "B "},
+        {"order=calls&offset=3", ""},
+        {"order=-errors", "B a c "},
+        {"order=-errorShare&limit=1", "B "},
+        {"order=duration", "a c B "}, /* 6, 8, 9 */
+        {"order=-1&q=0,1", "B c a "},
+        {"order=0&q=0,1", "a c B "},
+        {"contains=b", "B "},
+        {"limit=2", "B a "},
+    };
+    for (size_t e = 0; e < 2; e++)
+        for (size_t s = 0; s < 2; s++)
+            for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
+                char url[256];
+                snprintf(url, sizeof(url), "/v1/latency?by=name&%s%s%s", rows[i].page, exact[e],
+                         series[s]);
+                expect_labels(url, rows[i].labels);
+            }
+    expect_answer(&world, "/v1/latency?by=name&limit=1&order=-calls", 200,
+                  "\"durationNano\":\"6\"}],\"rowCount\":3,");
+    expect_answer(&world, "/v1/latency?exact=true&order=-calls&limit=1", 200,
+                  "\"operation\":\"a\"");
+    expect_answer(&world, "/v1/latency?exact=true&contains=B", 200, "\"rowCount\":1,");
+    expect_answer(&world, "/v1/latency?by=name&order=change", 400, "\"parameter\":\"order\"");
+    expect_answer(&world, "/v1/latency?by=name&buckets=true", 400, "buckets and comparisons");
 }
 END_TEST
 
@@ -369,6 +447,8 @@ START_TEST(latencies_by_fields_have_limits)
     expect_answer(&world, "/v1/latency?by=name", 200, "name 9999");
     world_add(&world, &spans[SP_LATENCY_SERIES_MAX], 1);
     expect_answer(&world, "/v1/latency?by=name", 413, "more than the limit of 10000");
+    expect_answer(&world, "/v1/latency?by=name&limit=1&order=-name", 200, "\"rowCount\":10001");
+    expect_answer(&world, "/v1/latency?by=name&limit=1&order=-name", 200, "\"name 9999\"");
 }
 END_TEST
 
@@ -396,6 +476,7 @@ Suite *sp_test_suite(void)
     tcase_add_checked_fixture(by_hand, setup, teardown);
     tcase_add_test(by_hand, exact_rows_are_those_of_rollups);
     tcase_add_test(by_hand, latencies_by_fields_of_the_trace);
+    tcase_add_test(by_hand, latencies_by_fields_page_by_page);
     tcase_add_test(by_hand, latencies_by_fields_have_limits);
     tcase_add_test(by_hand, exact_latencies_within_little_memory_say_so);
     suite_add_tcase(suite, random);
