@@ -109,14 +109,13 @@ static enum sp_status answer_keys(struct sp_query_call *call, uint32_t scopes,
                                   struct sp_error *reterr)
 {
     struct sp_slice prefix = call->values[PREFIX].text;
-    size_t limit = call->values[LIMIT].number, count;
-    const struct sp_key_row *rows;
-    bool complete;
+    size_t limit = call->values[LIMIT].number;
+    struct sp_completion_keys keys = {0};
     enum sp_status status =
-        restricted ? sp_complete_keys(call, call->values[Q].text, scopes, prefix, &rows, &count,
-                                      &complete, reterr)
+        restricted ? sp_complete_keys(call, call->values[Q].text, scopes, prefix, &keys, reterr)
                    : sp_store_attribute_keys(call->api->store, scopes, prefix, range, &call->stop,
-                                             limit, &call->arena, &rows, &count, &complete, reterr);
+                                             limit, &call->arena, &keys.rows, &keys.count,
+                                             &keys.complete, reterr);
     if (status != SP_OK)
         return status;
     struct sp_json_writer w;
@@ -124,17 +123,20 @@ static enum sp_status answer_keys(struct sp_query_call *call, uint32_t scopes,
     sp_json_object_begin(&w);
     sp_json_key(&w, "attributes");
     sp_json_array_begin(&w);
-    for (size_t i = 0; i < count && i < limit; i++) {
+    for (size_t i = 0; i < keys.count && i < limit; i++) {
+        const struct sp_key_row *row = &keys.rows[i];
         sp_json_object_begin(&w);
-        text_member(&w, "scope", sp_slice_cstr(scope_name(rows[i].scope)));
-        text_member(&w, "key", rows[i].key);
-        text_member(&w, "type", sp_slice_cstr(sp_value_kind_name(rows[i].kind)));
-        count_member(&w, "spanCount", rows[i].span_count);
+        text_member(&w, "scope", sp_slice_cstr(scope_name(row->scope)));
+        text_member(&w, "key", row->key);
+        text_member(&w, "type", sp_slice_cstr(sp_value_kind_name(row->kind)));
+        count_member(&w, "spanCount", row->span_count);
         sp_json_object_end(&w);
     }
     sp_json_array_end(&w);
     sp_json_key(&w, "complete");
-    sp_json_bool(&w, complete && count <= limit);
+    sp_json_bool(&w, keys.complete && keys.count <= limit);
+    if (keys.looked)
+        sp_answer_scanned(call, &keys.scanned, &w);
     sp_json_object_end(&w);
     return SP_OK;
 }
@@ -183,6 +185,8 @@ void sp_query_write_values(struct sp_query_call *call, const struct sp_completio
     sp_json_array_end(&w);
     sp_json_key(&w, "complete");
     sp_json_bool(&w, values->complete && values->count <= limit);
+    if (values->looked)
+        sp_answer_scanned(call, &values->scanned, &w);
     sp_json_object_end(&w);
 }
 
@@ -190,7 +194,7 @@ static enum sp_status answer_values(struct sp_query_call *call, uint32_t scopes,
                                     struct sp_time_range range, bool restricted,
                                     struct sp_error *reterr)
 {
-    struct sp_completion_values values;
+    struct sp_completion_values values = {0};
     enum sp_status status =
         restricted
             ? sp_complete_attribute(call, call->values[Q].text, scopes, call->values[KEY].text,

@@ -50,7 +50,6 @@ enum sp_status sp_completion_run(struct sp_completion *completion,
     struct sp_query_call *call = completion->call;
     struct sp_pass *pass = &completion->pass;
     struct sp_pass_visitor visitor = {visit, completion};
-    struct sp_scanned scanned = {0};
     pass->whole_spans = true; /* whoever counts looks at attributes that no text names */
     enum sp_status status = sp_pass_prepare(pass, keys, key_count, reterr);
     completion->question =
@@ -64,9 +63,9 @@ enum sp_status sp_completion_run(struct sp_completion *completion,
     uint64_t own = sp_clock_monotonic_ns(call->api->clock) + SP_COMPLETION_TIME_MS * 1000000;
     if (own < deadline)
         call->deadline_ns = own; /* what call->stop asks for */
-    status = sp_pass_run(pass, &visitor, 1, &scanned, reterr);
+    status = sp_pass_run(pass, &visitor, 1, &completion->scanned, reterr);
     call->deadline_ns = deadline;
-    call->running.bytes_scanned = scanned.bytes;
+    call->running.bytes_scanned = completion->scanned.bytes;
     completion->complete = status == SP_OK;
     bool ended = (status == SP_DEADLINE && own < deadline) ||
                  (status == SP_LIMIT && completion->arena.error == SP_LIMIT);
@@ -151,7 +150,11 @@ static enum sp_status take_values(struct values *values, struct sp_completion_va
         return sp_arena_failed(arena, reterr, "the values are larger than the query's memory");
     if (count > 0)
         qsort(items, count, sizeof(*items), compare_values);
-    *ret = (struct sp_completion_values){items, count, values->completion.complete};
+    *ret = (struct sp_completion_values){.items = items,
+                                         .count = count,
+                                         .complete = values->completion.complete,
+                                         .looked = true,
+                                         .scanned = values->completion.scanned};
     return SP_OK;
 }
 

@@ -19,6 +19,7 @@ struct sp_completion {
     struct sp_rows *filter;
     struct sp_arena arena; /* of what is counted */
     uint64_t span_count;
+    struct sp_scanned scanned;
     bool complete; /* every span was looked at */
     enum sp_status (*count)(void *cookie, struct sp_sheet *sheet,
                             const struct sp_trace_facts *facts, struct sp_error *reterr);
@@ -51,6 +52,8 @@ struct sp_completion_values {
     struct sp_completion_value *items;
     size_t count;
     bool complete;
+    bool looked; /* at spans: then this was read */
+    struct sp_scanned scanned;
 };
 
 /* Values of an attribute, on the levels of scopes; a span that has one several times counts once for it. prefix: of the text. */
@@ -71,8 +74,16 @@ void sp_query_write_values(struct sp_query_call *call, const struct sp_completio
 
 /* ---- keys ---- */
 
+struct sp_completion_keys {
+    const struct sp_key_row *rows;
+    size_t count;
+    bool complete;
+    bool looked; /* at spans: then this was read */
+    struct sp_scanned scanned;
+};
+
 /* Attribute keys as of sp_store_attribute_keys, counted among these spans; those of none are left out. */
 SP_MUST_USE enum sp_status sp_complete_keys(struct sp_query_call *call, struct sp_slice query,
                                             uint32_t scopes, struct sp_slice prefix,
-                                            const struct sp_key_row **ret_rows, size_t *ret_count,
-                                            bool *ret_complete, struct sp_error *reterr);
+                                            struct sp_completion_keys *ret,
+                                            struct sp_error *reterr);

@@ -175,8 +175,8 @@ static enum sp_status find_keys(struct keys *keys, uint32_t scopes, struct sp_sl
 }
 
 enum sp_status sp_complete_keys(struct sp_query_call *call, struct sp_slice query, uint32_t scopes,
-                                struct sp_slice prefix, const struct sp_key_row **ret_rows,
-                                size_t *ret_count, bool *ret_complete, struct sp_error *reterr)
+                                struct sp_slice prefix, struct sp_completion_keys *ret,
+                                struct sp_error *reterr)
 {
     struct keys keys = {0};
     bool all = true;
@@ -187,7 +187,7 @@ enum sp_status sp_complete_keys(struct sp_query_call *call, struct sp_slice quer
         status = find_keys(&keys, scopes, prefix, &all, reterr);
     if (status == SP_OK)
         status = sp_completion_run(&keys.completion, NULL, 0, reterr);
-    *ret_complete = keys.completion.complete && all;
+    bool complete = keys.completion.complete && all;
     sp_completion_fini(&keys.completion);
     if (status != SP_OK)
         return status;
@@ -195,7 +195,10 @@ enum sp_status sp_complete_keys(struct sp_query_call *call, struct sp_slice quer
     for (size_t i = 0; i < keys.count; i++)
         if (keys.rows[i].span_count > 0)
             keys.rows[kept++] = keys.rows[i];
-    *ret_rows = keys.rows;
-    *ret_count = kept;
+    *ret = (struct sp_completion_keys){.rows = keys.rows,
+                                       .count = kept,
+                                       .complete = complete,
+                                       .looked = true,
+                                       .scanned = keys.completion.scanned};
     return SP_OK;
 }

@@ -100,6 +100,8 @@ static enum sp_status collect_statuses(struct sp_query_call *call, struct sp_tim
         errors += rows[i].error_count;
         spans += rows[i].span_count;
     }
+    ret->looked = true;
+    ret->scanned = found.scanned;
     uint64_t ok = found.count > 0 ? found.items[0].span_count : 0;
     ok = ok < spans - errors ? ok : spans - errors; /* spans came in between */
     add(ret, SP_SLICE("error"), errors);

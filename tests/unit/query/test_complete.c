@@ -65,26 +65,31 @@ START_TEST(values_are_those_of_the_spans_that_match)
     } rows[] = {
         {"/v1/attributes?scope=span&key=colour" CART,
          "{\"values\":[{\"value\":\"7\",\"type\":\"int\",\"count\":\"1\"},"
-         "{\"value\":\"red\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true}"},
+         "{\"value\":\"red\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true,"},
         {"/v1/attributes?scope=span&key=colour" BELOW,
          "{\"values\":[{\"value\":\"7\",\"type\":\"int\",\"count\":\"1\"},"
-         "{\"value\":\"red\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true}"},
+         "{\"value\":\"red\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true,"},
         {"/v1/attributes?scope=resource&key=service.name" BELOW,
          "{\"values\":[{\"value\":\"cart\",\"type\":\"string\",\"count\":\"2\"}],\"complete\":"
-         "true}"},
+         "true,"},
         /* a span that has a value twice, on whatever levels, counts once for it */
         {"/v1/attributes?key=colour" CART,
          "{\"values\":[{\"value\":\"7\",\"type\":\"int\",\"count\":\"1\"},"
          "{\"value\":\"blue\",\"type\":\"string\",\"count\":\"1\"},"
-         "{\"value\":\"red\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true}"},
+         "{\"value\":\"red\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true,"},
         {"/v1/attributes?scope=event&key=colour&prefix=b" CART,
          "{\"values\":[{\"value\":\"blue\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":"
-         "true}"},
+         "true,"},
         {"/v1/attributes?key=size" CART,
-         "{\"values\":[{\"value\":\"7\",\"type\":\"int\",\"count\":\"2\"}],\"complete\":true}"},
+         "{\"values\":[{\"value\":\"7\",\"type\":\"int\",\"count\":\"2\"}],\"complete\":true,"},
         {"/v1/attributes?key=colour&limit=1" CART,
-         "{\"values\":[{\"value\":\"7\",\"type\":\"int\",\"count\":\"1\"}],\"complete\":false}"},
-        {"/v1/attributes?key=colour" NOBODY, "{\"values\":[],\"complete\":true}"},
+         "{\"values\":[{\"value\":\"7\",\"type\":\"int\",\"count\":\"1\"}],\"complete\":false,"},
+        /* which says what was read */
+        {"/v1/attributes?scope=span&key=shape" CART,
+         "{\"values\":[],\"complete\":true,\"scanned\":{\"segments\":0,\"rows\":\"4\",\"bytes\":"
+         "\"0\","
+         "\"traces\":\"0\"},\"tookMs\":0}"},
+        {"/v1/attributes?key=colour" NOBODY, "{\"values\":[],\"complete\":true,"},
         {"/v1/attributes?key=absent" CART, "{\"values\":[],\"complete\":true}"},
     };
     add_spans();
@@ -100,46 +105,46 @@ START_TEST(intrinsics_are_those_of_the_spans_that_match)
     } rows[] = {
         {"/v1/attributes?scope=intrinsic&key=name" CART,
          "{\"values\":[{\"value\":\"add\",\"type\":\"string\",\"count\":\"1\"},"
-         "{\"value\":\"write\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true}"},
+         "{\"value\":\"write\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true,"},
         {"/v1/attributes?scope=intrinsic&key=status" CART,
          "{\"values\":[{\"value\":\"error\",\"type\":\"status\",\"count\":\"1\"},"
-         "{\"value\":\"unset\",\"type\":\"status\",\"count\":\"1\"}],\"complete\":true}"},
+         "{\"value\":\"unset\",\"type\":\"status\",\"count\":\"1\"}],\"complete\":true,"},
         {"/v1/attributes?scope=intrinsic&key=rootName" CART,
          "{\"values\":[{\"value\":\"GET "
-         "/\",\"type\":\"string\",\"count\":\"2\"}],\"complete\":true}"},
+         "/\",\"type\":\"string\",\"count\":\"2\"}],\"complete\":true,"},
         /* without a query: spans of traces with that root */
         {"/v1/attributes?scope=intrinsic&key=rootName",
          "{\"values\":[{\"value\":\"GET /\",\"type\":\"string\",\"count\":\"3\"},"
-         "{\"value\":\"GET /two\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true}"},
+         "{\"value\":\"GET /two\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true,"},
         {"/v1/attributes?scope=intrinsic&key=rootServiceName",
          "{\"values\":[{\"value\":\"web\",\"type\":\"string\",\"count\":\"4\"}],\"complete\":"
-         "true}"},
+         "true,"},
         {"/v1/attributes?scope=intrinsic&key=statusMessage",
          "{\"values\":[{\"value\":\"no "
-         "room\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true}"},
+         "room\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true,"},
         {"/v1/attributes?scope=intrinsic&key=event:name",
          "{\"values\":[{\"value\":\"done\",\"type\":\"string\",\"count\":\"1\"},"
-         "{\"value\":\"retry\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true}"},
+         "{\"value\":\"retry\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true,"},
         {"/v1/attributes?scope=intrinsic&key=event:name&prefix=r" BELOW,
          "{\"values\":[{\"value\":\"retry\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":"
-         "true}"},
+         "true,"},
         /* any spelling; what is no word has nothing to complete */
         {"/v1/attributes?scope=intrinsic&key=span:name" CART,
          "{\"values\":[{\"value\":\"add\",\"type\":\"string\",\"count\":\"1\"},"
-         "{\"value\":\"write\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true}"},
+         "{\"value\":\"write\",\"type\":\"string\",\"count\":\"1\"}],\"complete\":true,"},
         {"/v1/attributes?scope=intrinsic&key=trace:rootService",
          "{\"values\":[{\"value\":\"web\",\"type\":\"string\",\"count\":\"4\"}],\"complete\":"
-         "true}"},
+         "true,"},
         {"/v1/attributes?scope=intrinsic&key=childCount",
          "{\"values\":[{\"value\":\"0\",\"type\":\"int\",\"count\":\"2\"},"
-         "{\"value\":\"1\",\"type\":\"int\",\"count\":\"2\"}],\"complete\":true}"},
+         "{\"value\":\"1\",\"type\":\"int\",\"count\":\"2\"}],\"complete\":true,"},
         {"/v1/attributes?scope=intrinsic&key=span:id", "{\"values\":[],\"complete\":true}"},
         {"/v1/attributes?scope=intrinsic&key=parent" CART, "{\"values\":[],\"complete\":true}"},
         /* as all spans are counted: one is in error, none is ok */
         {"/v1/attributes?scope=intrinsic&key=span:status",
          "{\"values\":[{\"value\":\"unset\",\"type\":\"status\",\"count\":\"3\"},"
          "{\"value\":\"error\",\"type\":\"status\",\"count\":\"1\"},"
-         "{\"value\":\"ok\",\"type\":\"status\",\"count\":\"0\"}],\"complete\":true}"},
+         "{\"value\":\"ok\",\"type\":\"status\",\"count\":\"0\"}],\"complete\":true,"},
         {"/v1/attributes?scope=intrinsic&prefix=span:",
          "{\"attributes\":[{\"scope\":\"intrinsic\",\"key\":\"span:duration\",\"type\":"
          "\"duration\","
@@ -166,21 +171,21 @@ START_TEST(keys_are_those_of_the_spans_that_match)
     } rows[] = {
         {"/v1/attributes?scope=span" CART,
          "{\"attributes\":[" KEY("span", "colour", "string",
-                                 "1") "," KEY("span", "colour", "int", "1") "],\"complete\":true}"},
+                                 "1") "," KEY("span", "colour", "int", "1") "],\"complete\":true,"},
         {"/v1/attributes?scope=span" BELOW,
          "{\"attributes\":[" KEY("span", "colour", "string",
-                                 "1") "," KEY("span", "colour", "int", "1") "],\"complete\":true}"},
+                                 "1") "," KEY("span", "colour", "int", "1") "],\"complete\":true,"},
         {"/v1/attributes?scope=event" CART,
          "{\"attributes\":[" KEY("event", "colour", "string",
-                                 "1") "," KEY("event", "size", "int", "1") "],\"complete\":true}"},
+                                 "1") "," KEY("event", "size", "int", "1") "],\"complete\":true,"},
         {"/v1/attributes?scope=link" BELOW,
-         "{\"attributes\":[" KEY("link", "size", "int", "1") "],\"complete\":true}"},
+         "{\"attributes\":[" KEY("link", "size", "int", "1") "],\"complete\":true,"},
         {"/v1/attributes?scope=resource" CART,
-         "{\"attributes\":[" KEY("resource", "service.name", "string", "2") "],\"complete\":true}"},
+         "{\"attributes\":[" KEY("resource", "service.name", "string", "2") "],\"complete\":true,"},
         {"/v1/attributes?prefix=s&limit=1" CART,
          "{\"attributes\":[" KEY("resource", "service.name", "string",
-                                 "2") "],\"complete\":false}"},
-        {"/v1/attributes?scope=span" NOBODY, "{\"attributes\":[],\"complete\":true}"},
+                                 "2") "],\"complete\":false,"},
+        {"/v1/attributes?scope=span" NOBODY, "{\"attributes\":[],\"complete\":true,"},
     };
     add_spans();
     for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++)
