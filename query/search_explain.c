@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * query/search_explain.c: see query/search_explain.h. A clause is the condition of a filter, or one of the conditions that it joins
- * with &&. It is counted by a survey of its own: what reads only what many spans share is decided once for all of them. */
+ * with &&. It is counted by a survey of its own: what reads only what many spans share is decided once for all of them. Clauses about
+ * the trace around a span are counted together, by one pass over whole traces, in what time the others left. */
 #include "query/search_explain.h"
 
 #include <stdlib.h>
 
 #include "query/match_operand.h"
+#include "query/pass.h"
 
 struct clause {
     const struct sp_traceql_node *expression;
     uint64_t span_count, trace_count;
-    bool counted, complete;
+    bool complete;
+    bool of_trace; /* a survey does not show what it reads */
 };
 
 /* ---- trace ids ---- */
@@ -81,7 +84,7 @@ static bool is_of_trace(const struct sp_traceql_field *field)
            field->intrinsic == SP_TRACEQL_TRACE_DURATION;
 }
 
-/* False: the clause is about the trace around the span, which a survey does not show. */
+/* False: the clause is about the trace around the span. */
 static bool look_at_fields(const struct sp_traceql_query *query,
                            const struct sp_traceql_node *expression, struct counting *counting)
 {
@@ -176,13 +179,14 @@ static enum sp_status count_clause(struct sp_query_call *call, const struct sp_q
     struct sp_surveyor surveyor = {.visit = count_sheet, .cookie = &counting};
     struct sp_scan scan = {.range = question->scan.range};
     struct sp_scanned scanned;
-    if (!look_at_fields(question->query, clause->expression, &counting))
+    clause->of_trace = !look_at_fields(question->query, clause->expression, &counting);
+    if (clause->of_trace)
         return SP_OK;
     enum sp_status status = sp_match_compile(&call->arena, question->query, clause->expression,
                                              &counting.match, reterr);
     if (status != SP_OK)
         return status;
-    clause->counted = clause->complete = true;
+    clause->complete = true;
     if (sp_match_expression_hints(&call->arena, clause->expression, &scan) != SP_OK)
         status = sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
     if (status == SP_OK && !sp_time_range_is_empty(scan.range))
@@ -191,6 +195,115 @@ static enum sp_status count_clause(struct sp_query_call *call, const struct sp_q
     clause->complete &= status == SP_OK;
     free(counting.traces.ids);
     sp_match_free(counting.match);
+    return status == SP_DEADLINE ? SP_OK : status;
+}
+
+/* ---- counting the clauses about traces ---- */
+
+struct trace_clauses {
+    struct clause *items[SP_EXPLAIN_CLAUSES_MAX];
+    uint32_t count;
+    const struct sp_traceql_node **fields; /* that they read */
+    uint32_t field_count;
+};
+
+/* One thread's. */
+struct trace_counter {
+    const struct trace_clauses *clauses;
+    struct sp_match *matches[SP_EXPLAIN_CLAUSES_MAX];
+    uint64_t spans[SP_EXPLAIN_CLAUSES_MAX], traces[SP_EXPLAIN_CLAUSES_MAX];
+};
+
+static enum sp_status count_trace(void *cookie, struct sp_sheet *sheet,
+                                  const struct sp_trace_facts *facts, struct sp_error *reterr)
+{
+    struct trace_counter *counter = cookie;
+    enum sp_status status = SP_OK;
+    for (uint32_t i = 0; i < counter->clauses->count; i++) {
+        uint64_t before = counter->spans[i];
+        for (uint32_t row = 0; row < sheet->row_count && status == SP_OK; row++) {
+            bool holds = false;
+            if (sp_bits_have(sheet->rows, row))
+                status = sp_match_span(counter->matches[i], facts, row, &holds, reterr);
+            counter->spans[i] += holds;
+        }
+        counter->traces[i] += counter->spans[i] > before;
+    }
+    return status;
+}
+
+/* The clauses, and the fields in them. */
+static bool find_trace_clauses(struct sp_query_call *call, const struct sp_traceql_query *query,
+                               struct clause *clauses, uint32_t count, struct trace_clauses *ret)
+{
+    *ret = (struct trace_clauses){0};
+    ret->fields =
+        sp_arena_calloc(&call->arena, query->node_count, sizeof(const struct sp_traceql_node *));
+    bool *seen = sp_arena_calloc(&call->arena, query->node_count, sizeof(*seen));
+    for (uint32_t c = 0; c < count && ret->fields && seen; c++) {
+        const struct sp_traceql_node *expression = clauses[c].expression;
+        if (!clauses[c].of_trace)
+            continue;
+        ret->items[ret->count++] = &clauses[c];
+        /* a filter's own condition has the nodes of all that it joins */
+        for (uint32_t i = sp_match_first_node(expression); i <= expression->index; i++) {
+            if (query->nodes[i]->kind == SP_TRACEQL_FIELD && !seen[i])
+                ret->fields[ret->field_count++] = query->nodes[i];
+            seen[i] = true;
+        }
+    }
+    return ret->fields && seen;
+}
+
+static enum sp_status run_trace_pass(struct sp_query_call *call, const struct sp_question *question,
+                                     const struct trace_clauses *clauses,
+                                     struct trace_counter counters[SP_PASS_THREADS_MAX],
+                                     struct sp_error *reterr)
+{
+    struct sp_pass_visitor visitors[SP_PASS_THREADS_MAX];
+    struct sp_scanned scanned = {0};
+    struct sp_pass pass = {.call = call, .stage_count = 1, .range = question->scan.range};
+    enum sp_status status = sp_traceql_parse(&call->arena, SP_SLICE("{ }"), &pass.query, reterr);
+    if (status != SP_OK)
+        return status;
+    pass.pipeline = pass.query->root;
+    for (uint32_t i = 0; i < SP_PASS_THREADS_MAX; i++) {
+        counters[i].clauses = clauses;
+        visitors[i] = (struct sp_pass_visitor){count_trace, &counters[i]};
+        for (uint32_t c = 0; c < clauses->count && status == SP_OK; c++)
+            status = sp_match_compile(&call->arena, question->query, clauses->items[c]->expression,
+                                      &counters[i].matches[c], reterr);
+    }
+    if (status == SP_OK)
+        status = sp_pass_prepare(&pass, clauses->fields, clauses->field_count, reterr);
+    if (status == SP_OK && !sp_time_range_is_empty(pass.range))
+        status = sp_pass_run(&pass, visitors, SP_PASS_THREADS_MAX, &scanned, reterr);
+    return status;
+}
+
+static enum sp_status count_trace_clauses(struct sp_query_call *call,
+                                          const struct sp_question *question, uint64_t deadline_ns,
+                                          struct clause *clauses, uint32_t count,
+                                          struct sp_error *reterr)
+{
+    struct trace_clauses found;
+    struct trace_counter counters[SP_PASS_THREADS_MAX] = {0};
+    uint64_t deadline = call->deadline_ns;
+    if (!find_trace_clauses(call, question->query, clauses, count, &found))
+        return sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
+    if (found.count == 0)
+        return SP_OK;
+    call->deadline_ns = deadline_ns < deadline ? deadline_ns : deadline; /* of call->stop */
+    enum sp_status status = run_trace_pass(call, question, &found, counters, reterr);
+    call->deadline_ns = deadline;
+    for (uint32_t c = 0; c < found.count; c++) {
+        found.items[c]->complete = status == SP_OK;
+        for (uint32_t i = 0; i < SP_PASS_THREADS_MAX; i++) {
+            found.items[c]->span_count += counters[i].spans[c];
+            found.items[c]->trace_count += counters[i].traces[c];
+            sp_match_free(counters[i].matches[c]);
+        }
+    }
     return status == SP_DEADLINE ? SP_OK : status;
 }
 
@@ -268,15 +381,6 @@ static void write_hints(const struct sp_scan *scan, struct sp_json_writer *w)
     sp_json_object_end(w);
 }
 
-static void write_count(struct sp_json_writer *w, const char *key, bool counted, uint64_t count)
-{
-    sp_json_key(w, key);
-    if (counted)
-        sp_json_u64_string(w, count);
-    else
-        sp_json_null(w);
-}
-
 static void write_clauses(const struct clause *clauses, uint32_t count, struct sp_json_writer *w)
 {
     sp_json_key(w, "clauses");
@@ -287,10 +391,12 @@ static void write_clauses(const struct clause *clauses, uint32_t count, struct s
         write_text(clauses[i].expression, w);
         sp_json_key(w, "offset");
         sp_json_u64(w, clauses[i].expression->offset);
-        write_count(w, "spans", clauses[i].counted, clauses[i].span_count);
-        write_count(w, "traces", clauses[i].counted, clauses[i].trace_count);
+        sp_json_key(w, "spans");
+        sp_json_u64_string(w, clauses[i].span_count);
+        sp_json_key(w, "traces");
+        sp_json_u64_string(w, clauses[i].trace_count);
         sp_json_key(w, "complete");
-        sp_json_bool(w, clauses[i].counted && clauses[i].complete);
+        sp_json_bool(w, clauses[i].complete);
         sp_json_object_end(w);
     }
     sp_json_array_end(w);
@@ -312,6 +418,9 @@ enum sp_status sp_search_explain(struct sp_query_call *call, const struct sp_que
         if (status != SP_OK)
             return status;
     }
+    enum sp_status status = count_trace_clauses(call, question, deadline, clauses, count, reterr);
+    if (status != SP_OK)
+        return status;
     sp_json_key(w, "explain");
     sp_json_object_begin(w);
     sp_json_key(w, "query");
