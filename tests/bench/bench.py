@@ -57,7 +57,10 @@ def wait_idle(server):
 
 def load(binary, server, args):
     """The result of `spoor load`, with the CPU seconds it took itself."""
-    host, port = server.address("otlp-grpc")
+    return load_to(binary, *server.address("otlp-grpc"), args)
+
+
+def load_to(binary, host, port, args):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([binary, "load", "--json", "--target", f"{host}:{port}", *args], capture_output=True, text=True)
     if done.returncode != 0:
@@ -137,6 +140,20 @@ def measure(binary, name, spans, source, extra):
         rows["CPU-seconds a million spans, sealed and merged"] = (total_cpu + stop_cpu) / acked * 1e6
         rows["bytes on disk a span"] = disk_bytes(server.data_dir) / acked
     return rows
+
+
+def measure_generator(binary, sink, spans, source, extra):
+    """What the generator could send to a receiver that acks and does nothing else."""
+    with subprocess.Popen([sink], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as receiver:
+        host, port = receiver.stdout.readline().strip().rsplit(":", 1)
+        began_cpu = cpu_seconds(receiver.pid)
+        result = load_to(binary, host, port, ["--spans", str(spans), *extra, *source])
+        acked, receiver_cpu = result["spansAcked"], cpu_seconds(receiver.pid) - began_cpu
+        receiver.stdin.close()
+    return {
+        "to a receiver that only acks, spans a second": acked / result["seconds"],
+        "that receiver's CPU-seconds a million spans": receiver_cpu / acked * 1e6,
+    }
 
 
 def measure_at_rate(binary, rate, seconds, source):
@@ -280,6 +297,7 @@ def print_table(table):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", required=True)
+    parser.add_argument("--sink", required=True, help="tests/bench/sink.c")
     parser.add_argument("--spans", type=int, default=1000000, help="of each load at full rate")
     parser.add_argument("--stored", type=int, default=20000000, help="spans that the queries are asked of")
     options = parser.parse_args()
@@ -295,6 +313,7 @@ def main():
             ("synthetic", [], []),
         ]:
             table[name] = measure(options.binary, name, options.spans, source, extra)
+            table[name] |= measure_generator(options.binary, options.sink, options.spans, source, extra)
         print_table(table)
         half = int(table["shop"]["spans a second"] / 2)
         print_table({
