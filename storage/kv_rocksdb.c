@@ -221,6 +221,7 @@ static enum sp_status open_kv(const char *path, enum open_mode mode, struct sp_k
         return error_from_text(error, reterr);
     }
     kv->read_only = mode != OPEN && mode != OPEN_OR_CREATE;
+    kv->leaving = kv->read_only ? NULL : sp_kv_leaving_start(path);
     *ret = kv;
     return SP_OK;
 }
@@ -251,6 +252,7 @@ void sp_kv_close(struct sp_kv *kv)
             rocksdb_column_family_handle_destroy(kv->handles[i]);
         rocksdb_close(kv->db);
     }
+    sp_kv_leaving_stop(kv->leaving);
     for (int i = 0; i < SP_KV_FAMILY_COUNT; i++)
         rocksdb_options_destroy(kv->options[i]);
     rocksdb_cache_destroy(kv->cache);
@@ -291,6 +293,7 @@ static enum sp_status begin_flush(struct sp_kv *kv, struct sp_error *reterr)
     enum sp_status status = sync_log(kv, reterr);
     if (status != SP_OK)
         return status;
+    sp_kv_leaving_keep_logs(kv->leaving);
     rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
     char *error = NULL;
     rocksdb_flushoptions_set_wait(options, 0);

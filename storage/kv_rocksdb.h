@@ -8,6 +8,7 @@
 
 #include "storage/kv.h"
 #include "storage/kv_files.h"
+#include "storage/kv_leaving.h"
 
 struct sp_kv {
     struct rocksdb_t *db;
@@ -20,6 +21,7 @@ struct sp_kv {
     pthread_rwlock_t log_lock;
     _Atomic bool log_failed;     /* a write to the log, its sync, or a flush that needs a new one */
     _Atomic uint32_t references; /* its own, and one of each pin */
+    struct sp_kv_leaving *leaving; /* NULL: logs go at once */
     /* of one that follows */
     struct sp_kv_files_state files; /* as they were the last time */
     bool is_one_state;

@@ -6,10 +6,13 @@
 #include "tests/support/check_main.h"
 #include "tests/support/disk_fault.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define VALUE_BYTES ((size_t)1024 * 1024)
@@ -169,6 +172,117 @@ START_TEST(tables_of_deleted_records_are_given_back)
 }
 END_TEST
 
+/* ---- logs that leave ---- */
+
+#define LOG_BYTES_MIN (20 * (off_t)VALUE_BYTES)
+
+/* An open file of the one log that has more than LOG_BYTES_MIN; its name. */
+static int open_log(struct database *database, int flags, char name[64])
+{
+    DIR *stream = opendir(database->path);
+    struct dirent *entry;
+    int found = -1;
+    while (stream != NULL && (entry = readdir(stream)) != NULL) { // cppcheck-suppress readdirCalled
+        struct stat info;
+        if (strstr(entry->d_name, ".log") == NULL ||
+            fstatat(dirfd(stream), entry->d_name, &info, 0) != 0 || info.st_size < LOG_BYTES_MIN)
+            continue;
+        ck_assert_int_eq(found, -1);
+        found = openat(dirfd(stream), entry->d_name, flags | O_CLOEXEC);
+        snprintf(name, 64, "%.63s", entry->d_name);
+    }
+    closedir(stream);
+    ck_assert_int_ge(found, 0);
+    return found;
+}
+
+static struct stat wait_until_gone(int fd)
+{
+    struct stat info = {.st_nlink = 1};
+    for (int tries = 0; info.st_nlink > 0; tries++) {
+        ck_assert_msg(tries < TRIES_MAX, "the log still has %lu names and %lld bytes",
+                      (unsigned long)info.st_nlink, (long long)info.st_size);
+        usleep(TRY_US);
+        ck_assert_int_eq(fstat(fd, &info), 0);
+    }
+    return info;
+}
+
+START_TEST(log_that_nobody_reads_is_made_shorter_before_it_goes)
+{
+    struct database database;
+    char name[64];
+    database_init(&database);
+    put_records(&database, 0, 21);
+    int fd = open_log(&database, O_PATH, name); /* which does not count as having it open */
+    ck_assert_int_eq(sp_kv_flush(database.kv, NULL), SP_OK);
+    ck_assert_int_le(wait_until_gone(fd).st_size, (off_t)VALUE_BYTES);
+    close(fd);
+    ck_assert_uint_eq(count_records(&database), 21);
+    database_fini(&database);
+}
+END_TEST
+
+START_TEST(log_that_somebody_reads_goes_as_it_is)
+{
+    struct database database;
+    char name[64];
+    database_init(&database);
+    put_records(&database, 0, 21);
+    int fd = open_log(&database, O_RDONLY, name);
+    ck_assert_int_eq(sp_kv_flush(database.kv, NULL), SP_OK);
+    ck_assert_int_ge(wait_until_gone(fd).st_size, LOG_BYTES_MIN);
+    close(fd);
+    database_fini(&database);
+}
+END_TEST
+
+START_TEST(log_with_another_name_keeps_its_bytes)
+{
+    struct database database;
+    char name[64];
+    char from[256];
+    char to[256];
+    struct stat info = {.st_nlink = 3};
+    database_init(&database);
+    put_records(&database, 0, 21);
+    int fd = open_log(&database, O_PATH, name);
+    snprintf(from, sizeof(from), "%s/%s", database.path, name);
+    snprintf(to, sizeof(to), "%s/copy", database.root);
+    ck_assert_int_eq(link(from, to), 0);
+    ck_assert_int_eq(sp_kv_flush(database.kv, NULL), SP_OK);
+    for (int tries = 0; info.st_nlink > 1; tries++) {
+        ck_assert_int_lt(tries, TRIES_MAX);
+        usleep(TRY_US);
+        ck_assert_int_eq(fstat(fd, &info), 0);
+    }
+    ck_assert_int_ge(info.st_size, LOG_BYTES_MIN);
+    close(fd);
+    database_fini(&database);
+}
+END_TEST
+
+START_TEST(logs_that_a_crash_left_half_way_go_when_the_database_is_opened)
+{
+    struct database database;
+    char path[256];
+    database_init(&database);
+    put_records(&database, 0, 1);
+    sp_kv_close(database.kv);
+    snprintf(path, sizeof(path), "%s/leaving", database.path);
+    ck_assert_int_eq(access(path, F_OK), -1); /* a close leaves none */
+    ck_assert_int_eq(mkdir(path, 0777), 0);
+    snprintf(path, sizeof(path), "%s/leaving/000001.log", database.path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    open_database(&database, false);
+    ck_assert_int_eq(access(path, F_OK), -1);
+    ck_assert_uint_eq(count_records(&database), 1);
+    database_fini(&database);
+}
+END_TEST
+
 /* ---- a full disk ---- */
 
 /* A flush that fails half-way leaves a table in memory that RocksDB must not take up again: its assertion would end the process. */
@@ -213,6 +327,10 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, log_takes_no_more_room_than_what_was_written);
     tcase_add_test(tcase, records_deleted_before_a_flush_are_never_in_a_table);
     tcase_add_test(tcase, tables_of_deleted_records_are_given_back);
+    tcase_add_test(tcase, log_that_nobody_reads_is_made_shorter_before_it_goes);
+    tcase_add_test(tcase, log_that_somebody_reads_goes_as_it_is);
+    tcase_add_test(tcase, log_with_another_name_keeps_its_bytes);
+    tcase_add_test(tcase, logs_that_a_crash_left_half_way_go_when_the_database_is_opened);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("full disk");
     tcase_set_timeout(tcase, 60);
