@@ -53,7 +53,7 @@
 #define SP_ROCKS_MERGE_WINDOWS_KEPT 8
 /* Chunks of a new segment are written when they are so many bytes, before the header that names them: acks wait for one such
  * batch, not for a segment. */
-#define SP_ROCKS_CHUNKS_BATCH_BYTES ((uint64_t)1024 * 1024)
+#define SP_ROCKS_CHUNKS_BATCH_BYTES ((uint64_t)128 * 1024)
 /* How often the merger looks whether segments are to be removed; and room that it leaves below the size that is kept: for the journal
  * and what is being merged, a part of that size, or so many bytes. */
 #define SP_ROCKS_RETAIN_NS        5000000000ULL
@@ -99,6 +99,15 @@ struct sp_rocks_entry {
 struct sp_rocks_queue {
     struct sp_rocks_entry *first, *last;
     size_t count, bytes, spans;
+};
+
+/* A batch that another thread has the committer write; on that thread's stack. Under the lock. */
+struct sp_rocks_errand {
+    struct sp_kv_batch *batch;
+    enum sp_status status;
+    struct sp_error error;
+    bool done;
+    struct sp_rocks_errand *next;
 };
 
 struct sp_rocks_head_block {
@@ -169,6 +178,9 @@ struct sp_rocks {
 
     pthread_mutex_t lock; /* of all below; never held while a callback runs */
     pthread_cond_t committer_wakes, columns_wakes, sealer_wakes, merger_wakes, somebody_idles;
+    pthread_cond_t errand_done;
+    struct sp_rocks_errand *errands; /* for the committer, in any order */
+    bool takes_errands;
     struct sp_rocks_queue waiting, fresh;
     struct sp_rocks_head head;
     SP_VECTOR(struct sp_segment *)
@@ -213,6 +225,10 @@ static inline struct sp_rocks *sp_rocks_of(struct sp_store *store)
 
 SP_MUST_USE enum sp_status sp_rocks_start(struct sp_rocks *rocks, struct sp_error *reterr);
 void sp_rocks_stop(struct sp_rocks *rocks); /* drains first */
+/* Writes the batch, unsynced. With kv_lock held for reading. Has the committer do it between two groups, so that a thread that is nicer never
+ * stands at the head of RocksDB's queue of writers without a processor, and acks behind it; does it itself when there is no committer. */
+SP_MUST_USE enum sp_status sp_rocks_write_behind(struct sp_rocks *rocks, struct sp_kv_batch *batch,
+                                                 struct sp_error *reterr);
 void sp_rocks_append(struct sp_store *store, struct sp_append *append);
 void sp_rocks_drain(struct sp_store *store);
 void sp_rocks_entry_unref(struct sp_rocks_entry *entry);

@@ -140,9 +140,8 @@ static enum sp_status may_go_on(struct sp_rocks *rocks, struct sp_error *reterr)
     return ends ? sp_error_set(reterr, SP_UNAVAILABLE, "the merge has to wait") : SP_OK;
 }
 
-static enum sp_status write_batch(struct merging *merging, struct sp_error *reterr)
+static enum sp_status wrote_batch(struct merging *merging, enum sp_status status)
 {
-    enum sp_status status = sp_kv_write(merging->rocks->kv, merging->batch, false, reterr);
     if (status != SP_OK)
         atomic_store(&merging->rocks->kv_broken, true);
     sp_kv_batch_clear(merging->batch);
@@ -191,7 +190,9 @@ static enum sp_status write_chunks(void *cookie, struct sp_error *reterr)
 {
     struct merging *merging = cookie;
     uint64_t bytes = merging->writer.segment->bytes - merging->written_bytes;
-    return bytes >= SP_ROCKS_CHUNKS_BATCH_BYTES ? write_batch(merging, reterr) : SP_OK;
+    if (bytes < SP_ROCKS_CHUNKS_BATCH_BYTES)
+        return SP_OK;
+    return wrote_batch(merging, sp_rocks_write_behind(merging->rocks, merging->batch, reterr));
 }
 
 static enum sp_status mix_segments(struct merging *merging, struct sp_error *reterr)
@@ -238,7 +239,7 @@ static enum sp_status write_header(struct merging *merging, struct sp_error *ret
         sp_kv_batch_delete(merging->batch, merging->rocks->kv, SP_KV_SEGMENTS,
                            sp_slice_make(key, sizeof(key)));
     }
-    return write_batch(merging, reterr);
+    return wrote_batch(merging, sp_kv_write(merging->rocks->kv, merging->batch, false, reterr));
 }
 
 /* Under the lock: from now on views have the new segment. The list's references of the old ones go to those that are dropped,

@@ -239,6 +239,7 @@ void sp_rocks_close(struct sp_rocks *rocks)
     pthread_cond_destroy(&rocks->sealer_wakes);
     pthread_cond_destroy(&rocks->merger_wakes);
     pthread_cond_destroy(&rocks->somebody_idles);
+    pthread_cond_destroy(&rocks->errand_done);
     pthread_mutex_destroy(&rocks->history_lock);
     pthread_mutex_destroy(&rocks->lock);
     pthread_mutex_destroy(&rocks->backup_lock);
@@ -298,6 +299,7 @@ static enum sp_status open_store(const struct sp_store_options *options, bool fo
     pthread_cond_init(&rocks->sealer_wakes, &monotonic);
     pthread_cond_init(&rocks->merger_wakes, &monotonic);
     pthread_cond_init(&rocks->somebody_idles, NULL);
+    pthread_cond_init(&rocks->errand_done, NULL);
     pthread_condattr_destroy(&monotonic);
 
     enum sp_status status = follows

@@ -52,9 +52,8 @@ static enum sp_status next_head_block(void *cookie, uint32_t input, const struct
     return SP_OK;
 }
 
-static enum sp_status write_batch(struct sealing *sealing, struct sp_error *reterr)
+static enum sp_status wrote_batch(struct sealing *sealing, enum sp_status status)
 {
-    enum sp_status status = sp_kv_write(sealing->rocks->kv, sealing->batch, false, reterr);
     if (status != SP_OK)
         atomic_store(&sealing->rocks->kv_broken, true);
     sp_kv_batch_clear(sealing->batch);
@@ -68,7 +67,7 @@ static enum sp_status write_chunks(void *cookie, struct sp_error *reterr)
     if (bytes - sealing->written_bytes < SP_ROCKS_CHUNKS_BATCH_BYTES)
         return SP_OK;
     sealing->written_bytes = bytes;
-    return write_batch(sealing, reterr);
+    return wrote_batch(sealing, sp_rocks_write_behind(sealing->rocks, sealing->batch, reterr));
 }
 
 static enum sp_status mix_head(struct sealing *sealing, struct sp_error *reterr)
@@ -276,7 +275,7 @@ static enum sp_status write_segment(struct sealing *sealing, struct sp_error *re
         struct sp_layout_key to = sp_layout_journal_key(origin.last_sequence + 1);
         sp_kv_batch_delete_range(sealing->batch, rocks->kv, SP_KV_JOURNAL,
                                  sp_layout_key_slice(&from), sp_layout_key_slice(&to));
-        status = write_batch(sealing, reterr);
+        status = wrote_batch(sealing, sp_kv_write(rocks->kv, sealing->batch, false, reterr));
     }
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/rocks_write.c: appends, and the thread behind them: the committer makes them durable, many with one sync, and acks.
+ * storage/rocks_write.c: appends, and the thread behind them: the committer makes them durable, many with one sync, and acks; between two such
+ * groups it writes chunks for the threads behind, which are nicer.
  * What becomes of them then: rocks_sealer.c. Knows the database through kv.h only. */
 #include "storage/rocks.h"
 
@@ -229,40 +230,84 @@ static void ack(struct sp_rocks_entry *first, enum sp_status status, const struc
     }
 }
 
+/* Under the lock, which it leaves meanwhile. */
+static void commit_group(struct sp_rocks *rocks)
+{
+    struct sp_rocks_queue group = take_group(rocks);
+    size_t count = group.count;
+    pthread_mutex_unlock(&rocks->lock);
+
+    /* Until what was written stands in the head: a repair drops the records that are not there. */
+    pthread_rwlock_rdlock(&rocks->kv_lock);
+    struct sp_error error = {0};
+    enum sp_status status = write_journal(rocks, &group, &error);
+    if (status != SP_OK)
+        sp_log_event(rocks->log, SP_LOG_ERROR, "journal_write", "requests were not stored",
+                     sp_log_cstr("error", error.message), sp_log_u64("requests", count));
+
+    pthread_mutex_lock(&rocks->lock);
+    struct sp_rocks_entry *to_ack = publish(rocks, &group, status == SP_OK);
+    pthread_mutex_unlock(&rocks->lock);
+    pthread_rwlock_unlock(&rocks->kv_lock);
+    ack(to_ack, status, &error);
+
+    pthread_mutex_lock(&rocks->lock);
+    if (status != SP_OK)
+        pthread_cond_signal(&rocks->sealer_wakes); /* it repairs */
+    rocks->in_commit_count = 0;
+    pthread_cond_broadcast(&rocks->somebody_idles);
+}
+
+/* Under the lock, which it leaves meanwhile. Who waits for it holds kv_lock. */
+static void do_errand(struct sp_rocks *rocks)
+{
+    struct sp_rocks_errand *errand = rocks->errands;
+    rocks->errands = errand->next;
+    pthread_mutex_unlock(&rocks->lock);
+    errand->status = sp_kv_write(rocks->kv, errand->batch, false, &errand->error);
+    pthread_mutex_lock(&rocks->lock);
+    errand->done = true;
+    pthread_cond_broadcast(&rocks->errand_done);
+}
+
+enum sp_status sp_rocks_write_behind(struct sp_rocks *rocks, struct sp_kv_batch *batch,
+                                     struct sp_error *reterr)
+{
+    struct sp_rocks_errand errand = {.batch = batch};
+    pthread_mutex_lock(&rocks->lock);
+    if (!rocks->takes_errands) { /* while a start reads the journal, and at the end */
+        pthread_mutex_unlock(&rocks->lock);
+        return sp_kv_write(rocks->kv, batch, false, reterr);
+    }
+    errand.next = rocks->errands;
+    rocks->errands =
+        &errand; // cppcheck-suppress autoVariables ; it is taken out before this returns
+    pthread_cond_signal(&rocks->committer_wakes);
+    while (!errand.done)
+        pthread_cond_wait(&rocks->errand_done, &rocks->lock);
+    pthread_mutex_unlock(&rocks->lock);
+    if (errand.status != SP_OK && reterr != NULL)
+        *reterr = errand.error;
+    return errand.status;
+}
+
 static void *committer_main(void *cookie)
 {
     struct sp_rocks *rocks = cookie;
     sp_thread_begin("spoor:commit", 0);
     pthread_mutex_lock(&rocks->lock);
+    rocks->takes_errands = true;
     for (;;) {
-        while (rocks->waiting.count == 0 && !rocks->stopping)
+        while (rocks->waiting.count == 0 && rocks->errands == NULL && !rocks->stopping)
             pthread_cond_wait(&rocks->committer_wakes, &rocks->lock);
-        if (rocks->waiting.count == 0)
+        if (rocks->waiting.count == 0 && rocks->errands == NULL)
             break;
-        struct sp_rocks_queue group = take_group(rocks);
-        size_t count = group.count;
-        pthread_mutex_unlock(&rocks->lock);
-
-        /* Until what was written stands in the head: a repair drops the records that are not there. */
-        pthread_rwlock_rdlock(&rocks->kv_lock);
-        struct sp_error error = {0};
-        enum sp_status status = write_journal(rocks, &group, &error);
-        if (status != SP_OK)
-            sp_log_event(rocks->log, SP_LOG_ERROR, "journal_write", "requests were not stored",
-                         sp_log_cstr("error", error.message), sp_log_u64("requests", count));
-
-        pthread_mutex_lock(&rocks->lock);
-        struct sp_rocks_entry *to_ack = publish(rocks, &group, status == SP_OK);
-        pthread_mutex_unlock(&rocks->lock);
-        pthread_rwlock_unlock(&rocks->kv_lock);
-        ack(to_ack, status, &error);
-
-        pthread_mutex_lock(&rocks->lock);
-        if (status != SP_OK)
-            pthread_cond_signal(&rocks->sealer_wakes); /* it repairs */
-        rocks->in_commit_count = 0;
-        pthread_cond_broadcast(&rocks->somebody_idles);
+        if (rocks->waiting.count > 0)
+            commit_group(rocks);
+        if (rocks->errands != NULL)
+            do_errand(rocks);
     }
+    rocks->takes_errands = false;
     pthread_mutex_unlock(&rocks->lock);
     return NULL;
 }
