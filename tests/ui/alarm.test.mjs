@@ -206,6 +206,128 @@ test("groups count every span, and a list of spans has columns of attributes", a
   });
 });
 
+test("a histogram counts every span once, and a drag over it selects durations", async () => {
+  await withPage(browser, at({ view: "histogram" }), async (page) => {
+    await page.locator(".hist-bar").first().waitFor();
+    assert.match(await page.locator(".heat-figure h2").innerText(), new RegExp(`${count(spans.length)} spans`));
+    await assertAccessible(page, "histogram");
+    // The keyboard begins at the most frequent durations; what it says is what is counted here.
+    await page.locator(".hist-box").focus();
+    for (const key of ["End", "Shift+ArrowLeft", "Shift+ArrowLeft"]) await page.keyboard.press(key);
+    const told = await page.locator(".hist-box [role=status]").innerText();
+    assert.match(told, /^[\d.]+ m?s – [\d.]+ s · .* took less than/);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/sel=/);
+    const [, , d0, d1] = new URL(page.url()).searchParams.get("sel").split(",").map(Number);
+    const inside = spans.filter((s) => s.end - s.start >= BigInt(d0) && s.end - s.start < BigInt(d1));
+    assert.match(told, new RegExp(`· ${count(inside.length)} spans?,`));
+    await page.locator(".difference .cards, .difference .dim").first().waitFor();
+    await page.keyboard.press("Escape");
+    // By mouse: from the middle to the right edge.
+    const box = await page.locator(".hist-box").boundingBox();
+    await page.mouse.move(box.x + box.width * 0.7, box.y + 100);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width - 20, box.y + 120, { steps: 3 });
+    await page.mouse.up();
+    await page.waitForFunction(() => /sel=/.test(location.search));
+    await page.getByRole("button", { name: "Clear the selection" }).click();
+    await page.getByRole("button", { name: "table", exact: true }).click();
+    const rows = await page.locator(".steps tbody tr").evaluateAll((list) => list.map((tr) => [1, 4].map((i) => Number(/^▲? ?([\d,]+)/.exec(tr.cells[i].textContent)[1].replace(",", "")))));
+    assert.equal(rows.reduce((sum, [n]) => sum + n, 0), spans.length);
+    assert.equal(rows.reduce((sum, [, n]) => sum + n, 0), spans.filter((s) => s.span.status?.code === 2).length);
+    await assertAccessible(page, "histogram as a table");
+  });
+});
+
+test("time series by group add up to every span, the rest is one of them, and a drag takes the time", async () => {
+  await withPage(browser, at({ view: "timeseries", group: "resource.service.name", top: "3" }), async (page) => {
+    await page.locator(".series-charts .chart").nth(4).waitFor();
+    const bySize = [...groupBy(spans, (s) => s.service)].map(([name, list]) => [name, list.length]).sort((a, b) => b[1] - a[1]);
+    const rest = bySize.slice(3).reduce((sum, [, n]) => sum + n, 0);
+    const legend = (await texts(page, ".series-legend li")).map((t) => t.replace(/ ▲.*/, ""));
+    assert.deepEqual(legend, [...bySize.slice(0, 3).map(([name, n]) => `${name} ${count(n)}`), `the rest ${count(rest)}`]);
+    assert.deepEqual(await texts(page, ".series-charts .chart h2"), ["Rate", "Errors", "p50", "p95", "p99"]);
+    await assertAccessible(page, "time series");
+    await page.getByRole("button", { name: "table", exact: true }).click();
+    const rows = await page.locator(".steps tbody tr").evaluateAll((list) => list.map((tr) => [tr.cells[1].textContent, Number(tr.cells[2].textContent.replace(",", ""))]));
+    assert.equal(rows.reduce((sum, [, n]) => sum + n, 0), spans.length);
+    assert.equal(rows.filter(([name]) => name === "the rest").reduce((sum, [, n]) => sum + n, 0), rest);
+    await assertAccessible(page, "time series as a table");
+    await page.getByRole("button", { name: "table", exact: true }).click();
+    // A drag selects the time, over all durations; with Shift it becomes the range.
+    const chart = page.locator(".series-charts .chart-box").first();
+    const drag = async () => {
+      const box = await chart.boundingBox();
+      await page.mouse.move(box.x + box.width * 0.4, box.y + 50);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width * 0.6, box.y + 60, { steps: 3 });
+      await page.mouse.up();
+    };
+    await drag();
+    await page.waitForURL(/sel=/);
+    await page.locator(".difference").waitFor();
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => !/sel=/.test(location.search));
+    await page.keyboard.down("Shift");
+    await drag();
+    await page.keyboard.up("Shift");
+    await page.waitForURL(/from=/);
+    // One group becomes the query.
+    await page.locator(".series-legend a").first().click();
+    await page.waitForURL((u) => (u.searchParams.get("q") ?? "").includes(bySize[0][0]) && !u.searchParams.has("group"));
+    await page.locator(".series-legend").waitFor({ state: "detached" });
+    assert.deepEqual(await texts(page, ".series-charts .chart h2"), ["Rate", "Errors", "p50", "p95", "p99"]);
+  });
+});
+
+test("rate and errors take a drag as the heatmap beside them does, and the views have keys", async () => {
+  await withPage(browser, at(), async (page) => {
+    const chart = page.locator(".panels .chart-box").first();
+    await chart.waitFor();
+    await page.locator(".views").waitFor();
+    await chart.focus();
+    for (const key of ["ArrowRight", "ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight"]) await page.keyboard.press(key);
+    assert.match(await page.locator(".panels > [role=status]").innerText(), /spans?, .*with errors/);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/sel=/);
+    const [t0, t1] = new URL(page.url()).searchParams.get("sel").split(",").map(BigInt);
+    const answer = await page.evaluate(async () => (await fetch("v1/heatmap?steps=160&rows=48")).json());
+    assert.equal(t0, BigInt(answer.steps[1].timeUnixNano));
+    assert.equal(t1, BigInt(answer.steps[4].timeUnixNano));
+    assert.equal(await page.locator(".panels .sel-band").count(), 2);
+    await page.keyboard.press("Escape");
+    for (const [key, view, there] of [["2", "heatmap", ".heat-canvas"], ["3", "histogram", ".hist-bar"], ["4", "timeseries", ".series-charts .chart"], ["1", null, ".panels .chart"]]) {
+      await page.locator("main").focus();
+      await page.keyboard.press(key);
+      await page.waitForFunction((v) => new URL(location.href).searchParams.get("view") === v, view);
+      await page.locator(there).first().waitFor();
+    }
+    await page.keyboard.press("h");
+    await page.locator(".panels").waitFor({ state: "detached" });
+    await page.keyboard.press("h");
+    await page.locator(".panels").waitFor();
+  });
+});
+
+test("spans are listed in an order of their own", async () => {
+  const query = "{ kind = server }";
+  const own = spans.filter((s) => s.kind === 2).map((s) => Number(s.end - s.start)).sort((a, b) => b - a);
+  await withPage(browser, at({ q: query, mode: "spans", sort: "-duration" }), async (page) => {
+    await page.locator(".result:not(.head)").first().waitFor();
+    const shown = async () => {
+      const answer = page.locator(".results");
+      return Number(await answer.getAttribute("aria-rowcount")) - 1;
+    };
+    const durations = await texts(page, ".result:not(.head) .duration .num");
+    const text = (ns) => (ns < 999.5e6 ? `${(ns / 1e6).toPrecision(3)} ms` : `${(ns / 1e9).toFixed(2)} s`);
+    assert.deepEqual(durations.slice(0, 15), own.slice(0, 15).map(text));
+    const before = await shown();
+    assert.match(await page.locator(".summary").first().innerText(), /more are loaded and wait until all before them are/);
+    await page.getByRole("button", { name: /^Load \d+ more/ }).click();
+    await page.waitForFunction((n) => Number(document.querySelector(".results").getAttribute("aria-rowcount")) > n + 1, before);
+  });
+});
+
 test("preview, basket and export work from the keyboard, and nothing is wider than the screen", async () => {
   const params = { q: "{ status = error }" };
   await withPage(browser, at(params), async (page) => {
@@ -227,9 +349,9 @@ test("preview, basket and export work from the keyboard, and nothing is wider th
     assert.equal(lines.length, 101);
     assert.match(lines[0], /^traceId,start,duration_ns,/);
   });
-  for (const more of [{}, { group: "name" }, { mode: "spans" }, { view: "table" }]) {
+  for (const more of [{}, { group: "name" }, { mode: "spans" }, { as: "table" }, { view: "heatmap" }, { view: "histogram" }, { view: "timeseries", group: "resource.service.name" }]) {
     await withPage(browser, at({ ...params, ...more }), async (page) => {
-      await page.locator(".panels .chart").first().waitFor();
+      await page.locator(".panels .chart, .series-charts .chart").first().waitFor();
       for (const [width, colorScheme] of [[390, "light"], [320, "dark"]]) {
         await page.emulateMedia({ colorScheme });
         await page.setViewportSize({ width, height: 800 });

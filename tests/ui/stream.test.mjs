@@ -231,6 +231,29 @@ test("live: a list that is being read does not move; what waits is counted", asy
   });
 });
 
+test("live: what stands above and beside the list is asked again while it goes on, and not after", async () => {
+  await withLive(async (url, next) => {
+    await withPage(browser, `${url}/?live=1`, async (page) => {
+      const answer = await next();
+      const asked = [];
+      page.on("request", (r) => asked.push(new URL(r.url()).pathname));
+      const times = (path) => asked.filter((p) => p === path).length;
+      await page.locator(".facets .facet").first().waitFor();
+      answer.send(beat);
+      for (let i = 0; i < 150 && (times("/v1/heatmap") < 2 || times("/v1/facets") < 4); i++) await page.waitForTimeout(100);
+      assert.ok(times("/v1/heatmap") >= 2 && times("/v1/facets") >= 4, `asked: ${asked}`);
+      // They change in place: nothing is shaded meanwhile.
+      assert.equal(await page.locator(".panels.busy, .facets-list.busy").count(), 0);
+      await page.getByRole("button", { name: "Live" }).click();
+      await page.locator(".live-line").waitFor({ state: "detached" });
+      await page.waitForTimeout(300);
+      const before = times("/v1/heatmap");
+      await page.waitForTimeout(5500);
+      assert.equal(times("/v1/heatmap"), before);
+    });
+  });
+});
+
 test("live: a server that goes away is asked again", async () => {
   await withLive(async (url, next) => {
     await withPage(browser, `${url}/?live=1`, async (page) => {

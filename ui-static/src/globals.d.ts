@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The hashed file name of the layout worker, beside the main script; put in by build.mjs. */
-declare const MAP_STYLE: string;
+// Hashed names of files beside the main script; put in by build.mjs.
+/** The worker that lays out graphs. */
 declare const LAYOUT_WORKER: string;
-/** The same of the worker that reads files. */
+/** The worker that reads files. */
 declare const FILE_WORKER: string;
-/** The same of the style of the dialogs. */
+/** Styles of parts that are loaded on demand. */
 declare const DIALOG_STYLE: string;
+declare const MAP_STYLE: string;
+declare const VIEWS_STYLE: string;

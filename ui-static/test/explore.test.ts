@@ -7,7 +7,7 @@ import { groupsOf, sortGroups } from "../src/model/groups";
 import {
   boxOf, clockTicks, countIn, durationCondition, durationTicks, gridOf, heightOf, parseSelection, RAMPS, ramp, rowAt, selectionOf, selectionText,
 } from "../src/model/heat";
-import { columnsOf, findText, rowsOf, templateOf, toCsv } from "../src/model/list";
+import { columnsOf, findText, listed, spanOrder, templateOf, toCsv } from "../src/model/list";
 import { contrast } from "../src/model/palette";
 import { conditions, valueCondition, withCondition, withoutCondition } from "../src/model/traceql";
 
@@ -186,10 +186,36 @@ const trace: TraceSummary = {
 };
 
 test("a list of spans has each span once and says how many are not listed", () => {
-  const rows = rowsOf([trace], true);
+  const { rows } = listed([trace], true, "start", false);
   assert.deepEqual(rows.map((r) => r.span?.spanId), ["1", "2", "3"]);
   assert.deepEqual(rows.map((r) => r.beyond), [0, 0, 4]);
-  assert.equal(rowsOf([trace], false)[0].duration, 9);
+  assert.equal(listed([trace], false, "-start", true).rows[0].duration, 9);
+});
+
+test("spans are in an order of their own, and those whose place is not certain wait", () => {
+  const of = (id: string, start: number, spans: [string, number, number][], orderValue: string): TraceSummary => ({
+    ...trace, traceId: id, startTimeUnixNano: String(start), matchedSpanCount: spans.length, orderValue: { intValue: orderValue },
+    spanSets: [{ matched: spans.length, spans: spans.map(([spanId, at, length]) => ({ ...span(spanId, String(length)), startTimeUnixNano: String(at) })) }],
+  });
+  const ids = (l: { rows: { span: { spanId: string } | null }[] }) => l.rows.map((r) => r.span?.spanId).join("");
+  // By their longest span: 90, 50, 40.
+  const slow = [of("a", 1, [["a", 1, 90], ["b", 2, 10]], "90"), of("c", 9, [["c", 9, 50], ["d", 9, 45]], "50"), of("e", 3, [["e", 3, 40], ["f", 4, 39]], "40")];
+  assert.equal(ids(listed(slow, true, "-max(duration)", false)), "acdefb");
+  // A trace that is not loaded has nothing longer than 40, but may have 39 or 10.
+  const open = listed(slow, true, "-max(duration)", true);
+  assert.equal(ids(open), "acde");
+  assert.equal(open.waiting, 2);
+  const fast = [of("b", 1, [["b", 2, 10], ["a", 1, 90]], "10"), of("f", 3, [["f", 4, 39], ["e", 3, 40]], "39")];
+  assert.equal(ids(listed(fast, true, "min(duration)", true)), "bf");
+  assert.equal(ids(listed(fast, true, "min(duration)", false)), "bfea");
+  // By start of the trace, the oldest first: spans that begin later than the last trace wait.
+  const old = [of("a", 1, [["a", 1, 1], ["z", 7, 1]], "0"), of("b", 5, [["b", 5, 1], ["c", 6, 1]], "0")];
+  assert.equal(ids(listed(old, true, "start", true)), "ab");
+  assert.equal(ids(listed(old, true, "start", false)), "abcz");
+  assert.equal(ids(listed([...old].reverse(), true, "-start", true)), "zcba");
+  // In an order of traces they stay together.
+  assert.equal(ids(listed(old, true, "-spans", true)), "azbc");
+  assert.deepEqual(["-duration", "duration", "start", "-max(duration)", "-errors"].map(spanOrder), ["-max(duration)", "min(duration)", "start", "-max(duration)", "-errors"]);
 });
 
 test("columns come as named, else the usual ones", () => {

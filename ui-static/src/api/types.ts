@@ -66,6 +66,8 @@ export interface TraceSummary {
   /** All services of the trace; the list may hold only the largest. */
   serviceCount?: number;
   services: TraceService[];
+  /** What it is ordered by, if that is a number made of its spans. */
+  orderValue?: AnyValue;
   /** The sets of spans that the query made, each with its first spans. */
   spanSets?: { matched: number; spans: SetSpan[] }[];
 }

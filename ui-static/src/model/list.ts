@@ -49,12 +49,13 @@ export interface ListRow {
   beyond: number;
 }
 
-export function rowsOf(traces: TraceSummary[], spans: boolean): ListRow[] {
-  if (!spans) {
-    return traces.map((trace) => ({
-      key: trace.traceId, trace, span: trace.matchedSpans[0] ?? null, start: BigInt(trace.startTimeUnixNano), duration: Number(trace.durationNano), beyond: 0,
-    }));
-  }
+/** The order of a list of spans, made of those of traces: a trace comes where its longest (or shortest) matching span does. */
+export function spanOrder(order: string): string {
+  if (order === "-duration") return "-max(duration)";
+  return order === "duration" || order === "max(duration)" ? "min(duration)" : order;
+}
+
+function spanRows(traces: TraceSummary[]): ListRow[] {
   return traces.flatMap((trace) => {
     const listed = new Map((trace.spanSets ?? []).flatMap((s) => s.spans).map((s) => [s.spanId, s]));
     const own: SetSpan[] = listed.size > 0 ? [...listed.values()] : trace.matchedSpans;
@@ -63,6 +64,35 @@ export function rowsOf(traces: TraceSummary[], spans: boolean): ListRow[] {
       beyond: i === own.length - 1 ? Math.max(0, trace.matchedSpanCount - own.length) : 0,
     }));
   });
+}
+
+export interface Listed {
+  rows: ListRow[];
+  /** Spans that are known, and whose place is not: one of a trace that is not loaded may come before them. */
+  waiting: number;
+}
+
+const compare = (a: bigint | number, b: bigint | number) => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Rows of the list. Spans are in an order of their own, whatever trace they are of: pages come by traces, so while there are more (`open`) only
+ * those are listed that nothing can come before any more. Newest first there is no such bound, as a trace that began long ago may have a new span. */
+export function listed(traces: TraceSummary[], spans: boolean, order: string, open: boolean): Listed {
+  if (!spans) {
+    const rows = traces.map((trace) => ({
+      key: trace.traceId, trace, span: trace.matchedSpans[0] ?? null, start: BigInt(trace.startTimeUnixNano), duration: Number(trace.durationNano), beyond: 0,
+    }));
+    return { rows, waiting: 0 };
+  }
+  const all = spanRows(traces);
+  const sign = order.startsWith("-") ? -1 : 1;
+  const by = /\(duration\)$/.test(order) ? (r: ListRow) => r.duration : /^-?start$/.test(order) ? (r: ListRow) => r.start : null;
+  if (!by) return { rows: all, waiting: 0 };
+  all.sort((a, b) => sign * compare(by(a), by(b)) || (a.key < b.key ? -1 : 1));
+  const last = traces.at(-1);
+  if (!open || !last || order === "-start") return { rows: all, waiting: 0 };
+  const bound = order === "start" ? BigInt(last.startTimeUnixNano) : Number(last.orderValue?.intValue ?? last.orderValue?.doubleValue ?? 0);
+  const rows = all.filter((r) => sign * compare(by(r), bound) <= 0);
+  return { rows, waiting: all.length - rows.length };
 }
 
 /** What finds the span, and those like it, again in its trace: its service and its name as phrases. */

@@ -16,7 +16,7 @@ import { CopyButton, ProblemPanel, Swatch } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { KeyChooser } from "../ui/key-chooser";
 import { filtered, shortName } from "./explore-chips";
-import { addedKeys, FIXED_KEYS, fixedFacets, fixedQuestion, runFacets, tellingFacets } from "./explore-state";
+import { addedKeys, FIXED_KEYS, fixedFacets, fixedQuestion, isLive, runFacets, tellingFacets } from "./explore-state";
 
 /** Values that the search inside a facet asks for. */
 const SEARCHED_MAX = 1000;
@@ -67,7 +67,7 @@ export function FacetRail({ slots, close }: { slots: Map<string, number>; close:
   );
 }
 
-const waits = (loader: Loader<unknown>) => loader.state.value.loading && loader.state.value.value !== null;
+const waits = (loader: Loader<unknown>) => !isLive() && loader.state.value.loading && loader.state.value.value !== null;
 
 interface PartProps {
   facet: Facet;

@@ -13,7 +13,7 @@ import { go, param, patched } from "../route";
 import { Loader } from "../state/load";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { shortName } from "./explore-chips";
-import { askedAnew, listQuery } from "./explore-state";
+import { askedAnew, isLive, listQuery } from "./explore-state";
 import { saveFile } from "./save";
 
 const SHOWN = 200;
@@ -61,7 +61,7 @@ export function Groups({ by }: { by: string }) {
     );
   };
   return (
-    <div class={loading ? "groups busy" : "groups"}>
+    <div class={loading && !isLive() ? "groups busy" : "groups"}>
       <div class="summary" role="status">
         <span>
           <b>{plural(value.length, "group")}</b> of {plural(spans, "span")} (exact){groups.length > SHOWN ? `, the first ${SHOWN} shown: the export has all` : ""}

@@ -17,6 +17,8 @@ interface Props {
   linear: boolean;
   errors: boolean;
   onSelect: (s: Selection | null) => void;
+  /** Pixels. */
+  height?: number | undefined;
 }
 
 interface Cell {
@@ -29,7 +31,7 @@ const HEIGHT = 142;
 const CLICK_PX = 4;
 const NAMES = ["p50", "p95", "p99"];
 
-export function Heatmap({ answer, selected, linear, errors, onSelect }: Props) {
+export function Heatmap({ answer, selected, linear, errors, onSelect, height = HEIGHT }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
@@ -68,7 +70,7 @@ export function Heatmap({ answer, selected, linear, errors, onSelect }: Props) {
     drawHeatmap(
       canvas.current,
       {
-        grid, lines, linear, errors, box, cursor, width, height: HEIGHT,
+        grid, lines, linear, errors, box, cursor, width, height,
         clock: (ns) => (days ? formatDay(ns, here).slice(5) : formatClock(ns, here, 0).slice(0, short ? 8 : 5)),
         zoneOffset: -60000000000n * BigInt(minutes),
       },
@@ -79,7 +81,7 @@ export function Heatmap({ answer, selected, linear, errors, onSelect }: Props) {
   const cellAt = (event: PointerEvent): Cell => {
     const area = canvas.current?.getBoundingClientRect() ?? new DOMRect();
     const part = (event.clientX - area.left - LEFT) / (area.width - LEFT - RIGHT);
-    const share = 1 - (event.clientY - area.top - TOP) / (HEIGHT - TOP - BOTTOM);
+    const share = 1 - (event.clientY - area.top - TOP) / (height - TOP - BOTTOM);
     return { c: Math.max(0, Math.min(grid.columns - 1, Math.floor(part * grid.columns))), r: rowAt(grid.bounds, share, linear) };
   };
   const finish = (chosen: CellBox, zoom: boolean) => {
@@ -114,7 +116,7 @@ export function Heatmap({ answer, selected, linear, errors, onSelect }: Props) {
       <canvas
         ref={canvas}
         class="heat-canvas"
-        height={HEIGHT}
+        height={height}
         tabIndex={0}
         role="application"
         aria-roledescription="heatmap"

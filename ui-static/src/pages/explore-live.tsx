@@ -5,7 +5,9 @@ import { LIVE_ROWS_MAX, mergeLive } from "../model/live";
 import type { TraceSummary } from "../api/types";
 import { formatCount, plural } from "../model/text";
 import { live, startLive } from "../state/live";
-import { answer, cursor, liveQuestion, runList, scrollTop } from "./explore-state";
+import { answer, askedAnew, cursor, fixedFacets, heat, liveQuestion, railOpen, runFacets, runHeat, runList, scrollTop, tellingFacets } from "./explore-state";
+
+const REFRESH_MS = 5000;
 
 /** Somebody reads the list: it must not move. */
 const isRead = (): boolean => scrollTop.current > 0 || cursor.peek() >= 0 || document.querySelector(".results .rows:hover") !== null;
@@ -21,9 +23,21 @@ function show(news: TraceSummary[]): boolean {
   return true;
 }
 
+/** What stands above and beside the list follows it, unless the answer before is still on its way, nobody looks, or the server is away. */
+function refresh(): void {
+  if (document.hidden || !live.peek()?.connected) return;
+  askedAnew.value++;
+  if (!heat.state.peek().loading) runHeat(true);
+  if (railOpen() && !fixedFacets.state.peek().loading && !tellingFacets.state.peek().loading) runFacets(true);
+}
+
 export function LiveLine() {
   const params = liveQuestion();
   useEffect(() => startLive(params, (news) => !isRead() && show(news)), [JSON.stringify(params)]);
+  useEffect(() => {
+    const timer = window.setInterval(refresh, REFRESH_MS);
+    return () => window.clearInterval(timer);
+  }, []);
   const now = live.value;
   if (!now) return null;
   const count = now.waiting.length;

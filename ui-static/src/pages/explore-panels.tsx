@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Above the list: rate, share of errors and durations of all spans that match, or the same as a table.
+import { useEffect } from "preact/hooks";
 import { apiUrl } from "../api/client";
 import type { HeatmapAnswer } from "../api/types";
 import { curlOf } from "../model/curl";
 import { formatCount, formatPercent, formatRate, plural } from "../model/text";
 import { formatClock, formatDay, formatDuration, formatFull, toRfc3339 } from "../model/time";
-import { param, patched, replace } from "../route";
+import { go, param, patched, replace } from "../route";
 import { isPassing } from "../state/load";
 import { zone } from "../state/prefs";
 import { Chart } from "../ui/chart";
 import { CopyButton, ProblemPanel } from "../ui/controls";
+import { StepCursor } from "../ui/steps";
 import { Heatmap, QuantileKeys } from "./explore-heat";
-import { heat, heatQuestion, runHeat, select, selection } from "./explore-state";
+import { timeBand, Toggle, TwinToggle } from "./explore-parts";
+import { heat, heatQuestion, isLive, isTwin, runHeat, select, selection, selectTime, viewOf } from "./explore-state";
+
+const cursor = new StepCursor();
 
 /** As tall as the heatmap beside them. */
 const CHART_PX = 138;
@@ -25,11 +30,12 @@ export function Panels() {
   }
   if (!value) return <div class="panels waiting" aria-hidden="true" />;
   if (value.bounds.length < 2) return null;
-  const table = param("view") === "table";
+  const table = isTwin();
+  const large = viewOf() === "heatmap";
   return (
-    <section class={loading ? "panels busy" : "panels"} aria-label="All matching spans over time">
-      {table ? null : <Lines value={value} />}
-      <Durations value={value} table={table} />
+    <section class={loading && !isLive() ? "panels busy" : "panels"} aria-label="All matching spans over time">
+      {table || large ? null : <Lines value={value} />}
+      <Durations value={value} table={table} large={large} />
       {table ? <StepTable value={value} /> : null}
     </section>
   );
@@ -43,7 +49,21 @@ function Lines({ value }: { value: HeatmapAnswer }) {
   const errors = value.steps.reduce((sum, s) => sum + Number(s.errors), 0);
   const days = formatDay(BigInt(value.from), zone.value) !== formatDay(BigInt(value.to), zone.value);
   const time = (ns: bigint) => `${days ? `${formatDay(ns, zone.value).slice(5)} ` : ""}${formatClock(ns, zone.value, 0)}`;
+  const axis = { from: BigInt(value.from), step: BigInt(value.stepNano), steps: value.steps.length };
+  const range = (a: number, b: number): [bigint, bigint] => [BigInt(value.steps[a].timeUnixNano), b === axis.steps - 1 ? BigInt(value.to) : BigInt(value.steps[b + 1].timeUnixNano)];
+  useEffect(() => cursor.clear(), [value]);
+  const now = cursor.at.value;
   const frame = {
+    cursor: cursor.at,
+    under: (x: (i: number) => number, height: number) => timeBand(x, height, axis, cursor.taken()),
+    box: cursor.handlers(
+      {
+        count: axis.steps,
+        select: (a, b) => selectTime(...range(a, b)),
+        zoom: (a, b) => go(patched({ from: toRfc3339(range(a, b)[0]), to: toRfc3339(range(a, b)[1]), sel: null })),
+      },
+      "Steps: arrows move, Shift and arrows extend, Enter selects, z zooms",
+    ),
     height: CHART_PX,
     ends: [time(BigInt(value.from)), time(BigInt(value.to))] as [string, string],
     stepName: (i: number) => time(BigInt(value.steps[i].timeUnixNano)),
@@ -67,33 +87,34 @@ function Lines({ value }: { value: HeatmapAnswer }) {
         format={(v) => formatPercent(v, 1)}
         {...frame}
       />
+      <span class="offscreen" role="status">
+        {cursor.spoken.value && now !== null && now < counts.length
+          ? `${frame.stepName(now)}: ${plural(counts[now], "span")}, ${formatRate(counts[now], seconds)}, ${formatPercent(shares[now] ?? 0, 1)} with errors`
+          : ""}
+      </span>
     </>
   );
 }
 
-function Durations({ value, table }: { value: HeatmapAnswer; table: boolean }) {
+function Durations({ value, table, large }: { value: HeatmapAnswer; table: boolean; large: boolean }) {
   const [linear, errors] = [param("y") === "linear", param("heat") === "errors"];
-  const toggle = (name: string, on: boolean, patch: Record<string, string | null>, title: string) => (
-    <button type="button" class="button toggle small" aria-pressed={on} title={title} onClick={() => replace(patched(patch))}>
-      {name}
-    </button>
-  );
+  const toggle = (name: string, on: boolean, patch: Record<string, string | null>, title: string) => (table ? null : <Toggle name={name} on={on} title={title} set={() => replace(patched(patch))} />);
   const spans = value.steps.reduce((sum, s) => sum + Number(s.count), 0);
   return (
-    <figure class={table ? "chart heat-figure only-head" : "chart heat-figure"}>
+    <figure class={table || large ? "chart heat-figure only-head" : "chart heat-figure"}>
       <figcaption>
         <h2>
           Duration <span class="dim count">{plural(spans, "span")}, all counted</span>
         </h2>
         {table ? null : <QuantileKeys />}
         <span class="row tight">
-          {table ? null : toggle("errors", errors, { heat: errors ? null : "errors" }, "Colour by share of errors instead of count")}
-          {table ? null : toggle("linear", linear, { y: linear ? null : "linear" }, "Linear instead of logarithmic durations")}
-          {toggle("table", table, { view: table ? null : "table" }, "The same numbers as a table")}
+          {toggle("errors", errors, { heat: errors ? null : "errors" }, "Colour by share of errors instead of count")}
+          {toggle("linear", linear, { y: linear ? null : "linear" }, "Linear instead of logarithmic durations")}
+          <TwinToggle />
           <CopyButton text={() => curlOf(apiUrl("v1/heatmap", heatQuestion()))} what="curl command of the heatmap" icon="terminal" />
         </span>
       </figcaption>
-      {table ? null : <Heatmap answer={value} selected={selection()} linear={linear} errors={errors} onSelect={select} />}
+      {table ? null : <Heatmap answer={value} selected={selection()} linear={linear} errors={errors} onSelect={select} height={large ? Math.max(240, Math.min(520, window.innerHeight * 0.48)) : undefined} />}
     </figure>
   );
 }

@@ -4,10 +4,11 @@ import { signal } from "@preact/signals";
 import { getFacets, getHeatmap, getStatus, type Params, search } from "../api/client";
 import type { FacetsAnswer, HeatmapAnswer, SearchAnswer, Status } from "../api/types";
 import { durationCondition, parseSelection, type Selection, selectionText } from "../model/heat";
+import { listed, type Listed, spanOrder } from "../model/list";
 import { isEverything, withCondition } from "../model/traceql";
 import { go, param, patched } from "../route";
 import { Loader } from "../state/load";
-import { savedColumns } from "../state/prefs";
+import { facetsShown, savedColumns } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { runSearch } from "../state/searching";
 
@@ -49,7 +50,26 @@ export const inSpans = (): boolean => param("mode") === "spans";
 export const columnsText = (): string => param("cols") || (inSpans() ? savedColumns.spans.value : savedColumns.traces.value);
 export const columnFields = (): string[] => splitKeys(columnsText()).filter((c) => /[.:]/.test(c));
 /** A box over what is slow is looked at from the slowest on. */
-export const order = (): string => param("sort") || param("order") || (selection() ? "-duration" : "-start");
+export function order(): string {
+  const wanted = param("sort") || param("order") || (selection() ? "-duration" : "-start");
+  return inSpans() ? spanOrder(wanted) : wanted;
+}
+
+let before: { value: SearchAnswer; spans: boolean; order: string; listed: Listed } | null = null;
+
+/** The rows of an answer; made once, as they are asked for by many. */
+export function rowsOf(value: SearchAnswer | null): Listed {
+  if (!value) return { rows: [], waiting: 0 };
+  const now = { value, spans: inSpans(), order: order() };
+  if (before?.value !== value || before.spans !== now.spans || before.order !== now.order) {
+    before = { ...now, listed: listed(value.traces, now.spans, now.order, value.cursor !== null) };
+  }
+  return before.listed;
+}
+
+const RAIL_PX = 1100;
+/** Wide enough for the rail beside the list, unless a person has said. */
+export const railOpen = (): boolean => facetsShown.value === "open" || (facetsShown.value === "auto" && window.innerWidth >= RAIL_PX);
 
 /** The query of the list: what the box selects, if there is one. */
 export function listQuery(): { q: string; from?: string | undefined; to?: string | undefined } {
@@ -65,6 +85,18 @@ export function question(): Params {
   const selected = fields.length > 0 ? `${isEverything(q) ? "{ }" : q} | select(${fields.join(", ")})` : q;
   return { q: selected, ...range, order: order(), limit: PAGE_SIZE, ...(inSpans() ? { spss: SPANS_OF_TRACE } : {}) };
 }
+
+/** What stands above the list: all in small, or one picture in large; and whether as a table of its numbers. */
+export const VIEWS = [
+  ["", "Overview"],
+  ["heatmap", "Heatmap"],
+  ["histogram", "Histogram"],
+  ["timeseries", "Time series"],
+] as const;
+export type View = (typeof VIEWS)[number][0];
+export const viewOf = (): View => VIEWS.find(([id]) => id === param("view"))?.[0] ?? "";
+export const isTwin = (): boolean => param("as") === "table";
+export const panelsShown = (): boolean => param("panels") !== "0";
 
 export const isLive = (): boolean => param("live") === "1";
 
@@ -132,5 +164,9 @@ export async function loadMore(): Promise<void> {
 
 export const select = (s: Selection | null): void => go(patched({ sel: s ? selectionText(s) : null }));
 
-/** A query with one more condition, as an address; what is selected stays. */
-export const addressWith = (q: string): string => patched({ q });
+/** All durations of a time: a selection as a box over the whole height of the heatmap is one. */
+export function selectTime(t0: bigint, t1: bigint): void {
+  const bounds = heat.state.peek().value?.bounds ?? [];
+  const most = bounds.at(-1);
+  if (most) select({ t0, t1, d0: BigInt(bounds[0]), d1: BigInt(most) });
+}

@@ -2,8 +2,9 @@
 // What the list is of and how it is shown: traces or spans, grouped or not, which columns; and ways to take it along.
 import { apiUrl } from "../api/client";
 import type { SearchAnswer } from "../api/types";
+import type { ActionId } from "../model/actions";
 import { curlOf, shellQuote } from "../model/curl";
-import { attributeOf, type ColumnId, columnIds, columnsOf, type ListRow, rowsOf, toCsv } from "../model/list";
+import { attributeOf, type ColumnId, columnIds, columnsOf, type ListRow, toCsv } from "../model/list";
 import { toRfc3339 } from "../model/time";
 import { go, param, patched, replace } from "../route";
 import { hint } from "../state/keys";
@@ -13,7 +14,7 @@ import { Popover } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { KeyChooser } from "../ui/key-chooser";
 import { shortName } from "./explore-chips";
-import { columnFields, columnsText, FIXED_KEYS, fixedFacets, inSpans, listQuery, question, tellingFacets } from "./explore-state";
+import { columnFields, columnsText, FIXED_KEYS, fixedFacets, inSpans, listQuery, panelsShown, question, rowsOf, tellingFacets, viewOf, VIEWS } from "./explore-state";
 import { saveFile } from "./save";
 
 export function ListTools({ value }: { value: SearchAnswer | null }) {
@@ -26,6 +27,20 @@ export function ListTools({ value }: { value: SearchAnswer | null }) {
   );
   return (
     <div class="list-tools">
+      <span class="button-group views" role="group" aria-label="View">
+        {VIEWS.map(([id, name], i) => (
+          <button
+            key={id}
+            type="button"
+            class="button toggle small"
+            aria-pressed={panelsShown() && viewOf() === id}
+            title={`${name}${hint(`explore.view${i + 1}` as ActionId)}`}
+            onClick={() => go(patched({ view: id, panels: null }))}
+          >
+            {name}
+          </button>
+        ))}
+      </span>
       <span class="button-group" role="group" aria-label="List of">
         {mode("Traces", !spans && !group, { mode: null, group: null, gsort: null })}
         {mode("Spans", spans && !group, { mode: "spans", group: null, gsort: null })}
@@ -128,7 +143,7 @@ function ExportPanel({ value, close }: { value: SearchAnswer | null; close: () =
   const { q, from, to } = listQuery();
   const cli = ["spoor search", shellQuote(q || "{ }"), ...(from ? [`--from ${shellQuote(from)}`] : []), ...(to ? [`--to ${shellQuote(to)}`] : [])].join(" ");
   const curl = curlOf(apiUrl("v1/search", { ...question(), limit: 1000 }));
-  const rows = value ? rowsOf(value.traces, inSpans()) : [];
+  const { rows } = rowsOf(value);
   const item = (name: string, run: () => void) => (
     <button
       type="button"

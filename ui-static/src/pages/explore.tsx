@@ -7,7 +7,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { apiUrl, getServices, getStatus } from "../api/client";
 import type { SearchAnswer, Service } from "../api/types";
 import { curlOf } from "../model/curl";
-import { type ListRow, rowsOf } from "../model/list";
+import type { ListRow } from "../model/list";
 import { formatBytes, formatCount, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { go, param, patched, replace } from "../route";
@@ -18,6 +18,7 @@ import { facetsShown } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { say } from "../state/say";
 import { running, stopSearch } from "../state/searching";
+import { loadStyle } from "../state/style";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { SearchProgress } from "../ui/progress";
@@ -25,15 +26,13 @@ import { QueryBox } from "../ui/querybox";
 import { Chips } from "./explore-chips";
 import { Panels } from "./explore-panels";
 import {
-  answer, askedAnew, cursor, inSpans, isLive, listQuery, loadMore, previewOpen, question, runFacets, runHeat, runList, scrollTop, select, selection, status, toggleLive,
+  answer, askedAnew, cursor, inSpans, isLive, listQuery, loadMore, panelsShown, previewOpen, question, railOpen, rowsOf, runFacets, runHeat, runList, scrollTop, select, selection, SPANS_OF_TRACE, status, toggleLive, VIEWS, viewOf,
 } from "./explore-state";
 import { FirstRun } from "./firstrun";
 import { NoMatch } from "./nomatch";
 import { addressOf, Results } from "./results";
 
 const POLL_MS = 1500;
-/** Wide enough for the rail beside the list. */
-const RAIL_PX = 1100;
 
 const services = new Loader<{ services: Service[] }>();
 const queryFocused = signal(0);
@@ -46,6 +45,7 @@ interface Parts {
   Groups?: ComponentType<{ by: string }>;
   LiveLine?: ComponentType;
   Preview?: ComponentType<{ row: ListRow; compare: () => void; close: () => void }>;
+  LargeView?: ComponentType<{ view: "histogram" | "timeseries"; slots: Map<string, number> }>;
 }
 const parts = signal<Parts>({});
 const PARTS: Record<keyof Parts, () => Promise<Parts>> = {
@@ -55,6 +55,10 @@ const PARTS: Record<keyof Parts, () => Promise<Parts>> = {
   LiveLine: async () => ({ LiveLine: (await import("./explore-live")).LiveLine }),
   Groups: async () => ({ Groups: (await import("./explore-groups")).Groups }),
   Preview: async () => ({ Preview: (await import("./preview")).Preview }),
+  LargeView: async () => {
+    const [found] = await Promise.all([import("./explore-views"), loadStyle(VIEWS_STYLE)]);
+    return { LargeView: found.LargeView };
+  },
 };
 
 async function loadPart(name: keyof Parts): Promise<void> {
@@ -74,7 +78,6 @@ function runAll(force: boolean): void {
   if (railOpen()) runFacets(force);
 }
 
-const railOpen = (): boolean => facetsShown.value === "open" || (facetsShown.value === "auto" && window.innerWidth >= RAIL_PX);
 const toggleRail = () => {
   facetsShown.value = railOpen() ? "closed" : "open";
 };
@@ -105,14 +108,17 @@ export function Explore() {
   if (group) wanted.push("Groups");
   if (isLive()) wanted.push("LiveLine");
   if (previewOpen.value) wanted.push("Preview");
+  const view = panelsShown() ? viewOf() : "";
+  const large = view === "histogram" || view === "timeseries" ? view : null;
+  if (large) wanted.push("LargeView");
   useEffect(() => wanted.forEach((w) => void loadPart(w)), [wanted.join()]);
-  const rows = value ? rowsOf(value.traces, inSpans()) : [];
+  const { rows } = rowsOf(value);
   useExploreKeys();
   useRetry(error, () => runAll(true));
   const query = param("q");
   const fault = useFault(error, query);
   if (empty && status.state.value.value) return <FirstRun status={status.state.value.value} />;
-  const { FacetRail, ListTools, Difference, Groups, LiveLine, Preview } = parts.value;
+  const { FacetRail, ListTools, Difference, Groups, LiveLine, Preview, LargeView } = parts.value;
   const row = rows[Math.max(0, cursor.value)];
   const slots = new Map(services.state.value.value?.services.map((s) => [s.name, s.slot]));
   const focusQuery = () => {
@@ -160,7 +166,7 @@ export function Explore() {
               <span aria-hidden="true">▲</span> What is below was true before. The page asks again by itself.
             </p>
           ) : null}
-          {param("view") === "none" || error?.problem.parameter === "q" ? null : <Panels />}
+          {!panelsShown() || error?.problem.parameter === "q" ? null : !large ? <Panels /> : LargeView ? <LargeView view={large} slots={slots} /> : <div class="panels waiting tall" aria-hidden="true" />}
           {selected && Difference ? <Difference selected={selected} /> : null}
           {isLive() && LiveLine && !group ? <LiveLine /> : null}
           {group ? Groups ? <Groups by={group} /> : null : <List value={value} loading={loading} failed={error !== null} />}
@@ -216,7 +222,9 @@ function Summary({ value, loading }: { value: SearchAnswer; loading: boolean }) 
   const shown = value.traces.length;
   const total = value.matchedTraces;
   const { rows, bytes } = value.scanned;
-  const spans = inSpans() ? rowsOf(value.traces, true).length : 0;
+  const { rows: list, waiting } = rowsOf(value);
+  const spans = inSpans() ? list.length : 0;
+  const more = inSpans() ? list.reduce((sum, r) => sum + r.beyond, 0) : 0;
   return (
     <>
       <div class="summary">
@@ -227,7 +235,9 @@ function Summary({ value, loading }: { value: SearchAnswer; loading: boolean }) 
           </b>
           {selection() ? " with spans in the selection" : ""}
           {shown < total || !value.complete ? `, ${formatCount(shown)} shown` : ""}
-          {spans > 0 ? `, ${plural(spans, "span")} of them listed` : ""} <span class="dim">({value.complete ? "exact" : value.stopped || loading || isLive() ? "so far" : "stopped at a full page"})</span>
+          {spans > 0 ? `, ${plural(spans, "span")} of them listed` : ""}
+          {waiting > 0 ? `; ${formatCount(waiting)} more are loaded and wait until all before them are` : ""}
+          {more > 0 ? `; ${formatCount(more)} more are in traces with over ${SPANS_OF_TRACE}` : ""} <span class="dim">({value.complete ? "exact" : value.stopped || loading || isLive() ? "so far" : "stopped at a full page"})</span>
         </span>
         <span class="dim" title={`${plural(value.scanned.traces, "trace")} considered, ${plural(value.scanned.segments, "segment")}, ${formatBytes(bytes)}`}>
           {loading ? <SearchProgress stop={() => stopSearch(answer)} /> : `${plural(rows, "row")} read in ${formatCount(value.tookMs)} ms`}
@@ -284,7 +294,7 @@ function Waiting() {
 
 const currentRow = (): ListRow | null => {
   const value = answer.state.peek().value;
-  return value ? (rowsOf(value.traces, inSpans())[cursor.peek()] ?? null) : null;
+  return rowsOf(value).rows[cursor.peek()] ?? null;
 };
 
 function compare(row: ListRow): void {
@@ -296,7 +306,7 @@ function compare(row: ListRow): void {
 function useExploreKeys(): void {
   const move = (step: number) => {
     const value = answer.state.peek().value;
-    const count = value ? rowsOf(value.traces, inSpans()).length : 0;
+    const count = rowsOf(value).rows.length;
     if (count > 0) cursor.value = Math.max(0, Math.min(count - 1, cursor.peek() + step));
   };
   const address = () => {
@@ -333,7 +343,8 @@ function useExploreKeys(): void {
       if (row) compare(row);
       else say("Choose a row first: j and k");
     },
-    "explore.panels": () => replace(patched({ view: param("view") === "none" ? null : "none" })),
+    "explore.panels": () => replace(patched({ panels: panelsShown() ? "0" : null })),
+    ...Object.fromEntries(VIEWS.map(([id], i) => [`explore.view${i + 1}`, () => go(patched({ view: id, panels: null }))])),
     "explore.facets": toggleRail,
     "explore.mode": () => go(patched({ mode: inSpans() ? null : "spans" })),
   });

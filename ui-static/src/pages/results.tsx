@@ -2,16 +2,16 @@
 // The list of traces, or of the spans that match: sorted by the server over all matches, drawn as far as it is in view.
 import type { Signal } from "@preact/signals";
 import type { SearchAnswer, TraceSummary } from "../api/types";
-import { attributeOf, columnsOf, type ColumnId, findText, type ListRow, rowsOf, SORT_OF, templateOf } from "../model/list";
+import { attributeOf, columnsOf, type ColumnId, findText, type ListRow, SORT_OF, spanOrder, templateOf } from "../model/list";
 import { formatCount, plural } from "../model/text";
 import { formatClock, formatDay, formatDuration, formatFull } from "../model/time";
 import { isEverything } from "../model/traceql";
 import { go, href, patched } from "../route";
 import { inBasket } from "../state/basket";
-import { zone } from "../state/prefs";
+import { rowPx, zone } from "../state/prefs";
 import { ErrorMark, Swatch } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
-import { columnFields, columnsText, inSpans, order, PAGE_SIZE } from "./explore-state";
+import { columnFields, columnsText, inSpans, order, PAGE_SIZE, rowsOf } from "./explore-state";
 
 interface Props {
   value: SearchAnswer;
@@ -22,7 +22,6 @@ interface Props {
   loadMore: () => void;
 }
 
-const ROW = 24;
 const ROW_NARROW = 64;
 const NARROW = 720;
 const narrow = () => window.innerWidth < NARROW;
@@ -37,7 +36,7 @@ export function Results({ value, query, cursor, scrollTop, loading, loadMore }: 
   const fields = columnFields();
   const asked = spans || !isEverything(query);
   const columns = columnsOf(columnsText(), spans, asked);
-  const rows = rowsOf(value.traces, spans);
+  const { rows } = rowsOf(value);
   const longest = rows.reduce((most, r) => Math.max(most, r.duration), 1);
   const days = new Set(rows.map((r) => formatDay(r.start, zone.value)));
   // When the search stopped at a full page, nobody has counted the rest.
@@ -63,7 +62,7 @@ export function Results({ value, query, cursor, scrollTop, loading, loadMore }: 
         <div role="rowgroup" class="rows">
           <VirtualRows
             count={rows.length}
-            rowHeight={narrow() ? ROW_NARROW : ROW}
+            rowHeight={narrow() ? ROW_NARROW : rowPx.value}
             cursor={cursor.value}
             scrollTop={scrollTop}
             row={(i) => (
@@ -111,15 +110,15 @@ function Header({ id, spans }: { id: ColumnId; spans: boolean }) {
     );
   }
   const now = order();
-  const key = spans && id === "duration" ? "max(duration)" : by;
-  const [down, up] = [now === `-${key}`, now === key];
+  const as = (o: string) => (spans ? spanOrder(o) : o);
+  const [down, up] = [now === as(`-${by}`), now === as(by)];
   return (
     <span role="columnheader" aria-sort={down ? "descending" : up ? "ascending" : "none"} class={right ? `right ${id}` : id}>
       <button
         type="button"
         class="sort"
-        title={spans ? `Sort all matches by ${NAMES[id].toLowerCase()}, the spans of a trace together` : `Sort all matches by ${NAMES[id].toLowerCase()}`}
-        onClick={() => go(patched({ sort: down ? key : `-${key}`, order: null }))}
+        title={`Sort all matches by ${NAMES[id].toLowerCase()}`}
+        onClick={() => go(patched({ sort: down ? by : `-${by}`, order: null }))}
       >
         {NAMES[id]}
         <span aria-hidden="true">{down ? " ↓" : up ? " ↑" : ""}</span>

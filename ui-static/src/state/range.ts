@@ -26,6 +26,8 @@ export function rangeLabel(zone: Zone): string {
   if (!from && !to) return "All time";
   const preset = PRESETS.find(([value]) => value === from && (!to || to === "now"));
   if (preset) return preset[1];
+  const back = /^now-(\d+[smhd])$/.exec(from ?? "");
+  if (back && (!to || to === "now")) return `Last ${back[1].replace(/(\D)/, " $1")}`;
   const end = (text: string | undefined) => {
     const ns = text ? parseTime(text, nowNs()) : null;
     if (!text) return "…";
