@@ -27,6 +27,8 @@
 #define NICE    10
 #define STEP    ((off_t)1024 * 1024)
 #define STEP_NS (8 * 1000 * 1000)
+/* Smaller ones go at once. */
+#define KEPT_BYTES_MIN (4 * STEP)
 /* How often it is looked whether a log has lost its first name, and how often in all: a flush that takes longer has failed. */
 #define LOOK_NS   (20 * 1000 * 1000)
 #define LOOKS_MAX 1000
@@ -234,7 +236,9 @@ void sp_kv_leaving_keep_logs(struct sp_kv_leaving *leaving)
     DIR *stream = open_stream(leaving->first_fd);
     struct dirent *entry;
     while ((entry = next_entry(stream)) != NULL) {
-        if (is_log(entry->d_name)) /* where that cannot be, it goes at once */
+        struct stat info;
+        if (is_log(entry->d_name) && fstatat(leaving->first_fd, entry->d_name, &info, 0) == 0 &&
+            info.st_size >= KEPT_BYTES_MIN) /* where that cannot be, it goes at once */
             (void)!linkat(leaving->first_fd, entry->d_name, leaving->fd, entry->d_name, 0);
     }
     if (stream != NULL)

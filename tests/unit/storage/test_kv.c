@@ -176,8 +176,8 @@ END_TEST
 
 #define LOG_BYTES_MIN (20 * (off_t)VALUE_BYTES)
 
-/* An open file of the one log that has more than LOG_BYTES_MIN; its name. */
-static int open_log(struct database *database, int flags, char name[64])
+/* An open file of the one log that has so many bytes at least; its name. */
+static int open_log(struct database *database, int flags, off_t least, char name[64])
 {
     DIR *stream = opendir(database->path);
     struct dirent *entry;
@@ -185,7 +185,7 @@ static int open_log(struct database *database, int flags, char name[64])
     while (stream != NULL && (entry = readdir(stream)) != NULL) { // cppcheck-suppress readdirCalled
         struct stat info;
         if (strstr(entry->d_name, ".log") == NULL ||
-            fstatat(dirfd(stream), entry->d_name, &info, 0) != 0 || info.st_size < LOG_BYTES_MIN)
+            fstatat(dirfd(stream), entry->d_name, &info, 0) != 0 || info.st_size < least)
             continue;
         ck_assert_int_eq(found, -1);
         found = openat(dirfd(stream), entry->d_name, flags | O_CLOEXEC);
@@ -214,7 +214,8 @@ START_TEST(log_that_nobody_reads_is_made_shorter_before_it_goes)
     char name[64];
     database_init(&database);
     put_records(&database, 0, 21);
-    int fd = open_log(&database, O_PATH, name); /* which does not count as having it open */
+    int fd = open_log(&database, O_PATH, LOG_BYTES_MIN,
+                      name); /* which does not count as having it open */
     ck_assert_int_eq(sp_kv_flush(database.kv, NULL), SP_OK);
     ck_assert_int_le(wait_until_gone(fd).st_size, (off_t)VALUE_BYTES);
     close(fd);
@@ -229,9 +230,23 @@ START_TEST(log_that_somebody_reads_goes_as_it_is)
     char name[64];
     database_init(&database);
     put_records(&database, 0, 21);
-    int fd = open_log(&database, O_RDONLY, name);
+    int fd = open_log(&database, O_RDONLY, LOG_BYTES_MIN, name);
     ck_assert_int_eq(sp_kv_flush(database.kv, NULL), SP_OK);
     ck_assert_int_ge(wait_until_gone(fd).st_size, LOG_BYTES_MIN);
+    close(fd);
+    database_fini(&database);
+}
+END_TEST
+
+START_TEST(log_of_a_few_records_goes_as_it_is)
+{
+    struct database database;
+    char name[64];
+    database_init(&database);
+    put_records(&database, 0, 3);
+    int fd = open_log(&database, O_PATH, 3 * (off_t)VALUE_BYTES, name);
+    ck_assert_int_eq(sp_kv_flush(database.kv, NULL), SP_OK);
+    ck_assert_int_ge(wait_until_gone(fd).st_size, 3 * (off_t)VALUE_BYTES);
     close(fd);
     database_fini(&database);
 }
@@ -246,7 +261,7 @@ START_TEST(log_with_another_name_keeps_its_bytes)
     struct stat info = {.st_nlink = 3};
     database_init(&database);
     put_records(&database, 0, 21);
-    int fd = open_log(&database, O_PATH, name);
+    int fd = open_log(&database, O_PATH, LOG_BYTES_MIN, name);
     snprintf(from, sizeof(from), "%s/%s", database.path, name);
     snprintf(to, sizeof(to), "%s/copy", database.root);
     ck_assert_int_eq(link(from, to), 0);
@@ -329,6 +344,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, tables_of_deleted_records_are_given_back);
     tcase_add_test(tcase, log_that_nobody_reads_is_made_shorter_before_it_goes);
     tcase_add_test(tcase, log_that_somebody_reads_goes_as_it_is);
+    tcase_add_test(tcase, log_of_a_few_records_goes_as_it_is);
     tcase_add_test(tcase, log_with_another_name_keeps_its_bytes);
     tcase_add_test(tcase, logs_that_a_crash_left_half_way_go_when_the_database_is_opened);
     suite_add_tcase(suite, tcase);
