@@ -67,6 +67,21 @@ test("an empty store shows where to send, and the search when the first span com
   });
 });
 
+test("an empty store has a demo trace to look at, made in the browser", async () => {
+  await withMock([], async (url, mock) => {
+    await withPage(browser, url, async (page) => {
+      await page.getByRole("button", { name: "Open a demo trace" }).click();
+      await page.locator(".wf-row").first().waitFor();
+      assert.match(await page.locator(".trace-head h1").innerText(), /web\s+POST \/checkout/);
+      // Nine questions alike are one row, and the error is there.
+      await page.locator(".wf-row", { hasText: "×9" }).waitFor();
+      assert.ok((await page.locator(".wf-row").allInnerTexts()).some((t) => t.includes("bank.example")));
+      assert.equal(mock.spans.length, 0);
+      await assertAccessible(page, "the demo trace");
+    });
+  });
+});
+
 test("the curl command of the empty page sends a span that the store takes", async () => {
   await withMock([], async (url, mock) => {
     await withPage(browser, url, async (page) => {
@@ -429,7 +444,7 @@ test("no page scrolls sideways at 390 and 320 pixels", async () => {
   const root = span(trace, "a very long operation name that goes on and on and on /with/a/path/{and}/parameters", { length: 5000000 });
   const kids = Array.from({ length: 30 }, (_, i) => span(trace, `child ${i}`, { parentSpanId: i ? "" : root.spanId, start: i * 1000 }));
   await withMock([request("a-service-with-a-rather-long-name", [root, ...kids])], async (url) => {
-    for (const [path, ready] of [["/", ".result:not(.head)"], [`/trace/?id=${trace}&cp=1`, ".wf-row"], ["/map/", ".graph .node"], ["/map/?view=table", ".edges"], ["/service/", ".edges"], ["/service/?s=a-service-with-a-rather-long-name", ".chart"], ["/service/?s=a-service-with-a-rather-long-name&view=table", ".steps"]]) {
+    for (const [path, ready] of [["/", ".result:not(.head)"], ["/?settings=keys", "dialog.settings[open]"], [`/trace/?id=${trace}&cp=1`, ".wf-row"], ["/map/", ".graph .node"], ["/map/?view=table", ".edges"], ["/service/", ".edges"], ["/service/?s=a-service-with-a-rather-long-name", ".chart"], ["/service/?s=a-service-with-a-rather-long-name&view=table", ".steps"]]) {
       await withPage(
         browser,
         url + path,
@@ -581,6 +596,64 @@ test("the palette goes to pages, services, operations and traces, does what the 
       await page.keyboard.press("Enter");
       await page.waitForURL((u) => u.searchParams.get("q")?.includes("<script>"));
     });
+  });
+});
+
+test("keys that a page has not, Explore has: / is the query from anywhere, and takes the focus once", async () => {
+  const trace = hex(1, 32);
+  await withMock([request("shop", [span(trace, "a")])], async (url) => {
+    await withPage(browser, `${url}/compare/`, async (page) => {
+      const query = page.locator(".query-box input");
+      const focused = () => query.evaluate((e) => e === document.activeElement);
+      await page.locator(".compare").waitFor();
+      await page.keyboard.press("/");
+      await query.waitFor();
+      await page.waitForFunction(() => document.activeElement?.closest(".query-box"));
+      await page.keyboard.press("Escape");
+      assert.equal(await focused(), false);
+      await page.keyboard.press("g");
+      await page.keyboard.press("c");
+      await page.locator(".compare").waitFor();
+      await page.keyboard.press("g");
+      await page.keyboard.press("e");
+      await page.locator(".result:not(.head)").waitFor();
+      assert.equal(await focused(), false, "the box takes the focus when it is asked to, not whenever the page opens");
+      await page.goto(`${url}/map/`);
+      await page.locator(".graph .node").first().waitFor();
+      await page.keyboard.press("/");
+      assert.equal(await page.evaluate(() => document.activeElement?.id), "map-find");
+      await page.keyboard.press("Escape");
+      await page.goto(`${url}/trace/?id=${trace}`);
+      await page.locator(".wf-row").first().waitFor();
+      await page.keyboard.press("l");
+      await page.waitForURL(/live=1/);
+    });
+  });
+});
+
+test("texts may be spaced as wide as WCAG 1.4.12 says, and nothing is cut or sideways", async () => {
+  await withMock([request("shop", [span(hex(1, 32), "a")])], async (url) => {
+    for (const [path, ready] of [["/", ".result:not(.head)"], ["/?settings=view", "dialog.settings[open]"], [`/trace/?id=${hex(1, 32)}`, ".wf-row"], ["/map/", ".graph .node"], ["/service/?s=shop", ".chart"]]) {
+      await withPage(
+        browser,
+        url + path,
+        async (page) => {
+          await page.locator(ready).first().waitFor();
+          await page.evaluate(() => {
+            const sheet = new CSSStyleSheet();
+            sheet.replaceSync("* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important; } p { margin-bottom: 2em !important; }");
+            document.adoptedStyleSheets = [sheet];
+          });
+          await page.waitForTimeout(100);
+          await assertNoSidewaysScroll(page, `${path} with wide texts`);
+          const cut = await page.evaluate(() =>
+            [...document.querySelectorAll(".button, select, .chip, h1, h2")].filter((e) => e.offsetParent && !e.closest(".clip, .offscreen") && getComputedStyle(e).overflowX !== "visible" && e.scrollWidth > e.clientWidth + 1 && !e.querySelector(".clip") && e.tagName !== "SELECT").map((e) => e.textContent),
+          );
+          assert.deepEqual(cut, [], path);
+        },
+        { width: 390, height: 800 },
+      );
+    }
   });
 });
 

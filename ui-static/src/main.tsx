@@ -7,8 +7,9 @@ import { go, href, type Page, route, startRouting } from "./route";
 import { dialog, open, openDialog } from "./state/dialog";
 import { startKeys, useActions } from "./state/keys";
 import { nextTheme, zone } from "./state/prefs";
-import { linkAddress, shiftRange } from "./state/range";
+import { currentRange, linkAddress, shiftRange } from "./state/range";
 import { copy, message, say } from "./state/say";
+import { queryWanted } from "./state/searching";
 import { loadStyle } from "./state/style";
 import { compareAddress, rangeOpened, TopBar } from "./ui/topbar";
 
@@ -57,6 +58,12 @@ async function loadDialogs(): Promise<void> {
 function useEverywhere(): void {
   useActions({
     "all.palette": () => open("palette"),
+    // Where a page has neither, the list of traces has both.
+    "all.find": () => {
+      queryWanted.value = true;
+      go(href("explore", { ...currentRange() }));
+    },
+    "all.live": () => go(href("explore", { live: "1" })),
     "all.explore": () => go(href("explore")),
     "all.map": () => go(href("map")),
     "all.status": () => go(href("status")),

@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 import { type ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { apiUrl, getServices, getStatus } from "../api/client";
-import type { SearchAnswer, Service } from "../api/types";
+import type { SearchAnswer, Service, Status } from "../api/types";
 import { curlOf } from "../model/curl";
 import type { ListRow } from "../model/list";
 import { formatBytes, formatCount, plural } from "../model/text";
@@ -17,7 +17,7 @@ import { isPassing, Loader, useRetry } from "../state/load";
 import { facetsShown } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { say } from "../state/say";
-import { running, stopSearch } from "../state/searching";
+import { queryWanted, running, stopSearch } from "../state/searching";
 import { loadStyle } from "../state/style";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Icon } from "../ui/icons";
@@ -28,17 +28,16 @@ import { Panels } from "./explore-panels";
 import {
   answer, askedAnew, cursor, inSpans, isLive, listQuery, loadMore, panelsShown, previewOpen, question, railOpen, rowsOf, runFacets, runHeat, runList, scrollTop, select, selection, SPANS_OF_TRACE, status, toggleLive, VIEWS, viewOf,
 } from "./explore-state";
-import { FirstRun } from "./firstrun";
 import { NoMatch } from "./nomatch";
 import { addressOf, Results } from "./results";
 
 const POLL_MS = 1500;
 
 const services = new Loader<{ services: Service[] }>();
-const queryFocused = signal(0);
 
 /** Parts that are not needed to show a first answer are files of their own. */
 interface Parts {
+  FirstRun?: ComponentType<{ status: Status }>;
   FacetRail?: ComponentType<{ slots: Map<string, number>; close: () => void }>;
   ListTools?: ComponentType<{ value: SearchAnswer | null }>;
   Difference?: ComponentType<{ selected: NonNullable<ReturnType<typeof selection>> }>;
@@ -49,6 +48,7 @@ interface Parts {
 }
 const parts = signal<Parts>({});
 const PARTS: Record<keyof Parts, () => Promise<Parts>> = {
+  FirstRun: async () => ({ FirstRun: (await import("./firstrun")).FirstRun }),
   FacetRail: async () => ({ FacetRail: (await import("./explore-facets")).FacetRail }),
   ListTools: async () => ({ ListTools: (await import("./explore-tools")).ListTools }),
   Difference: async () => ({ Difference: (await import("./explore-difference")).Difference }),
@@ -103,6 +103,7 @@ export function Explore() {
   }, [empty]);
   const [selected, group] = [selection(), param("group")];
   const wanted: (keyof Parts)[] = ["ListTools"];
+  if (empty) wanted.push("FirstRun");
   if (railOpen()) wanted.push("FacetRail");
   if (selected) wanted.push("Difference");
   if (group) wanted.push("Groups");
@@ -117,12 +118,12 @@ export function Explore() {
   useRetry(error, () => runAll(true));
   const query = param("q");
   const fault = useFault(error, query);
-  if (empty && status.state.value.value) return <FirstRun status={status.state.value.value} />;
-  const { FacetRail, ListTools, Difference, Groups, LiveLine, Preview, LargeView } = parts.value;
+    const { FacetRail, ListTools, Difference, Groups, LiveLine, Preview, LargeView, FirstRun } = parts.value;
+  if (empty && status.state.value.value) return FirstRun ? <FirstRun status={status.state.value.value} /> : null;
   const row = rows[Math.max(0, cursor.value)];
   const slots = new Map(services.state.value.value?.services.map((s) => [s.name, s.slot]));
   const focusQuery = () => {
-    queryFocused.value++;
+    queryWanted.value = true;
   };
   return (
     <>
@@ -131,7 +132,6 @@ export function Explore() {
         value={query}
         range={currentRange()}
         fault={fault}
-        focused={queryFocused.value}
         onRun={(q) => {
           if (q === query) runAll(true);
           else go(patched({ q, group: param("group"), sel: null, by: null, call: null }));
@@ -315,7 +315,7 @@ function useExploreKeys(): void {
   };
   useActions({
     "all.find": () => {
-      queryFocused.value++;
+      queryWanted.value = true;
     },
     "all.run": () => runAll(true),
     "all.live": toggleLive,

@@ -3,7 +3,11 @@
 import { useMemo } from "preact/hooks";
 import type { Status } from "../api/types";
 import { firstSpanCurl } from "../model/curl";
+import { demoTrace } from "../model/demo";
+import { go, href } from "../route";
 import { nowNs } from "../state/range";
+import { say } from "../state/say";
+import { readFile } from "../state/source";
 import { CopyButton } from "../ui/controls";
 
 const hex = (bytes: number) =>
@@ -40,8 +44,24 @@ export function FirstRun({ status }: { status: Status }) {
       </dl>
       <Snippet title="Any OpenTelemetry SDK" text={env} what="environment" />
       <Snippet title="One span from the shell" text={curl} what="curl command" />
+      <h2>Or look around first</h2>
+      <p>
+        <button type="button" class="button" onClick={() => void openDemo()}>
+          Open a demo trace
+        </button>{" "}
+        <span class="dim">made in this browser, nothing is stored</span>
+      </p>
     </section>
   );
+}
+
+async function openDemo(): Promise<void> {
+  try {
+    const { traces } = await readFile(new File([demoTrace(nowNs() - 60000000000n)], "demo.json", { type: "application/json" }));
+    go(href("trace", { src: "file", id: traces[0].id }));
+  } catch {
+    say("The demo trace could not be opened");
+  }
 }
 
 function Snippet({ title, text, what }: { title: string; text: string; what: string }) {

@@ -13,6 +13,8 @@ interface Running {
 }
 
 export const running = signal<Running | null>(null);
+/** The query box is to take the focus: also by somebody who is still on another page. */
+export const queryWanted = signal(false);
 /** 0 to 1, never back; null: not known. */
 export const share = signal<number | null>(null);
 

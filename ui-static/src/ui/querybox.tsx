@@ -19,6 +19,7 @@ import {
   tokenize,
   valueText,
 } from "../model/traceql";
+import { queryWanted } from "../state/searching";
 
 export interface Suggestion {
   insert: string;
@@ -36,12 +37,11 @@ interface Props {
   /** Byte offset of a fault in `faultIn`, the text that was sent. */
   fault: { offset: number; text: string } | null;
   onRun: (query: string) => void;
-  focused: number;
   /** Buttons beside the box. */
   children?: ComponentChildren;
 }
 
-export function QueryBox({ value, range, fault, onRun, focused, children }: Props) {
+export function QueryBox({ value, range, fault, onRun, children }: Props) {
   const [text, setText] = useState(value);
   const [list, setList] = useState<Suggestion[]>([]);
   const [active, setActive] = useState(-1);
@@ -55,8 +55,10 @@ export function QueryBox({ value, range, fault, onRun, focused, children }: Prop
   useEffect(() => setText(value), [value]);
   // Before the browser goes on to the next key: an effect after the paint would leave that key to the page.
   useLayoutEffect(() => {
-    if (focused > 0) area.current?.focus();
-  }, [focused]);
+    if (!queryWanted.value) return;
+    area.current?.focus();
+    queryWanted.value = false;
+  }, [queryWanted.value]);
   useEffect(() => () => window.clearTimeout(timer.current), []);
 
   /** What stands in the field now: a key may follow a letter faster than the state that the letter sets. */
