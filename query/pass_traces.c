@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "query/pass_traces.h"
+#include "query/shares.h"
 
 /* Traces of a batch: the first are few, because who only wants a sample soon has enough; each batch unpacks each block once, so the rest are many. A
  * sixteenth of the query's memory, or less. */
@@ -13,11 +14,6 @@
 #define BATCH_MAX         ((size_t)1024 * 1024)
 #define BATCH_GROWTH      ((size_t)64)
 #define BATCH_MEMORY_PART ((size_t)16)
-
-/* A batch that several threads look at, and a share of it: neighbours, so that two threads seldom unpack the same block. */
-#define SHARED_MIN ((size_t)512)
-#define SHARES     ((size_t)8)
-#define SHARE_MIN  ((size_t)128)
 
 struct trace_pass;
 
@@ -27,8 +23,6 @@ struct worker {
     const struct sp_pass_visitor *visitor;
     struct sp_pipeline *pipeline;
     struct sp_arena arena; /* of one trace */
-    enum sp_status status;
-    struct sp_error error;
     bool made;
 };
 
@@ -39,19 +33,11 @@ struct trace_pass {
     uint32_t worker_count;
     struct sp_trace_id *batch; /* heap */
     size_t batch_count, batch_max;
-    _Atomic size_t next; /* of the batch: the first that nobody looks at yet */
-    _Atomic bool ended;  /* somebody failed, or has enough */
     enum sp_status status;
     struct sp_error *reterr;
 };
 
 /* ---- one trace ---- */
-
-static enum sp_status too_large(struct worker *worker)
-{
-    return sp_arena_failed(&worker->arena, &worker->error,
-                           "a trace does not fit into this query's memory");
-}
 
 /* Bits of the rows that are in one of the sets and start in range; a row in several counts once. */
 static uint64_t *found_rows(struct worker *worker, const struct sp_spanset_list *list,
@@ -109,7 +95,8 @@ static enum sp_status look_at_trace(void *cookie, const struct sp_trace_id *id,
     const struct sp_span *spans = ordered_spans(worker, &facts);
     const uint64_t *bits = spans ? found_rows(worker, &list, spans, count, &any) : NULL;
     if (!bits)
-        return too_large(worker);
+        return sp_arena_failed(&worker->arena, reterr,
+                               "a trace does not fit into this query's memory");
     if (!any)
         return SP_OK;
     status = sp_span_sheet_new(spans, count, bits, &sheet, reterr);
@@ -119,7 +106,7 @@ static enum sp_status look_at_trace(void *cookie, const struct sp_trace_id *id,
     return status;
 }
 
-/* ---- threads ---- */
+/* ---- workers ---- */
 
 static enum sp_status worker_init(struct trace_pass *own, struct worker *worker,
                                   const struct sp_pass_visitor *visitor)
@@ -141,8 +128,8 @@ static void workers_fini(struct trace_pass *own)
     }
 }
 
-/* Takes share by share until there is none. */
-static void *run(void *cookie)
+static enum sp_status look_at_share(void *cookie, size_t from, size_t count,
+                                    struct sp_error *reterr)
 {
     struct worker *worker = cookie;
     struct trace_pass *own = worker->of;
@@ -151,41 +138,8 @@ static void *run(void *cookie)
                                             .arena = &worker->arena,
                                             .visit = look_at_trace,
                                             .cookie = worker};
-    size_t share = own->batch_count / SHARES;
-    share = share > SHARE_MIN ? share : SHARE_MIN;
-    while (worker->status == SP_OK && !atomic_load(&own->ended)) {
-        size_t from = atomic_fetch_add(&own->next, share);
-        if (from >= own->batch_count)
-            break;
-        size_t left = own->batch_count - from;
-        worker->status = sp_store_traces_read(own->pass->call->api->store, own->batch + from,
-                                              left < share ? left : share, &reader, &worker->error);
-    }
-    if (worker->status != SP_OK)
-        atomic_store(&own->ended, true);
-    return NULL;
-}
-
-/* Helpers inherit the name and the priority of the query thread. */
-static void run_workers(struct trace_pass *own)
-{
-    struct sp_query_pool *pool = own->pass->call->api->pool;
-    pthread_t threads[SP_PASS_THREADS_MAX];
-    bool runs[SP_PASS_THREADS_MAX] = {0};
-    for (uint32_t i = 1; i < own->worker_count && own->batch_count >= SHARED_MIN; i++) {
-        if (!sp_query_borrow(own->pass->call->api))
-            break;
-        runs[i] = pthread_create(&threads[i], NULL, run, &own->workers[i]) == 0;
-        if (!runs[i])
-            sp_query_pool_give_back(pool);
-    }
-    run(&own->workers[0]);
-    for (uint32_t i = 1; i < own->worker_count; i++) {
-        if (!runs[i])
-            continue;
-        pthread_join(threads[i], NULL);
-        sp_query_pool_give_back(pool);
-    }
+    return sp_store_traces_read(own->pass->call->api->store, own->batch + from, count, &reader,
+                                reterr);
 }
 
 /* ---- batches ---- */
@@ -197,17 +151,16 @@ static int by_id(const void *a, const void *b)
 
 static enum sp_visit run_batch(struct trace_pass *own)
 {
+    void *workers[SP_PASS_THREADS_MAX];
+    const struct sp_shares shares = {
+        .call = own->pass->call, .count = own->batch_count, .look = look_at_share};
     if (own->batch_count == 0)
         return SP_VISIT_CONTINUE;
     qsort(own->batch, own->batch_count, sizeof(*own->batch), by_id);
-    atomic_store(&own->next, 0);
-    run_workers(own);
+    for (uint32_t i = 0; i < own->worker_count; i++)
+        workers[i] = &own->workers[i];
+    own->status = sp_shares_run(&shares, workers, own->worker_count, own->reterr);
     own->batch_count = 0;
-    for (uint32_t i = 0; i < own->worker_count && own->status == SP_OK; i++) {
-        own->status = own->workers[i].status;
-        if (own->status != SP_OK)
-            *own->reterr = own->workers[i].error;
-    }
     return own->status == SP_OK ? SP_VISIT_CONTINUE : SP_VISIT_STOP;
 }
 

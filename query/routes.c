@@ -53,6 +53,7 @@ static const struct sp_parameter search[] = {
      .number_min = 0,
      .number_max = SP_RESULT_SET_SPANS},
     {.name = "explain", .type = SP_PARAMETER_CHOICE, .choices = "false|true"},
+    {.name = "count", .type = SP_PARAMETER_CHOICE, .choices = "some|all"},
 };
 
 static const struct sp_parameter live[] = {

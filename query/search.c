@@ -26,21 +26,26 @@ static bool page_is_final(const struct sp_search *search, uint64_t bound_unix_ns
            ~search->kept[search->limit - 1].key.rank > bound_unix_ns;
 }
 
-/* Newest first, the same bound makes the results of younger traces final one by one. In every other order the last candidate may be
- * the best. Only between batches: an unfinished one may still be dropped. */
-static void send_final(struct sp_search *search, uint64_t bound_unix_ns)
+void sp_search_send_better(struct sp_search *search, const struct sp_search_key *key)
 {
-    if (search->order.by != SP_SEARCH_BY_START || !search->order.descending)
-        return;
     while (search->sent_count < search->kept_count) {
         struct sp_search_kept *next = &search->kept[search->sent_count];
-        if (~next->key.rank <= bound_unix_ns ||
+        if (sp_search_key_compare(&next->key, key) >= 0 ||
             !sp_search_stream_result(&search->stream, sp_buf_slice(&next->json)))
             return;
         search->kept_bytes -= next->json.len;
         sp_buf_fini(&next->json);
         search->sent_count++;
     }
+}
+
+/* Newest first, the same bound makes the results of younger traces final one by one. Only between batches: an unfinished one may still
+ * be dropped. Other orders: query/search_ranked.c. */
+static void send_final(struct sp_search *search, uint64_t bound_unix_ns)
+{
+    const struct sp_search_key key = {.rank = ~bound_unix_ns};
+    if (search->order.by == SP_SEARCH_BY_START && search->order.descending)
+        sp_search_send_better(search, &key);
 }
 
 static enum sp_status ask_to_stop(void *cookie, struct sp_error *reterr)
@@ -58,11 +63,11 @@ static enum sp_status ask_to_stop(void *cookie, struct sp_error *reterr)
     return sp_query_check(search->call, reterr);
 }
 
-/* Beyond this the count of all matches is not worth its price. By numbers and not by time, so that the same question
- * gets the same answer on a busy machine. */
-static bool counted_enough(const struct sp_search *search)
+bool sp_search_counted_enough(const struct sp_search *search)
 {
     const struct sp_query_limits *limits = &search->call->api->limits;
+    if (search->counts_all)
+        return false;
     return search->considered >= limits->count_traces_max ||
            search->spans >= limits->count_spans_max;
 }
@@ -85,7 +90,7 @@ static size_t next_batch_max(const struct sp_search *search)
     size_t growth = may_end_early ? SP_SEARCH_BATCH_GROWTH : SP_SEARCH_BATCH_GROWTH_ALL;
     size_t next = search->batch_max == 0 ? SP_SEARCH_BATCH_MIN : growth * search->batch_max;
     size_t fits = search->call->api->limits.memory_bytes_max / SP_SEARCH_BATCH_MEMORY_PART /
-                  (sizeof(*search->batch) + sizeof(*search->batch_ids));
+                  SP_SEARCH_CANDIDATE_BYTES;
     size_t most = fits < SP_SEARCH_BATCH_MAX ? fits : SP_SEARCH_BATCH_MAX;
     if (search->cursor.resumes)
         return search->limit - search->kept_count;
@@ -95,12 +100,11 @@ static size_t next_batch_max(const struct sp_search *search)
     return next > SP_SEARCH_BATCH_MIN ? next : SP_SEARCH_BATCH_MIN;
 }
 
-/* What an unfinished batch brought will be found again by whoever goes on behind the last finished one. */
-static void drop_batch(struct sp_search *search)
+void sp_search_drop(struct sp_search *search, uint64_t batch_number)
 {
     size_t count = 0;
     for (size_t i = 0; i < search->kept_count; i++) {
-        if (search->kept[i].batch == search->batch_number)
+        if (search->kept[i].batch >= batch_number)
             sp_buf_fini(&search->kept[i].json);
         else
             search->kept[count++] = search->kept[i];
@@ -108,29 +112,42 @@ static void drop_batch(struct sp_search *search)
     search->kept_count = count;
 }
 
-/* Looks at the candidates of the batch. */
-static enum sp_visit run_batch(struct sp_search *search)
+/* The time was up within a batch. What it brought will be found again by whoever goes on behind the last finished one. */
+static enum sp_visit end_batch(struct sp_search *search, bool final, uint64_t matched,
+                               size_t looked)
 {
-    size_t count = search->batch_count;
-    uint64_t matched = search->matched;
-    if (count == 0)
-        return SP_VISIT_CONTINUE;
-    struct sp_candidate newest = search->batch[0], last = search->batch[count - 1];
-    search->status = sp_search_batch_look(search);
-    search->batch_count = 0;
-    search->batch_looked = 0;
-    if (search->status == SP_DEADLINE) {
-        bool final = page_is_final(search, newest.bound_unix_ns);
-        search->status = SP_OK;
-        if (final)
-            return stop(search, SP_SEARCH_STOP_PAGE_FULL);
-        if (search->considered > 0) { /* or else what was found is all there is to tell */
-            drop_batch(search);
-            search->matched = matched;
-        }
-        return stop(search, SP_SEARCH_STOP_TIME);
+    static const struct sp_search_key none;
+    search->status = SP_OK;
+    if (final)
+        return stop(search, SP_SEARCH_STOP_PAGE_FULL);
+    bool goes_on = sp_search_key_compare(&search->ended_behind, &none) != 0;
+    if (search->considered > 0 && !goes_on) { /* or else what was found is all there is to tell */
+        sp_search_drop(search, search->batch_first_number);
+        search->matched = matched;
     }
-    search->considered += count;
+    search->considered += goes_on ? looked : 0;
+    return stop(search, SP_SEARCH_STOP_TIME);
+}
+
+/* Looks at the candidates of the batch. is_last: the scan has ended. */
+static enum sp_visit run_batch(struct sp_search *search, bool is_last)
+{
+    struct sp_search_batch *batch = &search->batch;
+    size_t looked = batch->count;
+    uint64_t matched = search->matched;
+    if (batch->count == 0)
+        return SP_VISIT_CONTINUE;
+    struct sp_candidate newest = batch->items[0], last = batch->items[batch->count - 1];
+    search->batch_first_number = search->batch_number;
+    if (batch->count >= SP_SEARCH_RANKED_MIN && sp_search_ranks(search))
+        search->status = sp_search_ranked_look(search, is_last, &looked);
+    else
+        search->status = sp_search_batch_look(search, batch);
+    batch->count = 0;
+    search->batch_looked = 0;
+    if (search->status == SP_DEADLINE)
+        return end_batch(search, page_is_final(search, newest.bound_unix_ns), matched, looked);
+    search->considered += looked;
     search->last = last;
     search->batch_number++;
     return search->status == SP_OK ? SP_VISIT_CONTINUE : SP_VISIT_STOP;
@@ -141,10 +158,10 @@ static enum sp_visit visit(void *cookie, const struct sp_candidate *candidate)
     struct sp_search *search = cookie;
     if (is_behind(search, candidate))
         return SP_VISIT_CONTINUE;
-    if (search->batch_count == 0) {
+    if (search->batch.count == 0) {
         bool final = page_is_final(search, candidate->bound_unix_ns);
         send_final(search, candidate->bound_unix_ns);
-        if (final && counted_enough(search))
+        if (final && sp_search_counted_enough(search))
             return stop(search, SP_SEARCH_STOP_PAGE_FULL);
         if (search->cursor.resumes && search->kept_count == search->limit)
             return stop(search, SP_SEARCH_STOP_PART);
@@ -153,13 +170,15 @@ static enum sp_visit visit(void *cookie, const struct sp_candidate *candidate)
             search->status = SP_OK;
             return stop(search, final ? SP_SEARCH_STOP_PAGE_FULL : SP_SEARCH_STOP_TIME);
         }
+        search->batch_max = next_batch_max(search);
         if (search->status == SP_OK)
-            search->status = sp_search_batch_begin(search, next_batch_max(search));
+            search->status =
+                sp_search_batch_reserve(search, &search->batch, search->batch_max, search->reterr);
         if (search->status != SP_OK)
             return SP_VISIT_STOP;
     }
-    search->batch[search->batch_count++] = *candidate;
-    return search->batch_count == search->batch_max ? run_batch(search) : SP_VISIT_CONTINUE;
+    search->batch.items[search->batch.count++] = *candidate;
+    return search->batch.count == search->batch_max ? run_batch(search, false) : SP_VISIT_CONTINUE;
 }
 
 /* ---- from parameters to a search ---- */
@@ -219,9 +238,15 @@ static enum sp_status prepare(struct sp_search *search, struct sp_buf *fingerpri
 /* Where the next page begins; false: there is none. */
 static bool next_cursor(const struct sp_search *search, struct sp_search_cursor *ret)
 {
+    static const struct sp_search_key none;
     bool looked = is_place(&search->last);
     *ret = search->cursor;
     ret->range = search->question.scan.range;
+    if (search->stop == SP_SEARCH_STOP_TIME &&
+        sp_search_key_compare(&search->ended_behind, &none) != 0) {
+        ret->key = search->ended_behind;
+        return true;
+    }
     if (search->cursor.resumes) {
         ret->position = looked ? search->last : search->cursor.position;
         return search->stop != SP_SEARCH_STOP_NONE;
@@ -344,7 +369,10 @@ static enum sp_status find(struct sp_search *search, struct sp_error *reterr)
         return SP_OK;
     }
     if (status == SP_OK && search->status == SP_OK && search->stop == SP_SEARCH_STOP_NONE)
-        (void)run_batch(search);
+        (void)run_batch(search, true);
+    if (status == SP_OK && search->status == SP_OK && search->stop == SP_SEARCH_STOP_NONE &&
+        search->left_out)
+        (void)stop(search, SP_SEARCH_STOP_PAGE_FULL);
     return status == SP_OK ? search->status : status;
 }
 
@@ -353,6 +381,7 @@ enum sp_status sp_query_answer_search(struct sp_query_call *call, struct sp_erro
     struct sp_search search = {
         .call = call,
         .limit = call->values[3].number,
+        .counts_all = call->values[8].number == 1,
         .reterr = reterr,
         .stop_asking = {.ask = ask_to_stop, .cookie = &search},
     };

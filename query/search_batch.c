@@ -7,23 +7,18 @@
 
 #include "query/search_run.h"
 
-/* A share of a large batch: neighbours, so that two threads seldom unpack the same block. */
-#define SHARES    ((size_t)8)
-#define SHARE_MIN ((size_t)128)
-
 /* ---- one candidate ---- */
 
-static enum sp_status evaluate(struct sp_search_worker *worker, struct sp_search_result *result)
+static enum sp_status evaluate(struct sp_search_worker *worker, struct sp_search_result *result,
+                               struct sp_error *reterr)
 {
     enum sp_status status = SP_OK;
     struct sp_spanset_list sets;
     if (sp_pipeline_needs_tree(worker->pipeline) ||
         (worker->order.scalar && sp_pipeline_needs_tree(worker->order.scalar)))
-        status =
-            sp_trace_facts_assemble(&result->facts, &worker->arena, &result->tree, &worker->error);
+        status = sp_trace_facts_assemble(&result->facts, &worker->arena, &result->tree, reterr);
     if (status == SP_OK)
-        status = sp_pipeline_run(worker->pipeline, &result->facts, &worker->arena, &sets,
-                                 &worker->error);
+        status = sp_pipeline_run(worker->pipeline, &result->facts, &worker->arena, &sets, reterr);
     if (status == SP_OK)
         sp_search_result_take(result, &sets, worker->search->question.scan.range);
     return status;
@@ -31,12 +26,12 @@ static enum sp_status evaluate(struct sp_search_worker *worker, struct sp_search
 
 /* Puts a result into its place of the page, pushing the last one out when the page is full. */
 static enum sp_status keep(struct sp_search_worker *worker, const struct sp_search_key *key,
-                           const struct sp_search_result *result)
+                           const struct sp_search_result *result, struct sp_error *reterr)
 {
     struct sp_search *search = worker->search;
     struct sp_search_kept entry = {.key = *key, .batch = search->batch_number};
     enum sp_status status =
-        sp_search_result_write(result, &search->view, &worker->arena, &entry.json, &worker->error);
+        sp_search_result_write(result, &search->view, &worker->arena, &entry.json, reterr);
     if (status != SP_OK)
         return status;
     search->kept_bytes += entry.json.len;
@@ -53,14 +48,13 @@ static enum sp_status keep(struct sp_search_worker *worker, const struct sp_sear
         search->kept[at] = search->kept[at - 1];
     search->kept[at] = entry;
     if (search->kept_bytes > search->call->api->limits.memory_bytes_max)
-        return sp_error_set(&worker->error, SP_LIMIT, "the results are larger than %zu bytes",
+        return sp_error_set(reterr, SP_LIMIT, "the results are larger than %zu bytes",
                             search->call->api->limits.memory_bytes_max);
     return SP_OK;
 }
 
-/* Results up to this one were told by earlier pages. */
-static const struct sp_search_key *told(const struct sp_search *search,
-                                        const struct sp_candidate *candidate)
+const struct sp_search_key *sp_search_told(const struct sp_search *search,
+                                           const struct sp_candidate *candidate)
 {
     const struct sp_search_cursor *cursor = &search->cursor;
     bool before = cursor->resumes && sp_search_compare_places(candidate, &cursor->border) <= 0;
@@ -71,11 +65,11 @@ static const struct sp_search_key *told(const struct sp_search *search,
 static enum sp_status keep_if_good(struct sp_search_worker *worker,
                                    const struct sp_candidate *candidate,
                                    const struct sp_search_key *key,
-                                   const struct sp_search_result *result)
+                                   const struct sp_search_result *result, struct sp_error *reterr)
 {
     struct sp_search *search = worker->search;
     search->matched++;
-    if (sp_search_key_compare(key, told(search, candidate)) <= 0)
+    if (sp_search_key_compare(key, sp_search_told(search, candidate)) <= 0)
         return SP_OK;
     if (search->sent_count == search->limit ||
         (search->kept_count == search->limit &&
@@ -83,7 +77,7 @@ static enum sp_status keep_if_good(struct sp_search_worker *worker,
         search->more = true;
         return SP_OK;
     }
-    return keep(worker, key, result);
+    return keep(worker, key, result, reterr);
 }
 
 static enum sp_status consider(void *cookie, const struct sp_trace_id *id,
@@ -91,7 +85,7 @@ static enum sp_status consider(void *cookie, const struct sp_trace_id *id,
 {
     struct sp_search_worker *worker = cookie;
     struct sp_search *search = worker->search;
-    const struct sp_candidate *candidate = &search->batch[id - search->batch_ids];
+    const struct sp_candidate *candidate = &search->looking->items[id - search->looking->ids];
     struct sp_search_result result;
     struct sp_search_key key = {.trace_id = *id};
     worker->spans += batch->span_count;
@@ -99,19 +93,19 @@ static enum sp_status consider(void *cookie, const struct sp_trace_id *id,
     search->call->running.traces_seen++;
     sp_search_result_init(&result, batch);
     result.facts.stop = worker->stop;
-    enum sp_status status = evaluate(worker, &result);
+    enum sp_status status = evaluate(worker, &result, reterr);
     if (status != SP_OK || result.matched_count == 0)
         return status;
     status = sp_search_rank(&worker->order, &result, &worker->arena, &key.rank, reterr);
     if (status != SP_OK)
         return status;
     pthread_mutex_lock(&search->lock);
-    status = keep_if_good(worker, candidate, &key, &result);
+    status = keep_if_good(worker, candidate, &key, &result, reterr);
     pthread_mutex_unlock(&search->lock);
     return status;
 }
 
-/* ---- threads ---- */
+/* ---- workers ---- */
 
 static enum sp_status worker_init(struct sp_search *search, struct sp_search_worker *worker,
                                   struct sp_error *reterr)
@@ -142,12 +136,14 @@ enum sp_status sp_search_batch_init(struct sp_search *search, struct sp_error *r
         status = sp_query_want_add(arena, search->order.query, &search->want);
     if (status != SP_OK)
         return sp_arena_failed(arena, reterr, "the query is larger than its memory");
+    for (uint32_t i = 1; i < SP_SHARES_THREADS; i++)
+        search->workers[i].search = search;
     return worker_init(search, &search->workers[0], reterr);
 }
 
 void sp_search_batch_fini(struct sp_search *search)
 {
-    for (uint32_t i = 0; i < SP_SEARCH_THREADS; i++) {
+    for (uint32_t i = 0; i < SP_SHARES_THREADS; i++) {
         struct sp_search_worker *worker = &search->workers[i];
         if (!worker->made)
             continue;
@@ -159,114 +155,40 @@ void sp_search_batch_fini(struct sp_search *search)
     }
 }
 
-static size_t share_of(const struct sp_search *search)
+static enum sp_status begin_helper(void *cookie, struct sp_error *reterr)
 {
-    size_t share = search->batch_count / SHARES;
-    return share > SHARE_MIN ? share : SHARE_MIN;
+    struct sp_search_worker *worker = cookie;
+    return worker->made ? SP_OK : worker_init(worker->search, worker, reterr);
 }
 
-/* Takes share by share until there is none. */
-static void *run(void *cookie)
+static enum sp_status look_at_share(void *cookie, size_t from, size_t count,
+                                    struct sp_error *reterr)
 {
     struct sp_search_worker *worker = cookie;
     struct sp_search *search = worker->search;
-    struct sp_traces_reader reader = {.want = sp_query_want_of(&search->want),
-                                      .stop = worker->stop,
-                                      .arena = &worker->arena,
-                                      .visit = consider,
-                                      .cookie = worker};
-    size_t share = share_of(search);
-    while (worker->status == SP_OK && !atomic_load(&search->ended)) {
-        size_t from = atomic_fetch_add(&search->next, share);
-        if (from >= search->batch_count)
-            break;
-        size_t left = search->batch_count - from;
-        worker->status = sp_store_traces_read(search->call->api->store, search->batch_ids + from,
-                                              left < share ? left : share, &reader, &worker->error);
-    }
-    if (worker->status != SP_OK)
-        atomic_store(&search->ended, true);
-    return NULL;
-}
-
-/* The first thread alone takes the batch as one share. */
-static void run_alone(struct sp_search_worker *worker)
-{
-    struct sp_search *search = worker->search;
-    struct sp_traces_reader reader = {.want = sp_query_want_of(&search->want),
-                                      .stop = worker->stop,
-                                      .arena = &worker->arena,
-                                      .visit = consider,
-                                      .cookie = worker};
-    worker->status = sp_store_traces_read(search->call->api->store, search->batch_ids,
-                                          search->batch_count, &reader, &worker->error);
-}
-
-/* Is the batch worth a second thread, and is there one? */
-static bool is_shared(const struct sp_search *search)
-{
-    return search->batch_count >= SP_SEARCH_SHARED_MIN && search->call->api->pool &&
-           sp_query_borrow(search->call->api);
-}
-
-static enum sp_status run_together(struct sp_search *search)
-{
-    pthread_t threads[SP_SEARCH_THREADS];
-    bool runs[SP_SEARCH_THREADS] = {0};
-    for (uint32_t i = 1; i < SP_SEARCH_THREADS; i++) {
-        struct sp_search_worker *worker = &search->workers[i];
-        enum sp_status status = worker->made ? SP_OK : worker_init(search, worker, search->reterr);
-        if (status != SP_OK)
-            return status;
-        runs[i] = pthread_create(&threads[i], NULL, run, worker) == 0;
-    }
-    run(&search->workers[0]);
-    for (uint32_t i = 1; i < SP_SEARCH_THREADS; i++) {
-        if (!runs[i])
-            continue;
-        pthread_join(threads[i], NULL);
-        sp_pipeline_add_counts(search->question.pipeline, search->workers[i].pipeline);
-    }
-    return SP_OK;
-}
-
-static enum sp_status run_with_helper(struct sp_search *search)
-{
-    enum sp_status status = run_together(search);
-    sp_query_pool_give_back(search->call->api->pool);
-    return status;
-}
-
-/* What ended the batch; out of time is the least of errors. */
-static enum sp_status outcome(struct sp_search *search)
-{
-    enum sp_status status = SP_OK;
-    for (uint32_t i = 0; i < SP_SEARCH_THREADS; i++) {
-        struct sp_search_worker *worker = &search->workers[i];
-        search->spans += worker->spans;
-        worker->spans = 0;
-        if (worker->status != SP_OK && (status == SP_OK || status == SP_DEADLINE)) {
-            status = worker->status;
-            *search->reterr = worker->error;
-        }
-        worker->status = SP_OK;
-    }
-    return status;
+    const struct sp_traces_reader reader = {.want = sp_query_want_of(&search->want),
+                                            .stop = worker->stop,
+                                            .arena = &worker->arena,
+                                            .visit = consider,
+                                            .cookie = worker};
+    return sp_store_traces_read(search->call->api->store, search->looking->ids + from, count,
+                                &reader, reterr);
 }
 
 /* ---- batches ---- */
 
-enum sp_status sp_search_batch_begin(struct sp_search *search, size_t count)
+enum sp_status sp_search_batch_reserve(struct sp_search *search, struct sp_search_batch *batch,
+                                       size_t count, struct sp_error *reterr)
 {
     struct sp_arena *arena = &search->call->arena;
-    search->batch_max = count;
-    if (count <= search->batch_room)
+    batch->count = 0;
+    if (count <= batch->room)
         return SP_OK;
-    search->batch = sp_arena_alloc(arena, count * sizeof(*search->batch));
-    search->batch_ids = sp_arena_alloc(arena, count * sizeof(*search->batch_ids));
-    if (!search->batch || !search->batch_ids)
-        return sp_arena_failed(arena, search->reterr, "the page is larger than the query's memory");
-    search->batch_room = count;
+    batch->items = sp_arena_alloc(arena, count * sizeof(*batch->items));
+    batch->ids = sp_arena_alloc(arena, count * sizeof(*batch->ids));
+    if (!batch->items || !batch->ids)
+        return sp_arena_failed(arena, reterr, "the page is larger than the query's memory");
+    batch->room = count;
     return SP_OK;
 }
 
@@ -276,18 +198,29 @@ static int by_trace_id(const void *a, const void *b)
     return sp_trace_id_compare(&x->trace_id, &y->trace_id);
 }
 
-enum sp_status sp_search_batch_look(struct sp_search *search)
+void sp_search_batch_sort(struct sp_search_batch *batch)
 {
-    size_t count = search->batch_count;
-    enum sp_status status = SP_OK;
-    qsort(search->batch, count, sizeof(*search->batch), by_trace_id);
-    for (size_t i = 0; i < count; i++)
-        search->batch_ids[i] = search->batch[i].trace_id;
-    atomic_store(&search->next, 0);
-    atomic_store(&search->ended, false);
-    if (is_shared(search))
-        status = run_with_helper(search);
-    else
-        run_alone(&search->workers[0]);
-    return status == SP_OK ? outcome(search) : status;
+    qsort(batch->items, batch->count, sizeof(*batch->items), by_trace_id);
+    for (size_t i = 0; i < batch->count; i++)
+        batch->ids[i] = batch->items[i].trace_id;
+}
+
+enum sp_status sp_search_batch_look(struct sp_search *search, struct sp_search_batch *batch)
+{
+    void *workers[SP_SHARES_THREADS];
+    const struct sp_shares shares = {
+        .call = search->call, .count = batch->count, .begin = begin_helper, .look = look_at_share};
+    sp_search_batch_sort(batch);
+    search->looking = batch;
+    for (uint32_t i = 0; i < SP_SHARES_THREADS; i++)
+        workers[i] = &search->workers[i];
+    enum sp_status status = sp_shares_run(&shares, workers, SP_SHARES_THREADS, search->reterr);
+    for (uint32_t i = 0; i < SP_SHARES_THREADS; i++) {
+        struct sp_search_worker *worker = &search->workers[i];
+        search->spans += worker->spans;
+        worker->spans = 0;
+        if (i > 0 && worker->made)
+            sp_pipeline_add_counts(search->question.pipeline, worker->pipeline);
+    }
+    return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/search_run.h: a search while it runs: search.c takes candidates from the store, search_batch.c looks at them. Private to
- * these two. */
+ * query/search_run.h: a search while it runs: search.c takes candidates from the store, search_batch.c looks at them, search_ranked.c at
+ * the best of them only, where the store knows which these are. Private to these three. */
 #pragma once
 
 #include <pthread.h>
@@ -9,6 +9,7 @@
 #include "query/question.h"
 #include "query/search.h"
 #include "query/search_stream.h"
+#include "query/shares.h"
 #include "query/want.h"
 
 enum sp_search_stop {
@@ -26,9 +27,8 @@ enum sp_search_stop {
 #define SP_SEARCH_BATCH_GROWTH      ((size_t)16)
 #define SP_SEARCH_BATCH_GROWTH_ALL  ((size_t)16384)
 #define SP_SEARCH_BATCH_MEMORY_PART ((size_t)16)
-/* Threads that look at one batch, if it is so large and no other query wants them. */
-#define SP_SEARCH_THREADS    ((uint32_t)2)
-#define SP_SEARCH_SHARED_MIN ((size_t)512)
+/* A batch of so many candidates is measured first, in orders that this serves. */
+#define SP_SEARCH_RANKED_MIN ((size_t)512)
 
 /* One result of the page being made. */
 struct sp_search_kept {
@@ -45,9 +45,14 @@ struct sp_search_worker {
     struct sp_search_order order; /* its scalar is the worker's */
     const struct sp_stop *stop;   /* only the search's own thread tells how far it is */
     uint64_t spans;               /* looked at, since the batch began */
-    enum sp_status status;
-    struct sp_error error;
     bool made;
+};
+
+/* Candidates; memory of the call. */
+struct sp_search_batch {
+    struct sp_candidate *items;
+    struct sp_trace_id *ids; /* of the items, once they are sorted by them */
+    size_t count, room;
 };
 
 struct sp_search {
@@ -63,23 +68,28 @@ struct sp_search {
     size_t sent_count; /* of kept: the first of them, which no other can come before any more */
 
     struct sp_query_want want;
-    struct sp_search_worker workers[SP_SEARCH_THREADS];
-    _Atomic size_t next;  /* of the batch: the first that nobody looks at yet */
-    _Atomic bool ended;   /* somebody failed, or is out of time */
+    struct sp_search_worker workers[SP_SHARES_THREADS];
     pthread_mutex_t lock; /* of kept to matched, while several threads look */
 
     struct sp_search_kept *kept; /* ascending by key */
     size_t kept_count, limit, kept_bytes;
-    bool more; /* there are matches behind the page */
+    bool counts_all; /* all matches are to be counted, whatever it takes */
+    bool more;       /* there are matches behind the page */
     _Atomic uint64_t matched;
 
-    struct sp_candidate *batch; /* candidates that were not looked at yet */
-    struct sp_trace_id *batch_ids;
-    size_t batch_count, batch_room, batch_max; /* batch_max: of this one */
-    _Atomic size_t batch_looked;               /* of them that were looked at */
+    struct sp_search_batch batch;          /* candidates that were not looked at yet */
+    size_t batch_max;                      /* of this one */
+    const struct sp_search_batch *looking; /* that the workers are looking at */
+    _Atomic size_t batch_looked;           /* of them that were looked at */
     uint64_t batch_number;
+    uint64_t batch_first_number; /* when the batch began */
     struct sp_candidate
         last; /* of those that were looked at, in the order of the scan; zero: none */
+
+    struct sp_search_ranked *ranked; /* query/search_ranked.c; NULL: no batch was measured yet */
+    bool left_out; /* candidates were not looked at that cannot get onto the page */
+    /* The time was up, and of the total order everything up to this key was looked at; zero: that is not so. */
+    struct sp_search_key ended_behind;
 
     uint64_t considered, spans;
     enum sp_search_stop stop;
@@ -91,11 +101,44 @@ struct sp_search {
 SP_MUST_USE enum sp_status sp_search_batch_init(struct sp_search *search, struct sp_error *reterr);
 void sp_search_batch_fini(struct sp_search *search);
 
-/* Begins a batch of at most count candidates: room for them. Errors as above. */
-SP_MUST_USE enum sp_status sp_search_batch_begin(struct sp_search *search, size_t count);
+/* Room for so many candidates; what was in it is gone. Errors as above. */
+SP_MUST_USE enum sp_status sp_search_batch_reserve(struct sp_search *search,
+                                                   struct sp_search_batch *batch, size_t count,
+                                                   struct sp_error *reterr);
+/* Sorts by id. */
+void sp_search_batch_sort(struct sp_search_batch *batch);
+/* Sorts and looks at the candidates of a batch, at least one. SP_DEADLINE: at some of them. */
+SP_MUST_USE enum sp_status sp_search_batch_look(struct sp_search *search,
+                                                struct sp_search_batch *batch);
 
-/* Looks at the candidates of the batch, at least one. SP_DEADLINE: at some of them. */
-SP_MUST_USE enum sp_status sp_search_batch_look(struct sp_search *search);
+/* Results up to this one were told by earlier pages. */
+const struct sp_search_key *sp_search_told(const struct sp_search *search,
+                                           const struct sp_candidate *candidate);
+
+/* ---- query/search_ranked.c ---- */
+
+/* Is it known of traces that were measured where they stand in the order? */
+bool sp_search_ranks(const struct sp_search *search);
+/* Looks at the candidates of the batch in the order of the results, as far as they can get onto the page. is_last: no others will come. *ret_looked:
+ * how many, those of an unfinished part left out. SP_DEADLINE: what was found by then stands in kept, up to search->ended_behind if that is set; if it is not,
+ * nothing of this batch has to be there. */
+SP_MUST_USE enum sp_status sp_search_ranked_look(struct sp_search *search, bool is_last,
+                                                 size_t *ret_looked);
+
+/* ---- query/search.c ---- */
+
+/* No result that is still to come is better than this key: tells the better ones. */
+void sp_search_send_better(struct sp_search *search, const struct sp_search_key *key);
+/* Forgets results of batches from this number on. */
+void sp_search_drop(struct sp_search *search, uint64_t batch_number);
+/* Beyond this the count of all matches is not worth its price. By numbers and not by time, so that the same question
+ * gets the same answer on a busy machine. */
+bool sp_search_counted_enough(const struct sp_search *search);
+
+/* What a candidate of a large batch takes: itself, its id, its measure, its place among the others. */
+#define SP_SEARCH_CANDIDATE_BYTES                                                                  \
+    (sizeof(struct sp_candidate) + sizeof(struct sp_trace_id) + sizeof(struct sp_trace_measure) +  \
+     2 * sizeof(uint64_t))
 
 /* In the order of a scan: newer first, then by id. */
 static inline int sp_search_compare_places(const struct sp_candidate *a,

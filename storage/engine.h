@@ -17,6 +17,9 @@ struct sp_store_ops {
     enum sp_status (*traces_read)(struct sp_store *store, const struct sp_trace_id *ids,
                                   size_t count, const struct sp_traces_reader *reader,
                                   struct sp_error *reterr);
+    enum sp_status (*traces_measure)(struct sp_store *store, const struct sp_trace_id *ids,
+                                     size_t count, const struct sp_stop *stop,
+                                     struct sp_trace_measure *ret, struct sp_error *reterr);
     enum sp_status (*scan)(struct sp_store *store, const struct sp_scan *scan,
                            const struct sp_stop *stop,
                            enum sp_visit (*visit)(void *cookie,
@@ -69,6 +72,9 @@ struct sp_store_ops {
     enum sp_status (*stats)(struct sp_store *store, struct sp_store_stats *ret,
                             struct sp_error *reterr);
 };
+
+/* Traces that are measured between two questions to the caller whether to go on. */
+#define SP_MEASURE_ASK_TRACES 1024
 
 /* The first member of every engine's struct. */
 struct sp_store {

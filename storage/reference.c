@@ -135,6 +135,7 @@ static const struct sp_store_ops reference_ops = {
     .close = reference_close,
     .trace_read = sp_reference_trace_read,
     .traces_read = sp_reference_traces_read,
+    .traces_measure = sp_reference_traces_measure,
     .scan = sp_reference_scan,
     .services = sp_reference_services,
     .operations = sp_reference_operations,

@@ -57,6 +57,11 @@ SP_MUST_USE enum sp_status sp_reference_trace_read(struct sp_store *store,
                                                    struct sp_arena *arena,
                                                    const struct sp_batch **ret_batch,
                                                    struct sp_error *reterr);
+SP_MUST_USE enum sp_status sp_reference_traces_measure(struct sp_store *store,
+                                                       const struct sp_trace_id *ids, size_t count,
+                                                       const struct sp_stop *stop,
+                                                       struct sp_trace_measure *ret,
+                                                       struct sp_error *reterr);
 SP_MUST_USE enum sp_status sp_reference_traces_read(struct sp_store *store,
                                                     const struct sp_trace_id *ids, size_t count,
                                                     const struct sp_traces_reader *reader,

@@ -144,6 +144,37 @@ enum sp_status sp_reference_traces_read(struct sp_store *store, const struct sp_
     return status;
 }
 
+enum sp_status sp_reference_traces_measure(struct sp_store *store, const struct sp_trace_id *ids,
+                                           size_t count, const struct sp_stop *stop,
+                                           struct sp_trace_measure *ret, struct sp_error *reterr)
+{
+    struct sp_reference_moment moment;
+    enum sp_status status = sp_stop_ask(stop, reterr);
+    if (status == SP_OK)
+        status = sp_reference_moment_init(&moment, sp_reference_of(store), reterr);
+    if (status != SP_OK)
+        return status;
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        ret[i] = (struct sp_trace_measure){0};
+        for (; at < moment.span_count; at++) {
+            const struct sp_span *span = moment.spans[at];
+            int order = sp_trace_id_compare(&span->trace_id, &ids[i]);
+            if (order > 0)
+                break;
+            if (order < 0)
+                continue;
+            uint64_t end = span->start_unix_ns + sp_span_duration_ns(span);
+            if (ret[i].span_count++ == 0 || span->start_unix_ns < ret[i].start_unix_ns)
+                ret[i].start_unix_ns = span->start_unix_ns;
+            if (end > ret[i].end_unix_ns)
+                ret[i].end_unix_ns = end;
+        }
+    }
+    sp_reference_moment_fini(&moment);
+    return SP_OK;
+}
+
 /* The source of all brute force: every trace with a span in range. */
 static enum sp_status sp_reference_each_trace(
     void *cookie, struct sp_time_range range, const struct sp_stop *stop,

@@ -548,6 +548,37 @@ SP_MUST_USE enum sp_status sp_part_cursor_collect_one(struct sp_part_cursor *cur
                                                       struct sp_rocks_spans *collected,
                                                       struct sp_error *reterr);
 
+/* ---- rocks_walk.c: one part on the way from its first block to its last, for ids that ascend ---- */
+
+struct sp_part_walk {
+    struct sp_part_cursor cursor;
+    bool dense;       /* many of its traces are asked for: its filter would tell little */
+    uint32_t block;   /* dense: none before it holds a trace that is still to come */
+    uint32_t trace;   /* of the cursor's block: so many are behind us */
+    uint32_t entered; /* blocks, so far */
+};
+
+/* id_count: how many are going to be asked for. */
+SP_MUST_USE enum sp_status sp_part_walk_init(struct sp_part_walk *walk,
+                                             const struct sp_rocks_part *part,
+                                             const struct sp_rocks_view *view, size_t id_count,
+                                             struct sp_error *reterr);
+void sp_part_walk_fini(struct sp_part_walk *walk);
+
+/* The blocks [*ret_first, *ret_end) of the part that may hold a trace behind those before. */
+void sp_part_walk_find(struct sp_part_walk *walk, const struct sp_trace_id *id, uint64_t hash,
+                       uint32_t *ret_first, uint32_t *ret_end);
+/* The rows of a trace in one of them, behind those of the traces before; the cursor is at the block then. */
+SP_MUST_USE enum sp_status sp_part_walk_rows(struct sp_part_walk *walk, uint32_t block_number,
+                                             const struct sp_trace_id *id, uint32_t *ret_first,
+                                             uint32_t *ret_count, struct sp_error *reterr);
+
+SP_MUST_USE enum sp_status sp_rocks_traces_measure(struct sp_store *store,
+                                                   const struct sp_trace_id *ids, size_t count,
+                                                   const struct sp_stop *stop,
+                                                   struct sp_trace_measure *ret,
+                                                   struct sp_error *reterr);
+
 /* ---- rocks_traces.c ---- */
 
 /* Does a range hold a time between these two? */

@@ -8,16 +8,10 @@
 
 /* One part on the way from its first block to its last. */
 struct asked_part {
-    struct sp_part_cursor cursor;
+    struct sp_part_walk walk;
     struct sp_block_trim trim;
-    bool dense;     /* many of its traces are asked for: its filter would tell little */
-    uint32_t block; /* dense: none before it holds a trace that is still to come */
-    bool trimmed;   /* is trim at the cursor's block? */
-    uint32_t trace; /* of that block: so many are behind us */
+    uint32_t trimmed; /* walk.entered when trim was opened: is it at the block at hand? */
 };
-
-/* Of the traces of a segment: when so large a part is asked for, most of its blocks are read anyway. */
-#define DENSE_PART 16
 
 struct asked {
     const struct sp_traces_reader *reader;
@@ -35,12 +29,10 @@ static enum sp_status asked_init(struct asked *asked, const struct sp_rocks_view
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
     for (uint32_t i = 0; i < view->part_count && status == SP_OK; i++) {
         struct asked_part *part = &asked->parts[i];
-        const struct sp_segment *segment = view->parts[i].segment;
-        part->dense = segment != NULL && id_count >= segment->trace_count / DENSE_PART;
         sp_block_trim_init(&part->trim, want);
-        status = sp_part_cursor_init(&part->cursor, &view->parts[i], view, reterr);
-        if (status == SP_OK && want != NULL && segment != NULL)
-            sp_block_reader_stream(&part->cursor.reader);
+        status = sp_part_walk_init(&part->walk, &view->parts[i], view, id_count, reterr);
+        if (status == SP_OK && want != NULL && view->parts[i].segment != NULL)
+            sp_block_reader_stream(&part->walk.cursor.reader);
         asked->count = i + 1;
     }
     return status;
@@ -50,7 +42,7 @@ static void asked_fini(struct asked *asked)
 {
     for (uint32_t i = 0; i < asked->count; i++) {
         sp_block_trim_fini(&asked->parts[i].trim);
-        sp_part_cursor_fini(&asked->parts[i].cursor);
+        sp_part_walk_fini(&asked->parts[i].walk);
     }
     free(asked->parts);
 }
@@ -62,9 +54,9 @@ static enum sp_status open_trimmed(struct asked_part *part, struct sp_error *ret
 {
     static const enum sp_chunk fixed[] = {SP_CHUNK_SPAN_IDS, SP_CHUNK_PARENT_IDS, SP_CHUNK_STARTS,
                                           SP_CHUNK_ENDS, SP_CHUNK_SPAN_TEMPLATES};
-    struct sp_part_cursor *cursor = &part->cursor;
+    struct sp_part_cursor *cursor = &part->walk.cursor;
     enum sp_status status = SP_OK;
-    part->trimmed = false;
+    part->trimmed = 0;
     for (size_t i = 0; i < SP_ARRAY_LEN(fixed) && status == SP_OK; i++)
         status = sp_part_cursor_fixed(cursor, fixed[i], reterr);
     for (uint32_t c = 0; c < cursor->block->column_count && status == SP_OK; c++)
@@ -72,35 +64,8 @@ static enum sp_status open_trimmed(struct asked_part *part, struct sp_error *ret
             status = sp_part_cursor_column(cursor, c, reterr);
     if (status == SP_OK)
         status = sp_block_trim_open(&part->trim, cursor->block, reterr);
-    part->trimmed = status == SP_OK;
+    part->trimmed = status == SP_OK ? part->walk.entered : 0;
     return status;
-}
-
-/* The rows of a trace in a block, behind those of the traces before. A step or two, mostly; otherwise by halves. */
-static uint32_t find_rows(struct asked_part *part, const struct sp_trace_id *id,
-                          uint32_t *ret_first)
-{
-    const struct sp_block *block = part->cursor.block;
-    uint32_t from = part->trace;
-    uint32_t to = from;
-    for (uint32_t step = 1; to < block->trace_count; step *= 2) {
-        if (sp_trace_id_compare(&block->trace_ids[to], id) >= 0)
-            break;
-        from = to + 1;
-        to = step < block->trace_count - to ? to + step : block->trace_count;
-    }
-    while (from < to) {
-        uint32_t middle = from + (to - from) / 2;
-        if (sp_trace_id_compare(&block->trace_ids[middle], id) < 0)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    part->trace = from;
-    if (from == block->trace_count || sp_trace_id_compare(&block->trace_ids[from], id) != 0)
-        return 0;
-    *ret_first = block->trace_rows[from];
-    return block->trace_rows[from + 1] - block->trace_rows[from];
 }
 
 /* Adds the rows of a trace in one block. */
@@ -108,17 +73,13 @@ static enum sp_status collect_block(struct asked_part *part, uint32_t block_numb
                                     const struct sp_trace_id *id, struct sp_rocks_spans *collected,
                                     struct sp_error *reterr)
 {
-    struct sp_part_cursor *cursor = &part->cursor;
-    uint32_t first;
-    if (cursor->block == NULL || cursor->block_number != block_number)
-        part->trace = 0, part->trimmed = false;
-    enum sp_status status = sp_part_cursor_open(cursor, block_number, reterr);
-    if (status == SP_OK)
-        status = sp_part_cursor_fixed(cursor, SP_CHUNK_TRACES, reterr);
-    uint32_t count = status == SP_OK ? find_rows(part, id, &first) : 0;
-    if (count == 0)
+    uint32_t first = 0;
+    uint32_t count = 0;
+    enum sp_status status =
+        sp_part_walk_rows(&part->walk, block_number, id, &first, &count, reterr);
+    if (status != SP_OK || count == 0)
         return status;
-    if (!part->trimmed)
+    if (part->trimmed != part->walk.entered)
         status = open_trimmed(part, reterr);
     if (status == SP_OK)
         status = sp_rocks_spans_reserve(collected, count, reterr);
@@ -149,35 +110,14 @@ static enum sp_status copy_block(struct asked_part *part, uint32_t block_number,
     return sp_rocks_spans_add(collected, copy->spans, copy->span_count, reterr);
 }
 
-/* The blocks [*ret_first, *ret_end) of a segment that may hold a trace behind those before. */
-static void find_blocks(struct asked_part *part, const struct sp_trace_id *id, uint64_t hash,
-                        uint32_t *ret_first, uint32_t *ret_end)
-{
-    const struct sp_segment *segment = part->cursor.part->segment;
-    *ret_first = *ret_end = 0;
-    if (!part->dense) {
-        sp_segment_find(segment, id, hash, ret_first, ret_end);
-        return;
-    }
-    uint32_t block = part->block;
-    while (block < segment->block_count &&
-           sp_trace_id_compare(&segment->blocks[block].last, id) < 0)
-        block++;
-    *ret_first = *ret_end = part->block = block;
-    while (*ret_end < segment->block_count &&
-           sp_trace_id_compare(&segment->blocks[*ret_end].first, id) <= 0)
-        ++*ret_end;
-}
-
 static enum sp_status collect_trimmed(struct asked_part *part, const struct sp_trace_id *id,
                                       uint64_t hash, struct sp_rocks_spans *collected,
                                       struct sp_error *reterr)
 {
-    uint32_t block = 0;
-    uint32_t end = 1;
+    uint32_t block;
+    uint32_t end;
     enum sp_status status = SP_OK;
-    if (part->cursor.part->segment != NULL)
-        find_blocks(part, id, hash, &block, &end);
+    sp_part_walk_find(&part->walk, id, hash, &block, &end);
     for (; block < end && status == SP_OK; block++) {
         if (block + 1 < end)
             status = copy_block(part, block, id, collected, reterr);
@@ -201,7 +141,7 @@ static enum sp_status read_trace(struct asked *asked, const struct sp_trace_id *
         if (asked->reader->want != NULL)
             status = collect_trimmed(part, id, hash, &collected, reterr);
         else
-            status = sp_part_cursor_collect(&part->cursor, id, hash, &collected, reterr);
+            status = sp_part_cursor_collect(&part->walk.cursor, id, hash, &collected, reterr);
     }
     *ret = (struct sp_batch){.spans = collected.spans, .span_count = collected.count};
     return status;

@@ -493,6 +493,7 @@ const struct sp_store_ops sp_rocks_ops = {
     .close = rocks_close,
     .trace_read = sp_rocks_trace_read,
     .traces_read = sp_rocks_traces_read,
+    .traces_measure = sp_rocks_traces_measure,
     .scan = sp_rocks_scan,
     .services = rocks_services,
     .operations = rocks_operations,

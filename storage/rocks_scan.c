@@ -6,6 +6,8 @@
 #include "storage/rocks.h"
 #include "storage/value_ask.h"
 
+#include <stdlib.h>
+
 /* Candidates between two questions to the caller whether to go on. */
 #define ASK_CANDIDATES 4096
 
@@ -15,7 +17,10 @@ struct scanning {
     const struct sp_rocks_view *view;
     uint32_t *order;                     /* parts, newest first */
     uint32_t next;                       /* in order: the first that was not read */
-    SP_VECTOR(struct sp_candidate) heap; /* the newest on top */
+    SP_VECTOR(struct sp_candidate) heap; /* the newest on top; not of what was handed out: */
+    uint32_t first;                      /* sorted: so many in front were */
+    bool sorted;                         /* the heap is in order, from the first on */
+    uint32_t popped;                     /* since it was made a heap */
     struct sp_idset visited;
     struct sp_block_match match;
     struct sp_value_reader values;
@@ -53,16 +58,55 @@ static void sift_down(struct sp_candidate *items, uint32_t count, uint32_t at)
 
 static void heapify(struct scanning *scanning)
 {
+    scanning->popped = 0;
+    scanning->sorted = false;
     for (uint32_t i = scanning->heap.count / 2; i > 0; i--)
         sift_down(scanning->heap.items, scanning->heap.count, i - 1);
 }
 
+/* Who takes the first few needs no more order than a heap's. Who takes more is going to take most: then sorting is cheaper. */
+#define SORT_BEHIND 4096
+
+static int compare_candidates(const void *a, const void *b)
+{
+    return comes_before(a, b) ? -1 : comes_before(b, a);
+}
+
+static uint32_t waiting(const struct scanning *scanning)
+{
+    return scanning->heap.count - scanning->first;
+}
+
+static const struct sp_candidate *top(const struct scanning *scanning)
+{
+    return &scanning->heap.items[scanning->first];
+}
+
 static struct sp_candidate pop(struct scanning *scanning)
 {
-    struct sp_candidate top = scanning->heap.items[0];
-    scanning->heap.items[0] = scanning->heap.items[--scanning->heap.count];
-    sift_down(scanning->heap.items, scanning->heap.count, 0);
+    struct sp_candidate *items = scanning->heap.items;
+    struct sp_candidate top = items[scanning->first];
+    if (!scanning->sorted && ++scanning->popped > SORT_BEHIND) {
+        qsort(items, scanning->heap.count, sizeof(*items), compare_candidates);
+        scanning->sorted = true;
+    }
+    if (scanning->sorted) {
+        scanning->first++;
+        return top;
+    }
+    items[0] = items[--scanning->heap.count];
+    sift_down(items, scanning->heap.count, 0);
     return top;
+}
+
+/* What was handed out goes; more is going to be added. */
+static void leave_waiting(struct scanning *scanning)
+{
+    uint32_t count = waiting(scanning);
+    if (scanning->first > 0)
+        memmove(scanning->heap.items, top(scanning), count * sizeof(*scanning->heap.items));
+    scanning->heap.count = count;
+    scanning->first = 0;
 }
 
 /* ---- reading a part ---- */
@@ -161,6 +205,7 @@ static enum sp_status choose_blocks(struct scanning *scanning, const struct sp_p
  * there, too, and the newest is handed out first. */
 static enum sp_status read_part(struct scanning *scanning, uint32_t part, struct sp_error *reterr)
 {
+    leave_waiting(scanning);
     struct sp_part_cursor cursor;
     enum sp_status status =
         sp_part_cursor_init(&cursor, &scanning->view->parts[part], scanning->view, reterr);
@@ -190,10 +235,9 @@ static enum sp_status hand_out(struct scanning *scanning, uint64_t threshold_uni
                                                       const struct sp_candidate *candidate),
                                void *cookie, bool *ret_stopped, struct sp_error *reterr)
 {
-    while (scanning->heap.count > 0 &&
-           (all || scanning->heap.items[0].bound_unix_ns > threshold_unix_ns)) {
+    while (waiting(scanning) > 0 && (all || top(scanning)->bound_unix_ns > threshold_unix_ns)) {
         struct sp_candidate candidate = pop(scanning);
-        scanning->scanned->traces_waiting = scanning->heap.count;
+        scanning->scanned->traces_waiting = waiting(scanning);
         bool added;
         enum sp_status status = SP_OK;
         if (++scanning->handed_out % ASK_CANDIDATES == 0)

@@ -111,6 +111,23 @@ SP_MUST_USE enum sp_status sp_store_traces_read(struct sp_store *store,
                                                 const struct sp_traces_reader *reader,
                                                 struct sp_error *reterr);
 
+/* What orders of traces need to know. */
+struct sp_trace_measure {
+    uint64_t start_unix_ns; /* of its earliest span */
+    uint64_t
+        end_unix_ns; /* of the span that ends last; one that ends before its start takes no time */
+    uint64_t span_count; /* stored; 0: none is, and the times are 0 */
+};
+
+/* Measures many traces, whatever a range or a condition says of their spans: a fraction of what reading them costs. ids: ascending, each
+ * once; ret: as many. stop is asked before the first and every few thousand of them.
+ * SP_IO, SP_CORRUPT, SP_NO_MEMORY; what stop says. */
+SP_MUST_USE enum sp_status sp_store_traces_measure(struct sp_store *store,
+                                                   const struct sp_trace_id *ids, size_t count,
+                                                   const struct sp_stop *stop,
+                                                   struct sp_trace_measure *ret,
+                                                   struct sp_error *reterr);
+
 /* Half-open range of span starts. to_unix_ns == UINT64_MAX has no upper end (a span that starts at UINT64_MAX is in it),
  * so {0, UINT64_MAX} is everything. from >= to holds nothing, and is no error. */
 struct sp_time_range {

@@ -103,6 +103,13 @@ enum sp_status sp_store_traces_read(struct sp_store *store, const struct sp_trac
     return count == 0 ? SP_OK : store->ops->traces_read(store, ids, count, reader, reterr);
 }
 
+enum sp_status sp_store_traces_measure(struct sp_store *store, const struct sp_trace_id *ids,
+                                       size_t count, const struct sp_stop *stop,
+                                       struct sp_trace_measure *ret, struct sp_error *reterr)
+{
+    return count == 0 ? SP_OK : store->ops->traces_measure(store, ids, count, stop, ret, reterr);
+}
+
 enum sp_status
 sp_store_scan(struct sp_store *store, const struct sp_scan *scan, const struct sp_stop *stop,
               enum sp_visit (*visit)(void *cookie, const struct sp_candidate *candidate),

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lib/model/model.c: ids, names and look-ups: the small questions one asks a span. No allocation. */
-#include <endian.h>
-
 #include "lib/model/model.h"
 
 const struct sp_limits *sp_limits_default(void)
@@ -17,36 +15,10 @@ const struct sp_limits *sp_limits_default(void)
     return &limits;
 }
 
-bool sp_trace_id_is_zero(const struct sp_trace_id *id)
-{
-    static const struct sp_trace_id zero;
-    return memcmp(id, &zero, sizeof(zero)) == 0;
-}
-
 bool sp_span_id_is_zero(const struct sp_span_id *id)
 {
     static const struct sp_span_id zero;
     return memcmp(id, &zero, sizeof(zero)) == 0;
-}
-
-/* Eight bytes as the number whose order is theirs. */
-static uint64_t ordered_bytes(const uint8_t *bytes)
-{
-    uint64_t number;
-    memcpy(&number, bytes, sizeof(number));
-    return be64toh(number);
-}
-
-/* Searches sort by ids and step through them: two numbers are compared where memcmp would be called. */
-int sp_trace_id_compare(const struct sp_trace_id *a, const struct sp_trace_id *b)
-{
-    uint64_t left = ordered_bytes(a->bytes);
-    uint64_t right = ordered_bytes(b->bytes);
-    if (left == right) {
-        left = ordered_bytes(a->bytes + 8);
-        right = ordered_bytes(b->bytes + 8);
-    }
-    return (left > right) - (left < right);
 }
 
 int sp_span_id_compare(const struct sp_span_id *a, const struct sp_span_id *b)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tests/contract/answers_trimmed.c: traces that are read with no more than somebody wants: what was wanted is what a read of
- * everything gives, and so is what every span has. As text, so that two stores can be compared, too. */
+ * everything gives, and so is what every span has; and traces that are measured only. As text, so that two stores can be compared, too. */
 #include "tests/contract/answers_trimmed.h"
 
 #include "tests/contract/fixture.h"
@@ -88,6 +88,55 @@ static void compare(struct sp_store *store, const struct sp_trace_id *ids, size_
     sp_buf_fini(&whole);
 }
 
+struct measured {
+    const struct sp_trace_measure *next;
+    struct sp_buf *out;
+};
+
+/* What is measured is what a read of the whole trace shows. */
+static enum sp_status check_measure(void *cookie, const struct sp_trace_id *id,
+                                    const struct sp_batch *trace, struct sp_error *reterr)
+{
+    struct measured *measured = cookie;
+    const struct sp_trace_measure *measure = measured->next++;
+    struct sp_trace_measure own = {.start_unix_ns = UINT64_MAX, .span_count = trace->span_count};
+    char text[SP_TRACE_ID_TEXT];
+    (void)reterr;
+    for (size_t i = 0; i < trace->span_count; i++) {
+        const struct sp_span *span = &trace->spans[i];
+        uint64_t end = span->start_unix_ns + sp_span_duration_ns(span);
+        own.start_unix_ns =
+            span->start_unix_ns < own.start_unix_ns ? span->start_unix_ns : own.start_unix_ns;
+        own.end_unix_ns = end > own.end_unix_ns ? end : own.end_unix_ns;
+    }
+    ck_assert_uint_eq(measure->span_count, own.span_count);
+    ck_assert_uint_eq(measure->start_unix_ns, own.start_unix_ns);
+    ck_assert_uint_eq(measure->end_unix_ns, own.end_unix_ns);
+    sp_trace_id_format(id, text);
+    sp_buf_printf(measured->out, "measured %s %llu to %llu, %llu\n", text,
+                  (unsigned long long)own.start_unix_ns, (unsigned long long)own.end_unix_ns,
+                  (unsigned long long)own.span_count);
+    return SP_OK;
+}
+
+static void measure(struct sp_store *store, const struct sp_trace_id *ids, size_t count,
+                    struct sp_buf *out)
+{
+    struct sp_error error = {0};
+    struct sp_arena arena;
+    struct sp_trace_measure *measures = calloc(count + 1, sizeof(*measures));
+    struct measured measured = {.next = measures, .out = out};
+    struct sp_traces_reader reader = {.arena = &arena, .visit = check_measure, .cookie = &measured};
+    sp_arena_init(&arena, SIZE_MAX);
+    enum sp_status status = sp_store_traces_measure(store, ids, count, NULL, measures, &error);
+    ck_assert_msg(status == SP_OK, "measures: %s: %s", sp_status_name(status), error.message);
+    status = sp_store_traces_read(store, ids, count, &reader, &error);
+    ck_assert_msg(status == SP_OK, "traces: %s: %s", sp_status_name(status), error.message);
+    ck_assert_ptr_eq(measured.next, measures + count);
+    sp_arena_fini(&arena);
+    free(measures);
+}
+
 void describe_trimmed(struct sp_store *store, const struct sp_trace_id *ids, size_t count,
                       const struct sp_slice *keys, uint32_t key_count, struct sp_buf *out)
 {
@@ -101,5 +150,7 @@ void describe_trimmed(struct sp_store *store, const struct sp_trace_id *ids, siz
     compare(store, ids, count, &(struct sp_span_want){0}, out);
     compare(store, few, few_count, &(struct sp_span_want){.keys = keys, .key_count = key_count},
             out);
+    measure(store, ids, count, out);
+    measure(store, few, few_count, out);
     free(few);
 }

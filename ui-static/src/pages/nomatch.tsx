@@ -45,8 +45,7 @@ export function NoMatch({ query, run }: { query: string; run: () => void }) {
     const stop = new AbortController();
     const parts = conditions(query);
     const ask = async () => {
-      // By duration: that order looks at every trace, so that the number is exact.
-      const count = async (q: string, within: typeof range) => (await search({ q, ...within, limit: 1, order: "-duration" }, null, stop.signal)).matchedTraces;
+      const count = async (q: string, within: typeof range) => (await search({ q, ...within, limit: 1, count: "all" }, null, stop.signal)).matchedTraces;
       if (bounded) {
         setAllTime(await count(query, {}));
         const { oldestUnixNano, newestUnixNano } = await getStatus(stop.signal);
