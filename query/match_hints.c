@@ -143,6 +143,18 @@ struct hint {
     bool any;
 };
 
+/* Traces that a query can name: more are not told to the store. */
+#define TRACE_IDS_MAX ((uint32_t)64)
+
+/* What is known of the trace in which a set is found: it has a span for each of some hints, whenever that starts, and is one of some
+ * traces. */
+struct trace_hint {
+    const struct hint *spans[SP_SCAN_ALSO_MAX];
+    uint32_t span_count;
+    struct sp_trace_id *ids;
+    uint32_t id_count; /* 0: it may be any */
+};
+
 /* How few spans a condition lets through, by experience: the greater, the fewer. */
 static int weight_of(const struct sp_condition *condition)
 {
@@ -259,6 +271,137 @@ static enum sp_status either(struct sp_arena *arena, const struct hint *a, const
     return SP_OK;
 }
 
+/* ---- hints: what the trace of a set has ---- */
+
+/* { trace:id = "..." } */
+static bool names_trace(const struct sp_traceql_node *node, struct sp_trace_id *ret)
+{
+    if (node->kind != SP_TRACEQL_COMPARE || node->comparison != SP_TRACEQL_EQ)
+        return false;
+    bool mirrored = node->left->kind != SP_TRACEQL_FIELD;
+    const struct sp_traceql_node *field = mirrored ? node->right : node->left;
+    const struct sp_traceql_node *other = mirrored ? node->left : node->right;
+    return field->kind == SP_TRACEQL_FIELD && field->field.intrinsic == SP_TRACEQL_TRACE_ID &&
+           !field->field.of_parent && other->kind == SP_TRACEQL_LITERAL &&
+           other->value.type == SP_TRACEQL_TYPE_STRING &&
+           sp_trace_id_parse(other->value.string, ret);
+}
+
+/* Adds an id to ascending ones. False: there are too many. */
+static bool add_id(struct trace_hint *hint, const struct sp_trace_id *id)
+{
+    uint32_t at = hint->id_count;
+    while (at > 0 && sp_trace_id_compare(&hint->ids[at - 1], id) > 0)
+        at--;
+    if (at > 0 && sp_trace_id_compare(&hint->ids[at - 1], id) == 0)
+        return true;
+    if (hint->id_count == TRACE_IDS_MAX)
+        return false;
+    memmove(hint->ids + at + 1, hint->ids + at, (hint->id_count - at) * sizeof(*id));
+    hint->ids[at] = *id;
+    hint->id_count++;
+    return true;
+}
+
+/* Of all of some conditions one is enough; of any each has to name a trace. */
+static enum sp_status filter_ids(struct sp_arena *arena, const struct sp_traceql_node *node,
+                                 struct trace_hint *ret)
+{
+    bool joins = node && (node->kind == SP_TRACEQL_ALL || node->kind == SP_TRACEQL_ANY);
+    bool any = joins && node->kind == SP_TRACEQL_ANY;
+    uint32_t count = joins ? node->item_count : node != NULL;
+    struct sp_trace_id id;
+    ret->ids = sp_arena_alloc(arena, TRACE_IDS_MAX * sizeof(*ret->ids));
+    if (!ret->ids)
+        return arena->error;
+    for (uint32_t i = 0; i < count; i++) {
+        bool named = names_trace(joins ? node->items[i] : node, &id);
+        bool added = named && add_id(ret, &id);
+        if (any ? !added : added)
+            break;
+        if (any && i + 1 == count)
+            return SP_OK;
+    }
+    if (any)
+        ret->id_count = 0;
+    return SP_OK;
+}
+
+static void add_spans(struct trace_hint *hint, const struct hint *spans)
+{
+    bool known = spans->count == 0;
+    for (uint32_t i = 0; i < hint->span_count; i++)
+        known |= hint->spans[i]->conditions == spans->conditions;
+    if (!known && hint->span_count < SP_SCAN_ALSO_MAX)
+        hint->spans[hint->span_count++] = spans;
+}
+
+/* A trace that is both. */
+static void both(struct trace_hint *into, const struct trace_hint *other)
+{
+    for (uint32_t i = 0; i < other->span_count; i++)
+        add_spans(into, other->spans[i]);
+    if (into->id_count == 0) {
+        into->ids = other->ids;
+        into->id_count = other->id_count;
+    }
+}
+
+/* Which sides of a relation its trace has to have: sets are found only where there is a span of each. What is excluded need not be
+ * there. */
+static void relation_trace(const struct sp_traceql_node *node, const struct trace_hint *of,
+                           struct trace_hint *ret)
+{
+    const struct trace_hint *left = &of[node->left->index], *right = &of[node->right->index];
+    switch (node->relation) {
+    case SP_TRACEQL_OR:
+        return;
+    case SP_TRACEQL_AND:
+    case SP_TRACEQL_UNION_CHILD:
+    case SP_TRACEQL_UNION_PARENT:
+    case SP_TRACEQL_UNION_DESCENDANT:
+    case SP_TRACEQL_UNION_ANCESTOR:
+    case SP_TRACEQL_UNION_SIBLING:
+    case SP_TRACEQL_CHILD:
+    case SP_TRACEQL_PARENT:
+    case SP_TRACEQL_DESCENDANT:
+    case SP_TRACEQL_ANCESTOR:
+    case SP_TRACEQL_SIBLING:
+        both(ret, left);
+        both(ret, right);
+        return;
+    case SP_TRACEQL_NOT_CHILD:
+    case SP_TRACEQL_NOT_PARENT:
+    case SP_TRACEQL_NOT_DESCENDANT:
+    case SP_TRACEQL_NOT_ANCESTOR:
+    case SP_TRACEQL_NOT_SIBLING:
+        both(ret, right);
+        return;
+    case SP_TRACEQL_WITHOUT:
+        both(ret, left);
+        return;
+    }
+}
+
+static enum sp_status node_trace(struct sp_arena *arena, const struct sp_traceql_node *node,
+                                 const struct hint *hints, const struct trace_hint *of,
+                                 struct trace_hint *ret)
+{
+    if (node->kind == SP_TRACEQL_FILTER) {
+        add_spans(ret, &hints[node->index]);
+        return filter_ids(arena, node->left, ret);
+    }
+    if (node->kind == SP_TRACEQL_RELATION)
+        relation_trace(node, of, ret);
+    else if (node->kind == SP_TRACEQL_REPEATED)
+        both(ret, &of[node->left->index]);
+    for (uint32_t i = 0; node->kind == SP_TRACEQL_PIPELINE && i < node->item_count; i++)
+        both(ret, &of[node->items[i]->index]);
+    return SP_OK;
+}
+
+/* ---- a whole query ---- */
+
 /* What is known of the spans that a relation gives. Where every span is in range, it will do that the trace has a span of one
  * side; otherwise only a span of the result has to be in range. */
 static enum sp_status relation_hint(struct sp_arena *arena, const struct sp_traceql_node *node,
@@ -308,6 +451,28 @@ static void pipeline_hint(const struct sp_traceql_node *node, const struct hint 
         *ret = *better(ret, &hints[node->items[i]->index]);
 }
 
+/* What the spans in range are asked for anyway is not asked again. */
+static enum sp_status trace_scan(struct sp_arena *arena, const struct trace_hint *hint,
+                                 struct sp_scan *scan)
+{
+    struct sp_scan *also = sp_arena_calloc(arena, SP_SCAN_ALSO_MAX, sizeof(*also));
+    if (!also)
+        return arena->error;
+    scan->also = also;
+    scan->also_count = 0;
+    for (uint32_t i = 0; i < hint->span_count; i++) {
+        const struct hint *spans = hint->spans[i];
+        if (spans->conditions != scan->conditions)
+            also[scan->also_count++] = (struct sp_scan){.range = SP_TIME_RANGE_ALL,
+                                                        .conditions = spans->conditions,
+                                                        .condition_count = spans->count,
+                                                        .match_any = spans->any};
+    }
+    scan->trace_ids = hint->ids;
+    scan->trace_id_count = hint->id_count;
+    return SP_OK;
+}
+
 bool sp_match_condition(const struct sp_traceql_node *node, struct sp_condition *ret)
 {
     return node_condition(node, ret);
@@ -324,7 +489,8 @@ enum sp_status sp_match_hints_of(struct sp_arena *arena, const struct sp_traceql
 {
     bool all_in_range = scan->range.from_unix_ns == 0 && scan->range.to_unix_ns == UINT64_MAX;
     struct hint *hints = sp_arena_calloc(arena, query->node_count, sizeof(*hints));
-    if (!hints)
+    struct trace_hint *traces = sp_arena_calloc(arena, query->node_count, sizeof(*traces));
+    if (!hints || !traces)
         return arena->error;
     for (uint32_t i = 0; i < query->node_count; i++) {
         const struct sp_traceql_node *node = query->nodes[i];
@@ -337,6 +503,8 @@ enum sp_status sp_match_hints_of(struct sp_arena *arena, const struct sp_traceql
             hints[i] = hints[node->left->index];
         else if (node->kind == SP_TRACEQL_PIPELINE)
             pipeline_hint(node, hints, &hints[i]);
+        if (status == SP_OK)
+            status = node_trace(arena, node, hints, traces, &traces[i]);
         if (status != SP_OK)
             return status;
     }
@@ -344,7 +512,7 @@ enum sp_status sp_match_hints_of(struct sp_arena *arena, const struct sp_traceql
     scan->conditions = hint->conditions;
     scan->condition_count = hint->count;
     scan->match_any = hint->any;
-    return SP_OK;
+    return trace_scan(arena, &traces[part->index], scan);
 }
 
 enum sp_status sp_match_expression_hints(struct sp_arena *arena,

@@ -367,16 +367,37 @@ static void write_condition(const struct sp_condition *condition, struct sp_json
     sp_buf_fini(&text);
 }
 
-static void write_hints(const struct sp_scan *scan, struct sp_json_writer *w)
+static void write_conditions(const struct sp_scan *scan, struct sp_json_writer *w)
 {
-    sp_json_key(w, "hints");
-    sp_json_object_begin(w);
     sp_json_key(w, "match");
     sp_json_cstr(w, scan->match_any ? "any" : "all");
     sp_json_key(w, "conditions");
     sp_json_array_begin(w);
     for (size_t i = 0; i < scan->condition_count; i++)
         write_condition(&scan->conditions[i], w);
+    sp_json_array_end(w);
+}
+
+static void write_hints(const struct sp_scan *scan, struct sp_json_writer *w)
+{
+    sp_json_key(w, "hints");
+    sp_json_object_begin(w);
+    write_conditions(scan, w);
+    sp_json_key(w, "also");
+    sp_json_array_begin(w);
+    for (size_t i = 0; i < scan->also_count; i++) {
+        sp_json_object_begin(w);
+        write_conditions(&scan->also[i], w);
+        sp_json_object_end(w);
+    }
+    sp_json_array_end(w);
+    sp_json_key(w, "traceIds");
+    sp_json_array_begin(w);
+    for (size_t i = 0; i < scan->trace_id_count; i++) {
+        char text[SP_TRACE_ID_TEXT];
+        sp_trace_id_format(&scan->trace_ids[i], text);
+        sp_json_cstr(w, text);
+    }
     sp_json_array_end(w);
     sp_json_object_end(w);
 }

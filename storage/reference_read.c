@@ -228,6 +228,28 @@ struct candidates {
     uint64_t spans;
 };
 
+static int compare_ids(const void *a, const void *b)
+{
+    return sp_trace_id_compare(a, b);
+}
+
+/* What a scan asks of the whole trace. */
+static bool trace_matches(const struct sp_scan *scan, const struct sp_batch *trace)
+{
+    if (scan->trace_id_count > 0 &&
+        bsearch(&trace->spans[0].trace_id, scan->trace_ids, scan->trace_id_count,
+                sizeof(*scan->trace_ids), compare_ids) == NULL)
+        return false;
+    for (size_t a = 0; a < scan->also_count; a++) {
+        bool any = false;
+        for (size_t i = 0; i < trace->span_count && !any; i++)
+            any = sp_scan_matches(&scan->also[a], &trace->spans[i]);
+        if (!any)
+            return false;
+    }
+    return true;
+}
+
 static enum sp_status collect_candidate(void *visitor, const struct sp_batch *trace,
                                         struct sp_error *reterr)
 {
@@ -248,7 +270,7 @@ static enum sp_status collect_candidate(void *visitor, const struct sp_batch *tr
         if (status != SP_OK)
             return status;
     }
-    if (!matches)
+    if (!matches || !trace_matches(candidates->scan, trace))
         return SP_OK;
     if (candidates->count == SP_SCAN_TRACES_MAX)
         return sp_error_set(reterr, SP_LIMIT, "more than %zu traces to scan", SP_SCAN_TRACES_MAX);

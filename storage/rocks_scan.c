@@ -4,6 +4,7 @@
  * handed out as soon as no part that was not read yet can have a newer one. Knows the database through kv.h only. */
 #include "storage/block_match.h"
 #include "storage/rocks.h"
+#include "storage/scan_also.h"
 #include "storage/value_ask.h"
 
 #include <stdlib.h>
@@ -25,7 +26,8 @@ struct scanning {
     struct sp_block_match match;
     struct sp_value_reader values;
     SP_VECTOR(uint32_t) wanted; /* blocks of the part at hand */
-    uint64_t handed_out;        /* candidates, repeated ones included */
+    struct sp_scan_also also;
+    uint64_t handed_out; /* candidates, repeated ones included */
     struct sp_scanned *scanned;
 };
 
@@ -149,6 +151,8 @@ static enum sp_status read_block(struct scanning *scanning, struct sp_part_curso
     if (traces == NULL)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to scan a block");
     status = sp_block_match_traces(&scanning->match, &view, traces, &count, reterr);
+    if (status == SP_OK)
+        status = sp_scan_also_keep(&scanning->also, cursor, &view, traces, &count, reterr);
     for (uint32_t i = 0; i < count && status == SP_OK; i++) {
         struct sp_candidate candidate = {.trace_id = view.block->trace_ids[traces[i].trace],
                                          .bound_unix_ns = traces[i].newest_start_unix_ns};
@@ -172,7 +176,8 @@ static enum sp_status want(struct scanning *scanning, const struct sp_part_curso
     for (uint32_t b = 0; b < count; b++) {
         if (!is_in_range(scanning, cursor, first + b))
             continue;
-        if ((set >> b % SP_VALUE_GROUP_BLOCKS & 1) == 0)
+        if (!sp_scan_also_may_have_ids(&scanning->also, cursor, first + b) ||
+            (set >> b % SP_VALUE_GROUP_BLOCKS & 1) == 0)
             scanning->scanned->rows_passed += sp_part_cursor_info(cursor, first + b).rows;
         else if (!sp_vector_push(&scanning->wanted, first + b))
             return sp_error_set(reterr, SP_NO_MEMORY, "no memory to scan a segment");
@@ -324,6 +329,9 @@ static enum sp_status scanning_init(struct scanning *scanning, struct sp_error *
     order_parts(scanning);
     count_total(scanning);
     enum sp_status status = sp_value_reader_init(&scanning->values, view->kv, reterr);
+    if (status == SP_OK)
+        status =
+            sp_scan_also_init(&scanning->also, scanning->scan, view, &scanning->values, reterr);
     if (status != SP_OK)
         return status;
     return sp_block_match_init(&scanning->match, scanning->scan, reterr);
@@ -334,6 +342,7 @@ static void scanning_fini(struct scanning *scanning)
     scanning->scanned->bytes += scanning->values.bytes;
     free(scanning->order);
     sp_vector_fini(&scanning->wanted);
+    sp_scan_also_fini(&scanning->also);
     sp_value_reader_fini(&scanning->values);
     sp_vector_fini(&scanning->heap);
     sp_idset_fini(&scanning->visited);

@@ -195,7 +195,15 @@ struct sp_scan {
     const struct sp_condition *conditions;
     size_t condition_count;
     bool match_any;
+    /* ... and for each of these a span, whenever it starts, that satisfies its conditions; of them nothing but those is looked at. A
+     * survey does not look at what follows. */
+    const struct sp_scan *also;
+    size_t also_count;                   /* SP_SCAN_ALSO_MAX at most */
+    const struct sp_trace_id *trace_ids; /* ... and are among these; ascending, each once */
+    size_t trace_id_count;               /* 0: any trace */
 };
+
+#define SP_SCAN_ALSO_MAX ((size_t)4)
 
 struct sp_candidate {
     struct sp_trace_id trace_id;

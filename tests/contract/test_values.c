@@ -191,6 +191,39 @@ START_TEST(segments_that_do_not_know_their_values_are_searched)
 }
 END_TEST
 
+/* What the scan asks of whole traces leaves out those whose spans cannot have it, wherever they are. */
+START_TEST(traces_without_a_span_of_other_conditions_are_left_out)
+{
+    struct fixture fixture;
+    struct sp_arena arena;
+    fixture_init(&fixture, ENGINE_ROCKSDB);
+    fixture.options.sizes = without_merges();
+    fixture_reopen(&fixture);
+    append_orders(&fixture);
+    sp_arena_init(&arena, SIZE_MAX);
+    const struct sp_condition wanted = order_is("order-4-2"), absent = order_is("order-99");
+    struct sp_scan also = {.range = SP_TIME_RANGE_ALL, .conditions = &wanted, .condition_count = 1};
+    struct sp_scan scan = {.range = SP_TIME_RANGE_ALL, .also = &also, .also_count = 1};
+    struct candidate_list found = scan_all(fixture.store, &arena, &scan);
+    ck_assert_uint_eq(found.count, 1);
+    const struct sp_trace_id id = found.items[0].trace_id;
+    also.conditions = &absent;
+    found = scan_all(fixture.store, &arena, &scan);
+    ck_assert_uint_eq(found.count, 0);
+    scan = (struct sp_scan){.range = SP_TIME_RANGE_ALL, .trace_ids = &id, .trace_id_count = 1};
+    struct sp_scanned scanned;
+    uint32_t count = 0;
+    found = scan_all(fixture.store, &arena, &scan);
+    ck_assert_uint_eq(found.count, 1);
+    ck_assert_int_eq(sp_store_scan(fixture.store, &scan, NULL, visit, &count, &scanned, NULL),
+                     SP_OK);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_uint_eq(scanned.segments, 1);
+    sp_arena_fini(&arena);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 /* ---- beside the reference ---- */
 
 static bool lists(const struct candidate_list *list, const struct sp_trace_id *id)
@@ -209,18 +242,38 @@ static void assert_finds_all(struct fixture *fixture, struct sp_store *reference
     struct sp_arena arena;
     sp_arena_init(&arena, SIZE_MAX);
     for (int round = 0; round < 250; round++) {
-        struct sp_condition conditions[2] = {
-            sp_gen_condition(&gen, all->spans, (uint32_t)all->count),
-            sp_gen_condition(&gen, all->spans, (uint32_t)all->count)};
-        const struct sp_scan scan = {.range = SP_TIME_RANGE_ALL,
-                                     .conditions = conditions,
-                                     .condition_count = 1 + sp_gen_below(&gen, 2),
-                                     .match_any = sp_gen_chance(&gen, 50)};
+        struct sp_condition conditions[4];
+        struct sp_trace_id ids[2];
+        for (size_t i = 0; i < SP_ARRAY_LEN(conditions); i++)
+            conditions[i] = sp_gen_condition(&gen, all->spans, (uint32_t)all->count);
+        for (size_t i = 0; i < SP_ARRAY_LEN(ids); i++)
+            ids[i] = all->spans[sp_gen_below(&gen, all->count)]->trace_id;
+        bool several = sp_trace_id_compare(&ids[0], &ids[1]) < 0;
+        const struct sp_scan also[2] = {
+            {SP_TIME_RANGE_ALL, .conditions = conditions + 2, .condition_count = 1},
+            {SP_TIME_RANGE_ALL, .conditions = conditions + 1, .condition_count = 3,
+             .match_any = sp_gen_chance(&gen, 50)}};
+        struct sp_scan scan = {.range = SP_TIME_RANGE_ALL,
+                               .conditions = conditions,
+                               .condition_count = sp_gen_below(&gen, 3),
+                               .match_any = sp_gen_chance(&gen, 50),
+                               .also = also,
+                               .also_count = sp_gen_below(&gen, 3),
+                               .trace_ids = ids,
+                               .trace_id_count = sp_gen_chance(&gen, 20) ? 1 + several : 0};
+        if (sp_gen_chance(&gen, 40))
+            scan.range.from_unix_ns = all->spans[sp_gen_below(&gen, all->count)]->start_unix_ns;
         struct candidate_list want = scan_all(reference, &arena, &scan);
         struct candidate_list got = scan_all(fixture->store, &arena, &scan);
         for (size_t i = 0; i < want.count; i++)
             ck_assert_msg(lists(&got, &want.items[i].trace_id), "seed %llu, round %d",
                           (unsigned long long)seed, round);
+        for (size_t i = 0; i < got.count && scan.trace_id_count > 0; i++)
+            ck_assert_int_eq(scan.trace_id_count == 2 &&
+                                     sp_trace_id_compare(&got.items[i].trace_id, &ids[1]) == 0
+                                 ? 0
+                                 : sp_trace_id_compare(&got.items[i].trace_id, &ids[0]),
+                             0);
         sp_arena_reset(&arena);
     }
     sp_arena_fini(&arena);
@@ -264,6 +317,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tests, segments_without_the_value_are_not_opened);
     tcase_add_test(tests, merged_segments_know_their_values);
     tcase_add_test(tests, segments_that_do_not_know_their_values_are_searched);
+    tcase_add_test(tests, traces_without_a_span_of_other_conditions_are_left_out);
     tcase_add_loop_test(tests, no_search_misses_a_trace, 0, 4);
     suite_add_tcase(suite, tests);
     return suite;

@@ -155,6 +155,8 @@ def test_searches_are_what_the_document_says(context):
     assert page["cursor"] and len(page["traces"]) == 5 and page["complete"] is True
     context.search("{ status = error }", limit=5, order="-duration", cursor=page["cursor"],
                    **{"from": "2020-01-01T00:00:00Z", "to": "now+1h"})
+    counted = context.check("/v1/search?" + urllib.parse.urlencode({"q": "{ status = error }", "limit": 1, "count": "all"}))
+    assert counted["complete"] is True and counted["matchedTraces"] >= len(page["traces"])
     for trace in page["traces"]:
         assert trace["errorCount"] > 0 and trace["matchedSpanCount"] > 0
         assert all(span["status"] == "error" for span in trace["matchedSpans"])

@@ -162,7 +162,8 @@ START_TEST(search_explains_itself_and_counts_each_clause)
         "\"traces\":[],",
         "\"explain\":{\"query\":\"{ service = \\\"db\\\" && duration > 45ms } >> { name =~ "
         "\\\"S.*\\\" }\",",
-        "\"hints\":{\"match\":\"all\",\"conditions\":[\"service = db\",\"duration > 45000000\"]},",
+        "\"hints\":{\"match\":\"all\",\"conditions\":[\"service = db\",\"duration > 45000000\"],"
+        "\"also\":[],\"traceIds\":[]},",
         "\"steps\":[{\"step\":\"{ service = ",
         "{\"clause\":\"service = "
         "\\\"db\\\"\",\"offset\":10,\"spans\":\"4\",\"traces\":\"2\",\"complete\":"
@@ -192,6 +193,56 @@ START_TEST(search_explains_itself_and_counts_each_clause)
         "2\",\"offset\":29,\"runs\":\"2\",\"spansIn\":\"4\","
         "\"spansOut\":\"3\"}]");
     expect_answer(&world, "/v1/search?explain=maybe", 400, "\"parameter\":\"explain\"");
+}
+END_TEST
+
+/* Both sides of an operator have to be in the trace, only the result in the range. */
+START_TEST(traces_are_chosen_by_both_sides_of_an_operator)
+{
+    struct sp_span spans[] = {
+        make_span(&arena, 1, 1, 0, "web", "GET /", T0 - 1000 * MS, 5000 * MS),
+        make_span(&arena, 1, 2, 1, "db", "SELECT", T0 + MS, MS),
+        make_span(&arena, 2, 3, 0, "web", "GET /", T0, 5 * MS),
+        make_span(&arena, 2, 4, 3, "db", "SELECT", T0 + MS, MS),
+    };
+    static const char *const range = "&from=2026-01-01T00:00:00Z&explain=true";
+    spans[0].status_code = SP_SPAN_STATUS_ERROR;
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+    expect_part("{ status = error } >> { }", range,
+                "\"hints\":{\"match\":\"all\",\"conditions\":[],\"also\":[{\"match\":\"all\","
+                "\"conditions\":[\"status = 2\"]}],\"traceIds\":[]}");
+    expect_part("{ status = error } >> { }", range, "\"traces\":\"1\"},\"matchedTraces\":1,");
+    expect_part("{ status = error } && { name = \"SELECT\" }", range,
+                "\"traces\":\"1\"},\"matchedTraces\":1,");
+    /* what is excluded, or only one of two, need not be there */
+    expect_part("{ status = error } !>> { }", range, "\"traces\":\"2\"},\"matchedTraces\":1,");
+    expect_part("{ name = \"SELECT\" } without { status = error }", range,
+                "\"traces\":\"2\"},\"matchedTraces\":2,");
+    expect_part("{ status = error } || { }", range, "\"traces\":\"2\"},\"matchedTraces\":2,");
+}
+END_TEST
+
+START_TEST(of_named_traces_no_other_is_looked_at)
+{
+    static const char id[] = "00000000000000000000000000000001";
+    char query[256];
+    add_shop_trace();
+    struct sp_span others[] = {make_span(&arena, 2, 9, 0, "db", "INSERT", T0, MS),
+                               make_span(&arena, 3, 9, 0, "db", "INSERT", T0, MS)};
+    world_add(&world, others, SP_ARRAY_LEN(others));
+    snprintf(query, sizeof(query), "{ trace:id = \"%s\" }", id);
+    expect_part(query, "&explain=true", "\"traceIds\":[\"00000000000000000000000000000001\"]}");
+    expect_part(query, "", "\"traces\":\"1\"},\"matchedTraces\":1,");
+    snprintf(query, sizeof(query), "{ } >> { \"%s\" = trace:id && kind = server }", id);
+    expect_part(query, "", "\"traces\":\"1\"},");
+    snprintf(query, sizeof(query), "{ trace:id = \"2\" || trace:id = \"%s\" } | count() > 0", id);
+    expect_part(query, "", "\"traces\":\"2\"},\"matchedTraces\":2,");
+    snprintf(query, sizeof(query), "{ trace:id = \"%s\" || kind = server }", id);
+    expect_part(query, "", "\"traces\":\"3\"},\"matchedTraces\":3,");
+    snprintf(query, sizeof(query), "{ trace:id != \"%s\" }", id);
+    expect_part(query, "", "\"traces\":\"3\"},\"matchedTraces\":2,");
+    snprintf(query, sizeof(query), "{ trace:id = \"%s\" } || { trace:id = \"3\" }", id);
+    expect_part(query, "", "\"matchedTraces\":2,");
 }
 END_TEST
 
@@ -278,6 +329,8 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, search_lists_as_many_spans_of_a_set_as_asked);
     tcase_add_test(tcase, search_looks_at_the_whole_trace_whatever_the_range);
     tcase_add_test(tcase, search_orders_by_any_number_made_of_spans);
+    tcase_add_test(tcase, traces_are_chosen_by_both_sides_of_an_operator);
+    tcase_add_test(tcase, of_named_traces_no_other_is_looked_at);
     tcase_add_test(tcase, search_explains_itself_and_counts_each_clause);
     tcase_add_test(tcase, explanations_count_so_many_clauses);
     tcase_add_test(tcase, explanations_remember_so_many_traces);
