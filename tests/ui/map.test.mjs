@@ -88,10 +88,10 @@ test("the matrix is read and walked: callers first, numbers in cells, a cursor, 
     assert.deepEqual(await texts(page, ".matrix-name"), ["web", "cart", "pay", "stock"]);
     assert.deepEqual(await texts(page, ".matrix-head"), ["cart", "pay", "stock", "audit", "legacy", "postgresql"]);
     const cell = (caller, callee) => page.getByRole("gridcell", { name: new RegExp(`^${caller} → ${callee}:`) });
-    assert.equal((await cell("web", "cart").innerText()).trim(), "0.1/s");
+    assert.equal((await cell("web", "cart").innerText()).trim(), "0.10/s");
     assert.match((await cell("web", "pay").innerText()).trim(), /^▲0\.050\/s$/);
     await grid.focus();
-    assert.match(await page.locator(".matrix-told").innerText(), /^web → cart: 0\.1\/s · 0 % errors · p50 20\.\d ms/);
+    assert.match(await page.locator(".matrix-told").innerText(), /^web → cart: 0\.10\/s · 0 % errors · p50 20\.\d ms/);
     await page.keyboard.press("Control+ArrowRight");
     assert.match(await page.locator(".matrix-told").innerText(), /^web → pay: 0\.050\/s · ▲ 17 % errors/);
     await page.keyboard.press("ArrowDown");
@@ -183,7 +183,7 @@ test("beside the period before: what is new, gone or failing is said on edges, i
     const label = (client, server) => page.locator(".graph .label").filter({ has: page.locator("text") }).evaluateAll((list, ends) => list.filter((e) => JSON.parse(e.getAttribute("data-label")).slice(0, 2).join() === ends).map((e) => e.textContent), `${client},${server}`);
     assert.deepEqual(await label("cart", "legacy"), ["gone"]);
     assert.deepEqual(await label("pay", "audit"), ["0.033/s new"]);
-    assert.deepEqual(await label("web", "cart"), ["0.1/s"]);
+    assert.deepEqual(await label("web", "cart"), ["0.10/s"]);
     await page.goto(at({ ...later, view: "table" }));
     const changes = async () => Object.fromEntries(await page.getByRole("table", { name: "Edges" }).locator("tbody tr").evaluateAll((list) => list.map((tr) => [`${tr.cells[0].innerText.trim()} ${tr.cells[1].innerText.trim()}`, tr.cells[7].innerText.trim()])));
     await page.locator(".change-gone").waitFor();

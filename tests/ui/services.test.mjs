@@ -2,22 +2,17 @@
 // The page of one service against a real server: an hour of calls whose numbers are known, worked out here from the spans themselves. Halfway payment becomes ten
 // times as slow, later a new version comes; each failed order has a message of its own.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { startSpoor } from "../e2e/shop.mjs";
-import { assertAccessible, assertNoSidewaysScroll, startBrowser, texts, withPage } from "./browser.mjs";
+import { describe, test } from "node:test";
+import { assertAccessible, assertNoSidewaysScroll, texts, withPage } from "./browser.mjs";
+import { count, hex, MINUTE, MS, requestOf, rowsOf as table, useSite } from "./site.mjs";
 
-const MINUTE = 60000000000n;
 const MINUTES = 40;
 const CALLS = 6;
 const T0 = (BigInt(Date.now() - 3600000) * 1000000n / MINUTE) * MINUTE;
-const MS = 1000000n;
-const hex = (n, digits) => n.toString(16).padStart(digits, "0");
 const iso = (minute) => new Date(Number((T0 + BigInt(minute) * MINUTE) / MS)).toISOString().replace(".000Z", "Z");
-const count = (n) => n.toLocaleString("en-US");
 
 /** What payment does: one record for each of its server spans. */
 const calls = [];
-const requests = [];
 
 function make() {
   const by = new Map();
@@ -49,37 +44,22 @@ function make() {
       calls.push({ minute: m, ms: Number(took / MS), failed: failed !== null, message: failed?.message ?? failed?.status, version, instance });
     }
   }
-  const attributes = (list) => Object.entries(list).map(([key, value]) => ({ key, value: { stringValue: value } }));
-  for (const [key, spans] of by) {
+  return [...by].map(([key, spans]) => {
     const [service, version, instance] = JSON.parse(key);
-    requests.push({ resourceSpans: [{ resource: { attributes: attributes({ "service.name": service, "service.version": version, "service.instance.id": instance }) }, scopeSpans: [{ spans }] }] });
-  }
+    return requestOf({ "service.name": service, "service.version": version, "service.instance.id": instance }, spans);
+  });
 }
 
-let browser;
-let spoor;
-before(async () => {
-  make();
-  [browser, spoor] = await Promise.all([startBrowser(), startSpoor()]);
-  for (const body of requests) {
-    const answer = await fetch(`http://${spoor.otlpHttp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
-    assert.equal(answer.status, 200);
-  }
-});
-after(async () => {
-  await browser?.close();
-  await spoor?.stop();
-});
+const site = useSite({ requests: make });
 
 const WHOLE = { from: iso(0), to: iso(MINUTES) };
-const at = (params) => `http://${spoor.http}/service/?${new URLSearchParams({ s: "payment", ...WHOLE, ...params })}`;
-const table = (page, label) => page.getByRole("region", { name: label, exact: true }).locator("tbody tr").evaluateAll((list) => list.map((tr) => [...tr.cells].map((c) => c.innerText.replace(/\s+/g, " ").trim())));
+const at = (params) => `${site.url}/service/?${new URLSearchParams({ s: "payment", ...WHOLE, ...params })}`;
 const number = (text) => Number(text.split(" ").at(-1).replaceAll(",", ""));
 
 // They only read, each in a page of its own.
 describe("the page of one service", { concurrency: 3 }, () => {
   test("operations come page by page from the server, sorted and found by name, with their share of the whole", async () => {
-    await withPage(browser, at({ sort: "operation" }), async (page) => {
+    await withPage(site.browser, at({ sort: "operation" }), async (page) => {
       await page.locator(".summary", { hasText: `${count(calls.length)} server calls, ${calls.filter((c) => c.failed).length} with errors` }).waitFor();
       await page.locator(".operations tbody tr").first().waitFor();
       const first = await table(page, "Operations");
@@ -105,7 +85,7 @@ describe("the page of one service", { concurrency: 3 }, () => {
   });
 
   test("the list of services is sorted and searched", async () => {
-    await withPage(browser, `http://${spoor.http}/service/?sort=-spans`, async (page) => {
+    await withPage(site.browser, `${site.url}/service/?sort=-spans`, async (page) => {
       await page.getByRole("region", { name: "Services" }).locator("tbody tr").first().waitFor();
       assert.deepEqual((await table(page, "Services")).map((r) => r[0]), ["payment", "ledger", "shop"]);
       await page.getByRole("searchbox").fill("LED");
@@ -116,7 +96,7 @@ describe("the page of one service", { concurrency: 3 }, () => {
   });
 
   test("a range beside another one: dashed lines, what became slower, and who calls how much more", async () => {
-    await withPage(browser, at({ from: iso(20), vs: "prev", sort: "-change" }), async (page) => {
+    await withPage(site.browser, at({ from: iso(20), vs: "prev", sort: "-change" }), async (page) => {
       await page.locator(".summary", { hasText: `${count(20 * CALLS)} calls, 25 % with errors; p99 14.9 ms, now 150 ms (×10)` }).waitFor();
       assert.equal(await page.locator(".chart .line-before").count(), 5); // rate, errors, the lowest and the highest percentile, distribution
       await page.locator(".operations tbody tr").first().waitFor();
@@ -133,7 +113,7 @@ describe("the page of one service", { concurrency: 3 }, () => {
       await page.locator(".line-before").first().waitFor({ state: "detached" });
     });
     // A range of another length: lines begin at the left, counts are those of as much time.
-    await withPage(browser, at({ from: iso(20), vs: `${iso(0)}..${iso(10)}` }), async (page) => {
+    await withPage(site.browser, at({ from: iso(20), vs: `${iso(0)}..${iso(10)}` }), async (page) => {
       await page.locator(".operations tbody tr", { hasText: "Charge" }).waitFor();
       const rows = await table(page, "Operations");
       assert.equal(rows.find((r) => r[0] === "Charge")[2], String(20 * CALLS));
@@ -143,13 +123,13 @@ describe("the page of one service", { concurrency: 3 }, () => {
       await page.getByLabel("compare with").selectOption(here);
       await page.waitForURL((url) => url.searchParams.get("vs") === here);
     });
-    await withPage(browser, at({ vs: "yesterday" }), async (page) => {
+    await withPage(site.browser, at({ vs: "yesterday" }), async (page) => {
       await page.getByText("“yesterday” is no range to compare with").waitFor();
     });
   });
 
   test("errors are grouped by exception and message, instances have their numbers, versions their time", async () => {
-    await withPage(browser, at({ tab: "errors" }), async (page) => {
+    await withPage(site.browser, at({ tab: "errors" }), async (page) => {
       await page.locator(".errors-table tbody tr").first().waitFor();
       const groups = await table(page, "Errors in groups");
       const [lost, refused] = [calls.filter((c) => c.message?.startsWith("order")).length, calls.filter((c) => c.message?.startsWith("refused")).length];
@@ -178,7 +158,7 @@ describe("the page of one service", { concurrency: 3 }, () => {
   });
 
   test("a drag zooms, a click holds a step, and the keyboard does both; the distribution counts every call", async () => {
-    await withPage(browser, at({}), async (page) => {
+    await withPage(site.browser, at({}), async (page) => {
       const chart = page.locator(".chart", { has: page.locator("h2", { hasText: "Rate" }) }).getByRole("group");
       await chart.waitFor();
       const box = await chart.boundingBox();
@@ -217,6 +197,7 @@ describe("the page of one service", { concurrency: 3 }, () => {
       await page.keyboard.press("h");
       await page.locator(".heat-canvas").waitFor();
       await page.keyboard.press("h");
+      await page.locator(".heat-canvas").waitFor({ state: "detached" });
       await page.getByTitle("Percentiles that are drawn").click();
       await page.getByRole("checkbox", { name: "p90", exact: true }).uncheck();
       await page.waitForURL(/pct=50%2C95%2C99/);
@@ -225,9 +206,64 @@ describe("the page of one service", { concurrency: 3 }, () => {
     });
   });
 
+  test("the heatmap of an earlier range stands beside this one, with its rows and colours; a box of it leads to its traces", async () => {
+    await withPage(site.browser, at({ from: iso(20), vs: "prev", dur: "heat" }), async (page) => {
+      await page.locator(".heat-canvas").nth(1).waitFor();
+      const figures = await texts(page, ".heat-chart h2");
+      assert.deepEqual(figures, ["Duration", `before: ${iso(0).slice(5, 16).replace("T", " ")}:00`]);
+      const boxes = await page.locator(".heat-chart").evaluateAll((list) => list.map((e) => e.getBoundingClientRect()).map(({ top, width }) => [top, Math.round(width)]));
+      assert.deepEqual(boxes[0], boxes[1]);
+      // Calls of 10 to 15 ms before, of 100 to 150 ms now: the same cell is full on one side only.
+      const told = async (i, key) => {
+        await page.locator(".heat-canvas").nth(i).focus();
+        await page.keyboard.press("ArrowRight");
+        for (let n = 0; n < 40; n++) await page.keyboard.press(key);
+        return page.locator(".heat-chart").nth(i).innerText();
+      };
+      const [now, before] = [await told(0, "ArrowUp"), await told(1, "ArrowUp")];
+      assert.notEqual(now, before);
+      await assertAccessible(page, "two heatmaps");
+      await page.locator(".heat-canvas").nth(1).focus();
+      await page.keyboard.press("ArrowRight");
+      await page.keyboard.press("Enter");
+      await page.waitForURL((url) => url.pathname === "/" && url.searchParams.get("from") === iso(0) && url.searchParams.has("sel"));
+    });
+  });
+
+  test("charts keep their lines in forced colours, and their times apart on a narrow screen", async () => {
+    await withPage(site.browser, at({}), async (page) => {
+      await page.locator(".distribution .dist-bar").first().waitFor();
+      const system = await page.evaluate(() => {
+        const probe = document.body.appendChild(document.createElement("i"));
+        const colour = (name) => {
+          probe.style.color = name;
+          return getComputedStyle(probe).color;
+        };
+        return [colour("CanvasText"), colour("Highlight"), colour("GrayText")];
+      });
+      const drawn = await page.locator(".chart-line, .chart-grid, .chart-mark, .chart-cursor").evaluateAll((list) => list.map((e) => getComputedStyle(e).stroke));
+      assert.ok(drawn.length > 8 && drawn.every((c) => system.includes(c)), JSON.stringify([...new Set(drawn)]));
+      const filled = await page.locator(".chart-label, .dist-bar").evaluateAll((list) => list.map((e) => getComputedStyle(e).fill));
+      assert.ok(filled.every((c) => system.includes(c)), JSON.stringify([...new Set(filled)]));
+    }, { forcedColors: "active" });
+    // Over midnight both ends have their day.
+    const day = iso(0).slice(0, 10);
+    const [from, to] = [`${new Date(Date.parse(`${day}T00:00:00Z`) - 1800000).toISOString().slice(0, 19)}Z`, iso(MINUTES)];
+    for (const width of [1440, 900, 390, 320]) {
+      await withPage(site.browser, at({ from, to }), async (page) => {
+        await page.locator(".chart-ends").first().waitFor();
+        const gaps = await page.locator(".chart-ends").evaluateAll((list) => list.map((e) => {
+          const [a, b] = [...e.children].map((c) => c.getBoundingClientRect());
+          return { gap: b.width === 0 ? 99 : b.left - a.right, over: e.scrollWidth - e.clientWidth };
+        }));
+        assert.ok(gaps.every((g) => g.gap >= 8 && g.over <= 0), JSON.stringify(gaps));
+      }, { width, height: 844 });
+    }
+  });
+
   test("every part is accessible in both themes, fits a narrow screen, and fails alone", async () => {
     const parts = [".operations tbody tr", ".neighbour-tables tbody tr", ".errors-table tbody tr", ".instances tbody tr", ".attribute-card"];
-    await withPage(browser, at({ vs: "-20m", from: iso(20) }), async (page) => {
+    await withPage(site.browser, at({ vs: "-20m", from: iso(20) }), async (page) => {
       for (const [i, ready] of parts.entries()) {
         await page.locator(ready).first().waitFor();
         await page.locator(".versions li").first().waitFor();
@@ -238,7 +274,7 @@ describe("the page of one service", { concurrency: 3 }, () => {
       }
     }, { dark: true, width: 390, height: 844 });
     const problem = { status: 413, contentType: "application/problem+json", body: JSON.stringify({ title: "Too large", status: 413, detail: "more than 1000 series" }) };
-    await withPage(browser, at({ tab: "errors", vs: "prev" }), async (page) => {
+    await withPage(site.browser, at({ tab: "errors", vs: "prev" }), async (page) => {
       await page.getByText("There are too many different errors to list").waitFor();
       await page.locator(".chart").first().waitFor();
       await page.unroute("**/v1/metrics/query_range*");

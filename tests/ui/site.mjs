@@ -20,13 +20,15 @@ export async function send(spoor, body) {
   assert.equal(answer.status, 200);
 }
 
-/** Called at the top of a test file; what it returns is filled before the first test. requests: OTLP requests that the server has by then. */
-export function useSite({ flags = [], requests = () => [] } = {}) {
+/** Called at the top of a test file; what it returns is filled before the first test. requests: OTLP requests that the server
+ * has by then; prepare: whatever else it has seen. (Hooks of a file do not wait for each other.) */
+export function useSite({ flags = [], requests = () => [], prepare = async () => {} } = {}) {
   const site = { browser: null, spoor: null, url: "" };
   before(async () => {
     [site.browser, site.spoor] = await Promise.all([startBrowser(), startSpoor({ flags })]);
     site.url = `http://${site.spoor.http}`;
     for (const body of requests()) await send(site.spoor, body);
+    await prepare(site);
   });
   after(async () => {
     await site.browser?.close();

@@ -1,46 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Status page against a real server: what was sent is what it says came in, what is wrong with it is what it counts.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { startSpoor } from "../e2e/shop.mjs";
-import { assertAccessible, assertNoSidewaysScroll, startBrowser, withPage } from "./browser.mjs";
+import { test } from "node:test";
+import { assertAccessible, assertNoSidewaysScroll, withPage } from "./browser.mjs";
+import { hex, requestOf, rowsOf as rows, send as sendTo, useSite } from "./site.mjs";
 
-let browser;
-let spoor;
 const T0 = BigInt(Date.now() - 3600000) * 1000000n;
-const hex = (n, digits) => n.toString(16).padStart(digits, "0");
 const span = (trace, id, parent, more = {}) => ({
   traceId: hex(trace, 32), spanId: hex(id, 16), ...(parent ? { parentSpanId: hex(parent, 16) } : {}), name: "work", kind: 2,
   startTimeUnixNano: String(T0 + BigInt(id) * 1000000n), endTimeUnixNano: String(T0 + BigInt(id) * 1000000n + 5000000n), ...more,
 });
 
-async function send(service, spans) {
-  const attributes = service ? [{ key: "service.name", value: { stringValue: service } }] : [];
-  const body = JSON.stringify({ resourceSpans: [{ resource: { attributes }, scopeSpans: [{ spans }] }] });
-  const answer = await fetch(`http://${spoor.otlpHttp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body });
-  assert.equal(answer.status, 200);
-}
-
-before(async () => {
-  browser = await startBrowser();
-  spoor = await startSpoor({ flags: ["--retention", "30d", "--allow-cancel"] });
-  await send("web", [span(1, 1), span(1, 2, 1), span(2, 3), span(3, 5, 4), span(3, 6, 5)]); // the parent of 5 never came
-  await send("docs", [span(4, 7, 0, { attributes: [{ key: "page", value: { stringValue: "x".repeat(5000) } }] })]);
-  const refused = await fetch(`http://${spoor.otlpHttp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: "{" });
-  assert.equal(refused.status, 400);
+const site = useSite({
+  flags: ["--retention", "30d", "--allow-cancel"],
+  prepare: async () => {
+    await send("web", [span(1, 1), span(1, 2, 1), span(2, 3), span(3, 5, 4), span(3, 6, 5)]); // the parent of 5 never came
+    await send("docs", [span(4, 7, 0, { attributes: [{ key: "page", value: { stringValue: "x".repeat(5000) } }] })]);
+    const refused = await fetch(`http://${site.spoor.otlpHttp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: "{" });
+    assert.equal(refused.status, 400);
+  },
 });
-after(async () => {
-  await browser?.close();
-  await spoor?.stop();
-});
+const send = (service, spans) => sendTo(site.spoor, requestOf(service ? { "service.name": service } : {}, spans));
 
-const at = (tab) => `http://${spoor.http}/status/?tab=${tab}`;
+const at = (tab) => `${site.url}/status/?tab=${tab}`;
 const figure = (page, name) => page.locator(".figures > div", { has: page.locator("dt", { hasText: new RegExp(`^${name}$`) }) });
-const rows = (page, label) => page.getByRole("region", { name: label, exact: true }).locator("tbody tr").evaluateAll((list) => list.map((tr) => [...tr.cells].map((c) => c.innerText.trim())));
 
 test("what came in and what was refused, with the reason, and the rate once it was read twice", async () => {
-  await withPage(browser, at("ingest"), async (page) => {
+  await withPage(site.browser, at("ingest"), async (page) => {
     await figure(page, "Spans since start").locator("dd", { hasText: /^6$/ }).waitFor();
+    assert.match(await figure(page, "Lag").innerText(), /1 h 0\d m/);
     await figure(page, "Requests refused").locator("dd", { hasText: "1" }).first().waitFor();
     assert.deepEqual((await rows(page, "Reasons")).map((r) => [r[0], r[1], r[3]]), [["malformed", "1", "no"]]);
     await send("web", [span(9, 90), span(9, 91, 90)]);
@@ -49,7 +37,7 @@ test("what came in and what was refused, with the reason, and the rate once it w
     await page.locator(".chart").waitFor();
     await assertAccessible(page, "Status, ingest");
     await page.getByRole("button", { name: "View as table" }).click();
-    assert.notEqual((await rows(page, "Spans a second"))[0][2], "0.000/s");
+    assert.notEqual((await rows(page, "Spans a second"))[0][2], "0/s");
     // Paused, nothing is read any more.
     await page.keyboard.press("p");
     await page.getByRole("button", { name: "Go on" }).waitFor();
@@ -57,8 +45,9 @@ test("what came in and what was refused, with the reason, and the rate once it w
 });
 
 test("storage says what there is, what is kept, and how long it fits", async () => {
-  await withPage(browser, at("storage"), async (page) => {
+  await withPage(site.browser, at("storage"), async (page) => {
     await figure(page, "Spans").locator("dd", { hasText: /^8$/ }).waitFor();
+    assert.match(await figure(page, "Compression").innerText(), /: 1\n\d+ B a span came since start/);
     const room = await rows(page, "Room");
     assert.equal(room.find((r) => r[0] === "Removed by age")[1], "30 d 0 h");
     assert.match(room.find((r) => r[0] === "Free on the disk")[2], /% of/);
@@ -67,9 +56,10 @@ test("storage says what there is, what is kept, and how long it fits", async () 
 });
 
 test("queries that were slow are shown as they were asked, and answers counted", async () => {
-  await fetch(`http://${spoor.http}/v1/search?${new URLSearchParams({ q: '{ name = "<b>work</b>" }' })}`);
-  await withPage(browser, at("query"), async (page) => {
+  await fetch(`${site.url}/v1/search?${new URLSearchParams({ q: '{ name = "<b>work</b>" }', from: "1675083600000000000" })}`);
+  await withPage(site.browser, at("query"), async (page) => {
     await page.locator(".query-shown", { hasText: '{ name = "<b>work</b>" }' }).waitFor();
+    assert.match(await page.locator(".query-shown", { hasText: "<b>work</b>" }).innerText(), /from 2023-01-30 13:00:00/);
     assert.ok((await rows(page, "Answers")).some((r) => r[0] === "/v1/search" && r[1] === "1"));
     await figure(page, "Cancelling").locator("dd", { hasText: "allowed" }).first().waitFor();
     await assertAccessible(page, "Status, queries");
@@ -77,7 +67,7 @@ test("queries that were slow are shown as they were asked, and answers counted",
 });
 
 test("data quality counts what was sent wrong", async () => {
-  await withPage(browser, at("quality"), async (page) => {
+  await withPage(site.browser, at("quality"), async (page) => {
     const region = "What is not as it should be";
     await page.getByRole("region", { name: region }).waitFor();
     const found = Object.fromEntries((await rows(page, region)).map((r) => [r[0], r[1]]));
@@ -91,7 +81,7 @@ test("data quality counts what was sent wrong", async () => {
 });
 
 test("settings are those the server was started with; the page looks at itself", async () => {
-  await withPage(browser, at("limits"), async (page) => {
+  await withPage(site.browser, at("limits"), async (page) => {
     await page.getByRole("region", { name: "Settings" }).waitFor();
     const settings = Object.fromEntries((await rows(page, "Settings")).map((r) => [r[0], r.slice(1)]));
     assert.deepEqual(settings["--retention"], ["30d", "flag"]);
@@ -107,7 +97,7 @@ test("settings are those the server was started with; the page looks at itself",
 test("every part is accessible in the dark and fits a narrow screen; the tabs are walked with arrows", async () => {
   for (const tab of ["ingest", "storage", "query", "quality", "limits", "about"]) {
     await withPage(
-      browser,
+      site.browser,
       at(tab),
       async (page) => {
         await page.locator(".edges, .figures").first().waitFor();
@@ -121,7 +111,7 @@ test("every part is accessible in the dark and fits a narrow screen; the tabs ar
     );
   }
   await withPage(
-    browser,
+    site.browser,
     at("ingest"),
     async (page) => {
       await page.getByRole("tab", { name: "Ingest" }).focus();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SystemAnswer } from "../src/api/types";
-import { addressOf, counterOf, forecastOf, labelOf, quantileBound, ratesOf, sampleOf } from "../src/model/system";
+import { addressOf, compressionOf, counterOf, forecastOf, labelOf, parameterText, quantileBound, ratesOf, sampleOf } from "../src/model/system";
 
 const counter = (name: string, labels: string, value: number) => ({ name, labels, help: "", counts: true, value: String(value) });
 const answer = (grpc: number, http: number, at: bigint) =>
@@ -35,6 +35,19 @@ test("a forecast says what it is worked out from, and when there is none", () =>
   assert.equal(forecastOf(store({ ...hour, retentionBytes: "13000000" })).fullInNs, 43200e9);
   assert.equal(forecastOf(store({ ...hour, retentionBytes: "13000000", retentionAgeNano: "7200000000000" })).fullInNs, null);
   assert.equal(forecastOf(store(hour)).fullInNs, null);
+  assert.deepEqual(forecastOf(store({ ...hour, disk: { freeBytes: "24000000000000", allBytes: "1" } })).until, "not within ten years at this growth");
+});
+
+test("compression is what a span took on the wire against what it takes in the store", () => {
+  const value = (bytes: number, acked: number, kept: number) =>
+    ({ ...answer(0, 0, 0n), counters: [counter("spoor_received_bytes", "", bytes), counter("spoor_acked_spans", "", acked)], store: { storedBytes: "160", spanCount: String(kept) } }) as unknown as SystemAnswer;
+  assert.deepEqual(compressionOf(value(1760, 5, 10)), { received: 352, stored: 16, ratio: 22 });
+  assert.equal(compressionOf(value(0, 0, 10)), null);
+});
+
+test("times of a query are read as times, everything else as it was sent", () => {
+  assert.equal(parameterText("from", "1675083600000000000", "utc"), "2023-01-30 13:00:00");
+  assert.deepEqual([parameterText("q", "1675083600000000000", "utc"), parameterText("to", "now-1h", "utc")], ["1675083600000000000", "now-1h"]);
 });
 
 test("a quantile of steps is the step it lies in", () => {

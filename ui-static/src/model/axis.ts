@@ -44,3 +44,17 @@ export function ticks(from: number, to: number, width: number, spacing = 90): Ti
   }
   return out;
 }
+
+/** The texts below the two ends of a chart, as much of them as has room for so many letters: without seconds that are none, without the day that both have,
+ * without any day, and at last only where it begins. Each is "[MM-DD ]HH:MM[:SS]". */
+export function fitEnds(ends: readonly [string, string], letters: number): [string, string] {
+  const apart = 2;
+  const noSeconds = ([a, b]: readonly [string, string]): [string, string] => (/:00$/.test(a) && /:00$/.test(b) && [a, b].every((t) => /\d\d:\d\d:\d\d$/.test(t)) ? [a.slice(0, -3), b.slice(0, -3)] : [a, b]);
+  const short = ([a, b]: readonly [string, string]): [string, string] => [a.replace(/(\d\d:\d\d):\d\d$/, "$1"), b.replace(/(\d\d:\d\d):\d\d$/, "$1")];
+  const day = (t: string) => (t.includes(" ") ? t.split(" ")[0] : "");
+  const oneDay = ([a, b]: readonly [string, string]): [string, string] => (day(a) === day(b) ? [a, b.slice(day(b) ? day(b).length + 1 : 0)] : [a, b]);
+  const noDay = ([a, b]: readonly [string, string]): [string, string] => [a.slice(day(a) ? day(a).length + 1 : 0), b.slice(day(b) ? day(b).length + 1 : 0)];
+  const ways = [ends, noSeconds(ends), oneDay(noSeconds(ends)), oneDay(short(ends)), noDay(short(ends))] as const;
+  const found = ways.find(([a, b]) => a.length + b.length + apart <= letters);
+  return found ? [found[0], found[1]] : [noDay(short(ends))[0], ""];
+}

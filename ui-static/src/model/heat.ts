@@ -16,13 +16,14 @@ export interface Grid {
   most: number;
 }
 
-export function gridOf(answer: HeatmapAnswer): Grid {
+/** dark: a count that is drawn darkest, if it is more than any of these; for pictures that are looked at together. */
+export function gridOf(answer: HeatmapAnswer, dark = 0): Grid {
   const columns = answer.steps.length;
   const bounds = answer.bounds.map(Number);
   const rows = Math.max(0, bounds.length - 1);
   const counts = new Float64Array(columns * rows);
   const errors = new Float64Array(columns * rows);
-  let most = 0;
+  let most = dark;
   for (const [column, row, count, failed] of answer.cells) {
     counts[column * rows + row] = count;
     errors[column * rows + row] = failed;

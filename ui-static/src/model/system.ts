@@ -2,11 +2,13 @@
 // The Status page's numbers: counters by name, rates between readings, how long the disk lasts. No DOM, no clock.
 import type { SystemAnswer, SystemCounter } from "../api/types";
 import { formatBytes, formatCount } from "./text";
-import { formatDuration } from "./time";
+import { formatClock, formatDay, formatDuration, type Zone } from "./time";
 
 /** Readings that are kept: ten minutes. */
 export const SAMPLES_MAX = 121;
 const DAY_NS = 86400e9;
+/** A mean of what is stored says nothing of a time so far away. */
+const FORECAST_NS_MAX = 3650 * DAY_NS;
 /** Growth over a shorter time says nothing of a day. */
 const GROWTH_NS_MIN = 600e9;
 
@@ -74,8 +76,25 @@ export function forecastOf(value: SystemAnswer): Forecast {
   const left = limit > 0 ? Math.max(0, limit - Number(s.storedBytes)) : free;
   if (left === null || bytesADay <= 0) return { bytesADay, basis, fullInNs: null, until: "the room on the disk is not known" };
   const fullInNs = (left / bytesADay) * DAY_NS;
+  if (fullInNs > FORECAST_NS_MAX) return { bytesADay, basis, fullInNs: null, until: "not within ten years at this growth" };
   if (age > 0 && length + fullInNs > age) return { bytesADay, basis, fullInNs: null, until: `not before spans are ${formatDuration(age)} old and go` };
   return { bytesADay, basis, fullInNs, until: limit > 0 ? "then the oldest spans go, as --retention-size says" : "then nothing is taken any more: the disk has no more room" };
+}
+
+/** What a span took on the wire since the start, and takes in the store: "352 B a span came, 16.0 B are kept: a 22nd". Null before the first span. */
+export function compressionOf(value: SystemAnswer): { received: number; stored: number; ratio: number } | null {
+  const [bytes, spans] = [counterOf(value, "spoor_received_bytes"), counterOf(value, "spoor_acked_spans")];
+  const kept = Number(value.store.spanCount);
+  if (spans === 0 || kept === 0 || bytes === 0 || Number(value.store.storedBytes) === 0) return null;
+  const [received, stored] = [bytes / spans, Number(value.store.storedBytes) / kept];
+  return { received, stored, ratio: received / stored };
+}
+
+const TIMES = new Set(["from", "to", "compareFrom", "compareTo", "at"]);
+
+/** A parameter of a query that is a time, in nanoseconds, as text of it; others as they are. */
+export function parameterText(name: string, value: string, zone: Zone): string {
+  return TIMES.has(name) && /^\d{19}$/.test(value) ? `${formatDay(BigInt(value), zone)} ${formatClock(BigInt(value), zone, 0)}` : value;
 }
 
 /** A quantile of counted durations, as the step it lies in: "≤ 25.0 ms". */

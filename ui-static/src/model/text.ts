@@ -38,10 +38,10 @@ export function formatPercent(part: number, whole: number): string {
 export const formatShort = (n: number): string => (n < 100000 ? formatCount(Math.round(n)) : short.format(n));
 const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
 
-/** Calls a second: 0.021/s, 3.4/s, 412/s. */
+/** Calls a second: 0.021/s, 0.16/s, 3.4/s, 412/s. */
 export function formatRate(calls: number, seconds: number): string {
   if (seconds <= 0) return "–";
   if (calls === 0) return "0/s";
   const rate = calls / seconds;
-  return `${rate < 0.095 ? rate.toFixed(3) : rate < 9.95 ? rate.toFixed(1) : formatCount(Math.round(rate))}/s`;
+  return `${rate < 0.0995 ? rate.toFixed(3) : rate < 0.995 ? rate.toFixed(2) : rate < 9.95 ? rate.toFixed(1) : formatCount(Math.round(rate))}/s`;
 }

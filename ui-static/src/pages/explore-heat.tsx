@@ -19,6 +19,8 @@ interface Props {
   onSelect: (s: Selection | null) => void;
   /** Pixels. */
   height?: number | undefined;
+  /** A count that is drawn darkest: the most of several that are looked at together. */
+  dark?: number;
 }
 
 interface Cell {
@@ -31,7 +33,7 @@ const HEIGHT = 142;
 const CLICK_PX = 4;
 const NAMES = ["p50", "p95", "p99"];
 
-export function Heatmap({ answer, selected, linear, errors, onSelect, height = HEIGHT }: Props) {
+export function Heatmap({ answer, selected, linear, errors, onSelect, height = HEIGHT, dark: most = 0 }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
@@ -39,7 +41,7 @@ export function Heatmap({ answer, selected, linear, errors, onSelect, height = H
   const [cursor, setCursor] = useState<Cell | null>(null);
   const [anchor, setAnchor] = useState<Cell | null>(null);
   const [drag, setDrag] = useState<{ from: Cell; to: Cell; x: number; y: number; zoom: boolean; moved: boolean } | null>(null);
-  const grid = useMemo(() => gridOf(answer), [answer]);
+  const grid = useMemo(() => gridOf(answer, most), [answer, most]);
   const lines = useMemo(
     () => ["0.5", "0.95", "0.99"].map((q) => answer.steps.map((s) => (s.quantiles[q] === undefined ? null : Number(s.quantiles[q])))),
     [answer],

@@ -71,8 +71,8 @@ function Picture({ value, row, bars, now, before, curl }: { value: Found; row: L
   let free = Number.POSITIVE_INFINITY;
   const named = new Set<string>();
   for (const m of [...marks].reverse()) {
-    if (x(m.ns) + 26 > free) continue;
-    free = x(m.ns) - 2;
+    if (x(m.ns) + 16 > free) continue;
+    free = x(m.ns) - 16;
     named.add(m.p);
   }
   return (

@@ -196,7 +196,7 @@ export function Versions({ value }: { value: Found }) {
   return (
     <>
       <a class="dim" href={patched({ tab: "instances" })}>
-        {plural(instances, "instance")}
+        {instances === 0 ? "no instance ids" : plural(instances, "instance")}
       </a>
       {named.length === 0 ? null : (
         <ul class="versions" aria-label="Versions over time">

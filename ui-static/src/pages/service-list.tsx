@@ -8,7 +8,7 @@ import { formatCount } from "../model/text";
 import { href, param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
-import { CopyButton, ProblemPanel, ServiceName } from "../ui/controls";
+import { CopyButton, FindBox, ProblemPanel, ServiceName } from "../ui/controls";
 import { Head, Pages, Share } from "./service-parts";
 
 export const list = new Loader<{ services: Service[] }>();
@@ -41,14 +41,7 @@ export function AllServices({ retry }: { retry: () => void }) {
       <div class="service-head">
         <h1>Services</h1>
         <span class="dim">{formatCount(value.services.length)}, every stored span counted</span>
-        <input
-          class="find-box"
-          type="search"
-          value={param("has")}
-          placeholder="Name contains"
-          aria-label="Services whose name contains"
-          onInput={(e) => replace(patched({ has: e.currentTarget.value, off: null }))}
-        />
+        <FindBox value={param("has")} label="Services whose name contains" find={(has) => replace(patched({ has, off: null }))} />
         <span class="spring" />
         <CopyButton text={() => curlOf(apiUrl("v1/services", { ...range }))} what="curl command" icon="terminal" />
       </div>

@@ -11,7 +11,7 @@ import { quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
-import { CopyButton, ProblemPanel } from "../ui/controls";
+import { CopyButton, FindBox, ProblemPanel } from "../ui/controls";
 import { Spark } from "../ui/spark";
 import { ChangeMark, Delta, formatCalls, Head, Pages, Share, useAnswer } from "./service-parts";
 import { comparedParams, type Found, inSameTime, spanParams } from "./service-state";
@@ -61,14 +61,7 @@ export function Operations({ value }: { value: Found }) {
         <h2>
           Operations <span class="count">{answer ? formatCount(answer.rowCount) : ""}</span>
         </h2>
-        <input
-          class="find-box"
-          type="search"
-          value={param("has")}
-          placeholder="Name contains"
-          aria-label="Operations whose name contains"
-          onInput={(e) => replace(patched({ has: e.currentTarget.value, off: null }))}
-        />
+        <FindBox value={param("has")} label="Operations whose name contains" find={(has) => replace(patched({ has, off: null }))} />
         <span class="spring" />
         <CopyButton text={() => curlOf(apiUrl("v1/latency", withCompared))} what="curl command of the operations" icon="terminal" />
       </div>

@@ -14,7 +14,7 @@ import { useActions } from "../state/keys";
 import { useRetry } from "../state/load";
 import { zone } from "../state/prefs";
 import { currentRange } from "../state/range";
-import { CopyButton, ProblemPanel, ServiceName } from "../ui/controls";
+import { CopyButton, ProblemPanel, ServiceName, Tabs } from "../ui/controls";
 import { Neighbours } from "./service-around";
 import { Attributes } from "./service-attributes";
 import { Charts, DurationTools, Held, timeText } from "./service-charts";
@@ -81,30 +81,7 @@ function OneService({ name }: { name: string }) {
       <Summary value={value} />
       <Pictures value={value} />
       <div class="row tabs-row">
-        <div class="button-group" role="tablist" aria-label="Parts of the service">
-          {TABS.map(([id, title]) => (
-            <button
-              key={id}
-              type="button"
-              role="tab"
-              id={`tab-${id}`}
-              class="button"
-              aria-selected={chosenTab() === id}
-              aria-controls="service-tab"
-              tabIndex={chosenTab() === id ? 0 : -1}
-              onClick={() => go(patched({ tab: id === "ops" ? null : id }))}
-              onKeyDown={(event) => {
-                const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-                if (!by) return;
-                event.preventDefault();
-                stepTab(by);
-                document.getElementById(`tab-${chosenTab()}`)?.focus();
-              }}
-            >
-              {title}
-            </button>
-          ))}
-        </div>
+        <Tabs label="Parts of the service" tabs={TABS} chosen={chosenTab()} choose={(id) => go(patched({ tab: id === "ops" ? null : id }))} panel="service-tab" />
         <span class="spring" />
         {isTable() ? null : <DurationTools />}
       </div>

@@ -4,13 +4,23 @@ import { useState } from "preact/hooks";
 import type { SystemAnswer } from "../api/types";
 import { counterOf, countersOf, labelOf, ratesOf, type Sample } from "../model/system";
 import { formatBytes, formatCount, formatPercent, formatRate } from "../model/text";
-import { formatClock } from "../model/time";
+import { formatClock, formatDuration } from "../model/time";
 import { zone } from "../state/prefs";
 import { Chart } from "../ui/chart";
-import { Figures, Part, Table } from "./status-parts";
+import { type Figure, Figures, Part, Table } from "./status-parts";
 
 /** Of a reason as the server names it: "NO_MEMORY" reads as "no memory". */
 const words = (name: string) => name.toLowerCase().replaceAll("_", " ");
+
+/** How far what is stored is behind the clock: of the newest span, by its own start. */
+function lagOf(value: SystemAnswer): Figure {
+  const { newestUnixNano } = value.store;
+  const behind = newestUnixNano ? Number(BigInt(value.nowUnixNano) - BigInt(newestUnixNano)) : null;
+  if (behind === null) return { name: "Lag", value: "–", note: "no span is stored" };
+  return behind < 0
+    ? { name: "Lag", value: "none", note: `the newest span begins ${formatDuration(-behind)} in the future: a clock is ahead` }
+    : { name: "Lag", value: formatDuration(behind), note: "since the newest span began, by its sender's clock" };
+}
 
 export function Ingest({ value, samples }: { value: SystemAnswer; samples: Sample[] }) {
   const [table, setTable] = useState(false);
@@ -35,6 +45,7 @@ export function Ingest({ value, samples }: { value: SystemAnswer; samples: Sampl
           { name: "Requests refused", value: formatCount(refused), note: `${formatPercent(refused, requests)} of all`, bad: refused > 0 },
           { name: "Spans refused", value: formatCount(rejected), note: "one by one, in requests that were taken", bad: rejected > 0 },
           { name: "Waiting for the disk", value: formatCount(counterOf(value, "spoor_open_requests")), note: "requests, not acked yet" },
+          lagOf(value),
           { name: "Acked, not in place", value: formatCount(value.store.backlogRequests), note: `${formatBytes(value.store.backlogBytes)}; visible and durable already` },
         ]}
       />

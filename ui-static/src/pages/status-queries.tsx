@@ -2,7 +2,7 @@
 // Status, queries: what runs now, what was slow, and how long answers take. Cancelling is offered where the server allows it.
 import { cancelQuery } from "../api/client";
 import type { RunningQuery, ShownQuery, SystemAnswer } from "../api/types";
-import { addressOf, quantileBound } from "../model/system";
+import { addressOf, parameterText, quantileBound } from "../model/system";
 import { formatBytes, formatCount } from "../model/text";
 import { formatClock, formatDuration } from "../model/time";
 import { asApiError } from "../state/load";
@@ -27,7 +27,7 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
       <span class="query-shown">
         <code>{path}</code> {parameters.map(([k, v]) => (
           <span key={k}>
-            <span class="dim">{k}</span> <code>{v}</code>{" "}
+            <span class="dim">{k}</span> <code title={v}>{parameterText(k, v, zone.value)}</code>{" "}
           </span>
         ))}
         {query.cut ? <span class="dim">… (longer)</span> : null}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Status, what is kept: how much, from when to when, how long it will fit, and what the store is behind with.
 import type { SystemAnswer } from "../api/types";
-import { forecastOf } from "../model/system";
+import { compressionOf, forecastOf } from "../model/system";
 import { formatBytes, formatCount, formatPercent } from "../model/text";
 import { formatAge, formatDuration, formatFull } from "../model/time";
 import { zone } from "../state/prefs";
@@ -13,6 +13,7 @@ export function Storage({ value }: { value: SystemAnswer }) {
   const spans = Number(s.spanCount);
   const at = (ns: string | null) => (ns ? { value: formatAge(BigInt(ns), now), note: formatFull(BigInt(ns), zone.value).replace(/(\.\d{3})\d+/, "$1") } : { value: "–", note: "nothing is stored" });
   const forecast = forecastOf(value);
+  const compression = compressionOf(value);
   const removed = Number(s.removedByAgeSpans) + Number(s.removedBySizeSpans);
   return (
     <>
@@ -20,6 +21,11 @@ export function Storage({ value }: { value: SystemAnswer }) {
         list={[
           { name: "Stored", value: formatBytes(s.storedBytes), note: spans > 0 ? `${(Number(s.storedBytes) / spans).toFixed(1)} bytes a span, the journal and what waits to be merged included` : "no span yet" },
           { name: "Spans", value: formatCount(s.spanCount), note: `${formatCount(s.traceCount)} traces` },
+          {
+            name: "Compression",
+            value: compression ? `${compression.ratio.toFixed(compression.ratio < 10 ? 1 : 0)} : 1` : "–",
+            note: compression ? `${compression.received.toFixed(0)} B a span came since start, as sent; ${compression.stored.toFixed(1)} B are kept` : "no span came since start",
+          },
           { name: "Oldest", ...at(s.oldestUnixNano) },
           { name: "Newest", ...at(s.newestUnixNano) },
           { name: "Segments", value: formatCount(s.segmentCount), note: s.droppedSegments === "0" ? "all of them are read" : `${formatCount(s.droppedSegments)} more are gone and still take room` },

@@ -2,6 +2,7 @@
 // A small line chart in SVG. Its numbers stand in a table of the page, so the drawing is one picture to screen readers.
 import type { ComponentChildren, HTMLAttributes } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { fitEnds } from "../model/axis";
 import { linePath } from "../model/service";
 
 export interface Line {
@@ -35,6 +36,8 @@ interface Props {
   box?: HTMLAttributes<HTMLDivElement>;
 }
 
+/** Of a letter of the texts below. */
+const LETTER = 7.4;
 const TOP = 8;
 const BOTTOM = 4;
 export const LEFT = 64;
@@ -107,8 +110,9 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
         ) : null}
       </div>
       <p class="chart-ends dim num" aria-hidden="true">
-        <span>{ends[0]}</span>
-        <span>{ends[1]}</span>
+        {fitEnds(ends, Math.floor((width - LEFT) / LETTER)).map((text, i) => (
+          <span key={i}>{text}</span>
+        ))}
       </p>
     </figure>
   );

@@ -152,8 +152,18 @@ export function Popover({ label, title, children, opened = 0, class: name = "" }
   );
 }
 
-/** One of several parts of a page; arrows go round. tabs: [id, name], which the keys 1, 2 ... choose, too. */
-export function Tabs({ label, tabs, chosen, choose }: { label: string; tabs: readonly (readonly [string, string])[]; chosen: string; choose: (id: string) => void }) {
+interface TabsProps {
+  label: string;
+  /** [id, name], which the keys 1, 2 ... choose, too, unless there is a panel. */
+  tabs: readonly (readonly [string, string])[];
+  chosen: string;
+  choose: (id: string) => void;
+  /** The id of the element that shows the chosen part, which is labelled by `tab-ID`. */
+  panel?: string;
+}
+
+/** One of several parts of a page; arrows go round. */
+export function Tabs({ label, tabs, chosen, choose, panel }: TabsProps) {
   return (
     <div class="button-group" role="tablist" aria-label={label}>
       {tabs.map(([id, name], i) => (
@@ -164,7 +174,7 @@ export function Tabs({ label, tabs, chosen, choose }: { label: string; tabs: rea
           class="button toggle"
           aria-selected={chosen === id}
           tabIndex={chosen === id ? 0 : -1}
-          title={`${name} (${i + 1})`}
+          {...(panel ? { id: `tab-${id}`, "aria-controls": panel } : { title: `${name} (${i + 1})` })}
           onClick={() => choose(id)}
           onKeyDown={(event) => {
             const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
@@ -181,4 +191,9 @@ export function Tabs({ label, tabs, chosen, choose }: { label: string; tabs: rea
       ))}
     </div>
   );
+}
+
+/** Rows whose name contains what is typed. */
+export function FindBox({ value, label, find }: { value: string; label: string; find: (text: string) => void }) {
+  return <input class="find-box" type="search" value={value} placeholder="Name contains" aria-label={label} onInput={(e) => find(e.currentTarget.value)} />;
 }
