@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { assertAccessible, assertNoSidewaysScroll, texts, withPage } from "./browser.mjs";
+import { Mock } from "./mock.mjs";
 import { hex, MINUTE, MS, requestOf, useSite } from "./site.mjs";
 
 const T0 = (BigInt(Date.now() - 3600000) * MS / MINUTE) * MINUTE;
@@ -195,6 +196,15 @@ test("beside the period before: what is new, gone or failing is said on edges, i
   });
 });
 
+test("without calls in the other range nothing is marked as new, and it is said", async () => {
+  await withPage(site.browser, at({ vs: "-7d" }), async (page) => {
+    await page.getByText("there are no calls in the range to compare with").waitFor();
+    await ready(page);
+    const labels = await page.locator(".graph .label").evaluateAll((list) => list.map((e) => e.textContent));
+    assert.ok(labels.length === 6 && labels.every((t) => !/new|gone/.test(t)), labels.join());
+  });
+});
+
 test("replay walks the steps of the range: by slider, keys and by itself", async () => {
   await withPage(site.browser, at(), async (page) => {
     await ready(page);
@@ -332,4 +342,61 @@ test("every view is accessible in the dark and in forced colours, and fits 390 a
       await assertAccessible(page, `${view}, forced colours`);
     }, { forcedColors: "active" });
   }
+});
+
+async function withMock(requests, look) {
+  const mock = new Mock();
+  for (const r of requests) mock.add(r);
+  const { url, stop } = await mock.listen(process.env.UI_DIST);
+  try {
+    await look(url);
+  } finally {
+    await stop();
+  }
+}
+
+test("three hundred services: lists to begin with, a matrix of all of them that is only drawn where one looks, and the way to all", async () => {
+  const one = (n, id, kind, more = {}) => ({ traceId: hex(n, 32), spanId: hex(id, 16), name: "work", kind, startTimeUnixNano: String(T0), endTimeUnixNano: String(T0 + MS), ...more });
+  const services = Array.from({ length: 300 }, () => []);
+  for (let i = 1; i < 300; i++) {
+    services[i - 1].push(one(i, 2 * i, 3));
+    services[i].push(one(i, 2 * i + 1, 2, { parentSpanId: hex(2 * i, 16), status: i % 50 ? {} : { code: 2 } }));
+  }
+  await withMock(services.map((spans, i) => requestOf({ "service.name": `s${String(i).padStart(3, "0")}` }, spans)), async (url) => {
+    await withPage(site.browser, `${url}/map/`, async (page) => {
+      await page.locator(".too-many").waitFor();
+      assert.deepEqual(await page.locator(".too-many ol").evaluateAll((list) => list.map((e) => e.children.length)), [20, 5]);
+      assert.match(await page.locator(".summary").innerText(), /hidden: 300 services, 299 edges\s+show all \(≈ 0\.9 s\)/);
+      await assertAccessible(page, "too many");
+      await page.getByRole("link", { name: "matrix" }).click();
+      const grid = page.getByRole("grid");
+      await grid.waitFor();
+      assert.deepEqual([await grid.getAttribute("aria-rowcount"), await grid.getAttribute("aria-colcount")], ["300", "300"]);
+      assert.ok((await page.locator(".matrix *").count()) < 1000);
+      await grid.focus();
+      await page.keyboard.press("Control+End");
+      await page.getByRole("gridcell", { name: /^s298 → s299: / }).waitFor();
+      assert.ok((await page.locator(".matrix *").count()) < 1000);
+      await assertAccessible(page, "a large matrix");
+      await page.goto(`${url}/map/?view=table`);
+      await page.getByRole("table", { name: "Edges" }).waitFor();
+      assert.equal(await page.getByRole("table", { name: "Edges" }).locator("tbody tr").count(), 299);
+    });
+  });
+});
+
+test("services without calls stand there one by one, and it is said why they may be alone", async () => {
+  await withMock([requestOf({ "service.name": "shop" }, [{ traceId: hex(1, 32), spanId: hex(1, 16), name: "GET /", kind: 2, startTimeUnixNano: String(T0), endTimeUnixNano: String(T0 + MS) }])], async (url) => {
+    await withPage(site.browser, `${url}/map/`, async (page) => {
+      await ready(page);
+      assert.deepEqual(await nodes(page), ["shop"]);
+      await page.getByText("No client/server pairs in this range: 1 service, alone.").click();
+      await page.getByText("Spans of kind “internal”").waitFor();
+      await assertAccessible(page, "no pairs");
+      await page.getByRole("button", { name: "Matrix" }).click();
+      await page.getByText("No calls to show in this range.").waitFor();
+      await page.getByRole("button", { name: "Table" }).click();
+      await page.getByRole("table", { name: "Services" }).waitFor();
+    });
+  });
 });

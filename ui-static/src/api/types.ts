@@ -304,6 +304,7 @@ export interface LatencySeries {
 /** /v1/latency by fields. */
 export interface LatencyByAnswer {
   series: { labels: { key: string; value: string | null }[]; calls: string; errors: string; quantiles: Record<string, string> }[];
+  relativeError: number;
 }
 
 /** /v1/heatmap: all spans that match, by time and duration. */

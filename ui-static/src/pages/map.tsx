@@ -73,13 +73,16 @@ function useNumbers(graph: Graph): { base: Graph; at: Graph | null; problem: str
   useEffect(() => {
     if (group) loadGroups(range, group);
   }, [group, range.from, range.to]);
-  const other = vs ? difference.state.value.value : null;
+  const answer = vs ? difference.state.value.value : null;
+  // Nothing there before: then everything is new, which says nothing.
+  const other = answer?.answer.edges.some((e) => e.before) ? answer : null;
   const base = useMemo(() => (other ? withDifference(graph, other.answer) : graph), [graph, other]);
   const steps = replay ? series.state.value.value : null;
   const step = stepAt(steps);
   const at = useMemo(() => (steps && step >= 0 ? graphAt(base, steps, step) : null), [base, steps, step]);
   const failed = [vs ? difference.state.value.error : null, replay ? series.state.value.error : null, group ? groups.state.value.error : null].find((e) => e);
-  return { base, at, problem: failed ? (failed.problem.detail ?? failed.problem.title) : "" };
+  const nothing = answer && !other ? "there are no calls in the range to compare with" : "";
+  return { base, at, problem: failed ? (failed.problem.detail ?? failed.problem.title) : nothing };
 }
 
 function MapView({ graph, value, load }: { graph: Graph; value: GraphAnswer; load: () => void }) {

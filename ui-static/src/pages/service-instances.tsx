@@ -158,6 +158,7 @@ function Rows({ answer, value }: { answer: { now: LatencyByAnswer; before: Laten
         </table>
       </div>
       <Pages offset={offset} shown={shown.length} all={sorted.length} size={PAGE} what="instances" go={(at) => replace(patched({ ioff: at || null }))} />
+      <p class="pad dim">From the spans themselves, all of them; quantiles ± {(100 * answer.now.relativeError).toFixed(1)} %.</p>
     </>
   );
 }

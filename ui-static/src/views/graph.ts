@@ -13,8 +13,9 @@ export { NODE_HEIGHT, NODE_WIDTH } from "./graph-paths";
 /** A fitted drawing is at most so much larger than life. */
 const LARGEST = 1.15;
 /** Smaller than this nothing can be read: the rest is a drag away. On a narrow screen nothing would be left without that. */
-const SMALLEST = 0.35;
+const SMALLEST = 0.5;
 const SMALLEST_NARROW = 0.6;
+const SMALLEST_RINGS = 0.4;
 /** With more edges than this, labels only show on hover and selection. */
 const LABELS_MAX = 28;
 /** Height of a label with the space around it. */
@@ -111,6 +112,8 @@ export class GraphView {
     this.observer = new ResizeObserver(() => {
       if (this.touched) this.place();
       else this.fit();
+      // A panel has opened, and took room.
+      if (this.selection) this.bringIntoView(this.selection.kind === "node" ? this.selection.id : (this.edgeOf(this.selection.id)?.server ?? ""));
     });
     this.observer.observe(host);
   }
@@ -159,7 +162,8 @@ export class GraphView {
       const { x, y } = rings?.centre ?? { x: 0, y: 0 };
       make("ellipse", { cx: x, cy: y, rx, ry, fill: "none", stroke: this.ink.line }, this.scene);
       const name = hops < 0 ? "not connected" : hops === 1 ? "1 hop" : `${hops} hops`;
-      const at = [0.75, 0.25, 1.25, 1.75, 0.62, 0.38, 1.38, 1.62, 0.87].map((turn) => ({ x: x + rx * Math.sin(Math.PI * turn), y: y - ry * Math.cos(Math.PI * turn) }));
+      // From the lower right on, wherever no card is.
+      const at = Array.from({ length: 40 }, (_, i) => 0.75 + i / 20).map((turn) => ({ x: x + rx * Math.sin(Math.PI * turn), y: y - ry * Math.cos(Math.PI * turn) }));
       const hit = (p: Place) => [...this.places.values()].some((c) => Math.abs(c.x - p.x) < NODE_WIDTH / 2 + 44 && Math.abs(c.y - p.y) < NODE_HEIGHT / 2 + 12);
       const free = at.find((p) => !hit(p)) ?? at[0];
       text(name, { x: free.x, y: free.y + 4, "text-anchor": "middle", "font-size": 11, fill: this.ink.text2, stroke: this.ink.bg, "stroke-width": 4, "paint-order": "stroke" }, this.scene);
@@ -215,9 +219,13 @@ export class GraphView {
     this.edges.set(e.id, group);
   }
 
+  private edgeOf(id: string): Edge | undefined {
+    return this.shown?.edges.find((e) => e.id === id);
+  }
+
   /** The label of the edge that is pointed at says everything; of the others what they are labelled by. */
   private relabel(id: string, whole: boolean): void {
-    const edge = this.shown?.edges.find((e) => e.id === id);
+    const edge = this.edgeOf(id);
     const box = this.labelLayer.querySelector(`[data-label="${CSS.escape(id)}"]`);
     const shown = box?.querySelector("text");
     if (!edge || !box || !shown || !this.extras.detail) return;
@@ -397,24 +405,28 @@ export class GraphView {
     this.touched = false;
     const [w, h] = [this.host.clientWidth, this.host.clientHeight];
     const { x, y, width, height } = this.area;
-    const scale = Math.max(this.vertical ? SMALLEST_NARROW : SMALLEST, Math.min(LARGEST, w / width, h / height));
+    const least = this.layout?.rings ? SMALLEST_RINGS : this.vertical ? SMALLEST_NARROW : SMALLEST;
+    const scale = Math.max(least, Math.min(LARGEST, w / width, h / height));
     const [left, top] = [(w - width * scale) / 2, (h - height * scale) / 2];
     // What does not fit begins at its beginning; in rings, at their centre.
     const around = this.layout?.rings?.centre;
     const at = { x: this.vertical ? Math.min(left, 0) : Math.max(0, left), y: Math.max(0, top) };
-    if (top < 0 && !this.vertical) at.y = Math.min(0, Math.max(2 * top, h / 2 - (this.firstOf() - y) * scale));
+    const first = this.firstOf();
+    if (top < 0 && !this.vertical) at.y = Math.min(0, Math.max(2 * top, h / 2 - (first.y - y) * scale));
+    if (left < 0 && this.vertical) at.x = Math.min(0, Math.max(2 * left, w / 2 - (first.x - x) * scale));
     if (around && (left < 0 || top < 0)) Object.assign(at, { x: w / 2 - (around.x - x) * scale, y: h / 2 - (around.y - y) * scale });
     this.view = { scale, x: at.x - x * scale, y: at.y - y * scale };
     this.place();
   }
 
-  /** How far down the service stands that the drawing begins with: of the first layer the one with most edges. */
-  private firstOf(): number {
+  /** Where the service stands that the drawing begins with: of the first layer the one with most edges. */
+  private firstOf(): Place {
     const edges = new Map<string, number>();
     for (const e of this.shown?.edges ?? []) edges.set(e.client, (edges.get(e.client) ?? 0) + 1);
-    const least = Math.min(...[...this.places.values()].map((p) => p.x));
-    const first = [...this.places].filter(([, p]) => p.x <= least + NODE_WIDTH / 2).sort(([a], [b]) => (edges.get(b) ?? 0) - (edges.get(a) ?? 0))[0];
-    return first?.[1].y ?? 0;
+    const along = (p: Place) => (this.vertical ? p.y : p.x);
+    const least = Math.min(...[...this.places.values()].map(along));
+    const first = [...this.places].filter(([, p]) => along(p) <= least + (this.vertical ? NODE_HEIGHT : NODE_WIDTH) / 2).sort(([a], [b]) => (edges.get(b) ?? 0) - (edges.get(a) ?? 0))[0];
+    return first?.[1] ?? { x: 0, y: 0 };
   }
 
   private place(): void {
