@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { HeatmapAnswer } from "../src/api/types";
 import { fitEnds } from "../src/model/axis";
+import { formatShort } from "../src/model/graph";
 import { gridOf } from "../src/model/heat";
 import { mostOf, pairOf } from "../src/model/heat-pair";
-import { formatRate, formatShort } from "../src/model/text";
+import { formatRate } from "../src/model/text";
 
 test("the texts below a chart never lie on each other, also at midnight, and lose what says least first", () => {
   const midnight: [string, string] = ["11-28 23:30:00", "11-29 00:30:00"];

@@ -213,6 +213,10 @@ export function measureBefore(e: Edge, measure: Measure): number | null {
   return e.before.latency ? Number(e.before.latency[measure]) : null;
 }
 
+/** 1,204 as it is, 123K and 1.2M for what has no room for more. */
+export const formatShort = (n: number): string => (n < 100000 ? formatCount(Math.round(n)) : short.format(n));
+const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
+
 export function measureText(value: number | null, measure: Measure, seconds: number): string {
   if (value === null) return "–";
   if (measure === "rate") return seconds > 0 ? formatRate(value, seconds) : formatCount(value);

@@ -34,10 +34,6 @@ export function formatPercent(part: number, whole: number): string {
   return `${p < 1 ? p.toFixed(2) : p < 10 ? p.toFixed(1) : Math.round(p)} %`;
 }
 
-/** 1,204 as it is, 123K and 1.2M for what has no room for more. */
-export const formatShort = (n: number): string => (n < 100000 ? formatCount(Math.round(n)) : short.format(n));
-const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
-
 /** Calls a second: 0.021/s, 0.16/s, 3.4/s, 412/s. */
 export function formatRate(calls: number, seconds: number): string {
   if (seconds <= 0) return "–";

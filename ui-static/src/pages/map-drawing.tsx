@@ -3,8 +3,8 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { changeText } from "../model/change";
-import { type Edge, edgeLine, type Measure, measureBefore, measureOf, measureText, type Node, type Shown } from "../model/graph";
-import { formatRate, formatShort } from "../model/text";
+import { type Edge, edgeLine, formatShort, type Measure, measureBefore, measureOf, measureText, type Node, type Shown } from "../model/graph";
+import { formatRate } from "../model/text";
 import { formatDuration } from "../model/time";
 import { hint } from "../state/keys";
 import { dark } from "../state/prefs";

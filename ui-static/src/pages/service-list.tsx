@@ -8,8 +8,8 @@ import { formatCount } from "../model/text";
 import { href, param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
-import { CopyButton, FindBox, ProblemPanel, ServiceName } from "../ui/controls";
-import { Head, Pages, Share } from "./service-parts";
+import { CopyButton, ProblemPanel, ServiceName } from "../ui/controls";
+import { FindBox, Head, Pages, Share } from "./service-parts";
 
 export const list = new Loader<{ services: Service[] }>();
 const LIST_PAGE = 200;

@@ -11,9 +11,9 @@ import { quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
-import { CopyButton, FindBox, ProblemPanel } from "../ui/controls";
+import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Spark } from "../ui/spark";
-import { ChangeMark, Delta, formatCalls, Head, Pages, Share, useAnswer } from "./service-parts";
+import { ChangeMark, Delta, FindBox, Head, Pages, Share, formatCalls, useAnswer } from "./service-parts";
 import { comparedParams, type Found, inSameTime, spanParams } from "./service-state";
 
 const PAGE = 50;

@@ -98,3 +98,8 @@ export function Pages({ offset, shown, all, size, what, go }: { offset: number; 
     </nav>
   );
 }
+
+/** Rows whose name contains what is typed. */
+export function FindBox({ value, label, find }: { value: string; label: string; find: (text: string) => void }) {
+  return <input class="find-box" type="search" value={value} placeholder="Name contains" aria-label={label} onInput={(e) => find(e.currentTarget.value)} />;
+}

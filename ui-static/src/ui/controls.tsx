@@ -192,8 +192,3 @@ export function Tabs({ label, tabs, chosen, choose, panel }: TabsProps) {
     </div>
   );
 }
-
-/** Rows whose name contains what is typed. */
-export function FindBox({ value, label, find }: { value: string; label: string; find: (text: string) => void }) {
-  return <input class="find-box" type="search" value={value} placeholder="Name contains" aria-label={label} onInput={(e) => find(e.currentTarget.value)} />;
-}
