@@ -22,7 +22,8 @@ export function timeBand(x: (i: number) => number, height: number, axis: { from:
   const [from, to] = s ? [at(s.t0), at(s.t1)] : [0, 0];
   return (
     <>
-      {to > from ? <rect class="sel-band" x={from} width={Math.max(2, to - from)} y={0} height={height} /> : null}
+      {/* All of the time (the last step may end behind it) is no part of it. */}
+      {to > from && to - from < right - left - 2 * half ? <rect class="sel-band" x={from} width={Math.max(2, to - from)} y={0} height={height} /> : null}
       {taken ? <rect class="sel-band taking" x={x(taken[0]) - half} width={x(taken[1]) - x(taken[0]) + 2 * half} y={0} height={height} /> : null}
     </>
   );

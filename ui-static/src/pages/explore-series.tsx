@@ -172,7 +172,18 @@ function Charts({ value, slots }: { value: Found; slots: Map<string, number> }) 
         )}
         {chart("Rate", (l) => l.counts.map((n) => n / seconds), (v) => formatRate(v, 1))}
         {chart("Errors", (l) => l.counts.map((n, i) => (n > 0 ? l.errors[i] / n : null)), (v) => formatPercent(v, 1))}
-        {QUANTILES.map((q, k) => chart(`p${Number(q) * 100}`, (l) => l.quantiles[k] ?? [], formatDuration, true))}
+        {value.by === "" ? (
+          <Chart
+            title="Duration"
+            log
+            description="Percentiles of duration. The table has every number."
+            lines={QUANTILES.map((q, k) => ({ name: `p${Number(q) * 100}`, values: lines[0].quantiles[k], look: ["line-1", "line-2", "line-3"][k] }))}
+            format={formatDuration}
+            {...frame}
+          />
+        ) : (
+          QUANTILES.map((q, k) => chart(`p${Number(q) * 100}`, (l) => l.quantiles[k] ?? [], formatDuration, true))
+        )}
         {lines.some((l) => l.group === null) ? <p class="hint pad">The rest has no percentiles: those of groups do not add up.</p> : null}
       </div>
       <span class="offscreen" role="status">
