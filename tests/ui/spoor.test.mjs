@@ -213,7 +213,8 @@ test("the map has the recorded calls, and its panel leads on", async () => {
   }
   await withPage(browser, at("/map/", { view: "table" }), async (page) => {
     await page.locator(".edges tbody tr").first().waitFor();
-    const rows = await page.locator(".edges tbody tr").evaluateAll((list) => list.map((tr) => [...tr.cells].map((td) => td.innerText.trim())));
+    // The cell of calls shows a rate; its title has the count.
+    const rows = await page.locator(".edges tbody tr").evaluateAll((list) => list.map((tr) => [...tr.cells].map((td) => td.querySelector("[title]")?.title || td.innerText.trim())));
     for (const [key, n] of calls) {
       const [client, server] = key.split(" ");
       const row = rows.find((r) => r[0] === client && r[1] === server);
