@@ -26,6 +26,14 @@ enum sp_status sp_answer_bounds(const struct sp_query_call *call, struct sp_time
     return SP_OK;
 }
 
+void sp_answer_write_text(struct sp_buf *text, struct sp_json_writer *w)
+{
+    if (text->error != SP_OK && w->out->error == SP_OK)
+        w->out->error = text->error;
+    sp_json_string(w, sp_buf_slice(text));
+    sp_buf_fini(text);
+}
+
 void sp_answer_label(const struct sp_label *label, struct sp_json_writer *w)
 {
     sp_json_key(w, "value");

@@ -9,6 +9,9 @@
 /* Replaces the open ends of a range by the first and the last stored start. */
 SP_MUST_USE enum sp_status sp_answer_bounds(const struct sp_query_call *call,
                                             struct sp_time_range *range, struct sp_error *reterr);
+/* Writes a text that was made for the answer, and frees it. Without memory for it the answer fails. */
+void sp_answer_write_text(struct sp_buf *text, struct sp_json_writer *w);
+
 /* "value" and "type" of a label, into an open object. */
 void sp_answer_label(const struct sp_label *label, struct sp_json_writer *w);
 /* "scanned" and "tookMs". */

@@ -7,11 +7,12 @@
 
 #include "query/answer.h"
 #include "query/facets.h"
+#include "query/pass_explain.h"
 #include "query/question.h"
 #include "query/split.h"
 
 /* Rows of the table in query/routes.c. */
-enum { FROM, TO, Q, KEYS, LIMIT, SELECTION, SELECTION_FROM, SELECTION_TO };
+enum { FROM, TO, Q, KEYS, LIMIT, SELECTION, SELECTION_FROM, SELECTION_TO, EXPLAIN };
 
 enum { REST = SP_SPLIT_REST, SELECTED = SP_SPLIT_SELECTED };
 
@@ -107,7 +108,7 @@ static void write_facet(const struct facets *facets, const struct ranked *rank,
         qsort(facet->set.series, facet->set.count, sizeof(*facet->set.series), compare_values);
     sp_json_object_begin(w);
     sp_json_key(w, "key");
-    sp_json_string(w, sp_buf_slice(&name));
+    sp_answer_write_text(&name, w);
     sp_json_key(w, "score");
     sp_json_double(w, rank->score);
     sp_json_key(w, "distinct");
@@ -120,7 +121,6 @@ static void write_facet(const struct facets *facets, const struct ranked *rank,
         write_value(&facet->set.series[i], with_selection, w);
     sp_json_array_end(w);
     sp_json_object_end(w);
-    sp_buf_fini(&name);
 }
 
 static enum sp_status write_answer(struct facets *facets, struct sp_split_counter *all,
@@ -145,8 +145,10 @@ static enum sp_status write_answer(struct facets *facets, struct sp_split_counte
         sp_json_u64_string(&w, all->totals[SELECTED]);
     }
     sp_answer_scanned(call, scanned, &w);
+    const struct sp_pass *pass = &facets->split.pass;
+    enum sp_status status = sp_pass_explain(call, pass->query, pass->range, &w, reterr);
     sp_json_object_end(&w);
-    return SP_OK;
+    return status;
 }
 
 /* ---- the keys that are counted ---- */
@@ -219,6 +221,8 @@ enum sp_status sp_query_answer_facets(struct sp_query_call *call, struct sp_erro
     struct sp_split_counter all;
     struct sp_scanned scanned = {0};
     enum sp_status status = sp_answer_pass(call, "q", call->values[Q].text, &split->pass, reterr);
+    if (status == SP_OK)
+        status = sp_pass_notes_begin(call, EXPLAIN, reterr);
     if (status == SP_OK)
         status = prepare_selection(&facets, reterr);
     bool chosen = !call->values[KEYS].set;

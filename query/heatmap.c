@@ -7,7 +7,7 @@
 
 #include "query/answer.h"
 #include "query/metrics.h"
-#include "query/pass.h"
+#include "query/pass_explain.h"
 #include "query/question.h"
 
 #define SUB_BUCKETS (1u << SP_HISTOGRAM_SCALE)
@@ -221,13 +221,13 @@ static void write_cells(const struct mapper *all, const struct scale *scale,
     sp_json_array_end(w);
 }
 
-static enum sp_status write_answer(struct sp_query_call *call, const struct mapper *all,
+static enum sp_status write_answer(const struct sp_pass *pass, const struct mapper *all,
                                    const struct scale *scale, const struct sp_scanned *scanned,
                                    struct sp_error *reterr)
 {
     struct sp_json_writer w;
     enum sp_status status = SP_OK;
-    sp_query_reply_json(call, &w);
+    sp_query_reply_json(pass->call, &w);
     sp_json_object_begin(&w);
     sp_json_key(&w, "from");
     sp_json_u64_string(&w, all->moments->from_unix_ns);
@@ -244,7 +244,9 @@ static enum sp_status write_answer(struct sp_query_call *call, const struct mapp
     write_cells(all, scale, &w);
     sp_json_key(&w, "relativeError");
     sp_json_double(&w, SP_HISTOGRAM_RELATIVE_ERROR);
-    sp_answer_scanned(call, scanned, &w);
+    sp_answer_scanned(pass->call, scanned, &w);
+    if (status == SP_OK)
+        status = sp_pass_explain(pass->call, pass->query, pass->range, &w, reterr);
     sp_json_object_end(&w);
     return status;
 }
@@ -252,7 +254,7 @@ static enum sp_status write_answer(struct sp_query_call *call, const struct mapp
 /* ---- the question ---- */
 
 /* Rows of the table in query/routes.c. */
-enum { FROM, TO, Q, STEPS, ROWS };
+enum { FROM, TO, Q, STEPS, ROWS, EXPLAIN };
 
 /* Steps of equal length from the first span on, so many at most. */
 static void make_steps(struct sp_time_range range, uint64_t steps, struct sp_moments *ret)
@@ -289,7 +291,7 @@ static enum sp_status map_all(const struct sp_pass *pass, const struct sp_moment
         add_mapper(&mappers[0], &mappers[i]);
     if (status == SP_OK) {
         make_scale(&mappers[0], pass->call->values[ROWS].number, &scale);
-        status = write_answer(pass->call, &mappers[0], &scale, scanned, reterr);
+        status = write_answer(pass, &mappers[0], &scale, scanned, reterr);
     }
     for (uint32_t i = 0; i < made; i++)
         mapper_fini(&mappers[i]);
@@ -302,6 +304,8 @@ enum sp_status sp_query_answer_heatmap(struct sp_query_call *call, struct sp_err
     struct sp_moments moments;
     struct sp_scanned scanned = {0};
     enum sp_status status = sp_answer_pass(call, "q", call->values[Q].text, &pass, reterr);
+    if (status == SP_OK)
+        status = sp_pass_notes_begin(call, EXPLAIN, reterr);
     if (status != SP_OK)
         return status;
     make_steps(pass.range, call->values[STEPS].number, &moments);

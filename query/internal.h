@@ -83,6 +83,7 @@ bool sp_etag_matches(struct sp_slice if_none_match, const char *etag);
 /* ---- reply ---- */
 
 struct sp_query_call;
+struct sp_pass_notes;
 struct sp_live;
 struct sp_live_thread;
 
@@ -140,6 +141,7 @@ struct sp_query_call {
     struct sp_turn *turn;            /* of the query thread; NULL: it takes none */
     const char *error_title;         /* of a problem document; NULL: the status's own */
     char error_expected[256];        /* "expected" of a problem document; "" for none */
+    struct sp_pass_notes *passes; /* NULL, or where passes over spans are noted (pass_explain.h) */
 };
 
 /* SP_OK, SP_DEADLINE when the time is used up, SP_CANCELLED when the client went or the api is being freed. Cheap

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "query/answer.h"
+#include "query/pass_explain.h"
 #include "query/question.h"
 
 /* ---- moments ---- */
@@ -65,7 +66,7 @@ static enum sp_status make_moments(struct sp_time_range range, uint64_t step_ns,
 /* ---- parameters ---- */
 
 /* Rows of the table in query/routes.c. */
-enum { FROM, TO, Q, EXACT, EXEMPLARS, STEP };
+enum { FROM, TO, Q, EXACT, EXEMPLARS, EXPLAIN, STEP };
 
 static enum sp_status prepare(struct sp_query_call *call, bool instant,
                               struct sp_metrics_options *options, struct sp_error *reterr)
@@ -181,8 +182,10 @@ static void write_exemplars(const struct sp_moments *moments, const struct sp_re
     sp_json_array_end(w);
 }
 
-static void write_answer(struct sp_query_call *call, const struct sp_metrics_options *options,
-                         const struct sp_result *result, const struct sp_scanned *scanned)
+static enum sp_status write_answer(struct sp_query_call *call, const struct sp_traceql_query *query,
+                                   const struct sp_metrics_options *options,
+                                   const struct sp_result *result, const struct sp_scanned *scanned,
+                                   struct sp_error *reterr)
 {
     struct sp_json_writer w;
     const struct sp_moments *moments = &options->moments;
@@ -213,7 +216,10 @@ static void write_answer(struct sp_query_call *call, const struct sp_metrics_opt
     sp_json_key(&w, "relativeError");
     sp_json_double(&w, result->is_sketch ? SP_HISTOGRAM_RELATIVE_ERROR : 0);
     sp_answer_scanned(call, scanned, &w);
+    struct sp_time_range range = {moments->from_unix_ns, moments->to_unix_ns};
+    enum sp_status status = sp_pass_explain(call, query, range, &w, reterr);
     sp_json_object_end(&w);
+    return status;
 }
 
 static enum sp_status run_part(struct sp_query_call *call, const struct sp_metrics_plan *plan,
@@ -277,10 +283,13 @@ static enum sp_status answer_metrics(struct sp_query_call *call, bool instant,
     if (status != SP_OK)
         return sp_question_error(call, "q", "Not evaluated yet", status, reterr);
     apply_hints(query, &options);
+    status = sp_pass_notes_begin(call, EXPLAIN, reterr);
+    if (status != SP_OK)
+        return status;
     sp_arena_init(&arena, call->api->limits.memory_bytes_max / 2);
     status = run_plan(call, &plan, &options, &arena, &result, &scanned, reterr);
     if (status == SP_OK)
-        write_answer(call, &options, &result, &scanned);
+        status = write_answer(call, query, &options, &result, &scanned, reterr);
     else if (status == SP_INVALID_ARGUMENT || status == SP_UNIMPLEMENTED)
         status = sp_question_error(call, "q", "Not evaluated yet", status, reterr);
     sp_arena_fini(&arena);

@@ -3,6 +3,7 @@
  * query/pass.c: see pass.h. */
 #include "query/pass.h"
 
+#include "query/pass_explain.h"
 #include "query/pass_traces.h"
 
 const struct sp_traceql_node *sp_pass_single_filter(const struct sp_traceql_node *pipeline,
@@ -28,7 +29,8 @@ enum sp_status sp_pass_prepare(struct sp_pass *pass, const struct sp_traceql_nod
     enum sp_status status;
     pass->scan = (struct sp_scan){.range = pass->range};
     pass->want = (struct sp_query_want){.everything = pass->whole_spans};
-    pass->of_traces = !filter || sp_rows_question_reads(&question) == SP_READS_TRACES;
+    pass->reads = sp_rows_question_reads(&question);
+    pass->of_traces = !filter || pass->reads == SP_READS_TRACES;
     pass->condition = question.condition;
     for (uint32_t i = 0; i < key_count; i++)
         pass->needs_tree |= sp_match_field_needs_tree(&keys[i]->field);
@@ -95,9 +97,12 @@ enum sp_status sp_pass_run(const struct sp_pass *pass, const struct sp_pass_visi
                            struct sp_error *reterr)
 {
     struct sp_scanned own = {0};
+    uint64_t begin = sp_clock_monotonic_ns(pass->call->api->clock);
     enum sp_status status = pass->of_traces
                                 ? sp_pass_run_traces(pass, visitors, visitor_count, &own, reterr)
                                 : run_survey(pass, visitors, visitor_count, &own, reterr);
     add_scanned(scanned, &own);
+    if (pass->call->passes)
+        sp_pass_note(pass, &own, sp_clock_monotonic_ns(pass->call->api->clock) - begin);
     return status;
 }

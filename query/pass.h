@@ -24,7 +24,8 @@ struct sp_pass {
     const struct sp_traceql_node
         *condition; /* of the one filter; NULL: { }, or the traces decide */
     bool of_traces;
-    bool needs_tree; /* what is read of the rows needs the tree of their trace */
+    enum sp_rows_reads reads; /* what the filter and the keys read of spans, unless of_traces */
+    bool needs_tree;          /* what is read of the rows needs the tree of their trace */
     /* The rows that come are those that are found: the condition has not to be looked at again. */
     bool condition_known;
     struct sp_scan scan;

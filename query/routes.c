@@ -162,13 +162,17 @@ static const struct sp_parameter critical_path[] = {
      .number_max = 1000},
 };
 
+/* What answers that count spans say of themselves. */
+#define EXPLAIN                                                                                    \
+    {                                                                                              \
+        .name = "explain", .type = SP_PARAMETER_CHOICE, .choices = "false|true"                    \
+    }
+
 /* The order is that of the rows in query/metrics.c. */
 #define METRICS                                                                                    \
     RANGE, {.name = "q", .type = SP_PARAMETER_TEXT},                                               \
         {.name = "exact", .type = SP_PARAMETER_CHOICE, .choices = "false|true"},                   \
-    {                                                                                              \
-        .name = "exemplars", .type = SP_PARAMETER_CHOICE, .choices = "false|true"                  \
-    }
+        {.name = "exemplars", .type = SP_PARAMETER_CHOICE, .choices = "false|true"}, EXPLAIN
 
 /* The order is that of the rows in query/heatmap.c. */
 static const struct sp_parameter heatmap[] = {
@@ -184,6 +188,7 @@ static const struct sp_parameter heatmap[] = {
      .preset = 48,
      .number_min = 2,
      .number_max = SP_HEATMAP_ROWS_MAX},
+    EXPLAIN,
 };
 
 /* The order is that of the rows in query/facets.c. */
@@ -199,6 +204,7 @@ static const struct sp_parameter facets[] = {
     {.name = "selection", .type = SP_PARAMETER_TEXT},
     {.name = "selectionFrom", .type = SP_PARAMETER_TIME, .preset = 0},
     {.name = "selectionTo", .type = SP_PARAMETER_TIME, .preset = UINT64_MAX},
+    EXPLAIN,
 };
 
 static const struct sp_parameter instant[] = {METRICS};

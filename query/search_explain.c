@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "query/answer.h"
 #include "query/match_operand.h"
 #include "query/pass.h"
 
@@ -170,20 +171,20 @@ static enum sp_status ask_to_stop(void *cookie, struct sp_error *reterr)
     return sp_query_check(counting->call, reterr);
 }
 
-static enum sp_status count_clause(struct sp_query_call *call, const struct sp_question *question,
-                                   uint64_t deadline_ns, struct clause *clause,
-                                   struct sp_error *reterr)
+static enum sp_status count_clause(struct sp_query_call *call, const struct sp_traceql_query *query,
+                                   struct sp_time_range range, uint64_t deadline_ns,
+                                   struct clause *clause, struct sp_error *reterr)
 {
     struct counting counting = {.clause = clause, .call = call, .deadline_ns = deadline_ns};
     struct sp_stop stop = {.ask = ask_to_stop, .cookie = &counting};
     struct sp_surveyor surveyor = {.visit = count_sheet, .cookie = &counting};
-    struct sp_scan scan = {.range = question->scan.range};
+    struct sp_scan scan = {.range = range};
     struct sp_scanned scanned;
-    clause->of_trace = !look_at_fields(question->query, clause->expression, &counting);
+    clause->of_trace = !look_at_fields(query, clause->expression, &counting);
     if (clause->of_trace)
         return SP_OK;
-    enum sp_status status = sp_match_compile(&call->arena, question->query, clause->expression,
-                                             &counting.match, reterr);
+    enum sp_status status =
+        sp_match_compile(&call->arena, query, clause->expression, &counting.match, reterr);
     if (status != SP_OK)
         return status;
     clause->complete = true;
@@ -255,14 +256,14 @@ static bool find_trace_clauses(struct sp_query_call *call, const struct sp_trace
     return ret->fields && seen;
 }
 
-static enum sp_status run_trace_pass(struct sp_query_call *call, const struct sp_question *question,
-                                     const struct trace_clauses *clauses,
-                                     struct trace_counter counters[SP_PASS_THREADS_MAX],
-                                     struct sp_error *reterr)
+static enum sp_status
+run_trace_pass(struct sp_query_call *call, const struct sp_traceql_query *query,
+               struct sp_time_range range, const struct trace_clauses *clauses,
+               struct trace_counter counters[SP_PASS_THREADS_MAX], struct sp_error *reterr)
 {
     struct sp_pass_visitor visitors[SP_PASS_THREADS_MAX];
     struct sp_scanned scanned = {0};
-    struct sp_pass pass = {.call = call, .stage_count = 1, .range = question->scan.range};
+    struct sp_pass pass = {.call = call, .stage_count = 1, .range = range};
     enum sp_status status = sp_traceql_parse(&call->arena, SP_SLICE("{ }"), &pass.query, reterr);
     if (status != SP_OK)
         return status;
@@ -271,7 +272,7 @@ static enum sp_status run_trace_pass(struct sp_query_call *call, const struct sp
         counters[i].clauses = clauses;
         visitors[i] = (struct sp_pass_visitor){count_trace, &counters[i]};
         for (uint32_t c = 0; c < clauses->count && status == SP_OK; c++)
-            status = sp_match_compile(&call->arena, question->query, clauses->items[c]->expression,
+            status = sp_match_compile(&call->arena, query, clauses->items[c]->expression,
                                       &counters[i].matches[c], reterr);
     }
     if (status == SP_OK)
@@ -282,19 +283,20 @@ static enum sp_status run_trace_pass(struct sp_query_call *call, const struct sp
 }
 
 static enum sp_status count_trace_clauses(struct sp_query_call *call,
-                                          const struct sp_question *question, uint64_t deadline_ns,
+                                          const struct sp_traceql_query *query,
+                                          struct sp_time_range range, uint64_t deadline_ns,
                                           struct clause *clauses, uint32_t count,
                                           struct sp_error *reterr)
 {
     struct trace_clauses found;
     struct trace_counter counters[SP_PASS_THREADS_MAX] = {0};
     uint64_t deadline = call->deadline_ns;
-    if (!find_trace_clauses(call, question->query, clauses, count, &found))
+    if (!find_trace_clauses(call, query, clauses, count, &found))
         return sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
     if (found.count == 0)
         return SP_OK;
     call->deadline_ns = deadline_ns < deadline ? deadline_ns : deadline; /* of call->stop */
-    enum sp_status status = run_trace_pass(call, question, &found, counters, reterr);
+    enum sp_status status = run_trace_pass(call, query, range, &found, counters, reterr);
     call->deadline_ns = deadline;
     for (uint32_t c = 0; c < found.count; c++) {
         found.items[c]->complete = status == SP_OK;
@@ -334,13 +336,12 @@ static uint32_t list_clauses(const struct sp_traceql_query *query, struct clause
 
 /* ---- writing ---- */
 
-static void write_text(const struct sp_traceql_node *node, struct sp_json_writer *w)
+void sp_explain_text(const struct sp_traceql_node *node, struct sp_json_writer *w)
 {
     struct sp_buf text;
     sp_buf_init(&text, 4 * SP_TRACEQL_QUERY_BYTES_MAX);
     sp_traceql_print_node(node, &text);
-    sp_json_string(w, sp_buf_slice(&text));
-    sp_buf_fini(&text);
+    sp_answer_write_text(&text, w);
 }
 
 static void write_condition(const struct sp_condition *condition, struct sp_json_writer *w)
@@ -363,8 +364,7 @@ static void write_condition(const struct sp_condition *condition, struct sp_json
         sp_buf_append_byte(&text, ' ');
         sp_value_text(&condition->value, &text);
     }
-    sp_json_string(w, sp_buf_slice(&text));
-    sp_buf_fini(&text);
+    sp_answer_write_text(&text, w);
 }
 
 static void write_conditions(const struct sp_scan *scan, struct sp_json_writer *w)
@@ -378,7 +378,7 @@ static void write_conditions(const struct sp_scan *scan, struct sp_json_writer *
     sp_json_array_end(w);
 }
 
-static void write_hints(const struct sp_scan *scan, struct sp_json_writer *w)
+void sp_explain_hints(const struct sp_scan *scan, struct sp_json_writer *w)
 {
     sp_json_key(w, "hints");
     sp_json_object_begin(w);
@@ -409,7 +409,7 @@ static void write_clauses(const struct clause *clauses, uint32_t count, struct s
     for (uint32_t i = 0; i < count; i++) {
         sp_json_object_begin(w);
         sp_json_key(w, "clause");
-        write_text(clauses[i].expression, w);
+        sp_explain_text(clauses[i].expression, w);
         sp_json_key(w, "offset");
         sp_json_u64(w, clauses[i].expression->offset);
         sp_json_key(w, "spans");
@@ -423,8 +423,9 @@ static void write_clauses(const struct clause *clauses, uint32_t count, struct s
     sp_json_array_end(w);
 }
 
-enum sp_status sp_search_explain(struct sp_query_call *call, const struct sp_question *question,
-                                 struct sp_json_writer *w, struct sp_error *reterr)
+enum sp_status sp_explain_clauses(struct sp_query_call *call, const struct sp_traceql_query *query,
+                                  struct sp_time_range range, struct sp_json_writer *w,
+                                  struct sp_error *reterr)
 {
     uint64_t now = sp_clock_monotonic_ns(call->api->clock);
     uint64_t deadline = now + (call->deadline_ns > now ? (call->deadline_ns - now) / 2 : 0);
@@ -432,27 +433,34 @@ enum sp_status sp_search_explain(struct sp_query_call *call, const struct sp_que
         sp_arena_calloc(&call->arena, SP_EXPLAIN_CLAUSES_MAX, sizeof(*clauses));
     if (!clauses)
         return sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
-    uint32_t all = list_clauses(question->query, clauses);
+    uint32_t all = list_clauses(query, clauses);
     uint32_t count = all < SP_EXPLAIN_CLAUSES_MAX ? all : SP_EXPLAIN_CLAUSES_MAX;
-    for (uint32_t i = 0; i < count; i++) {
-        enum sp_status status = count_clause(call, question, deadline, &clauses[i], reterr);
-        if (status != SP_OK)
-            return status;
-    }
-    enum sp_status status = count_trace_clauses(call, question, deadline, clauses, count, reterr);
+    enum sp_status status = SP_OK;
+    for (uint32_t i = 0; i < count && status == SP_OK; i++)
+        status = count_clause(call, query, range, deadline, &clauses[i], reterr);
+    if (status == SP_OK)
+        status = count_trace_clauses(call, query, range, deadline, clauses, count, reterr);
     if (status != SP_OK)
         return status;
-    sp_json_key(w, "explain");
-    sp_json_object_begin(w);
-    sp_json_key(w, "query");
-    write_text(question->query->root, w);
-    write_hints(&question->scan, w);
-    sp_pipeline_explain(question->pipeline, w);
     write_clauses(clauses, count, w);
     sp_json_key(w, "clausesLeftOut");
     sp_json_u64(w, all - count);
     sp_json_key(w, "countMs");
     sp_json_u64(w, (sp_clock_monotonic_ns(call->api->clock) - now) / 1000000);
-    sp_json_object_end(w);
     return SP_OK;
+}
+
+enum sp_status sp_search_explain(struct sp_query_call *call, const struct sp_question *question,
+                                 struct sp_json_writer *w, struct sp_error *reterr)
+{
+    sp_json_key(w, "explain");
+    sp_json_object_begin(w);
+    sp_json_key(w, "query");
+    sp_explain_text(question->query->root, w);
+    sp_explain_hints(&question->scan, w);
+    sp_pipeline_explain(question->pipeline, w);
+    enum sp_status status =
+        sp_explain_clauses(call, question->query, question->scan.range, w, reterr);
+    sp_json_object_end(w);
+    return status;
 }

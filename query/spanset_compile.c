@@ -328,6 +328,8 @@ void sp_pipeline_explain(const struct sp_pipeline *pipeline, struct sp_json_writ
             sp_traceql_print_node(step->node, &text);
         sp_json_object_begin(w);
         sp_json_key(w, "step");
+        if (text.error != SP_OK)
+            w->out->error = text.error; /* not a step without a name */
         sp_json_string(w, sp_buf_slice(&text));
         sp_json_key(w, "offset");
         sp_json_u64(w, step->node->offset);

@@ -268,6 +268,11 @@ def test_searches_explain_themselves(context):
     for query in ("{ service = \"nobody\" && status = error } >> { kind = client }", "{ rootName = \"x\" }", "", "{ .a =~ \"b\" } without {} within 1s"):
         answer = context.check("/v1/search?" + urllib.parse.urlencode({"q": query, "explain": "true"}))
         assert answer["explain"]["clauses"] or not query, answer["explain"]
+    for path, query in (("metrics/query", '{ kind = server && rootName != nil } | rate() by (name)'), ("metrics/query_range", "({ status = error } | rate()) / ({ } | rate())"),
+                        ("metrics/query", "{ } | compare({ status = error })"), ("heatmap", "{ status = error } >> { duration > 1ms }"), ("facets", "{ duration > 1ms }")):
+        answer = context.check(f"/v1/{path}?" + urllib.parse.urlencode({"q": query, "explain": "true"}))
+        rows = sum(int(p["scanned"]["rows"]) for p in answer["explain"]["passes"])
+        assert answer["explain"]["clauses"] and rows == int(answer["scanned"]["rows"]), answer["explain"]
     for order in ("-count()", "max(duration)"):
         answer = context.check("/v1/search?" + urllib.parse.urlencode({"order": order, "limit": 5}))
         assert all(t["orderValue"] for t in answer["traces"]), order

@@ -231,6 +231,27 @@ START_TEST(facets_count_all_events_and_links_of_a_span_once_for_each_value)
 }
 END_TEST
 
+START_TEST(heatmaps_and_facets_explain_themselves)
+{
+    add_shop();
+    const char *passes =
+        "\"explain\":{\"query\":\"{ duration > 1s }\",\"passes\":[{\"stages\":[\"{ "
+        "duration > 1s }\"],\"reads\":\"durations\",\"hints\":";
+    const char *clause =
+        "\"clauses\":[{\"clause\":\"duration > 1s\",\"offset\":10,\"spans\":\"12\",";
+    static const char *const urls[] = {
+        "/v1/heatmap?q=%7Bduration%20%3E%201s%7D&explain=true",
+        "/v1/facets?q=%7Bduration%20%3E%201s%7D&keys=name&explain=true"};
+    for (size_t i = 0; i < SP_ARRAY_LEN(urls); i++) {
+        expect_answer(&world, urls[i], 200, passes);
+        expect_answer(&world, urls[i], 200, clause);
+    }
+    /* which keys tell most is asked of a sample first */
+    expect_answer(&world, "/v1/facets?explain=true", 200, "},{\"stages\":[\"{ }\"],");
+    expect_answer(&world, "/v1/facets", 200, "\"tookMs\":0}");
+}
+END_TEST
+
 START_TEST(facets_show_how_a_selection_differs)
 {
     add_shop();
@@ -302,6 +323,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, heatmap_has_the_last_nanosecond);
     tcase_add_test(tcase, facets_count_values_most_frequent_first);
     tcase_add_test(tcase, facets_count_all_events_and_links_of_a_span_once_for_each_value);
+    tcase_add_test(tcase, heatmaps_and_facets_explain_themselves);
     tcase_add_test(tcase, facets_show_how_a_selection_differs);
     tcase_add_test(tcase, facets_find_the_keys_that_tell_most);
     tcase_add_test(tcase, facets_have_limits);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "query/metrics.h"
+#include "query/pass_explain.h"
 #include "tests/unit/query/world.h"
 
 static struct world world;
@@ -384,6 +385,53 @@ START_TEST(longest_durations_are_whole_in_metrics)
 }
 END_TEST
 
+/* Which passes were made, what they read, and what each clause lets through alone. */
+START_TEST(metrics_explain_themselves)
+{
+    add_spans();
+    expect_problem("{ name = \"a\" } | rate()", WHOLE, 200, "\"tookMs\":0}");
+    expect_problem(
+        "{ name = \"a\" && .x = 1 } | rate() by (service)", WHOLE "&explain=true", 200,
+        "\"explain\":{\"query\":\"{ name = \\\"a\\\" && .x = 1 } | rate() by (service)\","
+        "\"passes\":[{\"stages\":[\"{ name = \\\"a\\\" && .x = 1 }\"],\"reads\":\"columns\","
+        "\"hints\":{\"match\":\"all\",\"conditions\":[\"name = a\",\"x = "
+        "1\"],\"also\":[],\"traceIds\":[]},"
+        "\"decidedByHints\":false,\"scanned\":{\"segments\":0,\"rows\":\"7\",\"bytes\":\"0\","
+        "\"traces\":\"0\"},\"tookMs\":0}],\"passesLeftOut\":0,\"clauses\":[{\"clause\":"
+        "\"name = \\\"a\\\"\",\"offset\":7,\"spans\":\"3\",\"traces\":\"2\",\"complete\":true},"
+        "{\"clause\":\".x = "
+        "1\",\"offset\":19,\"spans\":\"0\",\"traces\":\"0\",\"complete\":true},");
+    /* whole traces, and a pass for each metric */
+    expect_problem("({ } > { name = \"a\" } | rate()) / ({ duration > 1ms } | rate())",
+                   WHOLE "&explain=true", 200, "\"reads\":\"traces\"");
+    expect_problem("({ } > { name = \"a\" } | rate()) / ({ duration > 1ms } | rate())",
+                   WHOLE "&explain=true", 200, "\"reads\":\"durations\"");
+    expect_problem("{ } | compare({ name = \"a\" })", WHOLE "&explain=true", 200,
+                   "{\"clause\":\"name = \\\"a\\\"\",");
+    expect_problem("{ } | rate()", WHOLE "&explain=1", 400, "\"parameter\":\"explain\"");
+}
+END_TEST
+
+START_TEST(explanations_list_so_many_passes)
+{
+    char query[4096];
+    char *at = query;
+    for (uint32_t i = 0; i < SP_METRICS_PARTS_MAX; i++)
+        at += sprintf(at, "%s({ } | rate())", i > 0 ? " + " : "");
+    add_spans();
+    expect_problem(query, WHOLE "&explain=true", 200, "\"passesLeftOut\":0,");
+    struct sp_query_call *call = ask(&world, "/v1/healthz");
+    struct sp_pass pass = {.call = call};
+    struct sp_scanned scanned = {0};
+    call->passes = sp_arena_calloc(&arena, 1, sizeof(*call->passes));
+    for (uint32_t i = 0; i < SP_PASS_NOTES_MAX + 2; i++)
+        sp_pass_note(&pass, &scanned, 0);
+    ck_assert_uint_eq(call->passes->count, SP_PASS_NOTES_MAX);
+    ck_assert_uint_eq(call->passes->left_out, 2);
+    answer_fini(call);
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("metrics");
@@ -398,6 +446,8 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, spans_of_spansets_are_counted_in_whole_traces);
     tcase_add_test(tcase, exemplars_are_the_slowest_spans);
     tcase_add_test(tcase, steps_have_a_limit_and_fit_the_range);
+    tcase_add_test(tcase, metrics_explain_themselves);
+    tcase_add_test(tcase, explanations_list_so_many_passes);
     tcase_add_test(tcase, all_of_time_has_steps_of_its_own);
     tcase_add_test(tcase, longest_durations_are_whole_in_metrics);
     tcase_add_test(tcase, series_have_a_limit_that_topk_gets_below);

@@ -60,6 +60,14 @@ static const char *const urls[] = {
     "/v1/latency?order=-calls&limit=1&step=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z",
     "/v1/latency?by=name,rootName&step=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z",
     "/v1/metrics/query?q=%7B%7D%7Ccompare(%7Bname%3D%22add%22%7D)",
+    "/v1/metrics/"
+    "query?explain=true&q=%7BrootName%3D%22x%22%20%26%26%20.colour%3D~%22r.*%22%7D%7Crate()",
+    "/v1/heatmap?explain=true&q=%7Bname%3D%22add%22%7D",
+    "/v1/facets?explain=true&q=%7Bname%3D%22add%22%7D&keys=event:name",
+    "/v1/"
+    "latency?by=name,span.colour&order=-0.5&limit=1&step=1m&from=2026-01-01T00:00:00Z&to=2026-01-"
+    "01T00:02:00Z",
+    "/v1/search?explain=true&q=%7BrootName%3D~%22x.*%22%20%26%26%20.colour%3D~%22r.*%22%7D",
     "/v1/search?q=%7B%7D",
     "/v1/search?q=%7Bname%3D~%22G.*%22%20%26%26%20.colour%3D%22red%22%7D&limit=3",
     "/v1/search?q=%7BrootName%3D%22GET%5Cn%22%20%7C%7C%20parent.colour%21%3Dnil%7D",
