@@ -242,6 +242,18 @@ START_TEST(exemplars_are_the_slowest_spans)
 }
 END_TEST
 
+/* Behind a number that arithmetic makes is no one span. */
+START_TEST(arithmetic_has_no_exemplars)
+{
+    add_spans();
+    expect_series("({ name = \"a\" } | count_over_time()) * 2", WHOLE "&exemplars=true",
+                  "[{\"labels\":[],\"points\":[" FIRST "6]],\"exemplars\":[]}]");
+    expect_series("({ name = \"a\" } | count_over_time()) / ({ } | count_over_time())",
+                  WHOLE "&exemplars=true",
+                  "[{\"labels\":[],\"points\":[" FIRST "0.42857142857142855]],\"exemplars\":[]}]");
+}
+END_TEST
+
 START_TEST(steps_have_a_limit_and_fit_the_range)
 {
     add_spans();
@@ -445,6 +457,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, metrics_of_the_same_labels_meet);
     tcase_add_test(tcase, spans_of_spansets_are_counted_in_whole_traces);
     tcase_add_test(tcase, exemplars_are_the_slowest_spans);
+    tcase_add_test(tcase, arithmetic_has_no_exemplars);
     tcase_add_test(tcase, steps_have_a_limit_and_fit_the_range);
     tcase_add_test(tcase, metrics_explain_themselves);
     tcase_add_test(tcase, explanations_list_so_many_passes);
