@@ -6,21 +6,32 @@
 
 #include <math.h>
 
+/* Open ends stay open. */
+static struct sp_time_range move_minute(struct sp_time_range range, bool back)
+{
+    uint64_t from = range.from_unix_ns, to = range.to_unix_ns;
+    if (from >= SP_ROLLUP_NS)
+        range.from_unix_ns = back ? from - SP_ROLLUP_NS : from + SP_ROLLUP_NS;
+    if (to <= UINT64_MAX - SP_ROLLUP_NS)
+        range.to_unix_ns = back ? to - SP_ROLLUP_NS : to + SP_ROLLUP_NS;
+    return range;
+}
+
 enum sp_status sp_change_minutes(struct sp_time_range asked, struct sp_time_range before,
                                  struct sp_time_range *ret, struct sp_error *reterr)
 {
     struct sp_time_range now = sp_time_range_minutes(asked);
     struct sp_time_range minutes = sp_time_range_minutes(before);
-    if (before.to_unix_ns <= asked.from_unix_ns && minutes.to_unix_ns > now.from_unix_ns)
-        minutes.to_unix_ns = now.from_unix_ns;
-    else if (asked.to_unix_ns <= before.from_unix_ns && now.to_unix_ns > minutes.from_unix_ns)
-        minutes.from_unix_ns = now.to_unix_ns;
-    if (before.from_unix_ns < before.to_unix_ns && minutes.from_unix_ns >= minutes.to_unix_ns)
+    bool is_earlier = before.to_unix_ns <= asked.from_unix_ns;
+    bool is_later = asked.to_unix_ns <= before.from_unix_ns;
+    bool shared = (is_earlier && minutes.to_unix_ns > now.from_unix_ns) ||
+                  (is_later && now.to_unix_ns > minutes.from_unix_ns);
+    if (shared && minutes.to_unix_ns - minutes.from_unix_ns <= SP_ROLLUP_NS)
         return sp_error_set_parameter(
             reterr, SP_INVALID_ARGUMENT, "compareFrom",
-            "counts are kept by whole minutes, and both ranges lie in the same one: take ranges of "
-            "different minutes");
-    *ret = minutes;
+            "counts are kept by whole minutes, and the range to compare with lies in one that the "
+            "other range has, too: take ranges of different minutes");
+    *ret = shared ? move_minute(minutes, is_earlier) : minutes;
     return SP_OK;
 }
 

@@ -7,9 +7,9 @@
 #include "lib/analysis/analysis.h"
 #include "storage/storage.h"
 
-/* The range that is compared with, widened to whole minutes as the range asked for is. A minute that only this puts into both is left to
- * the latter: nothing is compared with itself unless the ranges themselves overlap.
- * SP_INVALID_ARGUMENT  no minute is left. */
+/* The range that is compared with, widened to whole minutes as the range asked for is. If only this puts a minute into both, it is moved
+ * away by one: nothing is compared with itself unless the ranges themselves overlap, and both keep their length.
+ * SP_INVALID_ARGUMENT  that minute is all it has. */
 SP_MUST_USE enum sp_status sp_change_minutes(struct sp_time_range asked,
                                              struct sp_time_range before, struct sp_time_range *ret,
                                              struct sp_error *reterr);
