@@ -167,9 +167,12 @@ def test_searches_line_by_line_say_what_whole_answers_say(context):
         for order in ORDERS:
             for limit in (3, 1000):
                 path = "/v1/search?" + urllib.parse.urlencode({"q": query, "order": order, "limit": limit, "explain": "true"})
-                whole, lines = context.check(path), context.lines(path)
+                for _ in range(3):  # a seal or a merge between the two changes what has to be read
+                    whole, lines = context.check(path), context.lines(path)
+                    done = lines[-1]["done"]
+                    if done["scanned"] == whole["scanned"]:
+                        break
                 assert [line["trace"] for line in lines if "trace" in line] == whole["traces"], path
-                done = lines[-1]["done"]
                 for answer in (whole, done):
                     del answer["tookMs"], answer["explain"]["countMs"]
                 assert {"traces": whole["traces"], **done} == whole, path
