@@ -51,6 +51,7 @@ static enum sp_status merge_operations(struct sp_latency_part *part, struct sp_e
         }
         into->calls += row->calls;
         into->errors += row->errors;
+        sp_span_exemplars_merge(&into->exemplars, &row->exemplars);
         if (status == SP_OK)
             status = sp_histogram_merge(&into->latency, &row->latency);
         sp_histogram_fini(&row->latency);
@@ -130,6 +131,27 @@ static void write_key(struct sp_json_writer *w, const struct sp_latency_series *
     sp_json_cstr(w, sp_span_kind_name(row->kind));
 }
 
+static void write_exemplar(struct sp_json_writer *w, const char *trace_key, const char *span_key,
+                           const struct sp_span_exemplar *exemplar)
+{
+    bool is_set = !sp_trace_id_is_zero(&exemplar->trace_id);
+    const struct sp_slice ids[] = {sp_slice_make(exemplar->trace_id.bytes, SP_TRACE_ID_BYTES),
+                                   sp_slice_make(exemplar->span_id.bytes, SP_SPAN_ID_BYTES)};
+    for (size_t i = 0; i < SP_ARRAY_LEN(ids); i++) {
+        sp_json_key(w, i == 0 ? trace_key : span_key);
+        if (is_set)
+            sp_json_hex(w, ids[i]);
+        else
+            sp_json_null(w);
+    }
+}
+
+void sp_latency_write_exemplars(const struct sp_span_exemplars *exemplars, struct sp_json_writer *w)
+{
+    write_exemplar(w, "exemplarTraceId", "exemplarSpanId", &exemplars->slowest);
+    write_exemplar(w, "errorExemplarTraceId", "errorExemplarSpanId", &exemplars->failed);
+}
+
 /* Least and greatest value of each bucket, both of them in it, and how many calls it has. */
 static void write_buckets(struct sp_json_writer *w, const struct sp_histogram *latency)
 {
@@ -170,6 +192,7 @@ static void write_numbers(struct sp_json_writer *w, const struct sp_latency_seri
     sp_json_object_end(w);
     sp_json_key(w, "durationNano");
     sp_json_u64_string(w, row->latency.sum_ns);
+    sp_latency_write_exemplars(&row->exemplars, w);
     if (question->with_buckets)
         write_buckets(w, &row->latency);
 }

@@ -104,6 +104,10 @@ sp_latency_rows(struct sp_arena *arena, const struct sp_latency_question *questi
                 const struct sp_latency_part *before, const struct sp_latency_part *now,
                 struct sp_latency_row **ret_rows, size_t *ret_count, size_t *ret_all);
 
+/* Members of a row: the slowest span, and the slowest with an error; null where nothing is known of one. */
+void sp_latency_write_exemplars(const struct sp_span_exemplars *exemplars,
+                                struct sp_json_writer *w);
+
 /* Answers by a pass over all spans. SP_INVALID_ARGUMENT: by.   SP_LIMIT: too many rows, or memory. Errors of the store. */
 SP_MUST_USE enum sp_status sp_latency_scan(struct sp_query_call *call,
                                            const struct sp_latency_question *question,

@@ -245,6 +245,7 @@ static enum sp_status write_row(struct sp_latency_counter *all, uint32_t number,
     if (!scan->question->is_series) {
         sp_json_key(w, "durationNano");
         sp_json_u64_string(w, series->counts[SP_LATENCY_DURATIONS * steps]);
+        sp_latency_write_exemplars(&all->exemplars[number], w);
     }
     sp_json_object_end(w);
     return SP_OK;

@@ -28,6 +28,15 @@ static bool make_room(struct sp_latency_counter *counter, uint32_t series)
     if (!grown)
         return false;
     memset(&grown[counter->room * steps], 0, (room - counter->room) * steps * sizeof(*grown));
+    if (!counter->scan->question->is_series) {
+        struct sp_span_exemplars *exemplars =
+            sp_arena_grow(&counter->arena, counter->exemplars, counter->room * sizeof(*exemplars),
+                          room * sizeof(*exemplars));
+        if (!exemplars)
+            return false;
+        memset(&exemplars[counter->room], 0, (room - counter->room) * sizeof(*exemplars));
+        counter->exemplars = exemplars;
+    }
     counter->durations = grown;
     counter->room = room;
     return true;
@@ -61,6 +70,22 @@ static bool add_duration(struct sp_latency_durations *durations, uint64_t ns, bo
     return true;
 }
 
+static enum sp_status offer_row(struct sp_sheet *sheet, uint32_t row, uint64_t duration_ns,
+                                bool is_error, struct sp_span_exemplars *exemplars,
+                                struct sp_error *reterr)
+{
+    struct sp_span_exemplar span = {.duration_ns = duration_ns};
+    enum sp_status status = sp_sheet_trace_id(sheet, row, &span.trace_id, reterr);
+    if (status == SP_OK)
+        status = sp_sheet_span_id(sheet, row, &span.span_id, reterr);
+    if (status != SP_OK)
+        return status;
+    sp_span_exemplar_offer(&exemplars->slowest, &span);
+    if (is_error)
+        sp_span_exemplar_offer(&exemplars->failed, &span);
+    return SP_OK;
+}
+
 static enum sp_status count_rows(struct sp_latency_counter *counter, struct sp_sheet *sheet,
                                  const struct sp_rows_taken *taken, const uint32_t *series,
                                  struct sp_error *reterr)
@@ -80,13 +105,17 @@ static enum sp_status count_rows(struct sp_latency_counter *counter, struct sp_s
             continue;
         uint32_t moment = moments->count > 1 ? sp_moment_of(moments, starts[row]) : 0;
         struct sp_series *into = &counter->set.series[series[row]];
+        bool is_error = sheet->templates[templates[row]].status_code == SP_SPAN_STATUS_ERROR;
         into->counts[moment]++;
-        into->counts[SP_LATENCY_ERRORS * moments->count + moment] +=
-            sheet->templates[templates[row]].status_code == SP_SPAN_STATUS_ERROR;
+        into->counts[SP_LATENCY_ERRORS * moments->count + moment] += is_error;
         into->counts[SP_LATENCY_DURATIONS * moments->count + moment] += durations[row];
+        struct sp_span_exemplars *exemplars =
+            counter->exemplars ? &counter->exemplars[series[row]] : NULL;
         if (!add_duration(&counter->durations[(size_t)series[row] * moments->count + moment],
                           durations[row], counter->scan->question->exact, &counter->arena))
             status = sp_latency_full(&counter->arena, reterr);
+        else if (exemplars && sp_span_exemplars_want(exemplars, durations[row], is_error))
+            status = offer_row(sheet, row, durations[row], is_error, exemplars, reterr);
     }
     return status;
 }
@@ -152,6 +181,8 @@ static enum sp_status merge(struct sp_latency_counter *into, struct sp_latency_c
     for (uint32_t s = 0; s < from->set.count && status == SP_OK; s++) {
         uint32_t number;
         status = sp_series_find(&into->set, from->set.series[s].labels, &number, reterr);
+        if (status == SP_OK && into->exemplars && s < from->room)
+            sp_span_exemplars_merge(&into->exemplars[number], &from->exemplars[s]);
         for (size_t m = 0; m < steps && status == SP_OK; m++) {
             struct sp_latency_durations *own = &from->durations[s * steps + m];
             if (!sp_sketch_close(&own->sketch, &from->arena) ||

@@ -33,6 +33,7 @@ struct sp_latency_counter {
     struct sp_rows *rows;
     struct sp_series_set set;
     struct sp_latency_durations *durations; /* of series s in step m: s * steps + m */
+    struct sp_span_exemplars *exemplars;    /* of each series; NULL: over time nobody sees them */
     uint32_t room;                          /* series that have durations */
 };
 

@@ -8,7 +8,7 @@
 
 /* rows: the tally's row for each template; NULL: none. */
 static enum sp_status count_operations(struct sp_counting *counting,
-                                       const struct sp_operation_filter *filter,
+                                       const struct sp_operation_filter *filter, bool with_latency,
                                        struct sp_tally_row **rows)
 {
     const struct sp_block *block = counting->block;
@@ -23,6 +23,8 @@ static enum sp_status count_operations(struct sp_counting *counting,
             continue;
         status = sp_tally_row(counting->tally, service, name, template->kind, &rows[t],
                               counting->reterr);
+        if (status == SP_OK && with_latency)
+            status = sp_tally_exemplars(counting->tally, rows[t], counting->reterr);
         if (status != SP_OK)
             break;
         rows[t]->count += counting->template_rows[t];
@@ -32,10 +34,32 @@ static enum sp_status count_operations(struct sp_counting *counting,
     return status;
 }
 
+/* Rows come in the order of their traces: *trace is that of one before. Ids are read when the first row needs them. */
+static enum sp_status offer_row(struct sp_counting *counting, uint32_t row, uint32_t *trace,
+                                uint64_t duration_ns, bool is_error,
+                                struct sp_span_exemplars *exemplars)
+{
+    const struct sp_block *block = counting->block;
+    enum sp_status status = sp_block_view_traces(counting->view, counting->reterr);
+    if (status == SP_OK)
+        status = sp_block_view_span_ids(counting->view, counting->reterr);
+    if (status != SP_OK)
+        return status;
+    while (block->trace_rows[*trace + 1] <= row)
+        ++*trace;
+    const struct sp_span_exemplar span = {duration_ns, block->trace_ids[*trace],
+                                          block->span_ids[row]};
+    sp_span_exemplar_offer(&exemplars->slowest, &span);
+    if (is_error)
+        sp_span_exemplar_offer(&exemplars->failed, &span);
+    return SP_OK;
+}
+
 static enum sp_status add_latency(struct sp_counting *counting, struct sp_tally_row **rows)
 {
     const struct sp_block_rows *rows_of = &counting->block->tables[SP_BLOCK_SPANS];
     const uint64_t *durations;
+    uint32_t trace = 0;
     enum sp_status status =
         sp_block_view_durations(counting->view, &counting->arena, &durations, counting->reterr);
     for (uint32_t row = 0; row < rows_of->count && status == SP_OK; row++) {
@@ -45,6 +69,11 @@ static enum sp_status add_latency(struct sp_counting *counting, struct sp_tally_
         if (sp_histogram_add(&into->latency, durations[row], 1) != SP_OK)
             status =
                 sp_error_set(counting->reterr, SP_NO_MEMORY, "no memory for a latency histogram");
+        bool is_error =
+            counting->block->templates[SP_BLOCK_SPANS][rows_of->templates[row]].status_code ==
+            SP_SPAN_STATUS_ERROR;
+        if (status == SP_OK && sp_span_exemplars_want(into->exemplars, durations[row], is_error))
+            status = offer_row(counting, row, &trace, durations[row], is_error, into->exemplars);
     }
     return status;
 }
@@ -62,7 +91,7 @@ enum sp_status sp_block_count_operations(struct sp_block_view *view, struct sp_t
         if (rows == NULL)
             status = sp_counting_no_memory(&counting);
         if (status == SP_OK)
-            status = count_operations(&counting, filter, rows);
+            status = count_operations(&counting, filter, with_latency, rows);
         if (status == SP_OK && with_latency)
             status = add_latency(&counting, rows);
     }

@@ -17,6 +17,13 @@ enum sp_status sp_block_view_traces(struct sp_block_view *view, struct sp_error 
     return there ? SP_OK : load(view, SP_PART_TRACES, 0, reterr);
 }
 
+enum sp_status sp_block_view_span_ids(struct sp_block_view *view, struct sp_error *reterr)
+{
+    const struct sp_block *block = view->block;
+    bool there = block->tables[SP_BLOCK_SPANS].count == 0 || block->span_ids != NULL;
+    return there ? SP_OK : load(view, SP_PART_SPAN_IDS, 0, reterr);
+}
+
 enum sp_status sp_block_view_starts(struct sp_block_view *view, struct sp_error *reterr)
 {
     const struct sp_block *block = view->block;

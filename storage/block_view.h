@@ -12,6 +12,7 @@
 /* What a block on disk can be without. The head (templates, names, resources, scopes, columns without values) is always there. */
 enum sp_block_part {
     SP_PART_TRACES,        /* trace_ids, trace_rows */
+    SP_PART_SPAN_IDS,      /* span_ids */
     SP_PART_STARTS,        /* starts */
     SP_PART_DURATIONS,     /* starts and ends, or the view's durations */
     SP_PART_ROW_TEMPLATES, /* of table number */
@@ -36,6 +37,8 @@ struct sp_block_view {
 /* The parts as their reader wants them: loaded if they were not there. Nothing is loaded that has no content. */
 SP_MUST_USE enum sp_status sp_block_view_traces(struct sp_block_view *view,
                                                 struct sp_error *reterr);
+SP_MUST_USE enum sp_status sp_block_view_span_ids(struct sp_block_view *view,
+                                                  struct sp_error *reterr);
 SP_MUST_USE enum sp_status sp_block_view_starts(struct sp_block_view *view,
                                                 struct sp_error *reterr);
 SP_MUST_USE enum sp_status sp_block_view_rows(struct sp_block_view *view, enum sp_block_table table,

@@ -23,10 +23,21 @@ enum sp_status sp_count_operation(struct sp_tally *tally, const struct sp_span *
         sp_tally_row(tally, sp_span_service(span), span->name, span->kind, &row, reterr);
     if (status != SP_OK)
         return status;
-    if (with_latency && sp_histogram_add(&row->latency, sp_span_duration_ns(span), 1) != SP_OK)
-        return sp_error_set(reterr, SP_NO_MEMORY, "no memory for a latency histogram");
+    bool is_error = span->status_code == SP_SPAN_STATUS_ERROR;
+    if (with_latency) {
+        const struct sp_span_exemplar exemplar = {sp_span_duration_ns(span), span->trace_id,
+                                                  span->span_id};
+        status = sp_tally_exemplars(tally, row, reterr);
+        if (status != SP_OK)
+            return status;
+        if (sp_histogram_add(&row->latency, exemplar.duration_ns, 1) != SP_OK)
+            return sp_error_set(reterr, SP_NO_MEMORY, "no memory for a latency histogram");
+        sp_span_exemplar_offer(&row->exemplars->slowest, &exemplar);
+        if (is_error)
+            sp_span_exemplar_offer(&row->exemplars->failed, &exemplar);
+    }
     row->count++;
-    row->errors += span->status_code == SP_SPAN_STATUS_ERROR;
+    row->errors += is_error;
     return SP_OK;
 }
 
@@ -95,6 +106,8 @@ enum sp_status sp_rows_latency(struct sp_tally *tally, struct sp_arena *arena,
                                              .calls = from->count,
                                              .errors = from->errors,
                                              .latency = from->latency};
+        if (from->exemplars != NULL)
+            rows[i].exemplars = *from->exemplars;
         from->latency = (struct sp_histogram){0};
     }
     *ret_rows = rows;

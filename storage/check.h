@@ -107,7 +107,7 @@ SP_MUST_USE enum sp_status sp_check_read_rollup(struct sp_check *check,
                                                 bool *ret_is_there, struct sp_error *reterr);
 /* It cannot be decoded: a finding. */
 void sp_check_rollup_damaged(struct sp_check *check, const struct sp_check_place *place,
-                             uint64_t format, const struct sp_error *error);
+                             const struct sp_error *error);
 /* "2026-01-01T12:34Z" */
 #define SP_CHECK_MINUTE_BYTES 32
 const char *sp_check_minute(uint64_t minute, char out[SP_CHECK_MINUTE_BYTES]);

@@ -145,7 +145,7 @@ enum sp_status sp_check_segment_calls(struct sp_check *check, struct sp_check_se
     status = sp_edge_rollup_read(sp_buf_slice(&check->chunk), SP_TIME_RANGE_ALL, &stored, &error);
     if (status == SP_CORRUPT) {
         segment->lacks_calls = true;
-        sp_check_rollup_damaged(check, &place, SP_EDGE_ROLLUP_FORMAT, &error);
+        sp_check_rollup_damaged(check, &place, &error);
         status = SP_OK;
     } else if (status == SP_OK && !segment->is_damaged) {
         if (!subtract(&stored, found) || !add_sums(check, &stored, false))

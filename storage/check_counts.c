@@ -49,10 +49,11 @@ enum sp_status sp_check_read_rollup(struct sp_check *check, struct sp_check_segm
 }
 
 void sp_check_rollup_damaged(struct sp_check *check, const struct sp_check_place *place,
-                             uint64_t format, const struct sp_error *error)
+                             const struct sp_error *error)
 {
     struct sp_slice bytes = sp_buf_slice(&check->chunk);
-    if (sp_checked_open(&bytes, format))
+    uint64_t format;
+    if (sp_checked_open(&bytes, &format))
         sp_check_found(check, SP_FINDING_UNREADABLE, place, "%s", error->message);
     else
         sp_check_found(check, SP_FINDING_CHECKSUM, place, "their checksum is wrong");
@@ -100,6 +101,13 @@ static bool match_rows(const struct sp_rollup *stored, struct sp_rollup *found, 
     return true;
 }
 
+static bool are_equal(const struct sp_span_exemplar *a, const struct sp_span_exemplar *b)
+{
+    return a->duration_ns == b->duration_ns &&
+           sp_trace_id_compare(&a->trace_id, &b->trace_id) == 0 &&
+           sp_span_id_compare(&a->span_id, &b->span_id) == 0;
+}
+
 static void compare_rows(const struct sp_rollup *stored, struct sp_rollup *found,
                          const uint32_t *rows, struct difference *difference)
 {
@@ -111,6 +119,10 @@ static void compare_rows(const struct sp_rollup *stored, struct sp_rollup *found
         else if (said->sum_ns != is->sum_ns || said->min_ns != is->min_ns ||
                  said->max_ns != is->max_ns)
             differ_in_row(stored, i, "durations", difference);
+        else if (!stored->lacks_exemplars &&
+                 (!are_equal(&said->exemplars.slowest, &is->exemplars.slowest) ||
+                  !are_equal(&said->exemplars.failed, &is->exemplars.failed)))
+            differ_in_row(stored, i, "exemplars", difference);
         is->calls = 0; /* seen */
     }
     for (uint32_t i = 0; i < found->rows.count; i++)
@@ -208,7 +220,7 @@ enum sp_status sp_check_counts(struct sp_check *check, struct sp_check_segment *
     sp_rollup_init(&stored);
     status = sp_rollup_decode(sp_buf_slice(&check->chunk), &stored, &error);
     if (status == SP_CORRUPT) {
-        sp_check_rollup_damaged(check, &place, SP_ROLLUP_FORMAT, &error);
+        sp_check_rollup_damaged(check, &place, &error);
         status = SP_OK;
     } else if (status == SP_OK && !segment->is_damaged) {
         status = compare(check, &place, &stored, found, reterr);

@@ -372,7 +372,8 @@ enum sp_status sp_edge_rollup_read(struct sp_slice bytes, struct sp_time_range r
                                    struct sp_edge_rollup *into, struct sp_error *reterr)
 {
     struct reading reading = {.into = into};
-    if (!sp_checked_open(&bytes, SP_EDGE_ROLLUP_FORMAT))
+    uint64_t format;
+    if (!sp_checked_open(&bytes, &format) || format != SP_EDGE_ROLLUP_FORMAT)
         return damaged(reterr);
     if (sp_time_range_is_empty(range))
         return SP_OK;

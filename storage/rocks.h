@@ -384,6 +384,7 @@ struct sp_rocks_mix {
     struct sp_block_builder *builder; /* it is reset */
     struct sp_segment_writer *writer; /* gets the blocks */
     struct sp_rocks_rollups *rollups; /* the same; NULL: somebody else knows the rollups */
+    struct sp_rollup *counts;         /* or only a part of them */
 };
 
 SP_MUST_USE enum sp_status sp_rocks_mix(const struct sp_rocks_mix *mix, struct sp_error *reterr);

@@ -195,14 +195,25 @@ static enum sp_status write_chunks(void *cookie, struct sp_error *reterr)
     return wrote_batch(merging, sp_rocks_write_behind(merging->rocks, merging->batch, reterr));
 }
 
+/* Are the rows to be counted again? Counts without exemplars, of before they had some, are; then all of the new segment's have them. */
+static struct sp_rollup *counts_to_make(struct merging *merging)
+{
+    struct sp_rollup *counts = &merging->rollups.counts;
+    if (!counts->lacks_exemplars)
+        return NULL;
+    sp_rollup_fini(counts);
+    sp_rollup_init(counts);
+    return counts;
+}
+
 static enum sp_status mix_segments(struct merging *merging, struct sp_error *reterr)
 {
-    const struct sp_rocks_mix mix = {.input_count = merging->count,
-                                     .next = next_block,
-                                     .added = write_chunks,
-                                     .cookie = merging,
-                                     .builder = merging->builder,
-                                     .writer = &merging->writer};
+    struct sp_rocks_mix mix = {.input_count = merging->count,
+                               .next = next_block,
+                               .added = write_chunks,
+                               .cookie = merging,
+                               .builder = merging->builder,
+                               .writer = &merging->writer};
     enum sp_status status = SP_OK;
     for (uint32_t i = 0; i < merging->count && status == SP_OK; i++) {
         status = sp_block_reader_init(&merging->inputs[i].reader, merging->rocks->kv, reterr);
@@ -210,7 +221,10 @@ static enum sp_status mix_segments(struct merging *merging, struct sp_error *ret
         if (status == SP_OK)
             status = add_rollups(merging, merging->inputs[i].segment, reterr);
     }
-    return status == SP_OK ? sp_rocks_mix(&mix, reterr) : status;
+    if (status != SP_OK)
+        return status;
+    mix.counts = counts_to_make(merging);
+    return sp_rocks_mix(&mix, reterr);
 }
 
 /* The header of the new segment for those of the old ones. */

@@ -26,6 +26,8 @@ static enum sp_status flush_block(const struct sp_rocks_mix *mix, struct sp_erro
         status = sp_segment_writer_add(mix->writer, &block, reterr);
     if (status == SP_OK && mix->rollups != NULL)
         status = sp_rocks_rollups_add_block(mix->rollups, &block, reterr);
+    if (status == SP_OK && mix->counts != NULL)
+        status = sp_rollup_add_block(mix->counts, &block, reterr);
     if (status == SP_OK)
         status = mix->added(mix->cookie, reterr);
     sp_block_builder_reset(mix->builder);

@@ -89,10 +89,13 @@ static bool map_rows(struct sp_rollup *into, const struct sp_rollup *from, struc
         const struct sp_rollup_row *row = &from->rows.items[i];
         map->rows[i] = sp_rollup_row_number(into, row->minute, series[row->series]);
         fits = map->rows[i] != UINT32_MAX;
-        if (fits)
-            sp_rollup_row_add(&into->rows.items[map->rows[i]], row->calls, row->errors, row->sum_ns,
-                              row->min_ns, row->max_ns);
+        if (!fits)
+            break;
+        sp_rollup_row_add(&into->rows.items[map->rows[i]], row->calls, row->errors, row->sum_ns,
+                          row->min_ns, row->max_ns);
+        sp_span_exemplars_merge(&into->rows.items[map->rows[i]].exemplars, &row->exemplars);
     }
+    into->lacks_exemplars |= from->lacks_exemplars;
     free(series);
     return fits;
 }
@@ -151,8 +154,9 @@ static bool minute_is_in(struct sp_time_range full_minutes, uint64_t minute)
 
 /* wanted: for each row of the rollup, its row of the tally, or NULL. */
 static enum sp_status count_rows(const struct sp_rollup *rollup, struct sp_time_range range,
-                                 const struct sp_operation_filter *filter, struct sp_tally *tally,
-                                 struct sp_tally_row **wanted, struct sp_error *reterr)
+                                 const struct sp_operation_filter *filter, bool with_latency,
+                                 struct sp_tally *tally, struct sp_tally_row **wanted,
+                                 struct sp_error *reterr)
 {
     for (uint32_t i = 0; i < rollup->rows.count; i++) {
         const struct sp_rollup_row *row = &rollup->rows.items[i];
@@ -164,6 +168,8 @@ static enum sp_status count_rows(const struct sp_rollup *rollup, struct sp_time_
             continue;
         enum sp_status status =
             sp_tally_row(tally, service, name, series->kind, &wanted[i], reterr);
+        if (status == SP_OK && with_latency)
+            status = sp_tally_exemplars(tally, wanted[i], reterr);
         if (status != SP_OK)
             return status;
         wanted[i]->count += row->calls;
@@ -185,6 +191,7 @@ static bool count_durations(const struct sp_rollup *rollup, struct sp_tally_row 
         latency->min_ns = row->min_ns < latency->min_ns ? row->min_ns : latency->min_ns;
         latency->max_ns = row->max_ns > latency->max_ns ? row->max_ns : latency->max_ns;
         latency->sum_ns += row->sum_ns;
+        sp_span_exemplars_merge(wanted[i]->exemplars, &row->exemplars);
     }
     for (size_t i = 0; i < rollup->cells.slot_count; i++) {
         const struct sp_count *cell = &rollup->cells.slots[i];
@@ -213,8 +220,8 @@ enum sp_status sp_rollup_count_operations(const struct sp_rollup *rollup,
         calloc((size_t)rollup->rows.count + 1, sizeof(struct sp_tally_row *));
     if (wanted == NULL)
         return sp_rollup_failed(reterr);
-    enum sp_status status =
-        count_rows(rollup, sp_time_range_full_minutes(range), filter, tally, wanted, reterr);
+    enum sp_status status = count_rows(rollup, sp_time_range_full_minutes(range), filter,
+                                       with_latency, tally, wanted, reterr);
     if (status == SP_OK && with_latency && !count_durations(rollup, wanted))
         status = sp_rollup_failed(reterr);
     free(wanted);

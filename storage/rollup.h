@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/rollup.h: exact counts of many spans by minute of their start: of each (service, operation, kind) calls, errors and
- * durations, of each attribute key the spans that carry it. Of a segment, written with it, and of the head. Edges of the
+ * storage/rollup.h: exact counts of many spans by minute of their start: of each (service, operation, kind) calls, errors,
+ * durations and exemplars, of each attribute key the spans that carry it. Of a segment, written with it, and of the head. Edges of the
  * dependency graph: storage/edge_rollup.h. Internal to storage/. Knows neither engines nor disks.
  *
  *   block --add_block--> sp_rollup --encode--> bytes --open--> sp_rollup_reader --count--> sp_tally
@@ -33,10 +33,13 @@ struct sp_rollup_row {
     uint32_t minute, series;
     uint64_t calls, errors;
     uint64_t sum_ns, min_ns, max_ns; /* as in struct sp_histogram */
+    struct sp_span_exemplars exemplars;
 };
 
 struct sp_rollup {
     uint32_t minutes_a_row; /* 0: one; otherwise the first of so many stands for all of them */
+    bool
+        lacks_exemplars; /* rows were added whose exemplars nobody knows: written before format 2 */
     struct sp_interner texts, series, keys;
     SP_VECTOR(struct sp_rollup_row) rows;
     struct sp_counts row_numbers; /* minute << 32 | series: number of the row */
@@ -86,6 +89,7 @@ struct sp_rollup_reader {
     const struct sp_rollup_series *series; /* ascending by texts and kind */
     const struct sp_rollup_key *keys;
     uint32_t text_count, series_count, key_count, minute_count;
+    bool has_exemplars;
     const struct sp_rollup_minute {
         uint32_t minute, row_count, key_count;
         struct sp_slice rows, keys, histograms;
@@ -98,7 +102,7 @@ SP_MUST_USE enum sp_status sp_rollup_open(struct sp_slice bytes, struct sp_arena
                                           struct sp_rollup_reader *ret, struct sp_error *reterr);
 
 /* Add the full minutes of a range to a tally, keyed as by sp_count_operation and sp_count_keys. Errors are those of
- * sp_tally_row, and SP_CORRUPT. Histograms are only looked at with_latency. */
+ * sp_tally_row, and SP_CORRUPT. Histograms and exemplars are only looked at with_latency. */
 SP_MUST_USE enum sp_status sp_rollup_read_operations(const struct sp_rollup_reader *reader,
                                                      struct sp_time_range range,
                                                      const struct sp_operation_filter *filter,

@@ -12,7 +12,9 @@
 /* Rows of one template in one minute. */
 struct pair {
     uint32_t minute, template, row;
-    uint64_t spans;
+    uint32_t slowest_row; /* as exemplars are chosen */
+    uint64_t spans, slowest_ns;
+    bool is_error;
 };
 
 struct pass {
@@ -197,7 +199,7 @@ static enum sp_status count_row_keys(struct pass *pass, uint32_t minute,
     return status;
 }
 
-/* ---- rows ---- */
+/* ---- templates by minute ---- */
 
 /* Without memory, or for minutes far apart, the other table does. */
 static void make_dense(struct pass *pass)
@@ -225,15 +227,57 @@ static struct pair *find_pair(struct pass *pass, uint32_t minute, uint32_t templ
     if (number == NULL)
         return NULL;
     if (*number == 0) {
-        struct pair pair = {.minute = minute,
-                            .template = template,
-                            .row =
-                                sp_rollup_row_number(pass->rollup, minute, pass->series[template])};
+        struct pair pair = {
+            .minute = minute,
+            .template = template,
+            .is_error = pass->block->templates[SP_BLOCK_SPANS][template].status_code ==
+                        SP_SPAN_STATUS_ERROR,
+            .row = sp_rollup_row_number(pass->rollup, minute, pass->series[template])};
         if (pair.row == UINT32_MAX || !sp_vector_push(&pass->pairs, pair))
             return NULL;
         *number = pass->pairs.count;
     }
     return &pass->pairs.items[*number - 1];
+}
+
+/* ---- exemplars ---- */
+
+static uint32_t trace_of_row(const struct sp_block *block, uint32_t row)
+{
+    uint32_t from = 0, to = block->trace_count;
+    while (to - from > 1) {
+        uint32_t middle = from + (to - from) / 2;
+        if (block->trace_rows[middle] <= row)
+            from = middle;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+/* Rows come in the order of their traces, so of equally slow ones only those of one trace are compared. */
+static void take_slowest(struct pair *pair, const struct sp_block *block, uint32_t row,
+                         uint64_t duration)
+{
+    bool is_better =
+        pair->spans == 0 || duration > pair->slowest_ns ||
+        (sp_span_id_compare(&block->span_ids[row], &block->span_ids[pair->slowest_row]) < 0 &&
+         trace_of_row(block, row) == trace_of_row(block, pair->slowest_row));
+    if (!is_better)
+        return;
+    pair->slowest_row = row;
+    pair->slowest_ns = duration;
+}
+
+static void offer_slowest(const struct pair *pair, const struct sp_block *block,
+                          struct sp_span_exemplars *exemplars)
+{
+    const struct sp_span_exemplar span = {pair->slowest_ns,
+                                          block->trace_ids[trace_of_row(block, pair->slowest_row)],
+                                          block->span_ids[pair->slowest_row]};
+    sp_span_exemplar_offer(&exemplars->slowest, &span);
+    if (pair->is_error)
+        sp_span_exemplar_offer(&exemplars->failed, &span);
 }
 
 static enum sp_status count_rows(struct pass *pass, struct sp_error *reterr)
@@ -249,6 +293,8 @@ static enum sp_status count_rows(struct pass *pass, struct sp_error *reterr)
         if (pair == NULL ||
             !sp_counts_add(&pass->rollup->cells, (uint64_t)pair->row * SP_ROLLUP_CELLS + cell, 1))
             return sp_rollup_failed(reterr);
+        if (duration >= pair->slowest_ns)
+            take_slowest(pair, block, i, duration);
         pair->spans++;
         sp_rollup_row_add(&pass->rollup->rows.items[pair->row], 1, 0, duration, duration, duration);
         if (!pass->by_row[templates[i]])
@@ -266,8 +312,10 @@ static bool count_pair(struct pass *pass, const struct pair *pair)
 {
     const struct sp_template *template = &pass->block->templates[SP_BLOCK_SPANS][pair->template];
     uint64_t minute = (uint64_t)pair->minute << 32;
-    if (template->status_code == SP_SPAN_STATUS_ERROR)
-        pass->rollup->rows.items[pair->row].errors += pair->spans;
+    struct sp_rollup_row *row = &pass->rollup->rows.items[pair->row];
+    offer_slowest(pair, pass->block, &row->exemplars);
+    if (pair->is_error)
+        row->errors += pair->spans;
     pass->mark++;
     return count_columns(pass, pair->minute, template, pair->spans) &&
            sp_counts_add(&pass->resource_spans, minute | template->resource, pair->spans) &&

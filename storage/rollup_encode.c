@@ -12,8 +12,10 @@
  *   and for each minute, one after the other:
  *     rows        series - the one before, calls, errors, bytes of the histogram
  *     keys        key - the one before, spans
- *     histograms  sum, minimum, maximum - minimum, zero durations, and the buckets until all calls are there: the first
- *                 index; (count - 1) << 1 | 1 if the next index is not one higher; then how much higher, minus 2
+ *     histograms  sum, minimum, maximum - minimum, the exemplar, that of errors if there are any, zero durations, and the buckets
+ *                 until all calls are there: the first index; (count - 1) << 1 | 1 if the next index is not one higher; then how
+ *                 much higher, minus 2
+ *     exemplars   trace id (16 bytes; zero: none), span id (8 bytes), maximum - its duration
  *
  * Knows no blocks. */
 #include "storage/pack.h"
@@ -217,6 +219,15 @@ static void put_tables(const struct encoding *encoding, struct sp_buf *out)
     }
 }
 
+static void put_exemplar(const struct sp_span_exemplar *exemplar, uint64_t max_ns,
+                         struct sp_buf *out)
+{
+    bool is_set = !sp_trace_id_is_zero(&exemplar->trace_id);
+    sp_buf_append(out, exemplar->trace_id.bytes, SP_TRACE_ID_BYTES);
+    sp_buf_append(out, exemplar->span_id.bytes, SP_SPAN_ID_BYTES);
+    sp_pack_varint(is_set ? max_ns - exemplar->duration_ns : 0, out);
+}
+
 /* The cells of a row, from the first on: the buckets are those behind the cell of no duration. */
 static void put_histogram(struct encoding *encoding, uint32_t place)
 {
@@ -230,6 +241,9 @@ static void put_histogram(struct encoding *encoding, uint32_t place)
     sp_pack_varint(row->sum_ns, out);
     sp_pack_varint(row->min_ns, out);
     sp_pack_varint(row->max_ns - row->min_ns, out);
+    put_exemplar(&row->exemplars.slowest, row->max_ns, out);
+    if (row->errors > 0)
+        put_exemplar(&row->exemplars.failed, row->max_ns, out);
     bool has_zero = from < to && encoding->cells[from].bucket == 0;
     sp_pack_varint(has_zero ? encoding->cells[from++].count : 0, out);
     if (from < to)

@@ -8,7 +8,8 @@
 #include "storage/rollup.h"
 
 /* Numbers are on disk: another layout gets another one. */
-#define SP_ROLLUP_FORMAT      1
+#define SP_ROLLUP_FORMAT      2
+#define SP_ROLLUP_FORMAT_1    1 /* without exemplars: read still */
 #define SP_EDGE_ROLLUP_FORMAT 2
 
 #define SP_CHECKSUM_BYTES 8
@@ -44,17 +45,17 @@ static inline void sp_checked_end(struct sp_buf *out, size_t start)
         out->ptr[start + i] = (uint8_t)(checksum >> (8 * i));
 }
 
-/* Takes checksum and format off the front; false: damaged, or of another format. */
-SP_MUST_USE static inline bool sp_checked_open(struct sp_slice *in, uint64_t format)
+/* Takes checksum and format off the front; false: damaged. */
+SP_MUST_USE static inline bool sp_checked_open(struct sp_slice *in, uint64_t *ret_format)
 {
-    uint64_t checksum = 0, found;
+    uint64_t checksum = 0;
     if (in->len < SP_CHECKSUM_BYTES)
         return false;
     for (size_t i = 0; i < SP_CHECKSUM_BYTES; i++)
         checksum |= (uint64_t)in->ptr[i] << (8 * i);
     *in = sp_slice_sub(*in, SP_CHECKSUM_BYTES, SIZE_MAX);
-    return sp_checksum(*in, SP_ROLLUP_CHECKSUM_SEED) == checksum && sp_unpack_varint(in, &found) &&
-           found == format;
+    return sp_checksum(*in, SP_ROLLUP_CHECKSUM_SEED) == checksum &&
+           sp_unpack_varint(in, ret_format);
 }
 
 SP_MUST_USE static inline bool sp_unpack_u32(struct sp_slice *in, uint32_t *ret)

@@ -121,8 +121,11 @@ enum sp_status sp_rollup_open(struct sp_slice bytes, struct sp_arena *arena,
                               struct sp_rollup_reader *ret, struct sp_error *reterr)
 {
     struct sp_rollup_reader reader = {0};
-    if (!sp_checked_open(&bytes, SP_ROLLUP_FORMAT))
+    uint64_t format;
+    if (!sp_checked_open(&bytes, &format) ||
+        (format != SP_ROLLUP_FORMAT && format != SP_ROLLUP_FORMAT_1))
         return damaged(reterr);
+    reader.has_exemplars = format != SP_ROLLUP_FORMAT_1;
     enum sp_status status = open_texts(&bytes, arena, &reader, reterr);
     if (status == SP_OK)
         status = open_series(&bytes, arena, &reader, reterr);
@@ -141,6 +144,7 @@ struct row {
     uint32_t series;
     uint64_t calls, errors;
     struct sp_slice histogram;
+    bool has_exemplars;
 };
 
 /* The next row of a minute. histograms: what is left of them. */
@@ -157,6 +161,7 @@ static bool next_row(const struct sp_rollup_reader *reader, struct sp_slice *row
     if (series >= reader->series_count)
         return false;
     row->series = (uint32_t)series;
+    row->has_exemplars = reader->has_exemplars;
     row->histogram = sp_slice_sub(*histograms, 0, len);
     *histograms = sp_slice_sub(*histograms, len, SIZE_MAX);
     return true;
@@ -164,20 +169,42 @@ static bool next_row(const struct sp_rollup_reader *reader, struct sp_slice *row
 
 struct durations {
     uint64_t sum_ns, min_ns, max_ns, zero_count;
+    struct sp_span_exemplars exemplars;
     struct sp_slice buckets;
     uint64_t bucket_calls; /* in buckets that were not read yet */
     uint64_t index;        /* of the next bucket */
 };
+
+static bool open_exemplar(struct sp_slice *in, const struct durations *durations,
+                          struct sp_span_exemplar *ret)
+{
+    uint64_t faster_ns;
+    if (in->len < SP_TRACE_ID_BYTES + SP_SPAN_ID_BYTES)
+        return false;
+    memcpy(ret->trace_id.bytes, in->ptr, SP_TRACE_ID_BYTES);
+    memcpy(ret->span_id.bytes, in->ptr + SP_TRACE_ID_BYTES, SP_SPAN_ID_BYTES);
+    *in = sp_slice_sub(*in, SP_TRACE_ID_BYTES + SP_SPAN_ID_BYTES, SIZE_MAX);
+    if (!sp_unpack_varint(in, &faster_ns) || faster_ns > durations->max_ns - durations->min_ns)
+        return false;
+    ret->duration_ns = durations->max_ns - faster_ns;
+    return true;
+}
 
 static bool open_histogram(const struct row *row, struct durations *ret)
 {
     uint64_t width;
     struct sp_slice in = row->histogram;
     if (!sp_unpack_varint(&in, &ret->sum_ns) || !sp_unpack_varint(&in, &ret->min_ns) ||
-        !sp_unpack_varint(&in, &width) || !sp_unpack_varint(&in, &ret->zero_count) ||
-        width > UINT64_MAX - ret->min_ns || ret->zero_count > row->calls)
+        !sp_unpack_varint(&in, &width) || width > UINT64_MAX - ret->min_ns)
         return false;
     ret->max_ns = ret->min_ns + width;
+    ret->exemplars = (struct sp_span_exemplars){0};
+    if (row->has_exemplars &&
+        (!open_exemplar(&in, ret, &ret->exemplars.slowest) ||
+         (row->errors > 0 && !open_exemplar(&in, ret, &ret->exemplars.failed))))
+        return false;
+    if (!sp_unpack_varint(&in, &ret->zero_count) || ret->zero_count > row->calls)
+        return false;
     ret->bucket_calls = row->calls - ret->zero_count;
     ret->index = 0;
     if (ret->bucket_calls > 0 && !sp_unpack_varint(&in, &ret->index))
@@ -208,12 +235,14 @@ static bool next_bucket(struct durations *durations, uint16_t *ret_index, uint64
 /* ---- into tallies ---- */
 
 /* Adds to a histogram; afterwards it may have a part, if this failed. */
-static enum sp_status add_histogram(const struct row *row, struct sp_histogram *latency,
+static enum sp_status add_histogram(const struct row *row, struct sp_tally_row *into,
                                     struct sp_error *reterr)
 {
     struct durations durations;
+    struct sp_histogram *latency = &into->latency;
     if (!open_histogram(row, &durations))
         return damaged(reterr);
+    sp_span_exemplars_merge(into->exemplars, &durations.exemplars);
     if (latency->count == 0 || durations.min_ns < latency->min_ns)
         latency->min_ns = durations.min_ns;
     if (durations.max_ns > latency->max_ns)
@@ -261,11 +290,13 @@ static enum sp_status read_rows(const struct sp_rollup_reader *reader,
             const struct sp_rollup_series *series = &reader->series[row.series];
             status = sp_tally_row(tally, reader->texts[series->service],
                                   reader->texts[series->name], series->kind, &want->row, reterr);
+            if (status == SP_OK && with_latency)
+                status = sp_tally_exemplars(tally, want->row, reterr);
             if (status != SP_OK)
                 break;
         }
         if (with_latency)
-            status = add_histogram(&row, &want->row->latency, reterr);
+            status = add_histogram(&row, want->row, reterr);
         want->row->count += row.calls;
         want->row->errors += row.errors;
     }
@@ -376,6 +407,7 @@ static enum sp_status decode_rows(const struct sp_rollup_reader *reader,
             return sp_rollup_failed(reterr);
         sp_rollup_row_add(&into->rows.items[number], row.calls, row.errors, durations.sum_ns,
                           durations.min_ns, durations.max_ns);
+        sp_span_exemplars_merge(&into->rows.items[number].exemplars, &durations.exemplars);
         uint64_t cell = (uint64_t)number * SP_ROLLUP_CELLS;
         if (durations.zero_count > 0 && !sp_counts_add(&into->cells, cell, durations.zero_count))
             return sp_rollup_failed(reterr);
@@ -429,6 +461,7 @@ static enum sp_status decode(const struct sp_rollup_reader *reader, struct sp_ar
             return sp_rollup_failed(reterr);
     }
     enum sp_status status = SP_OK;
+    into->lacks_exemplars |= !reader->has_exemplars && reader->minute_count > 0;
     for (uint32_t i = 0; i < reader->minute_count && status == SP_OK; i++) {
         status = decode_rows(reader, &reader->minutes[i], series, into, reterr);
         if (status == SP_OK)

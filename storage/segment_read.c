@@ -440,6 +440,8 @@ static enum sp_status load_part(struct sp_block_view *view, enum sp_block_part p
     switch (part) {
     case SP_PART_TRACES:
         return sp_block_reader_fixed(reader, SP_CHUNK_TRACES, reterr);
+    case SP_PART_SPAN_IDS:
+        return sp_block_reader_fixed(reader, SP_CHUNK_SPAN_IDS, reterr);
     case SP_PART_STARTS:
         return sp_block_reader_fixed(reader, SP_CHUNK_STARTS, reterr);
     case SP_PART_DURATIONS:

@@ -17,6 +17,8 @@ struct sp_sheet_ops {
                             struct sp_error *reterr);
     enum sp_status (*trace_id)(struct sp_sheet *sheet, uint32_t row, struct sp_trace_id *ret,
                                struct sp_error *reterr);
+    enum sp_status (*span_id)(struct sp_sheet *sheet, uint32_t row, struct sp_span_id *ret,
+                              struct sp_error *reterr);
     enum sp_status (*column)(struct sp_sheet *sheet, const struct sp_sheet_field *field,
                              struct sp_sheet_column *ret, struct sp_error *reterr);
 };

@@ -91,6 +91,16 @@ static enum sp_status trace_id_of(struct sp_sheet *sheet, uint32_t row, struct s
     return SP_OK;
 }
 
+static enum sp_status span_id_of(struct sp_sheet *sheet, uint32_t row, struct sp_span_id *ret,
+                                 struct sp_error *reterr)
+{
+    struct sp_block_view *view = block_sheet_of(sheet)->view;
+    enum sp_status status = sp_block_view_span_ids(view, reterr);
+    if (status == SP_OK)
+        *ret = view->block->span_ids[row];
+    return status;
+}
+
 /* ---- fields ---- */
 
 /* One field over one block, being read. */
@@ -415,6 +425,7 @@ static const struct sp_sheet_ops ops = {
     .durations = durations_of,
     .spans = spans_of,
     .trace_id = trace_id_of,
+    .span_id = span_id_of,
     .column = column_of,
 };
 

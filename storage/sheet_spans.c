@@ -72,6 +72,14 @@ static enum sp_status trace_id_of(struct sp_sheet *sheet, uint32_t row, struct s
     return SP_OK;
 }
 
+static enum sp_status span_id_of(struct sp_sheet *sheet, uint32_t row, struct sp_span_id *ret,
+                                 struct sp_error *reterr)
+{
+    (void)reterr;
+    *ret = span_sheet_of(sheet)->spans[row].span_id;
+    return SP_OK;
+}
+
 /* False: the span has none. */
 static bool value_of(const struct sp_span *span, const struct sp_sheet_field *field,
                      struct sp_value *ret)
@@ -114,6 +122,7 @@ static const struct sp_sheet_ops ops = {
     .durations = durations_of,
     .spans = spans_of,
     .trace_id = trace_id_of,
+    .span_id = span_id_of,
     .column = column_of,
 };
 

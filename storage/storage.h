@@ -360,9 +360,11 @@ SP_MUST_USE enum sp_status sp_sheet_durations(struct sp_sheet *sheet, const uint
 /* The spans with everything they have: dear. Rows that are not meant may be zero. */
 SP_MUST_USE enum sp_status sp_sheet_spans(struct sp_sheet *sheet, const struct sp_span **ret,
                                           struct sp_error *reterr);
-/* The trace of one row. */
+/* The trace, and the id, of one row. */
 SP_MUST_USE enum sp_status sp_sheet_trace_id(struct sp_sheet *sheet, uint32_t row,
                                              struct sp_trace_id *ret, struct sp_error *reterr);
+SP_MUST_USE enum sp_status sp_sheet_span_id(struct sp_sheet *sheet, uint32_t row,
+                                            struct sp_span_id *ret, struct sp_error *reterr);
 
 /* One text or attribute that a span has or has not. */
 struct sp_sheet_field {

@@ -222,6 +222,12 @@ enum sp_status sp_sheet_trace_id(struct sp_sheet *sheet, uint32_t row, struct sp
     return sheet->ops->trace_id(sheet, row, ret, reterr);
 }
 
+enum sp_status sp_sheet_span_id(struct sp_sheet *sheet, uint32_t row, struct sp_span_id *ret,
+                                struct sp_error *reterr)
+{
+    return sheet->ops->span_id(sheet, row, ret, reterr);
+}
+
 enum sp_status sp_sheet_column(struct sp_sheet *sheet, const struct sp_sheet_field *field,
                                struct sp_sheet_column *ret, struct sp_error *reterr)
 {

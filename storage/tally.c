@@ -100,6 +100,18 @@ enum sp_status sp_tally_row(struct sp_tally *tally, struct sp_slice first, struc
     return SP_OK;
 }
 
+enum sp_status sp_tally_exemplars(const struct sp_tally *tally, struct sp_tally_row *row,
+                                  struct sp_error *reterr)
+{
+    if (row->exemplars == NULL)
+        row->exemplars = sp_arena_calloc(tally->arena, 1, sizeof(*row->exemplars));
+    return row->exemplars != NULL
+               ? SP_OK
+               : sp_arena_failed(tally->arena, reterr,
+                                 "exemplars of %zu rows do not fit into this query's memory",
+                                 tally->count);
+}
+
 int sp_tally_compare(const struct sp_tally_row *a, const struct sp_tally_row *b)
 {
     int order = sp_slice_compare(a->first, b->first);

@@ -13,7 +13,8 @@ struct sp_tally_row {
     uint32_t index; /* order of first appearance, from 0 */
     uint64_t count, errors;
     uint64_t mark; /* the last thing counted here: who counts once for each span sets it */
-    struct sp_histogram latency; /* empty unless the counter fills it */
+    struct sp_histogram latency;         /* empty unless the counter fills it */
+    struct sp_span_exemplars *exemplars; /* the arena's; NULL unless the counter wants them */
 };
 
 /* An open-addressing table of row numbers beside the rows. The hash is seeded for each tally, because keys come from
@@ -35,6 +36,10 @@ void sp_tally_fini(struct sp_tally *tally); /* frees the histograms that are sti
 SP_MUST_USE enum sp_status sp_tally_row(struct sp_tally *tally, struct sp_slice first,
                                         struct sp_slice second, int32_t number,
                                         struct sp_tally_row **ret, struct sp_error *reterr);
+
+/* Makes room for the exemplars of a row. SP_LIMIT, SP_NO_MEMORY: the arena. */
+SP_MUST_USE enum sp_status sp_tally_exemplars(const struct sp_tally *tally,
+                                              struct sp_tally_row *row, struct sp_error *reterr);
 
 /* Counts so many more, once for each mark. */
 static inline void sp_tally_count(struct sp_tally_row *row, uint64_t mark, uint64_t more)

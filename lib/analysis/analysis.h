@@ -55,12 +55,38 @@ uint64_t sp_histogram_quantile(const struct sp_histogram *h, double q);
 #define SP_ROLLUP_NS                                                                               \
     (60ULL * 1000 * 1000 * 1000) /* rollups are kept for each minute of span start */
 
+/* A span that stands for many. */
+struct sp_span_exemplar {
+    uint64_t duration_ns;
+    struct sp_trace_id trace_id; /* zero: there is none */
+    struct sp_span_id span_id;
+};
+
+/* The slowest of all, and of those with status ERROR; of equally slow ones the one with the smaller trace id, then span id. So the order
+ * in which spans are offered, and how they are grouped, does not matter. Zero-initialised is none. */
+struct sp_span_exemplars {
+    struct sp_span_exemplar slowest, failed;
+};
+
+void sp_span_exemplar_offer(struct sp_span_exemplar *exemplar,
+                            const struct sp_span_exemplar *other);
+void sp_span_exemplars_merge(struct sp_span_exemplars *into, const struct sp_span_exemplars *from);
+
+/* Could a span of this duration take the place of one? */
+static inline bool sp_span_exemplars_want(const struct sp_span_exemplars *exemplars,
+                                          uint64_t duration_ns, bool is_error)
+{
+    return duration_ns >= exemplars->slowest.duration_ns ||
+           (is_error && duration_ns >= exemplars->failed.duration_ns);
+}
+
 /* Calls of one (service, operation, kind). */
 struct sp_latency_series {
     struct sp_slice service, operation;
     int32_t kind;
     uint64_t calls, errors; /* error: status code ERROR */
     struct sp_histogram latency;
+    struct sp_span_exemplars exemplars;
 };
 
 /* How the two ends of an edge met; the names are those of the OpenTelemetry Collector's servicegraph connector. */

@@ -97,6 +97,16 @@ static void describe_histogram(const char *what, const struct sp_histogram *hist
     sp_buf_append_cstr(out, "\n");
 }
 
+static void describe_exemplar(const char *name, const struct sp_span_exemplar *exemplar,
+                              struct sp_buf *out)
+{
+    char trace_id[SP_TRACE_ID_TEXT], span_id[SP_SPAN_ID_TEXT];
+    sp_trace_id_format(&exemplar->trace_id, trace_id);
+    sp_span_id_format(&exemplar->span_id, span_id);
+    sp_buf_printf(out, "  %s %s %s %llu ns\n", name, trace_id, span_id,
+                  (unsigned long long)exemplar->duration_ns);
+}
+
 static void describe_latency(struct sp_store *store, struct sp_time_range range,
                              struct sp_arena *arena, struct sp_buf *out)
 {
@@ -112,6 +122,8 @@ static void describe_latency(struct sp_store *store, struct sp_time_range range,
                       rows[i].kind, (unsigned long long)rows[i].calls,
                       (unsigned long long)rows[i].errors);
         describe_histogram("ns", &rows[i].latency, out);
+        describe_exemplar("slowest", &rows[i].exemplars.slowest, out);
+        describe_exemplar("failed", &rows[i].exemplars.failed, out);
     }
     sp_latency_rows_fini(rows, count);
 }

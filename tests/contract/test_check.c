@@ -6,6 +6,7 @@
 #include "storage/kv.h"
 #include "storage/layout.h"
 #include "storage/pack.h"
+#include "storage/rollup.h"
 #include "storage/segment.h"
 #include "storage/segment_layout.h"
 #include "tests/contract/check_report.h"
@@ -291,6 +292,38 @@ START_TEST(counts_and_calls_of_other_spans_are_named)
 }
 END_TEST
 
+/* An exemplar that is another span than the slowest. */
+START_TEST(exemplars_that_are_not_the_slowest_are_named)
+{
+    struct fixture fixture;
+    struct sp_rollup counts;
+    struct sp_buf bytes;
+    struct row row = {0};
+    make_store(&fixture, without_merges());
+    close_store(&fixture);
+    struct sp_kv *kv = open_database(fixture.data_dir);
+    for (size_t i = 0; row.key.len != SP_ROLLUP_KEY_BYTES; i++)
+        row = row_at(kv, &fixture.arena, SP_KV_CHUNKS, i);
+    ck_assert_uint_eq(row.key.ptr[8], SP_SEGMENT_COUNTS);
+    sp_rollup_init(&counts);
+    sp_buf_init(&bytes, SIZE_MAX);
+    ck_assert_int_eq(sp_rollup_decode(row.value, &counts, NULL), SP_OK);
+    counts.rows.items[0].exemplars.slowest.span_id.bytes[3] ^= 1;
+    ck_assert_int_eq(sp_rollup_encode(&counts, &bytes, NULL), SP_OK);
+    write_row(kv, SP_KV_CHUNKS, row.key, sp_buf_slice(&bytes));
+    sp_kv_close(kv);
+    struct report report;
+    ck_assert_int_eq(check_folder(fixture.data_dir, &report), SP_OK);
+    ck_assert_uint_eq(report.damage_count, 1);
+    ck_assert_msg(strstr(text_of(&report), "in 1 places; the first: exemplars of ") != NULL, "%s",
+                  text_of(&report));
+    sp_buf_fini(&report.text);
+    sp_buf_fini(&bytes);
+    sp_rollup_fini(&counts);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 /* Nobody shares its traces: then the segment is named, and the call. */
 START_TEST(calls_of_a_segment_by_itself_are_named)
 {
@@ -514,6 +547,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tests, damaged_headers_and_filters_are_named);
     tcase_add_test(tests, values_of_other_spans_are_named);
     tcase_add_test(tests, counts_and_calls_of_other_spans_are_named);
+    tcase_add_test(tests, exemplars_that_are_not_the_slowest_are_named);
     tcase_add_test(tests, calls_of_a_segment_by_itself_are_named);
     tcase_add_test(tests, zone_maps_and_counts_that_are_not_true_are_named);
     tcase_add_test(tests, totals_services_and_journal_are_checked);

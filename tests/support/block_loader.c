@@ -56,6 +56,9 @@ static enum sp_status load(struct sp_block_view *view, enum sp_block_part part, 
     case SP_PART_TRACES:
         status = load_fixed(loader, SP_CHUNK_TRACES, reterr);
         break;
+    case SP_PART_SPAN_IDS:
+        status = load_fixed(loader, SP_CHUNK_SPAN_IDS, reterr);
+        break;
     case SP_PART_STARTS:
         status = load_up_to(loader, SP_CHUNK_STARTS, reterr);
         break;

@@ -440,7 +440,11 @@ START_TEST(latencies_as_a_series_and_by_service)
     expect_answer(&world, "/v1/latency?service=cart&q=0,1&by=service", 200,
                   "{\"series\":[{\"service\":\"cart\",\"operation\":\"\",\"kind\":\"server\","
                   "\"calls\":\"80\",\"errors\":\"4\",\"quantiles\":{"
-                  "\"0\":\"10084422\",\"1\":\"104000000\"},\"durationNano\":\"4560000000\"}],"
+                  "\"0\":\"10084422\",\"1\":\"104000000\"},\"durationNano\":\"4560000000\","
+                  "\"exemplarTraceId\":\"0000000000000000000000000000002d\","
+                  "\"exemplarSpanId\":\"0000000000000002\","
+                  "\"errorExemplarTraceId\":\"00000000000000000000000000000029\","
+                  "\"errorExemplarSpanId\":\"0000000000000002\"}],"
                   "\"rowCount\":1,");
     expect_answer(
         &world, "/v1/latency?by=service&q=1&step=4m&" ALL4, 200,
@@ -527,17 +531,29 @@ START_TEST(latencies_against_another_range)
     expect_answer(&world, url, 200,
                   "{\"series\":[{\"service\":\"web\",\"operation\":\"call\",\"kind\":\"client\","
                   "\"calls\":\"40\",\"errors\":\"0\",\"quantiles\":{\"1\":\"106000000\"},"
-                  "\"durationNano\":\"4160000000\",\"change\":\"slower\",\"before\":{\"calls\":"
+                  "\"durationNano\":\"4160000000\","
+                  "\"exemplarTraceId\":\"0000000000000000000000000000002d\","
+                  "\"exemplarSpanId\":\"0000000000000001\","
+                  "\"errorExemplarTraceId\":null,"
+                  "\"errorExemplarSpanId\":null,\"change\":\"slower\",\"before\":{\"calls\":"
                   "\"40\",\"errors\":\"0\",\"quantiles\":{");
     expect_answer(&world, url, 200, "\"superiority\":1,\"latencyQValue\":");
     expect_answer(&world, url, 200,
                   "{\"service\":\"old\",\"operation\":\"check\",\"kind\":\"server\",\"calls\":"
                   "\"0\",\"errors\":\"0\",\"quantiles\":{\"1\":null},\"durationNano\":\"0\","
+                  "\"exemplarTraceId\":null,"
+                  "\"exemplarSpanId\":null,"
+                  "\"errorExemplarTraceId\":null,"
+                  "\"errorExemplarSpanId\":null,"
                   "\"change\":\"gone\",\"before\":{\"calls\":\"20\"");
     expect_answer(&world, url, 200,
                   "{\"service\":\"risk\",\"operation\":\"check\",\"kind\":\"server\",\"calls\":"
                   "\"40\",\"errors\":\"0\",\"quantiles\":{\"1\":\"1000000\"},"
-                  "\"durationNano\":\"40000000\",\"change\":\"new\",\"before\":null,");
+                  "\"durationNano\":\"40000000\","
+                  "\"exemplarTraceId\":\"00000000000000000000000000000029\","
+                  "\"exemplarSpanId\":\"0000000000000003\","
+                  "\"errorExemplarTraceId\":null,"
+                  "\"errorExemplarSpanId\":null,\"change\":\"new\",\"before\":null,");
     expect_answer(&world, url, 200,
                   "\"rowCount\":5,\"compareFrom\":\"1767225600000000000\","
                   "\"compareTo\":\"1767225720000000000\",\"falseDiscoveryRate\":0.05,");

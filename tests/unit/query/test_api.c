@@ -104,7 +104,11 @@ START_TEST(latency_gives_quantiles_under_the_names_asked_for)
     expect_answer(&world, "/v1/latency?service=cart&operation=add&q=0.50,1", 200,
                   "{\"series\":[{\"service\":\"cart\",\"operation\":\"add\",\"kind\":\"server\","
                   "\"calls\":\"1\",\"errors\":\"1\",\"quantiles\":{\"0.50\":\"30000000\","
-                  "\"1\":\"30000000\"},\"durationNano\":\"30000000\"}],\"rowCount\":1,"
+                  "\"1\":\"30000000\"},\"durationNano\":\"30000000\","
+                  "\"exemplarTraceId\":\"00000000000000000000000000000001\","
+                  "\"exemplarSpanId\":\"0000000000000003\","
+                  "\"errorExemplarTraceId\":\"00000000000000000000000000000001\","
+                  "\"errorExemplarSpanId\":\"0000000000000003\"}],\"rowCount\":1,"
                   "\"from\":null,\"to\":null,\"relativeError\":0.011}");
     expect_answer(&world, "/v1/latency?kind=client", 200, "\"operation\":\"call cart\"");
     expect_answer(&world, "/v1/latency?q=0.5,1.5", 400, "\"parameter\":\"q\"");

@@ -19,10 +19,17 @@ static struct world world;
 
 /* ---- brute force ---- */
 
+struct exemplar {
+    uint64_t duration_ns;
+    char trace_id[SP_TRACE_ID_TEXT], span_id[SP_SPAN_ID_TEXT];
+};
+
 struct group {
     char labels[LABELS]; /* "type=text|type=text|" */
     uint64_t calls[STEPS_MAX], errors[STEPS_MAX], durations[STEPS_MAX][SPANS];
+    struct exemplar exemplars[2];                  /* of all, of those with an error */
     uint64_t quantiles[STEPS_MAX], sum[STEPS_MAX]; /* of the answer */
+    unsigned exemplar_members;
 };
 
 struct groups {
@@ -104,6 +111,24 @@ static uint64_t step_of(const struct question *question)
     return (question->to - question->from) / (question->steps > 0 ? question->steps : 1);
 }
 
+/* Of all, and of those with an error: the slowest, then the smaller trace id, then the smaller span id. */
+static void choose_exemplar(struct exemplar *exemplar, const struct sp_span *span)
+{
+    char trace_id[SP_TRACE_ID_TEXT], span_id[SP_SPAN_ID_TEXT];
+    uint64_t duration = sp_span_duration_ns(span);
+    sp_trace_id_format(&span->trace_id, trace_id);
+    sp_span_id_format(&span->span_id, span_id);
+    int order = strcmp(trace_id, exemplar->trace_id);
+    if (order == 0)
+        order = strcmp(span_id, exemplar->span_id);
+    if (exemplar->trace_id[0] != '\0' &&
+        (duration < exemplar->duration_ns || (duration == exemplar->duration_ns && order > 0)))
+        return;
+    exemplar->duration_ns = duration;
+    strcpy(exemplar->trace_id, trace_id);
+    strcpy(exemplar->span_id, span_id);
+}
+
 static void brute_force(const struct question *question, const struct sp_batch *batch,
                         struct groups *want)
 {
@@ -123,6 +148,9 @@ static void brute_force(const struct question *question, const struct sp_batch *
         size_t step = (span->start_unix_ns - question->from) / step_of(question);
         group->durations[step][group->calls[step]++] = sp_span_duration_ns(span);
         group->errors[step] += span->status_code == SP_SPAN_STATUS_ERROR;
+        choose_exemplar(&group->exemplars[0], span);
+        if (span->status_code == SP_SPAN_STATUS_ERROR)
+            choose_exemplar(&group->exemplars[1], span);
     }
     qsort(want->items, want->count, sizeof(want->items[0]), compare_groups);
 }
@@ -174,6 +202,33 @@ static void read_labels(struct sp_json_reader *r, const struct question *questio
     }
 }
 
+static void read_text(struct sp_json_reader *r, char *out, size_t size)
+{
+    enum sp_json_event event = sp_json_next(r);
+    ck_assert(event == SP_JSON_STRING || event == SP_JSON_NULL);
+    snprintf(out, size, "%.*s", event == SP_JSON_STRING ? (int)r->text.len : 0,
+             (const char *)r->text.ptr);
+}
+
+/* One of its four members. */
+static bool read_exemplar(struct sp_json_reader *r, struct group *group)
+{
+    static const char *const names[] = {"exemplarTraceId", "errorExemplarTraceId", "exemplarSpanId",
+                                        "errorExemplarSpanId"};
+    for (int i = 0; i < 4; i++) {
+        struct exemplar *exemplar = &group->exemplars[i % 2];
+        if (!sp_slice_equal_cstr(r->text, names[i]))
+            continue;
+        if (i < 2)
+            read_text(r, exemplar->trace_id, sizeof(exemplar->trace_id));
+        else
+            read_text(r, exemplar->span_id, sizeof(exemplar->span_id));
+        group->exemplar_members++;
+        return true;
+    }
+    return false;
+}
+
 static void read_row(struct sp_json_reader *r, const struct question *question, struct group *group)
 {
     memset(group, 0, sizeof(*group));
@@ -186,7 +241,7 @@ static void read_row(struct sp_json_reader *r, const struct question *question, 
             read_numbers(r, group->errors);
         } else if (sp_slice_equal_cstr(r->text, "durationNano")) {
             read_numbers(r, group->sum);
-        } else {
+        } else if (!read_exemplar(r, group)) {
             ck_assert(sp_slice_equal_cstr(r->text, "quantiles"));
             ck_assert_int_eq(sp_json_next(r), SP_JSON_OBJECT_BEGIN);
             ck_assert_int_eq(sp_json_next(r), SP_JSON_KEY);
@@ -226,6 +281,11 @@ static void expect_same(const struct question *question, struct groups *want,
             sum += w->durations[0][d];
         if (question->steps == 0)
             ck_assert_uint_eq(sum, g->sum[0]);
+        ck_assert_uint_eq(g->exemplar_members, question->steps > 0 ? 0 : 4);
+        for (int e = 0; e < 2 && question->steps == 0; e++) {
+            ck_assert_str_eq(w->exemplars[e].trace_id, g->exemplars[e].trace_id);
+            ck_assert_str_eq(w->exemplars[e].span_id, g->exemplars[e].span_id);
+        }
         for (unsigned m = 0; m < (question->steps > 0 ? question->steps : 1); m++) {
             ck_assert_uint_eq(w->calls[m], g->calls[m]);
             ck_assert_uint_eq(w->errors[m], g->errors[m]);
@@ -333,10 +393,18 @@ START_TEST(exact_rows_are_those_of_rollups)
     expect_answer(&world, "/v1/latency?exact=1&q=1&service=web", 200,
                   "{\"series\":[{\"service\":\"web\",\"operation\":\"a\",\"kind\":\"server\","
                   "\"calls\":\"1\",\"errors\":\"0\",\"quantiles\":{\"1\":\"2000003\"},"
-                  "\"durationNano\":\"2000003\"},"
+                  "\"durationNano\":\"2000003\","
+                  "\"exemplarTraceId\":\"00000000000000000000000000000002\","
+                  "\"exemplarSpanId\":\"0000000000000002\","
+                  "\"errorExemplarTraceId\":null,"
+                  "\"errorExemplarSpanId\":null},"
                   "{\"service\":\"web\",\"operation\":\"b \\\"x\\\"\\n\",\"kind\":\"server\","
                   "\"calls\":\"1\",\"errors\":\"0\",\"quantiles\":{\"1\":\"1000003\"},"
-                  "\"durationNano\":\"1000003\"}],\"rowCount\":2,"
+                  "\"durationNano\":\"1000003\","
+                  "\"exemplarTraceId\":\"00000000000000000000000000000001\","
+                  "\"exemplarSpanId\":\"0000000000000001\","
+                  "\"errorExemplarTraceId\":null,"
+                  "\"errorExemplarSpanId\":null}],\"rowCount\":2,"
                   "\"from\":null,\"to\":null,\"relativeError\":0,\"scanned\":{\"segments\":0,"
                   "\"rows\":\"3\",");
     expect_answer(&world, "/v1/latency?exact=1&by=service&q=1&service=api", 200,
@@ -356,7 +424,11 @@ START_TEST(latencies_by_fields_of_the_trace)
     expect_answer(
         &world, "/v1/latency?by=rootName&service=db&q=1", 200,
         "{\"labels\":[{\"key\":\"trace:rootName\",\"value\":\"root\",\"type\":\"string\"}],"
-        "\"calls\":\"1\",\"errors\":\"0\",\"quantiles\":{\"1\":\"5\"},\"durationNano\":\"5\"}");
+        "\"calls\":\"1\",\"errors\":\"0\",\"quantiles\":{\"1\":\"5\"},\"durationNano\":\"5\","
+        "\"exemplarTraceId\":\"00000000000000000000000000000001\","
+        "\"exemplarSpanId\":\"0000000000000002\","
+        "\"errorExemplarTraceId\":null,"
+        "\"errorExemplarSpanId\":null}");
 }
 END_TEST
 
@@ -419,7 +491,11 @@ START_TEST(latencies_by_fields_page_by_page)
                 expect_labels(url, rows[i].labels);
             }
     expect_answer(&world, "/v1/latency?by=name&limit=1&order=-calls", 200,
-                  "\"durationNano\":\"6\"}],\"rowCount\":3,");
+                  "\"durationNano\":\"6\","
+                  "\"exemplarTraceId\":\"00000000000000000000000000000003\","
+                  "\"exemplarSpanId\":\"0000000000000003\","
+                  "\"errorExemplarTraceId\":null,"
+                  "\"errorExemplarSpanId\":null}],\"rowCount\":3,");
     expect_answer(&world, "/v1/latency?exact=true&order=-calls&limit=1", 200,
                   "\"operation\":\"a\"");
     expect_answer(&world, "/v1/latency?exact=true&contains=B", 200, "\"rowCount\":1,");

@@ -130,6 +130,13 @@ static void assert_histograms(const struct sp_histogram *a, const struct sp_hist
     }
 }
 
+static void assert_exemplar(const struct sp_span_exemplar *a, const struct sp_span_exemplar *b)
+{
+    ck_assert_uint_eq(a->duration_ns, b->duration_ns);
+    ck_assert_int_eq(sp_trace_id_compare(&a->trace_id, &b->trace_id), 0);
+    ck_assert_int_eq(sp_span_id_compare(&a->span_id, &b->span_id), 0);
+}
+
 static void assert_same(struct counted *got, struct counted *want, uint64_t seed,
                         enum question question)
 {
@@ -147,6 +154,12 @@ static void assert_same(struct counted *got, struct counted *want, uint64_t seed
                       (unsigned long long)seed, (int)question, SP_SLICE_PRINTF(a->first),
                       (unsigned long long)a->count, (unsigned long long)b->count);
         assert_histograms(&a->latency, &b->latency);
+        ck_assert((a->exemplars != NULL) == (question == LATENCY));
+        ck_assert((b->exemplars != NULL) == (question == LATENCY));
+        if (question == LATENCY) {
+            assert_exemplar(&a->exemplars->slowest, &b->exemplars->slowest);
+            assert_exemplar(&a->exemplars->failed, &b->exemplars->failed);
+        }
     }
 }
 

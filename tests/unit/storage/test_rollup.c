@@ -6,6 +6,7 @@
 #include "storage/rollup_format.h"
 #include "tests/support/alloc_fail.h"
 #include "tests/support/check_main.h"
+#include "tests/support/rollup_old.h"
 #include "tests/support/span_gen.h"
 
 #include <check.h>
@@ -52,6 +53,15 @@ static void add_batch(struct sp_rollup *rollup, const struct sp_batch *batch, si
 
 /* ---- answers as text ---- */
 
+static void put_exemplar(const struct sp_span_exemplar *exemplar, struct sp_buf *out)
+{
+    char trace_id[SP_TRACE_ID_TEXT], span_id[SP_SPAN_ID_TEXT];
+    sp_trace_id_format(&exemplar->trace_id, trace_id);
+    sp_span_id_format(&exemplar->span_id, span_id);
+    sp_buf_printf(out, "; %s %s %llu", trace_id, span_id,
+                  (unsigned long long)exemplar->duration_ns);
+}
+
 static void put_tally(struct sp_tally *tally, struct sp_buf *out)
 {
     sp_tally_sort(tally, sp_tally_compare);
@@ -67,6 +77,10 @@ static void put_tally(struct sp_tally *tally, struct sp_buf *out)
         for (uint32_t b = 0; b < h->bucket_count; b++)
             sp_buf_printf(out, " %u:%llu", h->buckets[b].index,
                           (unsigned long long)h->buckets[b].count);
+        if (row->exemplars != NULL) {
+            put_exemplar(&row->exemplars->slowest, out);
+            put_exemplar(&row->exemplars->failed, out);
+        }
         sp_buf_append_cstr(out, "\n");
     }
     ck_assert_int_eq(out->error, SP_OK);
@@ -298,6 +312,10 @@ START_TEST(equal_rollups_have_equal_bytes)
     struct sp_gen_options options = sp_gen_options_everything(900);
     struct sp_batch batches[2] = {*sp_gen_batch(&arena, 1, &options),
                                   *sp_gen_batch(&arena, 2, &options)};
+    for (size_t b = 0; b < 2; b++) /* equally slow ones */
+        for (size_t i = 0; i < batches[b].span_count; i++)
+            ((struct sp_span *)(uintptr_t)&batches[b].spans[i])->end_unix_ns =
+                batches[b].spans[i].start_unix_ns + i % 3;
     struct sp_buf bytes[3];
     for (size_t i = 0; i < 2; i++) {
         struct sp_rollup rollup;
@@ -322,6 +340,112 @@ START_TEST(equal_rollups_have_equal_bytes)
     ck_assert_int_eq(sp_rollup_decode(sp_buf_slice(&bytes[0]), &empty, &error), SP_OK);
     sp_buf_fini(&bytes[0]);
     sp_rollup_fini(&empty);
+    sp_arena_fini(&arena);
+}
+END_TEST
+
+/* The slowest, whatever else: what the order of spans must not change. */
+START_TEST(exemplars_are_the_slowest_of_all_and_of_errors)
+{
+    static const struct sp_resource resource = {.present = true};
+    static const struct sp_scope scope = {0};
+    static const struct {
+        uint8_t trace, span, duration;
+        bool is_error;
+    } cases[] = {
+        {5, 1, 90, false}, {4, 9, 90, false}, {4, 2, 90, false}, {9, 1, 10, true},
+        {3, 7, 10, true},  {3, 8, 10, true},  {1, 1, 3, true},   {2, 1, 89, false},
+    };
+    enum { COUNT = SP_ARRAY_LEN(cases) };
+    for (size_t shift = 0; shift < COUNT; shift++) {
+        struct sp_span spans[COUNT];
+        struct sp_rollup rollup;
+        for (size_t i = 0; i < COUNT; i++) {
+            size_t c = (i * 3 + shift) % COUNT;
+            spans[i] = (struct sp_span){.trace_id = {.bytes = {cases[c].trace}},
+                                        .span_id = {.bytes = {cases[c].span}},
+                                        .resource = &resource,
+                                        .scope = &scope,
+                                        .status_code = cases[c].is_error ? SP_SPAN_STATUS_ERROR : 0,
+                                        .end_unix_ns = cases[c].duration};
+        }
+        sp_rollup_init(&rollup);
+        add_batch(&rollup, &(struct sp_batch){.spans = spans, .span_count = COUNT / 2}, 3);
+        add_batch(&rollup, &(struct sp_batch){.spans = spans + COUNT / 2, .span_count = COUNT / 2},
+                  COUNT);
+        ck_assert_uint_eq(rollup.rows.count, 1);
+        const struct sp_span_exemplars *found = &rollup.rows.items[0].exemplars;
+        ck_assert_uint_eq(found->slowest.duration_ns, 90);
+        ck_assert_uint_eq(found->slowest.trace_id.bytes[0], 4);
+        ck_assert_uint_eq(found->slowest.span_id.bytes[0], 2);
+        ck_assert_uint_eq(found->failed.duration_ns, 10);
+        ck_assert_uint_eq(found->failed.trace_id.bytes[0], 3);
+        ck_assert_uint_eq(found->failed.span_id.bytes[0], 7);
+        sp_rollup_fini(&rollup);
+    }
+}
+END_TEST
+
+/* As it was written before rows had exemplars. */
+START_TEST(rollup_without_exemplars_is_read_still)
+{
+    struct sp_arena arena;
+    struct sp_error error;
+    sp_arena_init(&arena, SIZE_MAX);
+    struct sp_gen_options options = sp_gen_options_everything(500);
+    const struct sp_batch *batch = sp_gen_batch(&arena, 11, &options);
+    struct sp_rollup rollup, old;
+    struct sp_buf bytes, old_bytes;
+    sp_rollup_init(&rollup);
+    sp_rollup_init(&old);
+    add_batch(&rollup, batch, 1000);
+    encode(&rollup, &bytes);
+    sp_buf_init(&old_bytes, SIZE_MAX);
+    sp_rollup_as_format_1(sp_buf_slice(&bytes), &old_bytes);
+    ck_assert_uint_lt(old_bytes.len, bytes.len);
+    ck_assert_int_eq(sp_rollup_decode(sp_buf_slice(&old_bytes), &old, &error), SP_OK);
+    ck_assert(old.lacks_exemplars && !rollup.lacks_exemplars);
+    ck_assert_uint_eq(old.rows.count, rollup.rows.count);
+    ck_assert_uint_eq(old.cells.used, rollup.cells.used);
+    for (uint32_t i = 0; i < old.rows.count; i++)
+        ck_assert(sp_trace_id_is_zero(&old.rows.items[i].exemplars.slowest.trace_id));
+
+    /* Its answers are the same but for the exemplars. */
+    struct sp_rollup_reader reader;
+    struct sp_tally tally, want;
+    sp_tally_init(&tally, &arena);
+    sp_tally_init(&want, &arena);
+    ck_assert_int_eq(sp_rollup_open(sp_buf_slice(&old_bytes), &arena, &reader, &error), SP_OK);
+    ck_assert_int_eq(sp_rollup_read_operations(&reader, SP_TIME_RANGE_ALL, &all_operations, true,
+                                               &tally, &error),
+                     SP_OK);
+    ck_assert_int_eq(sp_rollup_count_operations(&rollup, SP_TIME_RANGE_ALL, &all_operations, true,
+                                                &want, &error),
+                     SP_OK);
+    for (size_t i = 0; i < want.count; i++)
+        *want.rows[i]->exemplars = (struct sp_span_exemplars){0};
+    struct sp_buf texts[2];
+    sp_buf_init(&texts[0], SIZE_MAX);
+    sp_buf_init(&texts[1], SIZE_MAX);
+    put_tally(&want, &texts[0]);
+    put_tally(&tally, &texts[1]);
+    ck_assert(sp_slice_equal(sp_buf_slice(&texts[0]), sp_buf_slice(&texts[1])));
+
+    /* Together with one that has exemplars, they say that they lack some; and so do hours, as bytes. */
+    ck_assert_int_eq(sp_rollup_merge(&rollup, &old, &error), SP_OK);
+    ck_assert(rollup.lacks_exemplars);
+    sp_buf_reset(&bytes);
+    ck_assert_int_eq(sp_rollup_encode(&old, &bytes, &error), SP_OK);
+    ck_assert_int_eq(sp_rollup_open(sp_buf_slice(&bytes), &arena, &reader, &error), SP_OK);
+    ck_assert(reader.has_exemplars);
+    sp_buf_fini(&texts[0]);
+    sp_buf_fini(&texts[1]);
+    sp_tally_fini(&tally);
+    sp_tally_fini(&want);
+    sp_buf_fini(&old_bytes);
+    sp_buf_fini(&bytes);
+    sp_rollup_fini(&rollup);
+    sp_rollup_fini(&old);
     sp_arena_fini(&arena);
 }
 END_TEST
@@ -484,6 +608,8 @@ Suite *sp_test_suite(void)
     tcase_add_loop_test(tests, rollup_counts_what_its_spans_say, 0, 24);
     tcase_add_test(tests, rollup_counts_attributes_beyond_the_columns_and_times_far_apart);
     tcase_add_test(tests, equal_rollups_have_equal_bytes);
+    tcase_add_test(tests, exemplars_are_the_slowest_of_all_and_of_errors);
+    tcase_add_test(tests, rollup_without_exemplars_is_read_still);
     tcase_add_test(tests, damaged_rollup_is_told_and_does_no_harm);
     tcase_add_test(tests, rollups_say_when_there_is_no_memory);
     tcase_add_test(tests, full_minutes_are_those_within_a_range);
