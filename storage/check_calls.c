@@ -243,6 +243,8 @@ static enum sp_status read_part(struct sharing *sharing, uint32_t segment,
         count += more;
         sp_block_unref(shared);
     }
+    if (status == SP_OK && sp_graph_keep_names(spans, count, of->names, &sharing->arena) != SP_OK)
+        status = SP_LIMIT;
     *ret = (struct sp_batch){.spans = spans, .span_count = count};
     return status;
 }

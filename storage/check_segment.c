@@ -146,7 +146,8 @@ enum sp_status sp_check_segment(struct sp_check *check, struct sp_check_segment 
     struct found found = {.start_min_unix_ns = UINT64_MAX};
     sp_rollup_init(&found.counts);
     sp_edge_rollup_init(&found.calls);
-    enum sp_status status = sp_edge_counter_new(&found.calls, &found.counter, reterr);
+    enum sp_status status =
+        sp_edge_counter_new(&found.calls, segment->segment->names, &found.counter, reterr);
     if (status == SP_OK)
         status = sp_check_values_init(&found.values, reterr);
     if (status == SP_OK)

@@ -48,25 +48,25 @@ static bool place_values(struct sp_edge_counter *counter)
 {
     const struct sp_block *block = counter->block;
     const struct sp_block_rows *rows = &block->tables[SP_BLOCK_SPANS];
-    counter->next_values.count = counter->first_names.count = counter->names.count = 0;
+    counter->next_values.count = counter->first_places.count = counter->places.count = 0;
     if (!sp_vector_reserve(&counter->next_values, block->column_count) ||
-        !sp_vector_reserve(&counter->first_names, rows->count))
+        !sp_vector_reserve(&counter->first_places, rows->count))
         return false;
     uint32_t *next = counter->next_values.items;
     if (block->column_count > 0)
         memset(next, 0, block->column_count * sizeof(*next));
     for (uint32_t row = 0; row < rows->count; row++) {
         const struct sp_edge_template *template = &counter->templates.items[rows->templates[row]];
-        counter->first_names.items[row] = counter->names.count;
+        counter->first_places.items[row] = counter->places.count;
         if (!calls_or_is_called(template->kind)) {
             for (uint32_t i = 0; i < template->name_count; i++)
                 next[name_column(counter, template, i)]++;
             continue;
         }
-        if (!sp_vector_reserve(&counter->names, template->name_count))
+        if (!sp_vector_reserve(&counter->places, template->name_count))
             return false;
         for (uint32_t i = 0; i < template->name_count; i++)
-            counter->names.items[counter->names.count++] =
+            counter->places.items[counter->places.count++] =
                 next[name_column(counter, template, i)]++;
     }
     return true;
@@ -103,7 +103,7 @@ uint32_t sp_edge_counter_half_edge(struct sp_edge_counter *counter, uint32_t row
     const struct sp_block *block = counter->block;
     uint32_t number = block->tables[SP_BLOCK_SPANS].templates[row];
     const struct sp_edge_template *template = &counter->templates.items[number];
-    uint32_t first_value = counter->first_names.items[row];
+    uint32_t first_value = counter->first_places.items[row];
     struct sp_attribute items[NAMES_MAX];
     uint32_t count = 0;
     for (uint32_t i = 0; i < template->name_count && count < NAMES_MAX; i++) {
@@ -116,14 +116,18 @@ uint32_t sp_edge_counter_half_edge(struct sp_edge_counter *counter, uint32_t row
         items[count] = (struct sp_attribute){column->key, {.kind = column->kind}};
         if (column->kind == SP_VALUE_STRING)
             items[count].value.string =
-                column->dictionary->texts[column->codes[counter->names.items[first_value + i]]];
+                column->dictionary->texts[column->codes[counter->places.items[first_value + i]]];
+        else if (column->kind == SP_VALUE_BOOL)
+            items[count].value.boolean =
+                column->numbers[counter->places.items[first_value + i]] != 0;
         count++;
     }
     struct sp_span span = {.kind = template->kind,
                            .resource =
                                &block->resources[block->templates[SP_BLOCK_SPANS][number].resource],
                            .attributes = {.items = items, .count = count}};
-    struct sp_graph_call call = sp_graph_half_call(&span);
+    struct sp_graph_name room;
+    struct sp_graph_call call = sp_graph_half_call(&span, counter->names, &room);
     *ret_is_client = call.client_span != NULL;
     return sp_edge_rollup_edge(counter->rollup, call.client, call.client_type, call.server,
                                call.server_type, call.type);

@@ -4,13 +4,14 @@
  * may go on in the next block is kept as spans until that is known. Knows no calls. */
 #include "storage/edge_counter.h"
 
-enum sp_status sp_edge_counter_new(struct sp_edge_rollup *rollup, struct sp_edge_counter **ret,
-                                   struct sp_error *reterr)
+enum sp_status sp_edge_counter_new(struct sp_edge_rollup *rollup, enum sp_peer_names names,
+                                   struct sp_edge_counter **ret, struct sp_error *reterr)
 {
     struct sp_edge_counter *counter = calloc(1, sizeof(*counter));
     if (counter == NULL)
         return sp_edge_rollup_failed(reterr);
     counter->rollup = rollup;
+    counter->names = names;
     sp_arena_init(&counter->kept_arena, SIZE_MAX);
     *ret = counter;
     return SP_OK;
@@ -25,8 +26,8 @@ void sp_edge_counter_free(struct sp_edge_counter *counter)
     sp_vector_fini(&counter->templates);
     sp_vector_fini(&counter->name_columns);
     sp_vector_fini(&counter->next_values);
-    sp_vector_fini(&counter->first_names);
-    sp_vector_fini(&counter->names);
+    sp_vector_fini(&counter->first_places);
+    sp_vector_fini(&counter->places);
     sp_vector_fini(&counter->first_links);
     sp_vector_fini(&counter->nodes);
     sp_vector_fini(&counter->slots);
@@ -45,11 +46,14 @@ enum sp_status sp_edge_counter_finish(struct sp_edge_counter *counter, struct sp
 }
 
 /* The arena has no limit, so what does not fit into it is memory that there is not. */
-static enum sp_status read_spans(const struct sp_block *block, uint32_t first, uint32_t count,
+static enum sp_status read_spans(const struct sp_edge_counter *counter,
+                                 const struct sp_block *block, uint32_t first, uint32_t count,
                                  bool copy, struct sp_arena *arena, struct sp_span *spans,
                                  struct sp_error *reterr)
 {
     enum sp_status status = sp_block_spans(block, first, count, copy, arena, spans, reterr);
+    if (status == SP_OK && sp_graph_keep_names(spans, count, counter->names, arena) != SP_OK)
+        return sp_edge_rollup_failed(reterr);
     return status == SP_LIMIT ? sp_edge_rollup_failed(reterr) : status;
 }
 
@@ -60,7 +64,7 @@ static enum sp_status keep(struct sp_edge_counter *counter, const struct sp_bloc
     uint32_t count = block->trace_rows[trace + 1] - first;
     if (!sp_vector_reserve(&counter->kept, count))
         return sp_edge_rollup_failed(reterr);
-    enum sp_status status = read_spans(block, first, count, true, &counter->kept_arena,
+    enum sp_status status = read_spans(counter, block, first, count, true, &counter->kept_arena,
                                        counter->kept.items + counter->kept.count, reterr);
     if (status == SP_OK)
         counter->kept.count += count;
@@ -89,7 +93,7 @@ static enum sp_status count_spans(struct sp_edge_counter *counter, const struct 
     if (spans == NULL)
         return sp_edge_rollup_failed(reterr);
     sp_arena_init(&arena, SIZE_MAX);
-    enum sp_status status = read_spans(block, first, count, false, &arena, spans, reterr);
+    enum sp_status status = read_spans(counter, block, first, count, false, &arena, spans, reterr);
     for (uint32_t t = from; t < to && status == SP_OK; t++) {
         struct sp_batch batch = {.spans = spans + (block->trace_rows[t] - first),
                                  .span_count = block->trace_rows[t + 1] - block->trace_rows[t]};

@@ -28,6 +28,7 @@ struct sp_edge_node {
 
 struct sp_edge_counter {
     struct sp_edge_rollup *rollup;
+    enum sp_peer_names names;
 
     /* the last trace of the block before: it may go on */
     SP_VECTOR(struct sp_span) kept;
@@ -37,10 +38,10 @@ struct sp_edge_counter {
     const struct sp_block *block;
     SP_VECTOR(struct sp_edge_template) templates;
     SP_VECTOR(uint32_t) name_columns;
-    SP_VECTOR(uint32_t) next_values; /* of each column */
-    SP_VECTOR(uint32_t) first_names; /* of each row: in names */
-    SP_VECTOR(uint32_t) names;       /* places of values in the columns of the row's template */
-    SP_VECTOR(uint32_t) first_links; /* of each row, and one more; empty: no links */
+    SP_VECTOR(uint32_t) next_values;  /* of each column */
+    SP_VECTOR(uint32_t) first_places; /* of each row: in places */
+    SP_VECTOR(uint32_t) places;       /* places of values in the columns of the row's template */
+    SP_VECTOR(uint32_t) first_links;  /* of each row, and one more; empty: no links */
 
     /* of the trace at hand */
     SP_VECTOR(struct sp_edge_node) nodes;

@@ -95,7 +95,9 @@ SP_MUST_USE enum sp_status sp_edge_rollup_rebase(struct sp_edge_rollup *rollup,
 /* Finds the calls of the blocks of one segment without making spans of them, but for traces that go on in the next block. */
 struct sp_edge_counter;
 
+/* names: of brokers, in this segment. */
 SP_MUST_USE enum sp_status sp_edge_counter_new(struct sp_edge_rollup *rollup,
+                                               enum sp_peer_names names,
                                                struct sp_edge_counter **ret,
                                                struct sp_error *reterr);
 void sp_edge_counter_free(struct sp_edge_counter *counter); /* NULL is fine */

@@ -61,12 +61,19 @@ static enum sp_status read_spans(struct reading *reading, const struct sp_trace_
     enum sp_status status = SP_OK;
     for (uint32_t i = from; i < to && status == SP_OK; i++) {
         struct sp_part_cursor *cursor = &reading->cursors[i];
+        const struct sp_segment *segment = reading->view->parts[i].segment;
+        size_t before = collected.count;
         if (!may_hold(&reading->view->parts[i], id, hash))
             continue;
         if (cursor->part == NULL)
             status = sp_part_cursor_init(cursor, &reading->view->parts[i], reading->view, reterr);
         if (status == SP_OK)
             status = sp_part_cursor_collect(cursor, id, hash, &collected, reterr);
+        if (status == SP_OK && segment != NULL &&
+            sp_graph_keep_names(collected.spans + before, collected.count - before, segment->names,
+                                &reading->arena) != SP_OK)
+            status = sp_arena_failed(&reading->arena, reterr, "a trace of %zu spans is too large",
+                                     collected.count);
     }
     *ret = (struct sp_batch){.spans = collected.spans, .span_count = collected.count};
     return status;
@@ -220,7 +227,8 @@ static enum sp_status count_block(struct reading *reading, uint32_t part,
 {
     const struct sp_block *block = &reading->view->parts[part].memory->block;
     struct sp_edge_counter *counter;
-    enum sp_status status = sp_edge_counter_new(edges, &counter, reterr);
+    enum sp_status status =
+        sp_edge_counter_new(edges, SP_PEER_NAMES_BY_DESTINATION, &counter, reterr);
     if (status != SP_OK)
         return status;
     status = sp_edge_counter_add(counter, block, reterr);

@@ -56,6 +56,8 @@ static uint32_t group_at(const struct sp_rocks *rocks, uint32_t first, uint64_t 
         const struct sp_segment *segment = rocks->segments.items[i];
         if (segment->span_count >= high || (i == first && segment->span_count < low) ||
             is_damaged(rocks, segment->id) ||
+            /* Each names brokers in one way: those of before go with those of before. */
+            segment->names != rocks->segments.items[first]->names ||
             !add_to_sum(&sum, segment, rocks->sizes.merge_spans_max))
             return 0;
         of_tier += segment->span_count >= low;
@@ -232,7 +234,8 @@ static enum sp_status write_header(struct merging *merging, struct sp_error *ret
 {
     struct sp_segment_origin origin = {
         .first_sequence = merging->inputs[0].segment->first_sequence,
-        .last_sequence = merging->inputs[merging->count - 1].segment->last_sequence};
+        .last_sequence = merging->inputs[merging->count - 1].segment->last_sequence,
+        .names = merging->inputs[0].segment->names};
     for (uint32_t i = 0; i < merging->count; i++) {
         const struct sp_segment *input = merging->inputs[i].segment;
         /* What an input has new, no older one holds. Only this thread changes links. */

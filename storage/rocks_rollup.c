@@ -12,7 +12,8 @@ enum sp_status sp_rocks_rollups_init(struct sp_rocks_rollups *rollups, struct sp
     sp_rollup_init(&rollups->counts);
     sp_edge_rollup_init(&rollups->edges);
     rollups->counter = NULL;
-    enum sp_status status = sp_edge_counter_new(&rollups->edges, &rollups->counter, reterr);
+    enum sp_status status = sp_edge_counter_new(&rollups->edges, SP_PEER_NAMES_BY_DESTINATION,
+                                                &rollups->counter, reterr);
     if (status != SP_OK)
         sp_rocks_rollups_fini(rollups);
     return status;

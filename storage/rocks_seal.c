@@ -243,7 +243,8 @@ static struct sp_segment_origin origin_of(const struct sealing *sealing)
 {
     struct sp_segment_origin origin = {.first_sequence = sealing->blocks[0].first_sequence,
                                        .last_sequence =
-                                           sealing->blocks[sealing->count - 1].last_sequence};
+                                           sealing->blocks[sealing->count - 1].last_sequence,
+                                       .names = SP_PEER_NAMES_BY_DESTINATION};
     for (uint32_t i = 0; i < sealing->count; i++) {
         if (sealing->blocks[i].received_max_unix_ns > origin.received_max_unix_ns)
             origin.received_max_unix_ns = sealing->blocks[i].received_max_unix_ns;

@@ -44,6 +44,7 @@ struct sp_segment {
     uint64_t received_max_unix_ns; /* the newest receipt of them; UINT64_MAX: not known */
     uint64_t bytes;                /* of its chunks, and of its values' pages */
     uint64_t start_min_unix_ns, start_max_unix_ns;
+    enum sp_peer_names names; /* of brokers, in its calls */
     const struct sp_segment_block *blocks;
     uint32_t block_count;
     struct sp_filter filter;
@@ -116,6 +117,7 @@ SP_MUST_USE enum sp_status sp_segment_writer_add(struct sp_segment_writer *write
 /* What a segment was made from. */
 struct sp_segment_origin {
     uint64_t first_sequence, last_sequence, received_max_unix_ns, new_trace_count;
+    enum sp_peer_names names;
 };
 
 /* Puts the header; the caller writes the batch. The segment has one reference. */

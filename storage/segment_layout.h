@@ -7,8 +7,10 @@
 #include "storage/segment.h"
 
 /* First byte of a header. Segments of version 1 had no rollups, those of 2 none of edges. Those of 3 are read still: they do not say
- * when they were received, nor which version of their edges counts. So are those of 4: they do not know their values. */
-#define SP_SEGMENT_VERSION           5
+ * when they were received, nor which version of their edges counts. So are those of 4: they do not know their values; and those of 5: their
+ * brokers are named by system. */
+#define SP_SEGMENT_VERSION           6
+#define SP_SEGMENT_VERSION_NO_NAMES  5
 #define SP_SEGMENT_VERSION_NO_VALUES 4
 #define SP_SEGMENT_VERSION_OLD       3
 /* A header has about 40 bytes a block and two a trace. */

@@ -152,6 +152,15 @@ static bool read_groups(struct sp_slice *in, struct sp_segment *segment)
     return groups != NULL && (segment->group_count == 0 || first == segment->block_count);
 }
 
+static bool read_names(struct sp_slice *in, uint8_t version, enum sp_peer_names *ret)
+{
+    uint32_t names = SP_PEER_NAMES_BY_SYSTEM;
+    if (version > SP_SEGMENT_VERSION_NO_NAMES && !read_u32(in, &names))
+        return false;
+    *ret = (enum sp_peer_names)names;
+    return names == SP_PEER_NAMES_BY_SYSTEM || names == SP_PEER_NAMES_BY_DESTINATION;
+}
+
 static bool read_fields(struct sp_slice in, uint8_t version, struct sp_segment *segment)
 {
     segment->received_max_unix_ns = UINT64_MAX;
@@ -166,8 +175,9 @@ static bool read_fields(struct sp_slice in, uint8_t version, struct sp_segment *
            (version == SP_SEGMENT_VERSION_OLD ||
             (sp_unpack_varint(&in, &segment->received_max_unix_ns) &&
              read_u32(&in, &segment->links.edges_version))) &&
-           read_blocks(&in, segment) && read_filter(&in, segment) &&
-           (version < SP_SEGMENT_VERSION || read_groups(&in, segment)) && in.len == 0;
+           read_names(&in, version, &segment->names) && read_blocks(&in, segment) &&
+           read_filter(&in, segment) &&
+           (version <= SP_SEGMENT_VERSION_NO_VALUES || read_groups(&in, segment)) && in.len == 0;
 }
 
 enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value, struct sp_segment **ret,

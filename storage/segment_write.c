@@ -201,6 +201,7 @@ static void write_header(const struct sp_segment *segment, const struct sp_segme
     sp_pack_varint(segment->start_max_unix_ns, out);
     sp_pack_varint(segment->received_max_unix_ns, out);
     sp_pack_varint(links->edges_version, out);
+    sp_pack_varint(segment->names, out);
     sp_pack_varint(segment->block_count, out);
     for (uint32_t i = 0; i < segment->block_count; i++) {
         const struct sp_segment_block *block = &segment->blocks[i];
@@ -265,6 +266,7 @@ enum sp_status sp_segment_writer_finish(struct sp_segment_writer *writer,
     segment->last_sequence = origin->last_sequence;
     segment->received_max_unix_ns = origin->received_max_unix_ns;
     segment->links.new_trace_count = origin->new_trace_count;
+    segment->names = origin->names;
     status = sp_segment_put_header(segment, &segment->links, writer->kv, writer->batch, reterr);
     if (status == SP_OK) {
         *ret = segment;

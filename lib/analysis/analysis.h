@@ -121,7 +121,7 @@ struct sp_graph_edge {
     uint64_t exemplar_duration_ns;
 };
 
-/* One call found in a trace: the increment of one edge. Slices are memory of the spans, or static. */
+/* One call found in a trace: the increment of one edge. Slices are memory of the spans or of the arena, or static. */
 struct sp_graph_call {
     struct sp_slice client, server;
     enum sp_node_type client_type, server_type;
@@ -241,16 +241,35 @@ SP_MUST_USE enum sp_status sp_critical_path_of(struct sp_arena *arena, struct sp
  * Nothing is counted for a server whose parent is not stored (its caller is not here yet), for a duplicate, and for a
  * client span that only wraps another client or producer span of the same service.
  *
- * arena  owns *ret_calls; names are memory of the spans, or static.     SP_LIMIT  the arena is full. */
+ * arena  owns *ret_calls; names are memory of the spans, or its own, or static.     SP_LIMIT  the arena is full. */
 SP_MUST_USE enum sp_status sp_graph_calls(struct sp_arena *arena, const struct sp_trace *trace,
                                           const struct sp_graph_call **ret_calls,
                                           size_t *ret_count);
 
+/* How a broker is named. A store keeps the names that it wrote once: numbers are on disk. */
+enum sp_peer_names {
+    SP_PEER_NAMES_BY_SYSTEM = 1,      /* "kafka": one node for all its destinations */
+    SP_PEER_NAMES_BY_DESTINATION = 2, /* "orders (kafka)" */
+};
+
+/* Room for a name that is put together. Longer parts are cut, and end with an ellipsis. */
+#define SP_GRAPH_DESTINATION_BYTES_MAX 256
+#define SP_GRAPH_SYSTEM_BYTES_MAX      64
+struct sp_graph_name {
+    uint8_t bytes[SP_GRAPH_DESTINATION_BYTES_MAX + SP_GRAPH_SYSTEM_BYTES_MAX + 16];
+};
+
 /* For who finds calls in another form of spans. The VIRTUAL or DATABASE call of a span whose other end is not there: a client or
  * producer that nothing answered, a consumer without a producer, a server that is a root. Looks at kind, service and the first
- * attribute of each name key only; leaves time and error to the caller. Names are memory of the span, or static. */
-struct sp_graph_call sp_graph_half_call(const struct sp_span *span);
+ * attribute of each name key only; leaves time and error to the caller. Names are memory of the span, or of room, or static. */
+struct sp_graph_call sp_graph_half_call(const struct sp_span *span, enum sp_peer_names names,
+                                        struct sp_graph_name *room);
 bool sp_graph_is_name_key(struct sp_slice key);
+
+/* Spans whose brokers had these names get them for good, as a peer.service in front of their attributes, so that sp_graph_calls finds
+ * what it found then. The arena's memory. SP_LIMIT, SP_NO_MEMORY: the arena. */
+SP_MUST_USE enum sp_status sp_graph_keep_names(struct sp_span *spans, size_t count,
+                                               enum sp_peer_names names, struct sp_arena *arena);
 
 /* Calls added up. Adding and merging give the same edges in any order and grouping. */
 struct sp_graph {

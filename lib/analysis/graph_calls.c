@@ -8,28 +8,6 @@
 
 #define NONE SP_ROW_NONE
 
-struct name_key {
-    const char *key;
-    bool is_url; /* the host of the value is meant */
-};
-
-/* Attributes that name the other end of a call, best first. Old and new names of the semantic conventions. */
-static const struct name_key peer_keys[] = {
-    {"peer.service", false},  {"server.address", false},
-    {"net.peer.name", false}, {"url.full", true},
-    {"http.url", true},       {"http.host", false},
-    {"rpc.service", false},   {"network.peer.address", false},
-    {"net.peer.ip", false},   {"net.sock.peer.addr", false},
-};
-static const struct name_key database_name_keys[] = {
-    {"peer.service", false}, {"db.namespace", false}, {"db.name", false}};
-static const struct name_key database_system_keys[] = {{"db.system.name", false},
-                                                       {"db.system", false}};
-static const struct name_key messaging_keys[] = {{"peer.service", false},
-                                                 {"messaging.system", false},
-                                                 {"messaging.destination.name", false},
-                                                 {"messaging.destination", false}};
-
 struct finder {
     const struct sp_trace *trace;
     uint32_t *rows_by_id; /* rows that are no duplicates, sorted by span id */
@@ -63,137 +41,6 @@ static bool same_service(const struct finder *f, uint32_t a, uint32_t b)
            sp_slice_equal(sp_span_service(left), sp_span_service(right));
 }
 
-/* ---- names of the other end ---- */
-
-/* "https://user@host:8080/path" -> "host"; "" when there is no host. */
-static struct sp_slice url_host(struct sp_slice url)
-{
-    for (size_t i = 0; i + 3 <= url.len; i++) {
-        if (memcmp(url.ptr + i, "://", 3) != 0)
-            continue;
-        struct sp_slice rest = sp_slice_sub(url, i + 3, url.len);
-        size_t end = 0;
-        while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?' &&
-               rest.ptr[end] != '#')
-            end++;
-        rest = sp_slice_sub(rest, 0, end);
-        size_t user = sp_slice_find(rest, '@');
-        if (user < rest.len)
-            rest = sp_slice_sub(rest, user + 1, rest.len);
-        if (rest.len > 0 && rest.ptr[0] == '[') /* an IPv6 address */
-            return sp_slice_sub(rest, 0, sp_slice_find(rest, ']') + 1);
-        return sp_slice_sub(rest, 0, sp_slice_find(rest, ':'));
-    }
-    return (struct sp_slice){0};
-}
-
-static struct sp_slice first_name(const struct sp_span *span, const struct name_key *keys,
-                                  size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct sp_value *value =
-            sp_attributes_find(&span->attributes, sp_slice_cstr(keys[i].key));
-        if (!value || value->kind != SP_VALUE_STRING)
-            continue;
-        struct sp_slice name = keys[i].is_url ? url_host(value->string) : value->string;
-        if (name.len > 0)
-            return name;
-    }
-    return (struct sp_slice){0};
-}
-
-static bool is_number(struct sp_slice name)
-{
-    for (size_t i = 0; i < name.len; i++)
-        if (name.ptr[i] < '0' || name.ptr[i] > '9')
-            return false;
-    return true;
-}
-
-/* The name of the database a span calls; "" if it calls none. A bare number is an index inside a server (Redis), which
- * says less than the kind of server. */
-static struct sp_slice database_name(const struct sp_span *span)
-{
-    struct sp_slice system =
-        first_name(span, database_system_keys, SP_ARRAY_LEN(database_system_keys));
-    struct sp_slice name = first_name(span, database_name_keys + 1, 2);
-    if (system.len == 0 && name.len == 0)
-        return (struct sp_slice){0};
-    struct sp_slice peer = first_name(span, database_name_keys, 1);
-    if (peer.len > 0)
-        return peer;
-    return system.len > 0 && is_number(name) ? system : name;
-}
-
-static struct sp_slice or_unknown(struct sp_slice name)
-{
-    return name.len > 0 ? name : SP_SLICE("unknown");
-}
-
-static struct sp_slice messaging_name(const struct sp_span *span)
-{
-    struct sp_slice name = first_name(span, messaging_keys, SP_ARRAY_LEN(messaging_keys));
-    return name.len > 0 ? name : or_unknown(first_name(span, peer_keys, SP_ARRAY_LEN(peer_keys)));
-}
-
-/* Fetching and settling messages are client spans in the newer conventions. */
-static bool talks_to_broker(const struct sp_span *span)
-{
-    return first_name(span, messaging_keys + 1, 1).len > 0;
-}
-
-bool sp_graph_is_name_key(struct sp_slice key)
-{
-    static const struct {
-        const struct name_key *keys;
-        size_t count;
-    } lists[] = {{peer_keys, SP_ARRAY_LEN(peer_keys)},
-                 {database_name_keys, SP_ARRAY_LEN(database_name_keys)},
-                 {database_system_keys, SP_ARRAY_LEN(database_system_keys)},
-                 {messaging_keys, SP_ARRAY_LEN(messaging_keys)}};
-    for (size_t l = 0; l < SP_ARRAY_LEN(lists); l++)
-        for (size_t i = 0; i < lists[l].count; i++)
-            if (sp_slice_equal_cstr(key, lists[l].keys[i].key))
-                return true;
-    return false;
-}
-
-/* A client or producer that no span of this trace answered. */
-static struct sp_graph_call unanswered_call(const struct sp_span *span)
-{
-    struct sp_graph_call call = {.client = sp_span_service(span), .client_span = span};
-    struct sp_slice database =
-        span->kind == SP_KIND_CLIENT ? database_name(span) : (struct sp_slice){0};
-    if (database.len > 0) {
-        call.server = database;
-        call.server_type = SP_NODE_DATABASE;
-        call.type = SP_CONNECTION_DATABASE;
-    } else if (span->kind == SP_KIND_PRODUCER || talks_to_broker(span)) {
-        call.server = messaging_name(span);
-        call.server_type = SP_NODE_MESSAGING;
-        call.type = SP_CONNECTION_VIRTUAL;
-    } else {
-        call.server = or_unknown(first_name(span, peer_keys, SP_ARRAY_LEN(peer_keys)));
-        call.server_type = SP_NODE_EXTERNAL;
-        call.type = SP_CONNECTION_VIRTUAL;
-    }
-    return call;
-}
-
-struct sp_graph_call sp_graph_half_call(const struct sp_span *span)
-{
-    if (calls_out(span->kind))
-        return unanswered_call(span);
-    bool is_consumer = span->kind == SP_KIND_CONSUMER;
-    return (struct sp_graph_call){
-        .client = is_consumer ? messaging_name(span) : SP_SLICE("user"),
-        .server = sp_span_service(span),
-        .client_type = is_consumer ? SP_NODE_MESSAGING : SP_NODE_CLIENT,
-        .type = SP_CONNECTION_VIRTUAL,
-        .server_span = span,
-    };
-}
-
 /* ---- calls ---- */
 
 static void add_call(struct finder *f, struct sp_graph_call call)
@@ -214,6 +61,20 @@ static void add_call(struct finder *f, struct sp_graph_call call)
     call.error = (call.client_span && call.client_span->status_code == SP_SPAN_STATUS_ERROR) ||
                  (call.server_span && call.server_span->status_code == SP_SPAN_STATUS_ERROR);
     f->calls[f->call_count++] = call;
+}
+
+/* The other end is not there. Names that were put together are copied. */
+static void add_half(struct finder *f, const struct sp_span *span)
+{
+    struct sp_graph_name room;
+    struct sp_graph_call call = sp_graph_half_call(span, SP_PEER_NAMES_BY_DESTINATION, &room);
+    struct sp_slice *ends[] = {&call.client, &call.server};
+    for (size_t i = 0; i < SP_ARRAY_LEN(ends); i++)
+        if (ends[i]->ptr == room.bytes && !sp_arena_copy(f->arena, *ends[i], ends[i])) {
+            f->failed = true;
+            return;
+        }
+    add_call(f, call);
 }
 
 /* Both ends are spans of this trace. caller is the calling span itself only if it calls_out. */
@@ -285,7 +146,7 @@ static void find_consumer_calls(struct finder *f, uint32_t row)
         found |= pair_consumer_with(f, find_linked(f, span, &span->links[i]), row);
     if (found || !sp_span_id_is_zero(&span->parent_span_id))
         return;
-    add_call(f, sp_graph_half_call(span));
+    add_half(f, span);
 }
 
 static void find_server_call(struct finder *f, uint32_t row)
@@ -302,7 +163,7 @@ static void find_server_call(struct finder *f, uint32_t row)
     }
     if (here->flags & (SP_ROW_ORPHAN | SP_ROW_CYCLE)) /* its caller is not known yet */
         return;
-    add_call(f, sp_graph_half_call(here->span));
+    add_half(f, here->span);
 }
 
 /* ---- the walk ---- */
@@ -371,7 +232,7 @@ enum sp_status sp_graph_calls(struct sp_arena *arena, const struct sp_trace *tra
     for (uint32_t row = 0; row < trace->row_count; row++) {
         const struct sp_trace_row *here = &trace->rows[row];
         if (calls_out(here->span->kind) && !(here->flags & SP_ROW_DUPLICATE) && f.state[row] == 0)
-            add_call(&f, sp_graph_half_call(here->span));
+            add_half(&f, here->span);
     }
     if (f.failed)
         return arena->error;

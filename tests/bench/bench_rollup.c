@@ -186,7 +186,7 @@ static void measure_edges(struct sp_block_shared *const *blocks, size_t count, s
     sp_graph_init(&graph);
     sp_buf_init(&bytes, SIZE_MAX);
     uint64_t start = now_ns();
-    must(sp_edge_counter_new(&rollup, &counter, &error), "counter");
+    must(sp_edge_counter_new(&rollup, SP_PEER_NAMES_BY_DESTINATION, &counter, &error), "counter");
     for (size_t i = 0; i < count; i++)
         must(sp_edge_counter_add(counter, &blocks[i]->block, &error), "add");
     must(sp_edge_counter_finish(counter, &error), "finish");

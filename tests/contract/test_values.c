@@ -9,6 +9,7 @@
 #include "tests/contract/fixture.h"
 #include "tests/support/check_main.h"
 #include "tests/support/condition_gen.h"
+#include "tests/support/old_formats.h"
 
 #include <stdio.h>
 
@@ -133,18 +134,10 @@ static void forget_values(const char *data_dir)
          sp_kv_iterator_next(headers)) {
         struct sp_slice value = sp_kv_iterator_value(headers);
         struct sp_buf header;
-        struct sp_segment *segment;
         uint64_t id;
         ck_assert(sp_segment_key_parse(sp_kv_iterator_key(headers), &id));
-        ck_assert_int_eq(sp_segment_read_header(id, value, &segment, NULL), SP_OK);
-        ck_assert_uint_eq(segment->group_count, 1);
-        sp_segment_unref(segment);
         sp_buf_init(&header, 1024 * 1024);
-        const size_t groups = 4; /* one, of four numbers of one byte */
-        sp_buf_append_slice(&header, sp_slice_sub(value, 0, value.len - 8 - groups));
-        header.ptr[0] = SP_SEGMENT_VERSION_NO_VALUES;
-        uint64_t checksum = sp_checksum(sp_buf_slice(&header), id);
-        sp_buf_append(&header, &checksum, sizeof(checksum));
+        sp_header_as_version(SP_SEGMENT_VERSION_NO_VALUES, id, value, &header);
         sp_kv_batch_put(batch, kv, SP_KV_SEGMENTS, sp_kv_iterator_key(headers),
                         sp_buf_slice(&header));
         sp_buf_fini(&header);

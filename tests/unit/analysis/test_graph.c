@@ -80,6 +80,13 @@ static const struct graph_case {
      {{1, 0, "a", P, 0, 2, 0, {{"messaging.system", "kafka"}}},
       {2, 0, "b", Q, 5, 8, 0, {{"messaging.system", "kafka"}}}},
      "a>kafka virtual_node sm\nkafka>b virtual_node ms\n"},
+    {"a broker is a node for each destination, so that it is seen who feeds whom",
+     {{1, 0, "a", P, 0, 2, 0, {{"messaging.system", "kafka"}, {"messaging.destination.name", "x"}}},
+      {2, 0, "c", P, 0, 2, 0, {{"messaging.system", "kafka"}, {"messaging.destination.name", "y"}}},
+      {3, 0, "b", Q, 5, 8, 0, {{"messaging.system", "kafka"}, {"messaging.destination", "x"}}},
+      {4, 0, "d", Q, 5, 8, 0, {{"messaging.destination.name", "y"}}}},
+     "a>x (kafka) virtual_node sm\nc>y (kafka) virtual_node sm\nx (kafka)>b virtual_node ms\n"
+     "y>d virtual_node ms\n"},
     {"a client that fetches messages calls the broker",
      {{1, 0, "a", C, 0, 2, 0, {{"messaging.system", "kafka"}, {"server.address", "10.0.0.1"}}}},
      "a>kafka virtual_node sm\n"},
@@ -145,6 +152,120 @@ START_TEST(calls_of_a_known_trace_in_any_order_of_arrival)
         random_state = (uint64_t)round;
         batch = shuffle(&arena, batch);
     }
+    sp_arena_fini(&arena);
+}
+END_TEST
+
+/* ---- names of brokers ---- */
+
+struct name_case {
+    struct {
+        const char *key, *value; /* "true" and "false" are bools */
+    } attributes[4];
+    const char *name, *by_system;
+};
+
+static struct sp_span broker_span(struct sp_arena *arena, const struct name_case *from,
+                                  int32_t kind)
+{
+    static const struct sp_resource resource = {.present = true};
+    struct sp_attribute *items = sp_arena_calloc(arena, 4, sizeof(*items));
+    uint32_t count = 0;
+    for (; count < 4 && from->attributes[count].key; count++) {
+        const char *value = from->attributes[count].value;
+        items[count] =
+            (struct sp_attribute){sp_slice_cstr(from->attributes[count].key),
+                                  {.kind = SP_VALUE_STRING, .string = sp_slice_cstr(value)}};
+        if (strcmp(value, "true") == 0 || strcmp(value, "false") == 0)
+            items[count].value =
+                (struct sp_value){.kind = SP_VALUE_BOOL, .boolean = value[0] == 't'};
+    }
+    return (struct sp_span){
+        .kind = kind, .resource = &resource, .attributes = {.items = items, .count = count}};
+}
+
+static void expect_name(const struct sp_span *span, enum sp_peer_names names, const char *want)
+{
+    struct sp_graph_name room;
+    struct sp_graph_call call = sp_graph_half_call(span, names, &room);
+    struct sp_slice got = span->kind == SP_KIND_CONSUMER ? call.client : call.server;
+    ck_assert_msg(sp_slice_equal_cstr(got, want), "%.*s, not %s", SP_SLICE_PRINTF(got), want);
+}
+
+#define SYSTEM                                                                                     \
+    {                                                                                              \
+        "messaging.system", "rabbitmq"                                                             \
+    }
+#define NAME "messaging.destination.name"
+
+START_TEST(brokers_are_named_by_destination_and_those_that_nobody_else_uses_together)
+{
+    static const struct name_case cases[] = {
+        {{SYSTEM, {NAME, "jobs"}}, "jobs (rabbitmq)", "rabbitmq"},
+        {{SYSTEM, {"messaging.destination", "jobs"}}, "jobs (rabbitmq)", "rabbitmq"},
+        {{SYSTEM}, "rabbitmq", "rabbitmq"},
+        {{{NAME, "jobs"}}, "jobs", "jobs"},
+        {{{"server.address", "mq.example"}}, "mq.example", "mq.example"},
+        {{{"other", "jobs"}}, "unknown", "unknown"},
+        {{SYSTEM, {NAME, "jobs"}, {"peer.service", "bus"}}, "bus", "bus"},
+        {{SYSTEM, {NAME, "users.17"}, {"messaging.destination.template", "users.{id}"}},
+         "users.{id} (rabbitmq)",
+         "rabbitmq"},
+        {{SYSTEM, {NAME, "r-17"}, {"messaging.destination.temporary", "true"}},
+         "(temporary) (rabbitmq)",
+         "rabbitmq"},
+        {{SYSTEM, {"messaging.destination.anonymous", "true"}},
+         "(temporary) (rabbitmq)",
+         "rabbitmq"},
+        {{SYSTEM, {NAME, "r"}, {"messaging.temp_destination", "true"}},
+         "(temporary) (rabbitmq)",
+         "rabbitmq"},
+        {{SYSTEM, {NAME, "r"}, {"messaging.destination.temporary", "false"}},
+         "r (rabbitmq)",
+         "rabbitmq"},
+        {{SYSTEM, {NAME, "amq.gen-Xa81"}}, "(temporary) (rabbitmq)", "rabbitmq"},
+        {{SYSTEM, {NAME, "amq.rabbitmq.reply-to.g2"}}, "(temporary) (rabbitmq)", "rabbitmq"},
+        {{{NAME, "_INBOX.a.b"}}, "(temporary)", "_INBOX.a.b"},
+    };
+    static const int32_t kinds[] = {P, Q};
+    struct sp_arena arena;
+    sp_arena_init(&arena, ARENA_BYTES);
+    for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++)
+        for (size_t k = 0; k < SP_ARRAY_LEN(kinds); k++) {
+            struct sp_span span = broker_span(&arena, &cases[i], kinds[k]);
+            expect_name(&span, SP_PEER_NAMES_BY_DESTINATION, cases[i].name);
+            expect_name(&span, SP_PEER_NAMES_BY_SYSTEM, cases[i].by_system);
+            /* Names of before stay, whatever the rule is now. */
+            ck_assert_int_eq(sp_graph_keep_names(&span, 1, SP_PEER_NAMES_BY_DESTINATION, &arena),
+                             SP_OK);
+            expect_name(&span, SP_PEER_NAMES_BY_DESTINATION, cases[i].name);
+            ck_assert_int_eq(sp_graph_keep_names(&span, 1, SP_PEER_NAMES_BY_SYSTEM, &arena), SP_OK);
+            expect_name(&span, SP_PEER_NAMES_BY_DESTINATION, cases[i].by_system);
+            expect_name(&span, SP_PEER_NAMES_BY_SYSTEM, cases[i].by_system);
+        }
+    sp_arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(long_names_of_brokers_are_cut_between_characters)
+{
+    enum { LEN = SP_GRAPH_DESTINATION_BYTES_MAX + 1 };
+    char name[LEN + 1], system[SP_GRAPH_SYSTEM_BYTES_MAX + 2], want[LEN + 100];
+    struct sp_arena arena;
+    sp_arena_init(&arena, ARENA_BYTES);
+    memset(name, 'x', LEN);
+    name[LEN] = '\0';
+    memset(system, 's', sizeof(system));
+    system[sizeof(system) - 1] = '\0';
+    memcpy(name + LEN - 3, "\xe2\x82\xac", 3); /* the last byte is one too many */
+    struct name_case both = {.attributes = {{"messaging.system", system}, {NAME, name}}};
+    struct sp_span span = broker_span(&arena, &both, P);
+    snprintf(want, sizeof(want), "%.*s\xe2\x80\xa6 (%.*s\xe2\x80\xa6)", LEN - 3, name,
+             SP_GRAPH_SYSTEM_BYTES_MAX, system);
+    expect_name(&span, SP_PEER_NAMES_BY_DESTINATION, want);
+    struct name_case fits = {.attributes = {{NAME, name + 1}}};
+    span = broker_span(&arena, &fits, Q);
+    expect_name(&span, SP_PEER_NAMES_BY_DESTINATION, name + 1);
     sp_arena_fini(&arena);
 }
 END_TEST
@@ -298,6 +419,9 @@ Suite *sp_test_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, calls_of_a_known_trace_in_any_order_of_arrival, 0,
                         (int)SP_ARRAY_LEN(graph_cases));
+    tcase_add_test(tcase,
+                   brokers_are_named_by_destination_and_those_that_nobody_else_uses_together);
+    tcase_add_test(tcase, long_names_of_brokers_are_cut_between_characters);
     tcase_add_test(tcase, graph_is_the_same_for_any_order_and_grouping);
     tcase_add_test(tcase, graph_of_a_hundred_thousand_names_adds_up_and_goes_on_after_sorting);
     tcase_add_test(tcase, graph_edges_carry_latencies_errors_and_the_slowest_trace);

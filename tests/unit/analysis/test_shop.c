@@ -27,7 +27,7 @@ static const char expected_edges[] = "cart > redis database 490 3\n"
                                      "inventory > redis database 92 0\n"
                                      "loadgen > gateway  100 23\n"
                                      "notifier > redis database 122 0\n"
-                                     "redis > notifier virtual_node 2 0\n"
+                                     "orders (redis) > notifier virtual_node 2 0\n"
                                      "user > gateway virtual_node 384 77\n";
 
 struct shop {

@@ -23,7 +23,7 @@ static void stored_init(struct stored *stored, uint64_t seed, unsigned odd_perce
 {
     const char *folder = getenv("TMPDIR");
     struct sp_segment_writer writer;
-    const struct sp_segment_origin origin = {0};
+    const struct sp_segment_origin origin = {.names = SP_PEER_NAMES_BY_DESTINATION};
     struct sp_kv_batch *batch = sp_kv_batch_new();
     snprintf(stored->path, sizeof(stored->path), "%s/spoor-rows-XXXXXX",
              folder != NULL ? folder : "/tmp");

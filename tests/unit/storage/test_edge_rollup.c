@@ -18,10 +18,20 @@
 /* ---- random traces ---- */
 
 static const char *const services[] = {"web", "cart", "db", "queue", ""};
-static const char *const attribute_keys[] = {
-    "peer.service", "server.address", "db.system",        "db.name",
-    "url.full",     "http.method",    "messaging.system", "net.peer.name",
-    "rpc.service",  "http.host",      "db.namespace",     "messaging.destination.name"};
+static const char *const attribute_keys[] = {"peer.service",
+                                             "server.address",
+                                             "db.system",
+                                             "db.name",
+                                             "url.full",
+                                             "http.method",
+                                             "messaging.system",
+                                             "net.peer.name",
+                                             "rpc.service",
+                                             "http.host",
+                                             "db.namespace",
+                                             "messaging.destination.name",
+                                             "messaging.destination.template",
+                                             "messaging.destination.temporary"};
 static const char *const attribute_values[] = {
     "cart", "redis", "0", "", "https://user@pay.example:8080/x", "queue", "orders", "nowhere"};
 
@@ -38,6 +48,9 @@ static struct sp_attributes random_attributes(struct sp_gen *gen, struct sp_aren
                 sp_slice_cstr(attribute_values[sp_gen_below(gen, SP_ARRAY_LEN(attribute_values))])};
         if (sp_gen_chance(gen, 10))
             items[i].value = (struct sp_value){.kind = SP_VALUE_INT, .integer = 7};
+        else if (sp_gen_chance(gen, 20))
+            items[i].value =
+                (struct sp_value){.kind = SP_VALUE_BOOL, .boolean = sp_gen_chance(gen, 50)};
     }
     return (struct sp_attributes){.items = items, .count = count};
 }
@@ -158,7 +171,8 @@ static void count_segment(struct sp_gen *gen, const struct traces *traces, uint3
             spans[count++] = &part.spans[i];
     }
     size_t rows_max = sp_gen_chance(gen, 50) ? 1 + sp_gen_below(gen, 60) : count + 1;
-    ck_assert_int_eq(sp_edge_counter_new(rollup, &counter, &error), SP_OK);
+    ck_assert_int_eq(sp_edge_counter_new(rollup, SP_PEER_NAMES_BY_DESTINATION, &counter, &error),
+                     SP_OK);
     ck_assert_int_eq(sp_block_builder_new(&builder, &error), SP_OK);
     for (size_t at = 0; at < count;) {
         size_t taken;
@@ -397,7 +411,8 @@ START_TEST(recorded_shop_has_the_calls_of_its_traces)
     size_t count = recorded_spans(&arena, &recording, &spans);
     sp_edge_rollup_init(&blocks);
     sp_edge_rollup_init(&traces);
-    ck_assert_int_eq(sp_edge_counter_new(&blocks, &counter, &error), SP_OK);
+    ck_assert_int_eq(sp_edge_counter_new(&blocks, SP_PEER_NAMES_BY_DESTINATION, &counter, &error),
+                     SP_OK);
     ck_assert_int_eq(sp_block_builder_new(&builder, &error), SP_OK);
     for (size_t at = 0, taken; at < count; at += taken) {
         struct sp_block block;

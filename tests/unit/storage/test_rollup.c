@@ -6,7 +6,7 @@
 #include "storage/rollup_format.h"
 #include "tests/support/alloc_fail.h"
 #include "tests/support/check_main.h"
-#include "tests/support/rollup_old.h"
+#include "tests/support/old_formats.h"
 #include "tests/support/span_gen.h"
 
 #include <check.h>
@@ -518,7 +518,7 @@ static enum sp_status make_all(const struct sp_block *block, struct sp_rollup *r
         status = sp_rollup_decode(sp_buf_slice(bytes), rollup, &error);
     sp_buf_reset(bytes);
     if (status == SP_OK)
-        status = sp_edge_counter_new(edges, counter, &error);
+        status = sp_edge_counter_new(edges, SP_PEER_NAMES_BY_DESTINATION, counter, &error);
     if (status == SP_OK)
         status = sp_edge_counter_add(*counter, block, &error);
     if (status == SP_OK)

@@ -32,7 +32,7 @@ static void stored_init(struct stored *stored, uint32_t count, size_t span_count
 {
     const char *folder = getenv("TMPDIR");
     struct sp_segment_writer writer;
-    const struct sp_segment_origin origin = {0};
+    const struct sp_segment_origin origin = {.names = SP_PEER_NAMES_BY_DESTINATION};
     struct sp_kv_batch *batch = sp_kv_batch_new();
     snprintf(stored->path, sizeof(stored->path), "%s/spoor-values-XXXXXX",
              folder != NULL ? folder : "/tmp");
