@@ -157,12 +157,12 @@ const names = { DIALOG_STYLE: nameOf(later[0]), MAP_STYLE: nameOf(later[1]), VIE
 const start = "src/main.tsx";
 const page = (name) => `src/pages/${name}.tsx`;
 const dialogs = "src/ui/dialogs.tsx";
-const parts = ["explore-difference", "explore-facets", "explore-groups", "explore-live", "explore-tools", "explore-views", "firstrun", "map-export", "map-more", "preview", "trace-views"].map(page).concat(dialogs);
+const parts = ["details", "explore-difference", "explore-facets", "explore-groups", "explore-live", "explore-tools", "explore-views", "firstrun", "map-export", "map-more", "preview", "trace-views"].map(page).concat(dialogs);
 const whole = ["explore", "trace", "compare", "map", "status", "service"].map(page);
 const main = await bundle(start, names, [
   await together(start, names, [
     { entries: [start, ...whole, ...parts], shared: [start, page("explore"), dialogs] },
-    { entries: ["trace", "compare", "trace-views", "firstrun"].map(page), shared: [page("trace")] },
+    { entries: ["trace", "compare", "trace-views", "firstrun", "details"].map(page), shared: [page("trace")] },
     { entries: ["map", "service", "map-export", "map-more"].map(page), shared: [page("map"), page("service")] },
   ]),
 ]);

@@ -210,6 +210,19 @@ test("orphans, duplicates, cycles and ends before starts are shown and said", as
       await page.locator(".wf-row").first().waitFor();
       const banner = await page.locator(".banner").innerText();
       for (const part of ["1 span whose parent is not stored", "id that is used twice", "cycle", "end before they start"]) assert.ok(banner.includes(part), part);
+      assert.equal(await page.locator(".wf-row:visible").count(), 8);
+      // What names a parent that is not stored hangs from a row of its own: walked, folded and opened as any other, without details.
+      const missing = page.locator(".wf-row.missing");
+      assert.match(await missing.getAttribute("aria-label"), /^missing parent 000000000000dead, not stored, 1 child of it stored, 1 span below/);
+      assert.deepEqual([await missing.getAttribute("aria-level"), await missing.getAttribute("aria-expanded")], ["1", "true"]);
+      await page.locator(".wf-scroll").focus();
+      await page.keyboard.press("End");
+      assert.equal(await page.locator(".wf-row.current").getAttribute("aria-level"), "2");
+      await page.keyboard.press("ArrowLeft");
+      await page.locator(".wf-row.missing.current").waitFor();
+      await page.keyboard.press("Enter");
+      await page.locator('.wf-row.missing.current[aria-expanded="false"]').waitFor();
+      assert.equal(await page.locator(".details").count(), 0);
       assert.equal(await page.locator(".wf-row:visible").count(), 7);
       await page.getByRole("button", { name: "Next one" }).click();
       assert.match(await page.locator(".wf-row.current").getAttribute("aria-label"), /^shop orphan, .*parent is not stored/);

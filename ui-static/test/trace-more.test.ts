@@ -12,8 +12,8 @@ import { allOf, asQuery, maskOfBitmap } from "../src/model/find";
 import { leftHeavy, neighbours, sandwich, timeFlame } from "../src/model/flame";
 import { jaegerOf } from "../src/model/jaeger";
 import { otlpOf, readSpans, type Stored } from "../src/model/otlp";
-import { isPeer, isRun, newFolding, positionOf, rowOfItem, visibleItems } from "../src/model/rows";
-import { bulkOf, decodeSkeleton, errorsBefore, eventsOf, type Skeleton, spanIdAt } from "../src/model/skeleton";
+import { foldedDepth, foldFrom, type Folding, groupOfItem, isPeer, isRun, newFolding, nextShown, positionOf, reveal, rowOfItem, shownDepth, visibleItems } from "../src/model/rows";
+import { bulkOf, decodeSkeleton, errorsBefore, eventsOf, rowOfSpan, type Skeleton, spanIdAt } from "../src/model/skeleton";
 import { attributeKey, groupsOf, intrinsicKey, sortGroups } from "../src/model/stats";
 import { graphOfTrace } from "../src/model/tracegraph";
 import { FOLDED_CHARS, foldedText, prefixOf, viewOf } from "../src/model/valueview";
@@ -33,6 +33,7 @@ function stored(spans: Made[]): Stored[] {
     scopeSchemaUrl: "",
   }));
 }
+const rowOf = (s: Skeleton, id: string) => rowOfSpan(s, hex(Number(id)));
 const traceOf = (spans: Made[]): Skeleton => decodeSkeleton(assemble(stored(spans)).columns);
 
 test("the server's golden columns are a skeleton with events and peers", () => {
@@ -183,14 +184,67 @@ test("the graph of a trace has calls between services, and peers", () => {
 test("peers are rows of their own below the calls to them", () => {
   const s = decodeSkeleton(golden());
   const f = newFolding(s);
-  assert.equal(visibleItems(s, f).length, 6);
+  assert.equal(visibleItems(s, f).length, 7);
   f.peers = true;
   const items = visibleItems(s, f);
-  assert.deepEqual([...items].map((i) => rowOfItem(f, i)), [0, 1, 2, 3, 3, 4, 4, 5]);
+  assert.deepEqual([...items].map((i) => rowOfItem(f, i)), [0, 1, 2, 3, 3, 4, 4, 5, 5]);
   assert.ok(isPeer(f, items[4]) && !isRun(f, items[4]) && !isPeer(f, items[3]));
-  assert.equal(positionOf(f, items, 5), 7);
+  assert.equal(positionOf(f, items, 5), 8);
   f.closed[2] = 1;
-  assert.equal(visibleItems(s, f).length, 4);
+  assert.equal(visibleItems(s, f).length, 5);
+});
+
+/** Three orphans of 70, two of 80, in turns; and a cycle of two. */
+const ORPHANED: Made[] = [[1, 0, 0, 90], [2, 1, 5, 9], [10, 70, 10, 20], [11, 10, 11, 12, "web", "x", 2], [20, 80, 12, 30], [12, 70, 14, 50], [21, 80, 15, 16], [22, 21, 15, 17], [13, 70, 60, 61], [30, 31, 40, 41], [31, 30, 42, 43]];
+const ids = (s: Skeleton, f: Folding) => [...visibleItems(s, f)].map((i) => (groupOfItem(f, i) >= 0 ? `(${f.orphans?.groups[groupOfItem(f, i)].parent.slice(-2)})` : String(Number.parseInt(spanIdAt(s, rowOfItem(f, i)), 16))));
+
+test("spans of one missing parent stand together below it, behind all that has a root", () => {
+  const s = traceOf(ORPHANED);
+  const f = newFolding(s);
+  const all = ["1", "2", "30", "31", "(46)", "10", "11", "12", "13", "(50)", "20", "21", "22"];
+  assert.deepEqual(ids(s, f), all);
+  const [seventy, eighty] = f.orphans?.groups ?? [];
+  assert.deepEqual({ ...seventy, tops: seventy.tops.length }, { parent: hex(70), tops: 3, spans: 4, errors: 1, start: 10e6, end: 61e6 });
+  assert.deepEqual([eighty.spans, eighty.start, eighty.end], [3, 12e6, 30e6]);
+  const items = visibleItems(s, f);
+  for (let row = 0; row < s.count; row++) assert.equal(rowOfItem(f, items[positionOf(f, items, row)]), row);
+  assert.deepEqual(["1", "10", "11", "31"].map((id) => shownDepth(s, f, rowOf(s, id))), [0, 1, 2, 1]);
+  // The walk of errors and matches goes as rows are shown.
+  const walked: number[] = [];
+  for (let row = nextShown(s, f, -1, 1, () => true), n = 0; n < s.count; row = nextShown(s, f, row, 1, () => true), n++) walked.push(row);
+  assert.deepEqual(walked.map((row) => String(Number.parseInt(spanIdAt(s, row), 16))), all.filter((id) => !id.startsWith("(")));
+});
+
+test("a missing parent is folded, opened again by what is looked for, and kept above matches only", () => {
+  const s = traceOf(ORPHANED);
+  const f = newFolding(s);
+  f.closedGroups.add(0);
+  assert.deepEqual(ids(s, f), ["1", "2", "30", "31", "(46)", "(50)", "20", "21", "22"]);
+  const items = visibleItems(s, f);
+  assert.equal(positionOf(f, items, rowOf(s, "13")), 4);
+  assert.equal(foldedDepth(s, f), 0);
+  reveal(s, f, rowOf(s, "12"));
+  assert.equal(f.closedGroups.size, 0);
+  foldFrom(s, f, 0);
+  assert.deepEqual(ids(s, f), ["1", "30", "(46)", "(50)"]);
+  foldFrom(s, f, 1);
+  assert.deepEqual(ids(s, f), ["1", "2", "30", "31", "(46)", "10", "12", "13", "(50)", "20", "21"]);
+  f.only = new Uint8Array(s.count);
+  f.only[rowOf(s, "22")] = 1;
+  assert.deepEqual(ids(s, f), ["(50)", "21", "22"]);
+  f.only = null;
+  f.isolated = rowOf(s, "21");
+  assert.deepEqual(ids(s, f), ["21"]);
+  assert.equal(shownDepth(s, f, f.isolated), 0);
+});
+
+test("repeats below a missing parent are one row", () => {
+  const s = traceOf([[1, 0, 0, 90], ...Array.from({ length: 6 }, (_, i): Made => [10 + i, 70, 10 + i, 11 + i, "web", "GET"]), [20, 80, 20, 21, "web", "GET"]]);
+  const f = newFolding(s);
+  assert.deepEqual(f.runs, [{ first: 1, count: 6 }]);
+  assert.deepEqual(ids(s, f), ["1", "(46)", "10", "(50)", "20"]);
+  f.openRuns.add(0);
+  assert.deepEqual(ids(s, f), ["1", "(46)", "10", "10", "11", "12", "13", "14", "15", "(50)", "20"]);
 });
 
 test("a find is words, a condition, or a mask of the server", () => {

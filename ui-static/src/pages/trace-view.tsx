@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One trace: head, banners, tools, one of seven views, and the details of a span. Holds what the views share: the span under the
 // cursor, what was found, what is isolated. The address is the state.
+import { signal } from "@preact/signals";
 import type { ComponentType } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ancestors, rowOfSpan, type Skeleton, spanIdAt } from "../model/skeleton";
@@ -9,7 +10,7 @@ import { panelPlace } from "../state/prefs";
 import { say } from "../state/say";
 import type { TraceSource } from "../state/source";
 import { currentView, type ViewName, type ViewProps } from "../state/traceview";
-import { Details } from "./details";
+import type { Details as DetailsPanel } from "./details";
 import { TraceBanners, TraceHeader } from "./trace-head";
 import { useTraceKeys } from "./trace-keys";
 import { toggleCompared } from "./trace-menu";
@@ -19,12 +20,24 @@ import { WaterfallView, type WaterfallHandle } from "./trace-waterfall";
 
 /** The address follows zooming and walking after a pause, not at every step. */
 const ADDRESS_MS = 250;
+const DETAILS_MS = 500;
 
 interface Props {
   skeleton: Skeleton;
   source: TraceSource;
   adjusted: boolean;
   reload: () => void;
+}
+
+/** The panel is needed when a span is opened. Its script comes beside the trace when the address names a span, else behind the first picture. */
+const detailsPanel = signal<typeof DetailsPanel | null>(null);
+export async function bringDetails(): Promise<void> {
+  if (detailsPanel.peek()) return;
+  try {
+    detailsPanel.value = (await import("./details")).Details;
+  } catch {
+    say("A part of this page could not be loaded: reload it");
+  }
 }
 
 type OtherViews = Record<Exclude<ViewName, "waterfall">, ComponentType<ViewProps>>;
@@ -36,6 +49,7 @@ export function TraceView({ skeleton, source, adjusted, reload }: Props) {
   const [row, setRow] = useState(() => (param("span") ? rowOfSpan(skeleton, param("span")) : -1));
   const [open, setOpen] = useState(param("span") !== "");
   const [others, setOthers] = useState<OtherViews | null>(null);
+  const Details = detailsPanel.value;
   const isolated = param("root") ? rowOfSpan(skeleton, param("root")) : -1;
   const view = currentView();
   const matches = useMatches(skeleton, source, adjusted, (ranks) => fall.current?.addRanks(ranks));
@@ -54,6 +68,10 @@ export function TraceView({ skeleton, source, adjusted, reload }: Props) {
     document.documentElement.classList.toggle("embedded", param("embed") === "1");
     return () => document.documentElement.classList.remove("embedded");
   }, []);
+  useEffect(() => {
+    const timer = window.setTimeout(bringDetails, open ? 0 : DETAILS_MS);
+    return () => window.clearTimeout(timer);
+  }, [open]);
   useEffect(() => {
     if (view === "waterfall" || others) return;
     import("./trace-views").then(
@@ -106,7 +124,7 @@ export function TraceView({ skeleton, source, adjusted, reload }: Props) {
   });
   const Other = view === "waterfall" ? null : others?.[view];
   const place = panelPlace.value === "inline" && view !== "waterfall" ? "right" : panelPlace.value;
-  const shown = open && row >= 0;
+  const shown = Details !== null && open && row >= 0;
   const details = shown ? (
     <Details skeleton={skeleton} source={source} adjusted={adjusted} row={row} rank={fall.current?.rankOf(row)} close={close} goTo={goTo} isolate={() => setIsolated(row)} />
   ) : null;

@@ -14,7 +14,7 @@ import { zone } from "../state/prefs";
 import { fileSource, openFile, readFile, serverSource, type TraceSource } from "../state/source";
 import { say } from "../state/say";
 import { ProblemPanel } from "../ui/controls";
-import { TraceView } from "./trace-view";
+import { bringDetails, TraceView } from "./trace-view";
 
 const trace = new Loader<{ skeleton: Skeleton; source: TraceSource }>();
 const bytesRead = signal(0);
@@ -42,6 +42,7 @@ export function TracePage() {
   };
   useEffect(() => {
     document.title = "Trace · Spoor";
+    if (param("span")) void bringDetails();
     load();
     return () => trace.stop();
   }, [source, adjusted]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draws the bars of the rows in view on a canvas. What it shows is said in each row's accessible name as well.
 import { formatDuration } from "../model/time";
-import { isPeer, type Folding, rowOfItem, type RunStats } from "../model/rows";
+import { groupOfItem, isPeer, type Folding, rowOfItem, type RunStats } from "../model/rows";
 import { ERROR, eventsOf, HAS_EVENTS, HAS_LINKS, type CriticalSegment, type Skeleton } from "../model/skeleton";
 import { fillOf, type Ink, labelColour } from "./ink";
 
@@ -48,8 +48,10 @@ export function drawBars(c: CanvasRenderingContext2D, ink: Ink, scene: Scene): v
     const y = scene.yAt(i) + scene.barTop;
     const item = scene.items[i];
     const row = rowOfItem(scene.folding, item);
-    c.globalAlpha = scene.matches && !scene.matches[row] ? 0.35 : 1;
-    if (isPeer(scene.folding, item)) drawPeer(c, ink, scene, row, y);
+    const group = scene.folding.orphans?.groups[groupOfItem(scene.folding, item)];
+    c.globalAlpha = scene.matches && !scene.matches[row] && !group ? 0.35 : 1;
+    if (group) drawDotted(c, ink, scene, group.start, group.end, y);
+    else if (isPeer(scene.folding, item)) drawPeer(c, ink, scene, row, y);
     else if (item < 0) drawRun(c, ink, scene, ~item, y);
     else drawSpan(c, ink, scene, row, y);
   }
@@ -149,8 +151,12 @@ function drawRun(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, run: numbe
 /** A call to what sent no span: when it was waited for, and nothing of what happened there. */
 function drawPeer(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, row: number, y: number): void {
   const s = scene.skeleton;
-  const a = clampX(scene, xOf(scene, s.start[row]));
-  const b = Math.max(a + MIN_BAR, clampX(scene, xOf(scene, s.start[row] + s.length[row])));
+  drawDotted(c, ink, scene, s.start[row], s.start[row] + s.length[row], y);
+}
+
+function drawDotted(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, start: number, end: number, y: number): void {
+  const a = clampX(scene, xOf(scene, start));
+  const b = Math.max(a + MIN_BAR, clampX(scene, xOf(scene, end)));
   if (b <= 0 || a >= scene.width) return;
   c.setLineDash([1, 2]);
   border(c, ink.text2, a, y, Math.max(3, b - a));

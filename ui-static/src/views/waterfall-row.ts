@@ -4,7 +4,8 @@ import { colourOf, textureOf } from "../model/palette";
 import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import type { Rank } from "../api/trace-types";
-import { isPeer, type Folding, rowOfItem, type RunStats } from "../model/rows";
+import { groupOfItem, isPeer, type Folding, rowOfItem, type RunStats, shownDepth } from "../model/rows";
+import type { Orphans } from "../model/orphans";
 import { CYCLE, DUPLICATE, ERROR, ERROR_BELOW, KINDS, operationName, ORPHAN, serviceName, type Skeleton, SKEWED, STATUS } from "../model/skeleton";
 
 export interface RowParts {
@@ -89,7 +90,8 @@ export function fillRow(parts: RowParts, state: RowState): void {
   const { skeleton: s, folding, item, position, dark, dimmed, current } = state;
   const row = rowOfItem(folding, item);
   const peer = isPeer(folding, item);
-  const open = item < 0 ? folding.openRuns.has(~item) : !folding.closed[row];
+  const group = groupOfItem(folding, item);
+  const open = group >= 0 ? !folding.closedGroups.has(group) : item < 0 ? folding.openRuns.has(~item) : !folding.closed[row];
   const foldable = !peer && (item < 0 || s.subtree[row] > 1);
   const rank = item >= 0 ? state.ranks.get(row) : undefined;
   const shown = `${item} ${position} ${open} ${dark} ${dimmed} ${current} ${state.criticalTime !== null} ${folding.foldRuns} ${rank?.shorter} ${state.marks.indexOf(row)}`;
@@ -97,18 +99,18 @@ export function fillRow(parts: RowParts, state: RowState): void {
   parts.shown = shown;
   const element = parts.row;
   const failed = item >= 0 && (s.flags[row] & ERROR) !== 0;
-  element.className = `wf-row${current ? " current" : ""}${dimmed ? " dimmed" : ""}${failed ? " failed" : ""}${peer ? " peer" : item < 0 ? " run" : ""}`;
+  element.className = `wf-row${current ? " current" : ""}${dimmed ? " dimmed" : ""}${failed ? " failed" : ""}${peer ? " peer" : group >= 0 ? " missing" : item < 0 ? " run" : ""}`;
   element.tabIndex = current ? 0 : -1;
   element.setAttribute("aria-rowindex", String(position + 1));
-  element.setAttribute("aria-level", String(s.depth[row] + (peer ? 2 : 1)));
+  const depth = group >= 0 ? 0 : shownDepth(s, folding, row) + (peer ? 1 : 0);
+  element.setAttribute("aria-level", String(depth + 1));
   element.setAttribute("aria-selected", String(current));
   if (foldable) element.setAttribute("aria-expanded", String(open));
   else element.removeAttribute("aria-expanded");
-  const label = peer ? peerLabel(s, row) : item < 0 ? runLabel(state, ~item) : spanLabel(state, row, open);
+  const label = peer ? peerLabel(s, row) : group >= 0 ? groupLabel(folding, group) : item < 0 ? runLabel(state, ~item) : spanLabel(state, row, open);
   element.setAttribute("aria-label", label);
   element.title = label;
 
-  const depth = s.depth[row] + (peer ? 1 : 0);
   const levels = Math.min(depth, INDENT_MAX);
   parts.indent.style.width = `${levels * INDENT_PX}px`;
   parts.indent.textContent = depth > INDENT_MAX ? String(depth) : "";
@@ -129,18 +131,39 @@ export function fillRow(parts: RowParts, state: RowState): void {
   parts.rank.textContent = rank ? rankText(rank) : "";
   parts.rank.classList.toggle("slow", rank !== undefined && rank.shorter >= SLOW);
   if (peer) fillPeer(parts, s, row);
+  else if (group >= 0) fillGroup(parts, folding, group, open);
   else fillMark(parts.mark, state, row, open);
 }
 
-/** What sent no span: its name and kind, without a colour of its own. */
-function fillPeer(parts: RowParts, s: Skeleton, row: number): void {
-  const { name, type } = s.peers.get(row) as { name: string; type: string };
+const groupAt = (folding: Folding, group: number) => (folding.orphans as Orphans).groups[group];
+
+/** What names a parent that is not stored hangs from a row of its own, which is no span. */
+function fillGroup(parts: RowParts, folding: Folding, group: number, open: boolean): void {
+  const { parent, spans, errors, start, end } = groupAt(folding, group);
+  fillNoSpan(parts, `(missing parent ${parent})`, `${open || errors === 0 ? "" : `△${formatCount(errors)} `}${plural(spans, "span")}`);
+  parts.mark.classList.toggle("error", !open && errors > 0);
+  parts.time.textContent = formatDuration(end - start);
+}
+
+function groupLabel(folding: Folding, group: number): string {
+  const { parent, tops, spans, errors, start, end } = groupAt(folding, group);
+  const said = [`missing parent ${parent}`, "not stored", `${plural(tops.length, "child", "children")} of it stored`, `${plural(spans, "span")} below`, formatDuration(end - start), `starts at ${formatDuration(start)}`];
+  return [...said, ...(errors > 0 ? [`${plural(errors, "error")} below`] : [])].join(", ");
+}
+
+function fillNoSpan(parts: RowParts, name: string, mark: string): void {
   parts.swatch.className = "swatch peer";
   parts.service.textContent = name;
   parts.service.classList.remove("same");
   parts.operation.textContent = "";
   parts.mark.className = "wf-mark";
-  parts.mark.textContent = `${type}, no spans`;
+  parts.mark.textContent = mark;
+}
+
+/** What sent no span: its name and kind, without a colour of its own. */
+function fillPeer(parts: RowParts, s: Skeleton, row: number): void {
+  const { name, type } = s.peers.get(row) as { name: string; type: string };
+  fillNoSpan(parts, name, `${type}, no spans`);
 }
 
 function peerLabel(s: Skeleton, row: number): string {
@@ -156,7 +179,7 @@ function fillMark(mark: HTMLElement, { skeleton: s, folding, item, errorsBefore,
   else if (!open && s.subtree[row] > 1) texts.push(`+${formatCount(s.subtree[row] - 1)}`);
   const peer = item >= 0 && !folding.peers ? s.peers.get(row) : undefined;
   if (peer) texts.push(`→ ${peer.name}`);
-  if (flags & ORPHAN) texts.push("parent missing");
+  if (flags & ORPHAN && folding.isolated >= 0) texts.push("parent missing");
   if (flags & DUPLICATE) texts.push("duplicate id");
   if (flags & CYCLE) texts.push("cycle");
   if (flags & SKEWED) texts.push("◷");

@@ -2,14 +2,15 @@
 // The waterfall: a treegrid of any size. Names are a pool of real rows, as many as fit on the screen; bars are one canvas.
 // Both lie in a layer that stays in view while the scroller moves, so a frame costs the rows in view and nothing else.
 import type { Rank } from "../api/trace-types";
-import { nextRow } from "../model/find";
 import {
   type Folding,
   foldedDepth,
   foldFrom,
+  groupOfItem,
   isPeer,
   isRun,
   newFolding,
+  nextShown,
   positionOf,
   reveal,
   rowOfItem,
@@ -256,9 +257,12 @@ export class Waterfall {
   /** Recomputes the items after a change of folding and keeps the row in view. */
   refold(row: number): void {
     const before = row >= 0 ? positionOf(this.folding, this.items, row) - this.top / this.rowHeight : 0;
+    const item = this.items[this.cursorAt];
     this.items = visibleItems(this.skeleton, this.folding);
     this.layout();
     this.cursorAt = row >= 0 && this.items.length > 0 ? this.find(row) : -1;
+    // A missing parent has the row of its first child: the cursor stays on it.
+    if (item < 0 && row === this.cursor && groupOfItem(this.folding, item) >= 0) this.cursorAt = Math.max(this.cursorAt, this.items.indexOf(item));
     if (this.cursorAt >= 0) this.scrollTo((this.cursorAt - before) * this.rowHeight);
     this.schedule();
   }
@@ -447,7 +451,7 @@ export class Waterfall {
         item,
         position,
         dark: this.ink.dark,
-        dimmed: this.matches !== null && !this.matches[rowOfItem(this.folding, item)],
+        dimmed: this.isDimmed(item),
         current: position === this.cursorAt,
         criticalTime: this.showsCritical ? this.criticalOf : null,
         stats: this.statsOf,
@@ -463,6 +467,15 @@ export class Waterfall {
     if (!hadFocus) return;
     if (cursorRow) cursorRow.focus({ preventScroll: true });
     else this.scroller.focus({ preventScroll: true });
+  }
+
+  /** A missing parent is dimmed when all that hangs from it is. */
+  private isDimmed(item: number): boolean {
+    const { matches, folding } = this;
+    if (!matches) return false;
+    const group = groupOfItem(folding, item);
+    if (group < 0) return !matches[rowOfItem(folding, item)];
+    return !folding.orphans?.groups[group].tops.some((top) => matches.subarray(top, top + this.skeleton.subtree[top]).includes(1));
   }
 
   /** Moves the cursor to a position of the list. */
@@ -522,7 +535,7 @@ export class Waterfall {
       case "page-up": return this.step(-page);
       case "home": return this.moveTo(0);
       case "end": return this.moveTo(this.items.length - 1);
-      case "open": return this.cursor < 0 ? this.moveTo(0, true) : this.events.select(this.cursor, true);
+      case "open": return this.open();
       case "right": return this.unfold();
       case "left": return this.fold();
       case "zoom-in": return this.zoomAt(0.5, this.middle());
@@ -545,12 +558,19 @@ export class Waterfall {
     }
   }
 
+  /** Details of the span; a missing parent has none. */
+  private open(): void {
+    if (this.cursor < 0) this.moveTo(0, true);
+    else if (groupOfItem(this.folding, this.items[this.cursorAt]) >= 0) this.toggle(this.cursorAt);
+    else this.events.select(this.cursor, true);
+  }
+
   private step(by: number): void {
     this.moveTo(this.cursorAt < 0 ? 0 : this.cursorAt + by);
   }
 
   private jump(step: 1 | -1, test: (row: number) => boolean): void {
-    const row = nextRow(this.skeleton.count, this.cursor < 0 ? (step > 0 ? -1 : 0) : this.cursor, step, test);
+    const row = nextShown(this.skeleton, this.folding, this.cursor < 0 ? (step > 0 ? -1 : 0) : this.cursor, step, test);
     if (row >= 0) this.goTo(row);
   }
 
@@ -564,8 +584,10 @@ export class Waterfall {
   private unfold(): void {
     const item = this.items[this.cursorAt];
     if (item === undefined) return this.moveTo(0);
-    if (isRun(this.folding, item)) {
-      if (this.folding.openRuns.has(~item)) this.moveTo(this.cursorAt + 1);
+    const group = groupOfItem(this.folding, item);
+    if (isRun(this.folding, item) || group >= 0) {
+      const open = group >= 0 ? !this.folding.closedGroups.has(group) : this.folding.openRuns.has(~item);
+      if (open) this.moveTo(this.cursorAt + 1);
       else this.toggle(this.cursorAt);
     } else if (this.folding.closed[item]) this.toggle(this.cursorAt);
     else if (this.skeleton.subtree[item] > 1) this.moveTo(this.cursorAt + 1);
@@ -576,17 +598,24 @@ export class Waterfall {
     const item = this.items[this.cursorAt];
     if (item === undefined) return;
     if (item < 0 && this.folding.openRuns.has(~item)) return this.toggle(this.cursorAt);
+    const group = groupOfItem(this.folding, item);
+    if (group >= 0) return this.folding.closedGroups.has(group) ? undefined : this.toggle(this.cursorAt);
     const row = rowOfItem(this.folding, item);
     if (isPeer(this.folding, item)) return this.moveTo(this.cursorAt - 1);
     if (item >= 0 && this.skeleton.subtree[row] > 1 && !this.folding.closed[row]) return this.toggle(this.cursorAt);
     const parent = this.skeleton.parent[row];
-    if (parent >= 0) this.moveTo(this.find(parent));
+    if (parent >= 0) return this.moveTo(this.find(parent));
+    const above = this.folding.isolated < 0 ? (this.folding.orphans?.groupOf[row] ?? -1) : -1;
+    const head = above < 0 ? -1 : this.items.findIndex((i) => groupOfItem(this.folding, i) === above);
+    if (head >= 0) this.moveTo(head);
   }
 
   private toggle(position: number): void {
     const item = this.items[position];
+    const group = groupOfItem(this.folding, item);
     if (item < 0) {
-      if (!this.folding.openRuns.delete(~item)) this.folding.openRuns.add(~item);
+      const [set, key] = group >= 0 ? [this.folding.closedGroups, group] : [this.folding.openRuns, ~item];
+      if (!set.delete(key)) set.add(key);
     } else this.folding.closed[item] = this.folding.closed[item] ? 0 : 1;
     this.items = visibleItems(this.skeleton, this.folding);
     this.layout();
@@ -643,7 +672,7 @@ export class Waterfall {
     if (position < 0) return;
     const onTwisty = event.target instanceof Element && event.target.closest(".wf-twisty:not(.leaf)") !== null;
     this.cursorAt = position;
-    if (onTwisty || isRun(this.folding, this.items[position])) this.toggle(position);
+    if (onTwisty || isRun(this.folding, this.items[position]) || groupOfItem(this.folding, this.items[position]) >= 0) this.toggle(position);
     else this.moveTo(position, true);
     this.scroller.focus({ preventScroll: true });
     this.schedule();
