@@ -332,6 +332,53 @@ test("the server sends the pages with the policy and the caching that they need"
   assert.equal(jaeger.status, 302);
 });
 
+test("a trace that is not there: what was looked for, what is kept, and what the time of the link says of it", { skip: process.env.UI_SYSTEM === "mock" }, async () => {
+  const { traceId } = chosen[0];
+  const near = traceId.slice(0, -1) + (traceId.endsWith("0") ? "1" : "0");
+  const starts = spans.map((s) => s.start);
+  const oldest = starts.reduce((a, b) => (a < b ? a : b));
+  const newest = starts.reduce((a, b) => (a > b ? a : b));
+  const opened = (at, use) =>
+    withPage(browser, `${system.url}/trace/?${new URLSearchParams({ id: near, ...(at ? { at: String(at) } : {}) })}`, async (page) => {
+      await page.getByRole("heading", { name: "No such trace" }).waitFor();
+      await page.locator(".empty p", { hasText: "without a limit of age or size" }).waitFor();
+      await use(page, (await page.locator(".empty").innerText()).replace(/\s+/g, " "));
+    }, { expectErrors: true });
+  await opened(null, async (page, text) => {
+    assert.ok(text.includes(`No span of trace ${near} is stored.`), text);
+    assert.ok(text.includes(`${count(spans.length)} spans of ${count(traces.length)} traces are stored`), text);
+    assert.ok(!text.includes("The link says"));
+    await page.getByRole("button", { name: `Look for ids that begin with ${near.slice(0, 8)}` }).click();
+    await page.locator(".ways a", { hasText: traceId }).waitFor();
+    await assertAccessible(page, "no such trace");
+  });
+  await opened(oldest - 86400000000000n, async (_, text) => assert.ok(text.includes("before the oldest span that is stored"), text));
+  await opened(newest + 60000000000n, async (page, text) => {
+    assert.ok(text.includes("after the newest span that is stored"), text);
+    // Around the time of the link ids that are near are looked for at once.
+    await page.locator(".ways a", { hasText: traceId }).click();
+    await page.locator(".wf-row").first().waitFor();
+  });
+  await opened(chosen[0].start, async (page, text) => {
+    assert.ok(text.includes("Spans of that time are stored"), text);
+    await page.getByRole("link", { name: "Try without the time hint" }).click();
+    await page.waitForURL((url) => !url.searchParams.has("at"));
+    await page.getByRole("heading", { name: "No such trace" }).waitFor();
+  });
+  // A copied link carries the time of the trace, and opens it.
+  await withPage(browser, `${system.url}/trace/?id=${traceId}`, async (page) => {
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.locator(".wf-row").first().waitFor();
+    await page.keyboard.press("y");
+    await page.locator(".toast.shown").waitFor();
+    const link = new URL(await page.evaluate(() => navigator.clipboard.readText()));
+    const first = chosen.map((s) => s.start).reduce((a, b) => (a < b ? a : b));
+    assert.equal(link.searchParams.get("at"), String(first));
+    await page.goto(link.href);
+    await page.locator(".wf-row").first().waitFor();
+  });
+});
+
 test("the live shop: what the services send is what the pages show", { skip: process.env.UI_SYSTEM === "mock" }, async (t) => {
   let modules;
   try {

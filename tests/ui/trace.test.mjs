@@ -419,8 +419,26 @@ test("a dropped file is read in the browser, asks the server nothing, and is ref
       await page.locator(".json-line").first().waitFor();
       await page.keyboard.press("4");
       await page.locator(".stats tbody tr").first().waitFor();
-      await page.locator("#trace-find").fill("a = b");
-      await page.locator(".find-problem", { hasText: "evaluated by the server" }).waitFor();
+      // Conditions are evaluated by the worker; what it leaves to the server it names.
+      await page.keyboard.press("1");
+      const find = page.locator("#trace-find");
+      await find.fill('.db.system = "redis" && duration > 0ns');
+      await page.locator(".find-count", { hasText: "6 of 10" }).waitFor();
+      await page.getByRole("button", { name: "Only matches" }).click();
+      await until(() => page.locator(".wf-scroll").getAttribute("aria-rowcount"), "9");
+      await find.fill("{ status = error } >> { }");
+      await page.locator(".find-problem", { hasText: '">>" behind a filter is evaluated by the server only' }).waitFor();
+      await find.fill("name > 3");
+      await page.locator(".find-problem", { hasText: "> cannot be applied to text and number" }).waitFor();
+      // A pattern that never ends is stopped, and the file goes on answering.
+      await drop(page, "names.json", JSON.stringify(request("web", [span("a".repeat(60)), span("other")])));
+      await page.locator('.wf-row[aria-label^="web aaa"]').waitFor();
+      await find.fill("name =~ `(a|a)*b`");
+      await page.locator(".find-problem", { hasText: "took longer than 5 s and was stopped" }).waitFor();
+      await find.fill("name =~ `a*`");
+      await page.locator(".find-count", { hasText: "1 of 2" }).waitFor();
+      await page.locator('.wf-row[aria-label^="web other"]').click();
+      await page.locator(".details h2", { hasText: "other" }).waitFor();
     });
     assert.deepEqual(mock.log, []);
   } finally {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is looked for in a trace: the find box, the pills for errors and slow spans, services that are hidden. Words are found here, at
-// once; conditions are the server's to evaluate; slow is what few spans of the same operation were.
+// once; conditions are evaluated by the server, those on a file by its worker; slow is what few spans of the same operation were.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { type ApiError, getMatch, getRanks, isStopped } from "../api/client";
+import { type ApiError, getRanks, isStopped } from "../api/client";
 import type { Rank } from "../api/trace-types";
-import { allOf, asQuery, type Found, findSpans, maskOfBitmap } from "../model/find";
+import { allOf, asQuery, type Found, findSpans } from "../model/find";
 import { ERROR, type Skeleton } from "../model/skeleton";
 import { param } from "../route";
 import { asApiError } from "../state/load";
@@ -63,7 +63,7 @@ export function useMatches(s: Skeleton, source: TraceSource, adjusted: boolean, 
   const only = param("only") === "1";
   const hidden = param("svc");
   const words = useMemo(() => (query === null ? findSpans(s, text) : null), [s, text]);
-  const conditions = useAsked(query === null ? "" : `${source.id} ${query}`, query !== null && source.served ? async (stop) => maskOfBitmap((await getMatch(source.id, query, adjusted, stop)).bitmap, s.count) : null);
+  const conditions = useAsked(query === null ? "" : `${source.id} ${query}`, query !== null ? (stop) => source.match(query, s.count, adjusted, stop) : null);
   const ranked = useAsked(slow ? `${source.id} slow` : "", slow
     ? async (stop) => {
         const ranks = (await getRanks(source.id, "", adjusted, rankWindow(s), stop)).rows.filter(enough);
@@ -76,13 +76,12 @@ export function useMatches(s: Skeleton, source: TraceSource, adjusted: boolean, 
   const failed = useMemo(() => (errors ? Uint8Array.from(s.flags, (f) => f & ERROR) : null), [s, errors]);
   const found = useMemo(() => allOf([words?.mask ?? null, conditions.mask, ranked.mask, failed], s.count), [words, conditions.mask, ranked.mask, failed]);
   const keep = useMemo(() => keepOf(s, only ? (found?.mask ?? null) : null, hiddenServices()), [s, found, only, hidden]);
-  const fileProblem = query !== null && !source.served ? asApiError(new Error("Conditions are evaluated by the server. In a file, spans are found by service, name and span id.")) : null;
   return {
     found,
     keep,
     hiddenServices: hiddenServices(),
-    waiting: (query !== null && source.served && !conditions.mask && !conditions.problem) || (slow && !ranked.mask && !ranked.problem),
-    problem: conditions.problem ?? ranked.problem ?? fileProblem,
+    waiting: (query !== null && !conditions.mask && !conditions.problem) || (slow && !ranked.mask && !ranked.problem),
+    problem: conditions.problem ?? ranked.problem,
   };
 }
 

@@ -7,6 +7,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ancestors, rowOfSpan, type Skeleton, spanIdAt } from "../model/skeleton";
 import { go, param, patched, replace, route } from "../route";
 import { panelPlace } from "../state/prefs";
+import { traceTime } from "../state/range";
 import { say } from "../state/say";
 import type { TraceSource } from "../state/source";
 import { currentView, type ViewName, type ViewProps } from "../state/traceview";
@@ -63,6 +64,13 @@ export function TraceView({ skeleton, source, adjusted, reload }: Props) {
     }, ADDRESS_MS);
   };
   useEffect(() => () => window.clearTimeout(timer.current), []);
+  useEffect(() => {
+    if (!source.served) return;
+    traceTime.value = skeleton.startNs;
+    return () => {
+      traceTime.value = null;
+    };
+  }, [skeleton]);
   // In a frame of another page of this origin: without the bar above.
   useEffect(() => {
     document.documentElement.classList.toggle("embedded", param("embed") === "1");

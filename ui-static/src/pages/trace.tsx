@@ -2,18 +2,19 @@
 // Trace: gets the columns of one trace, from the server or from a file, and says so while it waits and when there are none. What is
 // shown of it: trace-view.tsx.
 import { signal } from "@preact/signals";
+import type { ComponentType } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { type ApiError, getHead, getStatus, search } from "../api/client";
+import { type ApiError, getHead } from "../api/client";
 import type { TraceHead } from "../api/trace-types";
 import { decodeSkeleton, type Skeleton } from "../model/skeleton";
 import { formatBytes, formatCount, plural } from "../model/text";
-import { formatDuration, formatFull } from "../model/time";
-import { go, href, param, patched } from "../route";
+import { formatDuration } from "../model/time";
+import { go, href, param } from "../route";
 import { Loader } from "../state/load";
-import { zone } from "../state/prefs";
 import { fileSource, openFile, readFile, serverSource, type TraceSource } from "../state/source";
 import { say } from "../state/say";
 import { ProblemPanel } from "../ui/controls";
+import type { MissingProps } from "./trace-missing";
 import { bringDetails, TraceView } from "./trace-view";
 
 const trace = new Loader<{ skeleton: Skeleton; source: TraceSource }>();
@@ -52,7 +53,7 @@ export function TracePage() {
       {!source ? (
         <NoTrace fromFile={fromFile} />
       ) : error ? (
-        <Missing error={error} id={source.id} retry={load} served={source.served} />
+        <Failed error={error} id={source.id} retry={load} served={source.served} />
       ) : value && value.source === source && (value.skeleton.skew?.adjusted ?? false) === adjusted ? (
         <TraceView key={keyOf(source, adjusted)} skeleton={value.skeleton} source={source} adjusted={adjusted} reload={load} />
       ) : (
@@ -189,70 +190,11 @@ function FileDrop({ children }: { children: preact.ComponentChildren }) {
   );
 }
 
-function Missing({ error, id, retry, served }: { error: ApiError; id: string; retry: () => void; served: boolean }) {
-  const [oldest, setOldest] = useState<string | null>(null);
-  const notStored = error.problem.status === 404;
+/** What to do when there is no trace comes on demand; until then, and without it, the problem alone. */
+function Failed(props: MissingProps) {
+  const [Missing, setMissing] = useState<ComponentType<MissingProps> | null>(null);
   useEffect(() => {
-    if (!notStored || !served) return;
-    const stopper = new AbortController();
-    getStatus(stopper.signal).then((s) => setOldest(s.oldestUnixNano), () => undefined);
-    return () => stopper.abort();
-  }, [notStored, id]);
-  const ranged = param("from") || param("to");
-  return (
-    <section class="empty">
-      <h1>{notStored ? "No such trace" : "The trace cannot be shown"}</h1>
-      {notStored ? (
-        <>
-          <p>
-            No span of trace <code>{id}</code> is stored: it was never received, or its time to be kept is over.
-            {oldest ? <span class="dim"> The oldest span that is kept is of {formatFull(BigInt(oldest), zone.value)}.</span> : null}
-          </p>
-          {ranged ? (
-            <p>
-              <a href={patched({ from: null, to: null })}>Try without the time range</a>
-            </p>
-          ) : null}
-          <Similar id={id} />
-        </>
-      ) : null}
-      <ProblemPanel error={error} retry={retry} />
-    </section>
-  );
-}
-
-const PREFIX = 8;
-
-/** Ids that begin alike: a copy that lost its end. Asked for on demand, since it looks at every trace. */
-function Similar({ id }: { id: string }) {
-  const [found, setFound] = useState<{ id: string; name: string }[] | null>(null);
-  const look = async () => {
-    try {
-      const answer = await search({ q: `{ trace:id =~ "${id.slice(0, PREFIX)}.*" }`, limit: 10 }, null);
-      setFound(answer.traces.map((t) => ({ id: t.traceId, name: `${t.rootServiceName} ${t.rootTraceName}` })));
-    } catch {
-      say("Similar ids could not be looked for");
-    }
-  };
-  if (!/^[0-9a-f]{32}$/.test(id)) return null;
-  return found === null ? (
-    <p>
-      <button type="button" class="button" onClick={() => void look()}>
-        Look for ids that begin with {id.slice(0, PREFIX)}
-      </button>
-    </p>
-  ) : found.length === 0 ? (
-    <p>No stored trace id begins with {id.slice(0, PREFIX)}.</p>
-  ) : (
-    <ul class="ways">
-      {found.map((t) => (
-        <li key={t.id}>
-          <a class="mono" href={href("trace", { id: t.id })}>
-            {t.id}
-          </a>{" "}
-          {t.name}
-        </li>
-      ))}
-    </ul>
-  );
+    import("./trace-missing").then((m) => setMissing(() => m.Missing), () => undefined);
+  }, []);
+  return Missing ? <Missing {...props} /> : <ProblemPanel error={props.error as ApiError} retry={props.retry} />;
 }

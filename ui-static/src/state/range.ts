@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The time range of the address: from and to as written there, and what they mean.
+import { signal } from "@preact/signals";
 import type { Range } from "../api/client";
 import { formatClock, formatDay, parseTime, toRfc3339, type Zone } from "../model/time";
 import { linkTimes } from "./prefs";
@@ -40,9 +41,14 @@ export function setRange(from: string | null, to: string | null): void {
   go(patched({ from, to }));
 }
 
+/** When the trace of the page began: a link that outlives its trace can say so. */
+export const traceTime = signal<bigint | null>(null);
+
 /** The address for others: times as they are now, so that it means the same tomorrow, unless somebody wants "the last hour" to stay one. */
 export function linkAddress(): Promise<string> {
   const params = new URLSearchParams(route.peek().params);
+  const at = traceTime.peek();
+  if (at !== null) params.set("at", String(at));
   for (const name of linkTimes.peek() === "absolute" ? ["from", "to"] : []) {
     const ns = parseTime(params.get(name) ?? "", nowNs());
     if (ns !== null) params.set(name, toRfc3339(ns));

@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import * as api from "../api/client";
 import type { Rank, TraceColumn, TraceKey } from "../api/trace-types";
 import type { ColumnsAnswer, SpanDetail } from "../api/types";
+import { maskOfBitmap } from "../model/find";
 import type { Skeleton } from "../model/skeleton";
 import { askFile } from "../views/files";
 import type { FileTrace } from "../worker/file";
@@ -16,6 +17,8 @@ export interface TraceSource {
   spans: (rows: number[], adjusted: boolean, stop?: AbortSignal) => Promise<SpanDetail[]>;
   keys: (stop: AbortSignal) => Promise<TraceKey[]>;
   column: (scope: string, key: string, adjusted: boolean, stop: AbortSignal) => Promise<TraceColumn>;
+  /** 1 for each of the rows that a condition finds. */
+  match: (query: string, count: number, adjusted: boolean, stop: AbortSignal) => Promise<Uint8Array>;
   /** The whole trace as text. */
   text: (format: "otlp" | "jaeger", stop?: AbortSignal) => Promise<string>;
 }
@@ -28,6 +31,7 @@ export function serverSource(id: string): TraceSource {
     spans: async (rows, adjusted, stop) => (await api.getSpans(id, rows.join(","), stop, adjusted)).spans,
     keys: async (stop) => (await api.getTraceKeys(id, stop)).attributes,
     column: (scope, key, adjusted, stop) => api.getTraceColumn(id, scope, key, adjusted, stop),
+    match: async (query, count, adjusted, stop) => maskOfBitmap((await api.getMatch(id, query, adjusted, stop)).bitmap, count),
     text: async (format, stop) => {
       const otlp = await api.getOtlpText(id, stop);
       return format === "otlp" ? otlp : askFile("convert", { otlp });
@@ -43,6 +47,7 @@ export function fileSource(id: string): TraceSource {
     spans: (rows) => askFile("spans", { id, rows }),
     keys: () => askFile("keys", { id }),
     column: (scope, key) => askFile("column", { id, scope, key }),
+    match: (q) => askFile("match", { id, q }),
     text: (format) => askFile("text", { id, format }),
   };
 }

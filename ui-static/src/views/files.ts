@@ -4,15 +4,31 @@ import type { FileQuestions } from "../worker/file";
 
 let worker: Worker | null = null;
 let tickets = 0;
+/** What the worker holds: it is read again when the worker had to be ended. */
+let opened: Blob | null = null;
+/** A pattern may make the browser's engine try for ever; nothing else that is asked is stopped. */
+const CONDITION_MS = 5000;
+
+function end(problem: string): void {
+  worker?.terminate();
+  worker = null;
+  const all = [...waiting.values()];
+  waiting.clear();
+  for (const asker of all) asker.failed(new Error(problem));
+}
 const waiting = new Map<number, { done: (answer: never) => void; failed: (error: Error) => void }>();
 
 export function askFile<K extends keyof FileQuestions>(question: K, ask: FileQuestions[K]["ask"]): Promise<FileQuestions[K]["answer"]> {
   worker ??= startWorker();
   const ticket = ++tickets;
-  return new Promise((done, failed) => {
+  if (question === "open") opened = (ask as FileQuestions["open"]["ask"]).file;
+  const asked = new Promise<FileQuestions[K]["answer"]>((done, failed) => {
     waiting.set(ticket, { done: done as (answer: never) => void, failed });
     worker?.postMessage({ ticket, question, ask });
   });
+  if (question !== "match") return asked;
+  const timer = window.setTimeout(() => end(`the condition took longer than ${CONDITION_MS / 1000} s and was stopped: use a simpler pattern`), CONDITION_MS);
+  return asked.finally(() => window.clearTimeout(timer));
 }
 
 function startWorker(): Worker {
@@ -25,9 +41,9 @@ function startWorker(): Worker {
     else asker?.failed(new Error(problem));
   });
   started.addEventListener("error", () => {
-    for (const asker of waiting.values()) asker.failed(new Error("the worker that reads files stopped: the file may be larger than the browser's memory"));
-    waiting.clear();
-    worker = null;
+    opened = null;
+    end("the worker that reads files stopped: the file may be larger than the browser's memory");
   });
+  if (opened) started.postMessage({ ticket: 0, question: "open", ask: { file: opened } });
   return started;
 }

@@ -5,6 +5,7 @@ import type { ColumnsAnswer, SpanDetail } from "../api/types";
 import type { TraceColumn, TraceKey } from "../api/trace-types";
 import { valueToText } from "../model/anyvalue";
 import { assemble, type Assembled } from "../model/assemble";
+import { compileCondition } from "../model/condition";
 import { jaegerOf } from "../model/jaeger";
 import { otlpOf, readSpans, type Stored } from "../model/otlp";
 
@@ -21,6 +22,8 @@ export interface FileQuestions {
   spans: { ask: { id: string; rows: number[] }; answer: SpanDetail[] };
   keys: { ask: { id: string }; answer: TraceKey[] };
   column: { ask: { id: string; scope: string; key: string }; answer: TraceColumn };
+  /** 1 for each row that a condition finds. */
+  match: { ask: { id: string; q: string }; answer: Uint8Array };
   text: { ask: { id: string; format: "otlp" | "jaeger" }; answer: string };
   /** OTLP JSON of a server, as Jaeger has it. */
   convert: { ask: { otlp: string }; answer: string };
@@ -77,15 +80,25 @@ const answers: { [K in keyof FileQuestions]: (ask: FileQuestions[K]["ask"]) => F
     const at = new Map(values.map((v, i) => [v, i]));
     return { spanCount: texts.length, values, column: texts.map((t) => (t === null ? -1 : (at.get(t) ?? -1))) };
   },
+  match({ id, q }) {
+    const trace = traceOf(id);
+    const test = compileCondition(q, trace);
+    return Uint8Array.from({ length: trace.spans.length }, (_, row) => (test(row) ? 1 : 0));
+  },
   text: ({ id, format }) => JSON.stringify(format === "otlp" ? otlpOf(traceOf(id).spans) : jaegerOf(traceOf(id).spans)),
   convert: ({ otlp }) => JSON.stringify(jaegerOf(readSpans(otlp))),
 };
 
-self.addEventListener("message", async (event: MessageEvent<{ ticket: number; question: keyof FileQuestions; ask: never }>) => {
+/** One after the other: what is asked about a file waits until it is read. */
+let last = Promise.resolve();
+
+self.addEventListener("message", (event: MessageEvent<{ ticket: number; question: keyof FileQuestions; ask: never }>) => {
   const { ticket, question, ask } = event.data;
-  try {
-    self.postMessage({ ticket, answer: await answers[question](ask) });
-  } catch (error) {
-    self.postMessage({ ticket, problem: error instanceof Error ? error.message : String(error) });
-  }
+  last = last.then(async () => {
+    try {
+      self.postMessage({ ticket, answer: await answers[question](ask) });
+    } catch (error) {
+      self.postMessage({ ticket, problem: error instanceof Error ? error.message : String(error) });
+    }
+  });
 });

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// When there is no trace to show: what was looked for and where, what is kept, and ids that are near the one that was asked for.
+import { useEffect, useState } from "preact/hooks";
+import { type ApiError, getSystem, search } from "../api/client";
+import type { SystemAnswer } from "../api/types";
+import { formatBytes, formatCount } from "../model/text";
+import { formatAge, formatDuration, formatFull, parseTime } from "../model/time";
+import { href, param, patched } from "../route";
+import { zone } from "../state/prefs";
+import { nowNs } from "../state/range";
+import { ProblemPanel } from "../ui/controls";
+
+export interface MissingProps {
+  error: ApiError;
+  id: string;
+  retry: () => void;
+  served: boolean;
+}
+
+export function Missing({ error, id, retry, served }: MissingProps) {
+  const notStored = error.problem.status === 404;
+  return (
+    <section class="empty">
+      <h1>{notStored ? "No such trace" : "The trace cannot be shown"}</h1>
+      {notStored && served ? <NotStored id={id} /> : null}
+      <ProblemPanel error={error} retry={retry} />
+    </section>
+  );
+}
+
+function NotStored({ id }: { id: string }) {
+  const [store, setStore] = useState<SystemAnswer["store"] | null>(null);
+  useEffect(() => {
+    const stopper = new AbortController();
+    getSystem(stopper.signal).then((system) => setStore(system.store), () => undefined);
+    return () => stopper.abort();
+  }, [id]);
+  const hint = parseTime(param("at"), nowNs());
+  // A 16-digit id is a 128-bit one whose upper half is zero: the store has one of the two, and finds it by both.
+  const short = /^0{16}/.test(id) ? id.slice(16) : "";
+  return (
+    <>
+      <p>
+        No span of trace <code>{id}</code> is stored.
+        {short ? (
+          <>
+            {" "}
+            That is the same trace as <code>{short}</code>: older systems leave out the first half, which is zero.
+          </>
+        ) : null}
+      </p>
+      {store ? <Kept store={store} hint={hint} /> : null}
+      <Near id={id} hint={hint} />
+    </>
+  );
+}
+
+/** What is kept, and what that says of a trace of the time that the link names. */
+function Kept({ store, hint }: { store: SystemAnswer["store"]; hint: bigint | null }) {
+  const { spanCount, traceCount, oldestUnixNano, newestUnixNano, retentionAgeNano, retentionBytes } = store;
+  if (oldestUnixNano === null || newestUnixNano === null) return <p>Nothing is stored yet.</p>;
+  const time = (ns: bigint) => <span class="num">{formatFull(ns, zone.value)}</span>;
+  const [oldest, newest] = [BigInt(oldestUnixNano), BigInt(newestUnixNano)];
+  const rules = [retentionAgeNano === "0" ? "" : `for ${formatDuration(Number(retentionAgeNano))}`, retentionBytes === "0" ? "" : `up to ${formatBytes(retentionBytes)} on disk, the oldest go first`].filter((r) => r !== "");
+  return (
+    <>
+      <p>
+        {formatCount(spanCount)} spans of {formatCount(traceCount)} traces are stored, that started from {time(oldest)} to {time(newest)}. They are kept {rules.length > 0 ? rules.join(", ") : "without a limit of age or size"}.
+      </p>
+      {hint !== null ? (
+        <p>
+          The link says that the trace is of {time(hint)} ({formatAge(hint, nowNs())}).{" "}
+          {hint < oldest
+            ? "That is before the oldest span that is stored: its time to be kept is over."
+            : hint > newest
+              ? "That is after the newest span that is stored: it may still come, or goes to another server."
+              : "Spans of that time are stored, so this trace was not received, or its spans were removed since."}{" "}
+          The time is a hint: all that is stored was searched. <a href={patched({ at: null })}>Try without the time hint</a>
+        </p>
+      ) : null}
+    </>
+  );
+}
+
+const PREFIX = 8;
+/** Around the time of the link, in nanoseconds. */
+const AROUND_NS = 3600n * 1000000000n;
+const SHOWN = 10;
+
+/** Ids that begin alike: a copy that lost its end, or a digit. With a time they are looked for around it, at once; without, on demand, since that
+ * looks at every trace. */
+function Near({ id, hint }: { id: string; hint: bigint | null }) {
+  const [found, setFound] = useState<{ id: string; name: string }[] | "failed" | null>(null);
+  const range = hint === null ? {} : { from: String(hint > AROUND_NS ? hint - AROUND_NS : 1n), to: String(hint + AROUND_NS) };
+  const look = (within: { from?: string; to?: string }, stop?: AbortSignal) =>
+    search({ q: `{ trace:id =~ "${id.slice(0, PREFIX)}.*" }`, limit: SHOWN, ...within }, null, stop).then(
+      (answer) => setFound(answer.traces.map((t) => ({ id: t.traceId, name: `${t.rootServiceName} ${t.rootTraceName}` }))),
+      () => stop?.aborted || setFound("failed"),
+    );
+  useEffect(() => {
+    const stopper = new AbortController();
+    if (hint !== null) void look(range, stopper.signal);
+    return () => stopper.abort();
+  }, [id, hint]);
+  if (!/^[0-9a-f]{32}$/.test(id)) return null;
+  const around = hint === null ? "" : " an hour before and after that time";
+  return (
+    <>
+      {found === "failed" ? <p role="status">Ids that are near could not be looked for.</p> : null}
+      {Array.isArray(found) && found.length === 0 ? <p role="status">No stored trace id begins with {id.slice(0, PREFIX)}{around}.</p> : null}
+      {Array.isArray(found) && found.length > 0 ? (
+        <>
+          <p role="status">Ids that begin with {id.slice(0, PREFIX)}{around}:</p>
+          <ul class="ways">
+            {found.map((t) => (
+              <li key={t.id}>
+                <a class="mono" href={href("trace", { id: t.id })}>
+                  {t.id}
+                </a>{" "}
+                {t.name}
+              </li>
+            ))}
+          </ul>
+        </>
+      ) : null}
+      <p class="ways-line">
+        {found === null || (hint !== null && found !== "failed") ? (
+          <button type="button" class="button" onClick={() => void look({})}>
+            Look for ids that begin with {id.slice(0, PREFIX)}
+            {hint === null ? "" : " at any time"}
+          </button>
+        ) : null}{" "}
+        {hint !== null ? <a href={href("explore", range)}>Traces around that time</a> : null}
+      </p>
+    </>
+  );
+}
