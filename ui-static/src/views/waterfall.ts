@@ -22,6 +22,7 @@ import { type CriticalSegment, criticalTime, ERROR, errorsBefore, ORPHAN, type S
 import { formatDuration } from "../model/time";
 import { BAR, drawBars } from "./bars";
 import { fitCanvas, type Ink, inkOf } from "./ink";
+import { Ticks } from "./ticks";
 import { ticksOf, TimeAxis, timeAt, type TimeScale } from "./time-axis";
 import { fillRow, makeRow, type RowParts } from "./waterfall-row";
 
@@ -48,8 +49,6 @@ const SCROLL_MAX = 8e6;
 /** The closest zoom, in nanoseconds across the view. */
 const WINDOW_MIN = 20;
 const NAME_MIN = 160;
-/** Width of the ticks beside the scroll bar. */
-const TICKS = 6;
 
 export class Waterfall {
   readonly folding: Folding;
@@ -67,7 +66,7 @@ export class Waterfall {
   private readonly canvas = document.createElement("canvas");
   private readonly axis: TimeAxis;
   private readonly hair = document.createElement("div");
-  private readonly ticks = document.createElement("canvas");
+  private readonly ticks: Ticks;
   private readonly pool: RowParts[] = [];
   private readonly observer: ResizeObserver;
   private readonly subtreeEnd: Float64Array;
@@ -82,10 +81,6 @@ export class Waterfall {
   private room = 0;
   private settling = 0;
   private settledOn = "";
-  /** What the ticks were drawn of. */
-  private tickedFor = "";
-  private tickedMatches: Uint8Array | null = null;
-  private tickedItems: Int32Array | null = null;
   private matches: Uint8Array | null = null;
   private ink: Ink;
   private frame = 0;
@@ -109,6 +104,7 @@ export class Waterfall {
     this.criticalOf = criticalTime(skeleton);
     this.subtreeEnd = subtreeEnds(skeleton);
     this.errorsBefore = errorsBefore(skeleton);
+    this.ticks = new Ticks(skeleton, this.folding);
     this.axis = new TimeAxis(() => this.scale, (from, to) => this.zoom(from, to));
     this.build();
     this.observer = new ResizeObserver(() => this.resize());
@@ -129,9 +125,7 @@ export class Waterfall {
     this.hair.hidden = true;
     this.hair.setAttribute("aria-hidden", "true");
     this.spacer.setAttribute("role", "presentation");
-    this.ticks.className = "wf-ticks";
-    this.ticks.setAttribute("aria-hidden", "true");
-    this.layer.append(this.canvas, this.hair, this.ticks);
+    this.layer.append(this.canvas, this.hair, this.ticks.element);
     this.scroller.append(this.layer, this.spacer);
     this.host.replaceChildren(this.axis.element, this.scroller);
     this.scroller.addEventListener(
@@ -287,25 +281,6 @@ export class Waterfall {
     this.draw();
   }
 
-  /** Where errors and matches lie in the whole list, beside the scroll bar. */
-  private drawTicks(): void {
-    const c = fitCanvas(this.ticks, TICKS, Math.max(1, this.height));
-    const scale = this.height / Math.max(1, this.items.length);
-    const draw = (colour: string, left: number, test: (row: number) => boolean) => {
-      c.fillStyle = colour;
-      let last = -2;
-      for (let i = 0; i < this.items.length; i++) {
-        const y = Math.floor(i * scale);
-        if (y < last + 2 || !test(rowOfItem(this.folding, this.items[i]))) continue;
-        c.fillRect(left, y, TICKS / 2, 2);
-        last = y;
-      }
-    };
-    draw(this.ink.error, 0, (row) => (this.skeleton.flags[row] & ERROR) !== 0);
-    const { matches } = this;
-    if (matches) draw(this.ink.text, TICKS / 2, (row) => matches[row] === 1);
-  }
-
   private get total(): number {
     return this.items.length * this.rowHeight + (this.cursorAt >= 0 ? this.room : 0);
   }
@@ -399,11 +374,7 @@ export class Waterfall {
       runStats: this.statsOf,
     });
     this.drawRows(first, last, yAt);
-    const ticks = `${this.items.length} ${this.height} ${this.ink.dark}`;
-    if (ticks !== this.tickedFor || this.tickedMatches !== this.matches || this.tickedItems !== this.items) {
-      [this.tickedFor, this.tickedMatches, this.tickedItems] = [ticks, this.matches, this.items];
-      this.drawTicks();
-    }
+    this.ticks.draw(this.items, this.matches, this.height, this.ink);
     this.tellRoom(top);
     this.settle(first, last);
   }
