@@ -63,8 +63,11 @@ test("from alarm to cause in five clicks", async () => {
     await assertAccessible(page, "Explore with a selection");
 
     // 2: only traces with that currency are listed.
+    // The list of before stays until the new one is there: a row of it that is clicked may be gone before the button is up.
+    const searched = page.waitForResponse((r) => r.url().includes("/v1/search") && decodeURIComponent(r.url()).includes(FAULT.currency));
     await page.getByRole("button", { name: `Include payment.currency ${FAULT.currency}` }).click();
     await page.waitForURL((u) => (u.searchParams.get("q") ?? "").includes(FAULT.currency));
+    await (await searched).finished();
     // The recording has slow charges of its own, which fail; the fault does not fail.
     const why = page.locator(".result:not(.head) .why a", { hasText: `${FAULT.service} ` }).filter({ hasNotText: "▲" }).first();
     await why.waitFor();

@@ -128,6 +128,24 @@ test("a find is a condition for the server, and a mistake in it is said", async 
   );
 });
 
+test("a link to a span inside a folded run of repeats opens the run", async () => {
+  await withShop(async (page) => {
+    await row(page, "web GET /").waitFor();
+    const repeats = page.locator(".wf-row.run");
+    await repeats.waitFor();
+    await repeats.click();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await page.waitForURL(/span=/);
+    await until(() => page.locator(".wf-row.current").getAttribute("aria-expanded"), null);
+    const inside = await page.locator(".wf-row.current").getAttribute("aria-label");
+    await until(() => page.evaluate(() => new URLSearchParams(location.search).get("span")?.length), 16);
+    await page.reload();
+    await page.locator(".wf-row.current").waitFor();
+    assert.equal(await page.locator(".wf-row.current").getAttribute("aria-label"), inside);
+  });
+});
+
 test("errors, hidden services, peers and marks are pills with their state in the address", async () => {
   await withShop(async (page, { add, call }) => {
     await row(page, "web GET /").waitFor();

@@ -221,6 +221,7 @@ export class Waterfall {
   }
 
   setPeers(on: boolean): void {
+    if (on === this.folding.peers) return;
     this.folding.peers = on;
     this.refold(this.cursor);
   }
@@ -234,6 +235,8 @@ export class Waterfall {
   }
 
   setFoldRuns(on: boolean): void {
+    // What a link has opened stays open.
+    if (on === this.folding.foldRuns) return;
     this.folding.foldRuns = on;
     this.folding.openRuns.clear();
     this.refold(this.cursor);
