@@ -89,6 +89,9 @@ static const struct {
     {"flags", column_flags, false},
 };
 
+/* Numbers are worked out and written in blocks. */
+#define COLUMN_BLOCK 512
+
 static void write_columns(const struct source *s, struct sp_json_writer *w)
 {
     sp_json_key(w, "columns");
@@ -96,12 +99,12 @@ static void write_columns(const struct source *s, struct sp_json_writer *w)
     for (size_t i = 0; i < SP_ARRAY_LEN(columns); i++) {
         sp_json_key(w, columns[i].name);
         sp_json_array_begin(w);
-        for (uint32_t row = 0; row < s->trace->row_count; row++) {
-            int64_t value = columns[i].value(s, row);
-            if (columns[i].is_signed)
-                sp_json_i64(w, value);
-            else
-                sp_json_u64(w, (uint64_t)value);
+        for (uint32_t row = 0; row < s->trace->row_count;) {
+            int64_t values[COLUMN_BLOCK];
+            size_t n = 0;
+            for (; n < COLUMN_BLOCK && row < s->trace->row_count; row++)
+                values[n++] = columns[i].value(s, row);
+            sp_json_integers(w, values, n, columns[i].is_signed);
         }
         sp_json_array_end(w);
     }
@@ -316,8 +319,7 @@ static bool write_events(struct sp_arena *arena, const struct sp_trace *trace,
     sp_json_array_end(w);
     sp_json_key(w, "time");
     sp_json_array_begin(w);
-    for (n = 0; n < count; n++)
-        sp_json_i64(w, times[n]);
+    sp_json_integers(w, times, count, true);
     sp_json_array_end(w);
     sp_json_key(w, "name");
     sp_json_array_begin(w);
@@ -342,6 +344,24 @@ static int compare_placed(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+/* The rows that can call a peer, by the address of their span; none when nobody asks. */
+static struct placed_span *place_callers(struct sp_arena *arena, const struct sp_trace *trace,
+                                         bool wanted, uint32_t *ret_count)
+{
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < trace->row_count && wanted; row++)
+        count += trace->rows[row].span->kind >= SP_KIND_CLIENT;
+    struct placed_span *placed = sp_arena_calloc(arena, count, sizeof(*placed));
+    *ret_count = 0;
+    if (!placed || count == 0)
+        return placed;
+    for (uint32_t row = 0; row < trace->row_count; row++)
+        if (trace->rows[row].span->kind >= SP_KIND_CLIENT)
+            placed[(*ret_count)++] = (struct placed_span){trace->rows[row].span, row};
+    qsort(placed, count, sizeof(*placed), compare_placed);
+    return placed;
+}
+
 static bool is_peer(const struct sp_graph_call *call)
 {
     return call->client_span && !call->server_span && !sp_slice_equal_cstr(call->server, "unknown");
@@ -353,20 +373,19 @@ static bool write_peers(struct sp_arena *arena, const struct sp_trace *trace,
 {
     const struct sp_graph_call *calls;
     size_t call_count, n = 0;
-    uint32_t placed_count = 0;
     if (sp_graph_calls(arena, trace, &calls, &call_count) != SP_OK)
         return false;
-    struct placed_span *placed = sp_arena_calloc(arena, trace->row_count, sizeof(*placed));
     struct sp_slice *texts = sp_arena_calloc(arena, call_count, sizeof(*texts));
     struct sp_dictionary names;
-    if (!placed || !texts)
+    if (!texts)
         return false;
-    for (uint32_t row = 0; row < trace->row_count; row++)
-        placed[placed_count++] = (struct placed_span){trace->rows[row].span, row};
-    qsort(placed, placed_count, sizeof(*placed), compare_placed);
     for (size_t i = 0; i < call_count; i++)
         if (is_peer(&calls[i]))
             texts[n++] = calls[i].server;
+    uint32_t placed_count;
+    struct placed_span *placed = place_callers(arena, trace, n > 0, &placed_count);
+    if (!placed)
+        return false;
     if (!sp_dictionary_make(arena, texts, (uint32_t)n, &names))
         return false;
     sp_json_key(w, "peers");

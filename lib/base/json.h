@@ -43,6 +43,11 @@ void sp_json_u64(struct sp_json_writer *w, uint64_t value);
 void sp_json_i64_string(struct sp_json_writer *w, int64_t value);
 void sp_json_u64_string(struct sp_json_writer *w, uint64_t value);
 
+/* Items of the array that is open, many at once: the same text as so many sp_json_i64, or, if not signed, as so many sp_json_u64 of the
+ * same bits. */
+void sp_json_integers(struct sp_json_writer *w, const int64_t *values, size_t count,
+                      bool is_signed);
+
 /* What is not finite becomes the strings "NaN", "Infinity", "-Infinity", as in OTLP. */
 void sp_json_double(struct sp_json_writer *w, double value);
 void sp_json_bool(struct sp_json_writer *w, bool value);

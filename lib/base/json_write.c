@@ -165,26 +165,69 @@ void sp_json_cstr(struct sp_json_writer *w, const char *value)
     sp_json_string(w, sp_slice_cstr(value));
 }
 
+/* The decimal digits of value; at most 20. */
+static size_t digit_count(uint64_t value)
+{
+    static const uint64_t powers[] = {
+        0,
+        10,
+        100,
+        1000,
+        10000,
+        100000,
+        1000000,
+        10000000,
+        100000000,
+        1000000000,
+        10000000000,
+        100000000000,
+        1000000000000,
+        10000000000000,
+        100000000000000,
+        1000000000000000,
+        10000000000000000,
+        100000000000000000,
+        1000000000000000000,
+        10000000000000000000u,
+    };
+    size_t bits = 64 - (size_t)__builtin_clzll(value | 1);
+    size_t least = bits * 1233 >> 12; /* bits times log10(2), rounded down */
+    return least + (value >= powers[least]);
+}
+
+/* Two digits a division. Returns the place behind them. */
+static uint8_t *put_digits(uint8_t *out, uint64_t value)
+{
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233"
+        "34353637383940414243444546474849505152535455565758596061626364656667"
+        "6869707172737475767778798081828384858687888990919293949596979899";
+    uint8_t *end = out + digit_count(value), *at = end;
+    for (; value >= 10; value /= 100) {
+        at -= 2;
+        memcpy(at, pairs + value % 100 * 2, 2);
+    }
+    if (at > out)
+        *out = (uint8_t)('0' + value);
+    return end;
+}
+
 /* Digits of value, with quotes around them if wanted. */
 static void put_integer(struct sp_json_writer *w, bool negative, uint64_t value, bool quoted)
 {
-    char text[24];
-    size_t at = sizeof(text);
+    uint8_t text[24], *at = text;
     if (quoted) {
-        text[--at] = '"';
+        *at++ = '"';
     }
-    do {
-        text[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
     if (negative) {
-        text[--at] = '-';
+        *at++ = '-';
     }
+    at = put_digits(at, value);
     if (quoted) {
-        text[--at] = '"';
+        *at++ = '"';
     }
     before_value(w);
-    sp_buf_append(w->out, text + at, sizeof(text) - at);
+    sp_buf_append(w->out, text, (size_t)(at - text));
 }
 
 static uint64_t magnitude(int64_t value)
@@ -200,6 +243,39 @@ void sp_json_i64(struct sp_json_writer *w, int64_t value)
 void sp_json_u64(struct sp_json_writer *w, uint64_t value)
 {
     put_integer(w, false, value, false);
+}
+
+/* A comma, a sign, 20 digits. */
+#define ITEM_BYTES_MAX 22
+#define ITEMS_AT_ONCE  256
+
+void sp_json_integers(struct sp_json_writer *w, const int64_t *values, size_t count, bool is_signed)
+{
+    SP_ASSERT(w->depth > 0);
+    for (size_t i = 0; i < count && w->out->error == SP_OK;) {
+        size_t many = count - i < ITEMS_AT_ONCE ? count - i : ITEMS_AT_ONCE;
+        /* Near its ceiling a buffer is asked for what is needed, not for what could be. */
+        bool tight = w->out->max - w->out->len < many * ITEM_BYTES_MAX;
+        uint8_t *begin = tight ? NULL : sp_buf_reserve(w->out, many * ITEM_BYTES_MAX), *at = begin;
+        for (size_t last = i + many; i < last; i++) {
+            bool negative = is_signed && values[i] < 0;
+            uint64_t value = is_signed ? magnitude(values[i]) : (uint64_t)values[i];
+            if (!begin) {
+                put_integer(w, negative, value, false);
+                continue;
+            }
+            SP_ASSERT(!(w->state[w->depth - 1] & LEVEL_OBJECT));
+            if (w->state[w->depth - 1] & LEVEL_FILLED) {
+                *at++ = ',';
+            }
+            w->state[w->depth - 1] |= LEVEL_FILLED;
+            if (negative) {
+                *at++ = '-';
+            }
+            at = put_digits(at, value);
+        }
+        w->out->len += begin ? (size_t)(at - begin) : 0;
+    }
 }
 
 void sp_json_i64_string(struct sp_json_writer *w, int64_t value)

@@ -54,6 +54,52 @@ START_TEST(json_writer_places_commas_and_colons)
 }
 END_TEST
 
+START_TEST(json_writer_writes_integers_at_once_as_one_by_one)
+{
+    enum { COUNT = 1000 };
+    static int64_t values[COUNT];
+    size_t n = 0;
+    for (uint64_t power = 1; n < 100; power *= 10) {
+        const uint64_t around[] = {power - 1, power, power + 1, 9 * power, 0 - power};
+        for (size_t i = 0; i < SP_ARRAY_LEN(around); i++)
+            values[n++] = (int64_t)around[i];
+    }
+    for (uint64_t bits = 0x9e3779b97f4a7c15u; n < COUNT;
+         bits = bits * 6364136223846793005u + 1, n++)
+        values[n] = (int64_t)(bits >> (n % 64));
+    for (int is_signed = 0; is_signed < 2; is_signed++) {
+        struct sp_buf one_by_one;
+        struct sp_json_writer plain;
+        sp_buf_init(&one_by_one, SIZE_MAX);
+        sp_json_writer_init(&plain, &one_by_one);
+        sp_json_array_begin(&plain);
+        for (n = 0; n < COUNT; n++) {
+            if (is_signed)
+                sp_json_i64(&plain, values[n]);
+            else
+                sp_json_u64(&plain, (uint64_t)values[n]);
+        }
+        sp_json_array_end(&plain);
+        /* Also where the text just fits, and where one byte is missing. */
+        for (size_t missing = 0; missing < 2; missing++) {
+            struct sp_buf exact;
+            sp_buf_init(&exact, one_by_one.len - missing);
+            sp_json_writer_init(&writer, &exact);
+            sp_json_array_begin(&writer);
+            sp_json_integers(&writer, values, 3, is_signed);
+            sp_json_integers(&writer, values, 0, is_signed);
+            sp_json_integers(&writer, values + 3, COUNT - 3, is_signed);
+            sp_json_array_end(&writer);
+            ck_assert_int_eq(exact.error, missing ? SP_LIMIT : SP_OK);
+            if (!missing)
+                ck_assert(sp_slice_equal(sp_buf_slice(&exact), sp_buf_slice(&one_by_one)));
+            sp_buf_fini(&exact);
+        }
+        sp_buf_fini(&one_by_one);
+    }
+}
+END_TEST
+
 START_TEST(json_writer_writes_every_kind_of_value)
 {
     sp_json_array_begin(&writer);
@@ -186,6 +232,7 @@ Suite *sp_test_suite(void)
     TCase *tests = tcase_create("writer");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, json_writer_places_commas_and_colons);
+    tcase_add_test(tests, json_writer_writes_integers_at_once_as_one_by_one);
     tcase_add_test(tests, json_writer_writes_every_kind_of_value);
     tcase_add_test(tests, json_writer_escapes_what_must_be);
     tcase_add_test(tests, json_writer_replaces_what_is_not_utf8);
