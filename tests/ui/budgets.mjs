@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the Trace page may take, measured in a real browser against the real server: median of three, on a machine that does nothing
 // else. Not among the tests, because a busy machine breaks every such number: ./dev bench runs it. What must hold on any machine
-// (elements in the document, what is asked) stands in component.test.mjs and trace.test.mjs.
+// (processor time, elements in the document, memory) stands in gates.test.mjs.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startSpoor } from "../e2e/shop.mjs";
 import { startBrowser } from "./browser.mjs";
+import { idOf, requestsOf } from "./large-traces.mjs";
 
 const RUNS = 3;
-const T0 = 1795350535000000000n;
-const hex = (n, digits) => n.toString(16).padStart(digits, "0");
 const SIZES = { "10k": 10_000, "100k": 100_000, "1M": 1_000_000 };
-const idOf = (spans) => hex(0xabc0000000 + spans, 32);
 
 let browser;
 let spoor;
@@ -25,26 +23,6 @@ function budget(name, value, most, unit = "ms") {
 }
 const note = (name, value, unit = "ms") => rows.push(`${name.padEnd(58)} ${value.toFixed(0).padStart(8)} ${unit}`);
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
-
-/** A trace as a tree of tens, 50 operations of 8 services, with an event here and there. */
-function* requestsOf(count) {
-  const services = ["web", "cart", "checkout", "payment", "stock", "mail", "search", "user"];
-  const each = 20_000;
-  for (let from = 0; from < count; from += each) {
-    const groups = services.map((name) => ({ resource: { attributes: [{ key: "service.name", value: { stringValue: name } }] }, scopeSpans: [{ spans: [] }] }));
-    for (let i = from; i < Math.min(count, from + each); i++) {
-      const parent = i === 0 ? "" : hex(Math.floor((i - 1) / 10) + 1, 16);
-      const start = T0 + BigInt(i * 900);
-      groups[i % 8].scopeSpans[0].spans.push({
-        traceId: idOf(count), spanId: hex(i + 1, 16), parentSpanId: parent, name: `operation ${i % 50}`, kind: 1 + (i % 3),
-        startTimeUnixNano: String(start), endTimeUnixNano: String(start + BigInt(i === 0 ? count * 900 : 5000)),
-        attributes: [{ key: "item", value: { intValue: String(i % 100) } }],
-        ...(i % 500 === 0 ? { events: [{ name: "retry", timeUnixNano: String(start) }] } : {}),
-      });
-    }
-    yield JSON.stringify({ resourceSpans: groups });
-  }
-}
 
 before(async () => {
   browser = await startBrowser();

@@ -33,12 +33,11 @@ export function maskOfBitmap(bitmap: string, count: number): Uint8Array {
 export function allOf(masks: (Uint8Array | null)[], count: number): Found | null {
   const given = masks.filter((m) => m !== null);
   if (given.length === 0) return null;
-  const mask = new Uint8Array(count);
+  // Of one there is nothing to combine, and rows are many.
+  const mask = given.length === 1 ? given[0] : new Uint8Array(count).fill(1);
+  if (given.length > 1) for (const other of given) for (let row = 0; row < count; row++) mask[row] &= other[row];
   let n = 0;
-  for (let row = 0; row < count; row++) {
-    mask[row] = given.every((m) => m[row]) ? 1 : 0;
-    n += mask[row];
-  }
+  for (let row = 0; row < count; row++) n += mask[row];
   return { mask, count: n };
 }
 
@@ -53,18 +52,13 @@ export function findSpans(s: Skeleton, text: string): Found | null {
   }
   const services = s.services.map((x) => x.name.toLowerCase());
   const operations = s.operations.map((x) => x.toLowerCase());
-  const inService = wanted.map((w) => services.map((name) => name.includes(w)));
-  const inOperation = wanted.map((w) => operations.map((name) => name.includes(w)));
-  let count = 0;
-  for (let row = 0; row < s.count; row++) {
-    let all = 1;
-    for (let w = 0; w < wanted.length && all; w++) {
-      if (!inService[w][s.service[row]] && !inOperation[w][s.operation[row]]) all = 0;
-    }
-    mask[row] = all;
-    count += all;
+  mask.fill(1);
+  for (const word of wanted) {
+    const inService = Uint8Array.from(services, (name) => (name.includes(word) ? 1 : 0));
+    const inOperation = Uint8Array.from(operations, (name) => (name.includes(word) ? 1 : 0));
+    for (let row = 0; row < s.count; row++) mask[row] &= inService[s.service[row]] | inOperation[s.operation[row]];
   }
-  return { mask, count };
+  return { mask, count: mask.reduce((n, found) => n + found, 0) };
 }
 
 /** The next row for which the test holds, in this direction, around the end; -1 when there is none. */

@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 import { criticalTime, operationName, selfByService, type Skeleton } from "../model/skeleton";
 import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration } from "../model/time";
-import { param, patched, replace } from "../route";
+import { param, patched, replace, replaceSoon } from "../route";
 import { hint } from "../state/keys";
 import { showsRank, showsSelf, showsStatus } from "../state/prefs";
 import type { TraceSource } from "../state/source";
@@ -32,7 +32,7 @@ export function TraceTools(props: ToolsProps) {
   const { skeleton: s, source, view, matches, path, marks, setIsolated, command, goTo } = props;
   const { found } = matches;
   // The address holds the text: a second copy would lag behind fast typing.
-  const setFind = (find: string) => replace(patched({ find, only: find.trim() ? param("only") : null }));
+  const setFind = (find: string) => replaceSoon(patched({ find, only: find.trim() ? param("only") : null }));
   const folded = param("fold") !== "0";
   const waterfall = view === "waterfall";
   return (

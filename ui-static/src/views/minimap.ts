@@ -14,6 +14,9 @@ export class Minimap {
   private readonly canvas = document.createElement("canvas");
   private readonly shade = document.createElement("div");
   private readonly observer: ResizeObserver;
+  private readonly spans = document.createElement("canvas");
+  /** What `spans` was drawn for. */
+  private drawn = "";
   private overview: Overview | null = null;
   private ink: Ink;
   private window: { from: number; to: number };
@@ -104,9 +107,20 @@ export class Minimap {
   private draw(): void {
     const width = this.host.clientWidth;
     if (width < 1) return;
+    const wanted = `${width} ${window.devicePixelRatio} ${this.ink.dark} ${this.ink.forced}`;
+    if (wanted !== this.drawn) this.drawSpans(width);
+    this.drawn = wanted;
+    const c = fitCanvas(this.canvas, width, HEIGHT);
+    c.drawImage(this.spans, 0, 0, width, HEIGHT);
+    this.drawMatches(c, width);
+    this.placeWindow(this.window.from, this.window.to);
+  }
+
+  /** All spans and errors, on a canvas of its own: what is looked for changes with each letter, they do not. */
+  private drawSpans(width: number): void {
     if (this.overview?.width !== width) this.overview = overviewOf(this.skeleton, width, Math.floor((HEIGHT - TICKS_HEIGHT) / 2));
     const { lanes, cells, errors } = this.overview;
-    const c = fitCanvas(this.canvas, width, HEIGHT);
+    const c = fitCanvas(this.spans, width, HEIGHT);
     const lane = Math.min(9, (HEIGHT - TICKS_HEIGHT - 4) / Math.max(1, lanes));
     for (let l = 0; l < lanes; l++) {
       for (let x = 0; x < width; ) {
@@ -122,16 +136,20 @@ export class Minimap {
     }
     c.fillStyle = this.ink.error;
     for (let x = 0; x < width; x++) if (errors[x]) c.fillRect(x - 0.5, 0, 2, TICKS_HEIGHT);
-    this.drawMatches(c, width);
-    this.placeWindow(this.window.from, this.window.to);
   }
 
   private drawMatches(c: CanvasRenderingContext2D, width: number): void {
     if (!this.matches) return;
     const s = this.skeleton;
     c.fillStyle = this.ink.text;
+    // One tick a pixel: matches may be as many as rows.
+    const scale = width / Math.max(1, s.duration);
+    const drawn = new Uint8Array(width);
     for (let row = 0; row < s.count; row++) {
-      if (this.matches[row]) c.fillRect(Math.min(width - 1, (s.start[row] / Math.max(1, s.duration)) * width), HEIGHT - 4, 1, 4);
+      if (!this.matches[row]) continue;
+      const x = Math.min(width - 1, Math.floor(s.start[row] * scale));
+      if (!drawn[x]) c.fillRect(x, HEIGHT - 4, 1, 4);
+      drawn[x] = 1;
     }
   }
 }

@@ -187,9 +187,9 @@ export class Waterfall {
   /** matches: not dimmed. keep: nothing but these and their ancestors is shown. */
   setMatches(matches: Uint8Array | null, keep: Uint8Array | null): void {
     this.matches = matches;
-    const at = this.cursor;
+    if (keep === this.folding.only) return this.schedule();
     this.folding.only = keep;
-    this.refold(at);
+    this.refold(this.cursor);
   }
 
   setCritical(on: boolean): void {

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the Trace page may take, as gates that hold on a busy machine as well: not the time on the clock but the processor time of the page's main
+// thread, which the browser counts, and counts of elements and bytes. Median of three. What needs a quiet machine (frames, first
+// paint, a million spans) is measured by budgets.mjs. Why so: docs/decisions/0113-gates-of-processor-time.md.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { startSpoor } from "../e2e/shop.mjs";
+import { startBrowser } from "./browser.mjs";
+import { idOf, requestsOf } from "./large-traces.mjs";
+
+const RUNS = 3;
+const LARGE = 100_000;
+const SMALL = 2_000;
+
+let browser;
+let spoor;
+const said = [];
+let over = [];
+
+function gate(name, value, most, unit = "ms") {
+  said.push(`${name.padEnd(62)} ${value.toFixed(value < 10 ? 2 : 0).padStart(8)} ${unit}  at most ${most}`);
+  if (!(value <= most)) over.push(`${name}: ${value} ${unit}, at most ${most}`);
+}
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+before(async () => {
+  browser = await startBrowser();
+  spoor = await startSpoor();
+  for (const count of [LARGE, SMALL]) {
+    for (const body of requestsOf(count)) {
+      const answer = await fetch(`http://${spoor.otlpHttp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body });
+      assert.equal(answer.status, 200);
+    }
+  }
+});
+after(async () => {
+  console.log(`\n${said.join("\n")}\n`);
+  await browser?.close();
+  await spoor?.stop();
+});
+
+/** A page whose main thread's processor time can be read, in milliseconds. */
+async function opened(use) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  page.setDefaultTimeout(60000);
+  const session = await context.newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  const spent = async () => (await session.send("Performance.getMetrics")).metrics.find((m) => m.name === "TaskDuration").value * 1000;
+  try {
+    return await use(page, spent, session);
+  } finally {
+    await context.close();
+  }
+}
+
+/** Two frames: what was asked for is drawn in the first, and the second says so. */
+const drawn = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
+test("100,000 spans: opening, scrolling, jumping, finding, elements", { timeout: 300000 }, async () => {
+  const runs = [];
+  for (let i = 0; i < RUNS; i++) {
+    runs.push(
+      await opened(async (page, spent) => {
+        // The scripts are compiled and cached, as for the second trace of a session.
+        await page.goto(`http://${spoor.http}/trace/`);
+        await page.locator(".empty").waitFor();
+        const cost = async (act) => {
+          const begin = await spent();
+          await act();
+          await drawn(page);
+          return (await spent()) - begin;
+        };
+        const open = await cost(async () => {
+          await page.evaluate((id) => {
+            history.pushState(null, "", `../trace/?id=${id}`);
+            dispatchEvent(new PopStateEvent("popstate"));
+          }, idOf(LARGE));
+          await page.locator(".wf-row").first().waitFor();
+        });
+        await page.waitForTimeout(1000);
+        const idle = await cost(async () => undefined);
+        await page.mouse.move(700, 600);
+        const steps = [];
+        for (let n = 0; n < 25; n++) steps.push((await cost(() => page.mouse.wheel(0, 400))) - idle);
+        const jumps = [];
+        for (const part of [0.5, 1, 0]) jumps.push((await cost(() => page.locator(".wf-scroll").evaluate((e, at) => (e.scrollTop = at * e.scrollHeight), part))) - idle);
+        const find = await cost(() =>
+          page.evaluate(() => {
+            const input = document.getElementById("trace-find");
+            input.value = "operation 7";
+            input.dispatchEvent(new Event("input", { bubbles: true }));
+          }),
+        );
+        assert.match(await page.locator(".find-count").innerText(), /^10,000 of 100,000$|^2,000 of 100,000$/);
+        return { open, step: median(steps), longest: Math.max(...steps), jump: Math.max(...jumps), find: find - idle, elements: await page.evaluate(() => document.querySelectorAll("*").length) };
+      }),
+    );
+  }
+  const of = (name) => median(runs.map((r) => r[name]));
+  gate("100,000 spans, asked for to painted", of("open"), 500);
+  gate("a step of scrolling, in the middle", of("step"), 16);
+  gate("the longest step of scrolling", of("longest"), 50);
+  gate("a jump to the middle or an end", of("jump"), 50);
+  gate("a find by name until it is painted", of("find"), 50);
+  gate("elements of the document", of("elements"), 2000, "");
+  assert.deepEqual(over, []);
+});
+
+test("names are found among 100,000 spans", async () => {
+  over = [];
+  const folder = mkdtempSync(join(tmpdir(), "spoor-gates-"));
+  try {
+    const esbuild = createRequire(join(process.env.UI_MODULES, "x.js"))("esbuild");
+    const source = join(dirname(fileURLToPath(import.meta.url)), "../../ui-static/src/model");
+    const contents = ["find", "skeleton"].map((name) => `export * from ${JSON.stringify(join(source, name))};`).join("\n");
+    await esbuild.build({ stdin: { contents, resolveDir: source, loader: "ts" }, bundle: true, format: "esm", platform: "node", target: "node18", outfile: join(folder, "model.mjs") });
+    const { decodeSkeleton, findSpans } = await import(pathToFileURL(join(folder, "model.mjs")).href);
+    const skeleton = decodeSkeleton(await (await fetch(`http://${spoor.http}/v1/traces/${idOf(LARGE)}?view=columns`)).json());
+    const times = Array.from({ length: 15 }, (_, i) => {
+      const begin = process.cpuUsage();
+      assert.equal(findSpans(skeleton, `operation ${i}`).count > 0, true);
+      const { user, system } = process.cpuUsage(begin);
+      return (user + system) / 1000;
+    });
+    gate("names found among 100,000 spans", median(times), 16);
+    assert.deepEqual(over, []);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("a hundred openings leave nothing behind", { timeout: 300000 }, async () => {
+  over = [];
+  await opened(async (page, _, session) => {
+    await session.send("HeapProfiler.enable");
+    const heap = async () => {
+      await session.send("HeapProfiler.collectGarbage");
+      return (await session.send("Runtime.getHeapUsage")).usedSize / 1e6;
+    };
+    await page.goto(`http://${spoor.http}/trace/`);
+    const show = (id) =>
+      page.evaluate((wanted) => {
+        history.pushState(null, "", wanted ? `../trace/?id=${wanted}` : "../trace/");
+        dispatchEvent(new PopStateEvent("popstate"));
+      }, id);
+    const open = async (times) => {
+      for (let i = 0; i < times; i++) {
+        await show(idOf(SMALL));
+        await page.locator(".wf-row").first().waitFor();
+        await show("");
+        await page.locator(".empty").waitFor();
+      }
+      return heap();
+    };
+    const first = await open(20);
+    const nodes = async () => (await session.send("Memory.getDOMCounters")).nodes;
+    const [last, before] = [await open(80), await nodes()];
+    gate("heap that 80 more openings add", Math.max(0, last - first), 2, "MB");
+    gate("elements and texts that are kept", before, 5000, "");
+    assert.deepEqual(over, []);
+  });
+});
