@@ -36,6 +36,8 @@ export interface RowState {
   stats: (run: number) => RunStats;
   errorsBefore: Uint32Array;
   ranks: Map<number, Rank>;
+  /** Levels that have room beside names; at most INDENT_MAX. */
+  levels: number;
   /** Rows that are marked to be measured between; -1 for none. */
   marks: readonly [number, number];
 }
@@ -50,8 +52,8 @@ export function rankLabel(rank: Rank): string {
 }
 
 /** Deeper levels keep this indent and say their depth in a number, so that names never vanish. */
-const INDENT_MAX = 18;
-const INDENT_PX = 10;
+export const INDENT_MAX = 18;
+export const INDENT_PX = 10;
 
 function part(tag: string, className: string, parent: HTMLElement): HTMLElement {
   const element = document.createElement(tag);
@@ -94,7 +96,7 @@ export function fillRow(parts: RowParts, state: RowState): void {
   const open = group >= 0 ? !folding.closedGroups.has(group) : item < 0 ? folding.openRuns.has(~item) : !folding.closed[row];
   const foldable = !peer && (item < 0 || s.subtree[row] > 1);
   const rank = item >= 0 ? state.ranks.get(row) : undefined;
-  const shown = `${item} ${position} ${open} ${dark} ${dimmed} ${current} ${state.criticalTime !== null} ${folding.foldRuns} ${rank?.shorter} ${state.marks.indexOf(row)}`;
+  const shown = `${item} ${position} ${open} ${dark} ${dimmed} ${current} ${state.criticalTime !== null} ${folding.foldRuns} ${state.levels} ${rank?.shorter} ${state.marks.indexOf(row)}`;
   if (shown === parts.shown) return;
   parts.shown = shown;
   const element = parts.row;
@@ -111,9 +113,9 @@ export function fillRow(parts: RowParts, state: RowState): void {
   element.setAttribute("aria-label", label);
   element.title = label;
 
-  const levels = Math.min(depth, INDENT_MAX);
+  const levels = Math.min(depth, state.levels);
   parts.indent.style.width = `${levels * INDENT_PX}px`;
-  parts.indent.textContent = depth > INDENT_MAX ? String(depth) : "";
+  parts.indent.textContent = depth > state.levels ? String(depth) : "";
   parts.twisty.className = `wf-twisty${foldable ? (open ? " open" : "") : " leaf"}`;
   const slot = s.services[s.service[row]].slot;
   parts.swatch.className = `swatch ${textureOf(slot)}`;

@@ -24,7 +24,7 @@ import { BAR, drawBars } from "./bars";
 import { fitCanvas, type Ink, inkOf } from "./ink";
 import { Ticks } from "./ticks";
 import { ticksOf, TimeAxis, timeAt, type TimeScale } from "./time-axis";
-import { fillRow, makeRow, type RowParts } from "./waterfall-row";
+import { fillRow, INDENT_MAX, INDENT_PX, makeRow, type RowParts } from "./waterfall-row";
 
 export interface WaterfallEvents {
   /** The cursor moved; `open` when details were asked for. */
@@ -48,7 +48,10 @@ const NARROW = 720;
 const SCROLL_MAX = 8e6;
 /** The closest zoom, in nanoseconds across the view. */
 const WINDOW_MIN = 20;
-const NAME_MIN = 160;
+const NAME_MIN = 220;
+/** What a row needs besides its indent: a part of the name, and the numbers behind it. */
+const NAME_ROOM = 230;
+const LEVELS_MIN = 4;
 
 export class Waterfall {
   readonly folding: Folding;
@@ -431,6 +434,7 @@ export class Waterfall {
         stats: this.statsOf,
         errorsBefore: this.errorsBefore,
         ranks: this.ranks,
+        levels: Math.max(LEVELS_MIN, Math.min(INDENT_MAX, Math.floor(((this.narrow ? this.width : this.nameWidth) - NAME_ROOM) / INDENT_PX))),
         marks: this.marks,
       });
       parts.row.hidden = false;
