@@ -62,7 +62,7 @@ function intrinsic(name: string, trace: Trace, at: (read: (s: Stored) => Operand
     case "duration": return make("number", at(lengthOf));
     case "status": return make("status", at((s) => STATUSES[s.span.status?.code ?? 0] ?? STATUSES[0]));
     case "kind": return make("kind", at((s) => KIND_NAMES[s.span.kind ?? 0] ?? KIND_NAMES[0]));
-    case "statusMessage": return make("text", at((s) => s.span.status?.message ?? ""), true);
+    case "statusMessage": return make("text", at((s) => s.span.status?.message ?? ""));
     case "span:id": return make("text", at((s) => lowerId(s.span.spanId, 16)), false, 16);
     case "span:parentID": return make("text", at((s) => (NOTHING.test(s.span.parentSpanId ?? "") ? undefined : lowerId(s.span.parentSpanId, 16))), true, 16);
     case "trace:id": return make("text", at((s) => lowerId(s.span.traceId, 32)), false, 32);
@@ -82,8 +82,8 @@ function intrinsic(name: string, trace: Trace, at: (read: (s: Stored) => Operand
     case "event:timeSinceStart": return make("number", each((s) => (s.span.events ?? []).map((e) => BigInt(e.timeUnixNano ?? 0) - startOf(s))), true);
     case "link:traceID": return make("text", each((s) => (s.span.links ?? []).map((l) => lowerId(l.traceId, 32))), true, 32);
     case "link:spanID": return make("text", each((s) => (s.span.links ?? []).map((l) => lowerId(l.spanId, 16))), true, 16);
-    case "instrumentation:name": return make("text", at((s) => s.scope.name ?? ""), true);
-    case "instrumentation:version": return make("text", at((s) => s.scope.version ?? ""), true);
+    case "instrumentation:name": return make("text", at((s) => s.scope.name ?? ""));
+    case "instrumentation:version": return make("text", at((s) => s.scope.version ?? ""));
     default: return undefined;
   }
 }
