@@ -280,8 +280,7 @@ enum sp_status sp_rocks_write_behind(struct sp_rocks *rocks, struct sp_kv_batch 
         return sp_kv_write(rocks->kv, batch, false, reterr);
     }
     errand.next = rocks->errands;
-    rocks->errands =
-        &errand; // cppcheck-suppress autoVariables ; it is taken out before this returns
+    rocks->errands = &errand; // cppcheck-suppress autoVariables ; taken out before this returns
     pthread_cond_signal(&rocks->committer_wakes);
     while (!errand.done)
         pthread_cond_wait(&rocks->errand_done, &rocks->lock);

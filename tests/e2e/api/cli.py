@@ -429,6 +429,56 @@ def test_status_tells_what_is_kept_and_asked(context):
     assert context.run("status", url="http://127.0.0.1:1")[0] == 3
 
 
+def test_status_shows_how_good_the_data_is(context):
+    answer = json.loads(context.run("status", "--quality", "--json")[1])
+    assert answer["missingParents"] == answer["tracesMissingParents"] == "1", answer
+    code, out, err = context.run("status", "--quality", "--to", "2126-02-01T00:00:00Z")
+    lines = out.splitlines()
+    assert (code, err) == (0, "") and lines[0].startswith(f"Looked at {answer['spans']} spans of all {answer['matchedTraces']} traces, 20"), out
+    assert lines[2].split() == ["SPANS", "TRACES", "FINDING"] and "1 1 parent is not stored".split() in [line.split() for line in lines], out
+    assert any(line.split() == ["0", "sent", "twice"] for line in lines), out
+    newest = context.run("status", "--quality", "--traces", "1")[1]
+    assert newest.startswith("Looked at ") and " of the newest 1 traces, " in newest, newest
+    assert context.run("status", "--quality", "--to", "1980-01-01T00:00:00Z")[:2] == (1, "")
+    for wrong in (("--quality", "--traces", "0"), ("--from", "now-1h"), ("--traces", "5"), ("--quality", "--cancel", "1"), ("--quality", "--from", "x")):
+        code, out, err = context.run("status", *wrong)
+        assert (code, out) == (2, "") and err, wrong
+
+
+def test_status_ends_a_query_that_runs(context):
+    code, out, err = context.run("status", "--cancel", "1")
+    assert (code, out) == (3, "") and "--allow-cancel" in err, err
+    with spoor.Spoor(context.server.binary, args=["--allow-cancel"]) as server:
+        own = Context(server)
+        for trace in range(1, 41):
+            ids = [(trace * 1000 + i).to_bytes(8, "big") for i in range(500)]
+            spans = [spoor.span_message(trace.to_bytes(16, "big"), ids[i], "deep", START, START + MS, parent=ids[i - 1] if i else b"") for i in range(500)]
+            assert server.export(spoor.request_message(spans))[0] == 200
+        code, out, err = own.run("status", "--cancel", "1")
+        assert (code, out) == (1, "") and "no query with this id runs" in err, err
+        ended, over = [], threading.Event()
+
+        def ask():
+            while not over.is_set():
+                ended.append(server.request("http", "GET", "/v1/search?q=%7B%7D%3E%3E%7B%7D%7Cby(span:id)&order=-errors&limit=1000&spss=100")[0])
+                if ended[-1] != 200:
+                    return
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            until = time.monotonic() + 60
+            while asking.is_alive():  # one may have ended before it is named
+                assert time.monotonic() < until, ended
+                for query in json.loads(own.run("status", "--json")[1])["queries"]["running"]:
+                    code, out, err = own.run("status", "--cancel", query["id"])
+                    assert (code, out, err) == (0, f"Query {query['id']} was asked to end\n", "") or code == 1, (out, err)
+        finally:
+            over.set()
+            asking.join()
+        assert ended[-1] == 503, ended
+
+
 def test_exit_codes(context):
     absent, nowhere = "ab" * 16, "http://127.0.0.1:1"
     for expected, args, url in ((1, ("trace", absent), None), (1, ("trace", absent, "--json"), None),
