@@ -10,6 +10,7 @@ import pty
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import spoor
 import tap
@@ -452,15 +453,17 @@ def test_status_ends_a_query_that_runs(context):
         own = Context(server)
         for trace in range(1, 41):
             ids = [(trace * 1000 + i).to_bytes(8, "big") for i in range(500)]
-            spans = [spoor.span_message(trace.to_bytes(16, "big"), ids[i], "deep", START, START + MS, parent=ids[i - 1] if i else b"") for i in range(500)]
+            spans = [spoor.span_message(trace.to_bytes(16, "big"), ids[i], f"{trace}-{i}" + "x" * 100, START, START + MS) for i in range(500)]
             assert server.export(spoor.request_message(spans))[0] == 200
         code, out, err = own.run("status", "--cancel", "1")
         assert (code, out) == (1, "") and "no query with this id runs" in err, err
+        slow = "{ " + " || ".join(f'name =~ ".*x.*y{i}"' for i in range(30)) + " }"  # seconds: each name is different
+        path = "/v1/search?" + urllib.parse.urlencode({"q": slow})
         ended, over = [], threading.Event()
 
         def ask():
             while not over.is_set():
-                ended.append(server.request("http", "GET", "/v1/search?q=%7B%7D%3E%3E%7B%7D%7Cby(span:id)&order=-errors&limit=1000&spss=100")[0])
+                ended.append(server.request("http", "GET", path)[0])
                 if ended[-1] != 200:
                     return
 
