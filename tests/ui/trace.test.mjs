@@ -181,6 +181,7 @@ test("errors, hidden services, peers and marks are pills with their state in the
 test("isolating has a way back, fit zooms twice, and the window can be typed", async () => {
   await withShop(async (page, { add }) => {
     await row(page, "cart add").click();
+    const whole = await page.locator(".wf-scroll").getAttribute("aria-rowcount");
     await page.keyboard.press("o");
     await page.waitForURL(new RegExp(`root=${add.spanId}`));
     await page.locator('.wf-scroll[aria-rowcount="2"]').waitFor();
@@ -188,7 +189,9 @@ test("isolating has a way back, fit zooms twice, and the window can be typed", a
     await page.locator(".crumbs", { hasText: "call cart" }).waitFor();
     await page.goBack();
     await page.waitForURL(new RegExp(`root=${add.spanId}`));
+    await page.locator('.wf-scroll[aria-rowcount="2"]').waitFor();
     await page.getByRole("button", { name: "Whole trace" }).click();
+    await page.locator(`.wf-scroll[aria-rowcount="${whole}"]`).waitFor();
     await page.keyboard.press("f");
     await page.waitForURL(/z=/);
     const first = param(page, "z");
