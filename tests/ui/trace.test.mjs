@@ -107,6 +107,24 @@ test("columns can be chosen, and stay chosen", async () => {
   });
 });
 
+test("rows of the waterfall and of the tables are as tall as the person wants", async () => {
+  await withShop(async (page, { at }) => {
+    await row(page, "web GET /").waitFor();
+    for (const [density, height] of [["compact", 20], ["comfortable", 28]]) {
+      await page.evaluate((d) => localStorage.setItem("spoor.density", d), density);
+      for (const [view, selector] of [["waterfall", ".wf-row:visible"], ["spans", ".span-line:not(.head)"], ["events", ".event-line:not(.head)"]]) {
+        await page.goto(at({ view }));
+        const tops = () => page.locator(selector).evaluateAll((rows) => rows.map((r) => r.getBoundingClientRect()).sort((a, b) => a.top - b.top).slice(0, 2).map((r) => [r.height, r.top]));
+        await page.locator(selector).nth(1).waitFor();
+        await until(async () => {
+          const [first, second] = await tops();
+          return [first[0], second[1] - first[1]];
+        }, [height, height]);
+      }
+    }
+  });
+});
+
 test("a find is a condition for the server, and a mistake in it is said", async () => {
   await withShop(
     async (page) => {

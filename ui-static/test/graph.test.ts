@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { curlOf, firstSpanCurl, shellQuote } from "../src/model/curl";
 import { DRAW_ALL_MAX, DRAW_TOP_MAX, distancesFrom, edgeWidth, readGraph, shownOf, TOP, towards, WHOLE } from "../src/model/graph";
-import { formatBytes, formatCount, formatPercent, formatRate, plural } from "../src/model/text";
+import { formatBytes, formatCount, formatPercent, formatRate, plural, visibleName } from "../src/model/text";
 import { filterAttributes, NESTING_MAX, valueToText } from "../src/model/anyvalue";
 import type { AnyValue } from "../src/api/types";
 
@@ -96,4 +96,12 @@ test("values become text, however deep they are nested", () => {
   const list = [{ key: "b", value: { stringValue: "x" } }, { key: "a", value: { stringValue: "Y" } }];
   assert.deepEqual(filterAttributes(list, "y").map((a) => a.key), ["a"]);
   assert.deepEqual(filterAttributes(list, "").map((a) => a.key), ["a", "b"]);
+});
+
+test("a name of nothing that can be seen is told in words", () => {
+  assert.equal(visibleName("GET /"), "GET /");
+  assert.equal(visibleName(" a "), " a ");
+  assert.equal(visibleName(""), "(no name)");
+  assert.equal(visibleName("", "(no service name)"), "(no service name)");
+  for (const blank of [" ", "\t\n", "\u00a0\u2003", "\u200b\u2060", "\u0007"]) assert.equal(visibleName(blank), "(blank)");
 });

@@ -26,6 +26,12 @@ export function formatBytes(n: number | string): string {
   return `${value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0)} ${units[unit]}`;
 }
 
+/** A name that can be seen: one that is empty, or only white space and signs without a shape, is told in words. */
+export function visibleName(name: string, none = "(no name)"): string {
+  if (name === "") return none;
+  return /^[\s\p{Cc}\p{Cf}]+$/u.test(name) ? "(blank)" : name;
+}
+
 /** 0 %, 0.03 %, 2.1 %, 45 %; never "0 %" for something that is there. */
 export function formatPercent(part: number, whole: number): string {
   if (whole <= 0 || part <= 0) return "0 %";

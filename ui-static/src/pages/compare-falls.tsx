@@ -8,7 +8,7 @@ import { formatDuration } from "../model/time";
 import { href, param, patched, replace } from "../route";
 import { type Pair, type PairSide, sameRow } from "../state/compare";
 import { useActions } from "../state/keys";
-import { dark } from "../state/prefs";
+import { dark, rowPx } from "../state/prefs";
 import { Waterfall } from "../views/waterfall";
 
 type Name = "a" | "b";
@@ -107,6 +107,10 @@ export function CompareFalls({ pair }: { pair: Pair }) {
     falls.current?.a.setDark(dark.value);
     falls.current?.b.setDark(dark.value);
   }, [dark.value]);
+  useEffect(() => {
+    falls.current?.a.setRow(rowPx.value);
+    falls.current?.b.setRow(rowPx.value);
+  }, [pair, rowPx.value]);
   useActions(Object.fromEntries(COMMANDS.map(([id, name]) => [id, () => falls.current?.[active.current].command(name)])));
   const leads = (name: Name) => {
     const take = () => {

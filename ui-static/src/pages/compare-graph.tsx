@@ -4,7 +4,7 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { changeText, type CompareNode, deltaOf, type Measure, topNodes } from "../model/compare";
 import { CARD, type Card, layoutTree } from "../model/compare-layout";
-import { formatCount } from "../model/text";
+import { formatCount, visibleName } from "../model/text";
 import { measureOf, answer } from "../state/compare";
 import { useActions } from "../state/keys";
 import { slotOf } from "./compare-name";
@@ -149,7 +149,7 @@ function CardOf({ card, node, by, most, focused, walk, open }: CardProps) {
       {node.change === "both" ? null : <rect width={CARD.width} height={CARD.height} rx="6" fill="url(#cmp-hatch)" />}
       <rect width="5" height={CARD.height} rx="2.5" fill={colourOf(slotOf(node.service), dark.value)} />
       <text x="12" y="17">
-        {short(node.operation || "(no name)")}
+        {short(visibleName(node.operation))}
       </text>
       <text x="12" y="35" class="cmp-card-service">
         {short(node.service)}

@@ -3,6 +3,7 @@
 import { computed } from "@preact/signals";
 import { getServices } from "../api/client";
 import type { Service } from "../api/types";
+import { visibleName } from "../model/text";
 import { Loader } from "../state/load";
 import { Swatch } from "../ui/controls";
 
@@ -19,7 +20,7 @@ export const slotOf = (service: string): number => slots.value.get(service) ?? 0
 export function ServiceLabel({ service, operation, kind }: { service: string; operation: string; kind: string }) {
   return (
     <span class="cmp-call clip" title={`${service || "(no service name)"} ${operation} (${kind})`}>
-      {slots.value.has(service) ? <Swatch slot={slotOf(service)} /> : null} <span class="dim">{service || "(no service name)"}</span> {operation || "(no name)"}
+      {slots.value.has(service) ? <Swatch slot={slotOf(service)} /> : null} <span class="dim">{service || "(no service name)"}</span> {visibleName(operation)}
     </span>
   );
 }

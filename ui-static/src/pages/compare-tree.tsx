@@ -8,10 +8,10 @@ import { quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
 import { type Answer, measureOf, pair, placeOf } from "../state/compare";
 import { useActions } from "../state/keys";
+import { rowPx } from "../state/prefs";
 import { VirtualRows } from "../ui/virtual";
 import { ServiceLabel } from "./compare-name";
 
-const ROW = 26;
 const ROW_NARROW = 48;
 const NARROW = 720;
 const INDENT_MAX = 18;
@@ -91,7 +91,7 @@ export function CompareTree({ value }: { value: Answer }) {
         <div role="rowgroup" class="rows">
           <VirtualRows
             count={rows.length}
-            rowHeight={narrow ? ROW_NARROW : ROW}
+            rowHeight={narrow ? ROW_NARROW : rowPx.value}
             cursor={at}
             scrollTop={scrollTop}
             row={(i) => (

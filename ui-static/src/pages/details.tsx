@@ -7,7 +7,7 @@ import type { OtlpSpan, SpanDetail, SpanEvent, SpanLink } from "../api/types";
 import { filterAttributes } from "../model/anyvalue";
 import { curlOf } from "../model/curl";
 import { criticalTime, DUPLICATE, KINDS, operationName, serviceName, type Skeleton, SKEWED, spanIdAt, STATUS } from "../model/skeleton";
-import { formatCount, formatPercent, plural } from "../model/text";
+import { formatCount, formatPercent, plural, visibleName } from "../model/text";
 import { formatDuration, formatFull } from "../model/time";
 import { href } from "../route";
 import { hint } from "../state/keys";
@@ -57,7 +57,7 @@ export function Details(props: Props) {
     <aside class="details" aria-label="Span">
       <div class="details-head">
         <div>
-          <h2>{operationName(s, row) || "(no name)"}</h2>
+          <h2>{visibleName(operationName(s, row))}</h2>
           <ServiceName name={serviceName(s, row)} slot={s.services[s.service[row]].slot} />
         </div>
         <div class="details-tools">

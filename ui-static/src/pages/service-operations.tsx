@@ -5,7 +5,7 @@ import { apiUrl, getLatency, getLatencySeries, type Params } from "../api/client
 import type { LatencyAnswer, LatencyRow, LatencySeries } from "../api/types";
 import { curlOf } from "../model/curl";
 import { stepMinutes } from "../model/service";
-import { formatCount, formatPercent } from "../model/text";
+import { formatCount, formatPercent, visibleName } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
@@ -139,7 +139,7 @@ function Rows({ answer, lines, value }: { answer: Page; lines: LatencySeries | n
             <tr key={`${r.kind} ${r.operation}`} class={r.operation === chosen ? "chosen" : undefined}>
               <td>
                 <a class="clip" href={patched({ op: r.operation, kind: r.kind })} title={r.operation}>
-                  {r.operation || "(no name)"}
+                  {visibleName(r.operation)}
                 </a>
               </td>
               <td class="dim">{r.kind}</td>

@@ -2,15 +2,14 @@
 // Events: all events of the trace on one timeline, a lane a name, and the list of them.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { operationName, serviceName, type Skeleton } from "../model/skeleton";
-import { formatCount, plural } from "../model/text";
+import { formatCount, plural, visibleName } from "../model/text";
 import { formatDuration } from "../model/time";
-import { dark } from "../state/prefs";
+import { dark, rowPx } from "../state/prefs";
 import type { ViewProps } from "../state/traceview";
 import { Swatch } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
 import { fitCanvas, inkOf } from "../views/ink";
 
-const ROW_HEIGHT = 24;
 const LANE = 18;
 /** Names with a lane of their own; the rest share the last. */
 const LANES = 8;
@@ -67,7 +66,7 @@ export function EventsView({ skeleton: s, matches, row: current, select }: ViewP
             <div class="rows" role="rowgroup">
               <VirtualRows
                 count={shown.length}
-                rowHeight={ROW_HEIGHT}
+                rowHeight={rowPx.value}
                 cursor={-1}
                 scrollTop={scrollTop}
                 row={(i) => {
@@ -81,7 +80,7 @@ export function EventsView({ skeleton: s, matches, row: current, select }: ViewP
                       </span>
                       <span role="cell" class={name === "exception" ? "clip error-text" : "clip"} title={name}>
                         {name === "exception" ? "▲ " : ""}
-                        {name || "(no name)"}
+                        {visibleName(name)}
                       </span>
                       <span role="cell" class="clip">
                         <button type="button" class="link" onClick={() => select(row, true)}>

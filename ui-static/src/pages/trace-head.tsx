@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { getHead } from "../api/client";
 import type { ClockName } from "../api/trace-types";
 import { BACKWARDS, bulkOf, operationName, serviceName, type Skeleton } from "../model/skeleton";
-import { formatCount, plural } from "../model/text";
+import { formatCount, plural, visibleName } from "../model/text";
 import { formatAge, formatClock, formatDay, formatDuration, formatFull, zoneName } from "../model/time";
 import { param, patched, replace } from "../route";
 import { zone } from "../state/prefs";
@@ -29,7 +29,7 @@ export function TraceHeader({ skeleton: s, source, view }: { skeleton: Skeleton;
     <header class="trace-head">
       <h1>
         <Swatch slot={s.services[s.service[0]].slot} />
-        <span class="root-service">{serviceName(s, 0)}</span> <span class="root-name">{operationName(s, 0)}</span>
+        <span class="root-service">{serviceName(s, 0)}</span> <span class="root-name">{visibleName(operationName(s, 0))}</span>
         {rooted ? null : <span class="tag">root not stored</span>}
       </h1>
       <dl class="facts">

@@ -3,15 +3,15 @@
 import { useMemo, useRef } from "preact/hooks";
 import { csvOf } from "../model/exports";
 import { ERROR, KINDS, operationName, serviceName, type Skeleton, spanIdAt, STATUS } from "../model/skeleton";
-import { formatCount } from "../model/text";
+import { formatCount, visibleName } from "../model/text";
 import { formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
+import { rowPx } from "../state/prefs";
 import type { ViewProps } from "../state/traceview";
 import { Swatch } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
 import { saveAs } from "./trace-menu";
 
-const ROW_HEIGHT = 24;
 type Column = [name: string, label: string, right: boolean];
 const COLUMNS: Column[] = [
   ["start", "Start", true],
@@ -102,7 +102,7 @@ export function SpansView({ skeleton: s, matches, row: current, select }: ViewPr
           </div>
         </div>
         <div class="rows" role="presentation">
-          <VirtualRows count={rows.length} rowHeight={ROW_HEIGHT} cursor={cursor} scrollTop={scrollTop} role="rowgroup" row={(i) => <Line key={rows[i]} s={s} row={rows[i]} at={i} current={rows[i] === current} select={select} />} />
+          <VirtualRows count={rows.length} rowHeight={rowPx.value} cursor={cursor} scrollTop={scrollTop} role="rowgroup" row={(i) => <Line key={rows[i]} s={s} row={rows[i]} at={i} current={rows[i] === current} select={select} />} />
         </div>
       </div>
     </section>
@@ -123,7 +123,7 @@ function Line({ s, row, at, current, select }: { s: Skeleton; row: number; at: n
         <Swatch slot={s.services[s.service[row]].slot} /> {serviceName(s, row)}
       </span>
       <span role="cell" class="clip" title={`${operationName(s, row)} ${spanIdAt(s, row)}`}>
-        {operationName(s, row) || "(no name)"}
+        {visibleName(operationName(s, row))}
       </span>
       {cell(KINDS[s.kind[row]] ?? String(s.kind[row]))}
       <span role="cell" class={failed ? "error-text" : "dim"}>

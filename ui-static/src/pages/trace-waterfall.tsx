@@ -6,7 +6,7 @@ import { getRanks } from "../api/client";
 import type { Rank } from "../api/trace-types";
 import { rowOfSpan, type Skeleton, spanIdAt } from "../model/skeleton";
 import { param, patched, replace } from "../route";
-import { dark, showsRank, showsSelf, showsStatus } from "../state/prefs";
+import { dark, rowPx, showsRank, showsSelf, showsStatus } from "../state/prefs";
 import { enough, rankWindow, type TraceSource } from "../state/source";
 import { Minimap } from "../views/minimap";
 import { Waterfall } from "../views/waterfall";
@@ -112,6 +112,7 @@ export function WaterfallView(props: Props) {
     waterfall.current?.setDark(dark.value);
     minimap.current?.setDark(dark.value);
   }, [dark.value]);
+  useEffect(() => waterfall.current?.setRow(rowPx.value), [skeleton, rowPx.value]);
   useEffect(() => {
     waterfall.current?.setMatches(matches.found?.mask ?? null, matches.keep);
     minimap.current?.setMatches(matches.found?.mask ?? null);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One row of the waterfall's pool: made once, filled again and again. Values go in as text only.
 import { colourOf, textureOf } from "../model/palette";
-import { formatCount, formatPercent, plural } from "../model/text";
+import { formatCount, formatPercent, plural, visibleName } from "../model/text";
 import { formatDuration } from "../model/time";
 import type { Rank } from "../api/trace-types";
 import { groupOfItem, isPeer, type Folding, rowOfItem, type RunStats, shownDepth } from "../model/rows";
@@ -123,9 +123,9 @@ export function fillRow(parts: RowParts, state: RowState): void {
   // The service is said where it changes; below its own kind it would only repeat.
   const parent = s.parent[row];
   const same = parent >= 0 && s.service[parent] === s.service[row];
-  parts.service.textContent = serviceName(s, row) || "(no service name)";
+  parts.service.textContent = visibleName(serviceName(s, row), "(no service name)");
   parts.service.classList.toggle("same", same);
-  parts.operation.textContent = operationName(s, row) || "(no name)";
+  parts.operation.textContent = visibleName(operationName(s, row));
   parts.time.textContent = formatDuration(s.length[row]);
   const single = item >= 0;
   parts.self.textContent = single ? formatDuration(s.self[row]) : "";

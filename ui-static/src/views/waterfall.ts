@@ -41,6 +41,7 @@ export interface WaterfallEvents {
 /** Scrolling asks for what it stops at, not for all that passes. */
 const SETTLED_MS = 150;
 
+/** Until a person's own density is told. */
 const ROW = 24;
 const ROW_NARROW = 44;
 const NARROW = 720;
@@ -87,6 +88,7 @@ export class Waterfall {
   private matches: Uint8Array | null = null;
   private ink: Ink;
   private frame = 0;
+  private row = ROW;
   private width = 0;
   private height = 0;
   private nameWidth = 0;
@@ -160,7 +162,7 @@ export class Waterfall {
   }
 
   get rowHeight(): number {
-    return this.narrow ? ROW_NARROW : ROW;
+    return this.narrow ? ROW_NARROW : this.row;
   }
 
   /** Where the bars begin, in pixels from the left. */
@@ -180,6 +182,16 @@ export class Waterfall {
   private placeSplit(): void {
     this.host.style.setProperty("--name-width", `${this.nameWidth}px`);
     this.host.parentElement?.style.setProperty("--split", `${this.nameWidth}px`);
+  }
+
+  /** How tall a row of one line is; what stands first in view stays there. */
+  setRow(pixels: number): void {
+    if (pixels === this.row) return;
+    const first = this.top / this.rowHeight;
+    this.row = pixels;
+    this.layout();
+    this.scrollTo(first * this.rowHeight);
+    this.resize();
   }
 
   setDark(dark: boolean): void {
@@ -368,7 +380,7 @@ export class Waterfall {
       first,
       last,
       yAt,
-      barTop: this.narrow ? 25 : (ROW - BAR) / 2,
+      barTop: this.narrow ? 25 : (this.row - BAR) / 2,
       from: this.from,
       to: this.to,
       width: barsWidth,
