@@ -151,9 +151,9 @@ const worker = (await bundle("src/worker/layout.ts")).path;
 const fileWorker = (await bundle("src/worker/file.ts")).path;
 /** Styles that are loaded with the parts that need them. */
 const later = [];
-for (const file of ["src/dialogs.css", "src/map-more.css", "src/explore-views.css"]) later.push((await bundle(file)).path);
+for (const file of ["src/dialogs.css", "src/map-more.css", "src/explore-views.css", "src/trace-views.css"]) later.push((await bundle(file)).path);
 const nameOf = (path) => JSON.stringify(path.slice("assets/".length));
-const names = { DIALOG_STYLE: nameOf(later[0]), MAP_STYLE: nameOf(later[1]), VIEWS_STYLE: nameOf(later[2]), LAYOUT_WORKER: nameOf(worker), FILE_WORKER: nameOf(fileWorker) };
+const names = { DIALOG_STYLE: nameOf(later[0]), MAP_STYLE: nameOf(later[1]), VIEWS_STYLE: nameOf(later[2]), TRACE_STYLE: nameOf(later[3]), LAYOUT_WORKER: nameOf(worker), FILE_WORKER: nameOf(fileWorker) };
 const start = "src/main.tsx";
 const page = (name) => `src/pages/${name}.tsx`;
 const dialogs = "src/ui/dialogs.tsx";

@@ -125,6 +125,42 @@ test("rows of the waterfall and of the tables are as tall as the person wants", 
   });
 });
 
+test("on a narrow screen find is a sheet that a button or a key opens, and Escape closes", async () => {
+  await withShop(async (page) => {
+    await row(page, "web GET /").waitFor();
+    const box = page.locator("#trace-find");
+    const opener = page.locator(".find-opener");
+    assert.equal(await box.isVisible(), false);
+    assert.equal((await row(page, "web GET /").boundingBox()).height, 44);
+    await opener.click();
+    await until(() => box.evaluate((e) => document.activeElement === e), true);
+    await page.keyboard.type("HGET");
+    await page.locator(".find-count", { hasText: "6 of 10" }).waitFor();
+    const sheet = await page.locator(".find-part").boundingBox();
+    assert.equal(Math.round(sheet.y + sheet.height), 844);
+    await assertAccessible(page);
+    await assertNoSidewaysScroll(page);
+    await page.keyboard.press("Escape");
+    assert.equal(await box.isVisible(), false);
+    assert.equal(await opener.evaluate((e) => document.activeElement === e), true);
+    assert.equal((await opener.innerText()).trim(), "Find 6");
+    await page.keyboard.press("Control+f");
+    await until(() => box.evaluate((e) => document.activeElement === e), true);
+    await page.getByRole("button", { name: "Done" }).click();
+    assert.equal(await box.isVisible(), false);
+  }, { width: 390, height: 844 });
+});
+
+test("spans keep nearly half of the window beside details that are docked below", async () => {
+  await withShop(async (page) => {
+    await row(page, "cart add").click();
+    await page.locator(".details").waitFor();
+    const { height } = await page.locator(".waterfall").boundingBox();
+    assert.ok(height >= 400, `${height} of 900 pixels`);
+    assert.ok((await page.locator(".details").boundingBox()).height >= 180);
+  }, { width: 900, height: 900 });
+});
+
 test("a find is a condition for the server, and a mistake in it is said", async () => {
   await withShop(
     async (page) => {

@@ -8,3 +8,4 @@ declare const FILE_WORKER: string;
 declare const DIALOG_STYLE: string;
 declare const MAP_STYLE: string;
 declare const VIEWS_STYLE: string;
+declare const TRACE_STYLE: string;

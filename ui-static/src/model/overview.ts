@@ -6,6 +6,7 @@ import { ERROR, type Skeleton } from "./skeleton";
 export interface Overview {
   width: number;
   lanes: number;
+  lanesMax: number;
   /** Service index + 1, or 0 for nothing: `lanes` rows of `width` cells. */
   cells: Int16Array;
   /** Errors that start in each pixel. */
@@ -25,5 +26,5 @@ export function overviewOf(s: Skeleton, width: number, lanesMax: number): Overvi
     const to = Math.min(width, Math.max(from + 1, Math.ceil((s.start[row] + s.length[row]) * scale)));
     cells.fill(s.service[row] + 1, lane * width + from, lane * width + to);
   }
-  return { width, lanes, cells, errors };
+  return { width, lanes, lanesMax, cells, errors };
 }

@@ -27,16 +27,16 @@ export function TraceHeader({ skeleton: s, source, view }: { skeleton: Skeleton;
   const zoneText = zone.value === "utc" ? "UTC" : zoneName(s.startNs);
   return (
     <header class="trace-head">
-      <h1>
+      <h1 title={title}>
         <Swatch slot={s.services[s.service[0]].slot} />
         <span class="root-service">{serviceName(s, 0)}</span> <span class="root-name">{visibleName(operationName(s, 0))}</span>
         {rooted ? null : <span class="tag">root not stored</span>}
       </h1>
-      <dl class="facts">
+      <dl class="facts" title={`${plural(s.count, "span")}, ${s.depthMax + 1} deep`}>
         <Fact name="Duration" value={formatDuration(s.duration)} title={`${formatCount(s.duration)} ns`} strong />
         <Fact name="Spans" value={formatCount(s.count)} />
         <Fact name="Services" value={formatCount(s.services.length)} />
-        <Fact name="Depth" value={formatCount(s.depthMax + 1)} />
+        <Fact name="Depth" value={formatCount(s.depthMax + 1)} least />
         <div>
           <dt>Errors</dt>
           <dd class="num">{s.errorCount > 0 ? <ErrorMark count={s.errorCount} /> : "0"}</dd>
@@ -61,9 +61,9 @@ export function TraceHeader({ skeleton: s, source, view }: { skeleton: Skeleton;
   );
 }
 
-function Fact({ name, value, title, strong }: { name: string; value: string; title?: string; strong?: boolean }) {
+function Fact({ name, value, title, strong, least }: { name: string; value: string; title?: string; strong?: boolean; least?: boolean }) {
   return (
-    <div title={title}>
+    <div title={title} class={least ? "least" : undefined}>
       <dt>{name}</dt>
       <dd class={strong ? "num strong" : "num"}>{value}</dd>
     </div>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Below the head of a trace: find, pills that dim and fold, the services, what is isolated, marked, or on the critical path.
-import { useMemo } from "preact/hooks";
+import { signal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
 import { criticalTime, operationName, selfByService, type Skeleton } from "../model/skeleton";
 import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration } from "../model/time";
@@ -28,6 +29,24 @@ interface ToolsProps {
 
 const toggled = (name: string, on = "1") => () => replace(patched({ [name]: param(name) === on ? null : on }));
 
+/** On a narrow screen find is a sheet that stands below the spans; elsewhere it is always there. */
+const findOpen = signal(false);
+
+export function openFind(): void {
+  findOpen.value = true;
+  const focus = () => document.getElementById("trace-find")?.focus();
+  focus();
+  // A sheet takes the focus once it is drawn.
+  if (document.activeElement?.id !== "trace-find") requestAnimationFrame(focus);
+}
+
+function closeFind(): void {
+  findOpen.value = false;
+  document.querySelector<HTMLElement>(".find-opener")?.focus();
+}
+
+const inSheet = () => window.matchMedia("(max-width: 719px)").matches;
+
 export function TraceTools(props: ToolsProps) {
   const { skeleton: s, source, view, matches, path, marks, setIsolated, command, goTo } = props;
   const { found } = matches;
@@ -35,53 +54,69 @@ export function TraceTools(props: ToolsProps) {
   const setFind = (find: string) => replaceSoon(patched({ find, only: find.trim() ? param("only") : null }));
   const folded = param("fold") !== "0";
   const waterfall = view === "waterfall";
+  useEffect(() => () => {
+    findOpen.value = false;
+  }, []);
+  const escape = (event: KeyboardEvent) => {
+    if (event.key !== "Escape" || !inSheet()) return;
+    event.stopPropagation();
+    closeFind();
+  };
   return (
     <>
       <div class="trace-tools">
-        <form
-          class="find"
-          role="search"
-          aria-label="Find in the trace"
-          onSubmit={(event) => {
-            event.preventDefault();
-            command("next-match");
-          }}
-        >
-          <Icon name="search" />
-          <input
-            id="trace-find"
-            value={param("find")}
-            placeholder="Find name, or status = error"
-            title={'Words of service and name, "a phrase", a span id, or a condition as in Explore: http.route = "/pay" && duration > 10ms'}
-            aria-label="Find service, name, span id, or a condition"
-            aria-invalid={matches.problem !== null}
-            spellcheck={false}
-            autocomplete="off"
-            onInput={(e) => setFind(e.currentTarget.value)}
-          />
-          {found || matches.waiting ? (
-            <span class="find-count num" role="status">
-              {matches.waiting ? "…" : found ? `${formatCount(found.count)} of ${formatCount(s.count)}` : ""}
-            </span>
-          ) : null}
-        </form>
-        {found ? (
-          <>
-            {waterfall ? (
-              <>
-                <button type="button" class="button quiet square" aria-label="Previous match" title={`Previous match${hint("trace.previousMatch")}`} disabled={found.count === 0} onClick={() => command("previous-match")}>
-                  <Icon name="up" />
-                </button>
-                <button type="button" class="button quiet square" aria-label="Next match" title={`Next match${hint("trace.nextMatch")}`} disabled={found.count === 0} onClick={() => command("next-match")}>
-                  <Icon name="down" />
-                </button>
-              </>
+        <button type="button" class="button find-opener" aria-expanded={findOpen.value} onClick={() => (findOpen.value ? closeFind() : openFind())}>
+          <Icon name="search" /> Find{found ? ` ${formatCount(found.count)}` : ""}
+        </button>
+        <div class={findOpen.value ? "find-part open" : "find-part"} onKeyDown={escape}>
+          <form
+            class="find"
+            role="search"
+            aria-label="Find in the trace"
+            onSubmit={(event) => {
+              event.preventDefault();
+              command("next-match");
+            }}
+          >
+            <Icon name="search" />
+            <input
+              id="trace-find"
+              value={param("find")}
+              placeholder="Find name, or status = error"
+              title={'Words of service and name, "a phrase", a span id, or a condition as in Explore: http.route = "/pay" && duration > 10ms'}
+              aria-label="Find service, name, span id, or a condition"
+              aria-invalid={matches.problem !== null}
+              spellcheck={false}
+              autocomplete="off"
+              onInput={(e) => setFind(e.currentTarget.value)}
+            />
+            {found || matches.waiting ? (
+              <span class="find-count num" role="status">
+                {matches.waiting ? "…" : found ? `${formatCount(found.count)} of ${formatCount(s.count)}` : ""}
+              </span>
             ) : null}
-            <Toggle on={param("only") === "1"} title="Hide everything but matches and their ancestors" onClick={toggled("only")}>
-              Only matches
-            </Toggle>
-          </>
-        ) : null}
+          </form>
+          {found ? (
+            <>
+              {waterfall ? (
+                <>
+                  <button type="button" class="button quiet square" aria-label="Previous match" title={`Previous match${hint("trace.previousMatch")}`} disabled={found.count === 0} onClick={() => command("previous-match")}>
+                    <Icon name="up" />
+                  </button>
+                  <button type="button" class="button quiet square" aria-label="Next match" title={`Next match${hint("trace.nextMatch")}`} disabled={found.count === 0} onClick={() => command("next-match")}>
+                    <Icon name="down" />
+                  </button>
+                </>
+              ) : null}
+              <Toggle on={param("only") === "1"} title="Hide everything but matches and their ancestors" onClick={toggled("only")}>
+                Only matches
+              </Toggle>
+            </>
+          ) : null}
+          <button type="button" class="button find-closer" onClick={closeFind}>
+            Done
+          </button>
+        </div>
         {s.errorCount > 0 ? (
           <Toggle on={param("err") === "1"} title="Dim everything but errors (e and E walk them)" onClick={toggled("err")}>
             {`▲ ${plural(s.errorCount, "error")}`}

@@ -10,13 +10,14 @@ import { panelPlace } from "../state/prefs";
 import { traceTime } from "../state/range";
 import { say } from "../state/say";
 import type { TraceSource } from "../state/source";
+import { loadStyle } from "../state/style";
 import { currentView, type ViewName, type ViewProps } from "../state/traceview";
 import type { Details as DetailsPanel } from "./details";
 import { TraceBanners, TraceHeader } from "./trace-head";
 import { useTraceKeys } from "./trace-keys";
 import { toggleCompared } from "./trace-menu";
 import { useMatches } from "./trace-matches";
-import { TraceTools } from "./trace-tools";
+import { openFind, TraceTools } from "./trace-tools";
 import { WaterfallView, type WaterfallHandle } from "./trace-waterfall";
 
 /** The address follows zooming and walking after a pause, not at every step. */
@@ -82,8 +83,8 @@ export function TraceView({ skeleton, source, adjusted, reload }: Props) {
   }, [open]);
   useEffect(() => {
     if (view === "waterfall" || others) return;
-    import("./trace-views").then(
-      (m) => setOthers(m.views),
+    Promise.all([import("./trace-views"), loadStyle(TRACE_STYLE)]).then(
+      ([m]) => setOthers(m.views),
       () => say("A part of this page could not be loaded: reload it"),
     );
   }, [view]);
@@ -121,7 +122,7 @@ export function TraceView({ skeleton, source, adjusted, reload }: Props) {
   const toggle = (name: string, on = "1") => replace(patched({ [name]: param(name) === on ? null : on }));
   useTraceKeys(command, view, {
     escape: () => (open ? close() : param("find") ? replace(patched({ find: null, only: null })) : undefined),
-    find: () => document.getElementById("trace-find")?.focus(),
+    find: openFind,
     isolate: () => setIsolated(row),
     up: () => setIsolated(isolated < 0 ? -1 : skeleton.parent[isolated]),
     folds: () => toggle("fold", "0"),

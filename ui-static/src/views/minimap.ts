@@ -5,7 +5,6 @@ import { formatDuration } from "../model/time";
 import type { Skeleton } from "../model/skeleton";
 import { barColour, fitCanvas, type Ink, inkOf } from "./ink";
 
-const HEIGHT = 56;
 const TICKS_HEIGHT = 5;
 /** A shorter drag is a click. */
 const DRAG_MIN = 4;
@@ -22,6 +21,8 @@ export class Minimap {
   private window: { from: number; to: number };
   private matches: Uint8Array | null = null;
   private dragFrom = -1;
+  /** Less where room is short: styles say. */
+  private height = 0;
 
   constructor(
     private readonly host: HTMLElement,
@@ -107,21 +108,23 @@ export class Minimap {
   private draw(): void {
     const width = this.host.clientWidth;
     if (width < 1) return;
-    const wanted = `${width} ${window.devicePixelRatio} ${this.ink.dark} ${this.ink.forced}`;
+    this.height = this.host.clientHeight;
+    const wanted = `${width} ${this.height} ${window.devicePixelRatio} ${this.ink.dark} ${this.ink.forced}`;
     if (wanted !== this.drawn) this.drawSpans(width);
     this.drawn = wanted;
-    const c = fitCanvas(this.canvas, width, HEIGHT);
-    c.drawImage(this.spans, 0, 0, width, HEIGHT);
+    const c = fitCanvas(this.canvas, width, this.height);
+    c.drawImage(this.spans, 0, 0, width, this.height);
     this.drawMatches(c, width);
     this.placeWindow(this.window.from, this.window.to);
   }
 
   /** All spans and errors, on a canvas of its own: what is looked for changes with each letter, they do not. */
   private drawSpans(width: number): void {
-    if (this.overview?.width !== width) this.overview = overviewOf(this.skeleton, width, Math.floor((HEIGHT - TICKS_HEIGHT) / 2));
+    const lanesMax = Math.floor((this.height - TICKS_HEIGHT) / 2);
+    if (this.overview?.width !== width || this.overview.lanesMax !== lanesMax) this.overview = overviewOf(this.skeleton, width, lanesMax);
     const { lanes, cells, errors } = this.overview;
-    const c = fitCanvas(this.spans, width, HEIGHT);
-    const lane = Math.min(9, (HEIGHT - TICKS_HEIGHT - 4) / Math.max(1, lanes));
+    const c = fitCanvas(this.spans, width, this.height);
+    const lane = Math.min(9, (this.height - TICKS_HEIGHT - 4) / Math.max(1, lanes));
     for (let l = 0; l < lanes; l++) {
       for (let x = 0; x < width; ) {
         const cell = cells[l * width + x];
@@ -148,7 +151,7 @@ export class Minimap {
     for (let row = 0; row < s.count; row++) {
       if (!this.matches[row]) continue;
       const x = Math.min(width - 1, Math.floor(s.start[row] * scale));
-      if (!drawn[x]) c.fillRect(x, HEIGHT - 4, 1, 4);
+      if (!drawn[x]) c.fillRect(x, this.height - 4, 1, 4);
       drawn[x] = 1;
     }
   }
