@@ -135,8 +135,9 @@ static void append(struct sp_graph_name *room, size_t *len, struct sp_slice text
     static const char more[] = "\xe2\x80\xa6"; /* an ellipsis */
     size_t shown = text.len <= bytes_max ? text.len : bytes_max;
     while (shown < text.len && shown > 0 && (text.ptr[shown] & 0xc0) == 0x80)
-        shown--; /* not in the middle of a character */
-    memcpy(room->bytes + *len, text.ptr, shown);
+        shown--;   /* not in the middle of a character */
+    if (shown > 0) /* an empty text may be nowhere */
+        memcpy(room->bytes + *len, text.ptr, shown);
     *len += shown;
     if (shown < text.len) {
         memcpy(room->bytes + *len, more, sizeof(more) - 1);
