@@ -157,6 +157,7 @@ test("spans keep nearly half of the window beside details that are docked below"
     await page.locator(".details").waitFor();
     const { height } = await page.locator(".waterfall").boundingBox();
     assert.ok(height >= 400, `${height} of 900 pixels`);
+    assert.equal(await page.getByRole("button", { name: "Details below the row" }).isVisible(), true);
     assert.ok((await page.locator(".details").boundingBox()).height >= 180);
   }, { width: 900, height: 900 });
 });
