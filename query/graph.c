@@ -25,7 +25,8 @@ enum {
     PARAMETER_STEP,
     PARAMETER_COMPARE_FROM,
     PARAMETER_COMPARE_TO,
-    PARAMETER_ROWS
+    PARAMETER_ROWS,
+    PARAMETER_QUANTILES
 };
 
 /* A range without an end is, in a document that is kept, that of the spans which were there: their minutes. */
@@ -56,8 +57,13 @@ static enum sp_status answer_whole(struct sp_query_call *call,
     struct sp_graph_edge *edges;
     size_t service_count, edge_count, format = call->values[PARAMETER_FORMAT].number;
     struct sp_graph_view view;
-    enum sp_status status = sp_store_services(call->api->store, question->range, &call->stop,
-                                              &call->arena, &services, &service_count, reterr);
+    struct sp_query_quantile quantiles[SP_QUERY_QUANTILES_MAX];
+    size_t quantile_count;
+    enum sp_status status = sp_query_quantiles_parse("q", call->values[PARAMETER_QUANTILES].text,
+                                                     "", quantiles, &quantile_count, reterr);
+    if (status == SP_OK)
+        status = sp_store_services(call->api->store, question->range, &call->stop, &call->arena,
+                                   &services, &service_count, reterr);
     if (status == SP_OK)
         status = sp_store_graph(call->api->store, question->range, &call->stop, &call->arena,
                                 &edges, &edge_count, reterr);
@@ -71,6 +77,8 @@ static enum sp_status answer_whole(struct sp_query_call *call,
         status =
             sp_arena_failed(&call->arena, reterr, "the graph is larger than the query's memory");
     if (status == SP_OK) {
+        view.quantiles = quantiles;
+        view.quantile_count = quantile_count;
         bool nodes = call->values[PARAMETER_ROWS].number != 0;
         call->reply.status = 200;
         call->reply.content_type = graph_formats[format].content_type;
@@ -96,6 +104,10 @@ static enum sp_status check_combination(const struct sp_query_call *call, struct
     if (call->values[PARAMETER_ROWS].set && call->values[PARAMETER_FORMAT].number != FORMAT_CSV)
         return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "rows",
                                       "\"rows\" chooses a table of format=csv");
+    if (call->values[PARAMETER_QUANTILES].set &&
+        (steps || from || call->values[PARAMETER_FORMAT].number != FORMAT_JSON))
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "q",
+                                      "\"q\" chooses quantiles of one graph as JSON");
     if ((steps || from) && call->values[PARAMETER_FORMAT].number != FORMAT_JSON)
         return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "format",
                                       "series and differences are JSON only");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lib/analysis/analysis.h"
+#include "query/quantiles.h"
 #include "storage/storage.h"
 
 struct sp_graph_node {
@@ -22,6 +23,8 @@ struct sp_graph_view {
     struct sp_time_range range; /* whole minutes, as documents name it */
     struct sp_slice focus;      /* "": everything */
     uint64_t hops;
+    const struct sp_query_quantile *quantiles; /* that JSON has besides the four of all formats */
+    size_t quantile_count;
 };
 
 /* Nodes of the edges, and the services that called nobody and that nobody called.

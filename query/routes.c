@@ -107,6 +107,7 @@ static const struct sp_parameter graph[] = {
     {.name = "compareFrom", .type = SP_PARAMETER_TIME},
     {.name = "compareTo", .type = SP_PARAMETER_TIME},
     {.name = "rows", .type = SP_PARAMETER_CHOICE, .choices = "edges|nodes"},
+    {.name = "q", .type = SP_PARAMETER_TEXT},
 };
 
 /* The order is that of query/latency.h. The choices of kind are OTLP's numbers; "any" stands behind them. */

@@ -69,6 +69,14 @@ def test_every_reply_is_what_the_document_says(context):
         whole_edge = graph[edge["client"], edge["server"], edge["connectionType"]]
         assert sum(map(int, edge["calls"])) == int(whole_edge["calls"]) and sum(map(int, edge["errors"])) == int(whole_edge["errors"])
     assert context.check("/v1/graph?format=csv&rows=nodes").startswith(b"service,type,calls")
+    for edge in context.check("/v1/graph?q=0.5,0.999,1&" + whole)["edges"]:
+        for side in ("client", "server"):
+            four, asked = edge[side + "Latency"], edge[side + "Quantiles"]
+            assert (four is None) == (asked is None)
+            assert asked is None or asked["0.5"] == four["p50"] and int(four["p99"]) <= int(asked["0.999"]) <= int(asked["1"])
+    assert "clientQuantiles" not in context.check("/v1/graph")["edges"][0]
+    for wrong in ("q=2", "q=0.5,0.5", "format=dot&q=0.5", f"step=1m&q=0.5&{hours}"):
+        assert context.server.request("http", "GET", f"/v1/graph?{wrong}")[0] == 400, wrong
     same = context.check(f"/v1/graph?compareFrom=2020-01-01T00:00:00Z&compareTo=now%2B1h&{hours}")
     assert {edge["change"] for edge in same["edges"]} == {"same"} and len(same["edges"]) == len(graph)
     rows = context.check("/v1/latency?q=0.5")["series"]
