@@ -50,10 +50,9 @@ uint64_t sp_answer_seed(const struct sp_query_call *call)
     return (call->id + 1) * 0x9e3779b97f4a7c15ULL ^ call->begin_ns ^ (uintptr_t)call;
 }
 
-void sp_answer_scanned(struct sp_query_call *call, const struct sp_scanned *scanned,
-                       struct sp_json_writer *w)
+void sp_answer_json_scanned(struct sp_json_writer *w, const struct sp_scanned *scanned,
+                            uint64_t traces)
 {
-    call->running.bytes_scanned = scanned->bytes;
     sp_json_key(w, "scanned");
     sp_json_object_begin(w);
     sp_json_key(w, "segments");
@@ -63,8 +62,15 @@ void sp_answer_scanned(struct sp_query_call *call, const struct sp_scanned *scan
     sp_json_key(w, "bytes");
     sp_json_u64_string(w, scanned->bytes);
     sp_json_key(w, "traces");
-    sp_json_u64_string(w, scanned->traces);
+    sp_json_u64_string(w, traces);
     sp_json_object_end(w);
+}
+
+void sp_answer_scanned(struct sp_query_call *call, const struct sp_scanned *scanned,
+                       struct sp_json_writer *w)
+{
+    call->running.bytes_scanned = scanned->bytes;
+    sp_answer_json_scanned(w, scanned, scanned->traces);
     sp_json_key(w, "tookMs");
     sp_json_u64(w, (sp_clock_monotonic_ns(call->api->clock) - call->begin_ns) / 1000000);
 }

@@ -14,7 +14,10 @@ void sp_answer_write_text(struct sp_buf *text, struct sp_json_writer *w);
 
 /* "value" and "type" of a label, into an open object. */
 void sp_answer_label(const struct sp_label *label, struct sp_json_writer *w);
-/* "scanned" and "tookMs". */
+/* "scanned", with traces that the caller counts. */
+void sp_answer_json_scanned(struct sp_json_writer *w, const struct sp_scanned *scanned,
+                            uint64_t traces);
+/* The same, and "tookMs". */
 void sp_answer_scanned(struct sp_query_call *call, const struct sp_scanned *scanned,
                        struct sp_json_writer *w);
 /* For tables whose keys come from the network: nobody outside knows it. */

@@ -51,17 +51,7 @@ static void write_pass(const struct sp_pass_noted *noted, struct sp_json_writer 
     sp_explain_hints(&pass->scan, w);
     sp_json_key(w, "decidedByHints");
     sp_json_bool(w, !pass->of_traces && pass->condition_known);
-    sp_json_key(w, "scanned");
-    sp_json_object_begin(w);
-    sp_json_key(w, "segments");
-    sp_json_u64(w, noted->scanned.segments);
-    sp_json_key(w, "rows");
-    sp_json_u64_string(w, noted->scanned.rows);
-    sp_json_key(w, "bytes");
-    sp_json_u64_string(w, noted->scanned.bytes);
-    sp_json_key(w, "traces");
-    sp_json_u64_string(w, noted->scanned.traces);
-    sp_json_object_end(w);
+    sp_answer_json_scanned(w, &noted->scanned, noted->scanned.traces);
     sp_json_key(w, "tookMs");
     sp_json_u64(w, noted->took_ns / 1000000);
     sp_json_object_end(w);

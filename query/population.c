@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "query/answer.h"
 #include "query/question.h"
 
 /* Candidates are read in batches, sorted by trace id, so that what is stored side by side is unpacked once. */
@@ -205,15 +206,5 @@ void sp_population_write(const struct sp_population_read *read, struct sp_json_w
         sp_json_null(w);
     else
         sp_json_cstr(w, read->incomplete_reason);
-    sp_json_key(w, "scanned");
-    sp_json_object_begin(w);
-    sp_json_key(w, "segments");
-    sp_json_u64(w, read->scanned.segments);
-    sp_json_key(w, "rows");
-    sp_json_u64_string(w, read->scanned.rows);
-    sp_json_key(w, "bytes");
-    sp_json_u64_string(w, read->scanned.bytes);
-    sp_json_key(w, "traces");
-    sp_json_u64_string(w, read->considered);
-    sp_json_object_end(w);
+    sp_answer_json_scanned(w, &read->scanned, read->considered);
 }

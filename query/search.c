@@ -2,6 +2,7 @@
  *
  * query/search.c: GET /v1/search: candidates come from the store, newest first, and are looked at in batches
  * (query/search_batch.c), until nothing better can come; the page, and where the next one begins, are told. */
+#include "query/answer.h"
 #include "query/search_explain.h"
 #include "query/search_run.h"
 
@@ -295,17 +296,7 @@ static enum sp_status write_tail(const struct sp_search *search, struct sp_slice
         sp_json_null(w);
     }
     search->call->running.bytes_scanned = scanned->bytes;
-    sp_json_key(w, "scanned");
-    sp_json_object_begin(w);
-    sp_json_key(w, "segments");
-    sp_json_u64(w, scanned->segments);
-    sp_json_key(w, "rows");
-    sp_json_u64_string(w, scanned->rows);
-    sp_json_key(w, "bytes");
-    sp_json_u64_string(w, scanned->bytes);
-    sp_json_key(w, "traces");
-    sp_json_u64_string(w, search->considered);
-    sp_json_object_end(w);
+    sp_answer_json_scanned(w, scanned, search->considered);
     sp_json_key(w, "matchedTraces");
     sp_json_u64(w, search->matched);
     sp_json_key(w, "order");

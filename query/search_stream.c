@@ -3,6 +3,8 @@
  * query/search_stream.c: see query/search_stream.h. */
 #include "query/search_stream.h"
 
+#include "query/answer.h"
+
 #define LINE_BYTES_MAX ((size_t)1024) /* of progress: a dozen numbers and their names */
 
 enum sp_status sp_search_stream_begin(struct sp_search_stream *stream, struct sp_query_call *call,
@@ -58,17 +60,7 @@ void sp_search_stream_progress(const struct sp_search_stream *stream,
     sp_json_object_begin(&w);
     sp_json_key(&w, "progress");
     sp_json_object_begin(&w);
-    sp_json_key(&w, "scanned");
-    sp_json_object_begin(&w);
-    sp_json_key(&w, "segments");
-    sp_json_u64(&w, scanned->segments);
-    sp_json_key(&w, "rows");
-    sp_json_u64_string(&w, scanned->rows);
-    sp_json_key(&w, "bytes");
-    sp_json_u64_string(&w, scanned->bytes);
-    sp_json_key(&w, "traces");
-    sp_json_u64_string(&w, progress->considered);
-    sp_json_object_end(&w);
+    sp_answer_json_scanned(&w, scanned, progress->considered);
     sp_json_key(&w, "passedRows");
     sp_json_u64_string(&w, scanned->rows_passed);
     sp_json_key(&w, "totalRows");

@@ -128,6 +128,13 @@ struct sp_block {
 uint32_t sp_block_find(const struct sp_block *block, const struct sp_trace_id *id,
                        uint32_t *ret_first);
 
+/* The first of its traces [from, to) that is not below id; to when there is none. */
+uint32_t sp_block_trace_at(const struct sp_block *block, const struct sp_trace_id *id,
+                           uint32_t from, uint32_t to);
+
+/* The trace that a row belongs to. */
+uint32_t sp_block_trace_of(const struct sp_block *block, uint32_t row);
+
 /* Spans of rows [first, first + count), written to spans. Of a block that is not loaded as a whole only what they need
  * (sp_block_reader_rows). copy: everything is copied into arena; otherwise texts, resources and
  * scopes are the block's memory, and the arena's is only what holds them together.

@@ -8,11 +8,9 @@
 
 /* ---- positions ---- */
 
-uint32_t sp_block_find(const struct sp_block *block, const struct sp_trace_id *id,
-                       uint32_t *ret_first)
+uint32_t sp_block_trace_at(const struct sp_block *block, const struct sp_trace_id *id,
+                           uint32_t from, uint32_t to)
 {
-    uint32_t from = 0;
-    uint32_t to = block->trace_count;
     while (from < to) {
         uint32_t middle = from + (to - from) / 2;
         if (sp_trace_id_compare(&block->trace_ids[middle], id) < 0)
@@ -20,6 +18,26 @@ uint32_t sp_block_find(const struct sp_block *block, const struct sp_trace_id *i
         else
             to = middle;
     }
+    return from;
+}
+
+uint32_t sp_block_trace_of(const struct sp_block *block, uint32_t row)
+{
+    uint32_t from = 0, to = block->trace_count;
+    while (to - from > 1) {
+        uint32_t middle = from + (to - from) / 2;
+        if (block->trace_rows[middle] <= row)
+            from = middle;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+uint32_t sp_block_find(const struct sp_block *block, const struct sp_trace_id *id,
+                       uint32_t *ret_first)
+{
+    uint32_t from = sp_block_trace_at(block, id, 0, block->trace_count);
     if (from == block->trace_count || sp_trace_id_compare(&block->trace_ids[from], id) != 0)
         return 0;
     *ret_first = block->trace_rows[from];

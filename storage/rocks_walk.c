@@ -57,13 +57,7 @@ static uint32_t find_rows(struct sp_part_walk *walk, const struct sp_trace_id *i
         from = to + 1;
         to = step < block->trace_count - to ? to + step : block->trace_count;
     }
-    while (from < to) {
-        uint32_t middle = from + (to - from) / 2;
-        if (sp_trace_id_compare(&block->trace_ids[middle], id) < 0)
-            from = middle + 1;
-        else
-            to = middle;
-    }
+    from = sp_block_trace_at(block, id, from, to);
     walk->trace = from;
     if (from == block->trace_count || sp_trace_id_compare(&block->trace_ids[from], id) != 0)
         return 0;

@@ -242,19 +242,6 @@ static struct pair *find_pair(struct pass *pass, uint32_t minute, uint32_t templ
 
 /* ---- exemplars ---- */
 
-static uint32_t trace_of_row(const struct sp_block *block, uint32_t row)
-{
-    uint32_t from = 0, to = block->trace_count;
-    while (to - from > 1) {
-        uint32_t middle = from + (to - from) / 2;
-        if (block->trace_rows[middle] <= row)
-            from = middle;
-        else
-            to = middle;
-    }
-    return from;
-}
-
 /* Rows come in the order of their traces, so of equally slow ones only those of one trace are compared. */
 static void take_slowest(struct pair *pair, const struct sp_block *block, uint32_t row,
                          uint64_t duration)
@@ -262,7 +249,7 @@ static void take_slowest(struct pair *pair, const struct sp_block *block, uint32
     bool is_better =
         pair->spans == 0 || duration > pair->slowest_ns ||
         (sp_span_id_compare(&block->span_ids[row], &block->span_ids[pair->slowest_row]) < 0 &&
-         trace_of_row(block, row) == trace_of_row(block, pair->slowest_row));
+         sp_block_trace_of(block, row) == sp_block_trace_of(block, pair->slowest_row));
     if (!is_better)
         return;
     pair->slowest_row = row;
@@ -272,9 +259,9 @@ static void take_slowest(struct pair *pair, const struct sp_block *block, uint32
 static void offer_slowest(const struct pair *pair, const struct sp_block *block,
                           struct sp_span_exemplars *exemplars)
 {
-    const struct sp_span_exemplar span = {pair->slowest_ns,
-                                          block->trace_ids[trace_of_row(block, pair->slowest_row)],
-                                          block->span_ids[pair->slowest_row]};
+    const struct sp_span_exemplar span = {
+        pair->slowest_ns, block->trace_ids[sp_block_trace_of(block, pair->slowest_row)],
+        block->span_ids[pair->slowest_row]};
     sp_span_exemplar_offer(&exemplars->slowest, &span);
     if (pair->is_error)
         sp_span_exemplar_offer(&exemplars->failed, &span);

@@ -77,17 +77,7 @@ static enum sp_status trace_id_of(struct sp_sheet *sheet, uint32_t row, struct s
     enum sp_status status = sp_block_view_traces(view, reterr);
     if (status != SP_OK)
         return status;
-    const struct sp_block *block = view->block;
-    uint32_t from = 0;
-    uint32_t to = block->trace_count;
-    while (to - from > 1) {
-        uint32_t middle = from + (to - from) / 2;
-        if (block->trace_rows[middle] <= row)
-            from = middle;
-        else
-            to = middle;
-    }
-    *ret = block->trace_ids[from];
+    *ret = view->block->trace_ids[sp_block_trace_of(view->block, row)];
     return SP_OK;
 }
 
