@@ -4,25 +4,18 @@ import { useState } from "preact/hooks";
 import { getStatus, graphUrl } from "../api/client";
 import { curlOf } from "../model/curl";
 import { type About, aboutLines, FORMATS, type Format, pngWithText, writeGraph } from "../model/graph-export";
-import { FAILING, type Graph, type Shown, type View } from "../model/graph";
+import { FAILING, type View } from "../model/graph";
 import { formatPercent } from "../model/text";
 import { parseTime, toRfc3339 } from "../model/time";
 import { param } from "../route";
 import { linkAddress, currentRange, nowNs } from "../state/range";
 import { copy, say } from "../state/say";
 import { CopyButton } from "../ui/controls";
-import type { GraphView } from "../views/graph";
 import { pinsKey } from "./map-drawing";
-import { apiOf, found, look, pinsOf, pinsText } from "./map-state";
+import { apiOf, found, look, type MapParts, pinsOf, pinsText } from "./map-state";
 import { saveFile } from "./save";
 
-interface Props {
-  graph: Graph;
-  shown: Shown;
-  view: { current: GraphView | null };
-  wanted: View;
-  seconds: number;
-  groups: Map<string, string>;
+interface Props extends MapParts {
   close: () => void;
 }
 

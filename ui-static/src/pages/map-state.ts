@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { getGraph, getGraphDifference, getGraphSeries, getLatency, getMetric, graphUrl, isStopped, type Range } from "../api/client";
 import type { GraphAnswer, GraphDifference, GraphSeries, LatencyRow } from "../api/types";
 import { comparedRange, type Span } from "../model/change";
-import { type Direction, type Graph, HOPS_MAX, type Measure, MEASURES, type Place, type View } from "../model/graph";
+import { type Direction, type Graph, HOPS_MAX, type Measure, MEASURES, type Place, type Shown, type View } from "../model/graph";
 import { mainKind, stepMinutes } from "../model/service";
 import { formatRate, plural } from "../model/text";
 import { fieldText } from "../model/traceql";
@@ -12,6 +12,17 @@ import { param } from "../route";
 import { comparedParams, endsOf, spanParams } from "../state/ends";
 import { Loader } from "../state/load";
 import { currentRange, nowNs } from "../state/range";
+import type { GraphView } from "../views/graph";
+
+/** What the parts around a drawing have in common. */
+export interface MapParts {
+  graph: Graph;
+  shown: Shown;
+  view: { current: GraphView | null };
+  wanted: View;
+  seconds: number;
+  groups: Map<string, string>;
+}
 
 export type Look = "layered" | "radial" | "matrix" | "table";
 export const LOOKS: readonly (readonly [Look, string])[] = [

@@ -3,25 +3,18 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { type Graph, HOPS_MAX, MEASURES, type Shown, TOP, type View } from "../model/graph";
+import { type Graph, HOPS_MAX, MEASURES, TOP, type View } from "../model/graph";
 import { curlOf } from "../model/curl";
 import { go, param, patched, replace } from "../route";
 import { hint } from "../state/keys";
 import { CopyButton, Popover } from "../ui/controls";
 import { Icon } from "../ui/icons";
-import type { GraphView } from "../views/graph";
-import { apiOf, GROUPS, look, LOOKS, measure } from "./map-state";
+import { apiOf, GROUPS, look, LOOKS, type MapParts, measure } from "./map-state";
 
 /** Counts up when a key opens the menu. */
 export const exportOpened = signal(0);
 
-interface Props {
-  graph: Graph;
-  shown: Shown;
-  view: { current: GraphView | null };
-  wanted: View;
-  seconds: number;
-  groups: Map<string, string>;
+interface Props extends MapParts {
   setFocus: (service: string) => void;
 }
 
