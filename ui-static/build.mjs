@@ -27,7 +27,7 @@ const dist = resolve(options.dist);
 const esbuild = createRequire(join(modules, "x.js"))("esbuild");
 
 /** Budgets of gzip bytes: a build that breaks one fails, so that growth is a decision and not an accident. */
-const budgets = { explore: 45 * 1024, css: 12 * 1024, later: 5 * 1024, html: 2 * 1024, page: 66 * 1024, files: 6, pages: 190 * 1024, workers: 30 * 1024 };
+const budgets = { explore: 45 * 1024, css: 12 * 1024, later: 5 * 1024, own: 3 * 1024, html: 2 * 1024, page: 66 * 1024, files: 6, pages: 190 * 1024, workers: 30 * 1024 };
 
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const gzip = (bytes) => gzipSync(bytes, { level: 9 });
@@ -152,8 +152,10 @@ const fileWorker = (await bundle("src/worker/file.ts")).path;
 /** Styles that are loaded with the parts that need them. */
 const later = [];
 for (const file of ["src/dialogs.css", "src/map-more.css", "src/explore-views.css", "src/trace-views.css"]) later.push((await bundle(file)).path);
+/** The style of one page: linked by its HTML, and loaded with its script by who comes from another page. */
+const compareStyle = (await bundle("src/compare.css")).path;
 const nameOf = (path) => JSON.stringify(path.slice("assets/".length));
-const names = { DIALOG_STYLE: nameOf(later[0]), MAP_STYLE: nameOf(later[1]), VIEWS_STYLE: nameOf(later[2]), TRACE_STYLE: nameOf(later[3]), LAYOUT_WORKER: nameOf(worker), FILE_WORKER: nameOf(fileWorker) };
+const names = { COMPARE_STYLE: nameOf(compareStyle), DIALOG_STYLE: nameOf(later[0]), MAP_STYLE: nameOf(later[1]), VIEWS_STYLE: nameOf(later[2]), TRACE_STYLE: nameOf(later[3]), LAYOUT_WORKER: nameOf(worker), FILE_WORKER: nameOf(fileWorker) };
 const start = "src/main.tsx";
 const page = (name) => `src/pages/${name}.tsx`;
 const dialogs = "src/ui/dialogs.tsx";
@@ -174,7 +176,7 @@ const shell = readFileSync(join(source, "src/index.html"), "utf8");
 const pages = [
   { folder: "", title: "Explore", module: page("explore") },
   { folder: "trace/", title: "Trace", module: page("trace") },
-  { folder: "compare/", title: "Compare", module: page("compare") },
+  { folder: "compare/", title: "Compare", module: page("compare"), style: compareStyle },
   { folder: "map/", title: "Map", module: page("map") },
   { folder: "status/", title: "Status", module: page("status") },
   { folder: "service/", title: "Services", module: page("service") },
@@ -183,17 +185,18 @@ const pages = [
 const [, entry] = main.needs(start);
 rmSync(join(dist, main.path));
 const firstLoads = [];
-for (const { folder, title, module } of pages) {
+for (const { folder, title, module, style: own } of pages) {
   const up = folder ? "../" : "";
   // What a page needs is asked for at once, not when the script that imports it has been read.
   const wanted = new Set(main.needs(module));
-  firstLoads.push({ title, paths: [...wanted] });
+  const styles = own ? [style, own] : [style];
+  firstLoads.push({ title, paths: [...wanted], styles });
   wanted.delete(entry);
   const preload = [...wanted].map((path) => `<link rel="modulepreload" href="${up}${path}">`).join("\n");
   const html = shell
     .replaceAll("{title}", title)
     .replaceAll("{script}", up + entry)
-    .replaceAll("{style}", up + style)
+    .replaceAll("{styles}", styles.map((path) => `<link rel="stylesheet" href="${up}${path}">`).join("\n"))
     .replaceAll("{icon}", up + icon)
     .replaceAll("{preload}", preload);
   mkdirSync(join(dist, folder), { recursive: true });
@@ -236,19 +239,20 @@ const over = [];
 const check = (what, sent, most) => sent > most && over.push(`${what}: ${sent} bytes, budget ${most}`);
 const sentOf = (list) => list.reduce((sum, f) => sum + (f.gzip || f.bytes), 0);
 const ending = (end) => files.filter((f) => f.path.endsWith(end));
-for (const { title, paths } of firstLoads) {
-  const sent = sentOf(files.filter((f) => paths.includes(f.path.slice(1))));
+const sentAt = (paths) => sentOf(files.filter((f) => paths.includes(f.path.slice(1))));
+for (const { title, paths, styles } of firstLoads) {
+  const sent = sentAt(paths);
   check(`JavaScript that ${title} loads at once`, sent, title === "Explore" ? budgets.explore : budgets.page);
-  check(`files that ${title} loads at once, with its page and the style`, 2 + paths.length, budgets.files);
-  if (options.report) console.log(`${title} loads ${sent} bytes gz of JavaScript at once, in ${paths.length} files`);
+  check(`files that ${title} loads at once, with its page`, 1 + styles.length + paths.length, budgets.files);
+  check(`CSS of ${title} alone`, sentAt(styles.slice(1)), budgets.own);
+  if (options.report) console.log(`${title} loads ${sent} bytes gz of JavaScript at once, in ${paths.length} files, and ${sentAt(styles)} of CSS`);
 }
 // Workers run beside the pages, and only for who draws a graph or opens a file: they have a budget of their own.
 const workers = [worker, fileWorker].map((path) => `/${path}`);
 check("JavaScript of all pages", sentOf(ending(".js").filter((f) => !workers.includes(f.path))), budgets.pages);
 check("workers", sentOf(ending(".js").filter((f) => workers.includes(f.path))), budgets.workers);
-const isLater = (f) => later.includes(f.path.slice(1));
-check("CSS", sentOf(ending(".css").filter((f) => !isLater(f))), budgets.css);
-check("CSS of dialogs and parts", sentOf(ending(".css").filter(isLater)), budgets.later);
+check("CSS of all pages", sentAt([style]), budgets.css);
+check("CSS of dialogs and parts", sentAt(later), budgets.later);
 for (const f of ending("/")) check(f.path, sentOf([f]), budgets.html);
 if (options.report) {
   for (const f of files) console.log(`${String(f.bytes).padStart(8)} ${String(f.gzip || f.bytes).padStart(7)} gz  ${f.path}`);

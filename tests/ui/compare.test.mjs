@@ -233,6 +233,47 @@ test("the basket is help when there is nothing to compare, and fills both sides"
   });
 });
 
+test("on a narrow screen the first row stands in the upper half, values stand below each other, and one line says what is compared", async () => {
+  const narrow = { width: 390, height: 844 };
+  const first = { "": ".cmp-row:not(.head)", falls: ".wf-row", attrs: ".cmp-keys td", spans: ".cmp-keys td" };
+  for (const [tab, row] of Object.entries(first)) {
+    await withPage(
+      browser,
+      at({ ...pair, ...(tab ? { tab } : {}) }),
+      async (page) => {
+        const top = (await page.locator(row).first().boundingBox()).y;
+        assert.ok(top < 400, `${tab}: the first row is ${top} pixels below the top`);
+        const tabs = await page.locator(".compare-bar [role=tab]").evaluateAll((list) => new Set(list.map((e) => e.getBoundingClientRect().top)).size);
+        assert.equal(tabs, 1, "tabs stand in one line");
+        const inside = await page.locator(".cmp-keys td:not(.cmp-sign)").evaluateAll((list) => list.filter((e) => e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > innerWidth).map((e) => e.textContent));
+        assert.deepEqual(inside, []);
+        for (const tr of await page.locator(".cmp-keys tbody tr:not(.cmp-group)").all()) {
+          const [key, , a, b] = await tr.locator("td").evaluateAll((list) => list.map((e) => e.getBoundingClientRect().top));
+          assert.ok(key < a && a < b);
+        }
+      },
+      narrow,
+    );
+  }
+  await withPage(
+    browser,
+    at(pair),
+    async (page) => {
+      await page.locator(".cmp-row:not(.head)").first().waitFor();
+      assert.ok((await page.locator(".slots").boundingBox()).height < 64);
+      await page.getByRole("button", { name: "All about A and B" }).click();
+      await page.getByRole("button", { name: "Swap A and B" }).click();
+      await page.waitForURL((u) => u.searchParams.get("a") === pair.b);
+      await page.getByRole("button", { name: "All about A and B" }).click();
+      await page.getByRole("button", { name: "How it is shown, and export" }).click();
+      await assertAccessible(page, "Compare, how it is shown");
+      await page.getByLabel("align").selectOption("name");
+      await page.waitForURL(/align=name/);
+    },
+    narrow,
+  );
+});
+
 test("every view is accessible in the dark, fits a narrow screen, and survives forced colours", async () => {
   const views = { "": ".cmp-row:not(.head)", graph: ".cmp-card", falls: ".wf-row", attrs: ".cmp-keys", spans: ".cmp-picker" };
   for (const [tab, ready] of Object.entries(views)) {

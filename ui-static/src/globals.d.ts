@@ -5,6 +5,7 @@ declare const LAYOUT_WORKER: string;
 /** The worker that reads files. */
 declare const FILE_WORKER: string;
 /** Styles of parts that are loaded on demand. */
+declare const COMPARE_STYLE: string;
 declare const DIALOG_STYLE: string;
 declare const MAP_STYLE: string;
 declare const VIEWS_STYLE: string;

@@ -18,7 +18,7 @@ const later = signal<Partial<Record<Page, ComponentType>>>({});
 const LOADERS: Record<Page, () => Promise<ComponentType>> = {
   explore: async () => (await import("./pages/explore")).Explore,
   trace: async () => (await import("./pages/trace")).TracePage,
-  compare: async () => (await import("./pages/compare")).ComparePage,
+  compare: async () => (await Promise.all([import("./pages/compare"), loadStyle(COMPARE_STYLE)]))[0].ComparePage,
   map: async () => (await import("./pages/map")).MapPage,
   status: async () => (await import("./pages/status")).StatusPage,
   service: async () => (await import("./pages/service")).ServicePage,

@@ -137,15 +137,15 @@ function ValueTable({ rows }: { rows: ComparedValue[] }) {
         <tbody>
           {rows.map((r) => (
             <tr key={`${r.scope} ${r.key} ${r.type} ${r.value}`}>
-              <td class="mono">
+              <td class="mono cmp-value-name">
                 {r.scope === "intrinsic" ? "" : <span class="dim">{r.scope}.</span>}
                 {r.key}
               </td>
               <td class="mono cmp-value">
                 <a href={href("explore", { q: condition(r) })}>{r.value || '""'}</a>
               </td>
-              <td class="num right" title={`${formatCount(r.aTraces)} traces`}>{formatPercent(r.aShare, 1)}</td>
-              <td class="num right" title={`${formatCount(r.bTraces)} traces`}>{formatPercent(r.bShare, 1)}</td>
+              <td class="num right of-a" title={`${formatCount(r.aTraces)} traces`}>{formatPercent(r.aShare, 1)}</td>
+              <td class="num right of-b" title={`${formatCount(r.bTraces)} traces`}>{formatPercent(r.bShare, 1)}</td>
               <td class="cmp-bar-cell">
                 <DeltaBar delta={r.difference} most={most} only={r.aTraces === 0 || r.bTraces === 0} />
               </td>
@@ -191,12 +191,12 @@ function Calls({ title, list, text, what }: { title: string; list: { rows: Compa
                 const path = r.path.map((p) => `${p.service} ${p.operation}`).join(" › ");
                 return (
                   <tr key={`${path} ${last.kind}`}>
-                    <td title={path}>
+                    <td class="cmp-value-name" title={path}>
                       <span class="dim">{last.service}</span> {last.operation}
                       {r.path.length > 1 ? <span class="dim"> · under {r.path[r.path.length - 2].service}</span> : null}
                     </td>
-                    <td class="num right">{text(r.a)}</td>
-                    <td class="num right">{text(r.b)}</td>
+                    <td class="num right of-a">{text(r.a)}</td>
+                    <td class="num right of-b">{text(r.b)}</td>
                     <td class="cmp-bar-cell">
                       <DeltaBar delta={r.difference} most={most} only={r.change === "new" || r.change === "gone"} />
                     </td>

@@ -3,7 +3,7 @@
 import { compareCsv, type CompareNode } from "../model/compare";
 import { param } from "../route";
 import type { Answer } from "../state/compare";
-import { saveFile } from "./save";
+import { saveFile } from "../state/say";
 
 /** With the question inside, so that the file says what it is of. */
 export function exportJson(value: Answer): void {

@@ -54,7 +54,7 @@ export function KeyTable({ rows, label, note }: { rows: ComparedKey[]; label: st
                   .filter((r) => r.group === group)
                   .map((r) => (
                     <tr key={r.key} class={r.change.replace(" ", "-")}>
-                      <td class="mono">{r.key}</td>
+                      <td class="mono cmp-key-name">{r.key}</td>
                       <td class="cmp-sign" title={SAID[r.change]}>
                         <span aria-hidden="true">{SIGN[r.change]}</span>
                         <span class="offscreen">{SAID[r.change]}</span>

@@ -13,14 +13,21 @@ import { currentRange } from "../state/range";
 import { Popover } from "../ui/controls";
 import { Icon } from "../ui/icons";
 
+/** On narrow screens one line says what is compared; a button shows all of it, and the ways to change it. */
 export function Slots({ a, b, value }: { a: Side | null; b: Side | null; value: Answer | null }) {
+  const [open, setOpen] = useState(false);
   return (
-    <div class="slots">
+    <div class={a && b && !open ? "slots short" : "slots"}>
       <Slot name="a" side={a} value={value} />
       <button type="button" class="button square slot-swap" title={`Swap A and B${hint("compare.swap")}`} aria-label="Swap A and B" disabled={!param("a") && !param("b")} onClick={swap}>
         <span aria-hidden="true">⇄</span>
       </button>
       <Slot name="b" side={b} value={value} />
+      {a && b ? (
+        <button type="button" class="button quiet square slots-more" aria-expanded={open} aria-label="All about A and B" title="All about A and B" onClick={() => setOpen(!open)}>
+          <Icon name={open ? "up" : "down"} />
+        </button>
+      ) : null}
     </div>
   );
 }
@@ -40,14 +47,14 @@ function Slot({ name, side, value }: { name: "a" | "b"; side: Side | null; value
       </span>
       <div class="slot-what">
         {side?.kind === "trace" ? (
-          <p class="clip">
+          <p class="clip slot-name">
             <a href={href("trace", { id: side.id })} title={`Trace ${side.id}`}>
               {root || label || "Trace"}
             </a>{" "}
             <code class="dim">{side.id}</code>
           </p>
         ) : side ? (
-          <p class="clip">
+          <p class="clip slot-name">
             <a href={href("explore", { q: side.query, from: side.from, to: side.to })} class="mono" title={side.query || "every trace"}>
               {side.query || "{}"}
             </a>{" "}
@@ -112,14 +119,14 @@ function SideFacts({ side, value }: { side: "a" | "b"; value: Answer }) {
     return (
       <p class="slot-facts num">
         <b>{formatDuration(Number(t.durationNano))}</b>
-        <span>{plural(t.spanCount, "span")}</span>
         {t.errorCount > 0 ? (
           <span class="error-mark">
             <span aria-hidden="true">▲</span>
             {plural(t.errorCount, "error")}
           </span>
         ) : null}
-        <span class="dim">{formatFull(BigInt(t.startTimeUnixNano), zone.value).replace(/(\.\d{3})\d+/, "$1")}</span>
+        <span>{plural(t.spanCount, "span")}</span>
+        <span class="dim slot-least">{formatFull(BigInt(t.startTimeUnixNano), zone.value).replace(/(\.\d{3})\d+/, "$1")}</span>
       </p>
     );
   }
@@ -127,7 +134,7 @@ function SideFacts({ side, value }: { side: "a" | "b"; value: Answer }) {
   return (
     <p class="slot-facts num">
       <b>{plural(s.matchedTraces, "trace")}</b>
-      <span class="dim">{s.complete ? "all that match" : s.incompleteReason === "traces" ? "the newest that match" : "as many as the time allowed"}</span>
+      <span class="dim slot-least">{s.complete ? "all that match" : s.incompleteReason === "traces" ? "the newest that match" : "as many as the time allowed"}</span>
       {s.traceDuration ? (
         <span title={`± ${formatPercent(value.value.relativeError, 1)}`}>
           p50 {formatDuration(Number(s.traceDuration.p50))} · p95 {formatDuration(Number(s.traceDuration.p95))}

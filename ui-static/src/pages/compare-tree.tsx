@@ -6,14 +6,13 @@ import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
-import { type Answer, measureOf, pair, placeOf } from "../state/compare";
+import { type Answer, measureOf, narrow, pair, placeOf } from "../state/compare";
 import { useActions } from "../state/keys";
 import { rowPx } from "../state/prefs";
 import { VirtualRows } from "../ui/virtual";
 import { ServiceLabel } from "./compare-name";
 
 const ROW_NARROW = 48;
-const NARROW = 720;
 const INDENT_MAX = 18;
 
 /** 3, or 2.4 of a set's mean. */
@@ -68,7 +67,6 @@ export function CompareTree({ value }: { value: Answer }) {
     "compare.foldAll": () => setClosed(new Set(nodes.flatMap((n, i) => (n.subtree > 1 ? [i] : [])))),
     "compare.unfoldAll": () => setClosed(new Set()),
   });
-  const narrow = window.innerWidth < NARROW;
   return (
     <>
       <div class={`cmp-tree by-${by}`} role="treegrid" aria-label="Calls of A and B" aria-rowcount={rows.length + 1} tabIndex={0} aria-activedescendant={at >= 0 ? `cmp-${rows[at]}` : undefined}>
@@ -91,7 +89,7 @@ export function CompareTree({ value }: { value: Answer }) {
         <div role="rowgroup" class="rows">
           <VirtualRows
             count={rows.length}
-            rowHeight={narrow ? ROW_NARROW : rowPx.value}
+            rowHeight={narrow.value ? ROW_NARROW : rowPx.value}
             cursor={at}
             scrollTop={scrollTop}
             row={(i) => (

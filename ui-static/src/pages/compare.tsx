@@ -6,8 +6,9 @@ import { parseSide, rootsDiffer, type Side } from "../model/compare";
 import { curlOf } from "../model/curl";
 import { formatCount, plural } from "../model/text";
 import { param, patched, replace } from "../route";
-import { answer, type Answer, compare, limitOf, loadPair, measureOf, pair, sampleOf, SAMPLES, setParams, swap, TABS, tabOf } from "../state/compare";
+import { answer, type Answer, compare, limitOf, loadPair, measureOf, narrow, pair, sampleOf, SAMPLES, setParams, swap, TABS, tabOf } from "../state/compare";
 import { useActions } from "../state/keys";
+import { copy } from "../state/say";
 import { CopyButton, Popover, ProblemPanel, Tabs } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { CompareAttributes, CompareFindings } from "./compare-attributes";
@@ -140,6 +141,9 @@ function Warnings({ value }: { value: Answer }) {
   );
 }
 
+/** Names that leave room for all tabs in one line of a narrow screen. */
+const SHORT_NAMES: Record<string, string> = { spans: "Spans" };
+
 function Bar({ a, b, value, tab }: { a: Side; b: Side; value: Answer; tab: string }) {
   const [by, align] = [measureOf(), param("align") === "name" ? "name" : "path"];
   const url = value.of === "traces" ? apiUrl("v1/compare/traces", { a: param("a"), b: param("b") }) : apiUrl("v1/compare", setParams(a, b, sampleOf(), limitOf()));
@@ -155,32 +159,64 @@ function Bar({ a, b, value, tab }: { a: Side; b: Side; value: Answer; tab: strin
       </select>
     </label>
   );
-  return (
-    <div class="compare-bar">
-      <Tabs
-        label="Views of the comparison"
-        tabs={TABS}
-        chosen={tab}
-        choose={(id) => replace(patched({ tab: id || null, by: param("by") === "attrs" ? null : param("by") }))}
-      />
-      <span class="spring" />
+  const fields = (
+    <>
       {tab === "" || tab === "graph" ? pick("by", "by", by, [["duration", "duration"], ["self", "self time"], ["count", "calls"]], "duration") : null}
       {tab === "" ? pick("order", "order", param("order") === "calls" ? "calls" : "delta", [["delta", "greatest difference"], ["calls", "as called"]], "delta") : null}
       {tab === "" ? pick("align", "align", align, [["path", "by path"], ["name", "by name"]], "path") : null}
       {value.of === "sets" ? pick("traces", "newest", String(sampleOf()), SAMPLES.map((n) => [String(n), `${formatCount(n)} traces`]), String(SAMPLES[0])) : null}
-      <Popover label={<Icon name="export" />} title="Export" class="right">
-        {(close) => (
-          <div class="chooser">
-            <button type="button" class="option" onClick={() => { close(); exportJson(value); }}>
-              JSON, as the API answers
-            </button>
-            <button type="button" class="option" onClick={() => { close(); exportCsv(value.nodes); }}>
-              CSV, a line for each call
-            </button>
-          </div>
-        )}
-      </Popover>
-      <CopyButton text={() => curlOf(url)} what="curl command" icon="terminal" />
+    </>
+  );
+  const files = (close: () => void) => {
+    const option = (text: string, act: () => void) => (
+      <button type="button" class="option" onClick={() => { close(); act(); }}>
+        {text}
+      </button>
+    );
+    return (
+      <div class="chooser">
+        {option("JSON, as the API answers", () => exportJson(value))}
+        {option("CSV, a line for each call", () => exportCsv(value.nodes))}
+        {narrow.value ? option("Copy the curl command", () => void copy(curlOf(url), "curl command")) : null}
+      </div>
+    );
+  };
+  return (
+    <div class="compare-bar">
+      <Tabs
+        label="Views of the comparison"
+        tabs={narrow.value ? TABS.map(([id, name]) => [id, SHORT_NAMES[id] ?? name] as const) : TABS}
+        chosen={tab}
+        choose={(id) => replace(patched({ tab: id || null, by: param("by") === "attrs" ? null : param("by") }))}
+      />
+      {narrow.value ? (
+        <Popover
+          label={
+            <>
+              <span aria-hidden="true">⋯</span>
+              <span class="offscreen">How it is shown, and export</span>
+            </>
+          }
+          title="How it is shown, and export"
+          class="cmp-more"
+        >
+          {(close) => (
+            <>
+              <div class="cmp-fields">{fields}</div>
+              {files(close)}
+            </>
+          )}
+        </Popover>
+      ) : (
+        <>
+          <span class="spring" />
+          {fields}
+          <Popover label={<Icon name="export" />} title="Export" class="right">
+            {files}
+          </Popover>
+          <CopyButton text={() => curlOf(url)} what="curl command" icon="terminal" />
+        </>
+      )}
     </div>
   );
 }

@@ -14,7 +14,7 @@ import { Loader } from "../state/load";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { shortName } from "./explore-chips";
 import { askedAnew, isLive, listQuery } from "./explore-state";
-import { saveFile } from "./save";
+import { saveFile } from "../state/say";
 
 const SHOWN = 200;
 const loader = new Loader<Group[]>();

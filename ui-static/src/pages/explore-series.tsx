@@ -20,7 +20,7 @@ import { StepCursor } from "../ui/steps";
 import { shortName } from "./explore-chips";
 import { timeBand, TwinToggle } from "./explore-parts";
 import { askedAnew, isLive, isTwin, selectTime } from "./explore-state";
-import { saveFile } from "./save";
+import { saveFile } from "../state/say";
 
 interface Found extends Over {
   by: string;

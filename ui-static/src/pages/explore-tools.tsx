@@ -15,7 +15,7 @@ import { Icon } from "../ui/icons";
 import { KeyChooser } from "../ui/key-chooser";
 import { shortName } from "./explore-chips";
 import { columnFields, columnsText, FIXED_KEYS, fixedFacets, inSpans, listQuery, panelsShown, question, rowsOf, tellingFacets, viewOf, VIEWS } from "./explore-state";
-import { saveFile } from "./save";
+import { saveFile } from "../state/say";
 
 export function ListTools({ value }: { value: SearchAnswer | null }) {
   const spans = inSpans();

@@ -13,7 +13,7 @@ import { copy, say } from "../state/say";
 import { CopyButton } from "../ui/controls";
 import { pinsKey } from "./map-drawing";
 import { apiOf, found, look, type MapParts, pinsOf, pinsText } from "./map-state";
-import { saveFile } from "./save";
+import { saveFile } from "../state/say";
 
 interface Props extends MapParts {
   close: () => void;

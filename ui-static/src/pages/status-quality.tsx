@@ -40,7 +40,7 @@ export function Quality() {
   });
   return (
     <>
-      <div class="cmp-tools status-tools">
+      <div class="status-tools">
         <label class="field">
           newest
           <select value={String(wanted)} onChange={(e) => replace(patched({ traces: e.currentTarget.value === String(SIZES[0]) ? null : e.currentTarget.value }))}>

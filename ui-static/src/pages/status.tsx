@@ -70,7 +70,7 @@ export function StatusPage() {
   return (
     <div class="status-page">
       <h1 class="offscreen">Status</h1>
-      <div class="compare-bar status-bar">
+      <div class="status-bar">
         <Tabs label="Parts of the status" tabs={TABS} chosen={tab} choose={(id) => replace(patched({ tab: id }))} />
         <span class="spring" />
         <span class={error ? "num error-text" : "num dim"}>{last ? `${error ? "no answer since " : "as of "}${formatClock(last.at, zone.value, 0)}` : ""}</span>

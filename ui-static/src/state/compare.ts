@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the Compare page has loaded: the comparison itself, and two whole traces for the tabs that look into them.
+import { signal } from "@preact/signals";
 import { getColumns, getComparedTraces, getComparison, type Params, search } from "../api/client";
 import type { ComparedTrace, ComparedTraces, Comparison } from "../api/types";
 import { type CompareNode, compareNodes, type Measure, MEASURES, queryOf, rowsByNode, type Side } from "../model/compare";
@@ -12,6 +13,13 @@ export const SET_NODES = 1000;
 export const SAMPLES = [1000, 10000, 100000];
 export const ROWS_FEW = 20;
 export const ROWS_MANY = 1000;
+
+const narrowScreen = window.matchMedia("(max-width: 719px)");
+/** A screen of a telephone: less stands beside each other. */
+export const narrow = signal(narrowScreen.matches);
+narrowScreen.addEventListener("change", () => {
+  narrow.value = narrowScreen.matches;
+});
 
 // ---- what the address says ----
 

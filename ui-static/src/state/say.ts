@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Short messages: on the screen for a moment, and to screen readers.
+// What a page hands to a person: short messages, on the screen for a moment and to screen readers; text as a copy; files.
 import { signal } from "@preact/signals";
 
 export const message = signal("");
@@ -29,4 +29,16 @@ export async function copy(wanted: string | Promise<string>, what: string): Prom
     area.remove();
   }
   say(`${what} copied`);
+}
+
+const REVOKE_MS = 10000;
+
+/** A file that the page made, offered for download. */
+export function saveFile(name: string, type: string, content: string | Uint8Array<ArrayBuffer>): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  // The browser has begun to read it by then.
+  window.setTimeout(() => URL.revokeObjectURL(link.href), REVOKE_MS);
 }
