@@ -37,6 +37,10 @@ export async function ensureModules(folder = join(build, "tests", "e2e", "module
   return join(folder, "node_modules");
 }
 
+/** From the start of the process until it says that it is ready, and for one question whether it is. */
+const READY_MS = 60_000;
+const ASK_MS = 2000;
+
 const exited = (child) => new Promise((done) => (child.exitCode !== null || child.signalCode ? done() : child.once("exit", done)));
 
 const INTERFACES = { "otlp-grpc": "otlpGrpc", "otlp-http": "otlpHttp", "http": "http" };
@@ -79,17 +83,18 @@ export async function startSpoor({ dataDir, flags = [] } = {}) {
       return { code: child.exitCode, signal: child.signalCode };
     },
   };
-  for (let tries = 0; tries < 1200; tries++) {
-    if (child.exitCode !== null) break;
+  const until = Date.now() + READY_MS;
+  while (Date.now() < until && child.exitCode === null) {
     Object.assign(spoor, addressesOf(log));
     if (Object.values(INTERFACES).every((name) => spoor[name])) {
-      const answer = await fetch(`http://${spoor.http}/readyz`).catch(() => null);
+      // A server that takes the connection and says nothing is asked again.
+      const answer = await fetch(`http://${spoor.http}/readyz`, { signal: AbortSignal.timeout(ASK_MS) }).catch(() => null);
       if (answer?.status === 200) return spoor;
     }
     await pause(50);
   }
   await spoor.stop("SIGKILL");
-  throw new Error(`spoor serve did not become ready:\n${log}`);
+  throw new Error(`spoor serve did not become ready within ${READY_MS / 1000} s:\n${log}`);
 }
 
 // In the order in which they start: each needs the addresses of those before it. All three ways of OTLP are in use, with and without gzip.

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { within } from "./limits.mjs";
 
 const require = createRequire(join(process.env.UI_MODULES, "x.js"));
 const { chromium } = require("playwright-core");
@@ -24,7 +25,7 @@ const FLAGS = [
 
 export async function startBrowser() {
   const root = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
-  return chromium.launch({ executablePath: process.env.CHROMIUM, headless: true, args: [...FLAGS, ...root] });
+  return within("starting Chromium", chromium.launch({ executablePath: process.env.CHROMIUM, headless: true, args: [...FLAGS, ...root] }));
 }
 
 /** The address of an empty page of the same site as the servers of the tests: going to about:blank would change the browser's process. */
@@ -47,9 +48,13 @@ async function pageOf(browser) {
   const page = kept.get(browser);
   kept.delete(browser);
   if (page) return page;
-  const context = await browser.newContext({ reducedMotion: "reduce", timezoneId: "UTC", locale: "en-US" });
+  const context = await within("making a browser context", browser.newContext({ reducedMotion: "reduce", timezoneId: "UTC", locale: "en-US" }));
   context.setDefaultTimeout(10000);
-  return context.newPage();
+  const made = await within("making a page", context.newPage());
+  // Of all that a page does, only scripts have no limit of their own.
+  const evaluate = made.evaluate.bind(made);
+  made.evaluate = (script, ...more) => within(`page.evaluate(${String(script).replace(/\s+/g, " ").slice(0, 100)})`, evaluate(script, ...more));
+  return made;
 }
 
 async function keepPage(browser, page) {
@@ -62,6 +67,9 @@ async function keepPage(browser, page) {
   await page.goto(await blankPage());
   kept.set(browser, page);
 }
+
+/** What a test does on one page: the longest take half a minute on a busy machine. */
+const TEST_MS = 240_000;
 
 /** Opens an address, runs the test, and looks at what the page has done meanwhile. `prepare` is called before the address is opened.
  * `expectErrors` is for pages whose API call is meant to fail: browsers write failed requests to the console. */
@@ -83,10 +91,10 @@ export async function withPage(browser, address, test, { width = 1440, height = 
   try {
     await prepare?.(page);
     await page.goto(address);
-    await test(page);
+    await within(`the test on ${address}`, test(page), TEST_MS);
     assert.deepEqual(faults, []);
   } catch (error) {
-    await page.context().close();
+    await within("closing the page of a failed test", page.context().close()).catch((late) => faults.push(String(late)));
     throw error;
   }
   await keepPage(browser, page);

@@ -3,17 +3,13 @@
 // else. Not among the tests, because a busy machine breaks every such number: ./dev bench runs it. What must hold on any machine
 // (processor time, elements in the document, memory) stands in gates.test.mjs.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { startSpoor } from "../e2e/shop.mjs";
-import { startBrowser } from "./browser.mjs";
+import { after, test } from "node:test";
 import { idOf, requestsOf } from "./large-traces.mjs";
+import { useSite } from "./site.mjs";
 
 const RUNS = 3;
 const SIZES = { "10k": 10_000, "100k": 100_000, "1M": 1_000_000 };
 
-let browser;
-let spoor;
-let url;
 const rows = [];
 
 /** Says the number, and fails when it is beyond the budget. */
@@ -24,22 +20,12 @@ function budget(name, value, most, unit = "ms") {
 const note = (name, value, unit = "ms") => rows.push(`${name.padEnd(58)} ${value.toFixed(0).padStart(8)} ${unit}`);
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
-before(async () => {
-  browser = await startBrowser();
-  spoor = await startSpoor();
-  url = `http://${spoor.http}`;
-  for (const count of Object.values(SIZES)) {
-    for (const body of requestsOf(count)) {
-      const answer = await fetch(`http://${spoor.otlpHttp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body });
-      assert.equal(answer.status, 200);
-    }
-  }
+const site = useSite({
+  *requests() {
+    for (const count of Object.values(SIZES)) yield* requestsOf(count);
+  },
 });
-after(async () => {
-  console.log(`\n${rows.join("\n")}\n`);
-  await browser?.close();
-  await spoor?.stop();
-});
+after(() => console.log(`\n${rows.join("\n")}\n`));
 
 /** Notes when the first row is painted, and tasks longer than 50 ms. */
 const WATCH = () => {
@@ -54,15 +40,15 @@ const WATCH = () => {
 
 /** Opens a trace in a page whose files are in the browser's cache, as the second trace of a session. */
 async function opened(spans, { throttle = 1 } = {}, use = async () => undefined) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce" });
+  const context = await site.browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce" });
   const page = await context.newPage();
   const session = await context.newCDPSession(page);
   try {
-    await page.goto(`${url}/trace/`);
+    await page.goto(`${site.url}/trace/`);
     await page.locator(".empty").waitFor();
     await page.addInitScript(WATCH);
     if (throttle > 1) await session.send("Emulation.setCPUThrottlingRate", { rate: throttle });
-    await page.goto(`${url}/trace/?id=${idOf(spans)}`, { timeout: 60000 });
+    await page.goto(`${site.url}/trace/?id=${idOf(spans)}`, { timeout: 60000 });
     await page.waitForFunction(() => window.__budget.painted > 0, null, { timeout: 60000, polling: 50 });
     const times = await page.evaluate(() => {
       const columns = performance.getEntriesByType("resource").find((r) => r.name.includes("view=columns"));
@@ -84,9 +70,9 @@ test("first paint of a page", async () => {
   const paints = [];
   const requests = [];
   for (let i = 0; i < RUNS; i++) {
-    const context = await browser.newContext();
+    const context = await site.browser.newContext();
     const page = await context.newPage();
-    await page.goto(`${url}/trace/`);
+    await page.goto(`${site.url}/trace/`);
     await page.locator(".empty").waitFor();
     paints.push(await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime));
     requests.push(await page.evaluate(() => performance.getEntriesByType("resource").length + 1));
@@ -189,10 +175,10 @@ test("a file of 100,000 spans, while the page goes on answering", async () => {
   const text = JSON.stringify({ resourceSpans: [...requestsOf(SIZES["100k"])].flatMap((r) => JSON.parse(r).resourceSpans) });
   const runs = [];
   for (let i = 0; i < RUNS; i++) {
-    const context = await browser.newContext();
+    const context = await site.browser.newContext();
     const page = await context.newPage();
     await page.addInitScript(WATCH);
-    await page.goto(`${url}/trace/?src=file`);
+    await page.goto(`${site.url}/trace/?src=file`);
     await page.locator(".empty").waitFor();
     await page.setInputFiles("input[type=file]", { name: "big.json", mimeType: "application/json", buffer: Buffer.from(text) });
     const begin = await page.evaluate(() => performance.now());
@@ -204,7 +190,7 @@ test("a file of 100,000 spans, while the page goes on answering", async () => {
 });
 
 test("a hundred traces one after the other leave nothing behind", async () => {
-  const context = await browser.newContext();
+  const context = await site.browser.newContext();
   const page = await context.newPage();
   const session = await context.newCDPSession(page);
   await session.send("HeapProfiler.enable");
@@ -212,7 +198,7 @@ test("a hundred traces one after the other leave nothing behind", async () => {
     await session.send("HeapProfiler.collectGarbage");
     return (await session.send("Runtime.getHeapUsage")).usedSize / 1e6;
   };
-  await page.goto(`${url}/trace/?id=${idOf(SIZES["10k"])}`);
+  await page.goto(`${site.url}/trace/?id=${idOf(SIZES["10k"])}`);
   const open = async () => {
     await page.locator(".wf-row").first().waitFor();
     await page.evaluate(() => {

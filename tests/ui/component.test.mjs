@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pages against the mock: every state that is hard to bring about with a real system.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { assertAccessible, assertNoSidewaysScroll, startBrowser, texts, withPage } from "./browser.mjs";
+import { test } from "node:test";
+import { assertAccessible, assertNoSidewaysScroll, texts, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
+import { hex, useBrowser } from "./site.mjs";
 
-let browser;
-before(async () => {
-  browser = await startBrowser();
-});
-after(() => browser.close());
+const site = useBrowser();
 
 const T0 = 1795350535000000000n;
-const hex = (n, digits) => n.toString(16).padStart(digits, "0");
 const HOSTILE = [
   "<script>window.__pwned = 1</script>",
   '"><img src=x onerror="window.__pwned = 2">',
@@ -55,7 +51,7 @@ const string = (key, value) => ({ key, value: { stringValue: value } });
 
 test("an empty store shows where to send, and the search when the first span comes", async () => {
   await withMock([], async (url, mock) => {
-    await withPage(browser, url, async (page) => {
+    await withPage(site.browser, url, async (page) => {
       await page.getByRole("heading", { name: "Waiting for the first span" }).waitFor();
       const text = await page.locator(".first-run").innerText();
       for (const part of ["http://127.0.0.1:4318", "http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_ENDPOINT", "curl -s"]) assert.ok(text.includes(part), part);
@@ -69,7 +65,7 @@ test("an empty store shows where to send, and the search when the first span com
 
 test("an empty store has a demo trace to look at, made in the browser", async () => {
   await withMock([], async (url, mock) => {
-    await withPage(browser, url, async (page) => {
+    await withPage(site.browser, url, async (page) => {
       await page.getByRole("button", { name: "Open a demo trace" }).click();
       await page.locator(".wf-row").first().waitFor();
       assert.match(await page.locator(".trace-head h1").innerText(), /web\s+POST \/checkout/);
@@ -84,7 +80,7 @@ test("an empty store has a demo trace to look at, made in the browser", async ()
 
 test("the curl command of the empty page sends a span that the store takes", async () => {
   await withMock([], async (url, mock) => {
-    await withPage(browser, url, async (page) => {
+    await withPage(site.browser, url, async (page) => {
       const command = await page.locator(".snippet pre").nth(1).innerText();
       mock.add(JSON.parse(/-d '(.*)'$/s.exec(command)[1]));
       assert.equal(mock.spans[0].name, "first span");
@@ -108,7 +104,7 @@ test("hostile names and values are text everywhere", async () => {
   );
   await withMock([request(HOSTILE[1], [root, ...rest])], async (url) => {
     const clean = async (page) => assert.equal(await page.evaluate(() => window.__pwned ?? 0), 0);
-    await withPage(browser, `${url}/?q=${encodeURIComponent("{ status = error }")}`, async (page) => {
+    await withPage(site.browser, `${url}/?q=${encodeURIComponent("{ status = error }")}`, async (page) => {
       await page.locator(".result:not(.head)").waitFor();
       assert.ok((await page.locator(".result .root").innerText()).includes(HOSTILE[0]));
       await page.locator(".query-box input").fill("{ resource.service.name = ");
@@ -116,7 +112,7 @@ test("hostile names and values are text everywhere", async () => {
       assert.ok((await page.locator(".suggestions").innerText()).includes(HOSTILE[1]));
       await clean(page);
     });
-    await withPage(browser, `${url}/trace/?id=${trace}&span=${rest[1].spanId}`, async (page) => {
+    await withPage(site.browser, `${url}/trace/?id=${trace}&span=${rest[1].spanId}`, async (page) => {
       await page.locator(".attributes dd").first().waitFor();
       const text = await page.locator(".details").innerText();
       for (const part of [HOSTILE[1], HOSTILE[4]]) assert.ok(text.includes(part), part);
@@ -124,11 +120,11 @@ test("hostile names and values are text everywhere", async () => {
       await assertAccessible(page, "hostile trace");
       await clean(page);
     });
-    await withPage(browser, `${url}/map/?view=table`, async (page) => {
+    await withPage(site.browser, `${url}/map/?view=table`, async (page) => {
       await page.locator(".edges tbody tr").first().waitFor();
       await clean(page);
     });
-    await withPage(browser, `${url}/map/`, async (page) => {
+    await withPage(site.browser, `${url}/map/`, async (page) => {
       await page.locator(".graph .node").first().waitFor();
       assert.equal(await page.locator(".graph image, .graph foreignObject").count(), 0);
       await clean(page);
@@ -139,7 +135,7 @@ test("hostile names and values are text everywhere", async () => {
 test("a broken query shows a caret at its byte, and keeps what was typed", async () => {
   await withMock([request("shop", [span(hex(1, 32), "a")])], async (url) => {
     await withPage(
-      browser,
+      site.browser,
       `${url}/?q=${encodeURIComponent('{ name = "é" && }')}`,
       async (page) => {
         await page.locator(".fault-line").waitFor();
@@ -158,7 +154,7 @@ test("a broken query shows a caret at its byte, and keeps what was typed", async
 test("a query without matches says which condition is to blame", async () => {
   await withMock([request("shop", [span(hex(1, 32), "a"), span(hex(2, 32), "a")])], async (url) => {
     const q = encodeURIComponent('{ name = "a" && status = error }');
-    await withPage(browser, `${url}/?q=${q}`, async (page) => {
+    await withPage(site.browser, `${url}/?q=${q}`, async (page) => {
       await page.getByRole("heading", { name: "No trace matches" }).waitFor();
       await page.getByRole("link", { name: "2 traces" }).click();
       await page.locator(".result:not(.head)").first().waitFor();
@@ -169,7 +165,7 @@ test("a query without matches says which condition is to blame", async () => {
 
 test("completion walks from field to operator to value with the keyboard alone", async () => {
   await withMock([request("cart", [span(hex(1, 32), "a", { attributes: [string("http.route", "/x")] })])], async (url) => {
-    await withPage(browser, url, async (page) => {
+    await withPage(site.browser, url, async (page) => {
       await page.locator(".result:not(.head)").waitFor();
       await page.keyboard.press("/");
       await page.keyboard.type("{ resource.serv");
@@ -206,7 +202,7 @@ test("orphans, duplicates, cycles and ends before starts are shown and said", as
   a.parentSpanId = b.spanId;
   const backwards = span(trace, "backwards", { parentSpanId: root.spanId, start: 4000, length: -3000 });
   await withMock([request("shop", [root, orphan, twice, { ...twice, name: "twice again" }, a, b, backwards])], async (url) => {
-    await withPage(browser, `${url}/trace/?id=${trace}`, async (page) => {
+    await withPage(site.browser, `${url}/trace/?id=${trace}`, async (page) => {
       await page.locator(".wf-row").first().waitFor();
       const banner = await page.locator(".banner").innerText();
       for (const part of ["1 span whose parent is not stored", "id that is used twice", "cycle", "end before they start"]) assert.ok(banner.includes(part), part);
@@ -242,7 +238,7 @@ test("a trace of 100,000 spans scrolls and is searched with a small document", a
     spans.push(span(trace, `operation ${i % 50}`, { parentSpanId: parent.spanId, start: i * 9000, length: 8000 }));
   }
   await withMock([request("big", spans)], async (url) => {
-    await withPage(browser, `${url}/trace/?id=${trace}`, async (page) => {
+    await withPage(site.browser, `${url}/trace/?id=${trace}`, async (page) => {
       await page.locator(".wf-row").first().waitFor({ timeout: 30000 });
       const count = () => page.evaluate(() => document.querySelectorAll("*").length);
       assert.ok((await count()) < 2000, `${await count()} elements`);
@@ -271,7 +267,7 @@ test("a trace of 100,000 spans scrolls and is searched with a small document", a
 test("more results are loaded on request, in the same order", async () => {
   const requests = Array.from({ length: 130 }, (_, i) => request("shop", [span(hex(1000 + i, 32), `trace ${i}`, { start: i * 1e6, length: 1000 + i })]));
   await withMock(requests, async (url, mock) => {
-    await withPage(browser, `${url}/?order=duration`, async (page) => {
+    await withPage(site.browser, `${url}/?order=duration`, async (page) => {
       await page.locator(".summary", { hasText: "130 traces, 100 shown" }).waitFor();
       assert.ok((await page.locator(".result:not(.head)").count()) < 100);
       await page.getByRole("button", { name: "Load 30 more" }).click();
@@ -295,7 +291,7 @@ test("more results are loaded on request, in the same order", async () => {
 test("a trace that is not stored says so, and a server that goes away is not a blank page", async () => {
   await withMock([request("shop", [span(hex(1, 32), "a")])], async (url, mock) => {
     await withPage(
-      browser,
+      site.browser,
       `${url}/trace/?id=${hex(0xabc, 32)}`,
       async (page) => {
         await page.getByRole("heading", { name: "No such trace", level: 1 }).waitFor();
@@ -318,7 +314,7 @@ test("a trace that is not stored says so, and a server that goes away is not a b
 test("a server that goes away takes nothing from the screen, and comes back by itself", async () => {
   await withMock([request("shop", [span(hex(1, 32), "a")])], async (url) => {
     await withPage(
-      browser,
+      site.browser,
       url,
       async (page) => {
         await page.locator(".result:not(.head)").waitFor();
@@ -340,7 +336,7 @@ test("a server that goes away takes nothing from the screen, and comes back by i
 
 test("a search that ran out of time says so, and a range without spans leads to some", async () => {
   await withMock([request("shop", [span(hex(1, 32), "a")])], async (url, mock) => {
-    await withPage(browser, url, async (page) => {
+    await withPage(site.browser, url, async (page) => {
       await page.locator(".result:not(.head)").waitFor();
       const whole = mock.search.bind(mock);
       mock.search = (url) => ({ ...whole(url), complete: false, incompleteReason: "timeBudget", cursor: "1" });
@@ -349,7 +345,7 @@ test("a search that ran out of time says so, and a range without spans leads to 
       assert.match(await page.locator(".summary").innerText(), /^at least 1 trace/);
       await assertAccessible(page, "a part of the answer");
     });
-    await withPage(browser, `${url}/?from=now-5m&to=now-3m`, async (page) => {
+    await withPage(site.browser, `${url}/?from=now-5m&to=now-3m`, async (page) => {
       await page.getByRole("link", { name: "the nearest time with spans" }).click();
       await page.locator(".result:not(.head)").waitFor();
       assert.match(page.url(), /from=2026.*to=2026/);
@@ -366,7 +362,7 @@ test("300 services are not one drawing: a choice, a count, and the way to see al
     return { resourceSpans: [...one, ...request(`service-${i + 1}`, [server]).resourceSpans] };
   });
   await withMock(requests, async (url) => {
-    await withPage(browser, `${url}/map/`, async (page) => {
+    await withPage(site.browser, `${url}/map/`, async (page) => {
       await page.locator(".too-many").waitFor();
       assert.match(await page.locator(".summary").innerText(), /0 of 300 services.*0 of 299 edges/s);
       await page.getByRole("link", { name: "service-10", exact: true }).first().click();
@@ -382,13 +378,13 @@ test("300 services are not one drawing: a choice, a count, and the way to see al
 test("a service that is not there, an empty range, and callers that cannot be read are said where they are", async () => {
   const spans = [span(hex(1, 32), "GET /", { kind: 2 }), span(hex(2, 32), HOSTILE[0], { kind: 2, start: 65e9, status: { code: 2 } })];
   await withMock([request("shop", spans)], async (url) => {
-    await withPage(browser, `${url}/service/?s=nobody`, async (page) => {
+    await withPage(site.browser, `${url}/service/?s=nobody`, async (page) => {
       await page.getByRole("heading", { name: "No span of nobody in this range" }).waitFor();
       await assertAccessible(page, "no such service");
       await page.getByRole("link", { name: "All services" }).click();
       await page.getByRole("link", { name: "shop" }).waitFor();
     });
-    await withPage(browser, `${url}/service/?s=shop&from=now-1h`, async (page) => {
+    await withPage(site.browser, `${url}/service/?s=shop&from=now-1h`, async (page) => {
       await page.getByRole("heading", { name: "No span of shop in this range" }).waitFor();
       await page.getByRole("link", { name: "Show all time" }).click();
       await page.locator(".chart").first().waitFor();
@@ -396,7 +392,7 @@ test("a service that is not there, an empty range, and callers that cannot be re
       assert.ok((await texts(page, ".operations tbody td:first-child")).includes(HOSTILE[0]));
     });
     await withPage(
-      browser,
+      site.browser,
       `${url}/service/`,
       async (page) => {
         await page.getByRole("link", { name: "shop" }).waitFor();
@@ -419,7 +415,7 @@ test("a long address becomes a short one that opens the same page, on this serve
   await withMock([request("shop", [span(hex(1, 32), "GET /")])], async (url, mock) => {
     let packed;
     const shownQuery = (page) => page.getByRole("combobox", { name: "Query, in TraceQL" }).inputValue();
-    await withPage(browser, `${url}/?q=${encodeURIComponent(long)}&from=now-1h`, async (page) => {
+    await withPage(site.browser, `${url}/?q=${encodeURIComponent(long)}&from=now-1h`, async (page) => {
       await page.waitForURL(/#z=/);
       packed = page.url();
       assert.ok(packed.length < 2000 && !packed.includes("q="), packed);
@@ -444,7 +440,7 @@ test("a long address becomes a short one that opens the same page, on this serve
       assert.equal(await page.evaluate(() => document.activeElement?.id), "main");
       assert.match(page.url(), /#z=/);
     }, { expectErrors: true });
-    await withPage(browser, packed.slice(0, -9), async (page) => {
+    await withPage(site.browser, packed.slice(0, -9), async (page) => {
       await page.getByText("This link is damaged: what it asks for cannot be read").waitFor();
       await page.locator(".query-box input").waitFor();
       assert.equal(await shownQuery(page), "");
@@ -459,7 +455,7 @@ test("no page scrolls sideways at 390 and 320 pixels", async () => {
   await withMock([request("a-service-with-a-rather-long-name", [root, ...kids])], async (url) => {
     for (const [path, ready] of [["/", ".result:not(.head)"], ["/?settings=keys", "dialog.settings[open]"], [`/trace/?id=${trace}&cp=1`, ".wf-row"], ["/map/", ".graph .node"], ["/map/?view=table", ".edges"], ["/service/", ".edges"], ["/service/?s=a-service-with-a-rather-long-name", ".chart"], ["/service/?s=a-service-with-a-rather-long-name&view=table", ".steps"]]) {
       await withPage(
-        browser,
+        site.browser,
         url + path,
         async (page) => {
           await page.locator(ready).first().waitFor();
@@ -476,7 +472,7 @@ test("no page scrolls sideways at 390 and 320 pixels", async () => {
 
 test("single keys can be switched off, and the choice is kept", async () => {
   await withMock([request("shop", [span(hex(1, 32), "a")])], async (url) => {
-    await withPage(browser, url, async (page) => {
+    await withPage(site.browser, url, async (page) => {
       await page.locator(".result:not(.head)").waitFor();
       await page.keyboard.press("?");
       await page.locator("dialog.help[open]").waitFor();
@@ -499,7 +495,7 @@ test("single keys can be switched off, and the choice is kept", async () => {
 
 test("settings have an address, keys are changed there, and a key that is taken is not taken silently", async () => {
   await withMock([request("shop", [span(hex(1, 32), "a"), span(hex(2, 32), "b")])], async (url) => {
-    await withPage(browser, `${url}/?settings=keys`, async (page) => {
+    await withPage(site.browser, `${url}/?settings=keys`, async (page) => {
       const row = (name) => page.locator(".key-row").filter({ hasText: name });
       const key = async (name, press) => {
         await row(name).getByRole("button").first().click();
@@ -553,7 +549,7 @@ test("settings have an address, keys are changed there, and a key that is taken 
 test("the palette goes to pages, services, operations and traces, does what the page can do, and changes settings", async () => {
   const trace = hex(7, 32);
   await withMock([request("shop", [span(trace, "POST /pay", { kind: 2 }), span(hex(2, 32), "GET /cart", { kind: 2 })])], async (url) => {
-    await withPage(browser, url, async (page) => {
+    await withPage(site.browser, url, async (page) => {
       const box = page.getByRole("combobox", { name: "Go to, or do, anything" });
       const chosen = page.locator(".palette [role=option][aria-selected=true]");
       const run = async (text, wanted) => {
@@ -615,7 +611,7 @@ test("the palette goes to pages, services, operations and traces, does what the 
 test("keys that a page has not, Explore has: / is the query from anywhere, and takes the focus once", async () => {
   const trace = hex(1, 32);
   await withMock([request("shop", [span(trace, "a")])], async (url) => {
-    await withPage(browser, `${url}/compare/`, async (page) => {
+    await withPage(site.browser, `${url}/compare/`, async (page) => {
       const query = page.locator(".query-box input");
       const focused = () => query.evaluate((e) => e === document.activeElement);
       await page.locator(".compare").waitFor();
@@ -648,7 +644,7 @@ test("texts may be spaced as wide as WCAG 1.4.12 says, and nothing is cut or sid
   await withMock([request("shop", [span(hex(1, 32), "a")])], async (url) => {
     for (const [path, ready] of [["/", ".result:not(.head)"], ["/?settings=view", "dialog.settings[open]"], [`/trace/?id=${hex(1, 32)}`, ".wf-row"], ["/map/", ".graph .node"], ["/service/?s=shop", ".chart"]]) {
       await withPage(
-        browser,
+        site.browser,
         url + path,
         async (page) => {
           await page.locator(ready).first().waitFor();
@@ -674,7 +670,7 @@ test("forced colours keep every page readable", async () => {
   const trace = hex(1, 32);
   await withMock([request("shop", [span(trace, "a", { status: { code: 2 } })])], async (url) => {
     for (const [path, ready] of [["/", ".result:not(.head)"], [`/trace/?id=${trace}`, ".wf-row"], ["/map/", ".graph .node"], ["/service/?s=shop", ".chart"]]) {
-      await withPage(browser, url + path, (page) => page.locator(ready).first().waitFor(), { forcedColors: "active" });
+      await withPage(site.browser, url + path, (page) => page.locator(ready).first().waitFor(), { forcedColors: "active" });
     }
   });
 });

@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { startSpoor } from "../e2e/shop.mjs";
+import { useSite } from "./site.mjs";
 import { groupBy, recordedRequests, spansOf } from "./spans.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -59,28 +59,23 @@ const FIXED = [
 ];
 const SERVERS = /server only/;
 
-let spoor;
 let model;
 let folder;
-before(async () => {
+
+async function buildModel() {
   const esbuild = createRequire(join(process.env.UI_MODULES, "x.js"))("esbuild");
   folder = mkdtempSync(join(tmpdir(), "spoor-condition-"));
   const source = join(here, "../../ui-static/src/model");
   const contents = ["condition", "assemble", "otlp", "find", "condition-value"].map((name) => `export * from ${JSON.stringify(join(source, name))};`).join("\n");
   await esbuild.build({ stdin: { contents, resolveDir: source, loader: "ts" }, bundle: true, format: "esm", platform: "node", target: "node18", outfile: join(folder, "model.mjs") });
   model = await import(pathToFileURL(join(folder, "model.mjs")).href);
-  spoor = await startSpoor();
-  for (const body of [...requests, oddRequest()]) {
-    const answer = await fetch(`http://${spoor.otlpHttp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
-    assert.equal(answer.status, 200);
-  }
-});
+}
+const site = useSite({ browser: false, requests: () => [...requests, oddRequest()], prepare: buildModel });
 after(async () => {
-  await spoor?.stop();
   if (folder) rmSync(folder, { recursive: true, force: true });
 });
 
-const get = (path) => fetch(`http://${spoor.http}/v1/traces/${path}`);
+const get = (path) => fetch(`${site.url}/v1/traces/${path}`);
 
 /** The trace as a file would have it: what the server gives out. */
 async function fileOf(id) {

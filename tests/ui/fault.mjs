@@ -2,6 +2,7 @@
 // The recorded shop with a fault: payment has three instances, and one of them is slow for one kind of request. What a person
 // has to find out from the pages is what `FAULT` says here. By hand: node fault.mjs ARCHIVE.tar.gz http://127.0.0.1:4318 [ROUNDS]
 import { pathToFileURL } from "node:url";
+import { sendOtlp } from "./limits.mjs";
 import { attribute, recordedRequests } from "./spans.mjs";
 
 export const FAULT = { service: "payment", instance: "payment-2", currency: "JPY", operation: "grpc.shop.v1.Payment/Charge", delayNs: 1700000000n };
@@ -77,9 +78,7 @@ export function faultyShop(archive, { rounds = 3, endNs, spreadNs = 180000000000
 /** A hundred traces in one request: as many requests as a busy collector sends. */
 export async function sendAll(requests, otlp) {
   for (let i = 0; i < requests.length; i += 100) {
-    const body = JSON.stringify({ resourceSpans: requests.slice(i, i + 100).flatMap((r) => r.resourceSpans) });
-    const answer = await fetch(`${otlp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body });
-    if (answer.status !== 200) throw new Error(`${answer.status}: ${await answer.text()}`);
+    await sendOtlp(otlp, { resourceSpans: requests.slice(i, i + 100).flatMap((r) => r.resourceSpans) }, `traces from ${i} of ${requests.length}`);
   }
 }
 

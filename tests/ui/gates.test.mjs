@@ -7,18 +7,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { startSpoor } from "../e2e/shop.mjs";
-import { startBrowser } from "./browser.mjs";
 import { idOf, requestsOf } from "./large-traces.mjs";
+import { useSite } from "./site.mjs";
 
 const RUNS = 3;
 const LARGE = 100_000;
 const SMALL = 2_000;
 
-let browser;
-let spoor;
 const said = [];
 let over = [];
 
@@ -28,25 +25,16 @@ function gate(name, value, most, unit = "ms") {
 }
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
-before(async () => {
-  browser = await startBrowser();
-  spoor = await startSpoor();
-  for (const count of [LARGE, SMALL]) {
-    for (const body of requestsOf(count)) {
-      const answer = await fetch(`http://${spoor.otlpHttp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body });
-      assert.equal(answer.status, 200);
-    }
-  }
+const site = useSite({
+  *requests() {
+    for (const count of [LARGE, SMALL]) yield* requestsOf(count);
+  },
 });
-after(async () => {
-  console.log(`\n${said.join("\n")}\n`);
-  await browser?.close();
-  await spoor?.stop();
-});
+after(() => console.log(`\n${said.join("\n")}\n`));
 
 /** A page whose main thread's processor time can be read, in milliseconds. */
 async function opened(use) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce" });
+  const context = await site.browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce" });
   const page = await context.newPage();
   page.setDefaultTimeout(60000);
   const session = await context.newCDPSession(page);
@@ -68,7 +56,7 @@ test("100,000 spans: opening, scrolling, jumping, finding, elements", { timeout:
     runs.push(
       await opened(async (page, spent) => {
         // The scripts are compiled and cached, as for the second trace of a session.
-        await page.goto(`http://${spoor.http}/trace/`);
+        await page.goto(`${site.url}/trace/`);
         await page.locator(".empty").waitFor();
         const cost = async (act) => {
           const begin = await spent();
@@ -121,7 +109,7 @@ test("names are found among 100,000 spans", async () => {
     const contents = ["find", "skeleton"].map((name) => `export * from ${JSON.stringify(join(source, name))};`).join("\n");
     await esbuild.build({ stdin: { contents, resolveDir: source, loader: "ts" }, bundle: true, format: "esm", platform: "node", target: "node18", outfile: join(folder, "model.mjs") });
     const { decodeSkeleton, findSpans } = await import(pathToFileURL(join(folder, "model.mjs")).href);
-    const skeleton = decodeSkeleton(await (await fetch(`http://${spoor.http}/v1/traces/${idOf(LARGE)}?view=columns`)).json());
+    const skeleton = decodeSkeleton(await (await fetch(`${site.url}/v1/traces/${idOf(LARGE)}?view=columns`)).json());
     const times = Array.from({ length: 15 }, (_, i) => {
       const begin = process.cpuUsage();
       assert.equal(findSpans(skeleton, `operation ${i}`).count > 0, true);
@@ -143,7 +131,7 @@ test("a hundred openings leave nothing behind", { timeout: 300000 }, async () =>
       await session.send("HeapProfiler.collectGarbage");
       return (await session.send("Runtime.getHeapUsage")).usedSize / 1e6;
     };
-    await page.goto(`http://${spoor.http}/trace/`);
+    await page.goto(`${site.url}/trace/`);
     const show = (id) =>
       page.evaluate((wanted) => {
         history.pushState(null, "", wanted ? `../trace/?id=${wanted}` : "../trace/");

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the tests of a file need from its beginning to its end: a browser, and a server that has their spans. Started before them, stopped after
 // them, whatever of it failed.
-import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { startSpoor } from "../e2e/shop.mjs";
 import { startBrowser } from "./browser.mjs";
+import { sendOtlp, within } from "./limits.mjs";
 
 export const MINUTE = 60000000000n;
 export const MS = 1000000n;
+/** Thousands of traces take some seconds to send. */
+const PREPARE_MS = 180_000;
 export const hex = (n, digits) => n.toString(16).padStart(digits, "0");
 export const count = (n) => n.toLocaleString("en-US");
 const attributes = (list) => Object.entries(list).map(([key, value]) => ({ key, value: { stringValue: value } }));
@@ -15,24 +17,50 @@ const attributes = (list) => Object.entries(list).map(([key, value]) => ({ key, 
 /** One OTLP request with spans of one resource. */
 export const requestOf = (resource, spans) => ({ resourceSpans: [{ resource: { attributes: attributes(resource) }, scopeSpans: [{ spans }] }] });
 
-export async function send(spoor, body) {
-  const answer = await fetch(`http://${spoor.otlpHttp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
-  assert.equal(answer.status, 200);
+export const send = (spoor, body, what) => sendOtlp(`http://${spoor.otlpHttp}`, body, what);
+
+/** A server that does not end when it is told to would keep the test alive, with nobody to say why. */
+async function stop(spoor) {
+  try {
+    await within("ending the server", spoor.stop());
+  } catch (error) {
+    await spoor.stop("SIGKILL");
+    throw error;
+  }
 }
 
-/** Called at the top of a test file; what it returns is filled before the first test. requests: OTLP requests that the server
- * has by then; prepare: whatever else it has seen. (Hooks of a file do not wait for each other.) */
-export function useSite({ flags = [], requests = () => [], prepare = async () => {} } = {}) {
-  const site = { browser: null, spoor: null, url: "" };
+/** A browser for a file whose tests bring servers of their own. */
+export function useBrowser() {
+  const site = { browser: null };
   before(async () => {
-    [site.browser, site.spoor] = await Promise.all([startBrowser(), startSpoor({ flags })]);
-    site.url = `http://${site.spoor.http}`;
-    for (const body of requests()) await send(site.spoor, body);
-    await prepare(site);
+    site.browser = await startBrowser();
   });
   after(async () => {
-    await site.browser?.close();
-    await site.spoor?.stop();
+    if (site.browser) await within("closing Chromium", site.browser.close());
+  });
+  return site;
+}
+
+/** Called at the top of a test file; what it returns is filled before the first test. requests: OTLP requests that the server has by then,
+ * as values or texts; prepare: whatever else it has seen; start: something else than Spoor, that has what startSpoor() gives. Each step has its limit. (Hooks of a file do not wait
+ * for each other, so there is one.) */
+export function useSite({ flags = [], requests = () => [], prepare = async () => {}, start = startSpoor, browser = true } = {}) {
+  const site = { browser: null, spoor: null, url: "" };
+  before(async () => {
+    // One after the other, so that after() knows of whatever was started when the next step fails.
+    if (browser) site.browser = await startBrowser();
+    site.spoor = await start({ flags });
+    site.url = `http://${site.spoor.http}`;
+    let sent = 0;
+    for (const body of requests()) await send(site.spoor, body, `number ${++sent} of the file`);
+    await within("what the tests of this file prepare", prepare(site), PREPARE_MS);
+  });
+  after(async () => {
+    try {
+      if (site.browser) await within("closing Chromium", site.browser.close());
+    } finally {
+      if (site.spoor) await stop(site.spoor);
+    }
   });
   return site;
 }

@@ -2,12 +2,13 @@
 // The pages against the real server. First the recorded shop, replayed; what the pages show must be what spans.mjs computes
 // from the recording. Then the live shop: eight services that send while the browser looks.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureModules, Missing, startShop, startSpoor } from "../e2e/shop.mjs";
-import { assertAccessible, assertNoSidewaysScroll, startBrowser, texts, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, texts, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
+import { count, useSite } from "./site.mjs";
 import { attribute, groupBy, recordedRequests, spansOf, summaryOf } from "./spans.mjs";
 
 const archive = join(dirname(fileURLToPath(import.meta.url)), "../data/otel-js-shop/json.tar.gz");
@@ -16,32 +17,15 @@ const spans = requests.flatMap(spansOf);
 const traces = [...groupBy(spans, (s) => s.traceId).values()];
 
 /** UI_SYSTEM=mock runs these tests against the mock, to work on them without a server. */
-async function startSystem() {
-  if (process.env.UI_SYSTEM !== "mock") {
-    const spoor = await startSpoor();
-    return { url: `http://${spoor.http}`, otlp: `http://${spoor.otlpHttp}`, spoor, stop: () => spoor.stop() };
-  }
+async function startMock() {
   const { url, stop } = await new Mock().listen(process.env.UI_DIST);
-  return { url, otlp: url, stop };
+  const address = new URL(url).host;
+  return { http: address, otlpHttp: address, stop };
 }
+const isMock = process.env.UI_SYSTEM === "mock";
+const site = useSite({ requests: () => requests, ...(isMock ? { start: startMock } : {}) });
 
-let browser;
-let system;
-before(async () => {
-  browser = await startBrowser();
-  system = await startSystem();
-  for (const r of requests) {
-    const answer = await fetch(`${system.otlp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(r) });
-    assert.equal(answer.status, 200);
-  }
-});
-after(async () => {
-  await browser?.close();
-  await system?.stop();
-});
-
-const at = (path, params = {}) => `${system.url}${path}?${new URLSearchParams(params)}`;
-const count = (n) => n.toLocaleString("en-US");
+const at = (path, params = {}) => `${site.url}${path}?${new URLSearchParams(params)}`;
 
 /** As the pages write durations below a minute. */
 function duration(ns) {
@@ -79,7 +63,7 @@ const orphans = (trace) => {
 const chosen = traces.filter((t) => errors(t) > 1 && rooted(t)).sort((a, b) => summaryOf(b).services.length - summaryOf(a).services.length || b.length - a.length)[0];
 
 test("the search counts every trace and span, and sorts by what it is asked", async () => {
-  await withPage(browser, at("/", { order: "-spans" }), async (page) => {
+  await withPage(site.browser, at("/", { order: "-spans" }), async (page) => {
     await page.locator(".result:not(.head)").first().waitFor();
     const summary = await page.locator(".summary").innerText();
     // The most spans come first, so the search ends with a full page: what it counts until then is told as a part.
@@ -108,7 +92,7 @@ test("the search counts every trace and span, and sorts by what it is asked", as
 test("a query finds the traces it should, and says why each matched", async () => {
   const matches = (s) => s.service === "checkout" && s.status === 2;
   const expected = traces.filter((t) => t.some(matches));
-  await withPage(browser, at("/", { q: '{ resource.service.name = "checkout" && status = error }', order: "-errors" }), async (page) => {
+  await withPage(site.browser, at("/", { q: '{ resource.service.name = "checkout" && status = error }', order: "-errors" }), async (page) => {
     await page.locator(".result:not(.head)").first().waitFor();
     assert.match(await page.locator(".summary").innerText(), new RegExp(`^${count(expected.length)} traces`));
     const why = page.locator(".result:not(.head) .why a").first();
@@ -124,7 +108,7 @@ test("a query finds the traces it should, and says why each matched", async () =
 
 test("a trace shows the right tree, names, durations and counts", async () => {
   const summary = summaryOf(chosen);
-  await withPage(browser, at("/trace/", { id: summary.traceId, fold: "0" }), async (page) => {
+  await withPage(site.browser, at("/trace/", { id: summary.traceId, fold: "0" }), async (page) => {
     await page.locator(".wf-row").first().waitFor();
     assert.equal((await texts(page, ".trace-head h1"))[0], `${summary.rootServiceName} ${summary.rootTraceName}`);
     const facts = Object.fromEntries((await texts(page, ".trace-head .facts > div")).map((t) => [t.split(" ")[0], t.slice(t.indexOf(" ") + 1)]));
@@ -148,7 +132,7 @@ test("a trace shows the right tree, names, durations and counts", async () => {
 
 test("the details of a span are the recorded ones, exceptions first", async () => {
   const span = chosen.find((s) => s.span.events?.some((e) => e.name === "exception")) ?? spans.find((s) => s.span.events?.some((e) => e.name === "exception"));
-  await withPage(browser, at("/trace/", { id: span.traceId, span: span.spanId }), async (page) => {
+  await withPage(site.browser, at("/trace/", { id: span.traceId, span: span.spanId }), async (page) => {
     await page.locator(".event.exception").first().waitFor();
     const exception = span.span.events.find((e) => e.name === "exception");
     const shown = await page.locator(".details-body").innerText();
@@ -163,7 +147,7 @@ test("the details of a span are the recorded ones, exceptions first", async () =
 test("spans whose parent never came are shown as what they are", async () => {
   const broken = traces.filter((t) => orphans(t) > 0 && t.length > 3).sort((a, b) => b.length - a.length)[0];
   const n = orphans(broken);
-  await withPage(browser, at("/trace/", { id: broken[0].traceId }), async (page) => {
+  await withPage(site.browser, at("/trace/", { id: broken[0].traceId }), async (page) => {
     await page.locator(".banner").first().waitFor();
     const banner = await page.locator(".banner").first().innerText();
     assert.ok(banner.includes(n === 1 ? "1 span whose parent is not stored" : `${n} spans whose parent is not stored`), banner);
@@ -171,7 +155,7 @@ test("spans whose parent never came are shown as what they are", async () => {
 });
 
 test("the keyboard alone goes from the list to an error and back", async () => {
-  await withPage(browser, at("/", { q: `{ trace:id = "${chosen[0].traceId}" }` }), async (page) => {
+  await withPage(site.browser, at("/", { q: `{ trace:id = "${chosen[0].traceId}" }` }), async (page) => {
     await page.locator(".query-box input").waitFor();
     await page.keyboard.press("/");
     await page.keyboard.press("Control+A");
@@ -213,7 +197,7 @@ test("the map has the recorded calls, and its panel leads on", async () => {
     const key = `${parent.service} ${s.service}`;
     calls.set(key, (calls.get(key) ?? 0) + 1);
   }
-  await withPage(browser, at("/map/", { view: "table" }), async (page) => {
+  await withPage(site.browser, at("/map/", { view: "table" }), async (page) => {
     await page.locator(".edges tbody tr").first().waitFor();
     // The cell of calls shows a rate; its title has the count.
     const rows = await page.locator(".edges tbody tr").evaluateAll((list) => list.map((tr) => [...tr.cells].map((td) => td.querySelector("[title]")?.title || td.innerText.trim())));
@@ -224,7 +208,7 @@ test("the map has the recorded calls, and its panel leads on", async () => {
     }
     await assertAccessible(page, "Map, table");
   });
-  await withPage(browser, at("/map/"), async (page) => {
+  await withPage(site.browser, at("/map/"), async (page) => {
     await page.locator('.graph [data-node="checkout"]').click();
     await page.locator(".details h2", { hasText: "checkout" }).waitFor();
     await page.locator(".neighbours .link", { hasText: "payment" }).click();
@@ -233,7 +217,7 @@ test("the map has the recorded calls, and its panel leads on", async () => {
     await assertAccessible(page, "Map");
     // What the export menu copies as curl: the server's own files.
     for (const format of process.env.UI_SYSTEM === "mock" ? [] : ["json", "dot", "graphml", "csv", "mermaid"]) {
-      const answer = await fetch(`${system.url}/v1/graph?format=${format}`);
+      const answer = await fetch(`${site.url}/v1/graph?format=${format}`);
       assert.equal(answer.status, 200);
       assert.ok((await answer.text()).includes("checkout"), format);
     }
@@ -251,7 +235,7 @@ test("the map has the recorded calls, and its panel leads on", async () => {
 test("the Services page has the recorded services, steps, operations, callers and callees", async () => {
   const own = spans.filter((s) => s.service === "checkout");
   const minute = (s) => s.start / 60000000000n;
-  await withPage(browser, at("/service/"), async (page) => {
+  await withPage(site.browser, at("/service/"), async (page) => {
     await page.locator(".edges tbody tr").first().waitFor();
     const rows = await page.locator(".edges tbody tr").evaluateAll((list) => list.map((tr) => [tr.cells[0].innerText.trim(), tr.cells[1].innerText.trim()]));
     assert.deepEqual(rows, [...groupBy(spans, (s) => s.service)].sort().map(([name, list]) => [name, count(list.length)]));
@@ -298,7 +282,7 @@ test("every page is accessible in the dark and fits a narrow screen", async () =
   ];
   for (const [path, params, ready] of pages) {
     await withPage(
-      browser,
+      site.browser,
       at(path, params),
       async (page) => {
         await page.locator(ready).first().waitFor();
@@ -316,7 +300,7 @@ test("every page is accessible in the dark and fits a narrow screen", async () =
 
 test("the server sends the pages with the policy and the caching that they need", { skip: process.env.UI_SYSTEM === "mock" }, async () => {
   for (const path of ["/", "/trace/", "/map/", "/service/"]) {
-    const answer = await fetch(system.url + path, { headers: { "accept-encoding": "identity" } });
+    const answer = await fetch(site.url + path, { headers: { "accept-encoding": "identity" } });
     assert.equal(answer.status, 200);
     const policy = answer.headers.get("content-security-policy") ?? "";
     assert.match(policy, /default-src 'self'/);
@@ -324,13 +308,13 @@ test("the server sends the pages with the policy and the caching that they need"
     const html = await answer.text();
     assert.doesNotMatch(html, /<script>|style=| on\w+=/);
     const script = /src="([^"]+)"/.exec(html)[1];
-    const file = await fetch(new URL(script, system.url + path));
+    const file = await fetch(new URL(script, site.url + path));
     assert.equal(file.status, 200);
     assert.match(file.headers.get("cache-control") ?? "", /immutable/);
-    const again = await fetch(system.url + path, { headers: { "if-none-match": answer.headers.get("etag") ?? "" } });
+    const again = await fetch(site.url + path, { headers: { "if-none-match": answer.headers.get("etag") ?? "" } });
     assert.equal(again.status, 304);
   }
-  const jaeger = await fetch(`${system.url}/trace/${chosen[0].traceId}`, { redirect: "manual" });
+  const jaeger = await fetch(`${site.url}/trace/${chosen[0].traceId}`, { redirect: "manual" });
   assert.equal(jaeger.status, 302);
 });
 
@@ -341,7 +325,7 @@ test("a trace that is not there: what was looked for, what is kept, and what the
   const oldest = starts.reduce((a, b) => (a < b ? a : b));
   const newest = starts.reduce((a, b) => (a > b ? a : b));
   const opened = (at, use) =>
-    withPage(browser, `${system.url}/trace/?${new URLSearchParams({ id: near, ...(at ? { at: String(at) } : {}) })}`, async (page) => {
+    withPage(site.browser, `${site.url}/trace/?${new URLSearchParams({ id: near, ...(at ? { at: String(at) } : {}) })}`, async (page) => {
       await page.getByRole("heading", { name: "No such trace" }).waitFor();
       await page.locator(".empty p", { hasText: "without a limit of age or size" }).waitFor();
       await use(page, (await page.locator(".empty").innerText()).replace(/\s+/g, " "));
@@ -368,7 +352,7 @@ test("a trace that is not there: what was looked for, what is kept, and what the
     await page.getByRole("heading", { name: "No such trace" }).waitFor();
   });
   // A copied link carries the time of the trace, and opens it.
-  await withPage(browser, `${system.url}/trace/?id=${traceId}`, async (page) => {
+  await withPage(site.browser, `${site.url}/trace/?id=${traceId}`, async (page) => {
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await page.locator(".wf-row").first().waitFor();
     await page.keyboard.press("y");
@@ -399,7 +383,7 @@ test("the live shop: what the services send is what the pages show", { skip: pro
     } finally {
       sent = await shop.stop();
     }
-    await withPage(browser, `http://${spoor.http}/`, async (page) => {
+    await withPage(site.browser, `http://${spoor.http}/`, async (page) => {
       await page.locator(".result:not(.head)").first().waitFor();
       const summary = await page.locator(".summary").innerText();
       const ids = new Set(sent.map((s) => s.traceId));

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Searches that take long, against a mock that speaks as slowly as the test likes: progress, first results, Stop, and answers that end badly.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { assertAccessible, assertNoSidewaysScroll, startBrowser, withPage } from "./browser.mjs";
+import { test } from "node:test";
+import { assertAccessible, assertNoSidewaysScroll, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
+import { hex, useBrowser } from "./site.mjs";
 
-let browser;
-before(async () => {
-  browser = await startBrowser();
-});
-after(() => browser.close());
+const site = useBrowser();
 
 const T0 = 1795350535000000000n;
-const hex = (n, digits) => n.toString(16).padStart(digits, "0");
 const COUNT = 6;
 
 function request() {
@@ -74,7 +70,7 @@ const withLive = (run) => withSlow("speakLive", run);
 
 test("a long search shows what it finds and how far it is, then all of it", async () => {
   await withSlowSearch(async (url, next) => {
-    await withPage(browser, url, async (page) => {
+    await withPage(site.browser, url, async (page) => {
       const answer = await next();
       answer.send(...answer.traces.slice(0, 2).map((trace) => ({ trace })), progress(300000, 400));
       await page.locator(".rows .result").nth(1).waitFor();
@@ -98,7 +94,7 @@ test("a long search shows what it finds and how far it is, then all of it", asyn
 
 test("Stop ends the search in the server and keeps what was found", async () => {
   await withSlowSearch(async (url, next, until) => {
-    await withPage(browser, url, async (page) => {
+    await withPage(site.browser, url, async (page) => {
       const answer = await next();
       answer.send(...answer.traces.slice(0, 3).map((trace) => ({ trace })), progress(750009, 1800));
       await page.getByRole("button", { name: "Stop" }).click();
@@ -120,7 +116,7 @@ test("progress and what is said of Stop fit into a narrow window, light and dark
   for (const dark of [false, true]) {
     await withSlowSearch(async (url, next) => {
       await withPage(
-        browser,
+        site.browser,
         url,
         async (page) => {
           const answer = await next();
@@ -141,7 +137,7 @@ test("progress and what is said of Stop fit into a narrow window, light and dark
 
 test("a search in another order that was stopped offers the newest first", async () => {
   await withSlowSearch(async (url, next) => {
-    await withPage(browser, `${url}/?sort=-duration`, async (page) => {
+    await withPage(site.browser, `${url}/?sort=-duration`, async (page) => {
       const answer = await next();
       answer.send(progress(750009, 1800));
       await page.getByRole("button", { name: "Stop" }).waitFor();
@@ -163,7 +159,7 @@ test("a search that fails behind its first line is a problem, and so is one that
     [(a) => a.end(), "the answer was cut off"],
   ]) {
     await withSlowSearch(async (url, next) => {
-      await withPage(browser, url, async (page) => {
+      await withPage(site.browser, url, async (page) => {
         const answer = await next();
         answer.send(...answer.traces.slice(0, 1).map((trace) => ({ trace })), progress(9, 1100));
         await page.getByRole("button", { name: "Stop" }).waitFor();
@@ -187,7 +183,7 @@ const names = (page) => page.locator(".rows .result").allInnerTexts();
 
 test("live: what comes in joins the top of the list, and Live off closes the connection", async () => {
   await withLive(async (url, next, until) => {
-    await withPage(browser, `${url}/?sort=-duration`, async (page) => {
+    await withPage(site.browser, `${url}/?sort=-duration`, async (page) => {
       await page.locator(".rows .result").nth(COUNT - 1).waitFor();
       await page.keyboard.press("l");
       const answer = await next();
@@ -214,7 +210,7 @@ test("live: what comes in joins the top of the list, and Live off closes the con
 
 test("live: a list that is being read does not move; what waits is counted", async () => {
   await withLive(async (url, next) => {
-    await withPage(browser, `${url}/?live=1`, async (page) => {
+    await withPage(site.browser, `${url}/?live=1`, async (page) => {
       const answer = await next();
       await page.locator(".rows .result").nth(COUNT - 1).waitFor();
       await page.locator(".rows .result").nth(2).hover();
@@ -233,7 +229,7 @@ test("live: a list that is being read does not move; what waits is counted", asy
 
 test("live: what stands above and beside the list is asked again while it goes on, and not after", async () => {
   await withLive(async (url, next) => {
-    await withPage(browser, `${url}/?live=1`, async (page) => {
+    await withPage(site.browser, `${url}/?live=1`, async (page) => {
       const answer = await next();
       const asked = [];
       page.on("request", (r) => asked.push(new URL(r.url()).pathname));
@@ -256,7 +252,7 @@ test("live: what stands above and beside the list is asked again while it goes o
 
 test("live: a server that goes away is asked again", async () => {
   await withLive(async (url, next) => {
-    await withPage(browser, `${url}/?live=1`, async (page) => {
+    await withPage(site.browser, `${url}/?live=1`, async (page) => {
       const answer = await next();
       await page.locator(".rows .result").nth(COUNT - 1).waitFor();
       answer.send(beat);

@@ -2,19 +2,15 @@
 // The Trace page against the mock: each view, the details, files, what is taken away, what a hostile sender can do.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
-import { assertAccessible, assertNoSidewaysScroll, startBrowser, texts, withPage } from "./browser.mjs";
+import { test } from "node:test";
+import { assertAccessible, assertNoSidewaysScroll, texts, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
+import { hex, useBrowser } from "./site.mjs";
 
-let browser;
-before(async () => {
-  browser = await startBrowser();
-});
-after(() => browser.close());
+const site = useBrowser();
 
 const T0 = 1795350535000000000n;
 const MS = 1e6;
-const hex = (n, digits) => n.toString(16).padStart(digits, "0");
 const TRACE = hex(0x77, 32);
 const string = (key, value) => ({ key, value: { stringValue: value } });
 
@@ -55,7 +51,7 @@ async function withShop(run, options = {}) {
   const { url, stop } = await mock.listen(process.env.UI_DIST);
   const at = (params = {}) => `${url}/trace/?${new URLSearchParams({ id: TRACE, ...params })}`;
   try {
-    await withPage(browser, at(options.params), (page) => run(page, { ...made, mock, url, at }), options);
+    await withPage(site.browser, at(options.params), (page) => run(page, { ...made, mock, url, at }), options);
   } finally {
     await stop();
   }
@@ -401,7 +397,7 @@ test("hostile names and values are text in every view and in every export", asyn
   const { url, stop } = await mock.listen(process.env.UI_DIST);
   try {
     for (const params of ["", "&peers=1&fold=0", "&view=flame", "&view=flame&flame=sandwich", "&view=graph", "&view=graph&as=table", "&view=stats&by=span.json", "&view=spans", "&view=events", "&view=json"]) {
-      await withPage(browser, `${url}/trace/?id=${TRACE}&span=${kids[1].spanId}${params}`, async (page) => {
+      await withPage(site.browser, `${url}/trace/?id=${TRACE}&span=${kids[1].spanId}${params}`, async (page) => {
         await page.locator(".attributes dd").first().waitFor();
         await page.waitForTimeout(150);
         assert.equal(await page.evaluate(() => window.__pwned ?? 0), 0);
@@ -423,7 +419,7 @@ test("300 attributes and a value of two megabytes cost what is seen of them", as
   mock.add(request("web", [root]));
   const { url, stop } = await mock.listen(process.env.UI_DIST);
   try {
-    await withPage(browser, `${url}/trace/?id=${TRACE}&span=${root.spanId}`, async (page) => {
+    await withPage(site.browser, `${url}/trace/?id=${TRACE}&span=${root.spanId}`, async (page) => {
       await page.locator(".attribute-line").first().waitFor();
       assert.ok((await page.locator(".attribute-line").count()) < 60);
       assert.ok((await page.evaluate(() => document.querySelectorAll("*").length)) < 2000);
@@ -480,7 +476,7 @@ test("a dropped file is read in the browser, asks the server nothing, and is ref
       { name, text },
     );
   try {
-    await withPage(browser, `${url}/trace/?src=file`, async (page) => {
+    await withPage(site.browser, `${url}/trace/?src=file`, async (page) => {
       await page.getByRole("heading", { name: "Which file?" }).waitFor();
       await assertAccessible(page, "no file");
       await drop(page, "bad.json", "hello");
@@ -533,7 +529,7 @@ test("a trace that is still coming says so and is read again; one that is not th
   const { url, stop } = await mock.listen(process.env.UI_DIST);
   try {
     await withPage(
-      browser,
+      site.browser,
       `${url}/trace/?id=${TRACE}`,
       async (page) => {
         await page.locator(".wf-row").first().waitFor();
