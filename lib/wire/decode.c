@@ -107,43 +107,29 @@ bool sp_joined_add(struct sp_decoder *d, struct sp_joined *joined, struct sp_sli
     return true;
 }
 
-bool sp_decoder_unknown(struct sp_decoder *d, const struct sp_field *field,
-                        const struct sp_scan *scan, uint32_t known, struct sp_joined *residue)
+bool sp_decoder_unknown(struct sp_decoder *d, struct sp_field field, const uint8_t *end,
+                        uint32_t known, struct sp_joined *residue)
 {
-    uint32_t number = field->tag >> 3;
+    uint32_t number = field.tag >> 3;
     if (number < 32 && (known >> number & 1)) {
-        return sp_decoder_fail(d, SP_MALFORMED, field->begin, "field %u has the wire type %u",
-                               number, field->tag & 7);
+        return sp_decoder_fail(d, SP_MALFORMED, field.begin, "field %u has the wire type %u",
+                               number, field.tag & 7);
     }
     return !residue ||
-           sp_joined_add(d, residue,
-                         sp_slice_make(field->begin, (size_t)(scan->at - field->begin)));
+           sp_joined_add(d, residue, sp_slice_make(field.begin, (size_t)(end - field.begin)));
 }
 
-bool sp_decoder_push(struct sp_decoder *d, const struct sp_field *field)
+bool sp_decoder_grow_children(struct sp_decoder *d)
 {
-    if (d->child_count == d->child_cap) {
-        size_t cap = d->child_cap ? d->child_cap * 2 : CHILDREN_MIN;
-        struct sp_child *grown = sp_arena_grow(
-            d->arena, d->children, d->child_cap * sizeof(*d->children), cap * sizeof(*d->children));
-        if (!grown) {
-            return sp_decoder_no_memory(d);
-        }
-        d->children = grown;
-        d->child_cap = cap;
+    size_t cap = d->child_cap ? d->child_cap * 2 : CHILDREN_MIN;
+    struct sp_child *grown = sp_arena_grow(
+        d->arena, d->children, d->child_cap * sizeof(*d->children), cap * sizeof(*d->children));
+    if (!grown) {
+        return sp_decoder_no_memory(d);
     }
-    d->children[d->child_count++] = (struct sp_child){field->bytes, field->tag >> 3};
+    d->children = grown;
+    d->child_cap = cap;
     return true;
-}
-
-bool sp_decoder_push_attribute(struct sp_decoder *d, const struct sp_field *field)
-{
-    if (d->attributes_left == 0) {
-        return sp_decoder_fail(d, SP_LIMIT, field->begin, "more than %zu attributes in one request",
-                               d->limits->attributes_max);
-    }
-    d->attributes_left--;
-    return sp_decoder_push(d, field);
 }
 
 static bool scope_message(struct sp_decoder *d, struct sp_slice bytes, struct sp_scope *ret)
@@ -164,7 +150,7 @@ static bool scope_message(struct sp_decoder *d, struct sp_slice bytes, struct sp
             sp_decoder_check_text(d, SP_LEVEL_SCOPE, f.bytes, "version");
             break;
         case SP_TAG(3, SP_WIRE_LEN):
-            if (!sp_decoder_push_attribute(d, &f)) {
+            if (!sp_decoder_push_attribute(d, f)) {
                 return false;
             }
             break;
@@ -172,7 +158,7 @@ static bool scope_message(struct sp_decoder *d, struct sp_slice bytes, struct sp
             ret->attributes.dropped = (uint32_t)f.number;
             break;
         default:
-            if (!sp_decoder_unknown(d, &f, &scan, KNOWN_SCOPE, &residue)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_SCOPE, &residue)) {
                 return false;
             }
         }
@@ -194,7 +180,7 @@ static bool resource_message(struct sp_decoder *d, struct sp_slice bytes, struct
         NEXT_FIELD(d, &scan, &f);
         switch (f.tag) {
         case SP_TAG(1, SP_WIRE_LEN):
-            if (!sp_decoder_push_attribute(d, &f)) {
+            if (!sp_decoder_push_attribute(d, f)) {
                 return false;
             }
             break;
@@ -202,7 +188,7 @@ static bool resource_message(struct sp_decoder *d, struct sp_slice bytes, struct
             ret->attributes.dropped = (uint32_t)f.number;
             break;
         default:
-            if (!sp_decoder_unknown(d, &f, &scan, KNOWN_RESOURCE, &residue)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_RESOURCE, &residue)) {
                 return false;
             }
         }
@@ -260,14 +246,14 @@ static bool scope_spans(struct sp_decoder *d, struct sp_slice bytes,
             ok = sp_joined_add(d, &message, f.bytes);
             break;
         case SP_TAG(2, SP_WIRE_LEN):
-            ok = sp_decoder_push(d, &f);
+            ok = sp_decoder_push(d, f);
             break;
         case SP_TAG(3, SP_WIRE_LEN):
             scope->schema_url = f.bytes;
             sp_decoder_check_text(d, SP_LEVEL_SCOPE, f.bytes, "schema_url");
             break;
         default:
-            ok = sp_decoder_unknown(d, &f, &scan, KNOWN_SCOPE_SPANS, &residue);
+            ok = sp_decoder_unknown(d, f, scan.at, KNOWN_SCOPE_SPANS, &residue);
         }
         if (!ok) {
             return false;
@@ -302,14 +288,14 @@ static bool resource_spans(struct sp_decoder *d, struct sp_slice bytes)
             ok = sp_joined_add(d, &message, f.bytes);
             break;
         case SP_TAG(2, SP_WIRE_LEN):
-            ok = sp_decoder_push(d, &f);
+            ok = sp_decoder_push(d, f);
             break;
         case SP_TAG(3, SP_WIRE_LEN):
             resource->schema_url = f.bytes;
             sp_decoder_check_text(d, SP_LEVEL_RESOURCE, f.bytes, "schema_url");
             break;
         default:
-            ok = sp_decoder_unknown(d, &f, &scan, KNOWN_RESOURCE_SPANS, &residue);
+            ok = sp_decoder_unknown(d, f, scan.at, KNOWN_RESOURCE_SPANS, &residue);
         }
         if (!ok) {
             return false;
@@ -338,7 +324,7 @@ static bool resource_spans(struct sp_decoder *d, struct sp_slice bytes)
 static bool count_spans(struct sp_decoder *d, size_t *ret)
 {
     struct sp_scan request = sp_scan_make(d->in), resource, scope;
-    struct sp_field f;
+    struct sp_field f = {0};
     size_t count = 0;
     for (uint32_t r = 0; request.at < request.end;) {
         d->level = SP_LEVEL_REQUEST;
@@ -382,7 +368,7 @@ static bool decode_request(struct sp_decoder *d)
         d->part = NULL;
         NEXT_FIELD(d, &scan, &f);
         if (f.tag != SP_TAG(1, SP_WIRE_LEN)) {
-            if (!sp_decoder_unknown(d, &f, &scan, KNOWN_REQUEST, NULL)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_REQUEST, NULL)) {
                 return false;
             }
             continue;

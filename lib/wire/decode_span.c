@@ -36,7 +36,7 @@ static bool decode_event(struct sp_decoder *d, struct sp_slice bytes, struct sp_
             sp_decoder_check_text(d, SP_LEVEL_SPAN, f.bytes, "the name of an event");
             break;
         case SP_TAG(3, SP_WIRE_LEN):
-            if (!sp_decoder_push_attribute(d, &f)) {
+            if (!sp_decoder_push_attribute(d, f)) {
                 return false;
             }
             break;
@@ -44,7 +44,7 @@ static bool decode_event(struct sp_decoder *d, struct sp_slice bytes, struct sp_
             ret->attributes.dropped = (uint32_t)f.number;
             break;
         default:
-            if (!sp_decoder_unknown(d, &f, &scan, KNOWN_EVENT, &residue)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_EVENT, &residue)) {
                 return false;
             }
         }
@@ -92,7 +92,7 @@ static bool decode_link(struct sp_decoder *d, struct sp_slice bytes, struct sp_l
             sp_decoder_check_text(d, SP_LEVEL_SPAN, f.bytes, "trace_state of a link");
             break;
         case SP_TAG(4, SP_WIRE_LEN):
-            if (!sp_decoder_push_attribute(d, &f)) {
+            if (!sp_decoder_push_attribute(d, f)) {
                 return false;
             }
             break;
@@ -103,7 +103,7 @@ static bool decode_link(struct sp_decoder *d, struct sp_slice bytes, struct sp_l
             ret->flags = (uint32_t)f.number;
             break;
         default:
-            if (!sp_decoder_unknown(d, &f, &scan, KNOWN_LINK, &residue)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_LINK, &residue)) {
                 return false;
             }
         }
@@ -132,7 +132,7 @@ static bool decode_status(struct sp_decoder *d, struct sp_slice bytes, struct sp
             span->status_code = (int32_t)(uint32_t)f.number;
             break;
         default:
-            if (!sp_decoder_unknown(d, &f, &scan, KNOWN_STATUS, &residue)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_STATUS, &residue)) {
                 return false;
             }
         }
@@ -206,15 +206,15 @@ static bool span_fields(struct sp_decoder *d, struct sp_slice bytes, struct sp_s
             break;
         case SP_TAG(9, SP_WIRE_LEN):
             parts->attribute_count++;
-            ok = sp_decoder_push_attribute(d, &f);
+            ok = sp_decoder_push_attribute(d, f);
             break;
         case SP_TAG(11, SP_WIRE_LEN):
             span->event_count++;
-            ok = sp_decoder_push(d, &f);
+            ok = sp_decoder_push(d, f);
             break;
         case SP_TAG(13, SP_WIRE_LEN):
             span->link_count++;
-            ok = sp_decoder_push(d, &f);
+            ok = sp_decoder_push(d, f);
             break;
         case SP_TAG(15, SP_WIRE_LEN):
             span->status_present = true;
@@ -222,7 +222,7 @@ static bool span_fields(struct sp_decoder *d, struct sp_slice bytes, struct sp_s
             break;
         default:
             ok = span_number(span, &f) ||
-                 sp_decoder_unknown(d, &f, &scan, KNOWN_SPAN, &parts->residue);
+                 sp_decoder_unknown(d, f, scan.at, KNOWN_SPAN, &parts->residue);
         }
         if (SP_UNLIKELY(!ok)) {
             return false;

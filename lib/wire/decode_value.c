@@ -65,7 +65,7 @@ static bool any_value(struct sp_decoder *d, enum sp_level level, struct sp_slice
             *ret = (struct sp_value){.kind = SP_VALUE_BYTES, .string = f.bytes};
             break;
         default:
-            if (!sp_decoder_unknown(d, &f, &scan, KNOWN_ANY_VALUE, NULL)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_ANY_VALUE, NULL)) {
                 return false;
             }
             continue;
@@ -99,7 +99,7 @@ static bool key_value_fields(struct sp_decoder *d, enum sp_level level, struct s
             }
             break;
         default:
-            if (!sp_decoder_unknown(d, &f, &scan, KNOWN_KEY_VALUE, NULL)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_KEY_VALUE, NULL)) {
                 return false;
             }
         }
@@ -107,8 +107,8 @@ static bool key_value_fields(struct sp_decoder *d, enum sp_level level, struct s
     return any_value(d, level, value.bytes, depth, &ret->value);
 }
 
-/* Nearly every attribute is a short key and a short string: 0a LEN key 12 LEN (0a LEN string). It is recognised here
- * without a loop; everything else goes the general way. */
+/* Nearly every attribute is a short key and a short value: 0a LEN key 12 LEN value, and most values are a string: 0a LEN
+ * string. Both are recognised here without a loop; everything else goes the general way. */
 static inline bool key_value(struct sp_decoder *d, enum sp_level level, struct sp_slice bytes,
                              uint32_t depth, struct sp_attribute *ret)
 {
@@ -119,15 +119,17 @@ static inline bool key_value(struct sp_decoder *d, enum sp_level level, struct s
     }
     const uint8_t *v = p + 2 + key_len;
     size_t rest = bytes.len - 2 - key_len;
-    if (v[0] != SP_TAG(2, SP_WIRE_LEN) || v[1] >= 0x80 || v[1] != rest - 2 ||
-        v[2] != SP_TAG(1, SP_WIRE_LEN) || v[3] >= 0x80 || v[3] != rest - 4) {
+    if (v[0] != SP_TAG(2, SP_WIRE_LEN) || v[1] >= 0x80 || v[1] != rest - 2) {
         return key_value_fields(d, level, bytes, depth, ret);
     }
     ret->key = sp_slice_make(p + 2, key_len);
+    sp_decoder_check_text(d, level, ret->key, "a key");
+    if (v[2] != SP_TAG(1, SP_WIRE_LEN) || v[3] >= 0x80 || v[3] != rest - 4) {
+        return any_value(d, level, sp_slice_make(v + 2, rest - 2), depth, &ret->value);
+    }
     ret->value.kind = SP_VALUE_STRING;
     ret->value.count = 0;
     ret->value.string = sp_slice_make(v + 4, rest - 4);
-    sp_decoder_check_text(d, level, ret->key, "a key");
     sp_decoder_check_text(d, level, ret->value.string, "a string value");
     return true;
 }
@@ -142,7 +144,7 @@ static bool list_count(struct sp_decoder *d, struct sp_slice bytes, size_t *ret)
         NEXT_FIELD(d, &scan, &f);
         if (f.tag == SP_TAG(1, SP_WIRE_LEN)) {
             *ret += 1;
-        } else if (!sp_decoder_unknown(d, &f, &scan, KNOWN_LIST, NULL)) {
+        } else if (!sp_decoder_unknown(d, f, scan.at, KNOWN_LIST, NULL)) {
             return false;
         }
     }

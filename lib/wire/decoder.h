@@ -76,30 +76,61 @@ SP_MUST_USE bool sp_joined_add(struct sp_decoder *d, struct sp_joined *joined,
                                struct sp_slice bytes);
 
 /* A field this message does not know goes to residue (NULL: is dropped); one it knows, bit by number in known, came with
- * another wire type than it has, which no sender of this message does. */
-SP_MUST_USE bool sp_decoder_unknown(struct sp_decoder *d, const struct sp_field *field,
-                                    const struct sp_scan *scan, uint32_t known,
-                                    struct sp_joined *residue);
+ * another wire type than it has, which no sender of this message does. end: behind the field. By value, here and below: a field
+ * whose address nobody has stays in registers. */
+SP_MUST_USE bool sp_decoder_unknown(struct sp_decoder *d, struct sp_field field, const uint8_t *end,
+                                    uint32_t known, struct sp_joined *residue);
 
-SP_MUST_USE bool sp_decoder_push(struct sp_decoder *d, const struct sp_field *field);
+SP_MUST_USE bool sp_decoder_grow_children(struct sp_decoder *d);
+
+SP_MUST_USE static inline bool sp_decoder_push(struct sp_decoder *d, struct sp_field field)
+{
+    if (SP_UNLIKELY(d->child_count == d->child_cap) && !sp_decoder_grow_children(d)) {
+        return false;
+    }
+    d->children[d->child_count++] = (struct sp_child){field.bytes, field.tag >> 3};
+    return true;
+}
+
 /* The same for an attribute, which is counted. */
-SP_MUST_USE bool sp_decoder_push_attribute(struct sp_decoder *d, const struct sp_field *field);
+SP_MUST_USE static inline bool sp_decoder_push_attribute(struct sp_decoder *d,
+                                                         struct sp_field field)
+{
+    if (SP_UNLIKELY(d->attributes_left == 0)) {
+        return sp_decoder_fail(d, SP_LIMIT, field.begin, "more than %zu attributes in one request",
+                               d->limits->attributes_max);
+    }
+    d->attributes_left--;
+    return sp_decoder_push(d, field);
+}
+
+/* Whether all bytes of a text are below 0x80. The last word read may overlap with the one before: no byte is read alone. */
+static inline bool sp_text_is_ascii(struct sp_slice text)
+{
+    uint64_t high = 0, word;
+    uint32_t first, last;
+    if (text.len >= sizeof(word)) {
+        for (size_t at = 0; at < text.len - sizeof(word); at += sizeof(word)) {
+            memcpy(&word, text.ptr + at, sizeof(word));
+            high |= word;
+        }
+        memcpy(&word, text.ptr + text.len - sizeof(word), sizeof(word));
+        high |= word;
+    } else if (text.len >= sizeof(first)) {
+        memcpy(&first, text.ptr, sizeof(first));
+        memcpy(&last, text.ptr + text.len - sizeof(last), sizeof(last));
+        high = first | last;
+    } else if (text.len > 0) {
+        high = text.ptr[0] | text.ptr[text.len / 2] | text.ptr[text.len - 1];
+    }
+    return (high & UINT64_C(0x8080808080808080)) == 0;
+}
 
 /* Refuses on this level if text is not valid UTF-8. Nearly all text is short and ASCII; that is seen without a call. */
 static inline void sp_decoder_check_text(struct sp_decoder *d, enum sp_level level,
                                          struct sp_slice text, const char *what)
 {
-    const uint8_t *at = text.ptr;
-    size_t left = text.len;
-    uint64_t high = 0;
-    for (uint64_t word; left >= sizeof(word); at += sizeof(word), left -= sizeof(word)) {
-        memcpy(&word, at, sizeof(word));
-        high |= word;
-    }
-    while (left > 0) {
-        high |= (uint64_t)at[--left] << 56;
-    }
-    if (SP_UNLIKELY(high & UINT64_C(0x8080808080808080)) && !sp_utf8_valid(text)) {
+    if (SP_UNLIKELY(!sp_text_is_ascii(text)) && !sp_utf8_valid(text)) {
         sp_decoder_refuse(d, level, "%s is not valid UTF-8", what);
     }
 }
