@@ -159,7 +159,7 @@ const names = { COMPARE_STYLE: nameOf(compareStyle), DIALOG_STYLE: nameOf(later[
 const start = "src/main.tsx";
 const page = (name) => `src/pages/${name}.tsx`;
 const dialogs = "src/ui/dialogs.tsx";
-const parts = ["details", "explore-difference", "explore-facets", "explore-groups", "explore-live", "explore-tools", "explore-views", "firstrun", "map-export", "map-more", "preview", "trace-missing", "trace-views"].map(page).concat(dialogs);
+const parts = ["details", "explore-difference", "explore-facets", "explore-going-on", "explore-groups", "explore-live", "explore-tools", "explore-views", "firstrun", "map-export", "map-more", "preview", "trace-missing", "trace-views"].map(page).concat(dialogs);
 const whole = ["explore", "trace", "compare", "map", "status", "service"].map(page);
 const main = await bundle(start, names, [
   await together(start, names, [

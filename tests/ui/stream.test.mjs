@@ -153,6 +153,88 @@ test("a search in another order that was stopped offers the newest first", async
   });
 });
 
+/** How an answer ends whose time was over; the mock's own is whole. */
+const timeOver = (done, cursor, matchedTraces, reason = "timeBudget") => ({ done: { ...done, complete: false, incompleteReason: reason, cursor, matchedTraces, tookMs: 30000 } });
+const lines = (traces) => traces.map((trace) => ({ trace }));
+const namesShown = (page) => page.locator(".rows .result .root-name").allInnerTexts();
+
+test("a search whose time is over goes on with Extend: what it finds comes into its place, and at the end the count is exact", async () => {
+  await withSlowSearch(async (url, next) => {
+    await withPage(site.browser, url, async (page) => {
+      const first = await next();
+      first.end(...lines([first.traces[1], first.traces[3]]), timeOver(first.done, "c1", 2));
+      await page.getByText("The search stopped when its time was over: there may be more.").waitFor();
+      await page.getByText("at least 2 traces").waitFor();
+      assert.equal(await page.getByText("stopped at a full page").count(), 0, "the page is not full");
+      await assertAccessible(page);
+      await page.getByRole("button", { name: "Extend" }).click();
+      const second = await next();
+      assert.equal(second.url.searchParams.get("cursor"), "c1");
+      // The time of the next query is over, too: it goes on by itself, as long as nobody stops it.
+      second.end(...lines([first.traces[0], first.traces[5]]), timeOver(first.done, "c2", 2));
+      const third = await next();
+      assert.equal(third.url.searchParams.get("cursor"), "c2");
+      await page.getByText("at least 4 traces").waitFor();
+      assert.deepEqual(await namesShown(page), ["call 0", "call 1", "call 3", "call 5"], "one order, not page by page");
+      third.send(progress(750009, 200));
+      await page.getByText("· 8 traces · 60.2 s").waitFor();
+      assert.equal(await page.getByRole("button", { name: "Extend" }).getAttribute("aria-pressed"), "true");
+      third.end(...lines([first.traces[2], first.traces[4]]), timeOver(first.done, null, 2, "part"));
+      await page.getByText(`${COUNT} traces`, { exact: true }).waitFor();
+      await page.getByText("(exact)").waitFor();
+      assert.deepEqual(await namesShown(page), ["call 0", "call 1", "call 2", "call 3", "call 4", "call 5"]);
+      assert.equal(await page.locator(".banner").count(), 0);
+      assert.equal(await page.getByRole("button", { name: "Extend" }).count(), 0);
+    });
+  });
+});
+
+test("a running search that is extended goes on when its time is over, and Stop keeps all of it", async () => {
+  await withSlowSearch(async (url, next, until) => {
+    await withPage(site.browser, `${url}/?sort=-duration`, async (page) => {
+      const first = await next();
+      first.send(...lines(first.traces.slice(0, 2)), progress(300000, 1500));
+      await page.getByRole("button", { name: "Extend" }).click();
+      first.end(timeOver(first.done, "c1", 2));
+      const second = await next();
+      assert.equal(second.url.searchParams.get("cursor"), "c1");
+      second.send(...lines(first.traces.slice(2, 4)), progress(300000, 300));
+      await page.getByText("· 6 traces · 30.3 s").waitFor();
+      await page.keyboard.press("Escape");
+      await until(() => second.gone);
+      await page.getByText("You stopped this search after 300,000 of 1,500,018 spans.").waitFor();
+      assert.equal(await page.locator(".rows .result").count(), 4);
+      await page.getByText("at least 6 traces").waitFor();
+      // And on again, from where the last whole page ended: what is known is not there twice.
+      await page.getByRole("button", { name: "Extend" }).click();
+      const third = await next();
+      assert.equal(third.url.searchParams.get("cursor"), "c1");
+      third.end(...lines(first.traces.slice(2)), timeOver(first.done, null, 4, "part"));
+      await page.getByText(`${COUNT} traces`, { exact: true }).waitFor();
+      assert.equal(await page.locator(".rows .result").count(), COUNT);
+    });
+  });
+});
+
+test("a search that cannot go on says why, and keeps what it had found", async () => {
+  await withSlowSearch(async (url, next) => {
+    await withPage(site.browser, url, async (page) => {
+      const first = await next();
+      first.end(...lines(first.traces.slice(0, 3)), timeOver(first.done, "c1", 3));
+      await page.getByRole("button", { name: "Load" }).click();
+      const second = await next();
+      second.end({ problem: { type: "about:blank", title: "too slow", status: 504, detail: "the time is too short for a single trace" } });
+      await page.getByText("The search could not go on: the time is too short for a single trace.").waitFor();
+      assert.equal(await page.locator(".rows .result").count(), 3);
+      await page.getByRole("button", { name: "Search again" }).click();
+      const again = await next();
+      again.end(...lines(again.traces), { done: again.done });
+      await page.getByText(`${COUNT} traces`, { exact: true }).waitFor();
+      assert.equal(await page.locator(".banner").count(), 0);
+    });
+  });
+});
+
 test("a search that fails behind its first line is a problem, and so is one that is cut off", async () => {
   for (const [finish, said] of [
     [(a) => a.end({ problem: { type: "about:blank", title: "a limit was reached", status: 413, detail: "the results are too large" } }), "the results are too large"],

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { SearchProgress } from "../src/api/types";
-import { progressText, SearchLines, shareOf } from "../src/model/lines";
+import { progressText } from "../src/model/going-on";
+import { SearchLines, shareOf } from "../src/model/lines";
 
 const scanned = { segments: 1, rows: "500", bytes: "9", traces: "5" };
 const progress: SearchProgress = { scanned, passedRows: "500", totalRows: "2000", totalSegments: 2, knownTraces: "10", matchedTraces: 4, elapsedMs: 1800 };

@@ -88,7 +88,9 @@ export interface SearchAnswer {
   order: string;
   tookMs: number;
   /** Not of the API: a person has ended the search there. */
-  stopped?: { passedRows: string; totalRows: string };
+  stopped?: { passedRows: string; totalRows: string } | undefined;
+  /** Nor this: the search went on, and that failed. What it had found before stays. */
+  failed?: Problem | undefined;
 }
 
 /** One line of a search that goes on. */

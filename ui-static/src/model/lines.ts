@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A search that is answered line by line: what has come so far, and how far it is. No DOM, no fetch.
 import type { Problem, SearchAnswer, SearchProgress, TraceSummary } from "../api/types";
-import { formatCount, plural } from "./text";
 
 /** One line of the answer: an object of one member. */
 interface Line {
@@ -64,7 +63,5 @@ export function shareOf(p: SearchProgress): number {
   return total > 0 ? (Number(p.passedRows) / total) * looked : 0;
 }
 
-/** "Scanned 500 of 2,000 spans · 412 traces · 1.8 s" */
-export function progressText(p: SearchProgress): string {
-  return `Scanned ${formatCount(p.passedRows)} of ${plural(p.totalRows, "span")} · ${plural(p.matchedTraces, "trace")} · ${(p.elapsedMs / 1000).toFixed(1)} s`;
-}
+/** Its time was over before everything was looked at, and it can go on. */
+export const goesOn = (a: SearchAnswer): boolean => a.cursor !== null && /^(timeBudget|part)$/.test(a.incompleteReason ?? "");

@@ -5,6 +5,7 @@ import { getFacets, getHeatmap, getStatus, type Params, search } from "../api/cl
 import type { FacetsAnswer, HeatmapAnswer, SearchAnswer, Status } from "../api/types";
 import { durationCondition, parseSelection, type Selection, selectionText } from "../model/heat";
 import { listed, type Listed, spanOrder } from "../model/list";
+import { goesOn } from "../model/lines";
 import { isEverything, withCondition } from "../model/traceql";
 import { go, param, patched } from "../route";
 import { Loader } from "../state/load";
@@ -137,7 +138,7 @@ export function runList(force: boolean): void {
     cursor.value = -1;
     scrollTop.current = 0;
   }
-  runSearch(answer, params);
+  runSearch(answer, params, async (found, stop) => (await import("./explore-going-on")).goOn(found, stop));
   void status.run(getStatus);
 }
 
@@ -155,6 +156,8 @@ export function runFacets(force: boolean): void {
 export async function loadMore(): Promise<void> {
   const before = answer.state.peek().value;
   if (!before?.cursor || answer.state.peek().loading) return;
+  // Its pages are no order together: they are put into one.
+  if (goesOn(before)) return (await import("./explore-going-on")).extend(1);
   const params = question();
   await answer.run(async (stop) => {
     const more = await search(params, before.cursor, stop);

@@ -21,7 +21,7 @@ import { queryWanted, running, stopSearch } from "../state/searching";
 import { loadStyle } from "../state/style";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Icon } from "../ui/icons";
-import { SearchProgress } from "../ui/progress";
+import { isSlow } from "../ui/progress";
 import { QueryBox } from "../ui/querybox";
 import { Chips } from "./explore-chips";
 import { Panels } from "./explore-panels";
@@ -44,6 +44,8 @@ interface Parts {
   Groups?: ComponentType<{ by: string }>;
   LiveLine?: ComponentType;
   Preview?: ComponentType<{ row: ListRow; compare: () => void; close: () => void }>;
+  EndedEarly?: ComponentType<{ value: SearchAnswer }>;
+  LongSearch?: ComponentType;
   LargeView?: ComponentType<{ view: "histogram" | "timeseries"; slots: Map<string, number> }>;
 }
 const parts = signal<Parts>({});
@@ -54,6 +56,8 @@ const PARTS: Record<keyof Parts, () => Promise<Parts>> = {
   Difference: async () => ({ Difference: (await import("./explore-difference")).Difference }),
   LiveLine: async () => ({ LiveLine: (await import("./explore-live")).LiveLine }),
   Groups: async () => ({ Groups: (await import("./explore-groups")).Groups }),
+  EndedEarly: () => import("./explore-going-on"),
+  LongSearch: () => import("./explore-going-on"),
   Preview: async () => ({ Preview: (await import("./preview")).Preview }),
   LargeView: async () => {
     const [found] = await Promise.all([import("./explore-views"), loadStyle(VIEWS_STYLE)]);
@@ -109,6 +113,8 @@ export function Explore() {
   if (group) wanted.push("Groups");
   if (isLive()) wanted.push("LiveLine");
   if (previewOpen.value) wanted.push("Preview");
+  if (isSlow()) wanted.push("LongSearch");
+  if (value && isEndedEarly(value)) wanted.push("EndedEarly");
   const view = panelsShown() ? viewOf() : "";
   const large = view === "histogram" || view === "timeseries" ? view : null;
   if (large) wanted.push("LargeView");
@@ -219,6 +225,7 @@ function FaultLine({ fault, said }: { fault: { offset: number; text: string }; s
 }
 
 function Summary({ value, loading }: { value: SearchAnswer; loading: boolean }) {
+  const { EndedEarly } = parts.value;
   const shown = value.traces.length;
   const total = value.matchedTraces;
   const { rows, bytes } = value.scanned;
@@ -237,40 +244,23 @@ function Summary({ value, loading }: { value: SearchAnswer; loading: boolean }) 
           {shown < total || !value.complete ? `, ${formatCount(shown)} shown` : ""}
           {spans > 0 ? `, ${plural(spans, "span")} of them listed` : ""}
           {waiting > 0 ? `; ${formatCount(waiting)} more are loaded and wait until all before them are` : ""}
-          {more > 0 ? `; ${formatCount(more)} more are in traces with over ${SPANS_OF_TRACE}` : ""} <span class="dim">({value.complete ? "exact" : value.stopped || loading || isLive() ? "so far" : "stopped at a full page"})</span>
+          {more > 0 ? `; ${formatCount(more)} more are in traces with over ${SPANS_OF_TRACE}` : ""} <span class="dim">({value.complete ? "exact" : isEndedEarly(value) || loading || isLive() ? "so far" : "stopped at a full page"})</span>
         </span>
         <span class="dim" title={`${plural(value.scanned.traces, "trace")} considered, ${plural(value.scanned.segments, "segment")}, ${formatBytes(bytes)}`}>
-          {loading ? <SearchProgress stop={() => stopSearch(answer)} /> : `${plural(rows, "row")} read in ${formatCount(value.tookMs)} ms`}
+          {loading ? <Progress /> : `${plural(rows, "row")} read in ${formatCount(value.tookMs)} ms`}
         </span>
       </div>
-      {value.stopped && !loading ? <Stopped value={value} /> : null}
-      {value.incompleteReason === "timeBudget" || value.incompleteReason === "part" ? (
-        <p class="banner" role="status">
-          <span aria-hidden="true">▲</span> The search stopped when its time was over: there may be more, and better ones. {value.cursor ? "“Load more” goes on where it stopped; " : ""}a narrower time range sees all.
-        </p>
-      ) : null}
+      {EndedEarly && isEndedEarly(value) && !loading ? <EndedEarly value={value} /> : null}
     </>
   );
 }
 
-/** A person has ended the search: what is there is right as far as it goes, and that is said. */
-function Stopped({ value }: { value: SearchAnswer }) {
-  const [passed, total] = [value.stopped?.passedRows ?? "0", value.stopped?.totalRows ?? "0"];
-  const sorted = value.order !== "-start";
-  return (
-    <p class="banner" role="status">
-      <span aria-hidden="true">▲</span> You stopped this search{total === "0" ? "" : ` after ${formatCount(passed)} of ${plural(total, "span")}`}.{" "}
-      {sorted ? "In this order nothing is certain before all is read; newest first shows what it finds at once." : "These are the newest of what it found."}{" "}
-      <button type="button" class="button small" onClick={() => runList(true)}>
-        Search again
-      </button>
-      {sorted ? (
-        <a class="button small" href={patched({ sort: null, order: null })}>
-          Newest first
-        </a>
-      ) : null}
-    </p>
-  );
+/** Somebody has stopped it, or its time was over: what is there is right as far as it goes, and that is said. */
+const isEndedEarly = (value: SearchAnswer): boolean => value.stopped !== undefined || /^(timeBudget|part)$/.test(value.incompleteReason ?? "");
+
+function Progress() {
+  const { LongSearch } = parts.value;
+  return LongSearch && isSlow() ? <LongSearch /> : <>searching …</>;
 }
 
 /** Rows of nothing: the page keeps its shape while the first answer is on its way. */
@@ -280,7 +270,7 @@ function Waiting() {
       <div class="summary">
         <span class="spring" />
         <span class="dim">
-          <SearchProgress stop={() => stopSearch(answer)} />
+          <Progress />
         </span>
       </div>
       <div class="waiting" aria-hidden="true">

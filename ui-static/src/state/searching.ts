@@ -3,52 +3,57 @@
 import { signal } from "@preact/signals";
 import { type Params, searchLines } from "../api/client";
 import type { SearchAnswer, SearchProgress } from "../api/types";
-import { SearchLines, shareOf } from "../model/lines";
+import { goesOn, SearchLines, shareOf } from "../model/lines";
 import type { Loader } from "./load";
 
-interface Running {
-  lines: SearchLines;
-  order: string;
+export interface Running {
   progress: SearchProgress | null;
+  /** What there is for somebody who does not wait for the rest. */
+  kept: () => SearchAnswer;
 }
 
 export const running = signal<Running | null>(null);
 /** The query box is to take the focus: also by somebody who is still on another page. */
 export const queryWanted = signal(false);
+/** When its time is over, the search goes on. */
+export const extended = signal(false);
 /** 0 to 1, never back; null: not known. */
 export const share = signal<number | null>(null);
 
 /** A list that is on the page stays whole for so long: most answers come before that. */
 const KEPT_MS = 300;
 
-/** Runs a search; its first results are on the page before the last ones are found. */
-export function runSearch(into: Loader<SearchAnswer>, params: Params): void {
+/** Runs a search; its first results are on the page before the last ones are found. goOn: does so when its time was over and it is to be extended. */
+export function runSearch(into: Loader<SearchAnswer>, params: Params, goOn: (found: SearchAnswer, stop: AbortSignal) => Promise<SearchAnswer>): void {
   const lines = new SearchLines();
   const order = String(params.order ?? "");
   const began = performance.now();
   let shown = 0;
+  const kept = () => lines.partial(order);
   const tell = () => {
-    running.value = { lines, order, progress: lines.progress };
+    running.value = { progress: lines.progress, kept };
     if (lines.progress) share.value = Math.max(share.peek() ?? 0, shareOf(lines.progress));
     if (lines.traces.length === shown) return;
     if (shown === 0 && into.state.peek().value && performance.now() - began < KEPT_MS) return;
     shown = lines.traces.length;
-    into.partly(lines.partial(order));
+    into.partly(kept());
   };
   void into.run(async (stop) => {
-    running.value = { lines, order, progress: null };
-    share.value = null;
+    clear();
+    running.value = { progress: null, kept };
     try {
-      return await searchLines(params, lines, stop, tell);
+      const found = await searchLines(params, lines, stop, tell);
+      return extended.peek() && goesOn(found) ? await goOn(found, stop) : found;
     } finally {
-      if (running.peek()?.lines === lines) clear();
+      // Another one has begun where this one was ended.
+      if (!stop.aborted) clear();
     }
   });
 }
 
-function clear(): void {
-  running.value = null;
-  share.value = null;
+export function clear(): void {
+  running.value = share.value = null;
+  extended.value = false;
 }
 
 /** Ends the search, here and in the server; what it has found stays. */
@@ -56,6 +61,6 @@ export function stopSearch(into: Loader<SearchAnswer>): void {
   const now = running.peek();
   if (!now) return;
   into.stop();
-  into.set(now.lines.partial(now.order));
+  into.set(now.kept());
   clear();
 }
