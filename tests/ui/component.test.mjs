@@ -328,6 +328,18 @@ test("a server that goes away takes nothing from the screen, and comes back by i
         await assertAccessible(page, "a page without its server");
         await page.unroute("**/v1/**");
         await page.getByRole("heading", { name: "Spoor does not answer" }).waitFor({ state: "detached" });
+        // The list of services, too.
+        await page.keyboard.press("g");
+        await page.keyboard.press("s");
+        const service = page.getByRole("link", { name: "shop" });
+        await service.waitFor();
+        await page.route("**/v1/**", (route) => route.abort());
+        await page.keyboard.press("r");
+        const problem = page.getByRole("heading", { name: "The server does not answer: what is below was read before" });
+        await problem.waitFor();
+        assert.equal(await service.count(), 1);
+        await page.unroute("**/v1/**");
+        await problem.waitFor({ state: "detached" });
       },
       { expectErrors: true },
     );
@@ -632,6 +644,16 @@ test("keys that a page has not, Explore has: / is the query from anywhere, and t
       await page.keyboard.press("/");
       assert.equal(await page.evaluate(() => document.activeElement?.id), "map-find");
       await page.keyboard.press("Escape");
+      await page.goto(`${url}/service/`);
+      await page.getByRole("link", { name: "shop" }).waitFor();
+      await page.keyboard.press("/");
+      assert.equal(await page.evaluate(() => document.activeElement?.ariaLabel), "Services whose name contains");
+      await page.keyboard.press("Escape");
+      // There is no earlier than all time, which is said.
+      await page.goto(`${url}/service/`);
+      await page.getByRole("link", { name: "shop" }).waitFor();
+      await page.keyboard.press(",");
+      await page.locator(".toast", { hasText: "All time has nothing before or after it" }).waitFor();
       await page.goto(`${url}/trace/?id=${trace}`);
       await page.locator(".wf-row").first().waitFor();
       await page.keyboard.press("l");

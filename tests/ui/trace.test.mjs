@@ -278,6 +278,59 @@ test("every view opens with its key, is accessible, and fits a narrow screen in 
   }
 });
 
+test("whatever key shows another view, or leaves one, the focus is where the next key works", async () => {
+  await withShop(async (page) => {
+    const focus = () => page.evaluate(() => document.activeElement.closest(".trace-part, .waterfall, .find")?.getAttribute("aria-label") ?? document.activeElement.closest(".waterfall")?.className ?? document.activeElement.tagName);
+    await row(page, "web GET /").waitFor();
+    await page.keyboard.press("j");
+    for (const [key, name] of [["2", "Flame graph"], ["3", "Graph of the trace"], ["4", "Statistics"], ["5", "Spans"], ["6", "Events"], ["7", "JSON"], ["1", "waterfall"]]) {
+      await page.keyboard.press(key);
+      await until(focus, name);
+    }
+    // The table of spans has its keys at once, and closing the details gives it the focus back.
+    await page.keyboard.press("5");
+    await until(focus, "Spans");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.locator(".details").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator(".details").waitFor({ state: "detached" });
+    await until(focus, "Spans");
+    // Out of the box of find: first its text goes, then the focus, and no further.
+    await page.keyboard.press("Control+f");
+    await page.keyboard.type("HGET");
+    await page.waitForURL(/find=HGET/);
+    await page.keyboard.press("Escape");
+    await page.waitForURL((u) => !u.searchParams.has("find"));
+    await until(focus, "Find in the trace");
+    await page.keyboard.press("Escape");
+    await until(focus, "Spans");
+    await page.keyboard.press("1");
+    await until(focus, "waterfall");
+  });
+});
+
+test("r reads the trace again; a server that does not answer takes nothing from the screen, and is asked again", async () => {
+  await withShop(
+    async (page, { mock, root }) => {
+      await row(page, "web GET /").waitFor();
+      mock.add(request("web", [span("late", { parent: root, start: 90 * MS })]));
+      await page.keyboard.press("r");
+      await row(page, "web late").waitFor();
+      await page.route("**/v1/traces/**", (route) => route.abort());
+      await page.keyboard.press("r");
+      await page.locator(".banner", { hasText: "The server does not answer: this was read before" }).waitFor();
+      assert.equal(await row(page, "web late").count(), 1);
+      await assertAccessible(page, "a trace without its server");
+      await page.unroute("**/v1/traces/**");
+      mock.add(request("web", [span("later", { parent: root, start: 95 * MS })]));
+      await row(page, "web later").waitFor();
+      assert.equal(await page.locator(".banner", { hasText: "does not answer" }).count(), 0);
+    },
+    { expectErrors: true },
+  );
+});
+
 test("flame: walked with the keyboard, added up, and the operations one by one", async () => {
   await withShop(
     async (page) => {

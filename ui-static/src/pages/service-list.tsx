@@ -6,7 +6,8 @@ import type { Service } from "../api/types";
 import { curlOf } from "../model/curl";
 import { formatCount } from "../model/text";
 import { href, param, patched, replace } from "../route";
-import { Loader } from "../state/load";
+import { useActions } from "../state/keys";
+import { Loader, useRetry } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel, ServiceName } from "../ui/controls";
 import { FindBox, Head, Pages, Share } from "./service-parts";
@@ -24,7 +25,9 @@ export function AllServices({ retry }: { retry: () => void }) {
     document.title = "Services · Spoor";
   }, []);
   const { value, error, loading } = list.state.value;
-  if (error) return <Failed title="The services cannot be shown" error={error} retry={retry} />;
+  useRetry(error, retry);
+  useActions({ "all.run": retry });
+  if (error && !value) return <Failed title="The services cannot be shown" error={error} retry={retry} />;
   if (!value) return <div class="trace-loading" role="status">{loading ? "Reading the services …" : ""}</div>;
   if (value.services.length === 0) return <Nothing title="No service in this range" />;
   const has = param("has").toLowerCase();
@@ -38,6 +41,7 @@ export function AllServices({ retry }: { retry: () => void }) {
   const most = Math.max(1, ...value.services.map((s) => Number(s.spanCount)));
   return (
     <div class="service-page">
+      {error ? <ProblemPanel error={error} retry={retry} title="The server does not answer: what is below was read before" /> : null}
       <div class="service-head">
         <h1>Services</h1>
         <span class="dim">{formatCount(value.services.length)}, every stored span counted</span>

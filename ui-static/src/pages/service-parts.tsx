@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the parts of the Service page share: heads of columns that sort, shares of errors, differences, small lines, ways to more rows.
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { Change } from "../api/types";
 import { changeText } from "../model/change";
 import { formatCount, formatPercent } from "../model/text";
 import { param, patched, replace } from "../route";
+import { useActions } from "../state/keys";
 import { type Loaded, type Loader, useRetry } from "../state/load";
 
 /** Asks whenever the key changes, and again by itself when the server does not answer; forgets with the part that asks, so that no service is shown with what
@@ -101,5 +102,7 @@ export function Pages({ offset, shown, all, size, what, go }: { offset: number; 
 
 /** Rows whose name contains what is typed. */
 export function FindBox({ value, label, find }: { value: string; label: string; find: (text: string) => void }) {
-  return <input class="find-box" type="search" value={value} placeholder="Name contains" aria-label={label} onInput={(e) => find(e.currentTarget.value)} />;
+  const box = useRef<HTMLInputElement>(null);
+  useActions({ "all.find": () => box.current?.focus() });
+  return <input ref={box} class="find-box" type="search" value={value} placeholder="Name contains" aria-label={label} onInput={(e) => find(e.currentTarget.value)} />;
 }

@@ -37,7 +37,7 @@ export function EventsView({ skeleton: s, matches, row: current, select }: ViewP
     return list.sort((a, b) => events.time[a] - events.time[b] || a - b);
   }, [s, filter, matches]);
   return (
-    <section class="trace-part" aria-label="Events">
+    <section class="trace-part" tabIndex={-1} aria-label="Events">
       <div class="part-tools">
         <input class="filter" value={filter} placeholder="Filter by name" aria-label="Filter events by name" onInput={(e) => setFilter(e.currentTarget.value)} />
         <span>

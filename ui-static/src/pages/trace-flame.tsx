@@ -20,7 +20,7 @@ const KINDS = [
 export function FlameView(props: ViewProps) {
   const kind = KINDS.find(([k]) => k === param("flame"))?.[0] ?? "time";
   return (
-    <section class="trace-part" aria-label="Flame graph">
+    <section class="trace-part" tabIndex={-1} aria-label="Flame graph">
       <div class="part-tools">
         <span class="button-group" role="group" aria-label="Kind of flame graph">
           {KINDS.map(([k, label]) => (

@@ -34,7 +34,7 @@ export function GraphOfTrace({ skeleton: s, select }: ViewProps) {
     </button>
   );
   return (
-    <section class="trace-part" aria-label="Graph of the trace">
+    <section class="trace-part" tabIndex={-1} aria-label="Graph of the trace">
       <div class="part-tools">
         <span class="button-group" role="group" aria-label="Nodes">
           {toggle("nodes", "", by === "service", "Services")}

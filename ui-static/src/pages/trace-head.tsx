@@ -3,10 +3,12 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { getHead } from "../api/client";
 import type { ClockName } from "../api/trace-types";
+import type { ActionId } from "../model/actions";
 import { BACKWARDS, bulkOf, operationName, serviceName, type Skeleton } from "../model/skeleton";
 import { formatCount, plural, visibleName } from "../model/text";
 import { formatAge, formatClock, formatDay, formatDuration, formatFull, zoneName } from "../model/time";
 import { param, patched, replace } from "../route";
+import { hint } from "../state/keys";
 import { zone } from "../state/prefs";
 import { nowNs } from "../state/range";
 import { rememberTrace } from "../state/recent";
@@ -52,7 +54,7 @@ export function TraceHeader({ skeleton: s, source, view }: { skeleton: Skeleton;
       </div>
       <nav class="view-tabs" aria-label="Views of the trace">
         {VIEWS.map((name, i) => (
-          <a key={name} href={patched({ view: name === "waterfall" ? null : name })} aria-current={view === name ? "page" : undefined} title={`${LABELS[name]} (${i + 1})`}>
+          <a key={name} href={patched({ view: name === "waterfall" ? null : name })} aria-current={view === name ? "page" : undefined} title={LABELS[name] + hint(`trace.view${i + 1}` as ActionId)}>
             {LABELS[name]}
           </a>
         ))}
@@ -105,9 +107,10 @@ interface BannerProps {
   command: (name: string) => void;
   zoom: (from: number, to: number) => void;
   reload: () => void;
+  stale: boolean;
 }
 
-export function TraceBanners({ skeleton: s, source, adjusted, command, zoom, reload }: BannerProps) {
+export function TraceBanners({ skeleton: s, source, adjusted, command, zoom, reload, stale }: BannerProps) {
   const [dismissed, setDismissed] = useState<string[]>([]);
   const backwards = useMemo(() => s.flags.reduce((n, flags) => n + (flags & BACKWARDS ? 1 : 0), 0), [s]);
   const bulk = useMemo(() => bulkOf(s), [s]);
@@ -119,6 +122,7 @@ export function TraceBanners({ skeleton: s, source, adjusted, command, zoom, rel
       {text}
     </button>
   );
+  if (stale) lines.push({ key: "stale", text: <>The server does not answer: this was read before, and is asked for again by itself. {button("Try now", reload)}</> });
   if (!source.served) lines.push({ key: "file", text: <>From the file {openFile.value?.name}: read in this browser, sent nowhere.</> });
   if (more > 0) lines.push({ key: `more ${more}`, text: <>The trace is still receiving spans: {plural(more, "span")} more. {button("Reload", reload)}</> });
   if (orphans > 0)

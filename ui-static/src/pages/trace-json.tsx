@@ -40,7 +40,7 @@ export function JsonView({ skeleton: s, source }: ViewProps) {
   const shown = value?.format === format ? value : null;
   const saved = FORMATS[format === "otlp" ? 0 : 1];
   return (
-    <section class="trace-part" aria-label="JSON">
+    <section class="trace-part" tabIndex={-1} aria-label="JSON">
       <div class="part-tools">
         <span class="button-group" role="group" aria-label="Format">
           {(["otlp", "jaeger"] as const).map((name) => (

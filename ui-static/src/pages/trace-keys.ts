@@ -6,6 +6,7 @@ import { VIEWS, type ViewName } from "../state/traceview";
 
 export interface Actions {
   escape: () => void;
+  reload: () => void;
   find: () => void;
   isolate: () => void;
   up: () => void;
@@ -55,6 +56,7 @@ export function useTraceKeys(command: (name: string) => void, view: ViewName, ac
     "all.find": find,
     "trace.find": find,
     "all.escape": actions.escape,
+    "all.run": actions.reload,
     "trace.isolate": actions.isolate,
     "trace.up": actions.up,
     "trace.critical": actions.critical,

@@ -75,7 +75,7 @@ export function SpansView({ skeleton: s, matches, row: current, select }: ViewPr
     if (rows[at] !== undefined) select(rows[at], by === undefined);
   };
   return (
-    <section class="trace-part" aria-label="Spans">
+    <section class="trace-part" tabIndex={-1} aria-label="Spans">
       <div class="part-tools">
         <span>
           {formatCount(rows.length)} {matches ? `of ${formatCount(s.count)} ` : ""}spans

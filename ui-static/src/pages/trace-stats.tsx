@@ -67,7 +67,7 @@ export function StatsView({ skeleton: s, source, adjusted, select }: ViewProps) 
   const sorted = useMemo(() => (groups ? sortGroups(groups, order) : []), [groups, order]);
   const shown = more ? sorted : sorted.slice(0, ROWS);
   return (
-    <section class="trace-part" aria-label="Statistics">
+    <section class="trace-part" tabIndex={-1} aria-label="Statistics">
       <div class="part-tools">
         <KeySelect label="Group by" value={first} keys={keys.state.value.value ?? []} set={(name) => replace(patched({ by: name === "service" ? null : name }))} />
         <KeySelect label="and by" value={second} keys={keys.state.value.value ?? []} optional set={(name) => replace(patched({ by2: name }))} />

@@ -118,7 +118,7 @@ export function TraceTools(props: ToolsProps) {
           </button>
         </div>
         {s.errorCount > 0 ? (
-          <Toggle on={param("err") === "1"} title="Dim everything but errors (e and E walk them)" onClick={toggled("err")}>
+          <Toggle on={param("err") === "1"} title={`Dim everything but errors; next one${hint("trace.nextError")}, previous one${hint("trace.previousError")}`} onClick={toggled("err")}>
             {`▲ ${plural(s.errorCount, "error")}`}
           </Toggle>
         ) : null}
@@ -127,7 +127,7 @@ export function TraceTools(props: ToolsProps) {
             {"Slow > p95"}
           </Toggle>
         ) : null}
-        <Toggle on={param("cp") === "1"} title="What the duration of the trace hangs on (c). Assumes that a span waits for the child that ends last." onClick={toggled("cp")}>
+        <Toggle on={param("cp") === "1"} title={`What the duration of the trace hangs on${hint("trace.critical")}. Assumes that a span waits for the child that ends last.`} onClick={toggled("cp")}>
           Critical path
         </Toggle>
         <ServicesPopover skeleton={s} setFind={setFind} />
@@ -143,15 +143,15 @@ export function TraceTools(props: ToolsProps) {
             ) : null}
             <ColumnsPopover served={source.served} />
             <span class="button-group wide-only" role="group" aria-label="Fold">
-              <button type="button" class="button square" aria-label="Close one level" title="Close one level ({)" onClick={() => command("fold-level")}>
+              <button type="button" class="button square" aria-label="Close one level" title={`Close one level${hint("trace.foldLevel")}`} onClick={() => command("fold-level")}>
                 −
               </button>
-              <button type="button" class="button square" aria-label="Open one level" title="Open one level (})" onClick={() => command("unfold-level")}>
+              <button type="button" class="button square" aria-label="Open one level" title={`Open one level${hint("trace.unfoldLevel")}`} onClick={() => command("unfold-level")}>
                 +
               </button>
             </span>
             {param("z") ? (
-              <button type="button" class="button" title="Show all of the time (0)" onClick={() => command("reset")}>
+              <button type="button" class="button" title={`Show all of the time${hint("trace.reset")}`} onClick={() => command("reset")}>
                 Reset zoom
               </button>
             ) : null}
@@ -184,7 +184,7 @@ function Marks({ skeleton: s, marks: [a, b], goTo }: { skeleton: Skeleton; marks
     <div class="critical" role="region" aria-label="Marks">
       {link(a, "A")}
       {b < 0 ? (
-        <span class="dim">Mark a second span with m to measure between the two.</span>
+        <span class="dim">Mark a second span{hint("trace.mark")} to measure between the two.</span>
       ) : (
         <>
           {link(b, "B")}

@@ -29,6 +29,8 @@ interface Props {
   source: TraceSource;
   adjusted: boolean;
   reload: () => void;
+  /** It was to be read again, and the server does not answer. */
+  stale: boolean;
 }
 
 /** The panel is needed when a span is opened. Its script comes beside the trace when the address names a span, else behind the first picture. */
@@ -44,8 +46,9 @@ export async function bringDetails(): Promise<void> {
 
 type OtherViews = Record<Exclude<ViewName, "waterfall">, ComponentType<ViewProps>>;
 
-export function TraceView({ skeleton, source, adjusted, reload }: Props) {
+export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) {
   const fall = useRef<WaterfallHandle | null>(null);
+  const root = useRef<HTMLDivElement>(null);
   const timer = useRef(0);
   const pending = useRef<Record<string, string | null>>({});
   const [row, setRow] = useState(() => (param("span") ? rowOfSpan(skeleton, param("span")) : -1));
@@ -107,9 +110,30 @@ export function TraceView({ skeleton, source, adjusted, reload }: Props) {
     if (target >= 0 && target !== row) goTo(target);
   }, [wantedSpan]);
 
+  /** Where the keys of the view work. */
+  const focusView = () => {
+    if (view === "waterfall") return fall.current?.focus();
+    const part = root.current?.querySelector<HTMLElement>(".trace-part");
+    (part?.querySelector<HTMLElement>('[tabindex="0"]') ?? part)?.focus({ preventScroll: true });
+  };
+  const ready = view === "waterfall" || others !== null;
+  const viewBefore = useRef(view);
+  useEffect(() => {
+    if (!ready || viewBefore.current === view) return;
+    viewBefore.current = view;
+    // What had the focus is hidden, or gone: the new view has it, unless it is somewhere else.
+    const at = document.activeElement;
+    if (at === document.body || at?.closest("[hidden]")) focusView();
+  }, [view, ready]);
   const close = () => {
     setOpen(false);
-    fall.current?.focus();
+    focusView();
+  };
+  /** One step back: in the box of find its text, then the box itself; elsewhere the details, then what was found. */
+  const escape = () => {
+    const unfind = () => replace(patched({ find: null, only: null }));
+    if (document.activeElement?.id === "trace-find") return param("find") ? unfind() : focusView();
+    return open ? close() : param("find") ? unfind() : undefined;
   };
   const marks = useMemo(() => marksOf(skeleton, param("marks")), [skeleton, param("marks")]);
   const mark = () => {
@@ -121,7 +145,8 @@ export function TraceView({ skeleton, source, adjusted, reload }: Props) {
   const command = (name: string) => fall.current?.command(name);
   const toggle = (name: string, on = "1") => replace(patched({ [name]: param(name) === on ? null : on }));
   useTraceKeys(command, view, {
-    escape: () => (open ? close() : param("find") ? replace(patched({ find: null, only: null })) : undefined),
+    escape,
+    reload: () => source.served && reload(),
     find: openFind,
     isolate: () => setIsolated(row),
     up: () => setIsolated(isolated < 0 ? -1 : skeleton.parent[isolated]),
@@ -138,10 +163,10 @@ export function TraceView({ skeleton, source, adjusted, reload }: Props) {
     <Details skeleton={skeleton} source={source} adjusted={adjusted} row={row} rank={fall.current?.rankOf(row)} close={close} goTo={goTo} isolate={() => setIsolated(row)} />
   ) : null;
   return (
-    <div class={shown && place !== "inline" ? `trace with-details at-${place}` : "trace"}>
+    <div ref={root} class={shown && place !== "inline" ? `trace with-details at-${place}` : "trace"}>
       <div class="trace-main">
         <TraceHeader skeleton={skeleton} source={source} view={view} />
-        <TraceBanners skeleton={skeleton} source={source} adjusted={adjusted} command={command} zoom={(from, to) => fall.current?.zoom(from, to)} reload={reload} />
+        <TraceBanners skeleton={skeleton} source={source} adjusted={adjusted} command={command} zoom={(from, to) => fall.current?.zoom(from, to)} reload={reload} stale={stale} />
         <TraceTools
           skeleton={skeleton}
           source={source}

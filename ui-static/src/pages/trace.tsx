@@ -10,7 +10,7 @@ import { decodeSkeleton, type Skeleton } from "../model/skeleton";
 import { formatBytes, formatCount, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { go, href, param } from "../route";
-import { Loader } from "../state/load";
+import { isPassing, Loader, useRetry } from "../state/load";
 import { fileSource, openFile, readFile, serverSource, type TraceSource } from "../state/source";
 import { say } from "../state/say";
 import { ProblemPanel } from "../ui/controls";
@@ -48,14 +48,16 @@ export function TracePage() {
     return () => trace.stop();
   }, [source, adjusted]);
   const { value, error } = trace.state.value;
+  useRetry(error, load);
+  const shown = value && value.source === source && (value.skeleton.skew?.adjusted ?? false) === adjusted ? value : null;
   return (
     <FileDrop>
       {!source ? (
         <NoTrace fromFile={fromFile} />
-      ) : error ? (
+      ) : error && !(shown && isPassing(error)) ? (
         <Failed error={error} id={source.id} retry={load} served={source.served} />
-      ) : value && value.source === source && (value.skeleton.skew?.adjusted ?? false) === adjusted ? (
-        <TraceView key={keyOf(source, adjusted)} skeleton={value.skeleton} source={source} adjusted={adjusted} reload={load} />
+      ) : shown ? (
+        <TraceView key={keyOf(source, adjusted)} skeleton={shown.skeleton} source={source} adjusted={adjusted} reload={load} stale={error !== null} />
       ) : (
         <Waiting source={source} />
       )}

@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import type { Range } from "../api/client";
 import { formatClock, formatDay, parseTime, toRfc3339, type Zone } from "../model/time";
 import { linkTimes } from "./prefs";
+import { say } from "./say";
 import { go, param, patched, route, shortAddress } from "../route";
 
 export const nowNs = (): bigint => BigInt(Date.now()) * 1000000n;
@@ -62,7 +63,7 @@ export function linkAddress(): Promise<string> {
 /** Moves the range by its own length: -1 back, 1 forward. An open end means now. */
 export function shiftRange(step: -1 | 1): void {
   const { from, to } = currentRange();
-  if (!from) return;
+  if (!from) return say("All time has nothing before or after it: choose a range first");
   const a = parseTime(from, nowNs());
   const b = to ? parseTime(to, nowNs()) : nowNs();
   if (a === null || b === null || b <= a) return;
