@@ -164,6 +164,8 @@ static int weight_of(const struct sp_condition *condition)
     switch (condition->field) {
     case SP_FIELD_ATTRIBUTE:
         return equal ? 6 : 3;
+    case SP_FIELD_LINKS:
+        return 3;
     case SP_FIELD_NAME:
     case SP_FIELD_STATUS_MESSAGE:
         return equal ? 5 : 2;

@@ -181,6 +181,7 @@ static bool is_exact(const struct sp_traceql_node *node, const struct sp_conditi
         return condition->value.kind == SP_VALUE_INT && condition->value.integer < INT64_MAX;
     case SP_FIELD_STATUS_MESSAGE:
     case SP_FIELD_ATTRIBUTE:
+    case SP_FIELD_LINKS:
         return false;
     }
     return false;

@@ -350,7 +350,7 @@ static void write_condition(const struct sp_condition *condition, struct sp_json
         [SP_FIELD_SERVICE] = "service",   [SP_FIELD_NAME] = "name",
         [SP_FIELD_KIND] = "kind",         [SP_FIELD_STATUS] = "status",
         [SP_FIELD_DURATION] = "duration", [SP_FIELD_STATUS_MESSAGE] = "statusMessage",
-        [SP_FIELD_ATTRIBUTE] = ""};
+        [SP_FIELD_ATTRIBUTE] = "",        [SP_FIELD_LINKS] = "links"};
     static const char *const operators[] = {
         [SP_OP_EXISTS] = "exists", [SP_OP_EQ] = "=", [SP_OP_NE] = "!=", [SP_OP_LT] = "<",
         [SP_OP_LE] = "<=",         [SP_OP_GT] = ">", [SP_OP_GE] = ">="};

@@ -230,11 +230,12 @@ static enum sp_share all_or_none(bool all)
     return all ? SP_SHARE_ALL : SP_SHARE_NONE;
 }
 
-static bool has_status_message(const struct sp_block *block, const struct sp_template *template)
+static bool has_role(const struct sp_block *block, const struct sp_template *template,
+                     enum sp_column_role wanted)
 {
     for (uint32_t i = 0; i < template->column_count; i++) {
         enum sp_column_role role = block->columns[template->columns[i]].role;
-        if (role == SP_ROLE_STATUS_MESSAGE)
+        if (role == wanted)
             return true;
         if (role == SP_ROLE_ATTRIBUTE)
             break; /* roles stand in front */
@@ -266,7 +267,7 @@ static enum sp_share own_share(const struct sp_asking *asking, const struct sp_a
     case SP_FIELD_STATUS:
         return all_or_none(integer_holds(condition, template->status_code));
     case SP_FIELD_STATUS_MESSAGE:
-        return has_status_message(block, template)
+        return has_role(block, template, SP_ROLE_STATUS_MESSAGE)
                    ? SP_SHARE_NONE
                    : all_or_none(text_holds(condition, SP_SLICE("")));
     case SP_FIELD_DURATION:
@@ -274,6 +275,8 @@ static enum sp_share own_share(const struct sp_asking *asking, const struct sp_a
     case SP_FIELD_ATTRIBUTE:
         return all_or_none((asked->resources != NULL && asked->resources[template->resource]) ||
                            (asked->scopes != NULL && asked->scopes[template->scope]));
+    case SP_FIELD_LINKS:
+        return all_or_none(has_role(block, template, SP_ROLE_LINK_COUNT));
     }
     return SP_SHARE_SOME;
 }

@@ -32,6 +32,8 @@ bool sp_block_trim_needs(const struct sp_block_trim *trim, const struct sp_colum
         return want->status_message;
     if (column->role == SP_ROLE_MORE_ATTRIBUTES)
         return want->key_count > 0;
+    if (column->role == SP_ROLE_LINK_COUNT)
+        return want->links;
     for (uint32_t i = 0; i < want->key_count && column->role == SP_ROLE_ATTRIBUTE; i++)
         if (sp_slice_equal(want->keys[i], column->key))
             return true;
@@ -84,6 +86,16 @@ static bool choose_columns(struct sp_block_trim *trim, const struct sp_template 
     return true;
 }
 
+/* Where the links of each row that has some begin. */
+static bool number_links(struct sp_block_trim *trim, const struct sp_column *counts)
+{
+    trim->first_links =
+        sp_arena_calloc(&trim->arena, (size_t)counts->count + 1, sizeof(*trim->first_links));
+    for (uint32_t i = 0; i < counts->count && trim->first_links != NULL; i++)
+        trim->first_links[i + 1] = trim->first_links[i] + (uint32_t)counts->numbers[i];
+    return trim->first_links != NULL;
+}
+
 enum sp_status sp_block_trim_open(struct sp_block_trim *trim, const struct sp_block *block,
                                   struct sp_error *reterr)
 {
@@ -92,6 +104,7 @@ enum sp_status sp_block_trim_open(struct sp_block_trim *trim, const struct sp_bl
     trim->block = block;
     trim->next_row = 0;
     trim->walks = false;
+    trim->first_links = NULL;
     trim->templates =
         sp_arena_calloc(&trim->arena, (size_t)template_count + 1, sizeof(*trim->templates));
     trim->wanted = sp_arena_calloc(&trim->arena, (size_t)template_count + 1, sizeof(*trim->wanted));
@@ -104,6 +117,9 @@ enum sp_status sp_block_trim_open(struct sp_block_trim *trim, const struct sp_bl
     for (uint32_t c = 0; c < block->column_count; c++) {
         needed[c] = sp_block_trim_needs(trim, &block->columns[c]);
         trim->walks |= needed[c];
+        if (needed[c] && block->columns[c].role == SP_ROLE_LINK_COUNT &&
+            !number_links(trim, &block->columns[c]))
+            return no_memory(reterr);
     }
     for (uint32_t t = 0; t < template_count; t++) {
         const struct sp_template *template = &block->templates[SP_BLOCK_SPANS][t];
@@ -176,6 +192,39 @@ static enum sp_status read_attributes(struct sp_block_trim *trim,
     return status;
 }
 
+static enum sp_status read_links(const struct sp_block_trim *trim, uint32_t position,
+                                 struct sp_arena *arena, struct sp_span *span,
+                                 struct sp_error *reterr)
+{
+    uint32_t first = trim->first_links[position];
+    uint32_t count = trim->first_links[position + 1] - first;
+    struct sp_link *links = sp_arena_calloc(arena, count, sizeof(*links));
+    if (links == NULL)
+        return too_large(reterr);
+    for (uint32_t i = 0; i < count; i++) {
+        links[i].trace_id = trim->block->link_trace_ids[first + i];
+        links[i].span_id = trim->block->link_span_ids[first + i];
+    }
+    span->links = links;
+    span->link_count = count;
+    return SP_OK;
+}
+
+/* A text: a message, or attributes that are packed together. */
+static enum sp_status read_text(const struct sp_column *column, uint32_t position,
+                                struct sp_arena *arena, struct sp_span *span,
+                                const struct sp_attribute **ret_more, uint32_t *ret_more_count,
+                                struct sp_error *reterr)
+{
+    struct sp_slice text = column->dictionary->texts[column->codes[position]];
+    enum sp_status status = SP_OK;
+    if (column->role == SP_ROLE_STATUS_MESSAGE)
+        span->status_message = text;
+    else
+        status = sp_attributes_unpack(text, arena, ret_more, ret_more_count);
+    return status == SP_OK ? SP_OK : unpack_failed(status, reterr);
+}
+
 static enum sp_status read_wanted(struct sp_block_trim *trim, const struct sp_trimmed_row *wanted,
                                   struct sp_arena *arena, struct sp_span *span,
                                   struct sp_error *reterr)
@@ -185,14 +234,12 @@ static enum sp_status read_wanted(struct sp_block_trim *trim, const struct sp_tr
     for (uint32_t i = 0; i < wanted->count - wanted->attribute_count; i++) {
         const struct sp_column *column = &trim->block->columns[wanted->columns[i]];
         uint32_t position = trim->positions[wanted->columns[i]]++;
-        struct sp_slice text = column->dictionary->texts[column->codes[position]];
-        enum sp_status status = SP_OK;
-        if (column->role == SP_ROLE_STATUS_MESSAGE)
-            span->status_message = text;
-        else
-            status = sp_attributes_unpack(text, arena, &more, &more_count);
+        enum sp_status status =
+            column->role == SP_ROLE_LINK_COUNT
+                ? read_links(trim, position, arena, span, reterr)
+                : read_text(column, position, arena, span, &more, &more_count, reterr);
         if (status != SP_OK)
-            return unpack_failed(status, reterr);
+            return status;
     }
     return read_attributes(trim, wanted, more, more_count, arena, span, reterr);
 }

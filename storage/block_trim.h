@@ -17,8 +17,10 @@ struct sp_block_trim {
     struct sp_span *templates;     /* what each template says of its rows */
     struct sp_trimmed_row *wanted; /* and which columns of its rows are wanted */
     uint32_t *positions;           /* of each column: its next value */
-    uint32_t next_row;             /* that the positions are of */
-    bool walks;                    /* is there a column that is wanted? */
+    uint32_t *
+        first_links; /* of each value of the column of link counts; one more. NULL: not wanted, or there are none */
+    uint32_t next_row; /* that the positions are of */
+    bool walks;        /* is there a column that is wanted? */
 };
 
 void sp_block_trim_init(struct sp_block_trim *trim, const struct sp_span_want *want);

@@ -144,6 +144,8 @@ static bool condition_holds(const struct sp_condition *condition, const struct s
         return sp_condition_holds_duration(condition, sp_span_duration_ns(span));
     case SP_FIELD_ATTRIBUTE:
         return attribute_satisfies(condition, span);
+    case SP_FIELD_LINKS:
+        return span->link_count > 0;
     }
     return true;
 }

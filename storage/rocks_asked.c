@@ -59,6 +59,9 @@ static enum sp_status open_trimmed(struct asked_part *part, struct sp_error *ret
     part->trimmed = 0;
     for (size_t i = 0; i < SP_ARRAY_LEN(fixed) && status == SP_OK; i++)
         status = sp_part_cursor_fixed(cursor, fixed[i], reterr);
+    if (status == SP_OK && part->trim.want->links &&
+        cursor->block->tables[SP_BLOCK_LINKS].count > 0)
+        status = sp_part_cursor_fixed(cursor, SP_CHUNK_LINK_IDS, reterr);
     for (uint32_t c = 0; c < cursor->block->column_count && status == SP_OK; c++)
         if (sp_block_trim_needs(&part->trim, &cursor->block->columns[c]))
             status = sp_part_cursor_column(cursor, c, reterr);

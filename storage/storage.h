@@ -89,6 +89,7 @@ struct sp_span_want {
     const struct sp_slice *keys; /* of attributes of the span itself */
     uint32_t key_count;
     bool status_message;
+    bool links; /* the ids that they name */
 };
 
 /* Many traces, one by one: what neighbours share is unpacked once, so this is much cheaper than to read each by itself. */
@@ -98,7 +99,7 @@ struct sp_traces_reader {
     const struct sp_stop *stop;      /* asked before each trace */
     struct sp_arena *arena;          /* of one trace: emptied before each of them */
     /* Is given each trace, all its spans as sp_store_trace_read gives them, valid until it returns; what it returns other than SP_OK
-     * ends the read. */
+     * ends the read. It may call the store's read functions. */
     enum sp_status (*visit)(void *cookie, const struct sp_trace_id *id,
                             const struct sp_batch *trace, struct sp_error *reterr);
     void *cookie;
@@ -158,6 +159,7 @@ enum sp_field {
     SP_FIELD_STATUS_MESSAGE,
     SP_FIELD_DURATION,
     SP_FIELD_ATTRIBUTE, /* key and scopes below */
+    SP_FIELD_LINKS,     /* that it has any, whatever the operator */
 };
 
 enum sp_attribute_scope { /* a set of bits */

@@ -113,6 +113,7 @@ static enum sp_status ask(struct asking *asking, const struct sp_condition *cond
     case SP_FIELD_STATUS_MESSAGE:
         return ask_field(asking, condition, SP_VALUE_FIELD_STATUS_MESSAGE, ret);
     case SP_FIELD_DURATION:
+    case SP_FIELD_LINKS:
         break;
     case SP_FIELD_ATTRIBUTE:
         for (uint32_t scope = SP_SCOPE_SPAN; scope <= SP_SCOPE_LINK && status == SP_OK; scope <<= 1)

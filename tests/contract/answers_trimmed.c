@@ -36,6 +36,11 @@ static void write_span(const struct reading *reading, const struct sp_span *span
                   SP_SLICE_PRINTF(span->scope->name), SP_SLICE_PRINTF(span->scope->version));
     if (reading->want->status_message)
         sp_buf_printf(out, " says %.*s", SP_SLICE_PRINTF(span->status_message));
+    for (uint32_t i = 0; reading->want->links && i < span->link_count; i++) {
+        sp_trace_id_format(&span->links[i].trace_id, id);
+        sp_span_id_format(&span->links[i].span_id, own);
+        sp_buf_printf(out, " to %s %s", id, own);
+    }
     for (uint32_t i = 0; i < span->attributes.count; i++) {
         const struct sp_attribute *item = &span->attributes.items[i];
         if (!is_wanted(reading->want, item->key))
@@ -149,6 +154,11 @@ void describe_trimmed(struct sp_store *store, const struct sp_trace_id *ids, siz
             out);
     compare(store, ids, count, &(struct sp_span_want){0}, out);
     compare(store, few, few_count, &(struct sp_span_want){.keys = keys, .key_count = key_count},
+            out);
+    compare(store, ids, count, &(struct sp_span_want){.links = true}, out);
+    compare(store, few, few_count,
+            &(struct sp_span_want){
+                .keys = keys, .key_count = key_count, .status_message = true, .links = true},
             out);
     measure(store, ids, count, out);
     measure(store, few, few_count, out);

@@ -132,6 +132,8 @@ START_TEST(scan_never_leaves_out_a_trace_that_satisfies_its_conditions)
                               simple_span(4, 4, noon_unix_ns, 40, "web", "c")};
     for (size_t i = 0; i < 3; i++)
         spans[i].attributes = (struct sp_attributes){.items = &numbers[i], .count = 1};
+    spans[1].links = &(struct sp_link){.trace_id = spans[0].trace_id};
+    spans[1].link_count = 1;
     spans[3].end_unix_ns = spans[3].start_unix_ns - 5; /* lasts 0 */
     spans[3].kind = SP_KIND_SERVER;
     spans[3].status_code = SP_SPAN_STATUS_ERROR;
@@ -146,6 +148,7 @@ START_TEST(scan_never_leaves_out_a_trace_that_satisfies_its_conditions)
         {on_field(SP_FIELD_STATUS_MESSAGE, SP_OP_EQ, text_value("boom")), 0x8},
         {on_field(SP_FIELD_DURATION, SP_OP_GE, int_value(20)), 0x6},
         {on_field(SP_FIELD_DURATION, SP_OP_LE, int_value(10)), 0x9},
+        {on_field(SP_FIELD_LINKS, SP_OP_EXISTS, int_value(0)), 0x2},
         {on_attribute(SP_SCOPE_SPAN, "n", SP_OP_EXISTS, int_value(0)), 0x7},
         {on_attribute(SP_SCOPE_EVENT, "n", SP_OP_EXISTS, int_value(0)), 0x0},
         {on_attribute(SP_SCOPE_SPAN, "n", SP_OP_EQ, int_value(200)), 0x1},

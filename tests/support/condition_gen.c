@@ -70,7 +70,7 @@ struct sp_condition sp_gen_condition(struct sp_gen *gen, const struct sp_span *c
 {
     const struct sp_span *span = spans[sp_gen_below(gen, count)];
     struct sp_condition condition = {
-        .field = sp_gen_chance(gen, 60) ? SP_FIELD_ATTRIBUTE : (enum sp_field)sp_gen_below(gen, 7),
+        .field = sp_gen_chance(gen, 60) ? SP_FIELD_ATTRIBUTE : (enum sp_field)sp_gen_below(gen, 8),
         .operation = (enum sp_condition_operator)sp_gen_below(gen, 7)};
     struct sp_attribute attribute = {.key = SP_SLICE("absent")};
     switch (condition.field) {
@@ -97,6 +97,8 @@ struct sp_condition sp_gen_condition(struct sp_gen *gen, const struct sp_span *c
         condition.scopes = sp_gen_chance(gen, 40) ? SP_SCOPE_SPAN : (uint32_t)sp_gen_below(gen, 32);
         condition.key = attribute.key;
         condition.value = attribute.value;
+        break;
+    case SP_FIELD_LINKS:
         break;
     }
     condition.value = near(gen, condition.value);
