@@ -38,6 +38,10 @@ static const struct sp_option options[] = {
      .help =
          "Whole minutes, as 5m: calls and p95 of each edge over time, as a table or JSON; needs "
          "--from."},
+    {.name = "links",
+     .type = SP_OPTION_BOOL,
+     .help = "Also from producers to consumers with a trace of their own that link to them; reads "
+             "their traces."},
     {.name = "nodes",
      .type = SP_OPTION_BOOL,
      .help = "With --format csv: a row for each service, instead of each caller and called."},
@@ -56,6 +60,33 @@ static const char *const passed[][2] = {{"from", "from"},
                                         {"compare-to", "compareTo"},
                                         {"step", "step"},
                                         {NULL, NULL}};
+
+static void ask_links(struct sp_ask *ask, const struct sp_config *config)
+{
+    if (sp_config_get(config, "links")->flag)
+        sp_ask_parameter(ask, "links", SP_SLICE("true"));
+}
+
+/* What became of links that were asked for, which a table has no room for. */
+static void tell_links(const struct sp_answer *answer)
+{
+    const struct sp_answer *links = sp_answer_at(answer, "links");
+    if (links->count == 0)
+        return;
+    fprintf(stderr,
+            "Links of consumers: %llu, of which %llu are calls across traces; %llu in their own "
+            "trace, %llu to spans that are not stored, %llu to spans that send nothing.\n",
+            (unsigned long long)sp_answer_u64(links, "seen"),
+            (unsigned long long)sp_answer_u64(links, "resolved"),
+            (unsigned long long)sp_answer_u64(links, "sameTrace"),
+            (unsigned long long)sp_answer_u64(links, "notFound"),
+            (unsigned long long)sp_answer_u64(links, "otherKind"));
+    if (sp_slice_equal_cstr(sp_answer_text(links, "complete"), "false"))
+        fprintf(stderr,
+                "The time was up: %llu more were not looked up, and others may not have been "
+                "seen. Ask for a shorter range.\n",
+                (unsigned long long)sp_answer_u64(links, "notLookedUp"));
+}
 
 static bool edges_found(const struct sp_answer *answer)
 {
@@ -85,6 +116,7 @@ static bool edges_print(const struct sp_answer *answer, const struct sp_terminal
         {"CALLER", false, true}, {"CALLED", false, true}, {"TYPE", false, false},
         {"CALLS", true, false},  {"ERRORS", true, false}, {"P95", true, false}};
     struct sp_table table;
+    tell_links(answer);
     sp_table_init(&table, columns, SP_ARRAY_LEN(columns), arena);
     for (const struct sp_answer *row = sp_answer_at(answer, "edges")->first; row; row = row->next) {
         struct sp_slice *cells = sp_table_row(&table, NULL);
@@ -108,6 +140,7 @@ static bool changes_print(const struct sp_answer *answer, const struct sp_termin
         {"CALLS", true, false},   {"BEFORE", true, false}, {"ERRORS", true, false},
         {"BEFORE", true, false},  {"P95", true, false},    {"BEFORE", true, false}};
     struct sp_table table;
+    tell_links(answer);
     sp_table_init(&table, columns, SP_ARRAY_LEN(columns), arena);
     for (const struct sp_answer *row = sp_answer_at(answer, "edges")->first; row; row = row->next) {
         const struct sp_answer *now = sp_answer_at(row, "now"),
@@ -138,6 +171,7 @@ static bool steps_print(const struct sp_answer *answer, const struct sp_terminal
         {"CALLS", true, false},         {"ERRORS", true, false}, {"CALLS OVER TIME", false, false},
         {"P95 OVER TIME", false, false}};
     struct sp_table table;
+    tell_links(answer);
     sp_table_init(&table, columns, SP_ARRAY_LEN(columns), arena);
     for (const struct sp_answer *row = sp_answer_at(answer, "edges")->first; row; row = row->next) {
         const struct sp_answer *client = sp_answer_at(row, "clientLatency.p95");
@@ -165,6 +199,7 @@ static int show_table(const struct sp_command *command, const struct sp_config *
         .command = *command,
         .path = "/v1/graph",
         .passed = passed,
+        .prepare = ask_links,
         .found = edges_found,
         .print = compares                             ? changes_print
                  : sp_config_get(config, "step")->set ? steps_print
@@ -183,6 +218,7 @@ static int ask_document(const struct sp_config *config, const char *format, stru
     sp_ask_parameter(&ask, "format", sp_slice_cstr(format));
     if (sp_config_get(config, "nodes")->flag && strcmp(format, "csv") == 0)
         sp_ask_parameter(&ask, "rows", SP_SLICE("nodes"));
+    ask_links(&ask, config);
     for (size_t i = 0; i < 4; i++) /* a document has no second range */
         sp_ask_option(&ask, passed[i][0]);
     int code = sp_ask_run(&ask, body);

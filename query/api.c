@@ -288,7 +288,7 @@ static void on_request(void *cookie, struct sp_exchange *exchange)
             return;
         }
         pooled->job.run = run_pooled;
-        pooled->job.is_short = endpoint->room == SP_QUERY_SHORT;
+        pooled->job.is_short = sp_query_is_short(endpoint, sp_exchange_query(exchange));
         pooled->exchange = exchange;
         call_init(&pooled->call, api, exchange);
         pooled->stream = (struct sp_query_stream){begin_stream, write_stream, exchange};

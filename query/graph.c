@@ -3,6 +3,7 @@
  * query/graph.c: GET /v1/graph: one graph in five formats, or what query/graph_series.c makes of several. */
 #include "query/change.h"
 #include "query/graph_answer.h"
+#include "query/population.h"
 
 static const struct {
     const char *content_type;
@@ -26,7 +27,8 @@ enum {
     PARAMETER_COMPARE_FROM,
     PARAMETER_COMPARE_TO,
     PARAMETER_ROWS,
-    PARAMETER_QUANTILES
+    PARAMETER_QUANTILES,
+    PARAMETER_LINKS
 };
 
 /* A range without an end is, in a document that is kept, that of the spans which were there: their minutes. */
@@ -49,6 +51,21 @@ static enum sp_status close_range(struct sp_query_call *call, struct sp_time_ran
     return SP_OK;
 }
 
+static enum sp_status add_links(struct sp_query_call *call, struct sp_time_range range,
+                                struct sp_graph_edge **edges, size_t *edge_count,
+                                struct sp_graph_links *ret, struct sp_error *reterr)
+{
+    struct sp_graph graph;
+    const struct sp_graph_links_question question = {
+        .range = range, .deadline_ns = sp_population_deadline(call, 1, 1), .graphs = &graph};
+    sp_graph_init(&graph);
+    enum sp_status status = sp_graph_links_read(call, &question, ret, reterr);
+    if (status == SP_OK)
+        status = sp_graph_links_merge(call, &graph, edges, edge_count, reterr);
+    sp_graph_fini(&graph);
+    return status;
+}
+
 static enum sp_status answer_whole(struct sp_query_call *call,
                                    const struct sp_graph_question *question,
                                    struct sp_error *reterr)
@@ -57,6 +74,7 @@ static enum sp_status answer_whole(struct sp_query_call *call,
     struct sp_graph_edge *edges;
     size_t service_count, edge_count, format = call->values[PARAMETER_FORMAT].number;
     struct sp_graph_view view;
+    struct sp_graph_links links;
     struct sp_query_quantile quantiles[SP_QUERY_QUANTILES_MAX];
     size_t quantile_count;
     enum sp_status status = sp_query_quantiles_parse("q", call->values[PARAMETER_QUANTILES].text,
@@ -70,7 +88,10 @@ static enum sp_status answer_whole(struct sp_query_call *call,
     if (status != SP_OK)
         return status;
     struct sp_time_range range = question->range;
-    status = close_range(call, &range, reterr);
+    if (question->links)
+        status = add_links(call, range, &edges, &edge_count, &links, reterr);
+    if (status == SP_OK)
+        status = close_range(call, &range, reterr);
     if (status == SP_OK &&
         sp_graph_view_make(&call->arena, edges, edge_count, services, service_count, range,
                            question->focus, question->hops, &view) != SP_OK)
@@ -79,6 +100,7 @@ static enum sp_status answer_whole(struct sp_query_call *call,
     if (status == SP_OK) {
         view.quantiles = quantiles;
         view.quantile_count = quantile_count;
+        view.links = question->links ? &links : NULL;
         bool nodes = call->values[PARAMETER_ROWS].number != 0;
         call->reply.status = 200;
         call->reply.content_type = graph_formats[format].content_type;
@@ -121,7 +143,8 @@ static enum sp_status check_combination(const struct sp_query_call *call, struct
 enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error *reterr)
 {
     struct sp_graph_question question = {.focus = call->values[PARAMETER_SERVICE].text,
-                                         .hops = call->values[PARAMETER_HOPS].number};
+                                         .hops = call->values[PARAMETER_HOPS].number,
+                                         .links = call->values[PARAMETER_LINKS].number % 2 == 1};
     struct sp_query_steps steps;
     enum sp_status status = sp_query_range(call, &question.range, reterr);
     if (status == SP_OK)

@@ -11,8 +11,21 @@ struct sp_graph_node {
     struct sp_slice name; /* what edges name it by */
     enum sp_node_type type;
     uint32_t slot;
-    uint64_t calls, errors; /* of the edges that lead to it */
+    uint64_t calls, errors; /* of the edges that lead to it, but for those of links */
     uint32_t distance;      /* edges from the focus; UINT32_MAX: not reached */
+};
+
+/* What became of the links of consumers: seen is the sum of all behind it. */
+struct sp_graph_links {
+    uint64_t seen;          /* each consumer's to one span once */
+    uint64_t resolved;      /* calls */
+    uint64_t same_trace;    /* of which the sums of the store know */
+    uint64_t not_found;     /* no such span is stored */
+    uint64_t other_kind;    /* it is neither producer nor client */
+    uint64_t not_looked_up; /* time was up */
+    bool complete;          /* false: time was up, and there may be links that were not seen */
+    uint64_t trace_count;   /* that were read */
+    struct sp_scanned scanned;
 };
 
 struct sp_graph_view {
@@ -25,6 +38,7 @@ struct sp_graph_view {
     uint64_t hops;
     const struct sp_query_quantile *quantiles; /* that JSON has besides the four of all formats */
     size_t quantile_count;
+    const struct sp_graph_links *links; /* NULL: not asked for */
 };
 
 /* Nodes of the edges, and the services that called nobody and that nobody called.
@@ -47,6 +61,17 @@ void sp_graph_write_graphml(const struct sp_graph_view *view, struct sp_buf *out
 void sp_graph_write_csv(const struct sp_graph_view *view, struct sp_buf *out);
 void sp_graph_write_csv_nodes(const struct sp_graph_view *view, struct sp_buf *out);
 void sp_graph_write_mermaid(const struct sp_graph_view *view, struct sp_buf *out);
+
+/* ---- in query/graph_links_write.c: the counts of links, in each format; nothing where links is NULL ---- */
+
+void sp_graph_links_json(struct sp_json_writer *w, const char *key,
+                         const struct sp_graph_links *links);
+void sp_graph_links_dot(const struct sp_graph_links *links, struct sp_buf *out);
+void sp_graph_links_graphml_keys(const struct sp_graph_links *links, struct sp_buf *out);
+void sp_graph_links_graphml(const struct sp_graph_links *links, struct sp_buf *out);
+void sp_graph_links_csv_names(const struct sp_graph_links *links, struct sp_buf *out);
+void sp_graph_links_csv(const struct sp_graph_links *links, struct sp_buf *out);
+void sp_graph_links_mermaid(const struct sp_graph_links *links, struct sp_buf *out);
 
 /* Row of a node by name; SIZE_MAX when there is none. */
 size_t sp_graph_view_find(const struct sp_graph_view *view, struct sp_slice name);

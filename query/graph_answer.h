@@ -3,14 +3,14 @@
  * query/graph_answer.h: what the answers of /v1/graph share. */
 #pragma once
 
-#include "query/graph.h"
+#include "query/graph_links.h"
 #include "query/internal.h"
-#include "query/steps.h"
 
 struct sp_graph_question {
     struct sp_time_range range; /* whole minutes */
     struct sp_slice focus;
     uint64_t hops;
+    bool links; /* those across traces, too */
 };
 
 /* Edges in parts of time. */

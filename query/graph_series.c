@@ -5,6 +5,7 @@
 #include "query/change.h"
 #include "query/graph.h"
 #include "query/graph_answer.h"
+#include "query/population.h"
 
 #include <stdlib.h>
 
@@ -14,6 +15,8 @@ struct parts {
         struct sp_graph_edge *edges; /* sorted by client, server, type */
         size_t edge_count;
     } * items;
+    struct sp_graph *links; /* of each part, until they are among its edges; NULL: not asked for */
+    size_t room;
     size_t count;
     struct sp_graph sum;
     struct sp_graph_edge *edges; /* of the sum */
@@ -24,6 +27,8 @@ static void parts_fini(struct parts *parts)
 {
     for (size_t i = 0; i < parts->count; i++)
         sp_graph_edges_fini(parts->items[i].edges, parts->items[i].edge_count);
+    for (size_t i = 0; parts->links && i < parts->room; i++)
+        sp_graph_fini(&parts->links[i]);
     sp_graph_edges_fini(parts->edges, parts->edge_count);
     sp_graph_fini(&parts->sum);
 }
@@ -33,13 +38,17 @@ static enum sp_status too_large(struct sp_query_call *call, struct sp_error *ret
     return sp_arena_failed(&call->arena, reterr, "the graphs are larger than the query's memory");
 }
 
-static enum sp_status parts_init(struct sp_query_call *call, size_t room, struct parts *parts,
-                                 struct sp_error *reterr)
+static enum sp_status parts_init(struct sp_query_call *call, size_t room, bool links,
+                                 struct parts *parts, struct sp_error *reterr)
 {
-    *parts = (struct parts){0};
+    *parts = (struct parts){.room = room};
     sp_graph_init(&parts->sum);
     parts->items = sp_arena_calloc(&call->arena, room, sizeof(*parts->items));
-    return parts->items ? SP_OK : too_large(call, reterr);
+    if (links)
+        parts->links = sp_arena_calloc(&call->arena, room, sizeof(*parts->links));
+    for (size_t i = 0; parts->links && i < room; i++)
+        sp_graph_init(&parts->links[i]);
+    return parts->items && (parts->links || !links) ? SP_OK : too_large(call, reterr);
 }
 
 static enum sp_status read_part(struct sp_query_call *call, struct parts *parts,
@@ -53,6 +62,11 @@ static enum sp_status read_part(struct sp_query_call *call, struct parts *parts,
     if (status != SP_OK)
         return status;
     parts->count++;
+    if (parts->links)
+        status = sp_graph_links_merge(call, &parts->links[parts->count - 1], &part->edges,
+                                      &part->edge_count, reterr);
+    if (status != SP_OK)
+        return status;
     status = sp_graph_merge(&parts->sum, part->edges, part->edge_count);
     if (status != SP_OK)
         return sp_error_set(reterr, status, "the graphs do not fit into memory");
@@ -78,15 +92,6 @@ static enum sp_status view_sum(struct sp_query_call *call, struct parts *parts,
     return SP_OK;
 }
 
-static int compare_edges(const void *left, const void *right)
-{
-    const struct sp_graph_edge *a = left, *b = right;
-    int order = sp_slice_compare(a->client, b->client);
-    if (order == 0)
-        order = sp_slice_compare(a->server, b->server);
-    return order != 0 ? order : (a->type > b->type) - (a->type < b->type);
-}
-
 /* The edge in a part, or one without calls. */
 static const struct sp_graph_edge *find_edge(const struct part *part,
                                              const struct sp_graph_edge *edge)
@@ -94,7 +99,7 @@ static const struct sp_graph_edge *find_edge(const struct part *part,
     static const struct sp_graph_edge none;
     const struct sp_graph_edge *found =
         part->edge_count > 0
-            ? bsearch(edge, part->edges, part->edge_count, sizeof(*edge), compare_edges)
+            ? bsearch(edge, part->edges, part->edge_count, sizeof(*edge), sp_graph_edge_compare)
             : NULL;
     return found ? found : &none;
 }
@@ -156,7 +161,8 @@ static void write_quantiles(const struct parts *parts, const struct sp_graph_edg
 }
 
 static void write_series(struct sp_query_call *call, const struct parts *parts,
-                         const struct sp_graph_view *view, const struct sp_query_steps *steps)
+                         const struct sp_graph_view *view, const struct sp_query_steps *steps,
+                         const struct sp_graph_links *links)
 {
     struct sp_json_writer w;
     sp_query_reply_json(call, &w);
@@ -174,6 +180,7 @@ static void write_series(struct sp_query_call *call, const struct parts *parts,
     }
     sp_json_array_end(&w);
     sp_query_steps_write(steps, &w);
+    sp_graph_links_json(&w, "links", links);
     write_tail(view, &w);
     sp_json_object_end(&w);
 }
@@ -184,13 +191,22 @@ enum sp_status sp_graph_answer_series(struct sp_query_call *call,
 {
     struct parts parts;
     struct sp_graph_view view = {0};
-    enum sp_status status = parts_init(call, steps->count, &parts, reterr);
+    struct sp_graph_links links;
+    enum sp_status status = parts_init(call, steps->count, question->links, &parts, reterr);
+    if (status == SP_OK && question->links) {
+        const struct sp_graph_links_question of_links = {.range = steps->range,
+                                                         .deadline_ns =
+                                                             sp_population_deadline(call, 1, 1),
+                                                         .graphs = parts.links,
+                                                         .steps = steps};
+        status = sp_graph_links_read(call, &of_links, &links, reterr);
+    }
     for (size_t i = 0; i < steps->count && status == SP_OK; i++)
         status = read_part(call, &parts, sp_query_step(steps, i), reterr);
     if (status == SP_OK)
         status = view_sum(call, &parts, question, &view, reterr);
     if (status == SP_OK)
-        write_series(call, &parts, &view, steps);
+        write_series(call, &parts, &view, steps, question->links ? &links : NULL);
     parts_fini(&parts);
     return status;
 }
@@ -242,9 +258,10 @@ static void write_side(const char *key, const struct sp_graph_edge *edge, struct
     sp_json_object_end(w);
 }
 
+/* links: of both sides, or NULL. */
 static void write_changes(struct sp_query_call *call, const struct parts *parts,
                           const struct sp_change *changes, const struct sp_graph_view *view,
-                          struct sp_time_range before)
+                          struct sp_time_range before, const struct sp_graph_links *links)
 {
     struct sp_json_writer w;
     sp_query_reply_json(call, &w);
@@ -268,6 +285,8 @@ static void write_changes(struct sp_query_call *call, const struct parts *parts,
     sp_query_json_bound(&w, before.to_unix_ns);
     sp_json_key(&w, "falseDiscoveryRate");
     sp_json_double(&w, SP_FALSE_DISCOVERY_RATE);
+    sp_graph_links_json(&w, "links", links ? &links[1] : NULL);
+    sp_graph_links_json(&w, "compareLinks", links);
     write_tail(view, &w);
     sp_json_object_end(&w);
 }
@@ -279,17 +298,24 @@ enum sp_status sp_graph_answer_difference(struct sp_query_call *call,
     struct parts parts;
     struct sp_graph_view view = {0};
     struct sp_change *changes = NULL;
-    enum sp_status status = parts_init(call, 2, &parts, reterr);
-    if (status == SP_OK)
-        status = read_part(call, &parts, before, reterr);
-    if (status == SP_OK)
-        status = read_part(call, &parts, question->range, reterr);
+    struct sp_graph_links links[2];
+    const struct sp_time_range ranges[2] = {before, question->range};
+    enum sp_status status = parts_init(call, 2, question->links, &parts, reterr);
+    for (size_t i = 0; i < 2 && status == SP_OK && question->links; i++) {
+        const struct sp_graph_links_question of_links = {.range = ranges[i],
+                                                         .deadline_ns =
+                                                             sp_population_deadline(call, 1, 2 - i),
+                                                         .graphs = &parts.links[i]};
+        status = sp_graph_links_read(call, &of_links, &links[i], reterr);
+    }
+    for (size_t i = 0; i < 2 && status == SP_OK; i++)
+        status = read_part(call, &parts, ranges[i], reterr);
     if (status == SP_OK)
         status = view_sum(call, &parts, question, &view, reterr);
     if (status == SP_OK && !compare_all(call, &parts, &view, &changes))
         status = too_large(call, reterr);
     if (status == SP_OK)
-        write_changes(call, &parts, changes, &view, before);
+        write_changes(call, &parts, changes, &view, before, question->links ? links : NULL);
     parts_fini(&parts);
     return status;
 }

@@ -98,6 +98,8 @@ static void keep_reached(struct sp_graph_view *view, const struct sp_graph_edge 
         if (client->distance == UINT32_MAX || server->distance == UINT32_MAX)
             continue;
         view->edges[view->edge_count++] = &edges[i];
+        if (edges[i].type == SP_CONNECTION_LINK)
+            continue; /* the same message is counted on its way over the broker's node */
         server->calls += edges[i].calls;
         server->errors += edges[i].errors;
     }

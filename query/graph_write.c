@@ -172,6 +172,7 @@ void sp_graph_write_json(const struct sp_graph_view *view, struct sp_buf *out)
     sp_json_key(&w, "to");
     sp_query_json_bound(&w, view->range.to_unix_ns);
     json_focus(&w, view);
+    sp_graph_links_json(&w, "links", view->links);
     sp_json_key(&w, "relativeError");
     sp_json_double(&w, SP_HISTOGRAM_RELATIVE_ERROR);
     sp_json_object_end(&w);
@@ -200,10 +201,9 @@ void sp_graph_write_dot(const struct sp_graph_view *view, struct sp_buf *out)
         [SP_NODE_CLIENT] = "shape=ellipse",
     };
     static const char *const styles[] = {
-        [SP_CONNECTION_DIRECT] = "solid",
-        [SP_CONNECTION_MESSAGING] = "dashed",
-        [SP_CONNECTION_DATABASE] = "solid",
-        [SP_CONNECTION_VIRTUAL] = "dotted",
+        [SP_CONNECTION_DIRECT] = "solid",   [SP_CONNECTION_MESSAGING] = "dashed",
+        [SP_CONNECTION_DATABASE] = "solid", [SP_CONNECTION_VIRTUAL] = "dotted",
+        [SP_CONNECTION_LINK] = "dashed",
     };
     char from[40], to[40];
     sp_buf_append_cstr(out,
@@ -215,6 +215,7 @@ void sp_graph_write_dot(const struct sp_graph_view *view, struct sp_buf *out)
     if (view->focus.len > 0)
         sp_buf_printf(out, "\"; hops=\"%" PRIu64, view->hops);
     sp_buf_append_cstr(out, "\";\n");
+    sp_graph_links_dot(view->links, out);
     for (size_t i = 0; i < view->node_count; i++) {
         sp_buf_printf(out, "    n%zu [label=\"", i);
         dot_text(view->nodes[i].name, out);
@@ -331,6 +332,7 @@ void sp_graph_write_graphml(const struct sp_graph_view *view, struct sp_buf *out
     sp_buf_append_cstr(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                             "<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n");
     graphml_keys(out);
+    sp_graph_links_graphml_keys(view->links, out);
     sp_buf_append_cstr(out, "  <graph id=\"spoor\" edgedefault=\"directed\">\n");
     sp_buf_printf(out, "    <data key=\"from\">%s</data>\n    <data key=\"to\">%s</data>\n",
                   bound_text(view->range.from_unix_ns, from),
@@ -341,6 +343,7 @@ void sp_graph_write_graphml(const struct sp_graph_view *view, struct sp_buf *out
     if (view->focus.len > 0)
         sp_buf_printf(out, "    <data key=\"hops\">%" PRIu64 "</data>\n", view->hops);
     sp_buf_printf(out, "    <data key=\"relativeError\">%g</data>\n", SP_HISTOGRAM_RELATIVE_ERROR);
+    sp_graph_links_graphml(view->links, out);
     for (size_t i = 0; i < view->node_count; i++) {
         sp_buf_printf(out, "    <node id=\"n%zu\"><data key=\"service\">", i);
         xml_text(view->nodes[i].name, out);
@@ -399,10 +402,11 @@ static void csv_question(const struct sp_graph_view *view, struct sp_buf *out)
     sp_buf_printf(out, ",%s,%s,", bound_text(view->range.from_unix_ns, from),
                   bound_text(view->range.to_unix_ns, to));
     csv_cell(view->focus, out);
+    sp_buf_append_byte(out, ',');
     if (view->focus.len > 0)
-        sp_buf_printf(out, ",%" PRIu64 "\r\n", view->hops);
-    else
-        sp_buf_append_cstr(out, ",\r\n");
+        sp_buf_printf(out, "%" PRIu64, view->hops);
+    sp_graph_links_csv(view->links, out);
+    sp_buf_append_cstr(out, "\r\n");
 }
 
 void sp_graph_write_csv(const struct sp_graph_view *view, struct sp_buf *out)
@@ -410,7 +414,9 @@ void sp_graph_write_csv(const struct sp_graph_view *view, struct sp_buf *out)
     sp_buf_append_cstr(out, "client,server,connection_type,calls,errors,"
                             "client_p50_ns,client_p90_ns,client_p95_ns,client_p99_ns,"
                             "server_p50_ns,server_p90_ns,server_p95_ns,server_p99_ns,"
-                            "exemplar_trace_id,from,to,focus,hops\r\n");
+                            "exemplar_trace_id,from,to,focus,hops");
+    sp_graph_links_csv_names(view->links, out);
+    sp_buf_append_cstr(out, "\r\n");
     for (size_t i = 0; i < view->edge_count; i++) {
         const struct sp_graph_edge *edge = view->edges[i];
         char id[SP_TRACE_ID_TEXT] = "";
@@ -430,7 +436,9 @@ void sp_graph_write_csv(const struct sp_graph_view *view, struct sp_buf *out)
 
 void sp_graph_write_csv_nodes(const struct sp_graph_view *view, struct sp_buf *out)
 {
-    sp_buf_append_cstr(out, "service,type,calls,errors,from,to,focus,hops\r\n");
+    sp_buf_append_cstr(out, "service,type,calls,errors,from,to,focus,hops");
+    sp_graph_links_csv_names(view->links, out);
+    sp_buf_append_cstr(out, "\r\n");
     for (size_t i = 0; i < view->node_count; i++) {
         const struct sp_graph_node *node = &view->nodes[i];
         csv_cell(node->name, out);
@@ -472,6 +480,7 @@ void sp_graph_write_mermaid(const struct sp_graph_view *view, struct sp_buf *out
     if (view->focus.len > 0)
         sp_buf_printf(out, ", hops: %" PRIu64, view->hops);
     sp_buf_append_byte(out, '\n');
+    sp_graph_links_mermaid(view->links, out);
     for (size_t i = 0; i < view->node_count; i++) {
         sp_buf_printf(out, "    n%zu%s", i, shapes[view->nodes[i].type][0]);
         mermaid_text(view->nodes[i].name, out);

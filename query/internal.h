@@ -59,6 +59,7 @@ struct sp_parameter {
     const char *choices;             /* CHOICE: "json|dot" */
     uint64_t preset;                 /* NUMBER, CHOICE, TIME: the value when it is not given */
     uint64_t number_min, number_max; /* NUMBER */
+    bool reads_spans;                /* whoever gives it asks for more than a short question does */
 };
 
 struct sp_parameter_value {
@@ -164,9 +165,10 @@ typedef enum sp_status (*sp_query_answer)(struct sp_query_call *call, struct sp_
 
 /* Where a question is answered. */
 enum sp_query_room {
-    SP_QUERY_HERE, /* on the transport's thread: reads no spans */
-    SP_QUERY_SHORT, /* by a query thread; one of them takes nothing else. Sums that are kept, or one trace */
-    SP_QUERY_LONG, /* by a query thread: may look at everything */
+    SP_QUERY_HERE,  /* on the transport's thread: reads no spans */
+    SP_QUERY_SHORT, /* by a query thread; one of them takes nothing else. Sums that are kept, or one trace; LONG with a parameter that
+                     * reads spans */
+    SP_QUERY_LONG,  /* by a query thread: may look at everything */
 };
 
 struct sp_query_endpoint {
@@ -177,6 +179,9 @@ struct sp_query_endpoint {
     sp_query_answer answer; /* fills call->reply; on failure a problem document is made of reterr */
     const char *method;     /* NULL: GET and HEAD. Rows of one path stand together */
 };
+
+/* Is the question one that a query thread for short ones takes? */
+bool sp_query_is_short(const struct sp_query_endpoint *endpoint, struct sp_slice query);
 
 /* The table of all endpoints, in query/routes.c. */
 extern const struct sp_query_endpoint sp_query_endpoints[];

@@ -108,6 +108,10 @@ static const struct sp_parameter graph[] = {
     {.name = "compareTo", .type = SP_PARAMETER_TIME},
     {.name = "rows", .type = SP_PARAMETER_CHOICE, .choices = "edges|nodes"},
     {.name = "q", .type = SP_PARAMETER_TEXT},
+    {.name = "links",
+     .type = SP_PARAMETER_CHOICE,
+     .choices = "false|true|0|1",
+     .reads_spans = true},
 };
 
 /* The order is that of query/latency.h. The choices of kind are OTLP's numbers; "any" stands behind them. */
@@ -293,6 +297,27 @@ static bool path_matches(const char *pattern, struct sp_slice path, struct sp_sl
     *ret_id = sp_slice_sub(rest, 0, slash);
     return slash > 0 && sp_slice_equal(sp_slice_sub(rest, slash, rest.len),
                                        sp_slice_sub(p, sp_slice_find(p, '}') + 1, p.len));
+}
+
+/* A name that is written with escapes may be any. */
+static bool may_be(struct sp_slice written, const char *name)
+{
+    return sp_slice_equal_cstr(written, name) || sp_slice_find(written, '%') < written.len;
+}
+
+bool sp_query_is_short(const struct sp_query_endpoint *endpoint, struct sp_slice query)
+{
+    bool is_short = endpoint->room == SP_QUERY_SHORT;
+    while (query.len > 0 && is_short) {
+        size_t end = sp_slice_find(query, '&');
+        struct sp_slice pair = sp_slice_sub(query, 0, end);
+        struct sp_slice name = sp_slice_sub(pair, 0, sp_slice_find(pair, '='));
+        for (size_t i = 0; i < endpoint->parameter_count; i++)
+            is_short &= !(endpoint->parameters[i].reads_spans &&
+                          may_be(name, endpoint->parameters[i].name));
+        query = sp_slice_sub(query, end + 1, query.len);
+    }
+    return is_short;
 }
 
 bool sp_query_takes_method(const struct sp_query_endpoint *endpoint, struct sp_slice method)

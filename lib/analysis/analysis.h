@@ -95,6 +95,7 @@ enum sp_connection_type {
     SP_CONNECTION_MESSAGING, /* "messaging_system": producer and consumer, by parent or by link */
     SP_CONNECTION_DATABASE,  /* "database": a client span with db.* and no server span */
     SP_CONNECTION_VIRTUAL,   /* "virtual_node": the other end is not instrumented */
+    SP_CONNECTION_LINK, /* "messaging_link", Spoor's own: producer and consumer of two traces, by link. In no store's sums */
 };
 
 const char *sp_connection_type_name(enum sp_connection_type type);
@@ -117,7 +118,8 @@ struct sp_graph_edge {
     uint64_t calls, errors;
     /* durations of the calling and of the called spans, min and max by sp_histogram_widen; empty if none was seen */
     struct sp_histogram client_latency, server_latency;
-    struct sp_trace_id exemplar; /* the trace of the slowest call; zero if none */
+    struct sp_trace_id
+        exemplar; /* the trace of the slowest call, of a LINK its consumer's; zero if none */
     uint64_t exemplar_duration_ns;
 };
 
@@ -128,7 +130,7 @@ struct sp_graph_call {
     enum sp_connection_type type;
     bool error;                                      /* either end has status ERROR */
     const struct sp_span *client_span, *server_span; /* one may be NULL */
-    /* start of the client span if there is one, else of the server span: decides the minute */
+    /* start of the client span if there is one, else of the server span: decides the minute. Of a LINK that of the server span */
     uint64_t time_unix_ns;
 };
 
@@ -271,6 +273,32 @@ bool sp_graph_is_name_key(struct sp_slice key);
 SP_MUST_USE enum sp_status sp_graph_keep_names(struct sp_span *spans, size_t count,
                                                enum sp_peer_names names, struct sp_arena *arena);
 
+/* ---- messages along links into other traces (docs/decisions/0109-links-across-traces.md) ---- */
+
+/* One link of a consumer; of several to the same span one. It may lead into its own trace. */
+struct sp_graph_link {
+    const struct sp_span *consumer;
+    struct sp_trace_id trace_id;
+    struct sp_span_id span_id;
+};
+
+/* The links of the consumers of one trace, but for those of duplicates; of each consumer sorted by ids. arena owns *ret. SP_LIMIT,
+ * SP_NO_MEMORY: the arena. */
+SP_MUST_USE enum sp_status sp_graph_links(struct sp_arena *arena, const struct sp_trace *trace,
+                                          struct sp_graph_link **ret, size_t *ret_count);
+
+/* The spans of one trace that ids name: the one that can have sent a message if there is one (sp_graph_sends), else another, else NULL;
+ * none is a duplicate. ids: ascending, perhaps several times; ret: as many. */
+void sp_graph_link_targets(const struct sp_trace *trace, const struct sp_span_id *ids, size_t count,
+                           const struct sp_span **ret);
+/* A producer, or a client: what a consumer of the same trace would be paired with. */
+bool sp_graph_sends(const struct sp_span *span);
+
+/* The call from the one to the other, of which ids, times and status are enough, and its service. */
+struct sp_graph_call sp_graph_link_call(const struct sp_span *producer,
+                                        const struct sp_span *consumer,
+                                        struct sp_slice consumer_service);
+
 /* Calls added up. Adding and merging give the same edges in any order and grouping. */
 struct sp_graph {
     struct sp_graph_edge *edges; /* heap; in no order until sp_graph_sort */
@@ -292,6 +320,9 @@ SP_MUST_USE enum sp_status sp_graph_add(struct sp_graph *graph, const struct sp_
 /* Adds edges (in any order) to a graph; names are copied. Errors as sp_graph_add. */
 SP_MUST_USE enum sp_status sp_graph_merge(struct sp_graph *graph, const struct sp_graph_edge *edges,
                                           size_t edge_count);
+
+/* By client, server, type; for qsort and bsearch. */
+int sp_graph_edge_compare(const void *left, const void *right);
 
 /* Sorts the edges by client, server, type. */
 void sp_graph_sort(struct sp_graph *graph);

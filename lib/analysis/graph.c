@@ -17,6 +17,8 @@ const char *sp_connection_type_name(enum sp_connection_type type)
         return "database";
     case SP_CONNECTION_VIRTUAL:
         return "virtual_node";
+    case SP_CONNECTION_LINK:
+        return "messaging_link";
     }
     return "";
 }
@@ -145,9 +147,9 @@ static enum sp_status find_edge(struct sp_graph *graph, struct sp_slice client,
     return SP_OK;
 }
 
-static int compare_edges(const void *a, const void *b)
+int sp_graph_edge_compare(const void *left, const void *right)
 {
-    const struct sp_graph_edge *x = a, *y = b;
+    const struct sp_graph_edge *x = left, *y = right;
     int order = sp_slice_compare(x->client, y->client);
     if (order == 0)
         order = sp_slice_compare(x->server, y->server);
@@ -157,7 +159,7 @@ static int compare_edges(const void *a, const void *b)
 void sp_graph_sort(struct sp_graph *graph)
 {
     if (graph->edge_count > 0)
-        qsort(graph->edges, graph->edge_count, sizeof *graph->edges, compare_edges);
+        qsort(graph->edges, graph->edge_count, sizeof *graph->edges, sp_graph_edge_compare);
     graph->slot_cap = 0; /* the edges have new places */
 }
 
@@ -220,7 +222,9 @@ enum sp_status sp_graph_add(struct sp_graph *graph, const struct sp_graph_call *
         return status;
     edge->calls++;
     edge->errors += call->error;
-    const struct sp_span *span = call->client_span ? call->client_span : call->server_span;
+    /* Who looks at a link finds it in the consumer's trace. */
+    bool by_client = call->client_span && call->type != SP_CONNECTION_LINK;
+    const struct sp_span *span = by_client ? call->client_span : call->server_span;
     settle_exemplar(edge, &span->trace_id, sp_span_duration_ns(span));
     return SP_OK;
 }

@@ -69,6 +69,7 @@ def test_every_reply_is_what_the_document_says(context):
         whole_edge = graph[edge["client"], edge["server"], edge["connectionType"]]
         assert sum(map(int, edge["calls"])) == int(whole_edge["calls"]) and sum(map(int, edge["errors"])) == int(whole_edge["errors"])
     assert context.check("/v1/graph?format=csv&rows=nodes").startswith(b"service,type,calls")
+    assert context.check("/v1/graph?links=true")["links"]["complete"]
     for edge in context.check("/v1/graph?q=0.5,0.999,1&" + whole)["edges"]:
         for side in ("client", "server"):
             four, asked = edge[side + "Latency"], edge[side + "Quantiles"]
@@ -483,6 +484,35 @@ def test_hostile_names_break_no_format(context):
     check_formats_agree(texts)
     found = context.search("{ service = " + json.dumps(HOSTILE, ensure_ascii=False) + " }")
     assert [trace["traceId"] for trace in found["traces"]] == ["01" * 16]
+
+
+def test_links_across_traces_are_edges_when_asked_for(context):
+    """Two messages of two traces, taken at once by a consumer of a third; and links that are none of that."""
+    start, count = time.time_ns(), int(context.check("/v1/graph?links=true")["links"]["seen"])
+    trace, span = (lambda n: bytes([0xA1] * 15 + [n])), (lambda n: bytes([0xA1] * 7 + [n]))
+    for n in (1, 2):
+        producer = spoor.span_message(trace(n), span(n), kind=4, start=start + n, end=start + n + 5_000_000)
+        assert context.server.export(spoor.request_message([producer], "sender"))[0] == 200
+    links = [(trace(1), span(1)), (trace(2), span(2)), (trace(2), span(2)), (trace(3), span(3)), (trace(9), span(9))]
+    extra = b"".join(spoor.field_bytes(13, spoor.field_bytes(1, t) + spoor.field_bytes(2, s)) for t, s in links)
+    consumer = spoor.span_message(trace(3), span(3), kind=5, start=start + 10**7, end=start + 2 * 10**7, extra=extra)
+    assert context.server.export(spoor.request_message([consumer], "taker"))[0] == 200
+    texts = graph_texts(context, "&links=true")
+    check_formats_agree(texts)
+    graph = texts["json"]
+    edge, = [e for e in graph["edges"] if e["connectionType"] == "messaging_link" and e["client"] == "sender"]
+    assert (edge["server"], edge["calls"], edge["errors"], edge["exemplarTraceId"]) == ("taker", "2", "0", trace(3).hex())
+    assert int(graph["links"]["seen"]) == count + 4 and graph["links"]["complete"], graph["links"]
+    assert all(b"links_seen" in texts[name] for name in ("dot", "graphml", "csv", "nodes", "mermaid"))
+    plain = context.check("/v1/graph")
+    assert "links" not in plain and plain["edges"] == [e for e in graph["edges"] if e["connectionType"] != "messaging_link"]
+    series = context.check("/v1/graph?links=1&step=1m&from=now-10m&to=now%2B2m")
+    calls, = [e["calls"] for e in series["edges"] if e["connectionType"] == "messaging_link" and e["client"] == "sender"]
+    assert sum(map(int, calls)) == 2 and series["links"]["complete"]
+    change = context.check("/v1/graph?links=1&from=now-10m&to=now%2B2m&compareFrom=2020-01-01T00:00:00Z&compareTo=2020-01-02T00:00:00Z")
+    assert "new" in [e["change"] for e in change["edges"] if e["connectionType"] == "messaging_link"]
+    assert change["compareLinks"]["seen"] == "0"
+    context.problem("/v1/graph?links=yes", 400, parameter="links")
 
 
 def test_cursors_stay_valid_while_data_comes_in(context):

@@ -322,6 +322,16 @@ def test_graph_passes_every_format_through(context):
     assert code == 0 and out.splitlines()[0].startswith("service,type,calls") and any(line.startswith('"cart"') for line in out.splitlines())
 
 
+def test_graph_tells_of_links_across_traces(context):
+    for name in ("dot", "graphml", "csv", "mermaid"):
+        code, out, err = context.run("graph", "--format", name, "--links")
+        assert (code, err) == (0, "") and "links_seen" in out, (name, out, err)
+    code, out, err = context.run("graph", "--format", "table", "--links")
+    assert code == 0 and err.startswith("Links of consumers: 0, of which 0 are calls across traces;"), err
+    code, out, _ = context.run("graph", "--json", "--links")
+    assert code == 0 and json.loads(out)["links"]["complete"]
+
+
 def test_graph_ignores_no_option(context):
     before = ("--compare-from", "2026-01-01T00:00:00Z", "--compare-to", "2026-01-02T00:00:00Z")
     for wrong in (("--format", "csv", *before), ("--format", "dot", "--step", "1m", "--from", "now-1h"), ("--format", "csv", "--json"), ("--nodes",),

@@ -592,16 +592,6 @@ END_TEST
 
 /* ---- both engines ---- */
 
-/* An api over a store of a fixture. */
-static void world_over(struct world *world, struct sp_store *store)
-{
-    struct sp_error error;
-    struct sp_query_options options = {
-        .store = store, .limits = &world->limits, .clock = &world->clock, .version = "1.2.3"};
-    world->store = store;
-    ck_assert_int_eq(sp_query_api_new(&options, &world->api, &error), SP_OK);
-}
-
 /* What stands behind the series is of the engine: how much was read, and how long it took. */
 static void cut_scanned(char *text)
 {

@@ -53,6 +53,8 @@ static const char *const urls[] = {
     "/v1/graph",
     "/v1/graph?format=dot",
     "/v1/graph?step=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z",
+    "/v1/graph?links=true",
+    "/v1/graph?links=1&step=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z",
     "/v1/graph?compareFrom=2026-01-01T00:00:00Z&compareTo=2026-01-01T00:02:00Z",
     "/v1/latency?by=service&step=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z",
     "/v1/latency?by=name,span.colour&exact=1",
@@ -75,13 +77,16 @@ static const char *const urls[] = {
 
 static void add_traces(void)
 {
+    const struct sp_link to_another_trace = {.trace_id.bytes[15] = 1, .span_id.bytes[7] = 2};
     for (unsigned i = 1; i <= 20; i++) {
         struct sp_span spans[] = {
             make_span(&arena, i, 2 * i, 0, "web", "GET /", T0 + i * MS, 100 * MS),
             make_span(&arena, i, 2 * i + 1, 2 * i, "cart", "add", T0 + i * MS + 1, 30 * MS),
         };
         spans[0].kind = SP_KIND_CLIENT;
-        spans[1].kind = SP_KIND_SERVER;
+        spans[1].kind = i == 20 ? SP_KIND_CONSUMER : SP_KIND_SERVER;
+        spans[1].links = i == 20 ? &to_another_trace : NULL;
+        spans[1].link_count = i == 20;
         add_attribute(&arena, &spans[i % 2], "colour", text_value("red"));
         world_add(&world, spans, SP_ARRAY_LEN(spans));
     }

@@ -23,14 +23,18 @@ void world_init_limits(struct world *world, const struct sp_query_limits *limits
     world->clock = (struct sp_clock){world_unix_ns, world_monotonic_ns, world};
     world->limits = *limits;
     struct sp_error error;
-    struct sp_store_options store = {.limits = sp_limits_default(), .clock = &world->clock};
-    ck_assert_int_eq(sp_store_reference_open(&store, &world->store, &error), SP_OK);
+    struct sp_store *store;
+    struct sp_store_options options = {.limits = sp_limits_default(), .clock = &world->clock};
+    ck_assert_int_eq(sp_store_reference_open(&options, &store, &error), SP_OK);
+    world_over(world, store);
+}
+
+void world_over(struct world *world, struct sp_store *store)
+{
+    struct sp_error error;
     struct sp_query_options options = {
-        .store = world->store,
-        .limits = &world->limits,
-        .clock = &world->clock,
-        .version = "1.2.3",
-    };
+        .store = store, .limits = &world->limits, .clock = &world->clock, .version = "1.2.3"};
+    world->store = store;
     ck_assert_int_eq(sp_query_api_new(&options, &world->api, &error), SP_OK);
 }
 

@@ -22,6 +22,8 @@ struct world {
 void world_init(struct world *world);
 void world_init_limits(struct world *world, const struct sp_query_limits *limits);
 void world_fini(struct world *world);
+/* An api over another store, which outlives it: for a copy of a world. It ends with sp_query_api_free. */
+void world_over(struct world *world, struct sp_store *store);
 
 /* Appends spans and waits until they are acked. */
 void world_add(struct world *world, const struct sp_span *spans, size_t count);
