@@ -17,6 +17,9 @@ const spans = shop.requests.flatMap(spansOf);
 const site = useSite({ prepare: ({ spoor }) => sendAll(shop.requests, `http://${spoor.otlpHttp}`) });
 const at = (params = {}) => `${site.url}/?${new URLSearchParams(params)}`;
 
+/** As the pages write durations up to some seconds. */
+const durationText = (ns) => (ns < 999.5e3 ? `${(ns / 1e3).toPrecision(3)} µs` : ns < 999.5e6 ? `${(ns / 1e6).toPrecision(3)} ms` : `${(ns / 1e9).toFixed(2)} s`);
+
 /** Drags over the heatmap, from durations `slow` up, over its whole width. */
 async function dragOver(page, slowNs) {
   const canvas = page.locator(".heat-canvas");
@@ -247,6 +250,12 @@ test("time series by group add up to every span, the rest is one of them, and a 
     assert.equal(rows.reduce((sum, [, n]) => sum + n, 0), spans.length);
     assert.equal(rows.filter(([name]) => name === "the rest").reduce((sum, [, n]) => sum + n, 0), rest);
     await assertAccessible(page, "time series as a table");
+    // Percentiles of the rest are of the spans in it, as another query finds them.
+    const others = `{ ${bySize.slice(0, 3).map(([name]) => `resource.service.name != ${JSON.stringify(name)}`).join(" && ")} } | quantile_over_time(duration, .5, .99)`;
+    const answer = await page.evaluate(async (q) => (await fetch(`v1/metrics/query_range?${new URLSearchParams({ q })}`)).json(), others);
+    const points = (p) => answer.series.find((s) => Number(s.labels[0].value) === p).points.map(([, seconds]) => seconds * 1e9);
+    const ofRest = await page.locator(".steps tbody tr").evaluateAll((list) => list.filter((tr) => tr.cells[1].textContent === "the rest").map((tr) => [tr.cells[5].textContent, tr.cells[7].textContent]));
+    assert.deepEqual(ofRest, points(0.5).map((ns, i) => [durationText(ns), durationText(points(0.99)[i])]));
     await page.getByRole("button", { name: "table", exact: true }).click();
     // A drag selects the time, over all durations; with Shift it becomes the range.
     const chart = page.locator(".series-charts .chart-box").first();
@@ -296,11 +305,27 @@ test("rate and errors take a drag as the heatmap beside them does, and the views
       await page.waitForFunction((v) => new URL(location.href).searchParams.get("view") === v, view);
       await page.locator(there).first().waitFor();
     }
+    // What is not shown is not asked for.
     await page.keyboard.press("h");
     await page.locator(".panels").waitFor({ state: "detached" });
+    const asked = [];
+    page.on("request", (r) => asked.push(new URL(r.url()).pathname));
+    await page.keyboard.press("r");
+    await page.waitForFunction(() => !document.querySelector(".progress.busy"));
+    assert.ok(asked.includes("/v1/search") && !asked.includes("/v1/heatmap"), `asked: ${asked}`);
     await page.keyboard.press("h");
     await page.locator(".panels").waitFor();
-  });
+    // Groups stay as well when the server goes away.
+    await page.goto(at({ group: "name" }));
+    await page.locator(".groups tbody tr").first().waitFor();
+    const groups = await page.locator(".groups tbody tr").count();
+    await page.route("**/v1/**", (route) => route.abort());
+    await page.keyboard.press("r");
+    await page.locator(".banner", { hasText: "true before" }).waitFor();
+    assert.equal(await page.locator(".groups tbody tr").count(), groups);
+    await page.unroute("**/v1/**");
+    await page.locator(".banner").waitFor({ state: "detached" });
+  }, { expectErrors: true });
 });
 
 test("spans are listed in an order of their own", async () => {
@@ -313,8 +338,7 @@ test("spans are listed in an order of their own", async () => {
       return Number(await answer.getAttribute("aria-rowcount")) - 1;
     };
     const durations = await texts(page, ".result:not(.head) .duration .num");
-    const text = (ns) => (ns < 999.5e6 ? `${(ns / 1e6).toPrecision(3)} ms` : `${(ns / 1e9).toFixed(2)} s`);
-    assert.deepEqual(durations.slice(0, 15), own.slice(0, 15).map(text));
+    assert.deepEqual(durations.slice(0, 15), own.slice(0, 15).map(durationText));
     const before = await shown();
     assert.match(await page.locator(".summary").first().innerText(), /more are loaded and wait until all before them are/);
     await page.getByRole("button", { name: /^Load \d+ more/ }).click();

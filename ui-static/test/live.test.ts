@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { TraceSummary } from "../src/api/types";
-import { mergeLive } from "../src/model/live";
+import { isDue, mergeLive } from "../src/model/live";
 
 const trace = (traceId: string, start: number, spanCount = 1) => ({ traceId, startTimeUnixNano: String(start), spanCount }) as TraceSummary;
 const ids = (traces: TraceSummary[]) => traces.map((t) => t.traceId).join("");
@@ -20,6 +20,20 @@ test("a trace that turns out to have begun earlier moves, and times keep their l
   assert.equal(ids(mergeLive([trace("a", 30), trace("b", 20)], [trace("a", 10)]).traces), "ba");
   const [x, y] = [{ ...trace("x", 0), startTimeUnixNano: "1795350535000000001" }, { ...trace("y", 0), startTimeUnixNano: "1795350535000000002" }];
   assert.equal(ids(mergeLive([x], [y]).traces), "yx");
+});
+
+test("what is counted whole is asked for when something came in, and takes a tenth of the time at most", () => {
+  const last = { beganMs: 100_000, endedMs: 100_200, came: 7 };
+  assert.equal(isDue(last, 104_900, 8, false), false);
+  assert.equal(isDue(last, 105_000, 8, false), true);
+  assert.equal(isDue(last, 105_000, 7, false), false, "nothing came in");
+  assert.equal(isDue(last, 105_000, 7, true), true, "nobody knows whether something came in");
+  assert.equal(isDue(last, 160_000, 7, false), true, "time has gone on");
+  assert.equal(isDue({ ...last, endedMs: null }, 900_000, 8, false), false, "the answer is on its way");
+  const slow = { ...last, endedMs: 103_000 };
+  assert.equal(isDue(slow, 129_900, 8, true), false);
+  assert.equal(isDue(slow, 130_000, 8, true), true);
+  assert.equal(isDue({ ...last, endedMs: 110_000 }, 160_000, 7, false), false);
 });
 
 test("the list has a ceiling, and the oldest go", () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { HeatmapAnswer, MetricRange, MetricSeries } from "../src/api/types";
 import { barsOfHeat, countTicks, heightOfCount, sumOf, upToText } from "../src/model/histogram";
-import { countOf, errorsOf, linesOf, lineQueries, nameOf, picksOf, topQuery } from "../src/model/timeseries";
+import { countOf, errorsOf, linesOf, lineQueries, nameOf, picksOf, restQuery, topQuery } from "../src/model/timeseries";
 
 const heat: HeatmapAnswer = {
   from: "1000", to: "2000", stepNano: "1000", bounds: ["0", "10", "20", "40"], relativeError: 0.01, tookMs: 1,
@@ -63,7 +63,9 @@ test("lines by group, and the rest, add up to everything in each step", () => {
   }
   assert.deepEqual(over.lines[0].quantiles, [[5e8, null, null], [null, null, null], [2e9, null, null]]);
   assert.deepEqual(over.lines[1].quantiles[0], [null, null, 1e9]);
-  assert.deepEqual(over.lines[3].quantiles, []);
+  assert.deepEqual(over.lines[3].quantiles, [], "not asked for");
+  const rest = range([{ labels: [{ key: "p", value: "0.95", type: "float" }], points: [["120", 4]] }]);
+  assert.deepEqual(linesOf([...answers, rest], by, picks).lines[3].quantiles, [[null, null, null], [null, null, 4e9], [null, null, null]]);
   assert.equal(countOf(over.lines[3]), 2);
   assert.equal(errorsOf(over.lines[3]), 1);
 });
@@ -79,9 +81,13 @@ test("without groups there is one line of all, and none when nothing matches", (
 test("what is asked for are the groups that are drawn, and everything", () => {
   assert.equal(topQuery("", "span.x", 5), "{ } | count_over_time() by (span.x) | topk(5)");
   assert.equal(lineQueries("", "", []).length, 3);
-  assert.equal(lineQueries("", "span.x", []).length, 2);
+  assert.equal(lineQueries("", "span.x", []).length, 3);
   const queries = lineQueries('{ kind = server }', "span.x", [{ value: 'a"', type: "string", count: 1 }, { value: null, type: "nil", count: 1 }]);
   assert.equal(queries[3], '{ kind = server && (span.x = "a\\"" || span.x = nil) } | count_over_time() by (span.x)');
   assert.equal(queries[4], '{ kind = server && (span.x = "a\\"" || span.x = nil) && status = error } | count_over_time() by (span.x)');
+  assert.equal(
+    restQuery("{ kind = server }", "span.x", [{ value: "a", type: "string", count: 1 }, { value: null, type: "nil", count: 1 }]),
+    '{ kind = server && !(span.x = "a" || span.x = nil) } | quantile_over_time(duration, .5, .95, .99)',
+  );
   assert.equal(lineQueries("", "span.x", [{ value: "a", type: "string", count: 1 }])[3], '{ span.x = "a" } | count_over_time() by (span.x)');
 });

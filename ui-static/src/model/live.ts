@@ -18,3 +18,24 @@ export function mergeLive(list: TraceSummary[], news: TraceSummary[], max = LIVE
   const traces = [...byId.values()].sort(newestFirst);
   return { traces: traces.slice(0, max), added: byId.size - before };
 }
+
+/** How often what stands above and beside the list may be asked for, and how often it is even when nothing comes in: its axis goes on. */
+const REFRESH_MS = 5000;
+const STILL_MS = 60_000;
+/** The part of the time that the server may be busy with it. */
+const SHARE = 0.1;
+
+export interface Refresh {
+  /** When it began, when it was answered (null: not yet), and how many traces had come in by then. */
+  beganMs: number;
+  endedMs: number | null;
+  came: number;
+}
+
+/** Counts of everything are asked for whole, so only when something came in, and the later the longer they took. more: not all that came in was told. */
+export function isDue(last: Refresh, nowMs: number, came: number, more: boolean): boolean {
+  if (last.endedMs === null) return false;
+  const pause = Math.max(REFRESH_MS, (last.endedMs - last.beganMs) / SHARE);
+  const changed = more || came !== last.came;
+  return nowMs - last.beganMs >= (changed ? pause : Math.max(STILL_MS, pause));
+}

@@ -17,7 +17,7 @@ export interface Line {
   group: Pick | null;
   counts: number[];
   errors: number[];
-  /** Nanoseconds, of each of QUANTILES; empty for the rest, whose quantiles nobody knows. */
+  /** Nanoseconds, of each of QUANTILES; empty where they were not asked for. */
   quantiles: (number | null)[][];
 }
 
@@ -47,16 +47,21 @@ export function picksOf(answer: MetricAnswer, by: string): Pick[] {
   return picks.filter((p) => p.count > 0 && valueCondition(by, p.value, p.type) !== null).sort((a, b) => b.count - a.count || ((a.value ?? "") < (b.value ?? "") ? -1 : 1));
 }
 
+const quantilesOf = (from: string, suffix: string) => `${base(from)} | quantile_over_time(duration, .5, .95, .99)${suffix}`;
+const anyOf = (by: string, picks: Pick[]) => picks.map((p) => valueCondition(by, p.value, p.type) ?? "").join(" || ");
+
+/** Percentiles of what is in none of the groups: those of groups do not add up. A comparison with a value that is missing is false, so what lacks the field is in it. */
+export const restQuery = (q: string, by: string, picks: Pick[]): string => quantilesOf(withCondition(q, `!(${anyOf(by, picks)})`), "");
+
 /** What to ask for the lines: counts, errors and quantiles of the groups, and counts and errors of all. */
 export function lineQueries(q: string, by: string, picks: Pick[]): string[] {
   const failed = withCondition(q, "status = error");
   const all = [countQuery(q), countQuery(failed)];
-  const quantiles = (from: string, suffix: string) => `${base(from)} | quantile_over_time(duration, .5, .95, .99)${suffix}`;
-  if (by === "") return [...all, quantiles(q, "")];
-  if (picks.length === 0) return all;
-  const any = picks.map((p) => valueCondition(by, p.value, p.type) ?? "").join(" || ");
+  // Without a group that a condition can name, all of it is the rest.
+  if (by === "" || picks.length === 0) return [...all, quantilesOf(q, "")];
+  const any = anyOf(by, picks);
   const inside = withCondition(q, picks.length > 1 ? `(${any})` : any);
-  return [...all, quantiles(inside, ` by (${by})`), `${countQuery(inside)} by (${by})`, `${countQuery(withCondition(inside, "status = error"))} by (${by})`];
+  return [...all, quantilesOf(inside, ` by (${by})`), `${countQuery(inside)} by (${by})`, `${countQuery(withCondition(inside, "status = error"))} by (${by})`];
 }
 
 const axisOf = (a: MetricRange): Axis => ({ from: BigInt(a.from), step: BigInt(a.stepNano), steps: Number((BigInt(a.to) - BigInt(a.from)) / BigInt(a.stepNano)) });
@@ -72,13 +77,13 @@ function place<T>(axis: Axis, series: MetricSeries | undefined, empty: T, scale:
 
 const total = (values: number[]) => values.reduce((a, b) => a + b, 0);
 
-/** The answers to lineQueries, in their order. */
-export function linesOf([all, failed, quantiles, counts, errors]: MetricRange[], by: string, picks: Pick[]): Over {
+/** The answers to lineQueries, in their order, and to restQuery behind them if there is a rest. */
+export function linesOf([all, failed, quantiles, counts, errors, others]: MetricRange[], by: string, picks: Pick[]): Over {
   const axis = axisOf(all);
   const [allCounts, allErrors] = [place(axis, all.series[0], 0, 1), place(axis, failed.series[0], 0, 1)];
   const whole = { axis, count: total(allCounts), errors: total(allErrors) };
-  const ofQuantile = (p: string, of: (s: MetricSeries) => boolean) =>
-    place<null>(axis, quantiles?.series.find((s) => of(s) && Number(s.labels.find((l) => l.key === "p")?.value) === Number(p)), null, NS);
+  const ofQuantile = (p: string, of: (s: MetricSeries) => boolean, answer = quantiles) =>
+    place<null>(axis, answer?.series.find((s) => of(s) && Number(s.labels.find((l) => l.key === "p")?.value) === Number(p)), null, NS);
   if (by === "") {
     const line: Line = { group: { value: null, type: "all", count: whole.count }, counts: allCounts, errors: allErrors, quantiles: QUANTILES.map((p) => ofQuantile(p, () => true)) };
     return { ...whole, lines: whole.count > 0 ? [line] : [] };
@@ -93,7 +98,11 @@ export function linesOf([all, failed, quantiles, counts, errors]: MetricRange[],
     };
   });
   const left = (sums: number[], of: (l: Line) => number[]) => sums.map((n, i) => Math.max(0, n - lines.reduce((sum, l) => sum + of(l)[i], 0)));
-  const rest: Line = { group: null, counts: left(allCounts, (l) => l.counts), errors: left(allErrors, (l) => l.errors), quantiles: [] };
+  const ofRest = picks.length === 0 ? quantiles : others;
+  const rest: Line = {
+    group: null, counts: left(allCounts, (l) => l.counts), errors: left(allErrors, (l) => l.errors),
+    quantiles: ofRest ? QUANTILES.map((p) => ofQuantile(p, () => true, ofRest)) : [],
+  };
   return { ...whole, lines: total(rest.counts) > 0 ? [...lines, rest] : lines };
 }
 

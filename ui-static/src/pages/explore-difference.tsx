@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the selected box has that the rest has not. First the calls that the time of the selected traces went to; then, ranked, the attributes by which
 // the traces (seen at one call, or whole) or all spans differ.
-import { useEffect } from "preact/hooks";
 import { type ApiError, apiUrl, getComparison, getFacets, getPaths, type Params } from "../api/client";
 import type { Comparison, FacetsAnswer } from "../api/types";
 import { curlOf } from "../model/curl";
@@ -18,8 +17,8 @@ import { zone } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Icon } from "../ui/icons";
+import { useAsked } from "./explore-asking";
 import { shortName } from "./explore-chips";
-import { askedAnew } from "./explore-state";
 
 /** Rows of the comparison: enough for twelve keys. */
 const ROWS = 200;
@@ -40,7 +39,6 @@ interface Found {
 }
 
 const found = new Loader<Found>();
-let asked = "";
 
 async function find(q: string, s: Selection, by: By | "", call: string, stop: AbortSignal): Promise<Found> {
   const range = currentRange();
@@ -63,20 +61,10 @@ async function find(q: string, s: Selection, by: By | "", call: string, stop: Ab
 export function Difference({ selected }: { selected: Selection }) {
   const query = param("q");
   const [by, call] = [param("by") as By | "", param("call")];
-  const run = () => {
-    void found.run((stop) => find(query, selected, by, call, stop));
-  };
-  const { from, to } = currentRange();
-  const key = JSON.stringify([query, param("sel"), by, call, from, to, askedAnew.value]);
-  useEffect(() => {
-    if (asked === key) return;
-    asked = key;
-    run();
-  }, [key]);
-  const { value, error, loading } = found.state.value;
+  const { value, error, busy, run } = useAsked(found, [query, param("sel"), by, call, currentRange()], (stop) => find(query, selected, by, call, stop));
   const clear = () => go(patched({ sel: null, by: null, call: null }));
   return (
-    <section class={loading && value ? "difference busy" : "difference"} aria-label="Selection against the rest">
+    <section class={busy ? "difference busy" : "difference"} aria-label="Selection against the rest">
       <div class="difference-head">
         <h2>
           <span class="sel-key" aria-hidden="true" /> Selection
@@ -104,7 +92,7 @@ export function Difference({ selected }: { selected: Selection }) {
           <Icon name="close" />
         </button>
       </div>
-      {error ? <Failed error={error} run={run} /> : value ? <Findings found={value} query={query} /> : <p class="dim pad">{loading ? "Comparing the selection with the rest …" : ""}</p>}
+      {error ? <Failed error={error} run={run} /> : value ? <Findings found={value} query={query} /> : <p class="dim pad">Comparing the selection with the rest …</p>}
     </section>
   );
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The matching spans by the values of a field: count, share of errors, quantiles and impact (sum of durations) of each. All spans are counted.
-import { useEffect } from "preact/hooks";
 import { apiUrl, getMetric } from "../api/client";
 import type { MetricAnswer } from "../api/types";
 import { curlOf } from "../model/curl";
@@ -12,13 +11,13 @@ import { isEverything, valueCondition, withCondition } from "../model/traceql";
 import { go, param, patched } from "../route";
 import { Loader } from "../state/load";
 import { CopyButton, ProblemPanel } from "../ui/controls";
+import { useAsked } from "./explore-asking";
 import { shortName } from "./explore-chips";
-import { askedAnew, isLive, listQuery } from "./explore-state";
+import { listQuery } from "./explore-state";
 import { saveFile } from "../state/say";
 
 const SHOWN = 200;
-const loader = new Loader<Group[]>();
-let asked = "";
+const loader = new Loader<{ by: string; groups: Group[] }>();
 
 function questions(by: string): { q: string; from?: string | undefined; to?: string | undefined }[] {
   const { q, ...range } = listQuery();
@@ -29,16 +28,9 @@ function questions(by: string): { q: string; from?: string | undefined; to?: str
 
 export function Groups({ by }: { by: string }) {
   const list = questions(by);
-  const key = JSON.stringify([list, askedAnew.value]);
-  const run = () => {
-    void loader.run(async (stop) => groupsOf(await Promise.all(list.map((p): Promise<MetricAnswer> => getMetric(p, stop)))));
-  };
-  useEffect(() => {
-    if (asked === key) return;
-    asked = key;
-    run();
-  }, [key]);
-  const { value, error, loading } = loader.state.value;
+  const { value: found, error, busy, run } = useAsked(loader, list, async (stop) => ({ by, groups: groupsOf(await Promise.all(list.map((p): Promise<MetricAnswer> => getMetric(p, stop)))) }));
+  // Groups of one field are none of another.
+  const value = found?.by === by ? found.groups : null;
   if (error) {
     return (
       <ProblemPanel error={error} retry={run} title={error.problem.status === 413 ? `${shortName(by)} has too many values to group by` : "The groups cannot be shown"} />
@@ -61,7 +53,7 @@ export function Groups({ by }: { by: string }) {
     );
   };
   return (
-    <div class={loading && !isLive() ? "groups busy" : "groups"}>
+    <div class={busy ? "groups busy" : "groups"}>
       <div class="summary" role="status">
         <span>
           <b>{plural(value.length, "group")}</b> of {plural(spans, "span")} (exact){groups.length > SHOWN ? `, the first ${SHOWN} shown: the export has all` : ""}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long the spans that match took, all of the range together: exact counts by duration. A drag takes durations, as a box on the heatmap does.
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { apiUrl, getHeatmap, type Params } from "../api/client";
 import type { HeatmapAnswer } from "../api/types";
 import { curlOf } from "../model/curl";
@@ -9,14 +9,14 @@ import { type Bar, barsOfHeat, countTicks, heightOfCount, sumOf, upToText } from
 import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
-import { isPassing, Loader } from "../state/load";
+import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel } from "../ui/controls";
+import { useAsked } from "./explore-asking";
 import { Toggle, TwinToggle } from "./explore-parts";
-import { askedAnew, isLive, isTwin, select, selection } from "./explore-state";
+import { isTwin, select, selection } from "./explore-state";
 
 const loader = new Loader<HeatmapAnswer>();
-let asked = "";
 
 const [LEFT, RIGHT, TOP, BOTTOM] = [64, 12, 16, 22];
 const NARROW = 720;
@@ -27,22 +27,15 @@ const question = (): Params => ({ q: param("q"), ...currentRange(), steps: 1, ro
 
 export function Histogram() {
   const params = question();
-  const key = JSON.stringify([params, askedAnew.value]);
-  const run = () => void loader.run((stop) => getHeatmap(params, stop));
-  useEffect(() => {
-    if (asked === key) return;
-    asked = key;
-    run();
-  }, [key]);
-  const { value, error, loading } = loader.state.value;
-  if (error && !(isPassing(error) && value)) {
+  const { value, error, busy, run } = useAsked(loader, params, (stop) => getHeatmap(params, stop));
+  if (error) {
     if (error.problem.parameter === "q") return null;
     return <ProblemPanel error={error} title="The histogram cannot be shown" retry={run} />;
   }
   if (!value) return <div class="panels waiting tall" aria-hidden="true" />;
   if (value.bounds.length < 2) return null;
   return (
-    <section class={loading && !isLive() ? "panels busy" : "panels"} aria-label="Durations of all matching spans">
+    <section class={busy ? "panels busy" : "panels"} aria-label="Durations of all matching spans">
       <Distribution value={value} params={params} />
     </section>
   );

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Live: what comes in joins the top of the list, unless somebody reads there; then it waits and is counted.
 import { useEffect } from "preact/hooks";
-import { LIVE_ROWS_MAX, mergeLive } from "../model/live";
+import { pending } from "../api/client";
+import { isDue, LIVE_ROWS_MAX, mergeLive, type Refresh } from "../model/live";
 import type { TraceSummary } from "../api/types";
 import { formatCount, plural } from "../model/text";
 import { live, startLive } from "../state/live";
-import { answer, askedAnew, cursor, fixedFacets, heat, liveQuestion, railOpen, runFacets, runHeat, runList, scrollTop, tellingFacets } from "./explore-state";
+import { answer, askedAnew, cursor, liveQuestion, panelsShown, railOpen, runFacets, runHeat, runList, scrollTop } from "./explore-state";
 
-const REFRESH_MS = 5000;
+const LOOK_MS = 1000;
 
 /** Somebody reads the list: it must not move. */
 const isRead = (): boolean => scrollTop.current > 0 || cursor.peek() >= 0 || document.querySelector(".results .rows:hover") !== null;
@@ -23,20 +24,31 @@ function show(news: TraceSummary[]): boolean {
   return true;
 }
 
-/** What stands above and beside the list follows it, unless the answer before is still on its way, nobody looks, or the server is away. */
-function refresh(): void {
-  if (document.hidden || !live.peek()?.connected) return;
+/** What stands above and beside the list follows it, unless nobody looks or the server is away. */
+function refresh(last: Refresh): Refresh {
+  const now = live.peek();
+  if (document.hidden || !now?.connected || pending.peek() > 0 || !isDue(last, performance.now(), now.came, now.more)) return last;
   askedAnew.value++;
-  if (!heat.state.peek().loading) runHeat(true);
-  if (railOpen() && !fixedFacets.state.peek().loading && !tellingFacets.state.peek().loading) runFacets(true);
+  if (panelsShown()) runHeat(true);
+  if (railOpen()) runFacets(true);
+  return { beganMs: performance.now(), endedMs: null, came: now.came };
 }
 
 export function LiveLine() {
   const params = liveQuestion();
   useEffect(() => startLive(params, (news) => !isRead() && show(news)), [JSON.stringify(params)]);
   useEffect(() => {
-    const timer = window.setInterval(refresh, REFRESH_MS);
-    return () => window.clearInterval(timer);
+    let last: Refresh = { beganMs: performance.now(), endedMs: performance.now(), came: 0 };
+    const timer = window.setInterval(() => {
+      last = refresh(last);
+    }, LOOK_MS);
+    const end = pending.subscribe((requests) => {
+      if (requests === 0) last.endedMs ??= performance.now();
+    });
+    return () => {
+      window.clearInterval(timer);
+      end();
+    };
   }, []);
   const now = live.value;
   if (!now) return null;

@@ -5,21 +5,22 @@ import { useEffect } from "preact/hooks";
 import { apiUrl, getMetric, getMetricRange } from "../api/client";
 import { curlOf } from "../model/curl";
 import { toCsv } from "../model/list";
-import { countOf, errorsOf, type Line, linesOf, lineQueries, nameOf, type Over, picksOf, QUANTILES, topQuery } from "../model/timeseries";
+import { countOf, errorsOf, type Line, linesOf, lineQueries, nameOf, type Over, picksOf, QUANTILES, restQuery, topQuery } from "../model/timeseries";
 import { colourOf } from "../model/palette";
 import { formatCount, formatPercent, formatRate, plural } from "../model/text";
 import { formatClock, formatDay, formatDuration, formatFull, toRfc3339 } from "../model/time";
 import { valueCondition, withCondition } from "../model/traceql";
 import { go, param, patched } from "../route";
-import { isPassing, Loader } from "../state/load";
+import { Loader } from "../state/load";
 import { dark, zone } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { Chart } from "../ui/chart";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { StepCursor } from "../ui/steps";
+import { useAsked } from "./explore-asking";
 import { shortName } from "./explore-chips";
 import { timeBand, TwinToggle } from "./explore-parts";
-import { askedAnew, isLive, isTwin, selectTime } from "./explore-state";
+import { isTwin, selectTime } from "./explore-state";
 import { saveFile } from "../state/say";
 
 interface Found extends Over {
@@ -28,7 +29,6 @@ interface Found extends Over {
 }
 
 const loader = new Loader<Found>();
-let asked = "";
 const cursor = new StepCursor();
 const TOPS = [3, 5, 10];
 /** Colours that are told apart; lines beyond them are dashed. */
@@ -40,29 +40,26 @@ async function find(q: string, by: string, most: number, stop: AbortSignal): Pro
   const range = currentRange();
   const picks = by === "" ? [] : picksOf(await getMetric({ q: topQuery(q, by, most), ...range }, stop), by);
   const queries = lineQueries(q, by, picks);
-  const answers = await Promise.all(queries.map((query) => getMetricRange({ q: query, ...range }, stop)));
-  return { ...linesOf(answers, by, picks), by, queries };
+  const ask = (query: string) => getMetricRange({ q: query, ...range }, stop);
+  const answers = await Promise.all(queries.map(ask));
+  const found = { ...linesOf(answers, by, picks), by, queries };
+  if (picks.length === 0 || found.lines.every((l) => l.group !== null)) return found;
+  // Percentiles of the rest cost a look of their own: most often there is none.
+  const rest = restQuery(q, by, picks);
+  return { ...found, ...linesOf([...answers, await ask(rest)], by, picks), queries: [...queries, rest] };
 }
 
 export function Series({ slots }: { slots: Map<string, number> }) {
   const [q, by, most] = [param("q"), param("group"), topOf()];
-  const { from, to } = currentRange();
-  const key = JSON.stringify([q, by, most, from, to, askedAnew.value]);
-  const run = () => void loader.run((stop) => find(q, by, most, stop));
-  useEffect(() => {
-    if (asked === key) return;
-    asked = key;
-    run();
-  }, [key]);
-  const { value, error, loading } = loader.state.value;
-  if (error && !(isPassing(error) && value)) {
+  const { value, error, busy, run } = useAsked(loader, [q, by, most, currentRange()], (stop) => find(q, by, most, stop));
+  if (error) {
     if (error.problem.parameter === "q" && by === "") return null;
     return <ProblemPanel error={error} title="The time series cannot be shown" retry={run} />;
   }
   if (!value) return <div class="panels waiting tall" aria-hidden="true" />;
   if (value.count === 0) return null;
   return (
-    <section class={loading && !isLive() ? "series-view busy" : "series-view"} aria-label="All matching spans over time">
+    <section class={busy ? "series-view busy" : "series-view"} aria-label="All matching spans over time">
       <Head value={value} />
       {isTwin() ? <Table value={value} /> : <Charts value={value} slots={slots} />}
     </section>
@@ -184,7 +181,6 @@ function Charts({ value, slots }: { value: Found; slots: Map<string, number> }) 
         ) : (
           QUANTILES.map((q, k) => chart(`p${Number(q) * 100}`, (l) => l.quantiles[k] ?? [], formatDuration, true))
         )}
-        {lines.some((l) => l.group === null) ? <p class="hint pad">The rest has no percentiles: those of groups do not add up.</p> : null}
       </div>
       <span class="offscreen" role="status">
         {cursor.spoken.value && now !== null && now < axis.steps ? `${time(startOf(value, now))}: ${lines.map((l) => `${nameOf(l)} ${plural(l.counts[now], "span")}, ${formatPercent(l.errors[now], l.counts[now])} with errors`).join("; ")}` : ""}

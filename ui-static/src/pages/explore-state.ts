@@ -28,7 +28,7 @@ export const heat = new Loader<HeatmapAnswer>();
 export const fixedFacets = new Loader<FacetsAnswer>();
 export const tellingFacets = new Loader<FacetsAnswer>();
 /** What the loaders answer; a different question means a new request. */
-const asked = new Map<Loader<never>, string>();
+const asked = new Map<unknown, string>();
 
 /** The row of the list that the keyboard is at. */
 export const cursor = signal(-1);
@@ -123,7 +123,7 @@ export const fixedQuestion = (): Params => ({
 export const tellingQuestion = (): Params => ({ q: param("q"), ...currentRange(), limit: FACET_VALUES });
 
 /** True when the loader has to be asked: the question is another one, or the person wants it anew. */
-function isNew(loader: Loader<never>, params: Params, force: boolean): boolean {
+export function isNew(loader: unknown, params: unknown, force: boolean): boolean {
   const key = JSON.stringify(params);
   if (!force && asked.get(loader) === key) return false;
   asked.set(loader, key);
@@ -132,8 +132,8 @@ function isNew(loader: Loader<never>, params: Params, force: boolean): boolean {
 
 export function runList(force: boolean): void {
   const params = question();
-  const same = asked.get(answer as Loader<never>) === JSON.stringify(params);
-  if (!isNew(answer as Loader<never>, params, force)) return;
+  const same = asked.get(answer) === JSON.stringify(params);
+  if (!isNew(answer, params, force)) return;
   if (!same) {
     cursor.value = -1;
     scrollTop.current = 0;
@@ -144,13 +144,13 @@ export function runList(force: boolean): void {
 
 export function runHeat(force: boolean): void {
   const params = heatQuestion();
-  if (isNew(heat as Loader<never>, params, force)) void heat.run((stop) => getHeatmap(params, stop));
+  if (isNew(heat, params, force)) void heat.run((stop) => getHeatmap(params, stop));
 }
 
 export function runFacets(force: boolean): void {
   const [fixed, telling] = [fixedQuestion(), tellingQuestion()];
-  if (isNew(fixedFacets as Loader<never>, fixed, force)) void fixedFacets.run((stop) => getFacets(fixed, stop));
-  if (isNew(tellingFacets as Loader<never>, telling, force)) void tellingFacets.run((stop) => getFacets(telling, stop));
+  if (isNew(fixedFacets, fixed, force)) void fixedFacets.run((stop) => getFacets(fixed, stop));
+  if (isNew(tellingFacets, telling, force)) void tellingFacets.run((stop) => getFacets(telling, stop));
 }
 
 export async function loadMore(): Promise<void> {

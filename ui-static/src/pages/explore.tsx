@@ -78,7 +78,7 @@ async function loadPart(name: keyof Parts): Promise<void> {
 function runAll(force: boolean): void {
   if (force) askedAnew.value++;
   runList(force);
-  runHeat(force);
+  if (panelsShown()) runHeat(force);
   if (railOpen()) runFacets(force);
 }
 
@@ -88,7 +88,7 @@ const toggleRail = () => {
 
 export function Explore() {
   const { from, to } = currentRange();
-  const key = JSON.stringify([question(), param("q"), from, to]);
+  const key = JSON.stringify([question(), param("q"), from, to, panelsShown()]);
   useEffect(() => runAll(false), [key]);
   useEffect(() => void services.run((stop) => getServices(currentRange(), stop)), [from, to]);
   const { value, loading, error } = answer.state.value;

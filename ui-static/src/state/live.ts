@@ -8,6 +8,8 @@ import { LIVE_ROWS_MAX } from "../model/live";
 export interface Live {
   /** Came in and is not in the list. */
   waiting: TraceSummary[];
+  /** Traces that were sent so far, each as often as it changed. */
+  came: number;
   /** More matched than was sent. */
   more: boolean;
   /** false: not connected, and trying. */
@@ -27,15 +29,17 @@ export function startLive(params: Params, take: (news: TraceSummary[]) => boolea
   let timer = 0;
   let retryMs = RETRY_MS;
   const waiting = new Map<string, TraceSummary>();
+  let came = 0;
   const tell = (connected: boolean, more: boolean) => {
     const shown = () => {
       waiting.clear();
       tell(connected, more);
     };
-    live.value = { waiting: [...waiting.values()], more, connected, shown };
+    live.value = { waiting: [...waiting.values()], came, more, connected, shown };
   };
   const onLine = (line: LiveLine) => {
     if (line.trace) {
+      came++;
       waiting.delete(line.trace.traceId);
       waiting.set(line.trace.traceId, line.trace);
       if (waiting.size > LIVE_ROWS_MAX) waiting.delete(waiting.keys().next().value as string);
