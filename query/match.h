@@ -68,20 +68,33 @@ SP_MUST_USE enum sp_status sp_match_value(struct sp_match *match,
 
 /* ---- hints ---- */
 
-/* Conditions for sp_store_scan: a trace that the query finds has a span in the range that satisfies them; memory of
- * arena. Leaves the range alone. */
-SP_MUST_USE enum sp_status
-sp_match_hints(struct sp_arena *arena, const struct sp_traceql_query *query, struct sp_scan *scan);
+/* Where hints are made. */
+struct sp_hint_maker {
+    struct sp_arena *arena; /* their memory; what they hold besides goes with it */
+    /* Asked by tests of texts, which are for the scan of a store; may be NULL. As long as the scan. */
+    const struct sp_stop *stop;
+};
+
+/* Conditions for sp_store_scan: a trace that the query finds has a span in the range that satisfies them. Leaves the range alone. */
+SP_MUST_USE enum sp_status sp_match_hints(const struct sp_hint_maker *maker,
+                                          const struct sp_traceql_query *query,
+                                          struct sp_scan *scan);
 /* The same for what a PIPELINE, a RELATION or a FILTER of the query finds. */
-SP_MUST_USE enum sp_status sp_match_hints_of(struct sp_arena *arena,
+SP_MUST_USE enum sp_status sp_match_hints_of(const struct sp_hint_maker *maker,
                                              const struct sp_traceql_query *query,
                                              const struct sp_traceql_node *part,
                                              struct sp_scan *scan);
 
 /* The condition that a part of { ... } makes at least: true for no span that the condition is not true for. False: there is none. */
-bool sp_match_condition(const struct sp_traceql_node *node, struct sp_condition *ret);
+bool sp_match_condition(const struct sp_hint_maker *maker, const struct sp_traceql_node *node,
+                        struct sp_condition *ret);
 
 /* The same for the spans on which one expression is true, NULL: all. */
-SP_MUST_USE enum sp_status sp_match_expression_hints(struct sp_arena *arena,
+SP_MUST_USE enum sp_status sp_match_expression_hints(const struct sp_hint_maker *maker,
                                                      const struct sp_traceql_node *expression,
                                                      struct sp_scan *scan);
+
+/* A COMPARE with =~ or !~ as a test of texts. What it does not know, because a match takes more than its limits or the time is up, may be.
+ * NULL: maker->arena->error. */
+const struct sp_text_test *sp_match_test(const struct sp_hint_maker *maker,
+                                         const struct sp_traceql_node *node);

@@ -103,8 +103,24 @@ static bool comparison_operator(enum sp_traceql_comparison comparison, bool mirr
     return false;
 }
 
+/* Of texts the store asks the expression itself. Without memory for that the condition stays as weak as it was. */
+static void test_condition(const struct sp_hint_maker *maker, const struct sp_traceql_node *node,
+                           struct sp_condition *ret)
+{
+    const struct sp_text_test *test = NULL;
+    if (ret->field == SP_FIELD_ATTRIBUTE || ret->field == SP_FIELD_SERVICE ||
+        ret->field == SP_FIELD_NAME || ret->field == SP_FIELD_STATUS_MESSAGE)
+        test = sp_match_test(maker, node);
+    if (!test)
+        return;
+    ret->operation = SP_OP_TEST;
+    ret->test = test;
+    ret->value = (struct sp_value){.kind = SP_VALUE_STRING, .string = node->right->value.string};
+}
+
 /* A comparison says at least that its attribute exists; with a literal on the other side it says more. */
-static bool compare_condition(const struct sp_traceql_node *node, struct sp_condition *ret)
+static bool compare_condition(const struct sp_hint_maker *maker, const struct sp_traceql_node *node,
+                              struct sp_condition *ret)
 {
     bool mirrored = node->left->kind != SP_TRACEQL_FIELD;
     const struct sp_traceql_node *field = mirrored ? node->right : node->left;
@@ -120,13 +136,16 @@ static bool compare_condition(const struct sp_traceql_node *node, struct sp_cond
         ret->operation = operation;
         ret->value = value;
     }
+    if (node->comparison == SP_TRACEQL_MATCH || node->comparison == SP_TRACEQL_NOT_MATCH)
+        test_condition(maker, node, ret);
     return ret->field == SP_FIELD_ATTRIBUTE || ret->operation != SP_OP_EXISTS;
 }
 
-static bool node_condition(const struct sp_traceql_node *node, struct sp_condition *ret)
+static bool node_condition(const struct sp_hint_maker *maker, const struct sp_traceql_node *node,
+                           struct sp_condition *ret)
 {
     if (node->kind == SP_TRACEQL_COMPARE)
-        return compare_condition(node, ret);
+        return compare_condition(maker, node, ret);
     if (node->kind == SP_TRACEQL_EXISTS && node->left->kind == SP_TRACEQL_FIELD)
         return field_condition(&node->left->field, ret) && ret->field == SP_FIELD_ATTRIBUTE;
     if (node->kind == SP_TRACEQL_FIELD) /* { .flag } */
@@ -160,6 +179,8 @@ static int weight_of(const struct sp_condition *condition)
 {
     if (condition->operation == SP_OP_EXISTS || condition->operation == SP_OP_NE)
         return 1;
+    if (condition->operation == SP_OP_TEST)
+        return condition->field == SP_FIELD_SERVICE ? 2 : 3;
     bool equal = condition->operation == SP_OP_EQ;
     switch (condition->field) {
     case SP_FIELD_ATTRIBUTE:
@@ -210,14 +231,15 @@ static const struct sp_condition *best_condition(const struct sp_condition *cond
 }
 
 /* One condition that all of an item of || must satisfy; of && any of its items will do, the best is taken. */
-static bool item_condition(const struct sp_traceql_node *node, struct sp_condition *ret)
+static bool item_condition(const struct sp_hint_maker *maker, const struct sp_traceql_node *node,
+                           struct sp_condition *ret)
 {
     if (node->kind != SP_TRACEQL_ALL)
-        return node_condition(node, ret);
+        return node_condition(maker, node, ret);
     bool found = false;
     for (uint32_t i = 0; i < node->item_count; i++) {
         struct sp_condition condition;
-        if (!node_condition(node->items[i], &condition))
+        if (!node_condition(maker, node->items[i], &condition))
             continue;
         if (!found || weight_of(&condition) > weight_of(ret))
             *ret = condition;
@@ -226,21 +248,21 @@ static bool item_condition(const struct sp_traceql_node *node, struct sp_conditi
     return found;
 }
 
-static enum sp_status filter_hint(struct sp_arena *arena, const struct sp_traceql_node *node,
-                                  struct hint *ret)
+static enum sp_status filter_hint(const struct sp_hint_maker *maker,
+                                  const struct sp_traceql_node *node, struct hint *ret)
 {
     *ret = (struct hint){.any = node && node->kind == SP_TRACEQL_ANY};
     if (!node)
         return SP_OK;
     bool joins = node->kind == SP_TRACEQL_ALL || node->kind == SP_TRACEQL_ANY;
     uint32_t count = joins ? node->item_count : 1;
-    ret->conditions = sp_arena_calloc(arena, count, sizeof(*ret->conditions));
+    ret->conditions = sp_arena_calloc(maker->arena, count, sizeof(*ret->conditions));
     if (!ret->conditions)
-        return arena->error;
+        return maker->arena->error;
     for (uint32_t i = 0; i < count; i++) {
         const struct sp_traceql_node *item = joins ? node->items[i] : node;
-        bool found = ret->any ? item_condition(item, &ret->conditions[ret->count])
-                              : node_condition(item, &ret->conditions[ret->count]);
+        bool found = ret->any ? item_condition(maker, item, &ret->conditions[ret->count])
+                              : node_condition(maker, item, &ret->conditions[ret->count]);
         if (found) {
             ret->count++;
         } else if (ret->any) {
@@ -475,20 +497,23 @@ static enum sp_status trace_scan(struct sp_arena *arena, const struct trace_hint
     return SP_OK;
 }
 
-bool sp_match_condition(const struct sp_traceql_node *node, struct sp_condition *ret)
+bool sp_match_condition(const struct sp_hint_maker *maker, const struct sp_traceql_node *node,
+                        struct sp_condition *ret)
 {
-    return node_condition(node, ret);
+    return node_condition(maker, node, ret);
 }
 
-enum sp_status sp_match_hints(struct sp_arena *arena, const struct sp_traceql_query *query,
-                              struct sp_scan *scan)
+enum sp_status sp_match_hints(const struct sp_hint_maker *maker,
+                              const struct sp_traceql_query *query, struct sp_scan *scan)
 {
-    return sp_match_hints_of(arena, query, query->root, scan);
+    return sp_match_hints_of(maker, query, query->root, scan);
 }
 
-enum sp_status sp_match_hints_of(struct sp_arena *arena, const struct sp_traceql_query *query,
+enum sp_status sp_match_hints_of(const struct sp_hint_maker *maker,
+                                 const struct sp_traceql_query *query,
                                  const struct sp_traceql_node *part, struct sp_scan *scan)
 {
+    struct sp_arena *arena = maker->arena;
     bool all_in_range = scan->range.from_unix_ns == 0 && scan->range.to_unix_ns == UINT64_MAX;
     struct hint *hints = sp_arena_calloc(arena, query->node_count, sizeof(*hints));
     struct trace_hint *traces = sp_arena_calloc(arena, query->node_count, sizeof(*traces));
@@ -498,7 +523,7 @@ enum sp_status sp_match_hints_of(struct sp_arena *arena, const struct sp_traceql
         const struct sp_traceql_node *node = query->nodes[i];
         enum sp_status status = SP_OK;
         if (node->kind == SP_TRACEQL_FILTER)
-            status = filter_hint(arena, node->left, &hints[i]);
+            status = filter_hint(maker, node->left, &hints[i]);
         else if (node->kind == SP_TRACEQL_RELATION)
             status = relation_hint(arena, node, all_in_range, hints, &hints[i]);
         else if (node->kind == SP_TRACEQL_REPEATED)
@@ -517,12 +542,12 @@ enum sp_status sp_match_hints_of(struct sp_arena *arena, const struct sp_traceql
     return trace_scan(arena, &traces[part->index], scan);
 }
 
-enum sp_status sp_match_expression_hints(struct sp_arena *arena,
+enum sp_status sp_match_expression_hints(const struct sp_hint_maker *maker,
                                          const struct sp_traceql_node *expression,
                                          struct sp_scan *scan)
 {
     struct hint hint;
-    enum sp_status status = filter_hint(arena, expression, &hint);
+    enum sp_status status = filter_hint(maker, expression, &hint);
     if (status != SP_OK)
         return status;
     scan->conditions = hint.conditions;

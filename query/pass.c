@@ -26,6 +26,7 @@ enum sp_status sp_pass_prepare(struct sp_pass *pass, const struct sp_traceql_nod
                                         .keys = keys,
                                         .key_count = key_count};
     struct sp_arena *arena = &pass->call->arena;
+    const struct sp_hint_maker maker = {.arena = arena, .stop = &pass->call->stop};
     enum sp_status status;
     pass->scan = (struct sp_scan){.range = pass->range};
     pass->want = (struct sp_query_want){.everything = pass->whole_spans};
@@ -36,13 +37,13 @@ enum sp_status sp_pass_prepare(struct sp_pass *pass, const struct sp_traceql_nod
         pass->needs_tree |= sp_match_field_needs_tree(&keys[i]->field);
     if (pass->of_traces) {
         pass->condition_known = true;
-        status = sp_match_hints_of(arena, pass->query, pass->pipeline, &pass->scan);
+        status = sp_match_hints_of(&maker, pass->query, pass->pipeline, &pass->scan);
         if (status == SP_OK)
             status = sp_query_want_add(arena, pass->query, &pass->want);
         if (status == SP_OK)
             status = sp_query_want_fields(arena, keys, key_count, &pass->want);
     } else {
-        status = sp_rows_conditions(arena, pass->condition, &pass->scan, &pass->condition_known);
+        status = sp_rows_conditions(&maker, pass->condition, &pass->scan, &pass->condition_known);
     }
     if (status != SP_OK)
         return sp_arena_failed(arena, reterr, "the query is larger than its memory");

@@ -52,7 +52,8 @@ enum sp_status sp_question_make(struct sp_query_call *call, const char *paramete
         sp_pipeline_free(question.pipeline);
         return sp_question_error(call, parameter, "Not a search", status, reterr);
     }
-    if (sp_match_hints(&call->arena, question.query, &question.scan) != SP_OK) {
+    const struct sp_hint_maker maker = {.arena = &call->arena, .stop = &call->stop};
+    if (sp_match_hints(&maker, question.query, &question.scan) != SP_OK) {
         sp_pipeline_free(question.pipeline);
         return sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
     }

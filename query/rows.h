@@ -32,9 +32,9 @@ struct sp_rows_question {
 /* What the whole question reads. */
 enum sp_rows_reads sp_rows_question_reads(const struct sp_rows_question *question);
 
-/* Conditions for the store that leave out no span the filter takes; memory of arena. *ret_all: those that satisfy them are exactly
+/* Conditions for the store that leave out no span the filter takes. *ret_all: those that satisfy them are exactly
  * those that the filter takes. Leaves the range alone. */
-SP_MUST_USE enum sp_status sp_rows_conditions(struct sp_arena *arena,
+SP_MUST_USE enum sp_status sp_rows_conditions(const struct sp_hint_maker *maker,
                                               const struct sp_traceql_node *condition,
                                               struct sp_scan *scan, bool *ret_all);
 

@@ -166,10 +166,12 @@ enum sp_rows_reads sp_rows_question_reads(const struct sp_rows_question *questio
 
 /* ---- conditions for the store ---- */
 
-/* Does the store decide exactly what the node says? Attributes are left to the program: one span may have several, or arrays. */
+/* Does the store decide exactly what the node says? Attributes are left to the program: one span may have several, or arrays; and so are
+ * tests, which say yes where they do not know. */
 static bool is_exact(const struct sp_traceql_node *node, const struct sp_condition *condition)
 {
-    if (node->kind != SP_TRACEQL_COMPARE || condition->operation == SP_OP_EXISTS)
+    if (node->kind != SP_TRACEQL_COMPARE || condition->operation == SP_OP_EXISTS ||
+        condition->operation == SP_OP_TEST)
         return false;
     switch (condition->field) {
     case SP_FIELD_SERVICE:
@@ -187,8 +189,9 @@ static bool is_exact(const struct sp_traceql_node *node, const struct sp_conditi
     return false;
 }
 
-enum sp_status sp_rows_conditions(struct sp_arena *arena, const struct sp_traceql_node *condition,
-                                  struct sp_scan *scan, bool *ret_all)
+enum sp_status sp_rows_conditions(const struct sp_hint_maker *maker,
+                                  const struct sp_traceql_node *condition, struct sp_scan *scan,
+                                  bool *ret_all)
 {
     scan->conditions = NULL;
     scan->condition_count = 0;
@@ -199,14 +202,14 @@ enum sp_status sp_rows_conditions(struct sp_arena *arena, const struct sp_traceq
     bool any = condition->kind == SP_TRACEQL_ANY;
     bool joins = any || condition->kind == SP_TRACEQL_ALL;
     uint32_t count = joins ? condition->item_count : 1;
-    struct sp_condition *conditions = sp_arena_calloc(arena, count, sizeof(*conditions));
+    struct sp_condition *conditions = sp_arena_calloc(maker->arena, count, sizeof(*conditions));
     if (!conditions)
-        return arena->error;
+        return maker->arena->error;
     bool all = true, complete = true;
     for (uint32_t i = 0; i < count; i++) {
         const struct sp_traceql_node *item = joins ? condition->items[i] : condition;
         struct sp_condition *next = &conditions[scan->condition_count];
-        bool known = sp_match_condition(item, next);
+        bool known = sp_match_condition(maker, item, next);
         complete &= known;
         all &= known && is_exact(item, next);
         scan->condition_count += known;

@@ -188,7 +188,8 @@ static enum sp_status count_clause(struct sp_query_call *call, const struct sp_t
     if (status != SP_OK)
         return status;
     clause->complete = true;
-    if (sp_match_expression_hints(&call->arena, clause->expression, &scan) != SP_OK)
+    const struct sp_hint_maker maker = {.arena = &call->arena, .stop = &stop};
+    if (sp_match_expression_hints(&maker, clause->expression, &scan) != SP_OK)
         status = sp_arena_failed(&call->arena, reterr, "the query is larger than its memory");
     if (status == SP_OK && !sp_time_range_is_empty(scan.range))
         status = sp_store_survey(call->api->store, &scan, &surveyor, 1, &stop, &scanned, reterr);
@@ -354,12 +355,13 @@ static void write_condition(const struct sp_condition *condition, struct sp_json
     static const char *const operators[] = {
         [SP_OP_EXISTS] = "exists", [SP_OP_EQ] = "=", [SP_OP_NE] = "!=", [SP_OP_LT] = "<",
         [SP_OP_LE] = "<=",         [SP_OP_GT] = ">", [SP_OP_GE] = ">="};
+    bool is_test = condition->operation == SP_OP_TEST;
     struct sp_buf text;
     sp_buf_init(&text, 4 * SP_TRACEQL_QUERY_BYTES_MAX);
     sp_buf_append_cstr(&text, fields[condition->field]);
     if (condition->field == SP_FIELD_ATTRIBUTE)
         sp_buf_append_slice(&text, condition->key);
-    sp_buf_printf(&text, " %s", operators[condition->operation]);
+    sp_buf_printf(&text, " %s", is_test ? condition->test->name : operators[condition->operation]);
     if (condition->operation != SP_OP_EXISTS) {
         sp_buf_append_byte(&text, ' ');
         sp_value_text(&condition->value, &text);

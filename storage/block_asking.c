@@ -198,12 +198,21 @@ static enum sp_status look_at_texts(struct sp_asking *asking, const struct sp_as
     return SP_OK;
 }
 
+/* Of a test beside other conditions. Each text costs as much as comparing a hundred. */
+#define TESTED_TEXTS_MAX ((uint32_t)256)
+
 /* Texts that mostly differ from each other are as many as the values: not worth a look of their own. */
-static bool has_few_texts(const struct sp_asking *asking, uint32_t column)
+static bool has_few_texts(const struct sp_asking *asking, const struct sp_asked *asked,
+                          uint32_t number)
 {
     const struct sp_block_head *head = asking->view->head;
-    return asking->block->columns[column].dictionary != NULL || head == NULL ||
-           head->columns[column].distinct > 0;
+    const struct sp_column *column = &asking->block->columns[number];
+    const struct sp_scan *scan = asking->match->scan;
+    if (sp_asked_is_test(asked) && scan->condition_count > 1 && !scan->match_any)
+        return column->dictionary != NULL ? column->dictionary->count <= TESTED_TEXTS_MAX
+                                          : head != NULL && head->columns[number].distinct > 0 &&
+                                                head->columns[number].distinct <= TESTED_TEXTS_MAX;
+    return column->dictionary != NULL || head == NULL || head->columns[number].distinct > 0;
 }
 
 enum sp_status sp_asking_texts(struct sp_asking *asking, struct sp_asked *asked)
@@ -214,7 +223,7 @@ enum sp_status sp_asking_texts(struct sp_asking *asking, struct sp_asked *asked)
         enum sp_value_kind kind = asking->block->columns[column->column].kind;
         if (column->share != SP_SHARE_SOME || column->texts != NULL ||
             (kind != SP_VALUE_STRING && kind != SP_VALUE_BYTES) ||
-            !has_few_texts(asking, column->column))
+            !has_few_texts(asking, asked, column->column))
             continue;
         status = sp_block_view_dictionary(asking->view, column->column, asking->reterr);
         if (status == SP_OK)

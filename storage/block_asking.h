@@ -36,6 +36,7 @@ struct sp_asking {
     struct sp_asked *conditions;
     uint32_t
         *asked_of_column; /* by column, of the condition at hand: its number in columns, plus 1 */
+    const uint64_t *left; /* rows that the condition at hand still decides; NULL: all */
     struct sp_error *reterr;
 };
 
@@ -47,7 +48,7 @@ enum sp_status sp_asking_no_memory(struct sp_asking *asking);
 SP_MUST_USE enum sp_status sp_asking_begin(struct sp_asking *asking, struct sp_asked *asked);
 /* False: no row can satisfy it. */
 bool sp_asked_is_possible(const struct sp_asking *asking, const struct sp_asked *asked);
-/* Looks at the dictionaries of its columns. */
+/* Looks at the dictionaries of its columns. Of a test beside other conditions, only at small ones: the others may leave few rows. */
 SP_MUST_USE enum sp_status sp_asking_texts(struct sp_asking *asking, struct sp_asked *asked);
 /* Fills in the tables, from the columns. */
 SP_MUST_USE enum sp_status sp_asking_templates(struct sp_asking *asking, struct sp_asked *asked);
@@ -56,6 +57,11 @@ SP_MUST_USE enum sp_status sp_asking_templates(struct sp_asking *asking, struct 
 SP_MUST_USE enum sp_status sp_asking_text(struct sp_asking *asking, const struct sp_asked *asked,
                                           const struct sp_column *column, struct sp_slice text,
                                           uint8_t *ret);
+
+static inline bool sp_asked_is_test(const struct sp_asked *asked)
+{
+    return asked->condition->operation == SP_OP_TEST;
+}
 
 /* How many values must be looked at to know the rows. */
 uint64_t sp_asked_cost(const struct sp_asking *asking, const struct sp_asked *asked);

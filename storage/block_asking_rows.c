@@ -10,14 +10,18 @@
 /* Texts that were not looked at before are when they first occur. */
 enum { UNKNOWN = 0, FAILS = 1, HOLDS = 2 };
 
+/* wanted: 1 for values that are looked at, the others fail; NULL: all are. */
 static enum sp_status bytes_by_first_use(struct sp_asking *asking, const struct sp_asked *asked,
-                                         const struct sp_column *column, uint8_t *bytes)
+                                         const struct sp_column *column, const uint8_t *wanted,
+                                         uint8_t *bytes)
 {
     uint8_t *known = sp_asking_alloc(asking, column->dictionary->count, 1);
     if (known == NULL)
         return sp_asking_no_memory(asking);
     for (uint32_t i = 0; i < column->count; i++) {
         uint32_t code = column->codes[i];
+        if (wanted != NULL && wanted[i] == 0)
+            continue;
         if (known[code] == UNKNOWN) {
             uint8_t holds;
             enum sp_status status =
@@ -51,14 +55,41 @@ static void bytes_by_text(const struct sp_column *column, const uint8_t *texts, 
     }
 }
 
+/* Of a test only the values of rows that are left: 1 in *ret; NULL: all. counts: values of the rows of each template. */
+static enum sp_status values_left(struct sp_asking *asking, const struct sp_asked *asked,
+                                  const struct sp_column *column, const uint16_t *counts,
+                                  uint8_t **ret)
+{
+    *ret = NULL;
+    if (!sp_asked_is_test(asked) || asking->left == NULL || column->table != SP_BLOCK_SPANS)
+        return SP_OK;
+    const struct sp_block_rows *rows_of = &asking->block->tables[SP_BLOCK_SPANS];
+    enum sp_status status = sp_block_view_rows(asking->view, SP_BLOCK_SPANS, asking->reterr);
+    if (status != SP_OK)
+        return status;
+    uint8_t *wanted = sp_asking_alloc(asking, column->count, 1);
+    if (wanted == NULL)
+        return sp_asking_no_memory(asking);
+    uint32_t at = 0;
+    for (uint32_t row = 0; row < rows_of->count; row++) {
+        uint16_t values = counts[rows_of->templates[row]];
+        for (; values > 0 && at < column->count; values--)
+            wanted[at++] = sp_bitmap_has(asking->left, row);
+    }
+    *ret = wanted;
+    return SP_OK;
+}
+
 static enum sp_status value_bytes(struct sp_asking *asking, const struct sp_asked *asked,
-                                  const struct sp_asked_column *asked_column, uint8_t **ret)
+                                  const struct sp_asked_column *asked_column,
+                                  const uint16_t *counts, uint8_t **ret)
 {
     enum sp_status status =
         sp_block_view_values(asking->view, asked_column->column, asking->reterr);
     if (status != SP_OK)
         return status;
     const struct sp_column *column = &asking->block->columns[asked_column->column];
+    uint8_t *wanted = NULL;
     uint8_t *bytes = sp_asking_alloc(asking, column->count, 1);
     if (bytes == NULL)
         return sp_asking_no_memory(asking);
@@ -67,7 +98,9 @@ static enum sp_status value_bytes(struct sp_asking *asking, const struct sp_aske
     else if (asked_column->texts != NULL)
         bytes_by_text(column, asked_column->texts, bytes);
     else
-        status = bytes_by_first_use(asking, asked, column, bytes);
+        status = values_left(asking, asked, column, counts, &wanted);
+    if (status == SP_OK && column->codes != NULL && asked_column->texts == NULL)
+        status = bytes_by_first_use(asking, asked, column, wanted, bytes);
     *ret = bytes;
     return status;
 }
@@ -135,12 +168,12 @@ static enum sp_status add_values(struct sp_asking *asking, const struct sp_asked
     uint16_t least;
     uint16_t most;
     uint8_t *bytes = NULL;
-    enum sp_status status = value_bytes(asking, asked, asked_column, &bytes);
-    if (status != SP_OK)
-        return status;
     const uint16_t *counts = value_counts(asking, asked_column->column, &least, &most);
     if (counts == NULL)
         return sp_asking_no_memory(asking);
+    enum sp_status status = value_bytes(asking, asked, asked_column, counts, &bytes);
+    if (status != SP_OK)
+        return status;
     uint32_t count = column->count;
     if (least == 1 && most == 1 && count == rows_of->count) {
         sp_bitmap_add_bytes(rows, bytes, count); /* value i is of row i */
@@ -283,6 +316,9 @@ enum sp_status sp_asking_rows(struct sp_asking *asking, const struct sp_asked *a
     return status;
 }
 
+/* Tests come behind all others. */
+#define TEST_COST 64
+
 uint64_t sp_asked_cost(const struct sp_asking *asking, const struct sp_asked *asked)
 {
     const struct sp_block *block = asking->block;
@@ -299,5 +335,5 @@ uint64_t sp_asked_cost(const struct sp_asking *asking, const struct sp_asked *as
         if (column->table != SP_BLOCK_SPANS)
             cost += block->tables[SP_BLOCK_SPANS].count;
     }
-    return cost;
+    return sp_asked_is_test(asked) ? TEST_COST * cost : cost;
 }

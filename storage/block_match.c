@@ -43,6 +43,21 @@ static enum sp_share together(const struct sp_scan *scan, enum sp_share a, enum 
     return scan->match_any == (a > b) ? a : b;
 }
 
+/* What the dictionaries say, of tests or of the other conditions. */
+static enum sp_status begin_texts(struct sp_asking *asking, bool of_tests, bool *possible)
+{
+    const struct sp_scan *scan = asking->match->scan;
+    enum sp_status status = SP_OK;
+    for (size_t i = 0; i < scan->condition_count && *possible && status == SP_OK; i++) {
+        if (sp_asked_is_test(&asking->conditions[i]) != of_tests)
+            continue;
+        status = sp_asking_texts(asking, &asking->conditions[i]);
+        if (!scan->match_any)
+            *possible = sp_asked_is_possible(asking, &asking->conditions[i]);
+    }
+    return status;
+}
+
 /* Conditions as far as they can be decided without rows. *ret_share: of all rows; not SOME: it is decided. */
 static enum sp_status begin(struct sp_asking *asking, enum sp_share *ret_share)
 {
@@ -56,11 +71,10 @@ static enum sp_status begin(struct sp_asking *asking, enum sp_share *ret_share)
         if (!scan->match_any)
             possible = sp_asked_is_possible(asking, &asking->conditions[i]);
     }
-    for (size_t i = 0; i < scan->condition_count && possible && status == SP_OK; i++) {
-        status = sp_asking_texts(asking, &asking->conditions[i]);
-        if (!scan->match_any)
-            possible = sp_asked_is_possible(asking, &asking->conditions[i]);
-    }
+    if (status == SP_OK)
+        status = begin_texts(asking, false, &possible);
+    if (status == SP_OK)
+        status = begin_texts(asking, true, &possible);
     enum sp_share share = scan->match_any ? SP_SHARE_NONE : SP_SHARE_ALL;
     if (!possible)
         share = SP_SHARE_NONE;
@@ -154,6 +168,7 @@ static enum sp_status ask_rows(struct sp_asking *asking, const uint8_t *combined
         if (!scan->match_any && !sp_bitmap_any(rows, 0, count))
             break;
         memset(own, 0, words * sizeof(*own));
+        asking->left = scan->match_any ? NULL : rows;
         status = sp_asking_rows(asking, open[i], own);
         for (size_t w = 0; w < words; w++)
             rows[w] = scan->match_any ? rows[w] | own[w] : rows[w] & own[w];

@@ -70,6 +70,8 @@ static bool order_satisfies(enum sp_condition_operator operation, int order)
         return order > 0;
     case SP_OP_GE:
         return order >= 0;
+    case SP_OP_TEST: /* it is no text */
+        return false;
     }
     return true;
 }
@@ -81,6 +83,9 @@ bool sp_condition_holds_value(const struct sp_condition *condition, const struct
     /* In the query language one item of an array can be enough; which one decides the caller. */
     if (value->kind == SP_VALUE_ARRAY)
         return true;
+    if (condition->operation == SP_OP_TEST)
+        return value->kind == SP_VALUE_STRING &&
+               condition->test->holds(condition->test->cookie, value->string);
     /* Most conditions are of this kind, and lengths are cheaper than an order. */
     if (condition->operation == SP_OP_EQ && condition->value.kind == SP_VALUE_STRING)
         return value->kind == SP_VALUE_STRING &&

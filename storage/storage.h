@@ -177,7 +177,16 @@ enum sp_condition_operator {
     SP_OP_LT,
     SP_OP_LE,
     SP_OP_GT,
-    SP_OP_GE
+    SP_OP_GE,
+    SP_OP_TEST, /* a text of which test says so */
+};
+
+/* A question about texts that a store cannot answer itself, such as a regular expression. */
+struct sp_text_test {
+    /* The same answer each time; or true when it does not want to know. Of several threads at once. Must not use the store. */
+    bool (*holds)(void *cookie, struct sp_slice text);
+    void *cookie;
+    const char *name; /* what explanations call it; static */
 };
 
 /* What one span must satisfy; a hint for pruning. Integers and doubles compare as numbers. An array satisfies every
@@ -187,7 +196,9 @@ struct sp_condition {
     uint32_t scopes;     /* ATTRIBUTE: any of these levels */
     struct sp_slice key; /* ATTRIBUTE */
     enum sp_condition_operator operation;
-    struct sp_value value; /* KIND, STATUS: INT; DURATION: INT, ns */
+    /* KIND, STATUS: INT; DURATION: INT, ns; of TEST what is asked, for explanations */
+    struct sp_value value;
+    const struct sp_text_test *test; /* of TEST */
 };
 
 /* Which traces may match. An engine may visit more traces than match, never fewer: the caller evaluates whole traces. */

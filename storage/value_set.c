@@ -98,6 +98,8 @@ static struct sp_number_set number_set(const struct sp_condition *condition, hol
     case SP_OP_GT:
     case SP_OP_GE:
         return end_set(condition, condition->operation, holds, min, max);
+    case SP_OP_TEST:
+        return inverse(everything);
     }
     return everything;
 }
@@ -136,6 +138,8 @@ enum sp_share sp_value_set_kind(const struct sp_value_set *set, enum sp_value_ki
     const struct sp_condition *condition = set->condition;
     if (condition->operation == SP_OP_EXISTS || kind == SP_VALUE_ARRAY)
         return SP_SHARE_ALL;
+    if (condition->operation == SP_OP_TEST)
+        return kind == SP_VALUE_STRING ? SP_SHARE_SOME : SP_SHARE_NONE;
     switch (kind) {
     case SP_VALUE_INT:
         return range_answer(&set->integers, 0, UINT64_MAX);

@@ -39,6 +39,12 @@ struct sp_arena_block {
     size_t bytes;        /* of the whole block, this header included */
 };
 
+struct sp_arena_deferred {
+    struct sp_arena_deferred *older;
+    void (*fini)(void *cookie);
+    void *cookie;
+};
+
 #define HEADER_BYTES ((sizeof(struct sp_arena_block) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT)
 
 static uint8_t *block_begin(struct sp_arena_block *block)
@@ -70,6 +76,27 @@ void sp_arena_init(struct sp_arena *arena, size_t cap_bytes)
     *arena = (struct sp_arena){.cap_bytes = cap_bytes};
 }
 
+bool sp_arena_defer(struct sp_arena *arena, void (*fini)(void *cookie), void *cookie)
+{
+    struct sp_arena_deferred *deferred = sp_arena_alloc(arena, sizeof(*deferred));
+    if (!deferred) {
+        return false;
+    }
+    *deferred =
+        (struct sp_arena_deferred){.older = arena->deferred, .fini = fini, .cookie = cookie};
+    arena->deferred = deferred;
+    return true;
+}
+
+static void run_deferred(struct sp_arena *arena)
+{
+    while (arena->deferred) {
+        struct sp_arena_deferred *deferred = arena->deferred;
+        arena->deferred = deferred->older;
+        deferred->fini(deferred->cookie);
+    }
+}
+
 static void free_blocks(struct sp_arena *arena, struct sp_arena_block *block)
 {
     while (block) {
@@ -84,6 +111,7 @@ void sp_arena_fini(struct sp_arena *arena)
     if (!arena) {
         return;
     }
+    run_deferred(arena);
     free_blocks(arena, arena->block);
     arena->block = NULL;
     arena->used_bytes = 0;
@@ -100,6 +128,7 @@ void sp_arena_reset(struct sp_arena *arena)
         sp_arena_fini(arena);
         return;
     }
+    run_deferred(arena);
     free_blocks(arena, block->older);
     block->older = NULL;
     block->next = block_begin(block);

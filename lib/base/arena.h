@@ -9,6 +9,7 @@
 #include "lib/base/slice.h"
 
 struct sp_arena_block;
+struct sp_arena_deferred;
 
 struct sp_arena {
     struct sp_arena_block *block; /* the newest, allocated from; earlier ones hang behind it */
@@ -16,7 +17,8 @@ struct sp_arena {
     size_t cap_bytes;             /* ceiling of used_bytes */
     /* NULL, or charged for each block before it is taken; set it behind sp_arena_init. It outlives the arena. */
     struct sp_account *account;
-    enum sp_status error; /* of the last allocation that failed; SP_OK: none */
+    enum sp_status error;               /* of the last allocation that failed; SP_OK: none */
+    struct sp_arena_deferred *deferred; /* what is to be called before the memory goes */
 };
 
 void sp_arena_init(struct sp_arena *arena, size_t cap_bytes);
@@ -26,6 +28,10 @@ void sp_arena_fini(struct sp_arena *arena);
 
 /* Forgets all content; keeps one block for reuse if that is at most 1 MiB. */
 void sp_arena_reset(struct sp_arena *arena);
+
+/* Has fini(cookie) called once, before the content goes: for what something in the arena holds besides memory of it. The last is called
+ * first. False: as an allocation that failed. */
+SP_MUST_USE bool sp_arena_defer(struct sp_arena *arena, void (*fini)(void *cookie), void *cookie);
 
 /* bytes of memory aligned for any type, not zeroed. NULL: arena->error says why: SP_LIMIT (the cap, or more than the whole
  * budget of its account), SP_NO_MEMORY (the system has none: try again) or SP_OVERLOADED (the budget is in use: try again).

@@ -110,13 +110,32 @@ static struct sp_value text_value(const char *text)
 static struct sp_condition on_attribute(uint32_t scopes, const char *key,
                                         enum sp_condition_operator operation, struct sp_value value)
 {
-    return (struct sp_condition){SP_FIELD_ATTRIBUTE, scopes, sp_slice_cstr(key), operation, value};
+    return (struct sp_condition){.field = SP_FIELD_ATTRIBUTE,
+                                 .scopes = scopes,
+                                 .key = sp_slice_cstr(key),
+                                 .operation = operation,
+                                 .value = value};
 }
 
 static struct sp_condition on_field(enum sp_field field, enum sp_condition_operator operation,
                                     struct sp_value value)
 {
-    return (struct sp_condition){field, 0, SP_SLICE(""), operation, value};
+    return (struct sp_condition){.field = field, .operation = operation, .value = value};
+}
+
+/* The text has a b, or is empty. */
+static bool has_b(void *cookie, struct sp_slice text)
+{
+    (void)cookie;
+    return text.len == 0 || memchr(text.ptr, 'b', text.len) != NULL;
+}
+
+static struct sp_condition tests_for_b(struct sp_condition condition)
+{
+    static const struct sp_text_test test = {.holds = has_b, .name = "has b"};
+    condition.operation = SP_OP_TEST;
+    condition.test = &test;
+    return condition;
 }
 
 START_TEST(scan_never_leaves_out_a_trace_that_satisfies_its_conditions)
@@ -156,6 +175,13 @@ START_TEST(scan_never_leaves_out_a_trace_that_satisfies_its_conditions)
         {on_attribute(SP_SCOPE_SPAN, "n", SP_OP_EQ, text_value("200")), 0x4},
         {on_attribute(SP_SCOPE_SPAN | SP_SCOPE_RESOURCE, "service.name", SP_OP_EQ,
                       text_value("web")),
+         0xc},
+        {tests_for_b(on_field(SP_FIELD_SERVICE, SP_OP_TEST, text_value(""))), 0xc},
+        {tests_for_b(on_field(SP_FIELD_NAME, SP_OP_TEST, text_value(""))), 0x6},
+        {tests_for_b(on_field(SP_FIELD_STATUS_MESSAGE, SP_OP_TEST, text_value(""))), 0xf},
+        {tests_for_b(on_field(SP_FIELD_DURATION, SP_OP_TEST, text_value(""))), 0x0},
+        {tests_for_b(on_attribute(SP_SCOPE_SPAN, "n", SP_OP_TEST, text_value(""))), 0x0},
+        {tests_for_b(on_attribute(SP_SCOPE_RESOURCE, "service.name", SP_OP_TEST, text_value(""))),
          0xc},
     };
     struct fixture fixture;

@@ -33,11 +33,11 @@ static enum sp_visit visit(void *cookie, const struct sp_candidate *candidate)
 
 static struct sp_condition order_is(const char *text)
 {
-    return (struct sp_condition){SP_FIELD_ATTRIBUTE,
-                                 SP_SCOPE_SPAN,
-                                 SP_SLICE("order.id"),
-                                 SP_OP_EQ,
-                                 {.kind = SP_VALUE_STRING, .string = sp_slice_cstr(text)}};
+    return (struct sp_condition){.field = SP_FIELD_ATTRIBUTE,
+                                 .scopes = SP_SCOPE_SPAN,
+                                 .key = SP_SLICE("order.id"),
+                                 .operation = SP_OP_EQ,
+                                 .value = {.kind = SP_VALUE_STRING, .string = sp_slice_cstr(text)}};
 }
 
 /* What a scan with one condition reads and finds. */

@@ -65,13 +65,39 @@ static struct sp_value text(struct sp_slice string)
     return (struct sp_value){.kind = SP_VALUE_STRING, .string = string};
 }
 
+/* Half of all texts, whatever they are. */
+static bool is_half(void *cookie, struct sp_slice text)
+{
+    unsigned sum = *(const unsigned *)cookie;
+    for (size_t i = 0; i < text.len; i++)
+        sum += text.ptr[i];
+    return sum % 2 == 0;
+}
+
+/* All, many, few or none. */
+static bool is_longer(void *cookie, struct sp_slice text)
+{
+    return text.len > *(const unsigned *)cookie;
+}
+
+static const struct sp_text_test *test_of(struct sp_gen *gen)
+{
+    static unsigned numbers[] = {0, 1, 6, 7, 30};
+    static const struct sp_text_test tests[] = {
+        {is_half, &numbers[0], "half"},     {is_half, &numbers[1], "half"},
+        {is_longer, &numbers[0], "longer"}, {is_longer, &numbers[2], "longer"},
+        {is_longer, &numbers[3], "longer"}, {is_longer, &numbers[4], "longer"},
+    };
+    return &tests[sp_gen_below(gen, SP_ARRAY_LEN(tests))];
+}
+
 struct sp_condition sp_gen_condition(struct sp_gen *gen, const struct sp_span *const *spans,
                                      uint32_t count)
 {
     const struct sp_span *span = spans[sp_gen_below(gen, count)];
     struct sp_condition condition = {
         .field = sp_gen_chance(gen, 60) ? SP_FIELD_ATTRIBUTE : (enum sp_field)sp_gen_below(gen, 8),
-        .operation = (enum sp_condition_operator)sp_gen_below(gen, 7)};
+        .operation = (enum sp_condition_operator)sp_gen_below(gen, SP_OP_TEST + 1)};
     struct sp_attribute attribute = {.key = SP_SLICE("absent")};
     switch (condition.field) {
     case SP_FIELD_SERVICE:
@@ -102,5 +128,7 @@ struct sp_condition sp_gen_condition(struct sp_gen *gen, const struct sp_span *c
         break;
     }
     condition.value = near(gen, condition.value);
+    if (condition.operation == SP_OP_TEST)
+        condition.test = test_of(gen);
     return condition;
 }

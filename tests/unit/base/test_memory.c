@@ -106,6 +106,49 @@ START_TEST(arena_grows_the_newest_allocation_in_place)
 }
 END_TEST
 
+/* Things that an arena's content holds: each notes when it is let go. */
+struct held {
+    char name;
+    char *noted;
+};
+
+static void let_go(void *cookie)
+{
+    struct held *held = cookie;
+    strncat(held->noted, &held->name, 1);
+}
+
+static void hold(struct sp_arena *arena, char name, char *noted)
+{
+    struct held *held = sp_arena_alloc(arena, sizeof(*held));
+    *held = (struct held){name, noted};
+    ck_assert(sp_arena_defer(arena, let_go, held));
+}
+
+START_TEST(arena_lets_go_of_what_its_content_holds_the_last_first)
+{
+    char noted[16] = "";
+    struct sp_arena arena;
+    sp_arena_init(&arena, 4 << 20);
+    hold(&arena, 'a', noted);
+    hold(&arena, 'b', noted);
+    sp_arena_reset(&arena);
+    ck_assert_str_eq(noted, "ba");
+    hold(&arena, 'c', noted);
+    ck_assert_ptr_nonnull(sp_arena_alloc(&arena, 2 << 20)); /* a reset keeps no such block */
+    sp_arena_reset(&arena);
+    ck_assert_str_eq(noted, "bac");
+    hold(&arena, 'd', noted);
+    sp_arena_fini(&arena);
+    sp_arena_fini(&arena);
+    ck_assert_str_eq(noted, "bacd");
+    sp_arena_init(&arena, 0);
+    ck_assert(!sp_arena_defer(&arena, let_go, noted));
+    ck_assert_int_eq(arena.error, SP_LIMIT);
+    sp_arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(arena_reset_keeps_a_small_block_and_frees_a_large_one)
 {
     struct sp_arena arena;
@@ -341,6 +384,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tests, arena_gives_aligned_distinct_memory);
     tcase_add_test(tests, arena_refuses_sizes_that_overflow);
     tcase_add_test(tests, arena_grows_the_newest_allocation_in_place);
+    tcase_add_test(tests, arena_lets_go_of_what_its_content_holds_the_last_first);
     tcase_add_test(tests, arena_reset_keeps_a_small_block_and_frees_a_large_one);
     tcase_add_test(tests, buffer_takes_exactly_its_ceiling_and_then_sticks);
     tcase_add_test(tests, buffer_error_makes_every_append_do_nothing);

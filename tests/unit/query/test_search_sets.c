@@ -163,7 +163,7 @@ START_TEST(search_explains_itself_and_counts_each_clause)
         "\"explain\":{\"query\":\"{ service = \\\"db\\\" && duration > 45ms } >> { name =~ "
         "\\\"S.*\\\" }\",",
         "\"hints\":{\"match\":\"all\",\"conditions\":[\"service = db\",\"duration > 45000000\"],"
-        "\"also\":[],\"traceIds\":[]},",
+        "\"also\":[{\"match\":\"all\",\"conditions\":[\"name =~ S.*\"]}],\"traceIds\":[]},",
         "\"steps\":[{\"step\":\"{ service = ",
         "{\"clause\":\"service = "
         "\\\"db\\\"\",\"offset\":10,\"spans\":\"4\",\"traces\":\"2\",\"complete\":"
@@ -177,6 +177,9 @@ START_TEST(search_explains_itself_and_counts_each_clause)
     };
     for (size_t i = 0; i < SP_ARRAY_LEN(parts); i++)
         expect_part(query, "&explain=true", parts[i]);
+    expect_part("{ name =~ \"S.*\" && .n !~ \"a|b\" }", "&explain=true",
+                "\"hints\":{\"match\":\"all\",\"conditions\":[\"name =~ S.*\",\"n !~ "
+                "a|b\"],\"also\":[]");
     /* of the trace around a span whole traces tell */
     expect_part("{ rootName = \"nope\" && service = \"db\" }", "&explain=true",
                 "\"clauses\":[{\"clause\":\"trace:rootName = "

@@ -201,6 +201,52 @@ START_TEST(nothing_is_loaded_that_does_not_decide)
 }
 END_TEST
 
+/* A test that counts its questions. */
+static bool has_the_end(void *cookie, struct sp_slice asked)
+{
+    ++*(uint32_t *)cookie;
+    return asked.len > 0 && asked.ptr[asked.len - 1] == '1';
+}
+
+static struct sp_condition tests(const char *key, const struct sp_text_test *test)
+{
+    struct sp_condition condition = attribute_equals(key, text(SP_SLICE("")));
+    condition.operation = SP_OP_TEST;
+    condition.test = test;
+    return condition;
+}
+
+START_TEST(texts_are_tested_once_and_behind_all_that_costs_less)
+{
+    uint32_t asked = 0;
+    struct block_fixture f;
+    const struct sp_text_test test = {.holds = has_the_end, .cookie = &asked, .name = "ends in 1"};
+    block_fixture_init(&f, 3, 5000, 0, false);
+    const struct sp_condition alone = tests("http.route", &test);
+    const struct sp_condition nowhere = equals(SP_FIELD_SERVICE, text(SP_SLICE("nowhere")));
+    const struct sp_condition no_text = attribute_equals("http.route", text(SP_SLICE("no text")));
+    uint32_t values = 0, distinct = 0;
+    for (uint32_t c = 0; c < f.whole.column_count; c++) {
+        const struct sp_column *column = &f.whole.columns[c];
+        if (sp_slice_equal_cstr(column->key, "http.route") && column->kind == SP_VALUE_STRING &&
+            column->table == SP_BLOCK_SPANS) {
+            values += column->count;
+            distinct += column->dictionary->count;
+        }
+    }
+    ck_assert_uint_gt(values, 2 * distinct);
+    (void)loads_of(&f, &alone, 1, false, SP_SHARE_SOME);
+    ck_assert_uint_eq(asked, distinct);
+    asked = 0;
+    const struct sp_condition both[] = {alone, nowhere};
+    ck_assert_uint_eq(loads_of(&f, both, 2, false, SP_SHARE_NONE), 0);
+    const struct sp_condition pair[] = {alone, no_text};
+    ck_assert_uint_eq(loads_of(&f, pair, 2, false, SP_SHARE_NONE), 1);
+    ck_assert_uint_eq(asked, 0);
+    block_fixture_fini(&f);
+}
+END_TEST
+
 static enum sp_status load_fails(struct sp_block_view *view, enum sp_block_part part,
                                  uint32_t number, struct sp_error *reterr)
 {
@@ -261,6 +307,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, rows_match_as_their_spans_do);
     tcase_add_test(tcase, rows_with_long_lists_match_as_their_spans_do);
     tcase_add_test(tcase, nothing_is_loaded_that_does_not_decide);
+    tcase_add_test(tcase, texts_are_tested_once_and_behind_all_that_costs_less);
     tcase_add_test(tcase, errors_of_loading_are_handed_on);
     tcase_add_test(tcase, running_out_of_memory_is_an_error);
     suite_add_tcase(suite, tcase);

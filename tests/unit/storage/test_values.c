@@ -129,18 +129,33 @@ static struct sp_value text(const char *string)
     return (struct sp_value){.kind = SP_VALUE_STRING, .string = sp_slice_cstr(string)};
 }
 
+static struct sp_condition on_attribute(uint32_t scopes, enum sp_condition_operator operation,
+                                        struct sp_value value)
+{
+    return (struct sp_condition){.field = SP_FIELD_ATTRIBUTE,
+                                 .scopes = scopes,
+                                 .key = SP_SLICE("nobody"),
+                                 .operation = operation,
+                                 .value = value};
+}
+
+static struct sp_condition is(enum sp_field field, struct sp_value value)
+{
+    return (struct sp_condition){.field = field, .operation = SP_OP_EQ, .value = value};
+}
+
 START_TEST(absent_values_and_keys_open_no_block)
 {
     const struct sp_condition conditions[] = {
-        {SP_FIELD_ATTRIBUTE, SP_SCOPE_SPAN | SP_SCOPE_RESOURCE, SP_SLICE("nobody"), SP_OP_EXISTS,
-         text("")},
-        {SP_FIELD_ATTRIBUTE, SP_SCOPE_SPAN, SP_SLICE("nobody"), SP_OP_EQ, text("x")},
-        {SP_FIELD_ATTRIBUTE, SP_SCOPE_LINK, SP_SLICE("nobody"), SP_OP_LT, text("x")},
-        {SP_FIELD_SERVICE, 0, SP_SLICE(""), SP_OP_EQ, text("nobody")},
-        {SP_FIELD_NAME, 0, SP_SLICE(""), SP_OP_EQ, text("nothing")},
-        {SP_FIELD_STATUS_MESSAGE, 0, SP_SLICE(""), SP_OP_EQ, text("never said")},
-        {SP_FIELD_KIND, 0, SP_SLICE(""), SP_OP_EQ, {.kind = SP_VALUE_INT, .integer = 77}},
-        {SP_FIELD_STATUS, 0, SP_SLICE(""), SP_OP_EQ, {.kind = SP_VALUE_INT, .integer = -9}},
+        on_attribute(SP_SCOPE_SPAN | SP_SCOPE_RESOURCE, SP_OP_EXISTS, text("")),
+        on_attribute(SP_SCOPE_SPAN, SP_OP_EQ, text("x")),
+        on_attribute(SP_SCOPE_LINK, SP_OP_LT, text("x")),
+        on_attribute(SP_SCOPE_SPAN, SP_OP_TEST, text("x")),
+        is(SP_FIELD_SERVICE, text("nobody")),
+        is(SP_FIELD_NAME, text("nothing")),
+        is(SP_FIELD_STATUS_MESSAGE, text("never said")),
+        is(SP_FIELD_KIND, (struct sp_value){.kind = SP_VALUE_INT, .integer = 77}),
+        is(SP_FIELD_STATUS, (struct sp_value){.kind = SP_VALUE_INT, .integer = -9}),
     };
     struct stored *stored = calloc(1, sizeof(*stored));
     struct sp_value_reader reader;
@@ -359,7 +374,7 @@ END_TEST
 START_TEST(no_memory_is_an_error_at_every_step)
 {
     struct stored *stored = calloc(1, sizeof(*stored));
-    const struct sp_condition condition = {SP_FIELD_NAME, 0, SP_SLICE(""), SP_OP_EQ, text("x")};
+    const struct sp_condition condition = is(SP_FIELD_NAME, text("x"));
     const struct sp_scan scan = {
         .range = SP_TIME_RANGE_ALL, .conditions = &condition, .condition_count = 1};
     size_t failures = 0;
