@@ -518,90 +518,6 @@ START_TEST(search_out_of_time_within_one_span_ends)
 }
 END_TEST
 
-START_TEST(search_that_runs_into_the_limit_of_a_regular_expression_names_it)
-{
-    static char value[200];
-    memset(value, 'a', sizeof(value) - 1);
-    struct sp_span span = make_span(&arena, 1, 1, 0, "cart", "GET", T0, MS);
-    add_attribute(&arena, &span, "text", text_value(value));
-    world_add(&world, &span, 1);
-    expect_answer(&world, "/v1/search?q=%7B.text%3D~%22(a%7Caa)%2B%5B%5Ea%5D%22%7D", 413,
-                  "the limit of 1000000 steps, or of 4096 KiB");
-}
-END_TEST
-
-/* The store cannot tell of such a text: whoever looks at its span says what is wrong. */
-START_TEST(limit_of_a_regular_expression_is_named_whoever_reaches_it)
-{
-    static const char *const queries[] = {
-        "/v1/search?q=%7B.text!~%22(a%7Caa)%2B%5B%5Ea%5D%22%7D",
-        "/v1/search?q=%7B.text%3D~%22(a%7Caa)%2B%5B%5Ea%5D%22%20%26%26%20name%3D%22GET%22%7D",
-        "/v1/search?q=%7B.text%3D~%22(a%7Caa)%2B%5B%5Ea%5D%22%20%7C%7C%20name%3D%22PUT%22%7D",
-        "/v1/metrics/query_range?q=%7B.text%3D~%22(a%7Caa)%2B%5B%5Ea%5D%22%7D%7Crate()",
-    };
-    static char value[200];
-    memset(value, 'a', sizeof(value) - 1);
-    struct sp_span spans[] = {make_span(&arena, 1, 1, 0, "cart", "GET", T0, MS),
-                              make_span(&arena, 2, 2, 0, "cart", "GET", T0 + MS, MS)};
-    add_attribute(&arena, &spans[0], "text", text_value("b"));
-    add_attribute(&arena, &spans[1], "text", text_value(value));
-    world_add(&world, spans, SP_ARRAY_LEN(spans));
-    for (size_t i = 0; i < SP_ARRAY_LEN(queries); i++)
-        expect_answer(&world, queries[i], 413, "the limit of 1000000 steps, or of 4096 KiB");
-    /* what decides already is not matched */
-    expect_answer(&world,
-                  "/v1/search?q=%7Bname%3D%22PUT%22%26%26.text%3D~%22(a%7Caa)%2B%5B%5Ea%5D%22%7D",
-                  200, "\"traces\":[]");
-}
-END_TEST
-
-static void expect_match_count(const char *url_query, unsigned traces)
-{
-    char url[512], expected[64];
-    snprintf(url, sizeof(url), "/v1/search?q=%s", url_query);
-    snprintf(expected, sizeof(expected), "\"matchedTraces\":%u", traces);
-    expect_answer(&world, url, 200, expected);
-}
-
-/* Everything that is not a plain text under one key. */
-START_TEST(regular_expressions_find_what_single_spans_say)
-{
-    const struct sp_value items[] = {text_value("beta"), int_value(3)};
-    const struct sp_value array = {.kind = SP_VALUE_ARRAY, .items = items, .count = 2};
-    const struct sp_value bytes = {.kind = SP_VALUE_BYTES, .string = SP_SLICE("beta")};
-    struct sp_span spans[] = {make_span(&arena, 1, 1, 0, "cart", "GET", T0, MS),
-                              make_span(&arena, 2, 2, 0, "cart", "GET", T0, MS),
-                              make_span(&arena, 3, 3, 0, "cart", "GET", T0, MS),
-                              make_span(&arena, 4, 4, 0, "web", "PUT", T0, MS),
-                              make_span(&arena, 5, 5, 0, "web", "", T0, MS)};
-    const struct sp_attribute of_event = {.key = SP_SLICE("text"), .value = text_value("gamma")};
-    const struct sp_event event = {.name = SP_SLICE("e"),
-                                   .attributes = {.items = &of_event, .count = 1}};
-    add_attribute(&arena, &spans[0], "text", text_value("alpha"));
-    add_attribute(&arena, &spans[1], "text", array);
-    add_attribute(&arena, &spans[2], "text", int_value(3));
-    add_attribute(&arena, &spans[3], "text", bytes);
-    add_attribute(&arena, &spans[4], "text", text_value("\xff"));
-    spans[2].events = &event;
-    spans[2].event_count = 1;
-    spans[3].status_message = SP_SLICE("broken pipe");
-    world_add(&world, spans, SP_ARRAY_LEN(spans));
-    expect_match_count("%7B.text%3D~%22a.*%22%7D", 1);
-    expect_match_count("%7B.text%3D~%22.*a%22%7D", 2);
-    expect_match_count("%7B.text!~%22a.*%22%7D", 2); /* what is not UTF-8 does not match */
-    expect_match_count("%7B.text!~%22.*a%22%7D", 1);
-    expect_match_count("%7Bspan.text%3D~%22.*%22%7D", 2);
-    expect_match_count("%7Bevent.text%3D~%22g.*%22%7D", 1);
-    expect_match_count("%7BstatusMessage%3D~%22broken.*%22%7D", 1);
-    expect_match_count("%7BstatusMessage!~%22broken.*%22%7D", 4);
-    expect_match_count("%7Bname%3D~%22%22%7D", 1);
-    expect_match_count("%7Bservice!~%22c.*%22%7D", 2);
-    expect_match_count("%7Bresource.service.name%3D~%22w.b%22%26%26name%3D~%22P.*%22%7D", 1);
-    expect_match_count("%7Bname%3D~%22P.*%22%7C%7C.text%3D~%22al.*%22%7D", 2);
-    expect_match_count("%7B!(name%3D~%22P.*%22)%7D", 4);
-}
-END_TEST
-
 START_TEST(search_out_of_time_with_a_final_page_is_not_partial)
 {
     static struct page page;
@@ -734,9 +650,6 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, search_out_of_time_says_that_it_is_partial);
     tcase_add_loop_test(tcase, search_out_of_time_goes_on_where_it_was, 0, 16);
     tcase_add_test(tcase, search_out_of_time_within_one_span_ends);
-    tcase_add_test(tcase, search_that_runs_into_the_limit_of_a_regular_expression_names_it);
-    tcase_add_test(tcase, limit_of_a_regular_expression_is_named_whoever_reaches_it);
-    tcase_add_test(tcase, regular_expressions_find_what_single_spans_say);
     tcase_add_test(tcase, search_out_of_time_with_a_final_page_is_not_partial);
     tcase_add_test(tcase, search_without_memory_says_so);
     tcase_add_loop_test(tcase, search_refuses_what_is_no_query_or_makes_series, 0,
