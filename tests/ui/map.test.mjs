@@ -37,7 +37,15 @@ function make() {
       }
     }
   }
-  return [...by].map(([service, spans]) => requestOf({ "service.name": service, "service.namespace": RESOURCES[service] }, spans));
+  return [...[...by].map(([service, spans]) => requestOf({ "service.name": service, "service.namespace": RESOURCES[service] }, spans)), ...messages()];
+}
+
+/** Later than all of it: two messages, and who takes both in a trace of its own; one more link leads nowhere. */
+function messages() {
+  const start = T0 + 30n * MINUTE;
+  const span = (n, name, kind, links = []) => ({ traceId: hex(0xabc000 + n, 32), spanId: hex(0xabc000 + n, 16), name, kind, startTimeUnixNano: String(start), endTimeUnixNano: String(start + 20n * MS), links });
+  const to = (n) => ({ traceId: hex(0xabc000 + n, 32), spanId: hex(0xabc000 + n, 16) });
+  return [requestOf({ "service.name": "orders" }, [span(1, "send", 4), span(2, "send", 4)]), requestOf({ "service.name": "mailer" }, [span(3, "take", 5, [to(1), to(2), to(9)])])];
 }
 
 const site = useSite({ requests: make });
@@ -229,6 +237,38 @@ test("replay walks the steps of the range: by slider, keys and by itself", async
     await page.getByRole("button", { name: "Play", exact: true }).waitFor();
     await page.getByRole("link", { name: "Only this step" }).click();
     await page.waitForURL((url) => url.searchParams.get("from") === iso(19) && !url.searchParams.has("at"));
+  });
+});
+
+test("links across traces are edges when they are asked for, and what became of the others is said", async () => {
+  const graph = [];
+  const watch = (page) => page.on("request", (r) => r.url().includes("/v1/graph?") && graph.push(new URL(r.url()).searchParams));
+  await withPage(site.browser, at({ from: iso(30), to: iso(32) }), async (page) => {
+    await ready(page);
+    watch(page);
+    assert.equal(await page.locator('.graph .edge[data-edge*="messaging_link"]').count(), 0);
+    const toggle = page.getByRole("button", { name: "Links across traces" });
+    assert.equal(await toggle.getAttribute("aria-pressed"), "false");
+    await toggle.click();
+    await page.waitForURL(/links=1/);
+    const edge = page.locator('.graph .edge[data-edge*="messaging_link"]');
+    await edge.waitFor();
+    assert.equal(await edge.getAttribute("data-edge"), JSON.stringify(["orders", "mailer", "messaging_link"]));
+    assert.equal(await toggle.getAttribute("aria-pressed"), "true");
+    await page.getByText("3 links of consumers, 2 calls across traces; 1 to spans that are not stored").waitFor();
+    assert.ok(graph.length > 0 && graph.every((p) => p.get("links") === "true"), String(graph));
+    await assertAccessible(page, "links across traces");
+    // Steps, and the panel of the edge, know them as well.
+    const point = await edge.locator("path.line").evaluate((line) => {
+      const { x, y } = line.getPointAtLength(line.getTotalLength() / 4).matrixTransform(line.getScreenCTM());
+      return { x, y };
+    });
+    await page.mouse.click(point.x, point.y);
+    await page.locator(".edge-lines:not([aria-busy])").waitFor();
+    await page.getByRole("button", { name: "Replay" }).click();
+    await page.waitForURL(/at=/);
+    await page.locator(".replay").waitFor();
+    assert.equal(await edge.count(), 1);
   });
 });
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { curlOf, firstSpanCurl, shellQuote } from "../src/model/curl";
-import { DRAW_ALL_MAX, DRAW_TOP_MAX, distancesFrom, edgeWidth, readGraph, shownOf, TOP, towards, WHOLE } from "../src/model/graph";
+import { DRAW_ALL_MAX, DRAW_TOP_MAX, distancesFrom, edgeWidth, graphAt, LINK, linksText, readGraph, shownOf, TOP, towards, WHOLE } from "../src/model/graph";
 import { formatBytes, formatCount, formatPercent, formatRate, plural, visibleName } from "../src/model/text";
 import { filterAttributes, NESTING_MAX, valueToText } from "../src/model/anyvalue";
 import type { AnyValue } from "../src/api/types";
@@ -55,6 +55,20 @@ test("edges below a share of all calls, and names without a part, are left out a
   const shown = shownOf(graph, { ...view, min: 3 / 14 });
   assert.deepEqual([shown.edges.map((e) => e.callCount), shown.hiddenEdges, shown.hiddenNodes], [[5, 4, 3], 1, 1]);
   assert.deepEqual(shownOf(graph, { ...view, name: "S2" }).edges.map((e) => [e.client, e.server]), [["s1", "s2"], ["s2", "s3"]]);
+});
+
+test("calls along links are shown and not counted twice", () => {
+  const plain = chain(3); // 3, 2 calls
+  const link = { ...plain.edges[0], connectionType: LINK, id: "link", callCount: 7 };
+  const graph = readGraph({ nodes: [...plain.nodes.values()], edges: [...plain.edges, { ...link, calls: "7" }], from: null, to: null, service: null, hops: null, relativeError: 0.011 });
+  assert.deepEqual([graph.calls, graph.edges.length, shownOf(graph, view).calls], [5, 3, 5]);
+  const none = { p50: [null], p90: [null], p95: [null], p99: [null] };
+  const row = (e: { client: string; server: string; connectionType: string }) => ({ client: e.client, server: e.server, connectionType: e.connectionType, calls: ["4"], errors: ["1"], clientLatency: none, serverLatency: none });
+  const at = graphAt(graph, { edges: graph.edges.map(row), steps: ["0"], stepNano: "60000000000", from: null, to: null }, 0);
+  assert.deepEqual([at.calls, at.nodes.get("s1")?.callCount, at.nodes.get("s1")?.errorCount], [8, 4, 1]);
+  const links = { seen: "5", resolved: "2", sameTrace: "1", notFound: "1", otherKind: "0", notLookedUp: "1", complete: false };
+  assert.equal(linksText(links), "5 links of consumers, 2 calls across traces; 1 to spans that are not stored, 1 in their own trace, 1 not looked up");
+  assert.equal(linksText({ ...links, seen: "1", resolved: "1", sameTrace: "0", notFound: "0", notLookedUp: "0", complete: true }), "1 link of consumers, 1 call across traces");
 });
 
 test("only errors keeps the edges that fail", () => {

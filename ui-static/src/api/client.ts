@@ -168,7 +168,10 @@ export const getTraceColumn = (id: string, scope: string, key: string, adjusted:
 
 export const getOtlpText = (id: string, stop?: AbortSignal) => ask(apiUrl(columnsPath(id)), "application/json", stop, (response) => response.text());
 
-export const getGraph = (range: Range, stop?: AbortSignal) =>
+/** links: "true" for edges along links across traces, too. */
+export type GraphRange = Range & { links?: "true" };
+
+export const getGraph = (range: GraphRange, stop?: AbortSignal) =>
   get<api.GraphAnswer>("v1/graph", { ...range, format: "json" }, stop);
 
 export const getFocus = (range: Range, service: string, stop?: AbortSignal) =>
@@ -187,7 +190,7 @@ export const getGraphSeries = (params: Params & { step: string }, stop?: AbortSi
 export const getLatencySeries = (params: Params & { step: string }, stop?: AbortSignal) =>
   get<api.LatencySeries>("v1/latency", params, stop);
 
-export const graphUrl = (range: Range, format: string) => apiUrl("v1/graph", { ...range, format });
+export const graphUrl = (range: GraphRange, format: string) => apiUrl("v1/graph", { ...range, format });
 
 export const getSystem = (stop?: AbortSignal) => get<api.SystemAnswer>("v1/system", {}, stop);
 

@@ -238,7 +238,19 @@ export interface GraphAnswer {
   to: string | null;
   service: string | null;
   hops: number | null;
+  links?: GraphLinks;
   relativeError: number;
+}
+
+/** What became of links across traces; seen is the sum of the other counts. */
+export interface GraphLinks {
+  seen: string;
+  resolved: string;
+  sameTrace: string;
+  notFound: string;
+  otherKind: string;
+  notLookedUp: string;
+  complete: boolean;
 }
 
 /** /v1/graph against another range. */

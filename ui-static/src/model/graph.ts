@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What of the service graph is shown. A drawing has up to 60 services whole; up to 250 the edges with most calls; beyond that nothing until a
 // service is in focus. Matrix and table hold any number. Whatever is left out is counted. No DOM.
-import type { Change, GraphAnswer, GraphDifference, GraphEdge, GraphNode, GraphSeries, Quantiles } from "../api/types";
-import { formatCount, formatPercent, formatRate } from "./text";
+import type { Change, GraphAnswer, GraphDifference, GraphEdge, GraphLinks, GraphNode, GraphSeries, Quantiles } from "../api/types";
+import { formatCount, formatPercent, formatRate, plural } from "./text";
 import { formatDuration } from "./time";
 
 export const DRAW_ALL_MAX = 60;
@@ -72,7 +72,11 @@ export interface Shown {
 export const idOf = (e: Pick<GraphEdge, "client" | "server" | "connectionType">): string => JSON.stringify([e.client, e.server, e.connectionType]);
 
 const byCalls = (a: Edge, b: Edge) => b.callCount - a.callCount || (a.id < b.id ? -1 : 1);
-const graphOf = (nodes: Map<string, Node>, edges: Edge[]): Graph => ({ nodes, edges: edges.sort(byCalls), calls: edges.reduce((sum, e) => sum + e.callCount, 0) });
+/** The type of edges along links across traces. */
+export const LINK = "messaging_link";
+/** Without what went along links: the same messages are counted on their way over a destination. */
+const callsOn = (edges: Edge[]): number => edges.reduce((sum, e) => sum + (e.connectionType === LINK ? 0 : e.callCount), 0);
+const graphOf = (nodes: Map<string, Node>, edges: Edge[]): Graph => ({ nodes, edges: edges.sort(byCalls), calls: callsOn(edges) });
 
 /** p95: of the services whose latency was asked for. */
 export function readGraph(answer: GraphAnswer, p95: Map<string, number> = new Map()): Graph {
@@ -119,7 +123,7 @@ export function graphAt(graph: Graph, series: GraphSeries, step: number): Graph 
     const row = at.get(e.id);
     const [calls, errors] = [row?.calls[step] ?? "0", row?.errors[step] ?? "0"];
     const sum = counts.get(e.server) ?? { calls: 0, errors: 0 };
-    counts.set(e.server, { calls: sum.calls + Number(calls), errors: sum.errors + Number(errors) });
+    if (e.connectionType !== LINK) counts.set(e.server, { calls: sum.calls + Number(calls), errors: sum.errors + Number(errors) });
     const latency = (of: GraphSeries["edges"][0]["clientLatency"] | undefined): Quantiles | null => {
       const [p50, p90, p95, p99] = (["p50", "p90", "p95", "p99"] as const).map((q) => of?.[q]?.[step] ?? null);
       return p50 === null || p90 === null || p95 === null || p99 === null ? null : { p50, p90, p95, p99 };
@@ -153,7 +157,7 @@ export function shownOf(graph: Graph, view: View): Shown {
     edges,
     hiddenNodes: graph.nodes.size - nodes.length,
     hiddenEdges: graph.edges.length - edges.length,
-    calls: edges.reduce((sum, e) => sum + e.callCount, 0),
+    calls: callsOn(edges),
     tooMany,
   };
 }
@@ -162,7 +166,7 @@ export function shownOf(graph: Graph, view: View): Shown {
 export function withNumbers(shown: Shown, graph: Graph): Shown {
   const edges = new Map(graph.edges.map((e) => [e.id, e]));
   const own = shown.edges.map((e) => edges.get(e.id) ?? e);
-  return { ...shown, nodes: shown.nodes.map((n) => graph.nodes.get(n.service) ?? n), edges: own, calls: own.reduce((sum, e) => sum + e.callCount, 0) };
+  return { ...shown, nodes: shown.nodes.map((n) => graph.nodes.get(n.service) ?? n), edges: own, calls: callsOn(own) };
 }
 
 /** How many calls away each service is, up to so many; only along the direction of the calls, or against it, or both. */
@@ -193,6 +197,13 @@ export function distancesFrom(edges: Pick<Edge, "client" | "server">[], focus: s
 export function latencyOf(e: Pick<GraphEdge, "clientLatency" | "serverLatency">, quantile: keyof Quantiles): number | null {
   const seen = e.clientLatency ?? e.serverLatency;
   return seen ? Number(seen[quantile]) : null;
+}
+
+/** "2 calls along 5 links across traces; 2 not stored, 1 in their own trace", and what time did not suffice for. */
+export function linksText(links: GraphLinks): string {
+  const [seen, calls, own, lost, other, left] = [links.seen, links.resolved, links.sameTrace, links.notFound, links.otherKind, links.notLookedUp].map(Number);
+  const rest = [lost ? `${formatCount(lost)} to spans that are not stored` : "", own ? `${formatCount(own)} in their own trace` : "", other ? `${formatCount(other)} to spans that send nothing` : "", left ? `${formatCount(left)} not looked up` : ""].filter((t) => t);
+  return `${plural(seen, "link")} of consumers, ${plural(calls, "call")} across traces${rest.length > 0 ? `; ${rest.join(", ")}` : ""}`;
 }
 
 /** What edges are labelled and coloured by. */

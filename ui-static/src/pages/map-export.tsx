@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The graph as files: as it is shown, or the whole of it; pictures of the drawing. Each file says what it is of. Loaded when the menu is opened.
 import { useState } from "preact/hooks";
-import { getStatus, graphUrl } from "../api/client";
+import { getStatus } from "../api/client";
 import { curlOf } from "../model/curl";
 import { type About, aboutLines, FORMATS, type Format, pngWithText, writeGraph } from "../model/graph-export";
 import { FAILING, type View } from "../model/graph";
@@ -62,7 +62,7 @@ export function ExportMenu(props: Props) {
           <button type="button" class="option" onClick={() => void save(format, type)}>
             {name}
           </button>
-          {SERVER_FORMATS[format] ? <CopyButton text={() => curlOf(graphUrl(currentRange(), SERVER_FORMATS[format]))} what={`curl command for ${name}, the whole graph`} icon="terminal" /> : null}
+          {SERVER_FORMATS[format] ? <CopyButton text={() => curlOf(apiOf(SERVER_FORMATS[format]))} what={`curl command for ${name}, the whole graph`} icon="terminal" /> : null}
         </span>
       ))}
       {drawn ? (

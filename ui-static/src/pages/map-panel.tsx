@@ -3,7 +3,7 @@
 import type { ComponentType } from "preact";
 import type { Quantiles } from "../api/types";
 import { changeText } from "../model/change";
-import { type Edge, type Graph, latencyOf, type Node } from "../model/graph";
+import { type Edge, type Graph, latencyOf, LINK, type Node } from "../model/graph";
 import { formatCount, formatPercent, formatRate } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
@@ -170,7 +170,7 @@ function EdgeBody({ edge, graph, seconds, relativeError, OverTime }: Props & { e
   const most = Math.max(Number(edge.clientLatency?.p99 ?? 0), Number(edge.serverLatency?.p99 ?? 0), 1);
   const server = graph.nodes.get(edge.server)?.type === "service";
   const query = server
-    ? `{ resource.service.name = ${quote(edge.server)} && kind = ${edge.connectionType === "messaging_system" ? "consumer" : "server"} }`
+    ? `{ resource.service.name = ${quote(edge.server)} && kind = ${edge.connectionType === "messaging_system" || edge.connectionType === LINK ? "consumer" : "server"} }`
     : `{ resource.service.name = ${quote(edge.client)} && kind = client }`;
   const cell = (q: Quantiles | null, name: (typeof QUANTILES)[number]) =>
     q ? (

@@ -68,11 +68,16 @@ export interface Found {
   p95: Map<string, number>;
 }
 
+/** Are edges along links across traces asked for? */
+export const withLinks = (): boolean => param("links") === "1";
+/** What the address asks of the graph of a range. */
+export const asked = <T extends object>(range: T): T & { links?: "true" } => (withLinks() ? { ...range, links: "true" } : range);
+
 export const found = new Loader<Found>();
 
 export const loadGraph = (range: Range): void =>
   void found.run(async (stop) => {
-    const [graph, p95] = await Promise.all([getGraph(range, stop), p95OfServices(range, stop)]);
+    const [graph, p95] = await Promise.all([getGraph(asked(range), stop), p95OfServices(range, stop)]);
     return { graph, p95 };
   });
 
@@ -104,12 +109,12 @@ export const loadDifference = (range: Range, vs: string): void =>
     const ends = await endsOf(range, stop);
     const before = ends && comparedRange(vs, ends, 60_000_000_000n, nowNs());
     if (!ends || !before) return { answer: { edges: [] }, before: { from: 0n, to: 0n } };
-    return { answer: await getGraphDifference({ ...spanParams(ends), ...comparedParams(before) }, stop), before };
+    return { answer: await getGraphDifference(asked({ ...spanParams(ends), ...comparedParams(before) }), stop), before };
   });
 
-export async function stepsParams(range: Range, stop: AbortSignal, steps = REPLAY_STEPS): Promise<{ from: string; to: string; step: string } | null> {
+export async function stepsParams(range: Range, stop: AbortSignal, steps = REPLAY_STEPS): Promise<{ from: string; to: string; step: string; links?: "true" } | null> {
   const ends = await endsOf(range, stop);
-  return ends && { from: String(ends.from), to: String(ends.to), step: `${stepMinutes(ends.from, ends.to, steps)}m` };
+  return ends && asked({ from: String(ends.from), to: String(ends.to), step: `${stepMinutes(ends.from, ends.to, steps)}m` });
 }
 
 export const loadSeries = (range: Range): void =>
@@ -193,4 +198,4 @@ export function keepPins(view: string, places: Map<string, Place>): void {
 export const pinsText = (view: string, places: Map<string, Place>): string => JSON.stringify({ [view]: Object.fromEntries([...places].map(([id, p]) => [id, [Math.round(p.x), Math.round(p.y)]])) });
 
 /** The API call that the page is made from. */
-export const apiOf = (): string => graphUrl(currentRange(), "json");
+export const apiOf = (format = "json"): string => graphUrl(asked(currentRange()), format);

@@ -9,7 +9,7 @@ import { go, param, patched, replace } from "../route";
 import { hint } from "../state/keys";
 import { CopyButton, Popover } from "../ui/controls";
 import { Icon } from "../ui/icons";
-import { apiOf, GROUPS, look, LOOKS, type MapParts, measure } from "./map-state";
+import { apiOf, GROUPS, look, LOOKS, type MapParts, measure, withLinks } from "./map-state";
 
 /** Counts up when a key opens the menu. */
 export const exportOpened = signal(0);
@@ -150,6 +150,9 @@ function Filters({ wanted }: { wanted: View }) {
       <button type="button" class="button toggle" aria-pressed={param("at") !== ""} title="The graph step by step over the range" onClick={() => replace(patched({ at: param("at") === "" ? "0" : null }))}>
         <Icon name="clock" />
         Replay
+      </button>
+      <button type="button" class="button toggle" aria-pressed={withLinks()} title="Also from producers to consumers that have a trace of their own and link to them: reads their traces" onClick={() => go(patched({ links: withLinks() ? null : "1" }))}>
+        Links across traces
       </button>
     </>
   );

@@ -4,7 +4,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { signal } from "@preact/signals";
 import type { GraphAnswer } from "../api/types";
-import { estimateText, type Graph, graphAt, HOPS_MAX, layoutEstimate, readGraph, type Shown, shownOf, type View, withDifference, withNumbers } from "../model/graph";
+import { estimateText, type Graph, graphAt, HOPS_MAX, layoutEstimate, linksText, readGraph, type Shown, shownOf, type View, withDifference, withNumbers } from "../model/graph";
 import { formatCount, formatPercent, plural } from "../model/text";
 import { go, href, param, patched } from "../route";
 import { useActions } from "../state/keys";
@@ -17,7 +17,7 @@ import type { GraphView, Selection } from "../views/graph";
 import { Drawing, lastLayout } from "./map-drawing";
 import { NoGraph, NoPairs, TooMany } from "./map-empty";
 import { MapPanel } from "./map-panel";
-import { difference, found, groups, loadDifference, loadGraph, loadGroups, loadSeries, look, LOOKS, secondsOf, series, stepAt, viewOf } from "./map-state";
+import { difference, found, groups, loadDifference, loadGraph, loadGroups, loadSeries, look, LOOKS, secondsOf, series, stepAt, viewOf, withLinks } from "./map-state";
 import { EdgeTable } from "./map-table";
 import { exportOpened, MapTools } from "./map-tools";
 
@@ -38,7 +38,7 @@ export function MapPage() {
   useEffect(() => {
     document.title = "Map · Spoor";
     load();
-  }, [range.from, range.to]);
+  }, [range.from, range.to, withLinks()]);
   const { value, error, loading } = found.state.value;
   useRetry(error, load);
   const graph = useMemo(() => (value ? readGraph(value.graph, value.p95) : null), [value]);
@@ -63,13 +63,13 @@ export function MapPage() {
 /** The graph with what the address asks for beside it: another range, or one step. */
 function useNumbers(graph: Graph): { base: Graph; at: Graph | null; problem: string } {
   const range = currentRange();
-  const [vs, replay, group] = [param("vs"), param("at") !== "", param("group")];
+  const [vs, replay, group, links] = [param("vs"), param("at") !== "", param("group"), withLinks()];
   useEffect(() => {
     if (vs) loadDifference(range, vs);
-  }, [vs, range.from, range.to]);
+  }, [vs, links, range.from, range.to]);
   useEffect(() => {
     if (replay) loadSeries(range);
-  }, [replay, range.from, range.to]);
+  }, [replay, links, range.from, range.to]);
   useEffect(() => {
     if (group) loadGroups(range, group);
   }, [group, range.from, range.to]);
@@ -119,7 +119,7 @@ function MapView({ graph, value, load }: { graph: Graph; value: GraphAnswer; loa
       <div class="map-main">
         <h1 class="offscreen">Service map</h1>
         <MapTools graph={base} shown={shown} view={view} wanted={wanted} seconds={seconds} groups={groupOf} setFocus={setFocus} />
-        <Counts graph={base} shown={shown} wanted={wanted} relativeError={value.relativeError} />
+        <Counts graph={base} shown={shown} wanted={wanted} answer={value} />
         {problem ? <p class="banner">What was asked for besides the graph cannot be shown: {problem}</p> : null}
         {replay && Replay ? <Replay /> : null}
         {base.edges.length === 0 ? <NoPairs graph={base} /> : null}
@@ -142,7 +142,7 @@ function MapView({ graph, value, load }: { graph: Graph; value: GraphAnswer; loa
 
 const NO_GROUPS = new Map<string, string>();
 
-function Counts({ graph, shown, wanted, relativeError }: { graph: Graph; shown: Shown; wanted: View; relativeError: number }) {
+function Counts({ graph, shown, wanted, answer }: { graph: Graph; shown: Shown; wanted: View; answer: GraphAnswer }) {
   const complete = shown.hiddenNodes === 0 && shown.hiddenEdges === 0;
   const [nodes, edges] = [graph.nodes.size, graph.edges.length];
   const drawn = wanted.drawn;
@@ -161,7 +161,9 @@ function Counts({ graph, shown, wanted, relativeError }: { graph: Graph; shown: 
         </span>
       )}
       {wanted.all ? <a href={patched({ all: null })}>Show what can be read</a> : null}
-      <span class="dim">every stored span counted · quantiles ± {(100 * relativeError).toFixed(1)} %{drawn && !shown.tooMany ? " · cards: calls, p95, ▲ errors" : ""}</span>
+      {answer.links ? <span>{linksText(answer.links)}</span> : null}
+      {answer.links && !answer.links.complete ? <span class="hidden-chip">the time was up before all links were looked at: take a shorter range</span> : null}
+      <span class="dim">every stored span counted · quantiles ± {(100 * answer.relativeError).toFixed(1)} %{drawn && !shown.tooMany ? " · cards: calls, p95, ▲ errors" : ""}</span>
     </div>
   );
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draws the service graph as SVG: real elements, so that it can be walked with the keyboard, read aloud and saved as it is.
 // Colours are presentation attributes, which a strict content security policy allows and a saved file keeps.
-import { type Edge, edgeWidth, FAILING, type Node, type Place, type Shown, walk } from "../model/graph";
+import { type Edge, edgeWidth, FAILING, LINK, type Node, type Place, type Shown, walk } from "../model/graph";
 import { colourOf, textureOf } from "../model/palette";
 import { formatPercent } from "../model/text";
 import { iconPath } from "../ui/icons";
@@ -205,6 +205,7 @@ export class GraphView {
     const stroke = make("path", { d: path, fill: "none", stroke: colour, "stroke-width": width.toFixed(2), "stroke-opacity": opacity, class: "line" }, group);
     if (e.connectionType === "virtual_node" || quiet) stroke.setAttribute("stroke-dasharray", "2 5");
     else if (failing) stroke.setAttribute("stroke-dasharray", `${4 + 2 * width} ${2 + width}`);
+    else if (e.connectionType === LINK) stroke.setAttribute("stroke-dasharray", "10 3");
     const heading = round ? points : [...points.slice(0, -1), before(points, this.vertical), points[points.length - 1]];
     make("path", { d: arrow(heading, width), fill: colour, "fill-opacity": opacity, class: "head" }, group);
     const mark = failing ? "▲ " : "";
