@@ -177,27 +177,28 @@ static enum sp_status look_up_links(struct reading *reading)
 
 /* ---- links of consumers ---- */
 
-static bool grow(void **items, size_t *cap, size_t count, size_t item_bytes)
+/* The items, with room for one more. NULL: there is no memory, and they are as they were. */
+static void *with_room(void *items, size_t count, size_t *cap, size_t item_bytes)
 {
     if (count < *cap)
-        return true;
+        return items;
     size_t next = *cap ? 2 * *cap : 256;
-    void *grown = realloc(*items, next * item_bytes);
-    if (!grown)
-        return false;
-    *items = grown;
-    *cap = next;
-    return true;
+    void *grown = realloc(items, next * item_bytes);
+    if (grown)
+        *cap = next;
+    return grown;
 }
 
 /* The service is the last taker's mostly, and then not copied again. */
 static enum sp_status add_taker(struct reading *reading, const struct sp_span *span)
 {
-    if (!grow((void **)&reading->takers, &reading->taker_cap, reading->taker_count,
-              sizeof(*reading->takers)))
-        return no_memory(reading);
-    struct taker *taker = &reading->takers[reading->taker_count];
     struct sp_slice service = sp_span_service(span);
+    struct taker *takers =
+        with_room(reading->takers, reading->taker_count, &reading->taker_cap, sizeof(*takers));
+    if (!takers)
+        return no_memory(reading);
+    reading->takers = takers;
+    struct taker *taker = &takers[reading->taker_count];
     *taker = (struct taker){.trace_id = span->trace_id,
                             .start_unix_ns = span->start_unix_ns,
                             .end_unix_ns = span->end_unix_ns,
@@ -223,17 +224,19 @@ static enum sp_status add_link(struct reading *reading, const struct sp_graph_li
         reading->link_count == reading->link_max ? look_up_links(reading) : SP_OK;
     if (status == SP_OK && reading->taker_span != link->consumer)
         status = add_taker(reading, link->consumer);
-    if (status == SP_OK && !grow((void **)&reading->links, &reading->link_cap, reading->link_count,
-                                 sizeof(*reading->links)))
-        status = no_memory(reading);
     if (status == SP_DEADLINE)
         reading->found->not_looked_up++;
     if (status != SP_OK)
         return status;
-    reading->links[reading->link_count++] =
+    struct known_link *links =
+        with_room(reading->links, reading->link_count, &reading->link_cap, sizeof(*links));
+    if (!links)
+        return no_memory(reading);
+    links[reading->link_count++] =
         (struct known_link){.trace_id = link->trace_id,
                             .span_id = link->span_id,
                             .taker = (uint32_t)(reading->taker_count - 1)};
+    reading->links = links;
     return SP_OK;
 }
 
