@@ -131,6 +131,25 @@ test("the drawing has a card for each call and is walked with the arrows", async
   });
 });
 
+test("the drawing opens with the root and what is next to it, at a size that can be read", async () => {
+  for (const width of [390, 1440]) {
+    await withPage(
+      browser,
+      at({ ...pair, tab: "graph" }),
+      async (page) => {
+        await page.locator(".cmp-card").first().waitFor();
+        const box = await page.locator(".cmp-drawing").boundingBox();
+        const cards = await page.locator(".cmp-card-box").evaluateAll((list) => list.map((e) => e.getBoundingClientRect().toJSON()));
+        const whole = cards.filter((c) => c.x >= box.x && c.y >= box.y && c.right <= box.x + box.width && c.bottom <= box.y + box.height);
+        assert.ok(whole.length >= 5, `${whole.length} cards in sight at ${width}`);
+        assert.ok(whole.some((c) => c.x - box.x < 40 && c.y - box.y < 40), "the root stands at the top left");
+        assert.ok(cards[0].height >= 33, "cards can be read");
+      },
+      { width, height: 844 },
+    );
+  }
+});
+
 test("two waterfalls share a scale, zoom together, and find the same call in the other", async () => {
   await withPage(browser, at({ ...pair, tab: "falls" }), async (page) => {
     await page.locator(".cmp-fall:nth-child(2) .wf-row").first().waitFor();

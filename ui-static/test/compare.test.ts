@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { MergedNode, SpanDetail } from "../src/api/types";
 import { alignByName, changeText, compareCsv, compareNodes, csvField, deltaOf, parseSide, rootsDiffer, rowsByNode, rowsOfTree, topNodes, typedRef } from "../src/model/compare";
 import { compareKeys, compareSpans } from "../src/model/compare-keys";
-import { CARD, layoutTree } from "../src/model/compare-layout";
+import { CARD, layoutTree, OUTLINE_STEP } from "../src/model/compare-layout";
 import type { Skeleton } from "../src/model/skeleton";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -83,13 +83,37 @@ test("a drawing keeps the greatest differences with what is above them, and no t
     }),
     [1, 1],
   );
-  const { cards, width, height } = layoutTree(many, topNodes(many, "duration", 100));
-  assert.ok(cards.size <= 100 && cards.size > 50);
-  const seen = [...cards.values()];
-  for (const c of seen) {
-    assert.ok(c.x >= 0 && c.x + CARD.width <= width && c.y >= 0 && c.y + CARD.height <= height);
-    for (const child of c.children) assert.equal(many[child].parent, c.node);
+  const kept = topNodes(many, "duration", 100);
+  const order = rowsOfTree(many, "duration", new Set()).filter((n) => kept.has(n));
+  for (const room of [390, 1440, 100000]) {
+    const { outline, cards, width, height } = layoutTree(many, order, room);
+    assert.equal(outline, room === 390);
+    assert.ok(width <= room || room === 390);
+    assert.ok(cards.size <= 100 && cards.size > 50);
+    const seen = [...cards.values()];
+    const places = new Set(seen.map((c) => (outline ? `${c.y}` : `${c.x} ${c.y}`)));
+    assert.equal(places.size, seen.length);
+    for (const c of seen) {
+      assert.ok(c.x >= 0 && c.x + CARD.width <= width && c.y >= 0 && c.y + CARD.height <= height);
+      for (const child of c.children) assert.equal(many[child].parent, c.node);
+    }
   }
+});
+
+test("however deep and wide a tree is, its drawing begins with the root and the way to the greatest difference", () => {
+  const deep: MergedNode[] = [MERGED[0]];
+  // Sixty levels, each with five leaves that differ less than what is below.
+  for (let depth = 1; depth < 60; depth++) {
+    const parent = depth === 1 ? 0 : deep.length - 1;
+    for (let i = 0; i < 6; i++) deep.push({ ...MERGED[1], parent, depth, operation: `${depth} ${i}`, b: side(4, i === 5 ? 400 - depth : 41, 41) });
+  }
+  const nodes = compareNodes(deep, [1, 1]);
+  const order = rowsOfTree(nodes, "duration", new Set());
+  const columns = [...layoutTree(nodes, order, 100000).cards.values()];
+  assert.deepEqual([columns[0].node, columns[0].x, columns[0].y], [0, 0, 0]);
+  assert.equal(columns.filter((c) => c.y === 0).length, 60);
+  const outline = [...layoutTree(nodes, order, 390).cards.values()];
+  assert.deepEqual(outline.slice(0, 3).map((c) => [nodes[c.node].depth, c.x, c.y]), [[0, 0, 0], [1, OUTLINE_STEP, CARD.height + CARD.gapY], [2, 2 * OUTLINE_STEP, 2 * (CARD.height + CARD.gapY)]]);
 });
 
 test("a file of differences holds every number, and no formula", () => {

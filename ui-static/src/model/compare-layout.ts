@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the structure graph puts its cards: a tree from left to right, each parent beside the middle of its children. One pass
-// from the last node to the first, since subtrees are slices of the list. No DOM.
+// Where the structure graph puts its cards. Columns: a tree from left to right, each parent on the line of its first child, so that the line of the
+// greatest difference begins at the root and the rest hangs below it. Outline, for what is too deep for that: each card on a line of its own, a
+// step to the right of its parent, as wide as the screen allows. Root and what is next to it stand together at the top left in both. No DOM.
 import type { CompareNode } from "./compare";
 
 export const CARD = { width: 196, height: 44, gapX: 44, gapY: 10 };
+const COLUMN = CARD.width + CARD.gapX;
+/** How far a child stands to the right of its parent in the narrowest outline. */
+export const OUTLINE_STEP = 18;
 
 export interface Card {
   node: number;
@@ -14,28 +18,41 @@ export interface Card {
 }
 
 export interface Drawing {
+  outline: boolean;
+  /** In drawing order, parents first. */
   cards: Map<number, Card>;
   width: number;
   height: number;
 }
 
-/** kept: what is drawn; with a node, everything above it. */
-export function layoutTree(nodes: CompareNode[], kept: ReadonlySet<number>): Drawing {
+/** order: what is drawn, parents first and each subtree in one piece; with a node, everything above it.
+ * room: how wide the drawing may be, as far as that can be. */
+export function layoutTree(nodes: CompareNode[], order: readonly number[], room: number): Drawing {
   const cards = new Map<number, Card>();
-  const order = [...kept].sort((a, b) => a - b);
-  for (const node of order) cards.set(node, { node, x: nodes[node].depth * (CARD.width + CARD.gapX), y: 0, children: [] });
-  for (const node of order) cards.get(nodes[node].parent)?.children.push(node);
-  let line = 0;
-  // Leaves take lines in the order of the list; what is above follows them, from the last to the first.
-  for (const node of order) {
-    const card = cards.get(node) as Card;
-    if (card.children.length === 0) card.y = line++ * (CARD.height + CARD.gapY);
-  }
-  for (let i = order.length - 1; i >= 0; i--) {
-    const card = cards.get(order[i]) as Card;
-    const [first, last] = [card.children[0], card.children[card.children.length - 1]];
-    if (first !== undefined) card.y = ((cards.get(first) as Card).y + (cards.get(last) as Card).y) / 2;
-  }
   const deepest = order.reduce((d, n) => Math.max(d, nodes[n].depth), 0);
-  return { cards, width: (deepest + 1) * (CARD.width + CARD.gapX) - CARD.gapX, height: Math.max(1, line) * (CARD.height + CARD.gapY) - CARD.gapY };
+  const outline = deepest * COLUMN + CARD.width > room;
+  const step = outline ? Math.max(OUTLINE_STEP, Math.min(COLUMN, Math.floor((room - CARD.width) / deepest))) : COLUMN;
+  const line = CARD.height + CARD.gapY;
+  let lines = 0;
+  for (const node of order) {
+    const parent = cards.get(nodes[node].parent);
+    const beside = !outline && parent?.children.length === 0;
+    cards.set(node, { node, x: nodes[node].depth * step, y: beside ? parent.y : lines++ * line, children: [] });
+    parent?.children.push(node);
+  }
+  return { outline, cards, width: deepest * step + CARD.width, height: Math.max(1, lines) * line - CARD.gapY };
+}
+
+const CORNER = 6;
+
+/** The line from a card to one of its children, with one rounded corner or two. */
+export function edgePath(from: Card, to: Card, outline: boolean): string {
+  const y2 = to.y + CARD.height / 2;
+  if (outline) {
+    const x = from.x + OUTLINE_STEP / 2;
+    return `M${x} ${from.y + CARD.height}V${y2 - CORNER}q0 ${CORNER} ${CORNER} ${CORNER}H${to.x}`;
+  }
+  const [x1, y1] = [from.x + CARD.width, from.y + CARD.height / 2];
+  if (y1 === y2) return `M${x1} ${y1}H${to.x}`;
+  return `M${x1} ${y1}h${CARD.gapX / 2 - CORNER}q${CORNER} 0 ${CORNER} ${CORNER}V${y2 - CORNER}q0 ${CORNER} ${CORNER} ${CORNER}H${to.x}`;
 }

@@ -2,10 +2,11 @@
 // The merged tree as a drawing: a card a call, blue where A is slower, orange where B is, hatched where only one side has it. The
 // Calls tab is its table.
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { changeText, type CompareNode, deltaOf, type Measure, topNodes } from "../model/compare";
-import { CARD, type Card, layoutTree } from "../model/compare-layout";
+import { changeText, type CompareNode, deltaOf, type Measure, rowsOfTree, topNodes } from "../model/compare";
+import { CARD, type Card, edgePath, layoutTree } from "../model/compare-layout";
 import { formatCount, visibleName } from "../model/text";
-import { measureOf, answer } from "../state/compare";
+import { param } from "../route";
+import { answer, measureOf, narrow } from "../state/compare";
 import { useActions } from "../state/keys";
 import { slotOf } from "./compare-name";
 import { colourOf } from "../model/palette";
@@ -17,17 +18,25 @@ const CARDS = 150;
 const NAME_MAX = 26;
 const PAD = 12;
 const ZOOMS = [0.4, 0.55, 0.75, 1, 1.4];
+const FULL = 3;
+/** Beside the drawing: its edge, and a bar to scroll it with. */
+const BESIDE = 2 * PAD + 16;
 
-const short = (text: string) => (text.length > NAME_MAX ? `${text.slice(0, NAME_MAX - 1)}…` : text);
+/** Pixels of a character of the service and of the difference, which share a line, and what that line has for both. */
+const [SERVICE_CHARACTER, DELTA_CHARACTER, LINE] = [6.4, 7.2, CARD.width - 28];
+
+const short = (text: string, most: number) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 export function CompareGraph({ nodes }: { nodes: CompareNode[] }) {
   const by = measureOf();
   const [all, setAll] = useState(false);
-  const [zoom, setZoom] = useState(3);
+  const [zoom, setZoom] = useState(FULL);
   const [current, setCurrent] = useState(0);
   const box = useRef<HTMLDivElement>(null);
   const kept = useMemo(() => topNodes(nodes, by, all ? nodes.length : CARDS), [nodes, by, all]);
-  const drawing = useMemo(() => layoutTree(nodes, kept), [nodes, kept]);
+  const called = param("order") === "calls";
+  const order = useMemo(() => rowsOfTree(nodes, called ? null : by, new Set()).filter((n) => kept.has(n)), [nodes, by, called, kept]);
+  const drawing = useMemo(() => layoutTree(nodes, order, window.innerWidth - BESIDE), [nodes, order, narrow.value]);
   const most = useMemo(() => nodes.reduce((m, n) => Math.max(m, Math.abs(deltaOf(n, by))), 0) || 1, [nodes, by]);
   const focused = drawing.cards.has(current) ? current : ([...drawing.cards.keys()][0] ?? 0);
   const goTo = (node: number | undefined) => {
@@ -58,15 +67,9 @@ export function CompareGraph({ nodes }: { nodes: CompareNode[] }) {
   };
   const scale = (step: number) => setZoom(Math.max(0, Math.min(ZOOMS.length - 1, zoom + step)));
   useActions({ "compare.zoomIn": () => scale(1), "compare.zoomOut": () => scale(-1) });
-  // As much as fits, and the root in the middle.
   useLayoutEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const fitting = ZOOMS.slice(0, 4).findLastIndex((f) => drawing.width * f <= element.clientWidth - 2 * PAD);
-    const at = Math.max(1, fitting);
-    setZoom(at);
-    const root = [...drawing.cards.values()][0];
-    window.requestAnimationFrame(() => element.scrollTo(0, root ? root.y * ZOOMS[at] - element.clientHeight / 2 : 0));
+    setZoom(FULL);
+    box.current?.scrollTo(0, 0);
   }, [drawing]);
   const z = ZOOMS[zoom];
   const [width, height] = [drawing.width + 2 * PAD, drawing.height + 2 * PAD];
@@ -85,7 +88,7 @@ export function CompareGraph({ nodes }: { nodes: CompareNode[] }) {
           </button>
         ) : null}
         <span class="spring" />
-        <span class="button-group" role="group" aria-label="Size">
+        <span class="button-group cmp-size" role="group" aria-label="Size">
           <button type="button" class="button square" aria-label="Smaller" title="Smaller (-)" disabled={zoom === 0} onClick={() => scale(-1)}>
             −
           </button>
@@ -103,9 +106,7 @@ export function CompareGraph({ nodes }: { nodes: CompareNode[] }) {
           </defs>
           {[...drawing.cards.values()].flatMap((card) =>
             card.children.map((child) => {
-              const to = drawing.cards.get(child) as Card;
-              const [x1, y1, x2, y2] = [card.x + CARD.width, card.y + CARD.height / 2, to.x, to.y + CARD.height / 2];
-              return <path key={child} class={`cmp-edge ${nodes[child].change}`} d={`M${x1} ${y1}C${x1 + 24} ${y1} ${x2 - 24} ${y2} ${x2} ${y2}`} />;
+              return <path key={child} class={`cmp-edge ${nodes[child].change}`} d={edgePath(card, drawing.cards.get(child) as Card, drawing.outline)} />;
             }),
           )}
           {[...drawing.cards.values()].map((card) => (
@@ -131,6 +132,7 @@ function CardOf({ card, node, by, most, focused, walk, open }: CardProps) {
   const delta = deltaOf(node, by);
   const side = delta > 0 ? "b" : delta < 0 ? "a" : "same";
   const calls = node.a && node.b ? (node.a.calls === node.b.calls ? `×${callsText(node.a.calls)}` : `×${callsText(node.a.calls)}→${callsText(node.b.calls)}`) : `×${callsText((node.a ?? node.b)?.calls ?? 0)}`;
+  const numbers = `${node.change === "both" ? calls : node.change === "new" ? "only B" : "only A"} ${deltaText(delta, by)}`;
   const said = `${node.service} ${node.operation}: ${deltaText(delta, by)}, ${changeText(node, by)}, ${calls.slice(1)} calls`;
   return (
     <g
@@ -149,13 +151,13 @@ function CardOf({ card, node, by, most, focused, walk, open }: CardProps) {
       {node.change === "both" ? null : <rect width={CARD.width} height={CARD.height} rx="6" fill="url(#cmp-hatch)" />}
       <rect width="5" height={CARD.height} rx="2.5" fill={colourOf(slotOf(node.service), dark.value)} />
       <text x="12" y="17">
-        {short(visibleName(node.operation))}
+        {short(visibleName(node.operation), NAME_MAX)}
       </text>
       <text x="12" y="35" class="cmp-card-service">
-        {short(node.service)}
+        {short(node.service, Math.max(2, Math.floor((LINE - numbers.length * DELTA_CHARACTER) / SERVICE_CHARACTER)))}
       </text>
       <text x={CARD.width - 8} y="35" text-anchor="end" class="cmp-card-delta">
-        {node.change === "both" ? `${calls} ${deltaText(delta, by)}` : `only ${node.change === "new" ? "B" : "A"} ${deltaText(delta, by)}`}
+        {numbers}
       </text>
       </g>
     </g>

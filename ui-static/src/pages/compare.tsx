@@ -162,7 +162,7 @@ function Bar({ a, b, value, tab }: { a: Side; b: Side; value: Answer; tab: strin
   const fields = (
     <>
       {tab === "" || tab === "graph" ? pick("by", "by", by, [["duration", "duration"], ["self", "self time"], ["count", "calls"]], "duration") : null}
-      {tab === "" ? pick("order", "order", param("order") === "calls" ? "calls" : "delta", [["delta", "greatest difference"], ["calls", "as called"]], "delta") : null}
+      {tab === "" || tab === "graph" ? pick("order", "order", param("order") === "calls" ? "calls" : "delta", [["delta", "greatest difference"], ["calls", "as called"]], "delta") : null}
       {tab === "" ? pick("align", "align", align, [["path", "by path"], ["name", "by name"]], "path") : null}
       {value.of === "sets" ? pick("traces", "newest", String(sampleOf()), SAMPLES.map((n) => [String(n), `${formatCount(n)} traces`]), String(SAMPLES[0])) : null}
     </>
