@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { curlOf, firstSpanCurl, shellQuote } from "../src/model/curl";
 import { DRAW_ALL_MAX, DRAW_TOP_MAX, distancesFrom, edgeWidth, graphAt, LINK, linksText, readGraph, shownOf, TOP, towards, WHOLE } from "../src/model/graph";
-import { formatBytes, formatCount, formatPercent, formatRate, plural, visibleName } from "../src/model/text";
+import { formatBytes, formatCount, formatMean, formatPercent, formatRate, plural, visibleName } from "../src/model/text";
 import { filterAttributes, NESTING_MAX, valueToText } from "../src/model/anyvalue";
 import type { AnyValue } from "../src/api/types";
 
@@ -89,7 +89,10 @@ test("numbers say what is there", () => {
   assert.equal(formatCount("18446744073709551615"), "18,446,744,073,709,551,615");
   assert.equal(plural(1, "span"), "1 span");
   assert.equal(formatBytes(1717040), "1.72 MB");
-  assert.equal(formatPercent(1, 1000000), "<0.01 %");
+  assert.deepEqual([1717040, 999600, 12345678].map(formatBytes), ["1.72 MB", "1.00 MB", "12.3 MB"]);
+  assert.deepEqual([0.0001, 0.00123456, 0.03, 2.1, 45].map((p) => formatPercent(p, 100)), ["0.000100 %", "0.00123 %", "0.03 %", "2.1 %", "45 %"]);
+  assert.deepEqual([3, 2.4, 0.0023449, 0.0000001, 99.96, 1234.5, 9.995].map(formatMean), ["3", "2.40", "0.00234", "1.00e-7", "100", "1,235", "9.99"]);
+  assert.deepEqual([5 / 86400, 0.4 / 86400, 1 / 3600].map((rate) => formatRate(rate, 1)), ["5.00/d", "0.400/d", "1.00/h"]);
   assert.equal(formatPercent(0, 10), "0 %");
   assert.equal(formatRate(5, 100), "0.050/s");
 });

@@ -9,6 +9,8 @@ test("durations keep three significant digits and carry into the next unit", () 
   const cases: [number, string][] = [
     [0, "0 ns"],
     [999, "999 ns"],
+    [0.4, "0.400 ns"],
+    [-12.34, "−12.3 ns"],
     [999.6, "1.00 µs"],
     [1280000, "1.28 ms"],
     [99960, "100 µs"],

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { HeatmapAnswer, MetricRange, MetricSeries } from "../src/api/types";
-import { barsOfHeat, countTicks, heightOfCount, sumOf, upToText } from "../src/model/histogram";
+import { barsOfHeat, countTicks, heightOfCount, sumOf } from "../src/model/histogram";
+import { upToText } from "../src/model/text";
 import { countOf, errorsOf, linesOf, lineQueries, nameOf, picksOf, restQuery, topQuery } from "../src/model/timeseries";
 
 const heat: HeatmapAnswer = {

@@ -45,10 +45,3 @@ export function countTicks(most: number, log: boolean): number[] {
   const step = [0.2, 0.5, 1, 2, 5].map((m) => m * power).find((s) => most / s <= 5 && Number.isInteger(s)) ?? Math.max(1, power);
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step);
 }
-
-/** "97.3 %" of what is counted; never 100 % of what is not all. */
-export function upToText(part: number, whole: number): string {
-  if (part >= whole) return "100 %";
-  const percent = Math.min(99.99, (100 * part) / Math.max(1, whole));
-  return `${percent.toFixed(percent > 99 ? 2 : 1)} %`;
-}

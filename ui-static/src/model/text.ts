@@ -12,6 +12,14 @@ export function plural(n: number | string, one: string, many = `${one}s`): strin
   return `${formatCount(n)} ${Number(n) === 1 ? one : many}`;
 }
 
+/** 0.00234, 9.40, 12.3, 1,234: however small, its first three digits; larger numbers whole. For what is positive. */
+export function significant(value: number): string {
+  return value >= 999.5 ? formatCount(Math.round(value)) : value.toPrecision(3);
+}
+
+/** 3, or 2.40 where it is a mean: how many there are of something in a trace. */
+export const formatMean = (n: number): string => (Number.isInteger(n) ? formatCount(n) : significant(n));
+
 /** 412 B, 1.70 MB: decimal units. */
 export function formatBytes(n: number | string): string {
   const bytes = Number(n);
@@ -23,7 +31,7 @@ export function formatBytes(n: number | string): string {
     value /= 1000;
     unit++;
   }
-  return `${value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0)} ${units[unit]}`;
+  return `${significant(value)} ${units[unit]}`;
 }
 
 /** A name that can be seen: one that is empty, or only white space and signs without a shape, is told in words. */
@@ -32,18 +40,25 @@ export function visibleName(name: string, none = "(no name)"): string {
   return /^[\s\p{Cc}\p{Cf}]+$/u.test(name) ? "(blank)" : name;
 }
 
-/** 0 %, 0.03 %, 2.1 %, 45 %; never "0 %" for something that is there. */
+/** 0 %, 0.000100 %, 0.03 %, 2.1 %, 45 %; never "0 %" for something that is there. */
 export function formatPercent(part: number, whole: number): string {
   if (whole <= 0 || part <= 0) return "0 %";
   const p = (100 * part) / whole;
-  if (p < 0.01) return "<0.01 %";
-  return `${p < 1 ? p.toFixed(2) : p < 10 ? p.toFixed(1) : Math.round(p)} %`;
+  return `${p < 0.00995 ? significant(p) : p < 1 ? p.toFixed(2) : p < 10 ? p.toFixed(1) : Math.round(p)} %`;
 }
 
-/** Calls a second: 0.021/s, 0.16/s, 3.4/s, 412/s. */
+/** "97.3 %" of what is counted; never 100 % of what is not all. */
+export function upToText(part: number, whole: number): string {
+  if (part >= whole) return "100 %";
+  const percent = Math.min(99.99, (100 * part) / Math.max(1, whole));
+  return percent < 1 ? formatPercent(percent, 100) : `${percent.toFixed(percent > 99 ? 2 : 1)} %`;
+}
+
+/** Calls a second: 0.021/s, 0.16/s, 3.4/s, 412/s; of what is rare calls an hour or a day: 1.80/h, 5.00/d. */
 export function formatRate(calls: number, seconds: number): string {
   if (seconds <= 0) return "–";
   if (calls === 0) return "0/s";
   const rate = calls / seconds;
+  if (rate < 0.0005) return rate * 3600 < 0.9995 ? `${significant(rate * 86400)}/d` : `${significant(rate * 3600)}/h`;
   return `${rate < 0.0995 ? rate.toFixed(3) : rate < 0.995 ? rate.toFixed(2) : rate < 9.95 ? rate.toFixed(1) : formatCount(Math.round(rate))}/s`;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times are Unix nanoseconds as bigint; durations are nanoseconds as number (exact to 104 days). No DOM, no clock.
+import { significant } from "./text";
 
 const UNIT_NS: Record<string, number> = {
   ns: 1,
@@ -47,24 +48,20 @@ function parseRfc3339(text: string): bigint | null {
   return BigInt(ms) * 1000000n + BigInt(fraction.padEnd(9, "0"));
 }
 
-/** Three significant digits up to a minute, then two units: 850 ns, 1.28 ms, 12.0 s, 2 m 05 s, 3 h 20 m, 2 d 4 h. */
+/** Three significant digits up to a minute, then two units: 0.400 ns (a mean), 850 ns, 1.28 ms, 12.0 s, 2 m 05 s, 3 h 20 m, 2 d 4 h. */
 export function formatDuration(ns: number | null): string {
   if (ns === null || !Number.isFinite(ns)) return "–";
   if (ns < 0) return `−${formatDuration(-ns)}`;
-  if (ns < 999.5) return `${Math.round(ns)} ns`;
-  if (ns < 999.5e3) return `${digits(ns / 1e3)} µs`;
-  if (ns < 999.5e6) return `${digits(ns / 1e6)} ms`;
-  if (ns < 59.95e9) return `${digits(ns / 1e9)} s`;
+  if (ns < 999.5) return `${Number.isInteger(ns) ? ns : significant(ns)} ns`;
+  if (ns < 999.5e3) return `${significant(ns / 1e3)} µs`;
+  if (ns < 999.5e6) return `${significant(ns / 1e6)} ms`;
+  if (ns < 59.95e9) return `${significant(ns / 1e9)} s`;
   const seconds = Math.round(ns / 1e9);
   if (seconds < 3600) return `${Math.floor(seconds / 60)} m ${two(seconds % 60)} s`;
   const minutes = Math.round(seconds / 60);
   if (minutes < 1440) return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} m`;
   const hours = Math.round(minutes / 60);
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
-}
-
-function digits(value: number): string {
-  return value < 9.995 ? value.toFixed(2) : value < 99.95 ? value.toFixed(1) : value.toFixed(0);
 }
 
 export type Zone = "local" | "utc";

@@ -6,14 +6,14 @@ import { getSpans } from "../api/client";
 import type { ComparedCall, ComparedValue, Comparison, SpanDetail } from "../api/types";
 import { compareKeys, type ComparedKey, compareText } from "../model/compare-keys";
 import { serviceName, type Skeleton } from "../model/skeleton";
-import { formatCount, formatPercent } from "../model/text";
+import { formatCount, formatMean, formatPercent } from "../model/text";
 import { formatDuration } from "../model/time";
 import { fieldText, quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
 import { limitOf, type Pair, ROWS_FEW, ROWS_MANY } from "../state/compare";
 import { Loader } from "../state/load";
 import { ProblemPanel } from "../ui/controls";
-import { callsText, DeltaBar } from "./compare-tree";
+import { DeltaBar } from "./compare-tree";
 import { KeyTable } from "./compare-keys";
 
 /** Rows in one request for details. */
@@ -95,7 +95,7 @@ export function CompareFindings({ value }: { value: Comparison }) {
       </section>
       <Calls title="Calls that one set has more often" list={calls.presence} text={(n) => formatPercent(n, 1)} what="share of traces" />
       <Calls title="Where the time went" list={calls.selfTime} text={formatDuration} what="mean self time in a trace" />
-      <Calls title="Calls that are repeated" list={calls.repetition} text={callsText} what="mean of the most calls under one parent" />
+      <Calls title="Calls that are repeated" list={calls.repetition} text={formatMean} what="mean of the most calls under one parent" />
       {more || param("rows") === "all" ? (
         <p class="pad">
           <button type="button" class="button" onClick={() => replace(patched({ rows: param("rows") === "all" ? null : "all" }))}>

@@ -4,14 +4,14 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { changeText, type CompareNode, deltaOf, type Measure, rowsOfTree, topNodes } from "../model/compare";
 import { CARD, type Card, edgePath, layoutTree } from "../model/compare-layout";
-import { formatCount, visibleName } from "../model/text";
+import { formatCount, formatMean, visibleName } from "../model/text";
 import { param } from "../route";
 import { answer, measureOf, narrow } from "../state/compare";
 import { useActions } from "../state/keys";
 import { slotOf } from "./compare-name";
 import { colourOf } from "../model/palette";
 import { dark } from "../state/prefs";
-import { callsText, deltaText, openSpans } from "./compare-tree";
+import { deltaText, openSpans } from "./compare-tree";
 
 /** More cards are a wall of paper; a button draws them all the same. */
 const CARDS = 150;
@@ -131,7 +131,7 @@ interface CardProps {
 function CardOf({ card, node, by, most, focused, walk, open }: CardProps) {
   const delta = deltaOf(node, by);
   const side = delta > 0 ? "b" : delta < 0 ? "a" : "same";
-  const calls = node.a && node.b ? (node.a.calls === node.b.calls ? `×${callsText(node.a.calls)}` : `×${callsText(node.a.calls)}→${callsText(node.b.calls)}`) : `×${callsText((node.a ?? node.b)?.calls ?? 0)}`;
+  const calls = node.a && node.b ? (node.a.calls === node.b.calls ? `×${formatMean(node.a.calls)}` : `×${formatMean(node.a.calls)}→${formatMean(node.b.calls)}`) : `×${formatMean((node.a ?? node.b)?.calls ?? 0)}`;
   const numbers = `${node.change === "both" ? calls : node.change === "new" ? "only B" : "only A"} ${deltaText(delta, by)}`;
   const said = `${node.service} ${node.operation}: ${deltaText(delta, by)}, ${changeText(node, by)}, ${calls.slice(1)} calls`;
   return (

@@ -2,7 +2,7 @@
 // The calls of both sides as one tree: numbers, differences, and a bar to the left (A is slower) or to the right (B is slower).
 import { useMemo, useRef, useState } from "preact/hooks";
 import { alignByName, changeText, type CompareNode, deltaOf, type Measure, measureName, rowsOfTree, valueOf } from "../model/compare";
-import { formatCount, formatPercent, plural } from "../model/text";
+import { formatMean, formatPercent, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
@@ -15,9 +15,7 @@ import { ServiceLabel } from "./compare-name";
 const ROW_NARROW = 48;
 const INDENT_MAX = 18;
 
-/** 3, or 2.4 of a set's mean. */
-export const callsText = (n: number): string => (Number.isInteger(n) ? formatCount(n) : n < 10 ? n.toFixed(2) : n.toFixed(1));
-export const measureText = (value: number, by: Measure): string => (by === "count" ? callsText(value) : formatDuration(value));
+export const measureText = (value: number, by: Measure): string => (by === "count" ? formatMean(value) : formatDuration(value));
 
 /** With its sign, always. */
 export function deltaText(delta: number, by: Measure): string {
@@ -187,10 +185,10 @@ function Row({ index, id, node, by, flat, open, chosen, most, longest, choose, t
         <ServiceLabel service={node.service} operation={node.operation} kind={node.kind} />
         {node.change === "both" ? null : <span class={`only only-${node.change === "new" ? "b" : "a"}`}>{node.change === "new" ? "only in B" : "only in A"}</span>}
         {errors !== 0 ? (
-          <span class="error-mark" title={`errors: A ${callsText(node.a?.errors ?? 0)}, B ${callsText(node.b?.errors ?? 0)}`}>
+          <span class="error-mark" title={`errors: A ${formatMean(node.a?.errors ?? 0)}, B ${formatMean(node.b?.errors ?? 0)}`}>
             <span aria-hidden="true">▲</span>
             {errors > 0 ? "+" : "−"}
-            {callsText(Math.abs(errors))}
+            {formatMean(Math.abs(errors))}
             <span class="offscreen"> errors</span>
           </span>
         ) : null}
@@ -247,7 +245,7 @@ function Chosen({ node, nodes, index, value, flat }: { node: CompareNode; nodes:
       <p class="cmp-lines num">
         {(["duration", "self", "count"] as Measure[]).map(line)}
         <span>
-          errors <b>{callsText(node.a?.errors ?? 0)}</b> → <b>{callsText(node.b?.errors ?? 0)}</b>
+          errors <b>{formatMean(node.a?.errors ?? 0)}</b> → <b>{formatMean(node.b?.errors ?? 0)}</b>
         </span>
         {value.of === "sets" ? (
           <span>

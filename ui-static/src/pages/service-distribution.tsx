@@ -5,7 +5,7 @@ import { apiUrl } from "../api/client";
 import type { LatencyRow } from "../api/types";
 import { curlOf } from "../model/curl";
 import { barsOf, boundsText, bucketsOf, type Bar, type Bucket, callsUntil, quantileOf } from "../model/service-more";
-import { formatCount, formatPercent } from "../model/text";
+import { formatCount, formatPercent, upToText } from "../model/text";
 import { formatDuration } from "../model/time";
 import { go, href } from "../route";
 import { currentRange } from "../state/range";
@@ -26,12 +26,6 @@ export function Distribution({ value, row }: { value: Found; row: LatencyRow }) 
 }
 
 const sum = (bars: Bucket[]) => bars.reduce((n, b) => n + b.count, 0);
-
-/** "97.3 %": what was at most as long. Never 100 % of what is not the last. */
-function shareText(part: number, whole: number): string {
-  const percent = (100 * part) / Math.max(1, whole);
-  return part >= whole ? "100 %" : `${Math.min(99.99, percent).toFixed(percent > 99 ? 2 : 1)} %`;
-}
 
 function Picture({ value, row, bars, now, before, curl }: { value: Found; row: LatencyRow; bars: Bar[]; now: Bucket[]; before: Bucket[]; curl: preact.ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null);
@@ -57,7 +51,7 @@ function Picture({ value, row, bars, now, before, curl }: { value: Found; row: L
   const text =
     here === null
       ? ""
-      : `${shareText(callsUntil(now, limit), all)} took at most ${formatDuration(limit)}${before.length > 0 ? `, before ${shareText(callsUntil(before, limit), sum(before))}` : ""}`;
+      : `${upToText(callsUntil(now, limit), all)} took at most ${formatDuration(limit)}${before.length > 0 ? `, before ${upToText(callsUntil(before, limit), sum(before))}` : ""}`;
   const open = (i: number) => go(href("explore", { q: filterOf(value, `duration >= ${Math.floor(bars[i].low)}ns`, `duration < ${Math.ceil(bars[i].high)}ns`), ...currentRange() }));
   const onKeyDown = (event: KeyboardEvent) => {
     const by = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageUp: 8, PageDown: -8, Home: -1e6, End: 1e6 }[event.key];
@@ -163,7 +157,7 @@ function Table({ bars, curl, compared }: { bars: Bar[]; curl: preact.ComponentCh
                   <td class="num right">{formatCount(b.count)}</td>
                   {compared ? <td class="num right">{formatCount(b.before)}</td> : null}
                   <td class="num right">{formatPercent(b.count, all)}</td>
-                  <td class="num right">{shareText(until, all)}</td>
+                  <td class="num right">{upToText(until, all)}</td>
                 </tr>
               );
             })}
