@@ -147,6 +147,60 @@ test("on a narrow screen find is a sheet that a button or a key opens, and Escap
   }, { width: 390, height: 844 });
 });
 
+/** What a finger, or two, do: each step a list of places. As the browser takes it from a screen, gestures of its own included. */
+async function touch(page, steps) {
+  const session = await page.context().newCDPSession(page);
+  const points = (step) => step.map(([x, y], id) => ({ x, y, id }));
+  try {
+    await session.send("Emulation.setTouchEmulationEnabled", { enabled: true, maxTouchPoints: 2 });
+    await session.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: points(steps[0]) });
+    for (const step of steps.slice(1)) await session.send("Input.dispatchTouchEvent", { type: "touchMove", touchPoints: points(step) });
+    await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+    await session.send("Emulation.setTouchEmulationEnabled", { enabled: false });
+  } finally {
+    await session.detach();
+  }
+}
+
+const windowOf = (page) => new URL(page.url()).searchParams.get("z")?.split("-").map(Number) ?? null;
+const near = (a, b, within) => assert.ok(Math.abs(a - b) <= within, `${a} is not ${b}`);
+
+test("by touch the overview and the scale zoom, two fingers zoom the bars, and one pans them", async () => {
+  await withShop(async (page) => {
+    await row(page, "web GET /").waitFor();
+    const glide = (from, to, steps = 8) => Array.from({ length: steps + 1 }, (_, i) => from.map(([x, y], k) => [x + ((to[k][0] - x) * i) / steps, y + ((to[k][1] - y) * i) / steps]));
+    const all = 100 * MS;
+    // A drag over a quarter of the overview.
+    const map = await page.locator(".minimap").boundingBox();
+    const [y, x] = [map.y + map.height / 2, (share) => map.x + map.width * share];
+    await touch(page, glide([[x(0.25), y]], [[x(0.5), y]]));
+    await page.waitForURL(/z=/);
+    near(windowOf(page)[0], 0.25 * all, 0.01 * all);
+    near(windowOf(page)[1], 0.5 * all, 0.01 * all);
+    // One finger to the left by half of the bars: half a window later.
+    const bars = await page.locator(".wf-scroll").boundingBox();
+    const [left, middle] = [bars.x + 20, bars.y + 60];
+    await touch(page, glide([[left + bars.width / 2, middle]], [[left, middle]]));
+    await until(() => windowOf(page)[0] > 0.3 * all, true);
+    near(windowOf(page)[1] - windowOf(page)[0], 0.25 * all, 0.01 * all);
+    near(windowOf(page)[0], 0.375 * all, 0.02 * all);
+    assert.equal(await page.locator(".details").count(), 0, "that was no tap");
+    // Two fingers apart, to twice the distance: half of the time.
+    const centre = bars.x + bars.width / 2;
+    const before = windowOf(page);
+    await touch(page, glide([[centre - 40, middle], [centre + 40, middle]], [[centre - 80, middle], [centre + 80, middle]]));
+    await until(() => windowOf(page)[1] - windowOf(page)[0] < 0.2 * all, true);
+    near(windowOf(page)[1] - windowOf(page)[0], 0.125 * all, 0.01 * all);
+    near((windowOf(page)[0] + windowOf(page)[1]) / 2, (before[0] + before[1]) / 2, 0.01 * all);
+    // Up and down is still the browser's.
+    await page.setViewportSize({ width: 390, height: 560 });
+    const low = await page.locator(".wf-scroll").boundingBox();
+    await touch(page, glide([[centre, low.y + low.height - 10]], [[centre, low.y + 10]]));
+    await until(async () => (await page.locator(".wf-scroll").evaluate((e) => e.scrollTop)) > 20, true);
+    near(windowOf(page)[1] - windowOf(page)[0], 0.125 * all, 0.01 * all);
+  }, { width: 390, height: 844, params: { fold: "0" } });
+});
+
 test("spans keep nearly half of the window beside details that are docked below", async () => {
   await withShop(async (page) => {
     await row(page, "cart add").click();

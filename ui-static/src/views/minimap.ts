@@ -40,6 +40,7 @@ export class Minimap {
     host.addEventListener("pointerdown", this.down);
     host.addEventListener("pointermove", this.move);
     host.addEventListener("pointerup", this.up);
+    host.addEventListener("pointercancel", this.cancel);
     host.addEventListener("dblclick", this.reset);
   }
 
@@ -48,6 +49,7 @@ export class Minimap {
     this.host.removeEventListener("pointerdown", this.down);
     this.host.removeEventListener("pointermove", this.move);
     this.host.removeEventListener("pointerup", this.up);
+    this.host.removeEventListener("pointercancel", this.cancel);
     this.host.removeEventListener("dblclick", this.reset);
     this.host.replaceChildren();
   }
@@ -101,6 +103,11 @@ export class Minimap {
     const pixels = ((to - from) / Math.max(1, this.skeleton.duration)) * this.host.clientWidth;
     if (pixels >= DRAG_MIN) this.onZoom(from, to);
     else this.placeWindow(this.window.from, this.window.to);
+  };
+
+  private readonly cancel = () => {
+    this.dragFrom = -1;
+    this.placeWindow(this.window.from, this.window.to);
   };
 
   private readonly reset = () => this.onZoom(0, this.skeleton.duration);

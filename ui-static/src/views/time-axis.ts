@@ -53,10 +53,12 @@ export class TimeAxis {
     const left = this.element.getBoundingClientRect().left;
     this.element.setPointerCapture(event.pointerId);
     const up = (end: PointerEvent) => {
+      for (const name of ["pointerup", "pointercancel"] as const) this.element.removeEventListener(name, up);
+      if (end.type === "pointercancel") return;
       if (Math.abs(end.clientX - event.clientX) < DRAG_MIN) return;
       const times = [event, end].map((e) => timeAt(this.scale(), e.clientX - left)).sort((a, b) => a - b);
       this.onZoom(times[0], times[1]);
     };
-    this.element.addEventListener("pointerup", up, { once: true });
+    for (const name of ["pointerup", "pointercancel"] as const) this.element.addEventListener(name, up);
   };
 }

@@ -24,6 +24,7 @@ import { BAR, drawBars } from "./bars";
 import { fitCanvas, type Ink, inkOf } from "./ink";
 import { Ticks } from "./ticks";
 import { ticksOf, TimeAxis, timeAt, type TimeScale } from "./time-axis";
+import { addTimeTouch } from "./touch";
 import { fillRow, INDENT_MAX, INDENT_PX, makeRow, type RowParts } from "./waterfall-row";
 
 export interface WaterfallEvents {
@@ -145,6 +146,7 @@ export class Waterfall {
     this.scroller.addEventListener("dblclick", (e) => this.rowAt(e) >= 0 && this.fit(this.rowAt(e)));
     this.scroller.addEventListener("wheel", this.onWheel, { passive: false });
     this.scroller.addEventListener("pointermove", this.onHover);
+    addTimeTouch(this.scroller, () => this.scale, (from, to) => this.zoom(from, to), () => this.to - this.from >= this.skeleton.duration);
     this.scroller.addEventListener("pointerleave", () => {
       this.hair.hidden = true;
     });
