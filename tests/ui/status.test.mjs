@@ -63,6 +63,9 @@ test("queries that were slow are shown as they were asked, and answers counted",
     assert.ok((await rows(page, "Answers")).some((r) => r[0] === "/v1/search" && r[1] === "1"));
     await figure(page, "Cancelling").locator("dd", { hasText: "allowed" }).first().waitFor();
     await assertAccessible(page, "Status, queries");
+    await page.locator("tr", { hasText: "<b>work</b>" }).getByRole("link", { name: "Explore" }).click();
+    await page.locator(".query-box").waitFor();
+    assert.deepEqual(Object.fromEntries(new URL(page.url()).searchParams), { q: '{ name = "<b>work</b>" }', from: "1675083600000000000" });
   });
 });
 

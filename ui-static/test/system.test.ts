@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SystemAnswer } from "../src/api/types";
-import { addressOf, compressionOf, counterOf, forecastOf, labelOf, parameterText, quantileBound, ratesOf, sampleOf } from "../src/model/system";
+import { addressOf, compressionOf, counterOf, exploreOf, forecastOf, labelOf, parameterText, quantileBound, ratesOf, sampleOf } from "../src/model/system";
 
 const counter = (name: string, labels: string, value: number) => ({ name, labels, help: "", counts: true, value: String(value) });
 const answer = (grpc: number, http: number, at: bigint) =>
@@ -48,6 +48,13 @@ test("compression is what a span took on the wire against what it takes in the s
 test("times of a query are read as times, everything else as it was sent", () => {
   assert.equal(parameterText("from", "1675083600000000000", "utc"), "2023-01-30 13:00:00");
   assert.deepEqual([parameterText("q", "1675083600000000000", "utc"), parameterText("to", "now-1h", "utc")], ["1675083600000000000", "now-1h"]);
+});
+
+test("a search that was slow has a place on Explore, other questions have none", () => {
+  const search = addressOf(`/v1/search?${new URLSearchParams({ q: "{ kind = server }", from: "now-1h", order: "-duration", limit: "100" })}`);
+  assert.deepEqual(exploreOf(search), { q: "{ kind = server }", from: "now-1h", to: "", sort: "-duration" });
+  assert.deepEqual(exploreOf(addressOf("/v1/facets?limit=8")), { q: "", from: "", to: "" });
+  assert.equal(exploreOf(addressOf("/v1/traces/1?view=columns")), null);
 });
 
 test("a quantile of steps is the step it lies in", () => {

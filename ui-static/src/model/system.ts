@@ -116,6 +116,20 @@ export function addressOf(url: string): { path: string; parameters: [string, str
   return { path, parameters: [...new URLSearchParams(query)] };
 }
 
+const EXPLORED: Record<string, [string, string][]> = {
+  "/v1/search": [["q", "q"], ["from", "from"], ["to", "to"], ["order", "sort"]],
+  "/v1/heatmap": [["q", "q"], ["from", "from"], ["to", "to"]],
+  "/v1/facets": [["q", "q"], ["from", "from"], ["to", "to"]],
+};
+
+/** What a query is on the Explore page; null: nothing there. */
+export function exploreOf({ path, parameters }: ReturnType<typeof addressOf>): Record<string, string> | null {
+  const names = EXPLORED[path];
+  if (!names) return null;
+  const of = new Map(parameters);
+  return Object.fromEntries(names.map(([here, there]) => [there, of.get(here) ?? ""]));
+}
+
 export function limitText(value: string, unit: string): string {
   return unit === "ns" ? formatDuration(Number(value)) : unit === "bytes" ? formatBytes(value) : formatCount(value);
 }

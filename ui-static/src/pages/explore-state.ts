@@ -13,8 +13,13 @@ import { facetsShown, savedColumns } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { runSearch } from "../state/searching";
 
-/** Traces in one request. */
-export const PAGE_SIZE = 100;
+/** Traces in one request: what the address says, up to what the API gives. */
+const PAGE_SIZE = 100;
+const PAGE_MOST = 1000;
+export function pageSize(): number {
+  const wanted = Math.trunc(Number(param("limit")));
+  return wanted >= 1 ? Math.min(PAGE_MOST, wanted) : PAGE_SIZE;
+}
 /** Spans listed of each trace in the list of spans: what the API gives at most. */
 export const SPANS_OF_TRACE = 100;
 const STEPS = 160;
@@ -84,7 +89,7 @@ export function question(): Params {
   const { q, ...range } = listQuery();
   const fields = columnFields();
   const selected = fields.length > 0 ? `${isEverything(q) ? "{ }" : q} | select(${fields.join(", ")})` : q;
-  return { q: selected, ...range, order: order(), limit: PAGE_SIZE, ...(inSpans() ? { spss: SPANS_OF_TRACE } : {}) };
+  return { q: selected, ...range, order: order(), limit: pageSize(), ...(inSpans() ? { spss: SPANS_OF_TRACE } : {}) };
 }
 
 /** What stands above the list: all in small, or one picture in large; and whether as a table of its numbers. */

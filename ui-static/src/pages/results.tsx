@@ -11,7 +11,7 @@ import { inBasket } from "../state/basket";
 import { rowPx, zone } from "../state/prefs";
 import { ErrorMark, Swatch } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
-import { columnFields, columnsText, inSpans, order, PAGE_SIZE, rowsOf } from "./explore-state";
+import { columnFields, columnsText, inSpans, order, pageSize, rowsOf } from "./explore-state";
 
 interface Props {
   value: SearchAnswer;
@@ -40,7 +40,7 @@ export function Results({ value, query, cursor, scrollTop, loading, loadMore }: 
   const longest = rows.reduce((most, r) => Math.max(most, r.duration), 1);
   const days = new Set(rows.map((r) => formatDay(r.start, zone.value)));
   // When the search stopped at a full page, nobody has counted the rest.
-  const rest = value.complete ? value.matchedTraces - value.traces.length : PAGE_SIZE;
+  const rest = value.complete ? value.matchedTraces - value.traces.length : pageSize();
   const withDay = days.size > 1;
   const { template, leastPx } = templateOf(columns, withDay, fields.length);
   const sizes = { "--columns": template, "--least": `${leastPx}px` };
@@ -87,7 +87,7 @@ export function Results({ value, query, cursor, scrollTop, loading, loadMore }: 
       {value.cursor ? (
         <div class="more">
           <button type="button" class="button" disabled={loading} onClick={loadMore}>
-            {loading ? "Loading …" : `Load ${formatCount(Math.min(PAGE_SIZE, Math.max(rest, 1)))} more`}
+            {loading ? "Loading …" : `Load ${formatCount(Math.min(pageSize(), Math.max(rest, 1)))} more`}
           </button>
           <span class="dim">
             {formatCount(value.traces.length)} of {value.complete ? "" : "more than "}

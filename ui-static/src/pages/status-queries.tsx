@@ -2,9 +2,10 @@
 // Status, queries: what runs now, what was slow, and how long answers take. Cancelling is offered where the server allows it.
 import { cancelQuery } from "../api/client";
 import type { RunningQuery, ShownQuery, SystemAnswer } from "../api/types";
-import { addressOf, parameterText, quantileBound } from "../model/system";
+import { addressOf, exploreOf, parameterText, quantileBound } from "../model/system";
 import { formatBytes, formatCount } from "../model/text";
 import { formatClock, formatDuration } from "../model/time";
+import { href } from "../route";
 import { asApiError } from "../state/load";
 import { zone } from "../state/prefs";
 import { say } from "../state/say";
@@ -22,7 +23,9 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
     refresh();
   };
   const what = (query: ShownQuery) => {
-    const { path, parameters } = addressOf(query.url);
+    const address = addressOf(query.url);
+    const { path, parameters } = address;
+    const explore = query.cut ? null : exploreOf(address);
     return (
       <span class="query-shown">
         <code>{path}</code> {parameters.map(([k, v]) => (
@@ -31,6 +34,7 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
           </span>
         ))}
         {query.cut ? <span class="dim">… (longer)</span> : null}
+        {explore ? <a href={href("explore", explore)}>Explore</a> : null}
       </span>
     );
   };
