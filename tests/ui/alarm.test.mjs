@@ -346,6 +346,17 @@ test("spans are listed in an order of their own", async () => {
   });
 });
 
+test("as many traces come at once as the address says, and the row that the keyboard is at is read out", async () => {
+  await withPage(site.browser, at(), async (page) => {
+    for (const [limit, shown] of [["20", "20"], ["-3", "100"], ["many", "100"], ["5000", "1,000"]]) {
+      await page.goto(at({ limit }));
+      await page.locator(".summary", { hasText: `, ${shown} shown` }).waitFor();
+    }
+    for (const key of ["j", "j", "k", "j"]) await page.keyboard.press(key);
+    await page.locator(".list-tools [role=status]", { hasText: /^\w+ .*, [\d.]+ m?s(, \d+ errors?)?, row 2 of 1,000$/ }).waitFor();
+  });
+});
+
 test("preview, basket and export work from the keyboard, and nothing is wider than the screen", async () => {
   const params = { q: "{ status = error }" };
   await withPage(site.browser, at(params), async (page) => {
