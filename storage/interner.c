@@ -52,7 +52,8 @@ void sp_interner_reset(struct sp_interner *interner)
     sp_arena_reset(&interner->own_arena);
 }
 
-static uint32_t hash_of(const struct sp_interner *interner, uint32_t salt, struct sp_slice text)
+static inline uint32_t hash_of(const struct sp_interner *interner, uint32_t salt,
+                               struct sp_slice text)
 {
     uint64_t hash = sp_hash(interner->seed + salt * 0x9e3779b97f4a7c15ULL, text);
     return (uint32_t)(hash >> 32);
@@ -72,9 +73,9 @@ static bool set_salt(struct sp_interner *interner, uint32_t number, uint32_t sal
     return salt == 0 || sp_vector_push(&interner->salts, salt);
 }
 
-/* The slot of a text, or the free one where it belongs. */
-static struct sp_interner_slot *probe(const struct sp_interner *interner, uint32_t hash,
-                                      uint32_t salt, struct sp_slice text)
+/* The slot of a text, or the free one where it belongs. Inlined: a call costs as much as a look into a small table. */
+static inline __attribute__((always_inline)) struct sp_interner_slot *
+probe(const struct sp_interner *interner, uint32_t hash, uint32_t salt, struct sp_slice text)
 {
     uint32_t mask = interner->slot_count - 1;
     for (uint32_t at = hash & mask;; at = (at + 1) & mask) {
