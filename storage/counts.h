@@ -64,6 +64,14 @@ SP_MUST_USE static inline uint64_t *sp_counts_at(struct sp_counts *counts, uint6
     return &slot->count;
 }
 
+/* Asks for the memory of a key that is counted soon: a table of many keys is larger than what is near the processor. */
+static inline void sp_counts_prefetch(const struct sp_counts *counts, uint64_t key)
+{
+    if (counts->slot_count > 0)
+        __builtin_prefetch(
+            &counts->slots[sp_hash_mix(key, counts->seed) & (counts->slot_count - 1)]);
+}
+
 /* Modulo 2^64. False: no memory. */
 SP_MUST_USE static inline bool sp_counts_add(struct sp_counts *counts, uint64_t key, uint64_t more)
 {

@@ -267,10 +267,36 @@ static void offer_slowest(const struct pair *pair, const struct sp_block *block,
         sp_span_exemplar_offer(&exemplars->failed, &span);
 }
 
+/* Cells of histograms that were asked for and are not counted yet: nearly each row has another one, and waiting for its memory would
+ * be most of the work. */
+#define CELLS_AHEAD 8
+struct cells_ahead {
+    uint64_t keys[CELLS_AHEAD];
+    uint32_t first, count;
+};
+
+static bool count_next_cell(struct pass *pass, struct cells_ahead *ahead)
+{
+    uint64_t key = ahead->keys[ahead->first];
+    ahead->first = (ahead->first + 1) % CELLS_AHEAD;
+    ahead->count--;
+    return sp_counts_add(&pass->rollup->cells, key, 1);
+}
+
+static bool count_cell_later(struct pass *pass, struct cells_ahead *ahead, uint64_t key)
+{
+    if (ahead->count == CELLS_AHEAD && !count_next_cell(pass, ahead))
+        return false;
+    sp_counts_prefetch(&pass->rollup->cells, key);
+    ahead->keys[(ahead->first + ahead->count++) % CELLS_AHEAD] = key;
+    return true;
+}
+
 static enum sp_status count_rows(struct pass *pass, struct sp_error *reterr)
 {
     const struct sp_block *block = pass->block;
     const uint32_t *templates = block->tables[SP_BLOCK_SPANS].templates;
+    struct cells_ahead ahead = {0};
     for (uint32_t i = 0; i < block->tables[SP_BLOCK_SPANS].count; i++) {
         uint64_t start = block->starts[i];
         uint64_t duration = block->ends[i] > start ? block->ends[i] - start : 0;
@@ -278,7 +304,7 @@ static enum sp_status count_rows(struct pass *pass, struct sp_error *reterr)
         struct pair *pair = find_pair(pass, minute, templates[i]);
         uint64_t cell = duration == 0 ? 0 : 1 + (uint64_t)sp_histogram_index(duration);
         if (pair == NULL ||
-            !sp_counts_add(&pass->rollup->cells, (uint64_t)pair->row * SP_ROLLUP_CELLS + cell, 1))
+            !count_cell_later(pass, &ahead, (uint64_t)pair->row * SP_ROLLUP_CELLS + cell))
             return sp_rollup_failed(reterr);
         if (duration >= pair->slowest_ns)
             take_slowest(pair, block, i, duration);
@@ -291,6 +317,9 @@ static enum sp_status count_rows(struct pass *pass, struct sp_error *reterr)
         if (status != SP_OK)
             return status;
     }
+    while (ahead.count > 0)
+        if (!count_next_cell(pass, &ahead))
+            return sp_rollup_failed(reterr);
     return SP_OK;
 }
 
