@@ -28,7 +28,8 @@ enum {
     PARAMETER_COMPARE_TO,
     PARAMETER_ROWS,
     PARAMETER_QUANTILES,
-    PARAMETER_LINKS
+    PARAMETER_LINKS,
+    PARAMETER_EXACT
 };
 
 /* A range without an end is, in a document that is kept, that of the spans which were there: their minutes. */
@@ -71,7 +72,9 @@ static enum sp_status answer_whole(struct sp_query_call *call,
                                    struct sp_error *reterr)
 {
     const struct sp_service_row *services;
+    struct sp_graph_exact exact = {0};
     struct sp_graph_edge *edges;
+    bool is_exact = call->values[PARAMETER_EXACT].number == 1;
     size_t service_count, edge_count, format = call->values[PARAMETER_FORMAT].number;
     struct sp_graph_view view;
     struct sp_graph_links links;
@@ -82,11 +85,15 @@ static enum sp_status answer_whole(struct sp_query_call *call,
     if (status == SP_OK)
         status = sp_store_services(call->api->store, question->range, &call->stop, &call->arena,
                                    &services, &service_count, reterr);
-    if (status == SP_OK)
+    if (status == SP_OK && is_exact)
+        status = sp_graph_scan(call, question->range, &exact, reterr);
+    else if (status == SP_OK)
         status = sp_store_graph(call->api->store, question->range, &call->stop, &call->arena,
-                                &edges, &edge_count, reterr);
+                                &exact.edges, &exact.edge_count, reterr);
     if (status != SP_OK)
         return status;
+    edges = exact.edges;
+    edge_count = exact.edge_count;
     struct sp_time_range range = question->range;
     if (question->links)
         status = add_links(call, range, &edges, &edge_count, &links, reterr);
@@ -101,6 +108,7 @@ static enum sp_status answer_whole(struct sp_query_call *call,
         view.quantiles = quantiles;
         view.quantile_count = quantile_count;
         view.links = question->links ? &links : NULL;
+        view.exact = is_exact ? &exact : NULL;
         bool nodes = call->values[PARAMETER_ROWS].number != 0;
         call->reply.status = 200;
         call->reply.content_type = graph_formats[format].content_type;
@@ -130,6 +138,12 @@ static enum sp_status check_combination(const struct sp_query_call *call, struct
         (steps || from || call->values[PARAMETER_FORMAT].number != FORMAT_JSON))
         return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "q",
                                       "\"q\" chooses quantiles of one graph as JSON");
+    if (call->values[PARAMETER_EXACT].number == 1 &&
+        (steps || from || call->values[PARAMETER_FORMAT].number != FORMAT_JSON ||
+         call->values[PARAMETER_LINKS].number % 2 == 1))
+        return sp_error_set_parameter(
+            reterr, SP_INVALID_ARGUMENT, "exact",
+            "\"exact\" is for latencies of one graph as JSON, without \"links\"");
     if ((steps || from) && call->values[PARAMETER_FORMAT].number != FORMAT_JSON)
         return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "format",
                                       "series and differences are JSON only");
@@ -165,7 +179,8 @@ enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error
         status = sp_change_minutes(question.range, before, &before, reterr);
     if (status != SP_OK)
         return status;
-    question.range = sp_time_range_minutes(question.range);
+    if (call->values[PARAMETER_EXACT].number == 0) /* sums are kept by minute */
+        question.range = sp_time_range_minutes(question.range);
     return call->values[PARAMETER_COMPARE_FROM].set
                ? sp_graph_answer_difference(call, &question, before, reterr)
                : answer_whole(call, &question, reterr);

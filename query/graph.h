@@ -28,6 +28,21 @@ struct sp_graph_links {
     struct sp_scanned scanned;
 };
 
+/* Durations of all calls of an edge, ascending. */
+struct sp_graph_durations {
+    const uint64_t *values;
+    size_t count;
+};
+
+/* Edges, sorted as the store gives them, and by their number the durations of the calling and of the called spans. */
+struct sp_graph_exact {
+    struct sp_graph_edge *edges;
+    size_t edge_count;
+    struct {
+        struct sp_graph_durations sides[2];
+    } * durations;
+};
+
 struct sp_graph_view {
     struct sp_graph_node *nodes; /* sorted by name */
     size_t node_count;
@@ -39,6 +54,8 @@ struct sp_graph_view {
     const struct sp_query_quantile *quantiles; /* that JSON has besides the four of all formats */
     size_t quantile_count;
     const struct sp_graph_links *links; /* NULL: not asked for */
+    /* NULL, or whose edges these are: JSON has exact quantiles */
+    const struct sp_graph_exact *exact;
 };
 
 /* Nodes of the edges, and the services that called nobody and that nobody called.

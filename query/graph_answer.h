@@ -7,7 +7,7 @@
 #include "query/internal.h"
 
 struct sp_graph_question {
-    struct sp_time_range range; /* whole minutes */
+    struct sp_time_range range; /* whole minutes, unless it is exact */
     struct sp_slice focus;
     uint64_t hops;
     bool links; /* those across traces, too */
@@ -25,11 +25,18 @@ SP_MUST_USE enum sp_status sp_graph_answer_difference(struct sp_query_call *call
                                                       struct sp_time_range before,
                                                       struct sp_error *reterr);
 
+/* Edges of the calls whose time lies in a range that need not be whole minutes, with every duration; memory of the call, but for histograms
+ * (sp_graph_edges_fini). SP_LIMIT: memory. Errors of the store. */
+SP_MUST_USE enum sp_status sp_graph_scan(struct sp_query_call *call, struct sp_time_range range,
+                                         struct sp_graph_exact *ret, struct sp_error *reterr);
+
 /* ---- in query/graph_write.c ---- */
 
 #define SP_GRAPH_PERCENTILES 4
 extern const double sp_graph_percentiles[SP_GRAPH_PERCENTILES];
 extern const char *const sp_graph_percentile_names[SP_GRAPH_PERCENTILES];
+/* durations: NULL, or those that the histogram has, one by one. */
 void sp_graph_json_latency(struct sp_json_writer *w, const char *key,
-                           const struct sp_histogram *histogram);
+                           const struct sp_histogram *histogram,
+                           const struct sp_graph_durations *durations);
 void sp_graph_json_exemplar(struct sp_json_writer *w, const struct sp_graph_edge *edge);

@@ -252,8 +252,8 @@ static void write_side(const char *key, const struct sp_graph_edge *edge, struct
     sp_json_u64_string(w, edge->calls);
     sp_json_key(w, "errors");
     sp_json_u64_string(w, edge->errors);
-    sp_graph_json_latency(w, "clientLatency", &edge->client_latency);
-    sp_graph_json_latency(w, "serverLatency", &edge->server_latency);
+    sp_graph_json_latency(w, "clientLatency", &edge->client_latency, NULL);
+    sp_graph_json_latency(w, "serverLatency", &edge->server_latency, NULL);
     sp_graph_json_exemplar(w, edge);
     sp_json_object_end(w);
 }

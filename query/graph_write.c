@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "query/graph_answer.h"
+#include "query/numbers.h"
 
 const double sp_graph_percentiles[SP_GRAPH_PERCENTILES] = {0.5, 0.9, 0.95, 0.99};
 const char *const sp_graph_percentile_names[SP_GRAPH_PERCENTILES] = {"p50", "p90", "p95", "p99"};
@@ -57,7 +58,15 @@ static void write_label(const struct sp_graph_edge *edge, const char *percent, s
 
 /* ---- JSON ---- */
 
-void sp_graph_json_latency(struct sp_json_writer *w, const char *key, const struct sp_histogram *h)
+static uint64_t quantile_of(const struct sp_histogram *h,
+                            const struct sp_graph_durations *durations, double q)
+{
+    return durations ? durations->values[sp_quantile_rank(q, durations->count) - 1]
+                     : sp_histogram_quantile(h, q);
+}
+
+void sp_graph_json_latency(struct sp_json_writer *w, const char *key, const struct sp_histogram *h,
+                           const struct sp_graph_durations *durations)
 {
     sp_json_key(w, key);
     if (h->count == 0) {
@@ -67,7 +76,7 @@ void sp_graph_json_latency(struct sp_json_writer *w, const char *key, const stru
     sp_json_object_begin(w);
     for (size_t i = 0; i < SP_ARRAY_LEN(sp_graph_percentiles); i++) {
         sp_json_key(w, sp_graph_percentile_names[i]);
-        sp_json_u64_string(w, sp_histogram_quantile(h, sp_graph_percentiles[i]));
+        sp_json_u64_string(w, quantile_of(h, durations, sp_graph_percentiles[i]));
     }
     sp_json_object_end(w);
 }
@@ -91,7 +100,8 @@ static void json_counts(struct sp_json_writer *w, uint64_t calls, uint64_t error
 
 /* Under their texts, as they were asked for. */
 static void json_quantiles(struct sp_json_writer *w, const char *key,
-                           const struct sp_graph_view *view, const struct sp_histogram *h)
+                           const struct sp_graph_view *view, const struct sp_histogram *h,
+                           const struct sp_graph_durations *durations)
 {
     if (view->quantile_count == 0)
         return;
@@ -103,7 +113,7 @@ static void json_quantiles(struct sp_json_writer *w, const char *key,
     sp_json_object_begin(w);
     for (size_t i = 0; i < view->quantile_count; i++) {
         sp_json_key(w, view->quantiles[i].text);
-        sp_json_u64_string(w, sp_histogram_quantile(h, view->quantiles[i].q));
+        sp_json_u64_string(w, quantile_of(h, durations, view->quantiles[i].q));
     }
     sp_json_object_end(w);
 }
@@ -111,6 +121,8 @@ static void json_quantiles(struct sp_json_writer *w, const char *key,
 static void json_edge(struct sp_json_writer *w, const struct sp_graph_view *view,
                       const struct sp_graph_edge *edge)
 {
+    const struct sp_graph_durations *exact =
+        view->exact ? view->exact->durations[edge - view->exact->edges].sides : NULL;
     sp_json_object_begin(w);
     sp_json_key(w, "client");
     sp_json_string(w, edge->client);
@@ -119,10 +131,10 @@ static void json_edge(struct sp_json_writer *w, const struct sp_graph_view *view
     sp_json_key(w, "connectionType");
     sp_json_cstr(w, sp_connection_type_name(edge->type));
     json_counts(w, edge->calls, edge->errors);
-    sp_graph_json_latency(w, "clientLatency", &edge->client_latency);
-    sp_graph_json_latency(w, "serverLatency", &edge->server_latency);
-    json_quantiles(w, "clientQuantiles", view, &edge->client_latency);
-    json_quantiles(w, "serverQuantiles", view, &edge->server_latency);
+    sp_graph_json_latency(w, "clientLatency", &edge->client_latency, exact);
+    sp_graph_json_latency(w, "serverLatency", &edge->server_latency, exact ? exact + 1 : NULL);
+    json_quantiles(w, "clientQuantiles", view, &edge->client_latency, exact);
+    json_quantiles(w, "serverQuantiles", view, &edge->server_latency, exact ? exact + 1 : NULL);
     sp_graph_json_exemplar(w, edge);
     sp_json_object_end(w);
 }
@@ -174,7 +186,7 @@ void sp_graph_write_json(const struct sp_graph_view *view, struct sp_buf *out)
     json_focus(&w, view);
     sp_graph_links_json(&w, "links", view->links);
     sp_json_key(&w, "relativeError");
-    sp_json_double(&w, SP_HISTOGRAM_RELATIVE_ERROR);
+    sp_json_double(&w, view->exact ? 0 : SP_HISTOGRAM_RELATIVE_ERROR);
     sp_json_object_end(&w);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "query/answer.h"
+#include "query/calls.h"
 #include "query/metrics.h"
 #include "query/pass_explain.h"
 #include "query/question.h"
@@ -14,15 +15,44 @@
 /* Of one step: bucket 0 is for durations of 0, the others are those of the histogram. */
 #define FINE_COUNT (SP_HISTOGRAM_BUCKETS + 1)
 
+/* Of an edge: which of its calls, and the durations of which end. */
+struct edge {
+    struct sp_calls_edge names; /* client "": no edge is asked for */
+    bool any_type;
+    enum sp_connection_type type;
+    bool of_server;
+};
+
 /* One thread's counts: step * FINE_COUNT + bucket. */
 struct mapper {
     const struct sp_moments *moments;
+    const struct edge *edge;
     const struct sp_stop *stop;
     struct sp_rows_question question;
     struct sp_arena arena;
     struct sp_rows *rows;
     uint64_t *counts, *errors;
 };
+
+static void count(struct mapper *mapper, uint64_t start_unix_ns, uint64_t duration_ns, bool failed)
+{
+    uint32_t bucket = duration_ns == 0 ? 0 : 1u + sp_histogram_index(duration_ns);
+    size_t cell = (size_t)sp_moment_of(mapper->moments, start_unix_ns) * FINE_COUNT + bucket;
+    mapper->counts[cell]++;
+    mapper->errors[cell] += failed;
+}
+
+static enum sp_status map_call(void *cookie, const struct sp_graph_call *call,
+                               struct sp_error *reterr)
+{
+    struct mapper *mapper = cookie;
+    const struct edge *edge = mapper->edge;
+    const struct sp_span *span = edge->of_server ? call->server_span : call->client_span;
+    (void)reterr;
+    if (span && (edge->any_type || call->type == edge->type))
+        count(mapper, call->time_unix_ns, sp_span_duration_ns(span), call->error);
+    return SP_OK;
+}
 
 static enum sp_status map_sheet(void *cookie, struct sp_sheet *sheet,
                                 const struct sp_trace_facts *facts, struct sp_error *reterr)
@@ -42,20 +72,18 @@ static enum sp_status map_sheet(void *cookie, struct sp_sheet *sheet,
     for (uint32_t row = 0; row < sheet->row_count && status == SP_OK; row++) {
         if (!sp_bits_have(taken.bits, row))
             continue;
-        uint32_t bucket = durations[row] == 0 ? 0 : 1u + sp_histogram_index(durations[row]);
-        size_t cell = (size_t)sp_moment_of(mapper->moments, starts[row]) * FINE_COUNT + bucket;
-        mapper->counts[cell]++;
-        mapper->errors[cell] +=
-            sheet->templates[templates[row]].status_code == SP_SPAN_STATUS_ERROR;
+        count(mapper, starts[row], durations[row],
+              sheet->templates[templates[row]].status_code == SP_SPAN_STATUS_ERROR);
     }
     return status;
 }
 
 static enum sp_status mapper_init(struct mapper *mapper, const struct sp_pass *pass,
-                                  const struct sp_moments *moments, struct sp_error *reterr)
+                                  const struct sp_moments *moments, const struct edge *edge,
+                                  struct sp_error *reterr)
 {
     size_t cells = (size_t)moments->count * FINE_COUNT;
-    *mapper = (struct mapper){.moments = moments, .stop = &pass->call->stop};
+    *mapper = (struct mapper){.moments = moments, .edge = edge, .stop = &pass->call->stop};
     mapper->question =
         (struct sp_rows_question){.query = pass->query, .condition = pass->condition};
     sp_arena_init(&mapper->arena, sp_pass_visitor_bytes(pass));
@@ -254,7 +282,7 @@ static enum sp_status write_answer(const struct sp_pass *pass, const struct mapp
 /* ---- the question ---- */
 
 /* Rows of the table in query/routes.c. */
-enum { FROM, TO, Q, STEPS, ROWS, EXPLAIN };
+enum { FROM, TO, Q, STEPS, ROWS, EXPLAIN, CLIENT, SERVER, CONNECTION, SIDE };
 
 /* Steps of equal length from the first span on, so many at most. */
 static void make_steps(struct sp_time_range range, uint64_t steps, struct sp_moments *ret)
@@ -274,19 +302,24 @@ static void make_steps(struct sp_time_range range, uint64_t steps, struct sp_mom
 }
 
 static enum sp_status map_all(const struct sp_pass *pass, const struct sp_moments *moments,
-                              struct sp_scanned *scanned, struct sp_error *reterr)
+                              const struct edge *edge, struct sp_scanned *scanned,
+                              struct sp_error *reterr)
 {
     struct mapper mappers[SP_PASS_THREADS_MAX];
     struct sp_pass_visitor visitors[SP_PASS_THREADS_MAX];
+    struct sp_calls_visitor of_calls[SP_PASS_THREADS_MAX];
+    bool of_edge = edge->names.client.len > 0;
     struct scale scale;
     uint32_t made = 0;
     enum sp_status status = SP_OK;
     for (; made < SP_PASS_THREADS_MAX && status == SP_OK; made++) {
-        status = mapper_init(&mappers[made], pass, moments, reterr);
+        status = mapper_init(&mappers[made], pass, moments, edge, reterr);
         visitors[made] = (struct sp_pass_visitor){map_sheet, &mappers[made]};
+        of_calls[made] = (struct sp_calls_visitor){map_call, &mappers[made]};
     }
     if (status == SP_OK && moments->count > 0)
-        status = sp_pass_run(pass, visitors, made, scanned, reterr);
+        status = of_edge ? sp_calls_run(pass, &edge->names, of_calls, scanned, reterr)
+                         : sp_pass_run(pass, visitors, made, scanned, reterr);
     for (uint32_t i = 1; i < made && status == SP_OK; i++)
         add_mapper(&mappers[0], &mappers[i]);
     if (status == SP_OK) {
@@ -298,19 +331,59 @@ static enum sp_status map_all(const struct sp_pass *pass, const struct sp_moment
     return status;
 }
 
+/* The edge that is asked for; without a client and a server there is none. */
+static enum sp_status parse_edge(const struct sp_query_call *call, struct edge *ret,
+                                 struct sp_error *reterr)
+{
+    static const enum sp_connection_type types[] = {SP_CONNECTION_DIRECT, SP_CONNECTION_DATABASE,
+                                                    SP_CONNECTION_MESSAGING, SP_CONNECTION_VIRTUAL};
+    const struct sp_parameter_value *values = call->values;
+    bool client = values[CLIENT].set, server = values[SERVER].set;
+    uint64_t type = values[CONNECTION].number;
+    *ret = (struct edge){.names = {values[CLIENT].text, values[SERVER].text},
+                         .any_type = type == 0,
+                         .type = type == 0 ? SP_CONNECTION_DIRECT : types[type - 1],
+                         .of_server = values[SIDE].number == 1};
+    if (client != server)
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, client ? "server" : "client",
+                                      "\"client\" and \"server\" stand together");
+    if (client && values[Q].set)
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "q",
+                                      "\"q\" finds spans: a heatmap of an edge has its calls");
+    if (!client && (values[CONNECTION].set || values[SIDE].set))
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT,
+                                      values[SIDE].set ? "side" : "connectionType",
+                                      "this is said of an edge: \"client\" and \"server\"");
+    return SP_OK;
+}
+
+static enum sp_status prepare_edge(struct sp_query_call *call, const struct edge *edge,
+                                   struct sp_pass *pass, struct sp_error *reterr)
+{
+    struct sp_time_range range;
+    enum sp_status status = sp_query_range(call, &range, reterr);
+    if (status == SP_OK)
+        status = sp_answer_bounds(call, &range, reterr);
+    return status == SP_OK ? sp_calls_prepare(call, range, &edge->names, pass, reterr) : status;
+}
+
 enum sp_status sp_query_answer_heatmap(struct sp_query_call *call, struct sp_error *reterr)
 {
     struct sp_pass pass;
     struct sp_moments moments;
     struct sp_scanned scanned = {0};
-    enum sp_status status = sp_answer_pass(call, "q", call->values[Q].text, &pass, reterr);
+    struct edge edge;
+    enum sp_status status = parse_edge(call, &edge, reterr);
+    if (status == SP_OK && edge.names.client.len > 0)
+        status = prepare_edge(call, &edge, &pass, reterr);
+    else if (status == SP_OK)
+        status = sp_answer_pass(call, "q", call->values[Q].text, &pass, reterr);
     if (status == SP_OK)
         status = sp_pass_notes_begin(call, EXPLAIN, reterr);
+    if (status == SP_OK && edge.names.client.len == 0)
+        status = sp_pass_prepare(&pass, NULL, 0, reterr);
     if (status != SP_OK)
         return status;
     make_steps(pass.range, call->values[STEPS].number, &moments);
-    status = sp_pass_prepare(&pass, NULL, 0, reterr);
-    if (status == SP_OK)
-        status = map_all(&pass, &moments, &scanned, reterr);
-    return status;
+    return map_all(&pass, &moments, &edge, &scanned, reterr);
 }

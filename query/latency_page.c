@@ -131,8 +131,7 @@ static int compare_ordered(const void *a, const void *b)
     return x->is_reversed ? compare_labels(y, x) : compare_labels(x, y);
 }
 
-/* Makes durations ready for quantiles. */
-static bool close_durations(struct sp_latency_durations *durations, struct sp_arena *arena)
+bool sp_latency_close(struct sp_latency_durations *durations, struct sp_arena *arena)
 {
     if (durations->count > 0)
         qsort(durations->values, durations->count, sizeof(uint64_t), compare_values);
@@ -151,7 +150,7 @@ static bool whole_quantile(struct sp_latency_counter *all, uint32_t number, doub
             !sp_latency_merge(&whole, own, &all->arena))
             return false;
     }
-    if (!close_durations(&whole, &all->arena))
+    if (!sp_latency_close(&whole, &all->arena))
         return false;
     *ret = (double)quantile_of(&whole, question->page.quantile, question->exact);
     return true;
@@ -235,7 +234,7 @@ static enum sp_status write_row(struct sp_latency_counter *all, uint32_t number,
     size_t steps = scan->moments.count;
     struct sp_latency_durations *durations = &all->durations[number * steps];
     for (size_t m = 0; m < steps; m++)
-        if (!close_durations(&durations[m], &all->arena))
+        if (!sp_latency_close(&durations[m], &all->arena))
             return sp_latency_full(&all->arena, reterr);
     sp_json_object_begin(w);
     write_labels(scan, names, series->labels, w);

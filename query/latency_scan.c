@@ -59,8 +59,8 @@ static bool make_values(struct sp_latency_durations *durations, size_t count,
     return true;
 }
 
-static bool add_duration(struct sp_latency_durations *durations, uint64_t ns, bool exact,
-                         struct sp_arena *arena)
+bool sp_latency_add(struct sp_latency_durations *durations, uint64_t ns, bool exact,
+                    struct sp_arena *arena)
 {
     if (!exact)
         return sp_sketch_add_duration(&durations->sketch, ns, arena);
@@ -111,8 +111,8 @@ static enum sp_status count_rows(struct sp_latency_counter *counter, struct sp_s
         into->counts[SP_LATENCY_DURATIONS * moments->count + moment] += durations[row];
         struct sp_span_exemplars *exemplars =
             counter->exemplars ? &counter->exemplars[series[row]] : NULL;
-        if (!add_duration(&counter->durations[(size_t)series[row] * moments->count + moment],
-                          durations[row], counter->scan->question->exact, &counter->arena))
+        if (!sp_latency_add(&counter->durations[(size_t)series[row] * moments->count + moment],
+                            durations[row], counter->scan->question->exact, &counter->arena))
             status = sp_latency_full(&counter->arena, reterr);
         else if (exemplars && sp_span_exemplars_want(exemplars, durations[row], is_error))
             status = offer_row(sheet, row, durations[row], is_error, exemplars, reterr);

@@ -47,6 +47,13 @@ enum {
 /* The arena is full, and what to do about it. */
 enum sp_status sp_latency_full(const struct sp_arena *arena, struct sp_error *reterr);
 
+/* Adds one duration; false: the arena is full. */
+SP_MUST_USE bool sp_latency_add(struct sp_latency_durations *durations, uint64_t ns, bool exact,
+                                struct sp_arena *arena);
+
+/* Makes durations ready for quantiles: values ascend; false: the arena is full. */
+SP_MUST_USE bool sp_latency_close(struct sp_latency_durations *durations, struct sp_arena *arena);
+
 /* Adds durations, whose sketch is closed; false: the arena is full. */
 SP_MUST_USE bool sp_latency_merge(struct sp_latency_durations *into,
                                   const struct sp_latency_durations *from, struct sp_arena *arena);

@@ -112,6 +112,7 @@ static const struct sp_parameter graph[] = {
      .type = SP_PARAMETER_CHOICE,
      .choices = "false|true|0|1",
      .reads_spans = true},
+    {.name = "exact", .type = SP_PARAMETER_CHOICE, .choices = "false|true", .reads_spans = true},
 };
 
 /* The order is that of query/latency.h. The choices of kind are OTLP's numbers; "any" stands behind them. */
@@ -194,6 +195,12 @@ static const struct sp_parameter heatmap[] = {
      .number_min = 2,
      .number_max = SP_HEATMAP_ROWS_MAX},
     EXPLAIN,
+    {.name = "client", .type = SP_PARAMETER_TEXT},
+    {.name = "server", .type = SP_PARAMETER_TEXT},
+    {.name = "connectionType",
+     .type = SP_PARAMETER_CHOICE,
+     .choices = "any|direct|database|messaging_system|virtual_node"},
+    {.name = "side", .type = SP_PARAMETER_CHOICE, .choices = "client|server"},
 };
 
 /* The order is that of the rows in query/facets.c. */

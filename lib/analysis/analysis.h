@@ -317,6 +317,9 @@ void sp_graph_fini(struct sp_graph *graph); /* NULL and a finished graph are fin
  * and must be thrown away. */
 SP_MUST_USE enum sp_status sp_graph_add(struct sp_graph *graph, const struct sp_graph_call *call);
 
+/* The number in graph->edges of the edge of a call that was added, since the graph was sorted or taken. */
+size_t sp_graph_number(const struct sp_graph *graph, const struct sp_graph_call *call);
+
 /* Adds edges (in any order) to a graph; names are copied. Errors as sp_graph_add. */
 SP_MUST_USE enum sp_status sp_graph_merge(struct sp_graph *graph, const struct sp_graph_edge *edges,
                                           size_t edge_count);

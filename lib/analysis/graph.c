@@ -229,6 +229,13 @@ enum sp_status sp_graph_add(struct sp_graph *graph, const struct sp_graph_call *
     return SP_OK;
 }
 
+size_t sp_graph_number(const struct sp_graph *graph, const struct sp_graph_call *call)
+{
+    uint32_t number = *find_slot(graph, call->client, call->server, call->type);
+    SP_ASSERT(number > 0);
+    return number - 1;
+}
+
 enum sp_status sp_graph_merge(struct sp_graph *graph, const struct sp_graph_edge *edges,
                               size_t edge_count)
 {

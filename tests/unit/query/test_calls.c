@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Calls one by one: exact latencies of the graph's edges, and heatmaps of an edge, beside brute force over all traces. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "query/numbers.h"
+#include "tests/support/span_gen.h"
+#include "tests/unit/query/world.h"
+
+static struct world world;
+static struct sp_arena arena;
+
+static void setup(void)
+{
+    sp_arena_init(&arena, 512 << 20);
+    world_init(&world);
+}
+
+static void teardown(void)
+{
+    world_fini(&world);
+    sp_arena_fini(&arena);
+}
+
+/* ---- brute force ---- */
+
+#define CALLS_MAX 20000
+
+struct calls {
+    struct sp_graph_call items[CALLS_MAX];
+    size_t count;
+};
+
+static int by_trace(const void *a, const void *b)
+{
+    const struct sp_span *x = a, *y = b;
+    return sp_trace_id_compare(&x->trace_id, &y->trace_id);
+}
+
+static int by_edge(const void *a, const void *b)
+{
+    const struct sp_graph_call *x = a, *y = b;
+    int order = sp_slice_compare(x->client, y->client);
+    if (order == 0)
+        order = sp_slice_compare(x->server, y->server);
+    return order != 0 ? order : (x->type > y->type) - (x->type < y->type);
+}
+
+/* All calls in a range, those of one edge beside each other. */
+static void find_calls(const struct sp_batch *batch, struct sp_time_range range,
+                       struct calls *calls)
+{
+    struct sp_span *spans = sp_arena_alloc(&arena, batch->span_count * sizeof(*spans));
+    memcpy(spans, batch->spans, batch->span_count * sizeof(*spans));
+    qsort(spans, batch->span_count, sizeof(*spans), by_trace);
+    calls->count = 0;
+    for (size_t first = 0, end; first < batch->span_count; first = end) {
+        struct sp_trace trace;
+        const struct sp_graph_call *found;
+        size_t count;
+        end = first + 1;
+        while (end < batch->span_count && by_trace(&spans[first], &spans[end]) == 0)
+            end++;
+        const struct sp_batch one = {.spans = &spans[first], .span_count = end - first};
+        ck_assert_int_eq(sp_trace_assemble(&arena, &one, &trace), SP_OK);
+        ck_assert_int_eq(sp_graph_calls(&arena, &trace, &found, &count), SP_OK);
+        for (size_t i = 0; i < count; i++)
+            if (sp_time_range_contains(range, found[i].time_unix_ns)) {
+                ck_assert_uint_lt(calls->count, CALLS_MAX);
+                calls->items[calls->count++] = found[i];
+            }
+    }
+    qsort(calls->items, calls->count, sizeof(calls->items[0]), by_edge);
+}
+
+static const struct sp_span *end_of(const struct sp_graph_call *call, bool of_server)
+{
+    return of_server ? call->server_span : call->client_span;
+}
+
+/* ---- exact latencies ---- */
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void write_quantiles(const char *key, const uint64_t *sorted, size_t count,
+                            const char *const *names, const double *qs, struct sp_json_writer *w)
+{
+    sp_json_key(w, key);
+    if (count == 0) {
+        sp_json_null(w);
+        return;
+    }
+    sp_json_object_begin(w);
+    for (size_t i = 0; names[i]; i++) {
+        size_t rank = (size_t)(qs[i] * (double)count + 0.999999999);
+        sp_json_key(w, names[i]);
+        sp_json_u64_string(w, sorted[rank > 0 ? rank - 1 : 0]);
+    }
+    sp_json_object_end(w);
+}
+
+/* As /v1/graph?exact=true&q=0,0.3,1 has to show an edge, up to its exemplar. */
+static void describe_edge(const struct sp_graph_call *calls, size_t count, struct sp_buf *out)
+{
+    static const char *const preset[] = {"p50", "p90", "p95", "p99", NULL}, *const asked[] = {
+                                                                                "0", "0.3", "1",
+                                                                                NULL};
+    static const double preset_qs[] = {0.5, 0.9, 0.95, 0.99}, asked_qs[] = {0, 0.3, 1};
+    static uint64_t sorted[2][CALLS_MAX];
+    size_t counts[2] = {0}, errors = 0;
+    struct sp_json_writer w;
+    for (size_t i = 0; i < count; i++) {
+        errors += calls[i].error;
+        for (int side = 0; side < 2; side++)
+            if (end_of(&calls[i], side))
+                sorted[side][counts[side]++] = sp_span_duration_ns(end_of(&calls[i], side));
+    }
+    for (int side = 0; side < 2; side++)
+        qsort(sorted[side], counts[side], sizeof(uint64_t), by_number);
+    sp_json_writer_init(&w, out);
+    sp_json_object_begin(&w);
+    sp_json_key(&w, "client");
+    sp_json_string(&w, calls[0].client);
+    sp_json_key(&w, "server");
+    sp_json_string(&w, calls[0].server);
+    sp_json_key(&w, "connectionType");
+    sp_json_cstr(&w, sp_connection_type_name(calls[0].type));
+    sp_json_key(&w, "calls");
+    sp_json_u64_string(&w, count);
+    sp_json_key(&w, "errors");
+    sp_json_u64_string(&w, errors);
+    write_quantiles("clientLatency", sorted[0], counts[0], preset, preset_qs, &w);
+    write_quantiles("serverLatency", sorted[1], counts[1], preset, preset_qs, &w);
+    write_quantiles("clientQuantiles", sorted[0], counts[0], asked, asked_qs, &w);
+    write_quantiles("serverQuantiles", sorted[1], counts[1], asked, asked_qs, &w);
+    sp_buf_append_byte(out, 0);
+}
+
+static const struct sp_batch *add_random_spans(uint64_t seed, unsigned odd_percent)
+{
+    struct sp_gen_options options = {.span_count = 4000,
+                                     .trace_count = 150,
+                                     .trace_seed = seed,
+                                     .odd_percent = odd_percent,
+                                     .no_residue = true};
+    const struct sp_batch *batch = sp_gen_batch(&arena, seed, &options);
+    world_add(&world, batch->spans, batch->span_count);
+    return batch;
+}
+
+START_TEST(exact_graph_has_every_duration)
+{
+    static struct calls calls;
+    static char url[256];
+    const struct sp_batch *batch = add_random_spans(50 + (uint64_t)_i, _i % 2 ? 10 : 0);
+    /* not whole minutes */
+    struct sp_time_range range = {T0 + 7 * MS, T0 + 1500 * 1000 * MS + 3};
+    find_calls(batch, range, &calls);
+    snprintf(url, sizeof(url), "/v1/graph?exact=true&q=0,0.3,1&from=%llu&to=%llu",
+             (unsigned long long)range.from_unix_ns, (unsigned long long)range.to_unix_ns);
+    struct sp_query_call *call = ask(&world, url);
+    char *text = answer_text(call);
+    ck_assert_msg(call->reply.status == 200, "%s", text);
+    answer_fini(call);
+    size_t edges = 0, shown = 0;
+    for (size_t first = 0, end; first < calls.count; first = end, edges++) {
+        struct sp_buf expected;
+        sp_buf_init(&expected, 1 << 20);
+        for (end = first + 1;
+             end < calls.count && by_edge(&calls.items[first], &calls.items[end]) == 0;)
+            end++;
+        describe_edge(&calls.items[first], end - first, &expected);
+        ck_assert_msg(strstr(text, (const char *)expected.ptr) != NULL, "no %s in %s",
+                      (const char *)expected.ptr, text);
+        sp_buf_fini(&expected);
+    }
+    for (const char *at = text; (at = strstr(at, "\"connectionType\":")) != NULL; at++)
+        shown++;
+    ck_assert_uint_gt(edges, 5);
+    ck_assert_uint_eq(shown, edges);
+    ck_assert_ptr_nonnull(strstr(text, "\"relativeError\":0}"));
+    free(text);
+}
+END_TEST
+
+START_TEST(exact_graph_refuses_what_has_no_exact_latencies)
+{
+    static const char *const urls[] = {
+        "/v1/graph?exact=true&format=dot", "/v1/graph?exact=true&format=csv",
+        "/v1/graph?exact=true&step=1m&from=now-1h", "/v1/graph?exact=true&links=true",
+        "/v1/graph?exact=true&compareFrom=0&compareTo=9"};
+    for (size_t i = 0; i < SP_ARRAY_LEN(urls); i++)
+        expect_answer(&world, urls[i], 400, "\"parameter\":\"exact\"");
+    expect_answer(&world, "/v1/graph?exact=yes", 400, "false|true");
+    expect_answer(&world, "/v1/graph?exact=true", 200, "\"edges\":[]");
+}
+END_TEST
+
+/* ---- heatmaps ---- */
+
+static void append_encoded(struct sp_slice text, char *url, size_t bytes)
+{
+    for (size_t i = 0; i < text.len; i++)
+        snprintf(url + strlen(url), bytes - strlen(url), "%%%02x", text.ptr[i]);
+}
+
+/* Count and errors of all cells that a heatmap shows. */
+static void sum_cells(const char *text, uint64_t *ret_count, uint64_t *ret_errors)
+{
+    const char *at = strstr(text, "\"cells\":[");
+    *ret_count = *ret_errors = 0;
+    ck_assert_ptr_nonnull(at);
+    unsigned long long step, row, count, errors;
+    int length;
+    for (at += strlen("\"cells\":["); *at == '['; at += length + (at[length] == ',')) {
+        ck_assert_int_eq(
+            sscanf(at, "[%llu,%llu,%llu,%llu]%n", &step, &row, &count, &errors, &length), 4);
+        *ret_count += count;
+        *ret_errors += errors;
+    }
+}
+
+static void check_heatmap(const struct sp_graph_call *calls, size_t count,
+                          struct sp_time_range range, bool of_server, bool any_type)
+{
+    static const char *const types[] = {[SP_CONNECTION_DIRECT] = "direct",
+                                        [SP_CONNECTION_MESSAGING] = "messaging_system",
+                                        [SP_CONNECTION_DATABASE] = "database",
+                                        [SP_CONNECTION_VIRTUAL] = "virtual_node"};
+    char url[2048], expected[128];
+    uint64_t want = 0, want_errors = 0, shown, shown_errors, longest = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct sp_span *span = end_of(&calls[i], of_server);
+        want += span != NULL;
+        want_errors += span != NULL && calls[i].error;
+        if (span && sp_span_duration_ns(span) > longest)
+            longest = sp_span_duration_ns(span);
+    }
+    snprintf(url, sizeof(url), "/v1/heatmap?steps=1&rows=512&from=%llu&to=%llu%s%s&side=%s",
+             (unsigned long long)range.from_unix_ns, (unsigned long long)range.to_unix_ns,
+             any_type ? "" : "&connectionType=", any_type ? "" : types[calls[0].type],
+             of_server ? "server" : "client");
+    snprintf(url + strlen(url), sizeof(url) - strlen(url), "&client=");
+    append_encoded(calls[0].client, url, sizeof(url));
+    snprintf(url + strlen(url), sizeof(url) - strlen(url), "&server=");
+    append_encoded(calls[0].server, url, sizeof(url));
+    struct sp_query_call *call = ask(&world, url);
+    char *text = answer_text(call);
+    ck_assert_msg(call->reply.status == 200, "%s: %s", url, text);
+    sum_cells(text, &shown, &shown_errors);
+    ck_assert_msg(shown == want && shown_errors == want_errors, "%s: %llu of %llu calls", url,
+                  (unsigned long long)shown, (unsigned long long)want);
+    snprintf(expected, sizeof(expected), "\"count\":\"%llu\",\"errors\":\"%llu\"",
+             (unsigned long long)want, (unsigned long long)want_errors);
+    ck_assert_msg(strstr(text, expected) != NULL, "%s: no %s in %s", url, expected, text);
+    free(text);
+    answer_fini(call);
+}
+
+START_TEST(heatmap_of_an_edge_has_every_call)
+{
+    static struct calls calls;
+    const struct sp_batch *batch = add_random_spans(70 + (uint64_t)_i, 0);
+    struct sp_time_range range = {T0 + 7 * MS, T0 + 1500 * 1000 * MS + 3};
+    find_calls(batch, range, &calls);
+    size_t edges = 0;
+    for (size_t first = 0, end; first < calls.count && edges < 60; first = end, edges++) {
+        end = first + 1;
+        while (end < calls.count && by_edge(&calls.items[first], &calls.items[end]) == 0)
+            end++;
+        if (calls.items[first].client.len == 0 || calls.items[first].server.len == 0)
+            continue; /* a parameter without a value is none */
+        check_heatmap(&calls.items[first], end - first, range, false, false);
+        check_heatmap(&calls.items[first], end - first, range, true, false);
+        bool alone = (end == calls.count ||
+                      !sp_slice_equal(calls.items[end].server, calls.items[first].server) ||
+                      !sp_slice_equal(calls.items[end].client, calls.items[first].client)) &&
+                     (first == 0 ||
+                      !sp_slice_equal(calls.items[first - 1].server, calls.items[first].server) ||
+                      !sp_slice_equal(calls.items[first - 1].client, calls.items[first].client));
+        if (alone)
+            check_heatmap(&calls.items[first], end - first, range, false, true);
+    }
+    ck_assert_uint_gt(edges, 5);
+}
+END_TEST
+
+/* Step and row of each call, and the sum over both types of an edge. */
+START_TEST(calls_of_an_edge_stand_where_they_began)
+{
+    struct sp_span spans[] = {
+        make_span(&arena, 1, 1, 0, "web", "GET", T0, 8 * MS),
+        make_span(&arena, 1, 2, 1, "cart", "GET", T0 + 600 * MS, 2 * MS),
+        make_span(&arena, 2, 3, 0, "web", "GET", T0 + 900 * MS, 8 * MS),
+        make_span(&arena, 2, 4, 3, "cart", "GET", T0 + 901 * MS, 5 * MS),
+    };
+    for (size_t i = 0; i < SP_ARRAY_LEN(spans); i++)
+        spans[i].kind = i % 2 ? SP_KIND_SERVER : SP_KIND_CLIENT;
+    spans[3].status_code = SP_SPAN_STATUS_ERROR;
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+    char url[256];
+    snprintf(url, sizeof(url),
+             "/v1/heatmap?steps=2&rows=2&client=web&server=cart&from=%llu&to=%llu", T0,
+             T0 + 1000 * MS);
+    expect_answer(&world, url, 200, "\"cells\":[[0,0,1,0],[1,0,1,1]]");
+    strncat(url, "&side=server", sizeof(url) - strlen(url) - 1);
+    expect_answer(&world, url, 200, "\"cells\":[[0,0,1,0],[1,1,1,1]]");
+    strncat(url, "&connectionType=database", sizeof(url) - strlen(url) - 1);
+    expect_answer(&world, url, 200, "\"cells\":[]");
+}
+END_TEST
+
+START_TEST(heatmap_of_an_edge_needs_both_ends_and_no_query)
+{
+    expect_answer(&world, "/v1/heatmap?client=a", 400, "\"parameter\":\"server\"");
+    expect_answer(&world, "/v1/heatmap?server=a", 400, "\"parameter\":\"client\"");
+    expect_answer(&world, "/v1/heatmap?server=a&client=b&q=%7B%7D", 400, "\"parameter\":\"q\"");
+    expect_answer(&world, "/v1/heatmap?q=%7B%7D&side=server", 400, "\"parameter\":\"side\"");
+    expect_answer(&world, "/v1/heatmap?connectionType=direct", 400,
+                  "\"parameter\":\"connectionType\"");
+    expect_answer(&world, "/v1/heatmap?server=a&client=b", 200, "\"cells\":[]");
+}
+END_TEST
+
+Suite *sp_test_suite(void)
+{
+    Suite *suite = suite_create("query_calls");
+    TCase *tcase = tcase_create("all");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, exact_graph_has_every_duration, 0, 6);
+    tcase_add_test(tcase, exact_graph_refuses_what_has_no_exact_latencies);
+    tcase_add_loop_test(tcase, heatmap_of_an_edge_has_every_call, 0, 4);
+    tcase_add_test(tcase, calls_of_an_edge_stand_where_they_began);
+    tcase_add_test(tcase, heatmap_of_an_edge_needs_both_ends_and_no_query);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
