@@ -34,7 +34,7 @@ static const struct sp_parameter attributes[] = {
      .preset = 100,
      .number_min = 1,
      .number_max = 10000},
-    {.name = "q", .type = SP_PARAMETER_TEXT},
+    {.name = "q", .type = SP_PARAMETER_TEXT, .reads_spans = true},
 };
 
 static const struct sp_parameter search[] = {
@@ -126,8 +126,11 @@ static const struct sp_parameter latency[] = {
      .preset = 6},
     {.name = "q", .type = SP_PARAMETER_TEXT},
     {.name = "step", .type = SP_PARAMETER_TEXT},
-    {.name = "by", .type = SP_PARAMETER_TEXT},
-    {.name = "exact", .type = SP_PARAMETER_CHOICE, .choices = "false|true|0|1"},
+    {.name = "by", .type = SP_PARAMETER_TEXT, .reads_spans = true},
+    {.name = "exact",
+     .type = SP_PARAMETER_CHOICE,
+     .choices = "false|true|0|1",
+     .reads_spans = true},
     {.name = "order", .type = SP_PARAMETER_TEXT},
     {.name = "limit",
      .type = SP_PARAMETER_NUMBER,
@@ -312,14 +315,23 @@ static bool may_be(struct sp_slice written, const char *name)
     return sp_slice_equal_cstr(written, name) || sp_slice_find(written, '%') < written.len;
 }
 
+/* What is not given, or says no, asks for nothing. */
+static bool is_given(struct sp_slice value)
+{
+    return value.len > 0 && !sp_slice_equal_cstr(value, "false") &&
+           !sp_slice_equal_cstr(value, "0");
+}
+
 bool sp_query_is_short(const struct sp_query_endpoint *endpoint, struct sp_slice query)
 {
     bool is_short = endpoint->room == SP_QUERY_SHORT;
     while (query.len > 0 && is_short) {
         size_t end = sp_slice_find(query, '&');
         struct sp_slice pair = sp_slice_sub(query, 0, end);
-        struct sp_slice name = sp_slice_sub(pair, 0, sp_slice_find(pair, '='));
-        for (size_t i = 0; i < endpoint->parameter_count; i++)
+        size_t equals = sp_slice_find(pair, '=');
+        struct sp_slice name = sp_slice_sub(pair, 0, equals);
+        bool given = is_given(sp_slice_sub(pair, equals + 1, pair.len));
+        for (size_t i = 0; i < endpoint->parameter_count && given; i++)
             is_short &= !(endpoint->parameters[i].reads_spans &&
                           may_be(name, endpoint->parameters[i].name));
         query = sp_slice_sub(query, end + 1, query.len);

@@ -85,6 +85,39 @@ START_TEST(pool_runs_short_jobs_while_long_ones_wait)
 }
 END_TEST
 
+/* What goes over spans must not keep the thread of questions that read sums. */
+START_TEST(questions_that_read_spans_are_long_ones)
+{
+    static const struct {
+        const char *path, *query;
+        bool is_short;
+    } cases[] = {
+        {"/v1/attributes", "", true},
+        {"/v1/attributes", "scope=span&key=http.route&prefix=a", true},
+        {"/v1/attributes", "key=http.route&q=%7B%20service%20%3D%20%22cart%22", false},
+        {"/v1/attributes", "q=&key=http.route", true},
+        {"/v1/latency", "service=cart&q=0.5&step=1m", true},
+        {"/v1/latency", "exact=true", false},
+        {"/v1/latency", "service=cart&exact=1", false},
+        {"/v1/latency", "exact=false&q=0.5", true},
+        {"/v1/latency", "exact=0", true},
+        {"/v1/latency", "by=span.http.route", false},
+        {"/v1/latency", "b%79=span.http.route", false},
+        {"/v1/graph", "format=json&service=cart", true},
+        {"/v1/graph", "exact=true", false},
+        {"/v1/search", "limit=1", false},
+    };
+    for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+        struct sp_slice id;
+        const struct sp_query_endpoint *endpoint =
+            sp_query_route(SP_SLICE("GET"), sp_slice_cstr(cases[i].path), &id);
+        ck_assert_msg(sp_query_is_short(endpoint, sp_slice_cstr(cases[i].query)) ==
+                          cases[i].is_short,
+                      "%s?%s", cases[i].path, cases[i].query);
+    }
+}
+END_TEST
+
 START_TEST(pool_lends_helpers_only_while_threads_are_idle)
 {
     static struct gate_job jobs[3];
@@ -132,6 +165,7 @@ Suite *sp_test_suite(void)
     TCase *tcase = tcase_create("all");
     tcase_add_test(tcase, pool_refuses_what_cannot_wait_and_runs_what_it_took);
     tcase_add_test(tcase, pool_runs_short_jobs_while_long_ones_wait);
+    tcase_add_test(tcase, questions_that_read_spans_are_long_ones);
     tcase_add_test(tcase, pool_lends_helpers_only_while_threads_are_idle);
     tcase_add_test(tcase, pool_without_jobs_ends);
     suite_add_tcase(suite, tcase);
