@@ -147,6 +147,7 @@ struct reply {
     struct sp_error error;
     int http_status;
     struct sp_buf *body;
+    char header[sizeof(((struct sp_ask *)NULL)->header)];
 };
 
 static void on_reply(void *cookie, const struct sp_client_reply *answer)
@@ -157,6 +158,8 @@ static void on_reply(void *cookie, const struct sp_client_reply *answer)
     reply->error = answer->error;
     reply->http_status = answer->http_status;
     sp_buf_append_slice(reply->body, answer->body);
+    if (answer->header.len > 0 && answer->header.len < sizeof(reply->header))
+        memcpy(reply->header, answer->header.ptr, answer->header.len);
 }
 
 static void on_part(void *cookie, int http_status, struct sp_slice received)
@@ -203,6 +206,7 @@ static enum sp_status exchange(const struct sp_ask *ask, const char *url, struct
         .body = sp_slice_cstr(is_post ? "{}" : ""),
         .url = url,
         .timeout_ms = timeout_ms(ask),
+        .reply_header = ask->reply_header,
         .on_reply = on_reply,
         .on_part = on_part,
         .cookie = reply,
@@ -239,6 +243,7 @@ int sp_ask_run(struct sp_ask *ask, struct sp_buf *body)
     } else if (reply.http_status / 100 != 2) {
         code = sp_ask_refused(ask, reply.http_status, sp_buf_slice(body));
     }
+    memcpy(ask->header, reply.header, sizeof(ask->header));
     if (code != SP_EXIT_OK)
         sp_buf_fini(body);
     return code;

@@ -35,8 +35,10 @@ struct sp_ask {
         struct sp_slice text;
     } queries[SP_ASK_QUERIES_MAX];
     uint32_t query_count;
-    const char *accept; /* the media type of the answer; NULL: the server's choice */
-    bool goes_on;       /* the answer has no end: there is no timeout, unless one was asked for */
+    const char *accept;       /* the media type of the answer; NULL: the server's choice */
+    const char *reply_header; /* of a good answer, to be kept in header; NULL: none */
+    char header[64];          /* its value; "" if there was none, or a longer one */
+    bool goes_on; /* the answer has no end: there is no timeout, unless one was asked for */
     /* Of a good answer, before it is whole: all of it so far, whenever more has come. May be NULL. */
     void (*on_part)(void *cookie, struct sp_slice received);
     void *cookie;

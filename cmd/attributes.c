@@ -158,6 +158,7 @@ static const struct sp_option facets_options[] = {
      .type = SP_OPTION_TEXT,
      .value_name = "TIME",
      .help = "Selected are only spans that start before then."},
+    SP_EXPLAIN_OPTION,
 };
 
 static bool facets_found(const struct sp_answer *answer)

@@ -42,6 +42,9 @@ static const struct sp_option options[] = {
      .type = SP_OPTION_BOOL,
      .help = "Also from producers to consumers with a trace of their own that link to them; reads "
              "their traces."},
+    {.name = "exact",
+     .type = SP_OPTION_BOOL,
+     .help = "As a table or JSON: exact latencies, from all traces, instead of within 1.1 %."},
     {.name = "nodes",
      .type = SP_OPTION_BOOL,
      .help = "With --format csv: a row for each service, instead of each caller and called."},
@@ -61,10 +64,12 @@ static const char *const passed[][2] = {{"from", "from"},
                                         {"step", "step"},
                                         {NULL, NULL}};
 
-static void ask_links(struct sp_ask *ask, const struct sp_config *config)
+static void ask_flags(struct sp_ask *ask, const struct sp_config *config)
 {
     if (sp_config_get(config, "links")->flag)
         sp_ask_parameter(ask, "links", SP_SLICE("true"));
+    if (sp_config_get(config, "exact")->flag)
+        sp_ask_parameter(ask, "exact", SP_SLICE("true"));
 }
 
 /* What became of links that were asked for, which a table has no room for. */
@@ -199,7 +204,7 @@ static int show_table(const struct sp_command *command, const struct sp_config *
         .command = *command,
         .path = "/v1/graph",
         .passed = passed,
-        .prepare = ask_links,
+        .prepare = ask_flags,
         .found = edges_found,
         .print = compares                             ? changes_print
                  : sp_config_get(config, "step")->set ? steps_print
@@ -211,54 +216,31 @@ static int show_table(const struct sp_command *command, const struct sp_config *
 
 /* ---- documents ---- */
 
-static int ask_document(const struct sp_config *config, const char *format, struct sp_buf *body)
+/* A document of a graph without a call is one, too: how many edges it has a header says. */
+static int print_document(const struct sp_config *config, const char *format)
 {
     struct sp_ask ask;
+    struct sp_buf body;
+    uint64_t edges;
     sp_ask_init(&ask, "graph", config, "/v1/graph");
+    ask.reply_header = "spoor-graph-edges";
     sp_ask_parameter(&ask, "format", sp_slice_cstr(format));
     if (sp_config_get(config, "nodes")->flag && strcmp(format, "csv") == 0)
         sp_ask_parameter(&ask, "rows", SP_SLICE("nodes"));
-    ask_links(&ask, config);
+    ask_flags(&ask, config);
     for (size_t i = 0; i < 4; i++) /* a document has no second range */
         sp_ask_option(&ask, passed[i][0]);
-    int code = sp_ask_run(&ask, body);
-    sp_ask_fini(&ask);
-    return code;
-}
-
-/* A document of a graph without a call is one, too, so whether there is any is another question. */
-static int find_edges(const struct sp_config *config)
-{
-    struct sp_arena arena;
-    struct sp_buf body;
-    struct sp_error error = {0};
-    const struct sp_answer *answer;
-    int code = ask_document(config, "json", &body);
-    if (code != SP_EXIT_OK)
-        return code;
-    sp_arena_init(&arena, SP_ASK_REPLY_BYTES_MAX);
-    if (sp_answer_read(sp_buf_slice(&body), &arena, &answer, &error) != SP_OK) {
-        fprintf(stderr, "spoor graph: the answer is not what this version understands: %s\n",
-                error.message);
-        code = SP_EXIT_FAILURE;
-    } else if (!edges_found(answer)) {
-        fprintf(stderr, "%s\n", no_call);
-        code = SP_EXIT_NOT_FOUND;
-    }
-    sp_arena_fini(&arena);
-    sp_buf_fini(&body);
-    return code;
-}
-
-static int print_document(const struct sp_config *config, const char *format)
-{
-    struct sp_buf body;
-    int code = ask_document(config, format, &body);
+    int code = sp_ask_run(&ask, &body);
     if (code == SP_EXIT_OK) {
         code = sp_ask_print(sp_buf_slice(&body));
         sp_buf_fini(&body);
     }
-    return code == SP_EXIT_OK ? find_edges(config) : code;
+    if (code == SP_EXIT_OK && sp_parse_u64(sp_slice_cstr(ask.header), &edges) && edges == 0) {
+        fprintf(stderr, "%s\n", no_call);
+        code = SP_EXIT_NOT_FOUND;
+    }
+    sp_ask_fini(&ask);
+    return code;
 }
 
 /* ---- the command ---- */

@@ -20,6 +20,17 @@ static const struct sp_option options[] = {
      .min = 2,
      .max = 512,
      .help = "Rows of durations at most; 16 if not given."},
+    {.name = "caller",
+     .type = SP_OPTION_TEXT,
+     .value_name = "NAME",
+     .help = "With --called: the calls of an edge of the graph instead of spans."},
+    {.name = "called", .type = SP_OPTION_TEXT, .value_name = "NAME", .help = "Who is called."},
+    {.name = "side",
+     .type = SP_OPTION_CHOICE,
+     .value_name = "SIDE",
+     .choices = "client|server",
+     .help = "Of an edge: whose durations; those of the caller if not given."},
+    SP_EXPLAIN_OPTION,
 };
 
 /* Columns on the left: the duration from which a row goes. */
@@ -156,7 +167,8 @@ static bool heatmap_print(const struct sp_answer *answer, const struct sp_termin
 int sp_cmd_heatmap(int argc, char **argv)
 {
     static const char *const passed[][2] = {
-        {"from", "from"}, {"to", "to"}, {"steps", "steps"}, {"rows", "rows"}, {NULL, NULL}};
+        {"from", "from"},     {"to", "to"},         {"steps", "steps"}, {"rows", "rows"},
+        {"caller", "client"}, {"called", "server"}, {"side", "side"},   {NULL, NULL}};
     const struct sp_show show = {
         .command = {.name = "heatmap",
                     .arguments = "[QUERY]",

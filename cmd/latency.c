@@ -38,11 +38,19 @@ static const struct sp_option options[] = {
      .value_name = "DURATION",
      .help = "Whole minutes, as 5m: a line over time in place of each quantile; needs --from."},
     {.name = "limit", .type = SP_OPTION_TEXT, .value_name = "N", .help = "At most so many rows."},
+    {.name = "offset",
+     .type = SP_OPTION_TEXT,
+     .value_name = "N",
+     .help = "Leaves out so many rows in front: what the pages before have shown."},
+    {.name = "contains",
+     .type = SP_OPTION_TEXT,
+     .value_name = "TEXT",
+     .help = "Only rows with it in the operation's name (with --by, in one of the values)."},
 };
 static const char *const passed[][2] = {
-    {"from", "from"},   {"to", "to"}, {"operation", "operation"}, {"kind", "kind"},
-    {"quantiles", "q"}, {"by", "by"}, {"order", "order"},         {"limit", "limit"},
-    {"step", "step"},   {NULL, NULL}};
+    {"from", "from"},   {"to", "to"},         {"operation", "operation"}, {"kind", "kind"},
+    {"quantiles", "q"}, {"by", "by"},         {"order", "order"},         {"limit", "limit"},
+    {"step", "step"},   {"offset", "offset"}, {"contains", "contains"},   {NULL, NULL}};
 
 static bool series_found(const struct sp_answer *answer)
 {
@@ -120,6 +128,10 @@ static bool latency_print(const struct sp_answer *answer, const struct sp_termin
     }
     if (!sp_table_print(&table, terminal))
         return false;
+    uint64_t all = sp_answer_u64(answer, "rowCount");
+    if (all > series->count)
+        fprintf(stderr, "%u of %llu rows: --limit, --offset.\n", series->count,
+                (unsigned long long)all);
     double error = sp_answer_double(answer, "relativeError");
     if (error > 0)
         fprintf(stderr, "Quantiles are within %.3g %% of the exact ones.\n", 100 * error);

@@ -15,6 +15,7 @@ static const struct sp_option options[] = {
     {.name = "exact",
      .type = SP_OPTION_BOOL,
      .help = "Quantiles from all numbers instead of within 1.1 %."},
+    SP_EXPLAIN_OPTION,
 };
 
 /* ---- the answer ---- */

@@ -8,6 +8,26 @@
 #define SHOW_CONFIG_ARENA_BYTES ((size_t)1024 * 1024)
 #define SHOW_ARENA_BYTES        ((size_t)4 * 1024 * 1024 * 1024)
 
+static int print_tables(const struct sp_show *show, const struct sp_answer *answer,
+                        struct sp_arena *arena)
+{
+    const struct sp_answer *explain = sp_answer_at(answer, "explain");
+    struct sp_terminal terminal;
+    int code = SP_EXIT_OK;
+    sp_terminal_init(&terminal, stdout);
+    if (!show->found(answer)) {
+        fprintf(stderr, "%s\n", show->nothing);
+        code = SP_EXIT_NOT_FOUND;
+    } else if (!show->print(answer, &terminal, arena)) {
+        return SP_EXIT_FAILURE;
+    } else if (explain->count > 0) {
+        putc('\n', terminal.out);
+    }
+    if (explain->count > 0 && !sp_explain_print(explain, &terminal, arena))
+        return SP_EXIT_FAILURE;
+    return code;
+}
+
 static int print_answer(const struct sp_show *show, const struct sp_config *config,
                         struct sp_slice body)
 {
@@ -24,16 +44,19 @@ static int print_answer(const struct sp_show *show, const struct sp_config *conf
         code = sp_ask_print(body);
         if (code == SP_EXIT_OK && !show->found(answer))
             code = SP_EXIT_NOT_FOUND;
-    } else if (!show->found(answer)) {
-        fprintf(stderr, "%s\n", show->nothing);
-        code = SP_EXIT_NOT_FOUND;
     } else {
-        struct sp_terminal terminal;
-        sp_terminal_init(&terminal, stdout);
-        code = show->print(answer, &terminal, &arena) ? SP_EXIT_OK : SP_EXIT_FAILURE;
+        code = print_tables(show, answer, &arena);
     }
     sp_arena_fini(&arena);
     return code;
+}
+
+static bool explains(const struct sp_show *show)
+{
+    for (size_t i = 0; i < show->command.option_count; i++)
+        if (strcmp(show->command.options[i].name, "explain") == 0)
+            return true;
+    return false;
 }
 
 int sp_show_run(const struct sp_show *show, const struct sp_config *config)
@@ -43,6 +66,8 @@ int sp_show_run(const struct sp_show *show, const struct sp_config *config)
     sp_ask_init(&ask, show->command.name, config, show->path);
     if (show->prepare)
         show->prepare(&ask, config);
+    if (explains(show) && sp_config_get(config, "explain")->flag)
+        sp_ask_parameter(&ask, "explain", SP_SLICE("true"));
     for (size_t i = 0; show->passed[i][0]; i++) {
         const struct sp_option_value *value = sp_config_get(config, show->passed[i][0]);
         if (value->set)

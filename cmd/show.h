@@ -5,6 +5,7 @@
 
 #include "cmd/answer.h"
 #include "cmd/ask.h"
+#include "cmd/explain.h"
 #include "cmd/table.h"
 
 /* Options that all of them have, for their tables. */
@@ -24,6 +25,7 @@
         .help = "Spans that start before then."                                                    \
     }
 
+/* A command whose table has SP_EXPLAIN_OPTION shows "explain" of the answer below everything else, also when nothing was found. */
 struct sp_show {
     struct sp_command command;
     const char *path; /* of the API */

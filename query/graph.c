@@ -5,6 +5,8 @@
 #include "query/graph_answer.h"
 #include "query/population.h"
 
+#include <stdio.h>
+
 static const struct {
     const char *content_type;
     void (*write)(const struct sp_graph_view *view, struct sp_buf *out);
@@ -112,6 +114,8 @@ static enum sp_status answer_whole(struct sp_query_call *call,
         bool nodes = call->values[PARAMETER_ROWS].number != 0;
         call->reply.status = 200;
         call->reply.content_type = graph_formats[format].content_type;
+        snprintf(call->reply.location, sizeof(call->reply.location), "%zu", view.edge_count);
+        sp_query_reply_header(&call->reply, "spoor-graph-edges", call->reply.location);
         (nodes ? sp_graph_write_csv_nodes : graph_formats[format].write)(&view, &call->reply.body);
     }
     sp_graph_edges_fini(edges, edge_count);

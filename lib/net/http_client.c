@@ -23,7 +23,8 @@ struct call {
     struct sp_slice body; /* borrowed */
     bool too_large;
     size_t sent_bytes;
-    struct sp_buf received, content_type;
+    struct sp_buf received, content_type, header;
+    const char *reply_header;
     uint64_t retry_after_ms, started_ns;
     void (*on_reply)(void *cookie, const struct sp_client_reply *reply);
     void (*on_part)(void *cookie, int http_status, struct sp_slice received);
@@ -48,6 +49,7 @@ static void call_free(struct call *call)
     curl_slist_free_all(call->headers);
     sp_buf_fini(&call->received);
     sp_buf_fini(&call->content_type);
+    sp_buf_fini(&call->header);
     free(call);
 }
 
@@ -99,6 +101,10 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *cookie)
     } else if (sp_slice_equal_nocase(name, SP_SLICE("retry-after"))) {
         if (sp_parse_u64(value, &number) && number <= RETRY_AFTER_S_MAX)
             call->retry_after_ms = number * 1000;
+    } else if (call->reply_header &&
+               sp_slice_equal_nocase(name, sp_slice_cstr(call->reply_header))) {
+        sp_buf_reset(&call->header);
+        sp_buf_append_slice(&call->header, value);
     }
     return line.len;
 }
@@ -202,6 +208,7 @@ static void deliver(struct call *call, CURLcode code)
         .error = {.offset = SP_ERROR_NO_OFFSET},
         .grpc_status = -1,
         .content_type = sp_buf_slice(&call->content_type),
+        .header = sp_buf_slice(&call->header),
         .body = sp_buf_slice(&call->received),
         .retry_after_ms = call->retry_after_ms,
         .started_ns = call->started_ns,
@@ -296,6 +303,8 @@ enum sp_status sp_http_client_submit(struct sp_http_client *http,
     call->started_ns = sp_clock_monotonic_ns(http->options->clock);
     sp_buf_init(&call->received, (size_t)http->options->reply_bytes_max);
     sp_buf_init(&call->content_type, TYPE_BYTES_MAX);
+    sp_buf_init(&call->header, TYPE_BYTES_MAX);
+    call->reply_header = request->reply_header;
     enum sp_status status = call_prepare(call, request, reterr);
     if (status == SP_OK && curl_multi_add_handle(http->multi, call->easy) != CURLM_OK)
         status = sp_error_set(reterr, SP_NO_MEMORY, "the HTTP client library takes no more");

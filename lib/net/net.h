@@ -276,6 +276,7 @@ struct sp_client_reply {
     int grpc_status;              /* -1: no grpc-status came */
     struct sp_slice grpc_message; /* decoded */
     struct sp_slice content_type;
+    struct sp_slice header;  /* HTTP/1.1: the value of the request's reply_header; "" without it */
     struct sp_slice body;    /* gRPC: the message without its prefix */
     uint64_t retry_after_ms; /* Retry-After in seconds, or 0 */
     uint64_t started_ns;     /* monotonic */
@@ -291,6 +292,8 @@ struct sp_client_request {
     bool grpc;            /* HTTP/2 with prior knowledge, trailers */
     bool grpc_compressed; /* the message is compressed as header grpc-encoding says */
     uint32_t timeout_ms;  /* 0: none */
+    const char *
+        reply_header; /* HTTP/1.1: one more header of the reply that is wanted; static. May be NULL */
 
     /* Called once, by sp_client_run. The reply and its slices end with the call. May submit further requests. */
     void (*on_reply)(void *cookie, const struct sp_client_reply *reply);

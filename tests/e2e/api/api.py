@@ -8,6 +8,7 @@ import gzip
 import http.client
 import io
 import json
+import math
 import shutil
 import subprocess
 import threading
@@ -70,6 +71,17 @@ def test_every_reply_is_what_the_document_says(context):
         assert sum(map(int, edge["calls"])) == int(whole_edge["calls"]) and sum(map(int, edge["errors"])) == int(whole_edge["errors"])
     assert context.check("/v1/graph?format=csv&rows=nodes").startswith(b"service,type,calls")
     assert context.check("/v1/graph?links=true")["links"]["complete"]
+    exact = context.check("/v1/graph?exact=true&" + whole)
+    assert exact["relativeError"] == 0 and len(exact["edges"]) == len(graph)
+    for edge in exact["edges"]:
+        kept = graph[edge["client"], edge["server"], edge["connectionType"]]
+        assert (edge["calls"], edge["errors"]) == (kept["calls"], kept["errors"]), (edge, kept)
+        for side in ("client", "server"):
+            latency = edge[side + "Latency"]
+            assert all(math.isclose(int(latency[p]), int(kept[side + "Latency"][p]), rel_tol=0.012, abs_tol=1) for p in latency or {}), (edge, kept)
+            asked = {"client": edge["client"], "server": edge["server"], "connectionType": edge["connectionType"] or "direct", "side": side}
+            cells = context.check("/v1/heatmap?steps=5&" + urllib.parse.urlencode(asked) + "&" + whole)["cells"]
+            assert bool(cells) == bool(latency) and sum(cell[2] for cell in cells) <= int(edge["calls"]), edge
     for edge in context.check("/v1/graph?q=0.5,0.999,1&" + whole)["edges"]:
         for side in ("client", "server"):
             four, asked = edge[side + "Latency"], edge[side + "Quantiles"]

@@ -242,6 +242,23 @@ def test_metrics_draws_a_line_for_each_series(context):
     assert code == 0 and "\x1b" not in out
 
 
+def test_what_counts_spans_explains_itself(context):
+    for args in (("metrics", '{ name != "GET /" && service = "web" } | count_over_time()'), ("facets", '{ name != "GET /" && service = "web" }', "--keys", "service"),
+                 ("heatmap", '{ name != "GET /" && service = "web" }')):
+        code, out, err = context.run(*args, "--explain", columns=200)
+        lines = out.splitlines()
+        head = next(i for i, line in enumerate(lines) if line.startswith("PASS OVER"))
+        assert code == 0 and lines[head].split() == "PASS OVER READS SKIPS BY SEGMENTS SPANS READ BYTES TIME".split(), (args, out, err)
+        assert 'name != GET / && service = web' in lines[head + 1], out
+        clauses = lines.index(next(line for line in lines if line.endswith("CLAUSE ALONE")))
+        assert lines[clauses + 1].split()[2:] == ["name", "!=", '"GET', '/"'] and lines[clauses + 1].split()[0].isdigit(), out
+        assert "PASS OVER" not in context.run(*args)[1], args
+        code, out, _ = context.run(*args, "--explain", "--json")
+        assert code == 0 and json.loads(out)["explain"]["passes"], args
+    code, out, err = context.run("heatmap", '{ name = "none" }', "--explain")
+    assert code == 1 and "No span matches." in err and out.startswith("PASS OVER"), (code, out, err)
+
+
 def test_metrics_as_json_and_without_spans(context):
     code, out, err = context.run("metrics", "{} | quantile_over_time(duration, 1)", "--exact", "--json", "--step", "1h")
     answer = json.loads(out)
@@ -322,6 +339,34 @@ def test_graph_passes_every_format_through(context):
     assert code == 0 and out.splitlines()[0].startswith("service,type,calls") and any(line.startswith('"cart"') for line in out.splitlines())
 
 
+def test_graph_asks_once_for_a_document(context):
+    def asked():
+        _, _, body = context.server.request("http", "GET", "/metrics")
+        lines = [line for line in body.decode().splitlines() if 'endpoint="/v1/graph"' in line and line.startswith("spoor_http_requests_total")]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines), lines
+
+    before, lines = asked()
+    assert lines, "no such metric"
+    assert context.run("graph", "--format", "dot")[0] == 0
+    assert context.run("graph", "--format", "csv", "--service", "nobody")[0] == 1
+    assert asked()[0] == before + 2
+
+
+def test_graph_is_exact_when_asked(context):
+    code, out, err = context.run("graph", "--json", "--exact")
+    answer = json.loads(out)
+    assert (code, err, answer["relativeError"]) == (0, "", 0), (out, err)
+    edge = next(edge for edge in answer["edges"] if (edge["client"], edge["server"]) == ("web", "cart"))
+    assert edge["clientLatency"]["p50"] == str(50 * MS), edge
+    code, out, err = context.run("graph", "--format", "table", "--exact")
+    assert code == 0 and out.splitlines()[0].split() == ["CALLER", "CALLED", "TYPE", "CALLS", "ERRORS", "P95"], (out, err)
+    assert context.run("graph", "--format", "dot", "--exact")[0] == 2
+    code, out, err = context.run("heatmap", "--caller", "web", "--called", "cart")
+    assert code == 0 and err.startswith("1 spans, "), (out, err)
+    assert context.run("heatmap", "--caller", "web")[0] == 2
+    assert context.run("heatmap", "--caller", "web", "--called", "nobody")[0] == 1
+
+
 def test_graph_tells_of_links_across_traces(context):
     for name in ("dot", "graphml", "csv", "mermaid"):
         code, out, err = context.run("graph", "--format", name, "--links")
@@ -353,6 +398,10 @@ def test_tables_of_every_command(context):
              ["web", "call", "cart", "client", "1", "0", "50ms"]),
             (("latency", "web", "--quantiles", "1", "--order", "-calls", "--limit", "1"), "SERVICE OPERATION KIND CALLS ERRORS Q1",
              ["web", "GET", "/", "server", "2", "0", "100ms"]),
+            (("latency", "web", "--quantiles", "1", "--contains", "CALL"), "SERVICE OPERATION KIND CALLS ERRORS Q1",
+             ["web", "call", "cart", "client", "1", "0", "50ms"]),
+            (("latency", "web", "--quantiles", "1", "--order", "-calls", "--limit", "1", "--offset", "1"), "SERVICE OPERATION KIND CALLS ERRORS Q1",
+             ["web", "call", "cart", "client", "1", "0", "50ms"]),
             (("latency", "web", "--quantiles", "1", "--by", "name,span.absent", "--exact"), "name span.absent CALLS ERRORS Q1",
              ["call", "cart", "nil", "1", "0", "50ms"]),
             (("critical-path", "--by", "service"), "PATHS OF COUNT SHORTEST MEAN LONGEST", ["all", "2", "40ms", "70ms", "100ms"]),

@@ -201,6 +201,29 @@ START_TEST(exact_graph_refuses_what_has_no_exact_latencies)
 }
 END_TEST
 
+START_TEST(graph_says_in_a_header_how_many_edges_it_has)
+{
+    static const char *const formats[] = {"json", "dot", "graphml", "csv", "mermaid"};
+    struct sp_span spans[] = {make_span(&arena, 1, 1, 0, "web", "GET", T0, 8 * MS),
+                              make_span(&arena, 1, 2, 1, "cart", "GET", T0, 2 * MS)};
+    spans[0].kind = SP_KIND_CLIENT;
+    spans[1].kind = SP_KIND_SERVER;
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+    for (size_t i = 0; i < SP_ARRAY_LEN(formats); i++) {
+        static const char *const rest[] = {"", "&service=web&hops=0", "&service=nobody"};
+        static const char *const edges[] = {"1", "0", "0"};
+        for (size_t k = 0; k < SP_ARRAY_LEN(rest); k++) {
+            char url[128];
+            snprintf(url, sizeof(url), "/v1/graph?format=%s%s", formats[i], rest[k]);
+            struct sp_query_call *call = ask(&world, url);
+            ck_assert_int_eq(call->reply.status, 200);
+            ck_assert_str_eq(answer_header(call, "spoor-graph-edges"), edges[k]);
+            answer_fini(call);
+        }
+    }
+}
+END_TEST
+
 /* ---- heatmaps ---- */
 
 static void append_encoded(struct sp_slice text, char *url, size_t bytes)
@@ -335,6 +358,7 @@ Suite *sp_test_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, exact_graph_has_every_duration, 0, 6);
     tcase_add_test(tcase, exact_graph_refuses_what_has_no_exact_latencies);
+    tcase_add_test(tcase, graph_says_in_a_header_how_many_edges_it_has);
     tcase_add_loop_test(tcase, heatmap_of_an_edge_has_every_call, 0, 4);
     tcase_add_test(tcase, calls_of_an_edge_stand_where_they_began);
     tcase_add_test(tcase, heatmap_of_an_edge_needs_both_ends_and_no_query);
