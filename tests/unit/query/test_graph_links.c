@@ -553,6 +553,7 @@ START_TEST(links_are_what_brute_force_over_all_spans_finds)
     struct world rocks;
     struct sp_gen gen = {.state = 77000 + (uint64_t)_i};
     unsigned next_id = 1;
+    told_count = 0;
     fixture_make(&fixture, ENGINE_ROCKSDB, true);
     fixture.options.sizes = small_sizes();
     fixture_open(&fixture);
