@@ -183,6 +183,7 @@ struct sp_rocks {
     bool takes_errands;
     struct sp_rocks_queue waiting, fresh;
     struct sp_rocks_head head;
+    uint32_t head_taken; /* of its blocks, the first ones: those that seals on the way have */
     SP_VECTOR(struct sp_segment *)
     segments;                    /* in the order of their sequences, one reference each */
     struct sp_interner services; /* number: colour slot */
@@ -286,8 +287,8 @@ SP_MUST_USE enum sp_status sp_rocks_head_push(struct sp_rocks *rocks, struct sp_
                                               struct sp_block_shared **blocks, uint32_t block_count,
                                               struct sp_error *reterr);
 
-/* Bytes of the head blocks; is the head due to be sealed? Under the lock. */
-size_t sp_rocks_head_bytes(const struct sp_rocks *rocks);
+/* Bytes of the head blocks from this one on; are those that no seal has due to be sealed? Under the lock. */
+size_t sp_rocks_head_bytes(const struct sp_rocks *rocks, uint32_t first);
 bool sp_rocks_head_is_full(const struct sp_rocks *rocks);
 
 /* Spans of entries as shared blocks, pushed to blocks. Any thread with a builder of its own. */
@@ -379,7 +380,7 @@ struct sp_rocks_mix {
     enum sp_status (*next)(void *cookie, uint32_t input, const struct sp_block **ret,
                            struct sp_error *reterr);
     /* Asked after each block that the writer has got: may write what is in its batch. */
-    enum sp_status (*added)(void *cookie, struct sp_error *reterr);
+    enum sp_status (*added)(void *cookie, const struct sp_block *block, struct sp_error *reterr);
     void *cookie;
     struct sp_block_builder *builder; /* it is reset */
     struct sp_segment_writer *writer; /* gets the blocks */
@@ -391,9 +392,26 @@ SP_MUST_USE enum sp_status sp_rocks_mix(const struct sp_rocks_mix *mix, struct s
 
 /* ---- rocks_seal.c: head blocks to a segment ---- */
 
-/* Writes all head blocks as one segment: first its chunks, which nobody reads, then in one batch its header and all that changes with
- * it, the deletion of their journal records among it; not synced (the journal is). The sealer's, or before it runs; with kv_lock held for reading. */
+/* Writes all head blocks, of which there are some, as one segment: first its chunks, which nobody reads, then in one batch its header and
+ * all that changes with it, the deletion of their journal records among it; not synced (the journal is). The sealer's; with kv_lock held for reading. */
 SP_MUST_USE enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr);
+
+/* The same in steps, of which several may be on the way while nobody else seals. With kv_lock held for reading. */
+struct sp_rocks_sealing;
+
+/* Takes the head blocks that no other one has, of which there are some; those that come later belong to others. */
+SP_MUST_USE enum sp_status sp_rocks_sealing_new(struct sp_rocks *rocks,
+                                                struct sp_rocks_sealing **ret,
+                                                struct sp_error *reterr);
+/* All that does not depend on other segments; any thread. */
+SP_MUST_USE enum sp_status sp_rocks_sealing_prepare(struct sp_rocks_sealing *sealing,
+                                                    struct sp_error *reterr);
+/* The rest, once those before it are committed: the head begins with its blocks. */
+SP_MUST_USE enum sp_status sp_rocks_sealing_commit(struct sp_rocks_sealing *sealing,
+                                                   struct sp_error *reterr);
+/* One that was not committed leaves its blocks in the head. NULL is fine. */
+void sp_rocks_sealing_free(struct sp_rocks_sealing *sealing);
+
 SP_MUST_USE enum sp_status sp_rocks_put_totals(const struct sp_rocks *rocks,
                                                struct sp_kv_batch *batch,
                                                const struct sp_totals *totals,

@@ -462,7 +462,7 @@ static enum sp_status rocks_stats(struct sp_store *store, struct sp_store_stats 
     stats.append_count = rocks->append_count;
     stats.commit_count = rocks->commit_count;
     stats.backlog_appends = rocks->fresh.count;
-    stats.backlog_bytes = rocks->fresh.bytes + sp_rocks_head_bytes(rocks);
+    stats.backlog_bytes = rocks->fresh.bytes + sp_rocks_head_bytes(rocks, 0);
     stats.apply_failure_count = rocks->seal_failure_count;
     stats.apply_fails = rocks->columns_stuck || rocks->sealer_stuck;
     stats.segment_count = rocks->segments.count;

@@ -188,10 +188,10 @@ static bool name_services(struct sp_rocks *rocks, struct sp_rocks_entry *const *
 
 /* ---- the head ---- */
 
-size_t sp_rocks_head_bytes(const struct sp_rocks *rocks)
+size_t sp_rocks_head_bytes(const struct sp_rocks *rocks, uint32_t first)
 {
     size_t bytes = 0;
-    for (uint32_t i = 0; i < rocks->head.count; i++)
+    for (uint32_t i = first; i < rocks->head.count; i++)
         bytes += rocks->head.items[i].bytes;
     return bytes;
 }
@@ -200,13 +200,13 @@ bool sp_rocks_head_is_full(const struct sp_rocks *rocks)
 {
     uint64_t spans = 0;
     uint64_t journal_bytes = 0;
-    for (uint32_t i = 0; i < rocks->head.count; i++) {
+    size_t bytes = sp_rocks_head_bytes(rocks, rocks->head_taken);
+    for (uint32_t i = rocks->head_taken; i < rocks->head.count; i++) {
         spans += rocks->head.items[i].shared->block.tables[SP_BLOCK_SPANS].count;
         journal_bytes += rocks->head.items[i].journal_bytes;
     }
     return spans >= rocks->sizes.seal_spans || journal_bytes >= SP_ROCKS_HEAD_JOURNAL_BYTES ||
-           sp_rocks_head_bytes(rocks) >= SP_ROCKS_HEAD_BYTES ||
-           sp_rocks_head_bytes(rocks) >= rocks->backlog_bytes_max / 2;
+           bytes >= SP_ROCKS_HEAD_BYTES || bytes >= rocks->backlog_bytes_max / 2;
 }
 
 size_t sp_rocks_queue_peek(const struct sp_rocks_queue *fresh,

@@ -188,9 +188,11 @@ static enum sp_status next_block(void *cookie, uint32_t number, const struct sp_
     return status;
 }
 
-static enum sp_status write_chunks(void *cookie, struct sp_error *reterr)
+static enum sp_status write_chunks(void *cookie, const struct sp_block *block,
+                                   struct sp_error *reterr)
 {
     struct merging *merging = cookie;
+    (void)block;
     uint64_t bytes = merging->writer.segment->bytes - merging->written_bytes;
     if (bytes < SP_ROCKS_CHUNKS_BATCH_BYTES)
         return SP_OK;

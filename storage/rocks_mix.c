@@ -29,7 +29,7 @@ static enum sp_status flush_block(const struct sp_rocks_mix *mix, struct sp_erro
     if (status == SP_OK && mix->counts != NULL)
         status = sp_rollup_add_block(mix->counts, &block, reterr);
     if (status == SP_OK)
-        status = mix->added(mix->cookie, reterr);
+        status = mix->added(mix->cookie, &block, reterr);
     sp_block_builder_reset(mix->builder);
     return status;
 }

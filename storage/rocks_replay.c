@@ -4,18 +4,23 @@
  *
  *   journal -- read --> parcels -- crew --> rows -- in order --> groups -- crew --> blocks -- in order --> head
  *              copied             decode    of entries                    build                              |
- *                                                                                    crew: seal, if the head will not fit
+ *                                                                                        if it will not fit: seals, side by side
+ *                                                                                                            | crew: prepare
+ *                                                                                                         in order
+ *                                                                                                            | crew: commit
+ *                                                                                                         segments
  *
  * One thread, the caller's, reads, puts things into order and decides; the crew does the work. What is on the way has a bound, and so
  * has the head: nothing is read while they are reached. */
-#include "storage/crew.h"
-#include "storage/rocks.h"
+#include "storage/rocks_seals.h"
 
 #include <sched.h>
 #include <stdlib.h>
 
-/* Threads, at most: more are not fed by the one that reads. */
+/* Threads, at most: more are not fed by the one that reads. One more than there are cores, because who commits a seal waits for the disk. */
 #define THREADS_MAX 16
+/* Seals on the way, at most: the head's memory is theirs and that of blocks that come meanwhile, and small seals make small segments. */
+#define SEALS_MAX 3
 /* Records that are decoded by one thread at a time. */
 #define PARCEL_ENTRIES_MAX 64
 #define PARCEL_BYTES       ((size_t)256 * 1024)
@@ -45,14 +50,6 @@ struct group {
     struct sp_error error;
 };
 
-struct seal {
-    struct sp_crew_job job;
-    struct sp_rocks *rocks;
-    bool runs;
-    enum sp_status status;
-    struct sp_error error;
-};
-
 struct replay {
     struct sp_rocks *rocks;
     struct sp_crew *crew;
@@ -65,7 +62,7 @@ struct replay {
     struct {
         struct group *first, *last;
     } groups; /* that are built, in order */
-    struct seal seal;
+    struct sp_rocks_seals seals;
     size_t parcel_bytes, group_bytes; /* of those lists: of the journal; of memory */
     size_t on_the_way_min, head_max;
     /* Sums of all so far: what is to be expected of the rest. */
@@ -359,20 +356,13 @@ static enum sp_status place_blocks(struct replay *replay, struct sp_error *reter
 
 /* ---- the head ---- */
 
-static void run_seal(struct sp_crew_job *job, void *tool)
-{
-    struct seal *seal = (struct seal *)(void *)job;
-    (void)tool;
-    pthread_rwlock_rdlock(&seal->rocks->kv_lock);
-    seal->status = sp_rocks_seal(seal->rocks, &seal->error);
-    pthread_rwlock_unlock(&seal->rocks->kv_lock);
-}
-
-static size_t head_bytes(const struct replay *replay, bool *ret_full)
+/* Bytes of the head: *ret_free of them are of blocks that no seal has, which are due to be sealed or not. */
+static size_t head_bytes(const struct replay *replay, size_t *ret_free, bool *ret_full)
 {
     struct sp_rocks *rocks = replay->rocks;
     pthread_mutex_lock(&rocks->lock);
-    size_t bytes = sp_rocks_head_bytes(rocks);
+    size_t bytes = sp_rocks_head_bytes(rocks, 0);
+    *ret_free = sp_rocks_head_bytes(rocks, rocks->head_taken);
     *ret_full = sp_rocks_head_is_full(rocks);
     pthread_mutex_unlock(&rocks->lock);
     return bytes;
@@ -382,9 +372,10 @@ static size_t head_bytes(const struct replay *replay, bool *ret_full)
 static bool is_to_be_sealed(const struct replay *replay)
 {
     bool full;
-    size_t bytes = head_bytes(replay, &full);
+    size_t bytes;
+    (void)head_bytes(replay, &bytes, &full);
     uint64_t left_bytes = replay->rocks->progress.bytes_all - replay->placed_bytes;
-    if (left_bytes == 0 || bytes == 0 || replay->seal.runs)
+    if (left_bytes == 0 || bytes == 0 || replay->seals.count == replay->seals.count_max)
         return false;
     double expected = (double)bytes + (double)left_bytes * (double)replay->block_bytes /
                                           (double)replay->placed_bytes;
@@ -393,20 +384,10 @@ static bool is_to_be_sealed(const struct replay *replay)
 
 static enum sp_status seal_if_needed(struct replay *replay, struct sp_error *reterr)
 {
-    struct seal *seal = &replay->seal;
-    if (seal->runs && sp_crew_is_done(replay->crew, &seal->job)) {
-        seal->runs = false;
-        if (seal->status != SP_OK) {
-            if (reterr != NULL)
-                *reterr = seal->error;
-            return seal->status;
-        }
-    }
-    if (is_to_be_sealed(replay)) {
-        *seal = (struct seal){.job.run = run_seal, .rocks = replay->rocks, .runs = true};
-        sp_crew_submit(replay->crew, &seal->job, true);
-    }
-    return SP_OK;
+    enum sp_status status = sp_rocks_seals_go_on(&replay->seals, reterr);
+    if (status == SP_OK && is_to_be_sealed(replay))
+        status = sp_rocks_seals_begin(&replay->seals, reterr);
+    return status;
 }
 
 /* ---- all of it ---- */
@@ -414,7 +395,8 @@ static enum sp_status seal_if_needed(struct replay *replay, struct sp_error *ret
 static bool has_room(const struct replay *replay)
 {
     bool full;
-    size_t head = head_bytes(replay, &full);
+    size_t free_bytes;
+    size_t head = head_bytes(replay, &free_bytes, &full);
     size_t decoded = replay->fresh.bytes + replay->group_bytes;
     double expansion = replay->taken_bytes > 0
                            ? (double)replay->decoded_bytes / (double)replay->taken_bytes
@@ -428,7 +410,7 @@ static bool has_room(const struct replay *replay)
 static bool is_finished(const struct replay *replay)
 {
     return replay->is_read && replay->parcels.first == NULL && replay->fresh.count == 0 &&
-           replay->groups.first == NULL && !replay->seal.runs;
+           replay->groups.first == NULL && replay->seals.first == NULL;
 }
 
 /* Takes what is done, then hands out what can be. */
@@ -466,7 +448,7 @@ static uint32_t thread_count(void)
 {
     cpu_set_t cores;
     int count = sched_getaffinity(0, sizeof(cores), &cores) == 0 ? CPU_COUNT(&cores) : 1;
-    return count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : (uint32_t)count;
+    return count < 1 ? 2 : count >= THREADS_MAX ? THREADS_MAX : (uint32_t)count + 1;
 }
 
 static enum sp_status run_with_crew(struct replay *replay, struct sp_error *reterr)
@@ -481,9 +463,14 @@ static enum sp_status run_with_crew(struct replay *replay, struct sp_error *rete
     }
     if (status == SP_OK)
         status = sp_crew_new(builders, count, &replay->crew, reterr);
+    replay->seals =
+        (struct sp_rocks_seals){.rocks = replay->rocks,
+                                .crew = replay->crew,
+                                .count_max = count - 1 < SEALS_MAX ? count - 1 : SEALS_MAX};
     if (status == SP_OK)
         status = run_all(replay, reterr);
     sp_crew_free(replay->crew);
+    sp_rocks_seals_fini(&replay->seals);
     while (replay->parcels.first != NULL)
         free_parcel(pop_parcel(replay), 0);
     while (replay->groups.first != NULL)

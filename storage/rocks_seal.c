@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/rocks_seal.c: head blocks become a segment: their rows are put together by trace, encoded, and written in one batch
- * with what else changes. Knows the database through kv.h only. */
+ * with what else changes. The first step knows nothing of other segments, so that several can take it side by side; the second, which
+ * asks what older ones hold, is taken in the order of the head. Knows the database through kv.h only. */
 #include "storage/rocks.h"
 
 static enum sp_status no_memory(struct sp_error *reterr)
@@ -14,7 +15,7 @@ struct run {
     uint32_t next, end; /* blocks */
 };
 
-struct sealing {
+struct sp_rocks_sealing {
     struct sp_rocks *rocks;
     struct sp_kv_batch *batch;
     struct sp_block_builder *builder;
@@ -25,15 +26,17 @@ struct sealing {
     uint32_t count, services_stored;
     struct run *runs; /* heap */
     uint32_t run_count;
+    SP_VECTOR(struct sp_trace_id) ids; /* of its traces, each once, ascending */
     struct sp_totals totals;
     uint64_t id;
     struct sp_segment *segment;
+    bool committed;
 };
 
 /* ---- rows of the head ---- */
 
 /* runs: room for one of each block. */
-static void find_runs(struct sealing *sealing)
+static void find_runs(struct sp_rocks_sealing *sealing)
 {
     for (uint32_t i = 0; i < sealing->count; i++) {
         if (i == 0 || sealing->blocks[i].first_sequence != sealing->blocks[i - 1].first_sequence)
@@ -45,14 +48,14 @@ static void find_runs(struct sealing *sealing)
 static enum sp_status next_head_block(void *cookie, uint32_t input, const struct sp_block **ret,
                                       struct sp_error *reterr)
 {
-    struct sealing *sealing = cookie;
+    struct sp_rocks_sealing *sealing = cookie;
     struct run *run = &sealing->runs[input];
     (void)reterr;
     *ret = run->next < run->end ? &sealing->blocks[run->next++].shared->block : NULL;
     return SP_OK;
 }
 
-static enum sp_status wrote_batch(struct sealing *sealing, enum sp_status status)
+static enum sp_status wrote_batch(struct sp_rocks_sealing *sealing, enum sp_status status)
 {
     if (status != SP_OK)
         atomic_store(&sealing->rocks->kv_broken, true);
@@ -60,21 +63,38 @@ static enum sp_status wrote_batch(struct sealing *sealing, enum sp_status status
     return status;
 }
 
-static enum sp_status write_chunks(void *cookie, struct sp_error *reterr)
+/* A trace that goes on from the block before is there already. */
+static bool add_ids(struct sp_rocks_sealing *sealing, const struct sp_block *block)
 {
-    struct sealing *sealing = cookie;
+    uint32_t known =
+        sealing->ids.count > 0 &&
+        sp_trace_id_compare(&sealing->ids.items[sealing->ids.count - 1], &block->trace_ids[0]) == 0;
+    if (!sp_vector_reserve(&sealing->ids, block->trace_count))
+        return false;
+    memcpy(sealing->ids.items + sealing->ids.count, block->trace_ids + known,
+           (block->trace_count - known) * sizeof(*block->trace_ids));
+    sealing->ids.count += block->trace_count - known;
+    return true;
+}
+
+static enum sp_status added_block(void *cookie, const struct sp_block *block,
+                                  struct sp_error *reterr)
+{
+    struct sp_rocks_sealing *sealing = cookie;
     uint64_t bytes = sealing->writer.segment->bytes;
+    if (!add_ids(sealing, block))
+        return no_memory(reterr);
     if (bytes - sealing->written_bytes < SP_ROCKS_CHUNKS_BATCH_BYTES)
         return SP_OK;
     sealing->written_bytes = bytes;
     return wrote_batch(sealing, sp_rocks_write_behind(sealing->rocks, sealing->batch, reterr));
 }
 
-static enum sp_status mix_head(struct sealing *sealing, struct sp_error *reterr)
+static enum sp_status mix_head(struct sp_rocks_sealing *sealing, struct sp_error *reterr)
 {
     const struct sp_rocks_mix mix = {.input_count = sealing->run_count,
                                      .next = next_head_block,
-                                     .added = write_chunks,
+                                     .added = added_block,
                                      .cookie = sealing,
                                      .builder = sealing->builder,
                                      .writer = &sealing->writer,
@@ -137,39 +157,6 @@ static enum sp_status keep_known(const struct sp_rocks_view *view, struct sp_tra
     return status;
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    return sp_trace_id_compare(a, b);
-}
-
-/* The traces of the blocks, each once; heap. */
-static enum sp_status trace_ids(const struct sp_rocks_head_block *blocks, uint32_t count,
-                                struct sp_trace_id **ret, size_t *ret_count,
-                                struct sp_error *reterr)
-{
-    size_t id_count = 0;
-    for (uint32_t b = 0; b < count; b++)
-        id_count += blocks[b].shared->block.trace_count;
-    struct sp_trace_id *ids = calloc(id_count + 1, sizeof(*ids));
-    if (ids == NULL)
-        return no_memory(reterr);
-    size_t at = 0;
-    for (uint32_t b = 0; b < count; b++) {
-        const struct sp_block *block = &blocks[b].shared->block;
-        memcpy(ids + at, block->trace_ids, block->trace_count * sizeof(*ids));
-        at += block->trace_count;
-    }
-    qsort(ids, id_count, sizeof(*ids), compare_ids);
-    size_t kept = 0;
-    for (size_t i = 0; i < id_count; i++) {
-        if (i == 0 || compare_ids(&ids[i], &ids[kept - 1]) != 0)
-            ids[kept++] = ids[i];
-    }
-    *ret = ids;
-    *ret_count = kept;
-    return SP_OK;
-}
-
 /* The traces of the blocks that segments hold change in them, too. The view has the segments, and the blocks behind them. */
 static enum sp_status correct_known(const struct sp_rocks_view *view, uint32_t block_count,
                                     const struct sp_trace_id *ids, size_t id_count,
@@ -186,27 +173,22 @@ static enum sp_status correct_known(const struct sp_rocks_view *view, uint32_t b
     return status;
 }
 
-static enum sp_status new_traces(struct sp_rocks *rocks, const struct sp_rocks_head_block *blocks,
-                                 uint32_t count, struct sp_rocks_rollups *rollups, uint64_t *ret,
+/* How many of its traces no older segment holds. The blocks are the first of the head. */
+static enum sp_status new_traces(struct sp_rocks_sealing *sealing, uint64_t *ret,
                                  struct sp_error *reterr)
 {
     struct sp_rocks_view view;
-    struct sp_trace_id *ids = NULL;
-    size_t id_count = 0;
-    enum sp_status status = trace_ids(blocks, count, &ids, &id_count, reterr);
+    struct sp_trace_id *ids = sealing->ids.items;
+    size_t known_count = sealing->ids.count;
+    enum sp_status status = sp_rocks_view_open_early(sealing->rocks, &view, reterr);
     if (status != SP_OK)
         return status;
-    size_t known_count = id_count;
-    status = sp_rocks_view_open_early(rocks, &view, reterr);
-    if (status == SP_OK) {
-        sp_rocks_view_keep(&view, count); /* not the blocks that came meanwhile */
-        status = keep_known(&view, ids, &known_count, reterr);
-        if (status == SP_OK && known_count > 0)
-            status = correct_known(&view, count, ids, known_count, rollups, reterr);
-        sp_rocks_view_close(&view);
-    }
-    *ret = id_count - known_count;
-    free(ids);
+    sp_rocks_view_keep(&view, sealing->count); /* not the blocks behind them */
+    status = keep_known(&view, ids, &known_count, reterr);
+    if (status == SP_OK && known_count > 0)
+        status = correct_known(&view, sealing->count, ids, known_count, &sealing->rollups, reterr);
+    sp_rocks_view_close(&view);
+    *ret = sealing->ids.count - known_count;
     return status;
 }
 
@@ -239,7 +221,7 @@ enum sp_status sp_rocks_put_totals(const struct sp_rocks *rocks, struct sp_kv_ba
     return status;
 }
 
-static struct sp_segment_origin origin_of(const struct sealing *sealing)
+static struct sp_segment_origin origin_of(const struct sp_rocks_sealing *sealing)
 {
     struct sp_segment_origin origin = {.first_sequence = sealing->blocks[0].first_sequence,
                                        .last_sequence =
@@ -253,12 +235,11 @@ static struct sp_segment_origin origin_of(const struct sealing *sealing)
 }
 
 /* What depends on the other segments, and the writing. With history_lock held. */
-static enum sp_status write_segment(struct sealing *sealing, struct sp_error *reterr)
+static enum sp_status write_segment(struct sp_rocks_sealing *sealing, struct sp_error *reterr)
 {
     struct sp_rocks *rocks = sealing->rocks;
     struct sp_segment_origin origin = origin_of(sealing);
-    enum sp_status status = new_traces(rocks, sealing->blocks, sealing->count, &sealing->rollups,
-                                       &origin.new_trace_count, reterr);
+    enum sp_status status = new_traces(sealing, &origin.new_trace_count, reterr);
     if (status == SP_OK)
         status = sp_segment_writer_finish(&sealing->writer, &origin, &sealing->segment, reterr);
     if (status == SP_OK)
@@ -282,34 +263,32 @@ static enum sp_status write_segment(struct sealing *sealing, struct sp_error *re
 }
 
 /* From now on views have the segment instead of its blocks. */
-static void publish(struct sealing *sealing)
+static void publish(struct sp_rocks_sealing *sealing)
 {
     struct sp_rocks *rocks = sealing->rocks;
     pthread_mutex_lock(&rocks->lock);
+    SP_ASSERT(rocks->head.items[0].shared == sealing->blocks[0].shared);
     rocks->segments.items[rocks->segments.count++] = sealing->segment;
     sealing->segment = NULL;
     rocks->head.count -= sealing->count;
     memmove(rocks->head.items, rocks->head.items + sealing->count,
             rocks->head.count * sizeof(*rocks->head.items));
+    rocks->head_taken -= sealing->count;
     rocks->totals.sealed_sequence = sealing->totals.sealed_sequence;
     rocks->services_stored = sealing->services_stored;
     rocks->seal_count++;
     pthread_cond_signal(&rocks->merger_wakes);
     pthread_mutex_unlock(&rocks->lock);
+    sealing->committed = true;
 }
 
-static enum sp_status write_and_publish(struct sealing *sealing, struct sp_error *reterr)
+/* So that it cannot fail for want of room once it is written. A merge never makes the list longer. */
+static bool reserve_place(struct sp_rocks *rocks)
 {
-    struct sp_rocks *rocks = sealing->rocks;
-    enum sp_status status = mix_head(sealing, reterr);
-    if (status != SP_OK)
-        return status;
-    pthread_mutex_lock(&rocks->history_lock);
-    status = write_segment(sealing, reterr);
-    if (status == SP_OK)
-        publish(sealing);
-    pthread_mutex_unlock(&rocks->history_lock);
-    return status;
+    pthread_mutex_lock(&rocks->lock);
+    bool fits = sp_vector_reserve(&rocks->segments, 1);
+    pthread_mutex_unlock(&rocks->lock);
+    return fits;
 }
 
 /* The log, and perhaps tables, still have the journal records that are deleted now. Once what is in memory is on the disk, they go. */
@@ -325,24 +304,59 @@ static enum sp_status free_journal(struct sp_rocks *rocks, uint64_t sealed_seque
     return status;
 }
 
-/* Under the lock: a copy of the list, and room for the segment in its own. */
-static enum sp_status take_head(struct sealing *sealing, struct sp_error *reterr)
+/* Of a segment that never was: the blocks stay where they are, and chunks go. A merge that runs now counts on its own room in that list;
+ * without memory, the next start finds them. */
+static void give_back(struct sp_rocks_sealing *sealing)
 {
     struct sp_rocks *rocks = sealing->rocks;
-    sealing->count = rocks->head.count;
-    sealing->blocks = calloc((size_t)sealing->count + 1, sizeof(*sealing->blocks));
-    sealing->runs = calloc((size_t)sealing->count + 1, sizeof(*sealing->runs));
-    if (sealing->blocks == NULL || sealing->runs == NULL || !sp_vector_reserve(&rocks->segments, 1))
+    pthread_mutex_lock(&rocks->lock);
+    rocks->head_taken -= sealing->count;
+    if (sealing->written_bytes > 0 &&
+        sp_vector_reserve(&rocks->dropped, SP_ROCKS_MERGE_INPUTS_MAX + 2))
+        rocks->dropped.items[rocks->dropped.count++] = (struct sp_rocks_dropped){.id = sealing->id};
+    pthread_cond_signal(&rocks->merger_wakes);
+    pthread_mutex_unlock(&rocks->lock);
+}
+
+/* ---- the steps ---- */
+
+/* Under the lock: a copy of that part of the list. The blocks stay the head's until it is committed. */
+static enum sp_status take_head(struct sp_rocks_sealing *sealing, struct sp_error *reterr)
+{
+    struct sp_rocks *rocks = sealing->rocks;
+    SP_ASSERT(rocks->head_taken < rocks->head.count);
+    uint32_t count = rocks->head.count - rocks->head_taken;
+    sealing->blocks = calloc((size_t)count + 1, sizeof(*sealing->blocks));
+    sealing->runs = calloc((size_t)count + 1, sizeof(*sealing->runs));
+    if (sealing->blocks == NULL || sealing->runs == NULL)
         return no_memory(reterr);
-    if (sealing->count > 0) {
-        sealing->id = sp_rocks_new_segment_id(rocks);
-        memcpy(sealing->blocks, rocks->head.items, sealing->count * sizeof(*sealing->blocks));
-        find_runs(sealing);
-    }
+    memcpy(sealing->blocks, rocks->head.items + rocks->head_taken,
+           count * sizeof(*sealing->blocks));
+    sealing->count = count;
+    rocks->head_taken += count;
+    sealing->id = sp_rocks_new_segment_id(rocks);
+    find_runs(sealing);
     return SP_OK;
 }
 
-static enum sp_status seal(struct sealing *sealing, struct sp_error *reterr)
+enum sp_status sp_rocks_sealing_new(struct sp_rocks *rocks, struct sp_rocks_sealing **ret,
+                                    struct sp_error *reterr)
+{
+    struct sp_rocks_sealing *sealing = calloc(1, sizeof(*sealing));
+    if (sealing == NULL)
+        return no_memory(reterr);
+    sealing->rocks = rocks;
+    pthread_mutex_lock(&rocks->lock);
+    enum sp_status status = take_head(sealing, reterr);
+    pthread_mutex_unlock(&rocks->lock);
+    if (status == SP_OK)
+        *ret = sealing;
+    else
+        sp_rocks_sealing_free(sealing);
+    return status;
+}
+
+enum sp_status sp_rocks_sealing_prepare(struct sp_rocks_sealing *sealing, struct sp_error *reterr)
 {
     struct sp_rocks *rocks = sealing->rocks;
     enum sp_status status = sp_block_builder_new(&sealing->builder, reterr);
@@ -352,47 +366,58 @@ static enum sp_status seal(struct sealing *sealing, struct sp_error *reterr)
     if (status == SP_OK)
         status = sp_segment_writer_init(&sealing->writer, rocks->kv, sealing->batch, sealing->id,
                                         reterr);
-    if (status != SP_OK)
-        return status;
-    status = sp_rocks_rollups_init(&sealing->rollups, reterr);
     if (status == SP_OK)
-        status = write_and_publish(sealing, reterr);
-    sp_rocks_rollups_fini(&sealing->rollups);
-    sp_segment_writer_fini(&sealing->writer);
+        status = sp_rocks_rollups_init(&sealing->rollups, reterr);
+    if (status == SP_OK)
+        status = mix_head(sealing, reterr);
+    sp_block_builder_free(sealing->builder);
+    sealing->builder = NULL;
     return status;
 }
 
-/* Chunks of a segment that never was. A merge that runs now counts on its own room in the list; without memory, the next start finds
- * them. */
-static void drop_chunks(struct sp_rocks *rocks, uint64_t id)
+enum sp_status sp_rocks_sealing_commit(struct sp_rocks_sealing *sealing, struct sp_error *reterr)
 {
-    pthread_mutex_lock(&rocks->lock);
-    if (sp_vector_reserve(&rocks->dropped, SP_ROCKS_MERGE_INPUTS_MAX + 2))
-        rocks->dropped.items[rocks->dropped.count++] = (struct sp_rocks_dropped){.id = id};
-    pthread_cond_signal(&rocks->merger_wakes);
-    pthread_mutex_unlock(&rocks->lock);
+    struct sp_rocks *rocks = sealing->rocks;
+    if (!reserve_place(rocks))
+        return no_memory(reterr);
+    pthread_mutex_lock(&rocks->history_lock);
+    enum sp_status status = write_segment(sealing, reterr);
+    if (status == SP_OK)
+        publish(sealing);
+    pthread_mutex_unlock(&rocks->history_lock);
+    if (status != SP_OK)
+        return status;
+    for (uint32_t i = 0; i < sealing->count; i++)
+        sp_block_unref(sealing->blocks[i].shared);
+    return free_journal(rocks, sealing->totals.sealed_sequence, reterr);
+}
+
+void sp_rocks_sealing_free(struct sp_rocks_sealing *sealing)
+{
+    if (sealing == NULL)
+        return;
+    if (!sealing->committed)
+        give_back(sealing);
+    sp_rocks_rollups_fini(&sealing->rollups);
+    sp_segment_writer_fini(&sealing->writer);
+    sp_block_builder_free(sealing->builder);
+    sp_segment_unref(sealing->segment);
+    sp_kv_batch_free(sealing->batch);
+    sp_vector_fini(&sealing->ids);
+    free(sealing->runs);
+    free(sealing->blocks);
+    free(sealing);
 }
 
 enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr)
 {
-    struct sealing sealing = {.rocks = rocks};
-    pthread_mutex_lock(&rocks->lock);
-    enum sp_status status = take_head(&sealing, reterr);
-    pthread_mutex_unlock(&rocks->lock);
-    if (status == SP_OK && sealing.count > 0) {
-        status = seal(&sealing, reterr);
-        if (status == SP_OK) {
-            for (uint32_t i = 0; i < sealing.count; i++)
-                sp_block_unref(sealing.blocks[i].shared);
-            status = free_journal(rocks, sealing.totals.sealed_sequence, reterr);
-        } else if (sealing.written_bytes > 0) {
-            drop_chunks(rocks, sealing.id);
-        }
-    }
-    sp_block_builder_free(sealing.builder);
-    sp_segment_unref(sealing.segment);
-    sp_kv_batch_free(sealing.batch);
-    free(sealing.runs);
-    free(sealing.blocks);
+    struct sp_rocks_sealing *sealing;
+    enum sp_status status = sp_rocks_sealing_new(rocks, &sealing, reterr);
+    if (status != SP_OK)
+        return status;
+    status = sp_rocks_sealing_prepare(sealing, reterr);
+    if (status == SP_OK)
+        status = sp_rocks_sealing_commit(sealing, reterr);
+    sp_rocks_sealing_free(sealing);
     return status;
 }

@@ -81,7 +81,7 @@ void sp_rocks_append(struct sp_store *store, struct sp_append *append)
 
     pthread_mutex_lock(&rocks->lock);
     size_t backlog = rocks->waiting.bytes + rocks->in_commit_bytes + rocks->fresh.bytes +
-                     sp_rocks_head_bytes(rocks);
+                     sp_rocks_head_bytes(rocks, 0);
     bool draining = rocks->draining;
     bool full = backlog > 0 && (backlog > rocks->backlog_bytes_max ||
                                 entry->bytes > rocks->backlog_bytes_max - backlog);

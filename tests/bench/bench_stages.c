@@ -100,8 +100,10 @@ static enum sp_status next_block(void *cookie, uint32_t input, const struct sp_b
 }
 
 /* What would be written is let go: the database is not what is measured. */
-static enum sp_status forget_chunks(void *cookie, struct sp_error *reterr)
+static enum sp_status forget_chunks(void *cookie, const struct sp_block *block,
+                                    struct sp_error *reterr)
 {
+    (void)block;
     (void)reterr;
     sp_kv_batch_clear(((struct sealing *)cookie)->stages->batch);
     return SP_OK;

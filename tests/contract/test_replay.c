@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tests/contract/test_replay.c: a store that is opened on a journal holds what was acked, in its order, however much memory it may take;
- * and one that is opened behind the call says how far it is, refuses what it cannot answer, and can be closed at any time. With the real
- * program: tests/e2e/data/test_restart.py. */
+ * tests/contract/test_replay.c: a store that is opened on a journal holds what was acked, in its order, however much memory it may take,
+ * also when it is cut off or the disk fails while several segments are sealed on the way; and one that is opened behind the call says how
+ * far it is, refuses what it cannot answer, and can be closed at any time. With the real program: tests/e2e/data/test_restart.py. */
 #include "tests/contract/journal.h"
 #include "tests/support/check_main.h"
+#include "tests/support/disk_fault.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define REQUESTS 30
 #define SPANS    200
@@ -15,15 +18,16 @@
 #define LITTLE_BYTES ((size_t)256 * 1024)
 
 /* A closed store on disk with a full journal, and the same appends in a reference store. */
-static void leave_journal(struct fixture *fixture, struct fixture *reference)
+static void leave_journal_of(struct fixture *fixture, struct fixture *reference,
+                             uint64_t request_count, size_t span_count)
 {
     fixture_init(fixture, ENGINE_ROCKSDB);
     fixture_init(reference, ENGINE_REFERENCE);
     sp_store_close(fixture->store);
     fixture->store = NULL;
     struct sp_kv *kv = journal_open(fixture);
-    for (uint64_t i = 1; i <= REQUESTS; i++) {
-        struct sp_gen_options options = sp_gen_options_everything(SPANS);
+    for (uint64_t i = 1; i <= request_count; i++) {
+        struct sp_gen_options options = sp_gen_options_everything(span_count);
         options.trace_seed = 7;
         options.trace_count = 500; /* so that most traces have spans in many requests */
         const struct sp_batch *batch = sp_gen_batch(&reference->arena, i, &options);
@@ -35,6 +39,11 @@ static void leave_journal(struct fixture *fixture, struct fixture *reference)
         append(reference, batch);
     }
     sp_kv_close(kv);
+}
+
+static void leave_journal(struct fixture *fixture, struct fixture *reference)
+{
+    leave_journal_of(fixture, reference, REQUESTS, SPANS);
 }
 
 static void fini(struct fixture *fixture, struct fixture *reference)
@@ -88,6 +97,105 @@ END_TEST
 START_TEST(replay_with_no_memory_to_speak_of_goes_on)
 {
     assert_replay_with(1, true);
+}
+END_TEST
+
+/* ---- several seals on the way ---- */
+
+/* For a start whose seals are so large that each writes chunks before it is committed. */
+#define LARGE_BYTES ((size_t)2 * 1024 * 1024)
+#define LARGE_SPANS 330
+/* For one that is tried many times. */
+#define SMALL_BYTES    ((size_t)32 * 1024)
+#define SMALL_REQUESTS 10
+#define SMALL_SPANS    50
+
+static void pause_a_while(void)
+{
+    usleep(200000);
+}
+
+START_TEST(replay_commits_seals_in_their_order_when_the_first_is_slow)
+{
+    struct fixture fixture;
+    struct fixture reference;
+    leave_journal_of(&fixture, &reference, REQUESTS, LARGE_SPANS);
+    fixture.options.backlog_bytes_max = LARGE_BYTES;
+    const struct disk_fault slow = {.calls = 1U << DISK_WRITE,
+                                    .files = 1U << DISK_LOG,
+                                    .thread = "spoor:replay",
+                                    .first = 1,
+                                    .count = 1,
+                                    .outcome = DISK_GOES_ON,
+                                    .before = pause_a_while};
+    disk_fault_watch(fixture.data_dir);
+    disk_fault_set(&slow);
+    fixture_open(&fixture);
+    ck_assert(disk_fault_hit(NULL));
+    disk_fault_set(NULL);
+    ck_assert_uint_gt(stats_of(fixture.store).segment_count, 2);
+    assert_same_answers(reference.store, fixture.store, SP_TIME_RANGE_ALL);
+    fini(&fixture, &reference);
+    disk_fault_watch(NULL);
+}
+END_TEST
+
+/* A start that the fault meets, perhaps; then another one on what it leaves. False: it was over before. */
+static bool start_again_after(const struct disk_fault *fault)
+{
+    struct fixture fixture;
+    struct fixture reference;
+    struct sp_store *store;
+    leave_journal_of(&fixture, &reference, SMALL_REQUESTS, SMALL_SPANS);
+    fixture.options.backlog_bytes_max = SMALL_BYTES;
+    disk_fault_watch(fixture.data_dir);
+    disk_fault_set(fault);
+    enum sp_status status = sp_store_rocksdb_open(&fixture.options, &store, NULL);
+    bool hit = disk_fault_hit(NULL);
+    ck_assert(status == SP_OK || (hit && fault->outcome == DISK_FAILS));
+    if (status == SP_OK)
+        sp_store_close(store);
+    disk_fault_set(NULL);
+    fixture_open(&fixture);
+    assert_same_answers(reference.store, fixture.store, SP_TIME_RANGE_ALL);
+    fini(&fixture, &reference);
+    disk_fault_watch(NULL);
+    return hit;
+}
+
+#define ROUNDS     4 /* of which each takes every fourth call */
+#define CALLS_MAX  2000
+#define CALLS_STEP 3
+
+START_TEST(start_that_is_killed_while_it_seals_loses_and_doubles_nothing)
+{
+    bool hit = true;
+    for (uint64_t call = 1 + (uint64_t)_i; hit; call += ROUNDS * CALLS_STEP) {
+        ck_assert_uint_lt(call, CALLS_MAX);
+        const struct disk_fault kill = {.calls = DISK_ALL_CALLS,
+                                        .first = call,
+                                        .count = UINT64_MAX,
+                                        .outcome = DISK_LEAVES,
+                                        .by_half = call % 3 == 0};
+        hit = start_again_after(&kill);
+    }
+}
+END_TEST
+
+/* Of the crew: it seals. */
+START_TEST(start_whose_disk_fails_while_it_seals_says_so_and_loses_nothing)
+{
+    bool hit = true;
+    for (uint64_t call = 1 + (uint64_t)_i; hit; call += ROUNDS * CALLS_STEP) {
+        ck_assert_uint_lt(call, CALLS_MAX);
+        const struct disk_fault failure = {.calls = DISK_ALL_CALLS,
+                                           .thread = "spoor:replay",
+                                           .first = call,
+                                           .count = UINT64_MAX,
+                                           .outcome = DISK_FAILS,
+                                           .error = _i % 2 ? EIO : ENOSPC};
+        hit = start_again_after(&failure);
+    }
 }
 END_TEST
 
@@ -296,6 +404,11 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, replay_leaves_what_fits_in_memory);
     tcase_add_test(tcase, replay_seals_on_the_way_what_does_not_fit);
     tcase_add_test(tcase, replay_with_no_memory_to_speak_of_goes_on);
+    tcase_add_test(tcase, replay_commits_seals_in_their_order_when_the_first_is_slow);
+    tcase_add_loop_test(tcase, start_that_is_killed_while_it_seals_loses_and_doubles_nothing, 0,
+                        ROUNDS);
+    tcase_add_loop_test(tcase, start_whose_disk_fails_while_it_seals_says_so_and_loses_nothing, 0,
+                        ROUNDS);
     tcase_add_test(tcase, store_that_is_being_opened_refuses_and_says_how_far_it_is);
     tcase_add_test(tcase, store_that_is_closed_while_it_is_being_opened_leaves_the_journal);
     tcase_add_test(tcase, store_that_cannot_be_opened_says_why_and_refuses_everything);
