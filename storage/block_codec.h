@@ -89,6 +89,13 @@ SP_MUST_USE enum sp_status sp_block_decode_head(struct sp_block_decoder *decoder
                                                 struct sp_slice chunk, struct sp_arena *arena,
                                                 struct sp_block_head *ret, struct sp_error *reterr);
 
+/* Of a head no more than who wants the traces alone needs: numbers of rows and traces, and ranges. The rest is empty, and TRACES is the only
+ * other chunk that can be decoded with it. */
+SP_MUST_USE enum sp_status sp_block_decode_counts(struct sp_block_decoder *decoder,
+                                                  struct sp_slice chunk, struct sp_arena *arena,
+                                                  struct sp_block_head *ret,
+                                                  struct sp_error *reterr);
+
 /* Is there such a chunk? */
 bool sp_block_has_chunk(const struct sp_block_head *head, uint32_t chunk);
 

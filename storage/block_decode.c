@@ -78,9 +78,9 @@ enum sp_status sp_opened_numbers_32(struct sp_opened_chunk *in, uint32_t count, 
 
 /* ---- the head ---- */
 
-enum sp_status sp_block_decode_head(struct sp_block_decoder *decoder, struct sp_slice chunk,
-                                    struct sp_arena *arena, struct sp_block_head *ret,
-                                    struct sp_error *reterr)
+static enum sp_status decode_head(struct sp_block_decoder *decoder, struct sp_slice chunk,
+                                  bool counts_only, struct sp_arena *arena,
+                                  struct sp_block_head *ret, struct sp_error *reterr)
 {
     struct sp_opened_chunk in = {.decoder = decoder, .number = SP_CHUNK_HEAD, .arena = arena};
     struct sp_block_head head = {0};
@@ -102,11 +102,26 @@ enum sp_status sp_block_decode_head(struct sp_block_decoder *decoder, struct sp_
         return sp_opened_failed(&in, SP_LIMIT, reterr);
     status = sp_bytes_read(&decoder->reader, &in.rest, plain, len);
     if (status == SP_OK)
-        status = sp_block_head_read(sp_slice_make(plain, len), arena, &head);
+        status = counts_only ? sp_block_head_read_counts(sp_slice_make(plain, len), &head)
+                             : sp_block_head_read(sp_slice_make(plain, len), arena, &head);
     status = sp_opened_end(&in, status, reterr);
     if (status == SP_OK)
         *ret = head;
     return status;
+}
+
+enum sp_status sp_block_decode_head(struct sp_block_decoder *decoder, struct sp_slice chunk,
+                                    struct sp_arena *arena, struct sp_block_head *ret,
+                                    struct sp_error *reterr)
+{
+    return decode_head(decoder, chunk, false, arena, ret, reterr);
+}
+
+enum sp_status sp_block_decode_counts(struct sp_block_decoder *decoder, struct sp_slice chunk,
+                                      struct sp_arena *arena, struct sp_block_head *ret,
+                                      struct sp_error *reterr)
+{
+    return decode_head(decoder, chunk, true, arena, ret, reterr);
 }
 
 bool sp_block_has_chunk(const struct sp_block_head *head, uint32_t chunk)

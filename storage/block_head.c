@@ -416,6 +416,16 @@ static void read_counts(struct reading *in, struct sp_block_head *head)
     read_range(in, &head->duration_min_ns, &head->duration_max_ns);
 }
 
+enum sp_status sp_block_head_read_counts(struct sp_slice plain, struct sp_block_head *ret)
+{
+    struct reading in = {.rest = plain};
+    struct sp_block_head head = {.stamp = ret->stamp};
+    read_counts(&in, &head);
+    if (in.status == SP_OK)
+        *ret = head;
+    return in.status;
+}
+
 enum sp_status sp_block_head_read(struct sp_slice plain, struct sp_arena *arena,
                                   struct sp_block_head *ret)
 {

@@ -20,3 +20,6 @@ void sp_block_head_write(const struct sp_block_head *head, const struct sp_head_
 /* Texts point into plain, which is the arena's. SP_CORRUPT, SP_LIMIT. */
 SP_MUST_USE enum sp_status sp_block_head_read(struct sp_slice plain, struct sp_arena *arena,
                                               struct sp_block_head *ret);
+/* Only what stands before the texts: numbers of rows and traces, and ranges. SP_CORRUPT */
+SP_MUST_USE enum sp_status sp_block_head_read_counts(struct sp_slice plain,
+                                                     struct sp_block_head *ret);

@@ -39,7 +39,7 @@ SP_MUST_USE static inline bool sp_counts_grow(struct sp_counts *counts)
     struct sp_counts grown = {.slot_count = counts->slot_count > 0 ? counts->slot_count * 2 : 256,
                               .used = counts->used,
                               .seed = counts->seed};
-    grown.slots = calloc(grown.slot_count, sizeof(*grown.slots));
+    grown.slots = sp_hash_slots(grown.slot_count, sizeof(*grown.slots));
     if (grown.slots == NULL)
         return false;
     for (size_t i = 0; i < counts->slot_count; i++)

@@ -61,3 +61,7 @@ static inline bool sp_hash_equal(struct sp_slice a, struct sp_slice b)
 }
 
 uint64_t sp_hash_seed(void); /* a new random one */
+
+/* Zeroes for the slots of a table; free() gives them back. NULL: no memory. Each page is written once here: a look at a fresh one gives it
+ * the page of zeroes that all share, and the write behind that costs another fault and stops the other threads for a moment. */
+void *sp_hash_slots(size_t count, size_t size);

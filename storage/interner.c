@@ -18,6 +18,15 @@ uint64_t sp_hash_seed(void)
     return seed;
 }
 
+void *sp_hash_slots(size_t count, size_t size)
+{
+    const size_t page_bytes = 4096;
+    uint8_t *slots = calloc(count, size);
+    for (size_t at = 0; slots != NULL && at < count * size; at += page_bytes)
+        ((volatile uint8_t *)slots)[at] = 0;
+    return slots;
+}
+
 void sp_interner_init(struct sp_interner *interner)
 {
     sp_interner_init_shared(interner, NULL, sp_hash_seed());
@@ -91,7 +100,7 @@ probe(const struct sp_interner *interner, uint32_t hash, uint32_t salt, struct s
 static bool rehash(struct sp_interner *interner)
 {
     uint32_t slot_count = interner->slot_count > 0 ? interner->slot_count * 2 : FIRST_SLOTS;
-    struct sp_interner_slot *slots = calloc(slot_count, sizeof(*slots));
+    struct sp_interner_slot *slots = sp_hash_slots(slot_count, sizeof(*slots));
     if (slots == NULL)
         return false;
     for (uint32_t i = 0; i < interner->slot_count; i++) {

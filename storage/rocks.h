@@ -111,9 +111,8 @@ struct sp_rocks_errand {
 };
 
 struct sp_rocks_head_block {
-    struct sp_block_shared *shared; /* one reference */
-    uint64_t first_sequence,
-        last_sequence; /* of the requests it was made from, whole ones or parts */
+    struct sp_block_shared *shared;         /* one reference */
+    uint64_t first_sequence, last_sequence; /* of its requests, whole ones or parts */
     size_t bytes, journal_bytes;
     uint64_t published_ns;         /* of the first of them */
     uint64_t received_max_unix_ns; /* of any of them */
@@ -184,13 +183,11 @@ struct sp_rocks {
     struct sp_rocks_queue waiting, fresh;
     struct sp_rocks_head head;
     uint32_t head_taken; /* of its blocks, the first ones: those that seals on the way have */
-    SP_VECTOR(struct sp_segment *)
-    segments;                    /* in the order of their sequences, one reference each */
-    struct sp_interner services; /* number: colour slot */
-    uint32_t services_stored;    /* those below it stand in the database */
-    struct sp_totals totals;     /* as the database has them */
-    size_t in_commit_count,
-        in_commit_bytes; /* between waiting and fresh, until the callbacks have returned */
+    SP_VECTOR(struct sp_segment *) segments; /* in their order, one reference each */
+    struct sp_interner services;             /* number: colour slot */
+    uint32_t services_stored;                /* those below it stand in the database */
+    struct sp_totals totals;                 /* as the database has them */
+    size_t in_commit_count, in_commit_bytes; /* behind waiting, until the callbacks returned */
     bool draining, stopping;
     bool columns_stuck, sealer_stuck; /* what they tried last failed */
     uint64_t append_count, commit_count, seal_count, seal_failure_count;
@@ -211,10 +208,9 @@ struct sp_rocks {
     struct sp_rocks_follower *follower; /* NULL: this process writes */
     struct sp_kv *pin; /* of a follower: what the segments are read from; one reference */
 
-    pthread_mutex_t
-        kept_lock; /* of what questions keep with segments and blocks (kept.h); no other is taken behind it */
-    pthread_mutex_t
-        backup_lock; /* one backup is made or removed at a time; never held with another lock but kv_lock */
+    /* Of what questions keep with segments and blocks (kept.h); no other is taken behind it. */
+    pthread_mutex_t kept_lock;
+    pthread_mutex_t backup_lock; /* one backup at a time; never held with another but kv_lock */
 };
 
 static inline struct sp_rocks *sp_rocks_of(struct sp_store *store)
@@ -319,10 +315,15 @@ SP_MUST_USE enum sp_status sp_rocks_rollups_add_segment(struct sp_rocks_rollups 
                                                         struct sp_kv *kv,
                                                         const struct sp_segment *segment,
                                                         struct sp_error *reterr);
-/* Into the batch that writes the header of the segment. */
-SP_MUST_USE enum sp_status sp_rocks_rollups_put(struct sp_rocks_rollups *rollups, struct sp_kv *kv,
-                                                struct sp_kv_batch *batch, uint64_t segment_id,
-                                                struct sp_error *reterr);
+/* What does not depend on other segments, into a batch that is written before the header, or with it. */
+SP_MUST_USE enum sp_status sp_rocks_rollups_put_counts(const struct sp_rocks_rollups *rollups,
+                                                       struct sp_kv *kv, struct sp_kv_batch *batch,
+                                                       uint64_t segment_id,
+                                                       struct sp_error *reterr);
+/* The rest, into the batch that writes the header of the segment. */
+SP_MUST_USE enum sp_status sp_rocks_rollups_put_edges(struct sp_rocks_rollups *rollups,
+                                                      struct sp_kv *kv, struct sp_kv_batch *batch,
+                                                      uint64_t segment_id, struct sp_error *reterr);
 
 /* The stored counts of a segment. */
 struct sp_rocks_counts {
@@ -396,22 +397,6 @@ SP_MUST_USE enum sp_status sp_rocks_mix(const struct sp_rocks_mix *mix, struct s
  * all that changes with it, the deletion of their journal records among it; not synced (the journal is). The sealer's; with kv_lock held for reading. */
 SP_MUST_USE enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr);
 
-/* The same in steps, of which several may be on the way while nobody else seals. With kv_lock held for reading. */
-struct sp_rocks_sealing;
-
-/* Takes the head blocks that no other one has, of which there are some; those that come later belong to others. */
-SP_MUST_USE enum sp_status sp_rocks_sealing_new(struct sp_rocks *rocks,
-                                                struct sp_rocks_sealing **ret,
-                                                struct sp_error *reterr);
-/* All that does not depend on other segments; any thread. */
-SP_MUST_USE enum sp_status sp_rocks_sealing_prepare(struct sp_rocks_sealing *sealing,
-                                                    struct sp_error *reterr);
-/* The rest, once those before it are committed: the head begins with its blocks. */
-SP_MUST_USE enum sp_status sp_rocks_sealing_commit(struct sp_rocks_sealing *sealing,
-                                                   struct sp_error *reterr);
-/* One that was not committed leaves its blocks in the head. NULL is fine. */
-void sp_rocks_sealing_free(struct sp_rocks_sealing *sealing);
-
 SP_MUST_USE enum sp_status sp_rocks_put_totals(const struct sp_rocks *rocks,
                                                struct sp_kv_batch *batch,
                                                const struct sp_totals *totals,
@@ -473,8 +458,7 @@ struct sp_rocks_part {
 
 struct sp_rocks_view {
     struct sp_rocks *rocks;
-    struct sp_kv
-        *kv; /* where the segments are read; in a follower a pinned one, with a reference */
+    struct sp_kv *kv; /* where segments are read; a follower's is pinned, with a reference */
     struct sp_rocks_part *parts; /* heap; in order; each with a reference */
     uint32_t part_count;
     struct sp_rocks_entry **fresh; /* heap; behind the parts; each with a reference */

@@ -248,8 +248,11 @@ static enum sp_status write_header(struct merging *merging, struct sp_error *ret
     enum sp_status status =
         sp_segment_writer_finish(&merging->writer, &origin, &merging->segment, reterr);
     if (status == SP_OK)
-        status = sp_rocks_rollups_put(&merging->rollups, merging->rocks->kv, merging->batch,
-                                      merging->id, reterr);
+        status = sp_rocks_rollups_put_counts(&merging->rollups, merging->rocks->kv, merging->batch,
+                                             merging->id, reterr);
+    if (status == SP_OK)
+        status = sp_rocks_rollups_put_edges(&merging->rollups, merging->rocks->kv, merging->batch,
+                                            merging->id, reterr);
     if (status != SP_OK)
         return status;
     for (uint32_t i = 0; i < merging->count; i++) {

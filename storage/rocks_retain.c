@@ -112,9 +112,7 @@ static enum sp_status read_ids(struct sp_block_reader *reader, const struct sp_s
         return no_memory(reterr);
     for (uint32_t b = 0; b < segment->block_count; b++) {
         const struct sp_block *block = &reader->block;
-        enum sp_status status = sp_block_reader_open(reader, segment, b, reterr);
-        if (status == SP_OK)
-            status = sp_block_reader_fixed(reader, SP_CHUNK_TRACES, reterr);
+        enum sp_status status = sp_block_reader_traces(reader, segment, b, reterr);
         if (status == SP_CORRUPT) {
             ret->damaged_count++;
             continue;

@@ -82,9 +82,9 @@ static void put(struct sp_kv *kv, struct sp_kv_batch *batch, uint64_t segment_id
     sp_kv_batch_put(batch, kv, SP_KV_CHUNKS, sp_slice_make(key, len), sp_buf_slice(bytes));
 }
 
-enum sp_status sp_rocks_rollups_put(struct sp_rocks_rollups *rollups, struct sp_kv *kv,
-                                    struct sp_kv_batch *batch, uint64_t segment_id,
-                                    struct sp_error *reterr)
+enum sp_status sp_rocks_rollups_put_counts(const struct sp_rocks_rollups *rollups, struct sp_kv *kv,
+                                           struct sp_kv_batch *batch, uint64_t segment_id,
+                                           struct sp_error *reterr)
 {
     struct sp_buf bytes;
     sp_buf_init(&bytes, SIZE_MAX / 2);
@@ -92,8 +92,14 @@ enum sp_status sp_rocks_rollups_put(struct sp_rocks_rollups *rollups, struct sp_
     if (status == SP_OK)
         put(kv, batch, segment_id, SP_SEGMENT_COUNTS, 0, &bytes);
     sp_buf_fini(&bytes);
-    if (status == SP_OK)
-        status = sp_edge_counter_finish(rollups->counter, reterr);
+    return status;
+}
+
+enum sp_status sp_rocks_rollups_put_edges(struct sp_rocks_rollups *rollups, struct sp_kv *kv,
+                                          struct sp_kv_batch *batch, uint64_t segment_id,
+                                          struct sp_error *reterr)
+{
+    enum sp_status status = sp_edge_counter_finish(rollups->counter, reterr);
     return status == SP_OK ? sp_rocks_edges_put(kv, batch, segment_id, 0, &rollups->edges, reterr)
                            : status;
 }

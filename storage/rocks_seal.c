@@ -3,7 +3,7 @@
  * storage/rocks_seal.c: head blocks become a segment: their rows are put together by trace, encoded, and written in one batch
  * with what else changes. The first step knows nothing of other segments, so that several can take it side by side; the second, which
  * asks what older ones hold, is taken in the order of the head. Knows the database through kv.h only. */
-#include "storage/rocks.h"
+#include "storage/rocks_seals.h"
 
 static enum sp_status no_memory(struct sp_error *reterr)
 {
@@ -114,9 +114,7 @@ enum sp_status sp_rocks_holds(struct sp_block_reader *reader, const struct sp_se
         uint32_t row;
         enum sp_status status = SP_OK;
         if (reader->segment != segment || reader->block_number != b)
-            status = sp_block_reader_open(reader, segment, b, reterr);
-        if (status == SP_OK)
-            status = sp_block_reader_fixed(reader, SP_CHUNK_TRACES, reterr);
+            status = sp_block_reader_traces(reader, segment, b, reterr);
         if (status == SP_CORRUPT) { /* old damage does not keep new spans from their place */
             reader->segment = NULL;
             continue;
@@ -243,8 +241,8 @@ static enum sp_status write_segment(struct sp_rocks_sealing *sealing, struct sp_
     if (status == SP_OK)
         status = sp_segment_writer_finish(&sealing->writer, &origin, &sealing->segment, reterr);
     if (status == SP_OK)
-        status = sp_rocks_rollups_put(&sealing->rollups, rocks->kv, sealing->batch,
-                                      sealing->segment->id, reterr);
+        status = sp_rocks_rollups_put_edges(&sealing->rollups, rocks->kv, sealing->batch,
+                                            sealing->id, reterr);
     sealing->services_stored = put_services(rocks, sealing->batch);
     pthread_mutex_lock(&rocks->lock);
     sealing->totals = rocks->totals;
@@ -370,6 +368,9 @@ enum sp_status sp_rocks_sealing_prepare(struct sp_rocks_sealing *sealing, struct
         status = sp_rocks_rollups_init(&sealing->rollups, reterr);
     if (status == SP_OK)
         status = mix_head(sealing, reterr);
+    if (status == SP_OK)
+        status = sp_rocks_rollups_put_counts(&sealing->rollups, rocks->kv, sealing->batch,
+                                             sealing->id, reterr);
     sp_block_builder_free(sealing->builder);
     sealing->builder = NULL;
     return status;

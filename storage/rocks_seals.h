@@ -7,6 +7,25 @@
 #include "storage/crew.h"
 #include "storage/rocks.h"
 
+/* ---- rocks_seal.c: sp_rocks_seal in steps ----
+ * Several may be on the way while nobody else seals. With kv_lock held for reading. */
+struct sp_rocks_sealing;
+
+/* Takes the head blocks that no other one has, of which there are some; those that come later belong to others. */
+SP_MUST_USE enum sp_status sp_rocks_sealing_new(struct sp_rocks *rocks,
+                                                struct sp_rocks_sealing **ret,
+                                                struct sp_error *reterr);
+/* All that does not depend on other segments; any thread. */
+SP_MUST_USE enum sp_status sp_rocks_sealing_prepare(struct sp_rocks_sealing *sealing,
+                                                    struct sp_error *reterr);
+/* The rest, once those before it are committed: the head begins with its blocks. */
+SP_MUST_USE enum sp_status sp_rocks_sealing_commit(struct sp_rocks_sealing *sealing,
+                                                   struct sp_error *reterr);
+/* One that was not committed leaves its blocks in the head. NULL is fine. */
+void sp_rocks_sealing_free(struct sp_rocks_sealing *sealing);
+
+/* ---- rocks_seals.c: several on the way ---- */
+
 struct sp_rocks_seal_job;
 
 /* Of the one thread that hands jobs to the crew. All zero but rocks, crew and count_max: none on the way. */

@@ -173,6 +173,12 @@ SP_MUST_USE enum sp_status sp_block_reader_open(struct sp_block_reader *reader,
                                                 const struct sp_segment *segment,
                                                 uint32_t block_number, struct sp_error *reterr);
 
+/* Loads the traces of a block and nothing else, for half of the work of an open or less; until the next open nothing more of the block can
+ * be asked for. */
+SP_MUST_USE enum sp_status sp_block_reader_traces(struct sp_block_reader *reader,
+                                                  const struct sp_segment *segment,
+                                                  uint32_t block_number, struct sp_error *reterr);
+
 /* Loads a fixed chunk, and those it needs, unless it is there. */
 SP_MUST_USE enum sp_status sp_block_reader_fixed(struct sp_block_reader *reader,
                                                  enum sp_chunk which, struct sp_error *reterr);

@@ -329,16 +329,24 @@ static enum sp_status fetch(struct sp_block_reader *reader, uint32_t chunk, stru
     return status;
 }
 
+/* *ret: the chunk of the block's head. */
+static enum sp_status begin_block(struct sp_block_reader *reader, const struct sp_segment *segment,
+                                  uint32_t block_number, struct sp_slice *ret,
+                                  struct sp_error *reterr)
+{
+    reader->segment = segment;
+    reader->block_number = block_number;
+    reader->loaded = 0;
+    sp_arena_reset(&reader->arena);
+    return fetch(reader, SP_CHUNK_HEAD, ret, reterr);
+}
+
 enum sp_status sp_block_reader_open(struct sp_block_reader *reader,
                                     const struct sp_segment *segment, uint32_t block_number,
                                     struct sp_error *reterr)
 {
     struct sp_slice chunk;
-    reader->segment = segment;
-    reader->block_number = block_number;
-    reader->loaded = 0;
-    sp_arena_reset(&reader->arena);
-    enum sp_status status = fetch(reader, SP_CHUNK_HEAD, &chunk, reterr);
+    enum sp_status status = begin_block(reader, segment, block_number, &chunk, reterr);
     if (status == SP_OK)
         status =
             sp_block_decode_head(reader->decoder, chunk, &reader->arena, &reader->head, reterr);
@@ -375,6 +383,22 @@ static enum sp_status load_fixed(struct sp_block_reader *reader, enum sp_chunk w
     if (status == SP_OK)
         reader->loaded |= 1u << which;
     return in_block(reader, status, reterr);
+}
+
+enum sp_status sp_block_reader_traces(struct sp_block_reader *reader,
+                                      const struct sp_segment *segment, uint32_t block_number,
+                                      struct sp_error *reterr)
+{
+    struct sp_slice chunk;
+    enum sp_status status = begin_block(reader, segment, block_number, &chunk, reterr);
+    if (status == SP_OK)
+        status =
+            sp_block_decode_counts(reader->decoder, chunk, &reader->arena, &reader->head, reterr);
+    if (status != SP_OK)
+        return in_block(reader, status, reterr);
+    reader->block = reader->head.block;
+    reader->columns = NULL;
+    return load_fixed(reader, SP_CHUNK_TRACES, reterr);
 }
 
 enum sp_status sp_block_reader_fixed(struct sp_block_reader *reader, enum sp_chunk which,

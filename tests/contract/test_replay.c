@@ -404,14 +404,17 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, replay_leaves_what_fits_in_memory);
     tcase_add_test(tcase, replay_seals_on_the_way_what_does_not_fit);
     tcase_add_test(tcase, replay_with_no_memory_to_speak_of_goes_on);
+    tcase_add_test(tcase, store_that_is_being_opened_refuses_and_says_how_far_it_is);
+    tcase_add_test(tcase, store_that_is_closed_while_it_is_being_opened_leaves_the_journal);
+    tcase_add_test(tcase, store_that_cannot_be_opened_says_why_and_refuses_everything);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("seals");
+    tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, replay_commits_seals_in_their_order_when_the_first_is_slow);
     tcase_add_loop_test(tcase, start_that_is_killed_while_it_seals_loses_and_doubles_nothing, 0,
                         ROUNDS);
     tcase_add_loop_test(tcase, start_whose_disk_fails_while_it_seals_says_so_and_loses_nothing, 0,
                         ROUNDS);
-    tcase_add_test(tcase, store_that_is_being_opened_refuses_and_says_how_far_it_is);
-    tcase_add_test(tcase, store_that_is_closed_while_it_is_being_opened_leaves_the_journal);
-    tcase_add_test(tcase, store_that_cannot_be_opened_says_why_and_refuses_everything);
     suite_add_tcase(suite, tcase);
     return suite;
 }
