@@ -185,6 +185,9 @@ const pages = [
 const [, entry] = main.needs(start);
 rmSync(join(dist, main.path));
 const firstLoads = [];
+/** The bar that is painted before any script has come has what ui/topbar.tsx begins with, so that nothing moves when that takes over. */
+const TABS = ["Explore", "Map", "Services", "Compare", "Status"];
+const tabOf = (name, up, title) => `<a href="${up || "./"}${pages.find((p) => p.title === name).folder}"${name === title ? ' aria-current="page"' : ""}>${name}</a>`;
 for (const { folder, title, module, style: own } of pages) {
   const up = folder ? "../" : "";
   // What a page needs is asked for at once, not when the script that imports it has been read.
@@ -198,7 +201,9 @@ for (const { folder, title, module, style: own } of pages) {
     .replaceAll("{script}", up + entry)
     .replaceAll("{styles}", styles.map((path) => `<link rel="stylesheet" href="${up}${path}">`).join("\n"))
     .replaceAll("{icon}", up + icon)
-    .replaceAll("{preload}", preload);
+    .replaceAll("{preload}", preload)
+    .replaceAll("{up}", up || "./")
+    .replaceAll("{tabs}", TABS.map((name) => tabOf(name, up, title)).join(""));
   mkdirSync(join(dist, folder), { recursive: true });
   writeFileSync(join(dist, folder, "index.html"), html);
 }

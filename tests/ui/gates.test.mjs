@@ -50,6 +50,41 @@ async function opened(use) {
 /** Two frames: what was asked for is drawn in the first, and the second says so. */
 const drawn = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 
+test("the first paint waits for the page and its styles only, and nothing moves when the script takes over", { timeout: 120000 }, async () => {
+  over = [];
+  for (const folder of ["", "trace/", "compare/", "map/", "service/", "status/"]) {
+    for (const width of [1440, 390]) {
+      await opened(async (page) => {
+        await page.setViewportSize({ width, height: 844 });
+        let release;
+        const held = new Promise((done) => (release = done));
+        await page.route("**/*.js", async (route) => {
+          await held;
+          await route.continue();
+        });
+        await page.goto(`${site.url}/${folder}`, { waitUntil: "commit" });
+        await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
+        const waited = await page.evaluate(() => 1 + performance.getEntriesByType("resource").filter((r) => r.renderBlockingStatus === "blocking").length);
+        gate(`/${folder} at ${width}: requests that the first paint waits for`, waited, 4, "");
+        const links = () => page.locator(".topbar nav a").evaluateAll((list) => list.map((e) => [e.textContent, e.getAttribute("aria-current"), e.href, JSON.stringify(e.getBoundingClientRect())]));
+        const before = await links();
+        release();
+        await page.locator("#main > *").first().waitFor();
+        assert.deepEqual(await links(), before, "the bar stays as it was painted");
+        await drawn(page);
+        const moved = await page.evaluate(
+          () => new Promise((done) => {
+            new PerformanceObserver((list) => done(list.getEntries().filter((e) => e.sources.some((s) => (s.node?.parentElement ?? s.node)?.closest?.(".topbar"))).length)).observe({ type: "layout-shift", buffered: true });
+            setTimeout(() => done(0), 200);
+          }),
+        );
+        gate(`/${folder} at ${width}: times that the bar has moved`, moved, 0, "");
+      });
+    }
+  }
+  assert.deepEqual(over, []);
+});
+
 test("100,000 spans: opening, scrolling, jumping, finding, elements", { timeout: 300000 }, async () => {
   const runs = [];
   for (let i = 0; i < RUNS; i++) {

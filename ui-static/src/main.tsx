@@ -124,5 +124,8 @@ function App() {
 startKeys();
 void startRouting().then(() => {
   const root = document.getElementById("app");
-  if (root) render(<App />, root);
+  if (!root) return;
+  // The page came with a bar to look at until now.
+  root.replaceChildren();
+  render(<App />, root);
 });
