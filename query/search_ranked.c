@@ -5,10 +5,12 @@
  * better ones: docs/decisions/0106-the-best-first.md. */
 #include "query/search_run.h"
 
-/* Parts of a batch: at first about what a page needs if most candidates match, then many more. */
+/* Parts of a batch: at first about what a page needs if most candidates match, then by what was found. */
 #define PART_MIN    ((size_t)32)
 #define PART_PAGES  ((size_t)2)
 #define PART_GROWTH ((size_t)8)
+/* A part that is not finished in time is looked at again by whoever goes on: so none is larger than what takes a second or two. */
+#define PART_MAX ((size_t)256 * 1024)
 
 /* A candidate by its place in the order. */
 struct place {
@@ -225,21 +227,39 @@ static enum sp_status look_at_part(struct sp_search *search, size_t count, bool 
     return SP_OK;
 }
 
+/* How many are looked at behind count others: twice what the page seems to lack, by how many of those that were looked at have matched; of few
+ * matches all that are left, for each large part opens most blocks again. */
+static size_t next_part(const struct sp_search *search, size_t count, size_t looked,
+                        uint64_t matched)
+{
+    size_t left = search->ranked->count;
+    double lacks =
+        search->kept_count < search->limit ? (double)(search->limit - search->kept_count) : 1;
+    double wanted = 2 * lacks * (double)looked / ((double)matched + 0.5);
+    size_t next = count * PART_GROWTH;
+    if (wanted > (double)left / 4)
+        next = left;
+    else if (wanted > (double)next)
+        next = (size_t)wanted;
+    return next < PART_MAX ? next : PART_MAX;
+}
+
 enum sp_status sp_search_ranked_look(struct sp_search *search, bool is_last, size_t *ret_looked)
 {
     size_t count = PART_PAGES * search->limit > PART_MIN ? PART_PAGES * search->limit : PART_MIN;
     struct sp_search_key behind = {0};
+    uint64_t matched = search->matched;
     *ret_looked = 0;
     enum sp_status status = make_room(search);
     sp_search_batch_sort(&search->batch);
     if (status == SP_OK)
         status = rank_batch(search);
-    for (; status == SP_OK && search->ranked->count > 0 && !search->left_out;
-         count *= PART_GROWTH) {
+    while (status == SP_OK && search->ranked->count > 0 && !search->left_out) {
         if (is_full(search))
             search->left_out = true;
         else
             status = look_at_part(search, count, is_last, &behind, ret_looked);
+        count = next_part(search, count, *ret_looked, search->matched - matched);
     }
     return status;
 }
