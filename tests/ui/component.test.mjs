@@ -356,6 +356,7 @@ test("a search that ran out of time says so, and a range without spans leads to 
       await page.locator(".banner", { hasText: "stopped when its time was over" }).waitFor();
       assert.match(await page.locator(".summary").innerText(), /^at least 1 trace/);
       await assertAccessible(page, "a part of the answer");
+      mock.search = whole;
     });
     await withPage(site.browser, `${url}/?from=now-5m&to=now-3m`, async (page) => {
       await page.getByRole("link", { name: "the nearest time with spans" }).click();

@@ -235,6 +235,22 @@ test("a search that cannot go on says why, and keeps what it had found", async (
   });
 });
 
+test("a search whose time was over before anything was looked at cannot go on, and can be asked again", async () => {
+  await withSlowSearch(async (url, next) => {
+    await withPage(site.browser, url, async (page) => {
+      const first = await next();
+      first.end(timeOver(first.done, null, 0));
+      await page.getByText("A narrower time range sees all.").waitFor();
+      assert.equal(await page.getByRole("button", { name: "Extend" }).count(), 0);
+      assert.equal(await page.getByText("No trace matches").count(), 0, "nobody knows that");
+      await page.getByRole("button", { name: "Search again" }).click();
+      const again = await next();
+      again.end(...lines(again.traces), { done: again.done });
+      await page.getByText(`${COUNT} traces`, { exact: true }).waitFor();
+    });
+  });
+});
+
 test("a search that fails behind its first line is a problem, and so is one that is cut off", async () => {
   for (const [finish, said] of [
     [(a) => a.end({ problem: { type: "about:blank", title: "a limit was reached", status: 413, detail: "the results are too large" } }), "the results are too large"],

@@ -106,7 +106,7 @@ export function EndedEarly({ value }: { value: SearchAnswer }) {
       ) : stopped ? null : (
         "A narrower time range sees all. "
       )}
-      {stopped || failed ? (
+      {stopped || failed || !cursor ? (
         <button type="button" class="button small" onClick={() => runList(true)}>
           Search again
         </button>

@@ -192,7 +192,7 @@ function List({ value, loading, failed }: { value: SearchAnswer | null; loading:
   return (
     <>
       {value ? <Summary value={value} loading={loading} /> : failed ? null : <Waiting />}
-      {value && value.traces.length === 0 && !loading && !value.stopped ? <NoMatch query={q} run={() => runAll(true)} /> : null}
+      {value && value.traces.length === 0 && !loading && !isEndedEarly(value) ? <NoMatch query={q} run={() => runAll(true)} /> : null}
       {value && value.traces.length > 0 ? <Results value={value} query={q} cursor={cursor} scrollTop={scrollTop} loading={loading} loadMore={() => void loadMore()} /> : null}
     </>
   );
