@@ -31,7 +31,8 @@ export function FacetRail({ slots, close }: { slots: Map<string, number>; close:
   const error = fixed.error ?? telling.error;
   const first = [...FIXED_KEYS, ...addedKeys()].flatMap((key) => fixed.value?.facets.filter((f) => f.key === key && (f.distinct > 0 || addedKeys().includes(key))) ?? []);
   // The service has two names: one is enough. Keys with one value of all spans say nothing.
-  const rest = telling.value?.facets.filter((f) => f.key !== "service" && !first.some((x) => x.key === f.key) && f.distinct > 1) ?? [];
+  // They stand below the first ones, so they wait for them.
+  const rest = (fixed.value || fixed.error ? telling.value : null)?.facets.filter((f) => f.key !== "service" && !first.some((x) => x.key === f.key) && f.distinct > 1) ?? [];
   const spans = Number(fixed.value?.spans ?? 0);
   const list = (facets: Facet[]) =>
     facets.map((f) => <FacetPart key={f.key} facet={f} spans={spans} query={query} slots={f.key === "resource.service.name" ? slots : null} />);

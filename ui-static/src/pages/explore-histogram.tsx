@@ -86,7 +86,9 @@ function Picture({ value, bars, all, log }: PictureProps) {
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
-    const observer = new ResizeObserver(() => setWidth(Math.max(160, element.clientWidth)));
+    const fit = () => setWidth(Math.max(160, element.clientWidth));
+    fit();
+    const observer = new ResizeObserver(fit);
     observer.observe(element);
     return () => observer.disconnect();
   }, []);

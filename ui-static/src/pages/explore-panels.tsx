@@ -14,7 +14,7 @@ import { CopyButton, ProblemPanel } from "../ui/controls";
 import { StepCursor } from "../ui/steps";
 import { Heatmap, QuantileKeys } from "./explore-heat";
 import { timeBand, Toggle, TwinToggle } from "./explore-parts";
-import { heat, heatQuestion, isLive, isTwin, runHeat, select, selection, selectTime, viewOf } from "./explore-state";
+import { answer, heat, heatQuestion, isLive, isTwin, runHeat, select, selection, selectTime, viewOf } from "./explore-state";
 
 const cursor = new StepCursor();
 
@@ -23,15 +23,19 @@ const CHART_PX = 138;
 
 export function Panels() {
   const { value, error, loading } = heat.state.value;
+  const large = viewOf() === "heatmap";
   if (error && !(isPassing(error) && value)) {
     // A query that cannot be read is said once, with its caret, above the list.
     if (error.problem.parameter === "q") return null;
     return <ProblemPanel error={error} title="Rate, errors and durations cannot be shown" retry={() => runHeat(true)} />;
   }
-  if (!value) return <div class="panels waiting" aria-hidden="true" />;
-  if (value.bounds.length < 2) return null;
+  // Without spans the room goes when the waiting rows of the list go, whichever answer comes first: what stays on the screen does not move.
+  const { value: list, loading: listing } = answer.state.value;
+  const nothing = list?.matchedTraces === 0 && list.complete && !listing && !selection();
+  const drawable = value !== null && value.bounds.length >= 2;
+  if (nothing || (value && !drawable && (list || !listing))) return null;
+  if (!drawable) return <div class={large ? "panels waiting tall heat" : "panels waiting"} aria-hidden="true" />;
   const table = isTwin();
-  const large = viewOf() === "heatmap";
   return (
     <section class={loading && !isLive() ? "panels busy" : "panels"} aria-label="All matching spans over time">
       {table || large ? null : <Lines value={value} />}
