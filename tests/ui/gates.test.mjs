@@ -77,17 +77,19 @@ const movedIn = (page) =>
       }),
   );
 
+/** All scripts but the one that the first paint waits for. */
+const MODULES = /\/(?!theme-)[^/]+\.js$/;
 const PAGES = ["", "trace/", "compare/", "map/", "service/", "status/"];
 const STORED = "from=2026-01-01T00:00:00Z";
 const WITH_SPANS = [`?${STORED}`, `?${STORED}&view=heatmap`, `?${STORED}&view=histogram`, `trace/?id=${idOf(SMALL)}`, `compare/?a=${idOf(SMALL)}&b=${idOf(SMALL)}`, `map/?${STORED}`, `service/?${STORED}`];
 
-test("the first paint waits for the page and its styles only, and nothing moves when scripts and answers come", { timeout: 300000 }, async () => {
+test("the first paint waits for the page, its styles and its theme only, and nothing moves when scripts and answers come", { timeout: 300000 }, async () => {
   over = [];
   for (const address of [...PAGES, ...WITH_SPANS]) {
     for (const width of [1440, 390]) {
       await opened(async (page) => {
         await page.setViewportSize({ width, height: 844 });
-        const [release, answer] = [await hold(page, "**/*.js"), await hold(page, "**/v1/**")];
+        const [release, answer] = [await hold(page, MODULES), await hold(page, "**/v1/**")];
         await page.goto(`${site.url}/${address}`, { waitUntil: "commit" });
         await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
         const waited = await page.evaluate(() => 1 + performance.getEntriesByType("resource").filter((r) => r.renderBlockingStatus === "blocking").length);
@@ -110,6 +112,23 @@ test("the first paint waits for the page and its styles only, and nothing moves 
     }
   }
   assert.deepEqual(over, []);
+});
+
+test("the first paint has the theme that was chosen, also against the system's", async () => {
+  const paints = { dark: "rgb(20, 22, 26)", light: "rgb(255, 255, 255)" };
+  for (const [chosen, system, painted] of [["dark", "light", paints.dark], ["light", "dark", paints.light], ["auto", "dark", paints.dark], ["auto", "light", paints.light]]) {
+    await opened(async (page) => {
+      await page.emulateMedia({ colorScheme: system });
+      await page.addInitScript((theme) => localStorage.setItem("spoor.theme", theme), chosen);
+      const release = await hold(page, MODULES);
+      await page.goto(`${site.url}/`, { waitUntil: "commit" });
+      await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
+      assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), painted, `${chosen} is chosen, the system is ${system}`);
+      release();
+      await page.locator("#main > *").first().waitFor();
+      assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), painted, `${chosen}, when the script has taken over`);
+    });
+  }
 });
 
 test("100,000 spans: opening, scrolling, jumping, finding, elements", { timeout: 300000 }, async () => {
