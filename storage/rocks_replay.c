@@ -98,9 +98,9 @@ static void tell_now_and_then(struct replay *replay)
 
 /* ---- records ---- */
 
-static enum sp_status call_off(const struct sp_rocks *rocks, struct sp_error *reterr)
+enum sp_status sp_rocks_check_not_called_off(const struct sp_rocks *rocks, struct sp_error *reterr)
 {
-    return atomic_load(&rocks->called_off)
+    return !atomic_load(&rocks->is_open) && atomic_load(&rocks->called_off)
                ? sp_error_set(reterr, SP_UNAVAILABLE, "the store is closing")
                : SP_OK;
 }
@@ -138,7 +138,7 @@ static enum sp_status count_records(struct replay *replay, struct sp_error *rete
         requests++;
         bytes += sp_kv_iterator_value(replay->records).len;
         replay->rocks->next_sequence = sequence + 1;
-        status = call_off(replay->rocks, reterr);
+        status = sp_rocks_check_not_called_off(replay->rocks, reterr);
         if (status != SP_OK)
             break;
         sp_kv_iterator_next(replay->records);
@@ -356,30 +356,34 @@ static enum sp_status place_blocks(struct replay *replay, struct sp_error *reter
 
 /* ---- the head ---- */
 
-/* Bytes of the head: *ret_free of them are of blocks that no seal has, which are due to be sealed or not. */
-static size_t head_bytes(const struct replay *replay, size_t *ret_free, bool *ret_full)
+struct head_now {
+    size_t bytes;      /* of all its blocks */
+    size_t free_bytes; /* of those that no seal has */
+    bool is_full;      /* those are due to be sealed */
+};
+
+static struct head_now look_at_head(const struct replay *replay)
 {
     struct sp_rocks *rocks = replay->rocks;
     pthread_mutex_lock(&rocks->lock);
-    size_t bytes = sp_rocks_head_bytes(rocks, 0);
-    *ret_free = sp_rocks_head_bytes(rocks, rocks->head_taken);
-    *ret_full = sp_rocks_head_is_full(rocks);
+    struct head_now head = {.bytes = sp_rocks_head_bytes(rocks, 0),
+                            .free_bytes = sp_rocks_head_bytes(rocks, rocks->head_taken),
+                            .is_full = sp_rocks_head_is_full(rocks)};
     pthread_mutex_unlock(&rocks->lock);
-    return bytes;
+    return head;
 }
 
 /* A head that will hold all is left to the sealer, which has time. Of a larger one, as much is sealed as does not fit. */
 static bool is_to_be_sealed(const struct replay *replay)
 {
-    bool full;
-    size_t bytes;
-    (void)head_bytes(replay, &bytes, &full);
+    struct head_now head = look_at_head(replay);
     uint64_t left_bytes = replay->rocks->progress.bytes_all - replay->placed_bytes;
-    if (left_bytes == 0 || bytes == 0 || replay->seals.count == replay->seals.count_max)
+    if (left_bytes == 0 || head.free_bytes == 0 || replay->seals.count == replay->seals.count_max)
         return false;
-    double expected = (double)bytes + (double)left_bytes * (double)replay->block_bytes /
-                                          (double)replay->placed_bytes;
-    return bytes >= replay->head_max || (full && expected > (double)replay->head_max);
+    double expected = (double)head.free_bytes + (double)left_bytes * (double)replay->block_bytes /
+                                                    (double)replay->placed_bytes;
+    return head.free_bytes >= replay->head_max ||
+           (head.is_full && expected > (double)replay->head_max);
 }
 
 static enum sp_status seal_if_needed(struct replay *replay, struct sp_error *reterr)
@@ -394,16 +398,14 @@ static enum sp_status seal_if_needed(struct replay *replay, struct sp_error *ret
 
 static bool has_room(const struct replay *replay)
 {
-    bool full;
-    size_t free_bytes;
-    size_t head = head_bytes(replay, &free_bytes, &full);
+    size_t head_bytes = look_at_head(replay).bytes;
     size_t decoded = replay->fresh.bytes + replay->group_bytes;
     double expansion = replay->taken_bytes > 0
                            ? (double)replay->decoded_bytes / (double)replay->taken_bytes
                            : EXPANSION_FIRST;
     if (decoded + replay->parcel_bytes == 0) /* one at a time always has */
-        return head == 0 || head < replay->head_max;
-    return (double)head + (double)decoded + expansion * (double)replay->parcel_bytes <
+        return head_bytes == 0 || head_bytes < replay->head_max;
+    return (double)head_bytes + (double)decoded + expansion * (double)replay->parcel_bytes <
            (double)(replay->head_max + replay->on_the_way_min);
 }
 
@@ -416,7 +418,7 @@ static bool is_finished(const struct replay *replay)
 /* Takes what is done, then hands out what can be. */
 static enum sp_status step(struct replay *replay, struct sp_error *reterr)
 {
-    enum sp_status status = call_off(replay->rocks, reterr);
+    enum sp_status status = sp_rocks_check_not_called_off(replay->rocks, reterr);
     if (status == SP_OK)
         status = place_blocks(replay, reterr);
     if (status == SP_OK)

@@ -82,6 +82,9 @@ static enum sp_status added_block(void *cookie, const struct sp_block *block,
 {
     struct sp_rocks_sealing *sealing = cookie;
     uint64_t bytes = sealing->writer.segment->bytes;
+    enum sp_status status = sp_rocks_check_not_called_off(sealing->rocks, reterr);
+    if (status != SP_OK)
+        return status;
     if (!add_ids(sealing, block))
         return no_memory(reterr);
     if (bytes - sealing->written_bytes < SP_ROCKS_CHUNKS_BATCH_BYTES)

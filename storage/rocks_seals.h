@@ -46,3 +46,9 @@ SP_MUST_USE enum sp_status sp_rocks_seals_begin(struct sp_rocks_seals *seals,
  * committed. */
 SP_MUST_USE enum sp_status sp_rocks_seals_go_on(struct sp_rocks_seals *seals,
                                                 struct sp_error *reterr);
+
+/* ---- rocks_replay.c ---- */
+
+/* SP_UNAVAILABLE: the store is closed while it is being opened, which is to end soon. Once it is open it is not called off. */
+SP_MUST_USE enum sp_status sp_rocks_check_not_called_off(const struct sp_rocks *rocks,
+                                                         struct sp_error *reterr);

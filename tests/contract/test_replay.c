@@ -41,6 +41,28 @@ static void leave_journal_of(struct fixture *fixture, struct fixture *reference,
     sp_kv_close(kv);
 }
 
+#define LONG_SPANS 500 /* of each request */
+
+/* The same without a reference, and faster: of spans in as many traces of one each. */
+static void leave_long_journal(struct fixture *fixture, uint64_t request_count)
+{
+    fixture_init(fixture, ENGINE_ROCKSDB);
+    sp_store_close(fixture->store);
+    fixture->store = NULL;
+    struct sp_kv *kv = journal_open(fixture);
+    for (uint64_t i = 1; i <= request_count; i++) {
+        const struct sp_gen_options options = {.span_count = LONG_SPANS, .trace_seed = i};
+        struct sp_arena arena;
+        sp_arena_init(&arena, SIZE_MAX);
+        struct sp_append *made =
+            make_append(sp_gen_batch(&arena, i, &options), SP_BODY_OTLP_PROTOBUF, SP_BODY_IDENTITY);
+        journal_put(kv, i, made);
+        sp_append_free(made);
+        sp_arena_fini(&arena);
+    }
+    sp_kv_close(kv);
+}
+
 static void leave_journal(struct fixture *fixture, struct fixture *reference)
 {
     leave_journal_of(fixture, reference, REQUESTS, SPANS);
@@ -199,6 +221,54 @@ START_TEST(start_whose_disk_fails_while_it_seals_says_so_and_loses_nothing)
 }
 END_TEST
 
+/* Seals of two blocks and more, which write chunks while they are prepared. */
+#define LONG_REQUESTS 300
+#define LONG_BYTES    ((size_t)16 * 1024 * 1024)
+/* Of its writes to the log, those that are tried: while the first seal is prepared, and later. */
+static const uint64_t long_calls[] = {2, 9};
+
+/* At a write of the crew to the log. */
+static void start_long_again_after(enum disk_outcome outcome, uint64_t call)
+{
+    struct fixture fixture;
+    struct sp_store *store;
+    const struct disk_fault fault = {.calls = 1U << DISK_WRITE,
+                                     .files = 1U << DISK_LOG,
+                                     .thread = "spoor:replay",
+                                     .first = call,
+                                     .count = UINT64_MAX,
+                                     .outcome = outcome,
+                                     .by_half = call % 2 == 0,
+                                     .error = ENOSPC};
+    leave_long_journal(&fixture, LONG_REQUESTS);
+    fixture.options.backlog_bytes_max = LONG_BYTES;
+    disk_fault_watch(fixture.data_dir);
+    disk_fault_set(&fault);
+    enum sp_status status = sp_store_rocksdb_open(&fixture.options, &store, NULL);
+    ck_assert(disk_fault_hit(NULL));
+    ck_assert((status != SP_OK) == (outcome == DISK_FAILS));
+    if (status == SP_OK)
+        sp_store_close(store);
+    disk_fault_set(NULL);
+    fixture_open(&fixture);
+    ck_assert_uint_eq(stats_of(fixture.store).span_count, LONG_REQUESTS * LONG_SPANS);
+    fixture_close_sound(&fixture);
+    fixture_fini(&fixture);
+    disk_fault_watch(NULL);
+}
+
+START_TEST(start_that_is_killed_while_chunks_are_written_loses_and_doubles_nothing)
+{
+    start_long_again_after(DISK_LEAVES, long_calls[_i]);
+}
+END_TEST
+
+START_TEST(start_whose_disk_fails_while_chunks_are_written_says_so_and_loses_nothing)
+{
+    start_long_again_after(DISK_FAILS, long_calls[_i]);
+}
+END_TEST
+
 /* ---- behind the call ---- */
 
 /* A codec that can be held, and a listener for the end of the opening. */
@@ -354,6 +424,53 @@ START_TEST(store_that_is_closed_while_it_is_being_opened_leaves_the_journal)
 }
 END_TEST
 
+/* One seal is due on the way, of so many blocks that it writes chunks many times. */
+#define CLOSED_REQUESTS   520
+#define CLOSED_BYTES      ((size_t)64 * 1024 * 1024)
+#define CLOSED_WRITES_MAX 12 /* of some 28, until it has noticed */
+
+static struct gate chunks = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                             .changed = PTHREAD_COND_INITIALIZER};
+
+static void note_chunks(void)
+{
+    pthread_mutex_lock(&chunks.lock);
+    chunks.reached = true;
+    pthread_cond_broadcast(&chunks.changed);
+    pthread_mutex_unlock(&chunks.lock);
+    pause_a_while();
+}
+
+START_TEST(store_that_is_closed_while_it_seals_at_a_start_does_not_end_the_seal_first)
+{
+    struct fixture fixture;
+    struct gate gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    const struct disk_fault slow = {.calls = 1U << DISK_WRITE,
+                                    .files = 1U << DISK_LOG,
+                                    .thread = "spoor:replay",
+                                    .first = 1,
+                                    .count = UINT64_MAX,
+                                    .outcome = DISK_GOES_ON,
+                                    .before = note_chunks};
+    leave_long_journal(&fixture, CLOSED_REQUESTS);
+    fixture.options.backlog_bytes_max = CLOSED_BYTES;
+    fixture.options.opened = on_opened;
+    fixture.options.opened_cookie = &gate;
+    disk_fault_watch(fixture.data_dir);
+    disk_fault_set(&slow);
+    fixture_open(&fixture);
+    wait_until_reached(&chunks);
+    sp_store_close(fixture.store);
+    fixture.store = NULL;
+    ck_assert_uint_lt(disk_fault_calls(), CLOSED_WRITES_MAX);
+    ck_assert_uint_eq(gate.opened_count, 0);
+    disk_fault_set(NULL);
+    disk_fault_watch(NULL);
+    assert_sound(fixture.data_dir);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 /* The journal's number 9 is the third record. */
 static void damage_record(const struct fixture *fixture)
 {
@@ -415,6 +532,17 @@ Suite *sp_test_suite(void)
                         ROUNDS);
     tcase_add_loop_test(tcase, start_whose_disk_fails_while_it_seals_says_so_and_loses_nothing, 0,
                         ROUNDS);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("chunks");
+    tcase_set_timeout(tcase, 240);
+    tcase_add_test(tcase,
+                   store_that_is_closed_while_it_seals_at_a_start_does_not_end_the_seal_first);
+    tcase_add_loop_test(tcase,
+                        start_that_is_killed_while_chunks_are_written_loses_and_doubles_nothing, 0,
+                        SP_ARRAY_LEN(long_calls));
+    tcase_add_loop_test(tcase,
+                        start_whose_disk_fails_while_chunks_are_written_says_so_and_loses_nothing,
+                        0, SP_ARRAY_LEN(long_calls));
     suite_add_tcase(suite, tcase);
     return suite;
 }
