@@ -146,6 +146,9 @@ test("finding looks at service and name, and at a whole span id", () => {
   assert.equal(findSpans(s, "  "), null);
   assert.deepEqual([...(findSpans(s, "CART order")?.mask ?? [])], [0, 1, 0]);
   assert.equal(findSpans(s, '"order checkout"')?.count, 0);
+  const many = Array.from({ length: 70 }, (_, i) => (i % 2 ? "cart" : "order"));
+  assert.deepEqual([...(findSpans(s, many.join(" "))?.mask ?? [])], [0, 1, 0]);
+  assert.equal(findSpans(s, [...many, "nowhere"].join(" "))?.count, 0);
   assert.deepEqual([...(findSpans(s, hex(3))?.mask ?? [])], [0, 0, 1]);
   assert.equal(nextRow(3, 2, 1, (row) => row === 0), 0);
   assert.equal(nextRow(3, 0, -1, (row) => row === 2), 2);

@@ -74,7 +74,9 @@ export function useMatches(s: Skeleton, source: TraceSource, adjusted: boolean, 
       }
     : null);
   const failed = useMemo(() => (errors ? Uint8Array.from(s.flags, (f) => f & ERROR) : null), [s, errors]);
-  const found = useMemo(() => allOf([words?.mask ?? null, conditions.mask, ranked.mask, failed], s.count), [words, conditions.mask, ranked.mask, failed]);
+  // Words alone are counted already, and rows are many.
+  const more = conditions.mask ?? ranked.mask ?? failed;
+  const found = useMemo(() => (more ? allOf([words?.mask ?? null, conditions.mask, ranked.mask, failed], s.count) : words), [words, conditions.mask, ranked.mask, failed]);
   const keep = useMemo(() => keepOf(s, only ? (found?.mask ?? null) : null, hiddenServices()), [s, found, only, hidden]);
   return {
     found,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The waterfall and its overview as a part of the page: makes them once, and tells them what has changed.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { getRanks } from "../api/client";
 import type { Rank } from "../api/trace-types";
 import { rowOfSpan, type Skeleton, spanIdAt } from "../model/skeleton";
@@ -57,7 +57,7 @@ export function WaterfallView(props: Props) {
   latest.current = props;
   const [room, setRoom] = useState<number | null>(null);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!host.current || !mapHost.current) return;
     const stopper = new AbortController();
     const start = { span: param("span"), z: readWindow() };
@@ -113,7 +113,8 @@ export function WaterfallView(props: Props) {
     minimap.current?.setDark(dark.value);
   }, [dark.value]);
   useEffect(() => waterfall.current?.setRow(rowPx.value), [skeleton, rowPx.value]);
-  useEffect(() => {
+  // Before the next frame, not after it: a letter is answered in one.
+  useLayoutEffect(() => {
     waterfall.current?.setMatches(matches.found?.mask ?? null, matches.keep);
     minimap.current?.setMatches(matches.found?.mask ?? null);
   }, [matches.found, matches.keep]);

@@ -155,8 +155,7 @@ export class Minimap {
     // One tick a pixel: matches may be as many as rows.
     const scale = width / Math.max(1, s.duration);
     const drawn = new Uint8Array(width);
-    for (let row = 0; row < s.count; row++) {
-      if (!this.matches[row]) continue;
+    for (let row = this.matches.indexOf(1); row >= 0; row = this.matches.indexOf(1, row + 1)) {
       const x = Math.min(width - 1, Math.floor(s.start[row] * scale));
       if (!drawn[x]) c.fillRect(x, this.height - 4, 1, 4);
       drawn[x] = 1;

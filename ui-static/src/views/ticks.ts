@@ -13,6 +13,9 @@ export class Ticks {
   private shown = "";
   private items: Int32Array | null = null;
   private matches: Uint8Array | null = null;
+  /** The row of each item, and where errors lie: what is looked for changes with each letter, they do not. */
+  private rows = new Int32Array();
+  private errors: number[] = [];
 
   constructor(
     private readonly skeleton: Skeleton,
@@ -24,24 +27,30 @@ export class Ticks {
 
   draw(items: Int32Array, matches: Uint8Array | null, height: number, ink: Ink): void {
     const wanted = `${height} ${ink.dark}`;
-    if (wanted === this.shown && items === this.items && matches === this.matches) return;
+    const same = wanted === this.shown && items === this.items;
+    if (same && matches === this.matches) return;
+    if (!same) {
+      this.rows = items.map((item) => rowOfItem(this.folding, item));
+      this.errors = ticks(this.rows, this.skeleton.flags, ERROR, height);
+    }
     [this.shown, this.items, this.matches] = [wanted, items, matches];
     const c = fitCanvas(this.element, WIDTH, Math.max(1, height));
-    const { flags } = this.skeleton;
-    this.column(c, ink.error, 0, height, (row) => (flags[row] & ERROR) !== 0);
-    if (matches) this.column(c, ink.text, WIDTH / 2, height, (row) => matches[row] === 1);
+    c.fillStyle = ink.error;
+    for (const y of this.errors) c.fillRect(0, y, WIDTH / 2, TICK);
+    c.fillStyle = ink.text;
+    if (matches) for (const y of ticks(this.rows, matches, 1, height)) c.fillRect(WIDTH / 2, y, WIDTH / 2, TICK);
   }
+}
 
-  private column(c: CanvasRenderingContext2D, colour: string, left: number, height: number, test: (row: number) => boolean): void {
-    const items = this.items as Int32Array;
-    const scale = height / Math.max(1, items.length);
-    c.fillStyle = colour;
-    for (let i = 0; i < items.length; i++) {
-      if (!test(rowOfItem(this.folding, items[i]))) continue;
-      const y = Math.floor(i * scale);
-      c.fillRect(left, y, WIDTH / 2, TICK);
-      // The next one that could be told from it.
-      i = Math.max(i, Math.ceil((y + TICK) / scale) - 1);
-    }
+/** Where the rows lie that have a bit, those left out that could not be told from the one before. */
+function ticks(rows: Int32Array, bits: Uint8Array | Uint16Array, bit: number, height: number): number[] {
+  const scale = height / Math.max(1, rows.length);
+  const found: number[] = [];
+  for (let i = 0; i < rows.length; i++) {
+    if ((bits[rows[i]] & bit) === 0) continue;
+    const y = Math.floor(i * scale);
+    found.push(y);
+    i = Math.max(i, Math.ceil((y + TICK) / scale) - 1);
   }
+  return found;
 }

@@ -96,7 +96,9 @@ export function fillRow(parts: RowParts, state: RowState): void {
   const open = group >= 0 ? !folding.closedGroups.has(group) : item < 0 ? folding.openRuns.has(~item) : !folding.closed[row];
   const foldable = !peer && (item < 0 || s.subtree[row] > 1);
   const rank = item >= 0 ? state.ranks.get(row) : undefined;
-  const shown = `${item} ${position} ${open} ${dark} ${dimmed} ${current} ${state.criticalTime !== null} ${folding.foldRuns} ${state.levels} ${rank?.shorter} ${state.marks.indexOf(row)}`;
+  const shown = `${item} ${position} ${open} ${dark} ${current} ${state.criticalTime !== null} ${folding.foldRuns} ${state.levels} ${rank?.shorter} ${state.marks.indexOf(row)}`;
+  // A find dims most rows and changes nothing else of them.
+  parts.row.classList.toggle("dimmed", dimmed);
   if (shown === parts.shown) return;
   parts.shown = shown;
   const element = parts.row;
