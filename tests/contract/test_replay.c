@@ -4,6 +4,7 @@
  * also when it is cut off or the disk fails while several segments are sealed on the way; and one that is opened behind the call says how
  * far it is, refuses what it cannot answer, and can be closed at any time. With the real program: tests/e2e/data/test_restart.py. */
 #include "tests/contract/journal.h"
+#include "tests/support/alloc_fail.h"
 #include "tests/support/check_main.h"
 #include "tests/support/disk_fault.h"
 
@@ -266,6 +267,41 @@ END_TEST
 START_TEST(start_whose_disk_fails_while_chunks_are_written_says_so_and_loses_nothing)
 {
     start_long_again_after(DISK_FAILS, long_calls[_i]);
+}
+END_TEST
+
+/* Of all threads but the one that writes now and the one that opens. */
+static void lose_memory(void)
+{
+    alloc_fail_others(true);
+}
+
+START_TEST(start_without_memory_beside_a_seal_says_so_and_loses_nothing)
+{
+    struct fixture fixture;
+    struct sp_store *store;
+    const struct disk_fault fault = {.calls = 1U << DISK_WRITE,
+                                     .files = 1U << DISK_LOG,
+                                     .thread = "spoor:replay",
+                                     .first = 2,
+                                     .count = 1,
+                                     .outcome = DISK_GOES_ON,
+                                     .before = lose_memory};
+    leave_long_journal(&fixture, LONG_REQUESTS);
+    fixture.options.backlog_bytes_max = LONG_BYTES;
+    alloc_fail_others(false);
+    disk_fault_watch(fixture.data_dir);
+    disk_fault_set(&fault);
+    enum sp_status status = sp_store_rocksdb_open(&fixture.options, &store, NULL);
+    alloc_fail_others(false);
+    ck_assert(disk_fault_hit(NULL));
+    ck_assert_int_ne(status, SP_OK);
+    disk_fault_set(NULL);
+    disk_fault_watch(NULL);
+    fixture_open(&fixture);
+    ck_assert_uint_eq(stats_of(fixture.store).span_count, LONG_REQUESTS * LONG_SPANS);
+    fixture_close_sound(&fixture);
+    fixture_fini(&fixture);
 }
 END_TEST
 
@@ -543,6 +579,7 @@ Suite *sp_test_suite(void)
     tcase_add_loop_test(tcase,
                         start_whose_disk_fails_while_chunks_are_written_says_so_and_loses_nothing,
                         0, SP_ARRAY_LEN(long_calls));
+    tcase_add_test(tcase, start_without_memory_beside_a_seal_says_so_and_loses_nothing);
     suite_add_tcase(suite, tcase);
     return suite;
 }
