@@ -41,6 +41,7 @@ struct sp_graph_exact {
     struct {
         struct sp_graph_durations sides[2];
     } * durations;
+    struct sp_scanned scanned; /* for all of that */
 };
 
 struct sp_graph_view {

@@ -72,15 +72,6 @@ static enum sp_status count_call(void *cookie, const struct sp_graph_call *call,
 
 /* ---- threads together ---- */
 
-static int compare_edges(const void *a, const void *b)
-{
-    const struct sp_graph_edge *x = a, *y = b;
-    int order = sp_slice_compare(x->client, y->client);
-    if (order == 0)
-        order = sp_slice_compare(x->server, y->server);
-    return order != 0 ? order : (x->type > y->type) - (x->type < y->type);
-}
-
 /* The durations of all threads, ascending; memory of the call. */
 static enum sp_status join(struct sp_query_call *call, struct counter *counters,
                            struct sp_graph_exact *exact, struct sp_error *reterr)
@@ -93,7 +84,7 @@ static enum sp_status join(struct sp_query_call *call, struct counter *counters,
         for (size_t e = 0; e < counters[c].graph.edge_count; e++) {
             const struct sp_graph_edge *edge =
                 bsearch(&counters[c].graph.edges[e], exact->edges, exact->edge_count,
-                        sizeof(*exact->edges), compare_edges);
+                        sizeof(*exact->edges), sp_graph_edge_compare);
             for (size_t i = 0; i < 2; i++)
                 if (!sp_latency_merge(&all[edge - exact->edges].sides[i],
                                       &counters[c].edges[e].sides[i], &call->arena))
@@ -130,7 +121,6 @@ enum sp_status sp_graph_scan(struct sp_query_call *call, struct sp_time_range ra
     struct sp_calls_visitor visitors[SP_PASS_THREADS_MAX];
     const struct sp_calls_edge any = {0};
     struct sp_graph_exact exact = {0};
-    struct sp_scanned scanned = {0};
     struct sp_pass pass;
     enum sp_status status = sp_calls_prepare(call, range, &any, &pass, reterr);
     if (status != SP_OK)
@@ -141,7 +131,7 @@ enum sp_status sp_graph_scan(struct sp_query_call *call, struct sp_time_range ra
         sp_arena_init(&counters[i].arena, sp_pass_visitor_bytes(&pass));
         visitors[i] = (struct sp_calls_visitor){count_call, &counters[i]};
     }
-    status = sp_calls_run(&pass, &any, visitors, &scanned, reterr);
+    status = sp_calls_run(&pass, &any, visitors, &exact.scanned, reterr);
     if (status == SP_OK)
         status = take_edges(call, counters, &exact, reterr);
     if (status == SP_OK)
@@ -152,7 +142,7 @@ enum sp_status sp_graph_scan(struct sp_query_call *call, struct sp_time_range ra
         sp_graph_fini(&counters[i].graph);
         sp_arena_fini(&counters[i].arena);
     }
-    call->running.bytes_scanned = scanned.bytes;
+    call->running.bytes_scanned = exact.scanned.bytes;
     if (status == SP_OK)
         *ret = exact;
     return status;

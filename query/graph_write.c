@@ -4,6 +4,7 @@
  * its own escape function here and nothing else writes a name. */
 #include <inttypes.h>
 
+#include "query/answer.h"
 #include "query/graph_answer.h"
 #include "query/numbers.h"
 
@@ -187,6 +188,8 @@ void sp_graph_write_json(const struct sp_graph_view *view, struct sp_buf *out)
     sp_graph_links_json(&w, "links", view->links);
     sp_json_key(&w, "relativeError");
     sp_json_double(&w, view->exact ? 0 : SP_HISTOGRAM_RELATIVE_ERROR);
+    if (view->exact)
+        sp_answer_json_scanned(&w, &view->exact->scanned, view->exact->scanned.traces);
     sp_json_object_end(&w);
 }
 

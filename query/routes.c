@@ -112,7 +112,10 @@ static const struct sp_parameter graph[] = {
      .type = SP_PARAMETER_CHOICE,
      .choices = "false|true|0|1",
      .reads_spans = true},
-    {.name = "exact", .type = SP_PARAMETER_CHOICE, .choices = "false|true", .reads_spans = true},
+    {.name = "exact",
+     .type = SP_PARAMETER_CHOICE,
+     .choices = "false|true|0|1",
+     .reads_spans = true},
 };
 
 /* The order is that of query/latency.h. The choices of kind are OTLP's numbers; "any" stands behind them. */

@@ -329,30 +329,37 @@ static enum sp_status fetch(struct sp_block_reader *reader, uint32_t chunk, stru
     return status;
 }
 
-/* *ret: the chunk of the block's head. */
-static enum sp_status begin_block(struct sp_block_reader *reader, const struct sp_segment *segment,
-                                  uint32_t block_number, struct sp_slice *ret,
-                                  struct sp_error *reterr)
+/* Of its head no more than decode reads: sp_block_decode_head or sp_block_decode_counts. */
+static enum sp_status
+begin_block(struct sp_block_reader *reader, const struct sp_segment *segment, uint32_t block_number,
+            enum sp_status (*decode)(struct sp_block_decoder *decoder, struct sp_slice chunk,
+                                     struct sp_arena *arena, struct sp_block_head *ret,
+                                     struct sp_error *reterr),
+            struct sp_error *reterr)
 {
+    struct sp_slice chunk;
     reader->segment = segment;
     reader->block_number = block_number;
     reader->loaded = 0;
     sp_arena_reset(&reader->arena);
-    return fetch(reader, SP_CHUNK_HEAD, ret, reterr);
+    enum sp_status status = fetch(reader, SP_CHUNK_HEAD, &chunk, reterr);
+    if (status == SP_OK)
+        status = decode(reader->decoder, chunk, &reader->arena, &reader->head, reterr);
+    if (status != SP_OK)
+        return in_block(reader, status, reterr);
+    reader->block = reader->head.block;
+    reader->columns = NULL;
+    return SP_OK;
 }
 
 enum sp_status sp_block_reader_open(struct sp_block_reader *reader,
                                     const struct sp_segment *segment, uint32_t block_number,
                                     struct sp_error *reterr)
 {
-    struct sp_slice chunk;
-    enum sp_status status = begin_block(reader, segment, block_number, &chunk, reterr);
-    if (status == SP_OK)
-        status =
-            sp_block_decode_head(reader->decoder, chunk, &reader->arena, &reader->head, reterr);
+    enum sp_status status =
+        begin_block(reader, segment, block_number, sp_block_decode_head, reterr);
     if (status == SP_OK) {
-        size_t count = reader->head.block.column_count;
-        reader->block = reader->head.block;
+        size_t count = reader->block.column_count;
         reader->columns = sp_arena_calloc(&reader->arena, count + 1, sizeof(*reader->columns));
         if (reader->columns == NULL)
             return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read a block");
@@ -360,7 +367,7 @@ enum sp_status sp_block_reader_open(struct sp_block_reader *reader,
             memcpy(reader->columns, reader->block.columns, count * sizeof(*reader->columns));
         reader->block.columns = reader->columns;
     }
-    return in_block(reader, status, reterr);
+    return status;
 }
 
 /* Chunks that must be there before another, by number. */
@@ -389,16 +396,9 @@ enum sp_status sp_block_reader_traces(struct sp_block_reader *reader,
                                       const struct sp_segment *segment, uint32_t block_number,
                                       struct sp_error *reterr)
 {
-    struct sp_slice chunk;
-    enum sp_status status = begin_block(reader, segment, block_number, &chunk, reterr);
-    if (status == SP_OK)
-        status =
-            sp_block_decode_counts(reader->decoder, chunk, &reader->arena, &reader->head, reterr);
-    if (status != SP_OK)
-        return in_block(reader, status, reterr);
-    reader->block = reader->head.block;
-    reader->columns = NULL;
-    return load_fixed(reader, SP_CHUNK_TRACES, reterr);
+    enum sp_status status =
+        begin_block(reader, segment, block_number, sp_block_decode_counts, reterr);
+    return status == SP_OK ? load_fixed(reader, SP_CHUNK_TRACES, reterr) : status;
 }
 
 enum sp_status sp_block_reader_fixed(struct sp_block_reader *reader, enum sp_chunk which,

@@ -183,7 +183,7 @@ START_TEST(exact_graph_has_every_duration)
         shown++;
     ck_assert_uint_gt(edges, 5);
     ck_assert_uint_eq(shown, edges);
-    ck_assert_ptr_nonnull(strstr(text, "\"relativeError\":0}"));
+    ck_assert_ptr_nonnull(strstr(text, "\"relativeError\":0,\"scanned\":{\"segments\":"));
     free(text);
 }
 END_TEST
@@ -198,6 +198,9 @@ START_TEST(exact_graph_refuses_what_has_no_exact_latencies)
         expect_answer(&world, urls[i], 400, "\"parameter\":\"exact\"");
     expect_answer(&world, "/v1/graph?exact=yes", 400, "false|true");
     expect_answer(&world, "/v1/graph?exact=true", 200, "\"edges\":[]");
+    expect_answer(&world, "/v1/graph?exact=1&format=dot", 400, "\"parameter\":\"exact\"");
+    expect_answer(&world, "/v1/graph?exact=1", 200, "\"relativeError\":0,\"scanned\"");
+    expect_answer(&world, "/v1/graph?exact=0&format=dot", 200, "digraph");
 }
 END_TEST
 
