@@ -4,7 +4,7 @@
     python3 tests/bench/soak.py --binary build/spoor --rate 150000 --seconds 600 --plot docs/images/soak.svg
 
 Every few seconds it notes the server's memory, what a small request waits for its ack, a trace by id and a search; at the end it
-prints the first and the last fifth next to each other and, if asked, draws all of it. Not part of `./dev bench`: it takes as long
+prints the first and the last fifth next to each other and, if asked, draws all of it, up to where it failed if it did. Not part of `./dev bench`: it takes as long
 as it says."""
 
 import argparse
@@ -77,8 +77,9 @@ def sample(server, known):
     }
 
 
-def soak(binary, rate, seconds, source):
-    samples, known = [], []
+def soak(binary, rate, seconds, source, samples):
+    """Appends (seconds since the start, round) to samples, which are there as well when it fails."""
+    known = []
     with spoor.Spoor(binary) as server:
         host, port = server.address("otlp-grpc")
         load = subprocess.Popen(
@@ -97,10 +98,10 @@ def soak(binary, rate, seconds, source):
             time.sleep(2)
         reader.join()
         if load.returncode != 0:
-            raise SystemExit("the load failed")
+            raise SystemExit(f"the load failed ({load.returncode}): {out[0]}")
         result = json.loads(out[0])
         bench.check_stored(server, "soak", result["spansAcked"] + len(known))
-    return result, samples
+    return result
 
 
 def median(values):
@@ -128,6 +129,15 @@ def draw(samples, path):
     pathlib.Path(path).write_text("\n".join(out) + "\n")
 
 
+def report(samples):
+    fifth = max(1, len(samples) // 5)
+    print(f"{len(samples)} samples, the last after {samples[-1][0]:,.0f} s\n")
+    print("| | median of the first fifth | median of the last fifth | largest |\n|---|---|---|---|")
+    for name in samples[0][1]:
+        values = [row[name] for _, row in samples]
+        print(f"| {name} | {median(values[:fifth]):,.1f} | {median(values[-fifth:]):,.1f} | {max(values):,.1f} |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", required=True)
@@ -139,15 +149,15 @@ def main():
         with tarfile.open(bench.DATA / "pb.tar.gz") as tar:
             tar.extractall(directory)
         shop = os.path.dirname(str(next(pathlib.Path(directory).rglob("index.jsonl"))))
-        result, samples = soak(options.binary, options.rate, options.seconds, shop)
-    fifth = max(1, len(samples) // 5)
-    print(f"{result['spansAcked']:,} spans, {result['spansAcked'] / result['seconds']:,.0f} a second, {len(samples)} samples\n")
-    print("| | median of the first fifth | median of the last fifth | largest |\n|---|---|---|---|")
-    for name in samples[0][1]:
-        values = [row[name] for _, row in samples]
-        print(f"| {name} | {median(values[:fifth]):,.1f} | {median(values[-fifth:]):,.1f} | {max(values):,.1f} |")
-    if options.plot:
-        draw(samples, options.plot)
+        samples = []
+        try:
+            result = soak(options.binary, options.rate, options.seconds, shop, samples)
+            print(f"{result['spansAcked']:,} spans, {result['spansAcked'] / result['seconds']:,.0f} a second")
+        finally:
+            if samples:
+                report(samples)
+                if options.plot:
+                    draw(samples, options.plot)
 
 
 if __name__ == "__main__":
