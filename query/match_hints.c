@@ -17,6 +17,11 @@ static bool field_condition(const struct sp_traceql_field *field, struct sp_cond
         {SP_TRACEQL_STATUS_MESSAGE, SP_FIELD_STATUS_MESSAGE},
         {SP_TRACEQL_KIND, SP_FIELD_KIND},
         {SP_TRACEQL_DURATION, SP_FIELD_DURATION},
+        {SP_TRACEQL_LINK_TRACE_ID, SP_FIELD_LINKS},
+        {SP_TRACEQL_LINK_SPAN_ID, SP_FIELD_LINKS},
+        {SP_TRACEQL_EVENT_NAME, SP_FIELD_EVENT_NAME},
+        {SP_TRACEQL_EVENT_TIME_SINCE_START, SP_FIELD_EVENT_NAME},
+        {SP_TRACEQL_INSTRUMENTATION_NAME, SP_FIELD_SCOPE_NAME},
     };
     static const uint32_t scopes[] = {
         [SP_TRACEQL_SCOPE_ANY] = SP_SCOPE_SPAN | SP_SCOPE_RESOURCE,
@@ -109,13 +114,34 @@ static void test_condition(const struct sp_hint_maker *maker, const struct sp_tr
 {
     const struct sp_text_test *test = NULL;
     if (ret->field == SP_FIELD_ATTRIBUTE || ret->field == SP_FIELD_SERVICE ||
-        ret->field == SP_FIELD_NAME || ret->field == SP_FIELD_STATUS_MESSAGE)
+        ret->field == SP_FIELD_NAME || ret->field == SP_FIELD_STATUS_MESSAGE ||
+        ret->field == SP_FIELD_EVENT_NAME || ret->field == SP_FIELD_SCOPE_NAME)
         test = sp_match_test(maker, node);
     if (!test)
         return;
     ret->operation = SP_OP_TEST;
     ret->test = test;
     ret->value = (struct sp_value){.kind = SP_VALUE_STRING, .string = node->right->value.string};
+}
+
+/* Does the condition say something although it only asks whether there is a value? Other fields are there in every span. */
+static bool may_be_absent(const struct sp_condition *condition)
+{
+    return condition->field == SP_FIELD_ATTRIBUTE || condition->field == SP_FIELD_LINKS ||
+           condition->field == SP_FIELD_EVENT_NAME;
+}
+
+/* That there is a link or an event to compare; of links also to which trace. Without memory for that it stays as weak as it was. */
+static void link_condition(const struct sp_hint_maker *maker, const struct sp_traceql_node *node,
+                           const struct sp_traceql_node *other, struct sp_condition *ret)
+{
+    struct sp_trace_id *id = sp_arena_alloc(maker->arena, sizeof(*id));
+    if (!id || node->comparison != SP_TRACEQL_EQ || other->kind != SP_TRACEQL_LITERAL ||
+        other->value.type != SP_TRACEQL_TYPE_STRING || !sp_trace_id_parse(other->value.string, id))
+        return;
+    ret->operation = SP_OP_EQ;
+    ret->value = (struct sp_value){.kind = SP_VALUE_BYTES,
+                                   .string = sp_slice_make(id->bytes, SP_TRACE_ID_BYTES)};
 }
 
 /* A comparison says at least that its attribute exists; with a literal on the other side it says more. */
@@ -127,6 +153,10 @@ static bool compare_condition(const struct sp_hint_maker *maker, const struct sp
     const struct sp_traceql_node *other = mirrored ? node->left : node->right;
     if (field->kind != SP_TRACEQL_FIELD || !field_condition(&field->field, ret))
         return false;
+    if (field->field.intrinsic == SP_TRACEQL_LINK_TRACE_ID)
+        link_condition(maker, node, other, ret);
+    if (ret->field == SP_FIELD_LINKS || field->field.intrinsic == SP_TRACEQL_EVENT_TIME_SINCE_START)
+        return true;
     struct sp_value value;
     enum sp_condition_operator operation;
     bool by_number = ret->field == SP_FIELD_KIND || ret->field == SP_FIELD_STATUS;
@@ -138,7 +168,7 @@ static bool compare_condition(const struct sp_hint_maker *maker, const struct sp
     }
     if (node->comparison == SP_TRACEQL_MATCH || node->comparison == SP_TRACEQL_NOT_MATCH)
         test_condition(maker, node, ret);
-    return ret->field == SP_FIELD_ATTRIBUTE || ret->operation != SP_OP_EXISTS;
+    return may_be_absent(ret) || ret->operation != SP_OP_EXISTS;
 }
 
 static bool node_condition(const struct sp_hint_maker *maker, const struct sp_traceql_node *node,
@@ -147,7 +177,7 @@ static bool node_condition(const struct sp_hint_maker *maker, const struct sp_tr
     if (node->kind == SP_TRACEQL_COMPARE)
         return compare_condition(maker, node, ret);
     if (node->kind == SP_TRACEQL_EXISTS && node->left->kind == SP_TRACEQL_FIELD)
-        return field_condition(&node->left->field, ret) && ret->field == SP_FIELD_ATTRIBUTE;
+        return field_condition(&node->left->field, ret) && may_be_absent(ret);
     if (node->kind == SP_TRACEQL_FIELD) /* { .flag } */
         return field_condition(&node->field, ret) && ret->field == SP_FIELD_ATTRIBUTE;
     return false;
@@ -185,8 +215,12 @@ static int weight_of(const struct sp_condition *condition)
     switch (condition->field) {
     case SP_FIELD_ATTRIBUTE:
         return equal ? 6 : 3;
-    case SP_FIELD_LINKS:
-        return 3;
+    case SP_FIELD_LINKS: /* to one trace */
+        return 6;
+    case SP_FIELD_EVENT_NAME:
+        return 4;
+    case SP_FIELD_SCOPE_NAME:
+        return 2;
     case SP_FIELD_NAME:
     case SP_FIELD_STATUS_MESSAGE:
         return equal ? 5 : 2;

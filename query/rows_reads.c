@@ -184,6 +184,8 @@ static bool is_exact(const struct sp_traceql_node *node, const struct sp_conditi
     case SP_FIELD_STATUS_MESSAGE:
     case SP_FIELD_ATTRIBUTE:
     case SP_FIELD_LINKS:
+    case SP_FIELD_EVENT_NAME:
+    case SP_FIELD_SCOPE_NAME:
         return false;
     }
     return false;

@@ -347,11 +347,16 @@ void sp_explain_text(const struct sp_traceql_node *node, struct sp_json_writer *
 
 static void write_condition(const struct sp_condition *condition, struct sp_json_writer *w)
 {
-    static const char *const fields[] = {
-        [SP_FIELD_SERVICE] = "service",   [SP_FIELD_NAME] = "name",
-        [SP_FIELD_KIND] = "kind",         [SP_FIELD_STATUS] = "status",
-        [SP_FIELD_DURATION] = "duration", [SP_FIELD_STATUS_MESSAGE] = "statusMessage",
-        [SP_FIELD_ATTRIBUTE] = "",        [SP_FIELD_LINKS] = "links"};
+    static const char *const fields[] = {[SP_FIELD_SERVICE] = "service",
+                                         [SP_FIELD_NAME] = "name",
+                                         [SP_FIELD_KIND] = "kind",
+                                         [SP_FIELD_STATUS] = "status",
+                                         [SP_FIELD_DURATION] = "duration",
+                                         [SP_FIELD_STATUS_MESSAGE] = "statusMessage",
+                                         [SP_FIELD_ATTRIBUTE] = "",
+                                         [SP_FIELD_LINKS] = "link:traceID",
+                                         [SP_FIELD_EVENT_NAME] = "event:name",
+                                         [SP_FIELD_SCOPE_NAME] = "instrumentation:name"};
     static const char *const operators[] = {
         [SP_OP_EXISTS] = "exists", [SP_OP_EQ] = "=", [SP_OP_NE] = "!=", [SP_OP_LT] = "<",
         [SP_OP_LE] = "<=",         [SP_OP_GT] = ">", [SP_OP_GE] = ">="};
@@ -362,7 +367,13 @@ static void write_condition(const struct sp_condition *condition, struct sp_json
     if (condition->field == SP_FIELD_ATTRIBUTE)
         sp_buf_append_slice(&text, condition->key);
     sp_buf_printf(&text, " %s", is_test ? condition->test->name : operators[condition->operation]);
-    if (condition->operation != SP_OP_EXISTS) {
+    if (condition->field == SP_FIELD_LINKS && condition->operation == SP_OP_EQ) {
+        struct sp_trace_id id;
+        char hex[SP_TRACE_ID_TEXT];
+        memcpy(id.bytes, condition->value.string.ptr, SP_TRACE_ID_BYTES);
+        sp_trace_id_format(&id, hex);
+        sp_buf_printf(&text, " %s", hex);
+    } else if (condition->operation != SP_OP_EXISTS) {
         sp_buf_append_byte(&text, ' ');
         sp_value_text(&condition->value, &text);
     }

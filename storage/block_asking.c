@@ -107,8 +107,16 @@ static bool asks_resources(const struct sp_condition *condition)
 
 static bool asks_scopes(const struct sp_condition *condition)
 {
-    return condition->field == SP_FIELD_ATTRIBUTE &&
-           (condition->scopes & SP_SCOPE_INSTRUMENTATION) != 0;
+    return condition->field == SP_FIELD_SCOPE_NAME ||
+           (condition->field == SP_FIELD_ATTRIBUTE &&
+            (condition->scopes & SP_SCOPE_INSTRUMENTATION) != 0);
+}
+
+static bool scope_holds(const struct sp_condition *condition, const struct sp_scope *scope)
+{
+    if (condition->field == SP_FIELD_SCOPE_NAME)
+        return text_holds(condition, scope->name);
+    return list_holds(condition, scope->attributes.items, scope->attributes.count);
 }
 
 enum sp_status sp_asking_begin(struct sp_asking *asking, struct sp_asked *asked)
@@ -127,8 +135,7 @@ enum sp_status sp_asking_begin(struct sp_asking *asking, struct sp_asked *asked)
         if (asked->scopes == NULL)
             return sp_asking_no_memory(asking);
         for (uint32_t s = 0; s < block->scope_count; s++)
-            asked->scopes[s] = list_holds(condition, block->scopes[s].attributes.items,
-                                          block->scopes[s].attributes.count);
+            asked->scopes[s] = scope_holds(condition, &block->scopes[s]);
     }
     return begin_columns(asking, asked);
 }
@@ -136,6 +143,7 @@ enum sp_status sp_asking_begin(struct sp_asking *asking, struct sp_asked *asked)
 bool sp_asked_is_possible(const struct sp_asking *asking, const struct sp_asked *asked)
 {
     if (asked->condition->field != SP_FIELD_SERVICE &&
+        asked->condition->field != SP_FIELD_SCOPE_NAME &&
         asked->condition->field != SP_FIELD_ATTRIBUTE)
         return true; /* the templates know */
     bool possible = false;
@@ -285,9 +293,31 @@ static enum sp_share own_share(const struct sp_asking *asking, const struct sp_a
         return all_or_none((asked->resources != NULL && asked->resources[template->resource]) ||
                            (asked->scopes != NULL && asked->scopes[template->scope]));
     case SP_FIELD_LINKS:
-        return all_or_none(has_role(block, template, SP_ROLE_LINK_COUNT));
+        if (!has_role(block, template, SP_ROLE_LINK_COUNT))
+            return SP_SHARE_NONE;
+        return sp_condition_names_trace(condition) ? SP_SHARE_SOME : SP_SHARE_ALL;
+    case SP_FIELD_EVENT_NAME:
+        return SP_SHARE_NONE; /* by its events, if it has some */
+    case SP_FIELD_SCOPE_NAME:
+        return all_or_none(asked->scopes[template->scope]);
     }
     return SP_SHARE_SOME;
+}
+
+/* What the template of an event or a link says itself. */
+static enum sp_share own_child_share(const struct sp_asking *asking, const struct sp_asked *asked,
+                                     enum sp_block_table table, const struct sp_template *template)
+{
+    return all_or_none(table == SP_BLOCK_EVENTS && asked->condition->field == SP_FIELD_EVENT_NAME &&
+                       text_holds(asked->condition, asking->block->names->texts[template->name]));
+}
+
+static bool looks_into_children(const struct sp_asking *asking, const struct sp_asked *asked)
+{
+    bool children = asked->condition->field == SP_FIELD_EVENT_NAME;
+    for (uint32_t i = 0; i < asked->column_count; i++)
+        children |= asking->block->columns[asked->columns[i].column].table != SP_BLOCK_SPANS;
+    return children;
 }
 
 /* What a value in this column says. */
@@ -308,7 +338,7 @@ static enum sp_status decide_table(struct sp_asking *asking, struct sp_asked *as
 {
     const struct sp_block *block = asking->block;
     uint32_t count = block->template_counts[table];
-    bool looks_into_columns = asked->column_count > 0;
+    bool looks_into_columns = asked->column_count > 0 || looks_into_children(asking, asked);
     uint8_t *shares = sp_asking_alloc(asking, count, 1);
     if (shares == NULL)
         return sp_asking_no_memory(asking);
@@ -316,8 +346,9 @@ static enum sp_status decide_table(struct sp_asking *asking, struct sp_asked *as
     bool none = true;
     for (uint32_t t = 0; t < count; t++) {
         const struct sp_template *template = &block->templates[table][t];
-        enum sp_share share =
-            table == SP_BLOCK_SPANS ? own_share(asking, asked, template) : SP_SHARE_NONE;
+        enum sp_share share = table == SP_BLOCK_SPANS
+                                  ? own_share(asking, asked, template)
+                                  : own_child_share(asking, asked, table, template);
         uint32_t values = looks_into_columns ? template->column_count : 0;
         for (uint32_t i = 0; i < values && share != SP_SHARE_ALL; i++) {
             enum sp_share other = value_share(asking, asked, template->columns[i]);
@@ -337,12 +368,9 @@ static enum sp_status decide_table(struct sp_asking *asking, struct sp_asked *as
 enum sp_status sp_asking_templates(struct sp_asking *asking, struct sp_asked *asked)
 {
     enum sp_status status = SP_OK;
-    bool children = false;
-    for (uint32_t i = 0; i < asked->column_count; i++) {
-        uint32_t column = asked->columns[i].column;
-        asking->asked_of_column[column] = i + 1;
-        children |= asking->block->columns[column].table != SP_BLOCK_SPANS;
-    }
+    bool children = looks_into_children(asking, asked);
+    for (uint32_t i = 0; i < asked->column_count; i++)
+        asking->asked_of_column[asked->columns[i].column] = i + 1;
     if (children)
         status = decide_table(asking, asked, SP_BLOCK_EVENTS);
     if (children && status == SP_OK)

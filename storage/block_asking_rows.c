@@ -254,18 +254,12 @@ static void add_parents(const struct sp_asking *asking, const struct sp_column *
     }
 }
 
-static enum sp_status add_children(struct sp_asking *asking, const struct sp_asked *asked,
-                                   enum sp_block_table table, enum sp_column_role role,
-                                   uint64_t *rows)
+/* Adds the spans of children that satisfy a condition; role: of the column that counts them. */
+static enum sp_status add_spans_of(struct sp_asking *asking, enum sp_column_role role,
+                                   const uint64_t *children, uint32_t child_count, uint64_t *rows)
 {
-    if (asked->tables[table].share != SP_SHARE_SOME)
-        return SP_OK; /* their spans' templates know */
-    uint32_t child_count = asking->block->tables[table].count;
-    uint64_t *children = sp_asking_alloc(asking, sp_bitmap_words(child_count), sizeof(*children));
-    if (children == NULL)
-        return sp_asking_no_memory(asking);
-    enum sp_status status = add_table(asking, asked, table, children);
-    if (status != SP_OK || !sp_bitmap_any(children, 0, child_count))
+    enum sp_status status = SP_OK;
+    if (!sp_bitmap_any(children, 0, child_count))
         return status;
     for (uint32_t c = 0; c < asking->block->column_count && status == SP_OK; c++) {
         if (asking->block->columns[c].role != role)
@@ -282,6 +276,37 @@ static enum sp_status add_children(struct sp_asking *asking, const struct sp_ask
             add_parents(asking, &asking->block->columns[c], counts, children, child_count, rows);
     }
     return status;
+}
+
+static enum sp_status add_children(struct sp_asking *asking, const struct sp_asked *asked,
+                                   enum sp_block_table table, enum sp_column_role role,
+                                   uint64_t *rows)
+{
+    if (asked->tables[table].share != SP_SHARE_SOME)
+        return SP_OK; /* their spans' templates know */
+    uint32_t child_count = asking->block->tables[table].count;
+    uint64_t *children = sp_asking_alloc(asking, sp_bitmap_words(child_count), sizeof(*children));
+    if (children == NULL)
+        return sp_asking_no_memory(asking);
+    enum sp_status status = add_table(asking, asked, table, children);
+    return status == SP_OK ? add_spans_of(asking, role, children, child_count, rows) : status;
+}
+
+/* Spans with a link to the trace that the condition names. */
+static enum sp_status add_links(struct sp_asking *asking, const struct sp_asked *asked,
+                                uint64_t *rows)
+{
+    uint32_t count = asking->block->tables[SP_BLOCK_LINKS].count;
+    uint64_t *links = sp_asking_alloc(asking, sp_bitmap_words(count), sizeof(*links));
+    if (links == NULL)
+        return sp_asking_no_memory(asking);
+    enum sp_status status = sp_block_view_links(asking->view, asking->reterr);
+    if (status != SP_OK)
+        return status;
+    const struct sp_trace_id *ids = asking->block->link_trace_ids;
+    for (uint32_t i = 0; i < count; i++)
+        links[i / 64] |= (uint64_t)sp_condition_holds_link(asked->condition, &ids[i]) << (i % 64);
+    return add_spans_of(asking, SP_ROLE_LINK_COUNT, links, count, rows);
 }
 
 /* ---- spans ---- */
@@ -308,6 +333,8 @@ enum sp_status sp_asking_rows(struct sp_asking *asking, const struct sp_asked *a
 {
     if (asked->condition->field == SP_FIELD_DURATION)
         return add_durations(asking, asked, rows);
+    if (asked->condition->field == SP_FIELD_LINKS) /* EXISTS is decided by templates */
+        return add_links(asking, asked, rows);
     enum sp_status status = add_table(asking, asked, SP_BLOCK_SPANS, rows);
     if (status == SP_OK)
         status = add_children(asking, asked, SP_BLOCK_EVENTS, SP_ROLE_EVENT_COUNT, rows);
@@ -324,7 +351,12 @@ uint64_t sp_asked_cost(const struct sp_asking *asking, const struct sp_asked *as
     const struct sp_block *block = asking->block;
     if (asked->condition->field == SP_FIELD_DURATION)
         return 2 * (uint64_t)block->tables[SP_BLOCK_SPANS].count;
+    if (asked->condition->field == SP_FIELD_LINKS)
+        return block->tables[SP_BLOCK_SPANS].count +
+               2 * (uint64_t)block->tables[SP_BLOCK_LINKS].count;
     uint64_t cost = 0;
+    if (asked->condition->field == SP_FIELD_EVENT_NAME)
+        cost = block->tables[SP_BLOCK_SPANS].count + (uint64_t)block->tables[SP_BLOCK_EVENTS].count;
     for (uint32_t i = 0; i < asked->column_count; i++) {
         const struct sp_column *column = &block->columns[asked->columns[i].column];
         if (asked->columns[i].share != SP_SHARE_SOME)

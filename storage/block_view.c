@@ -39,6 +39,13 @@ enum sp_status sp_block_view_rows(struct sp_block_view *view, enum sp_block_tabl
     return there ? SP_OK : load(view, SP_PART_ROW_TEMPLATES, table, reterr);
 }
 
+enum sp_status sp_block_view_links(struct sp_block_view *view, struct sp_error *reterr)
+{
+    const struct sp_block *block = view->block;
+    bool there = block->tables[SP_BLOCK_LINKS].count == 0 || block->link_trace_ids != NULL;
+    return there ? SP_OK : load(view, SP_PART_LINKS, 0, reterr);
+}
+
 enum sp_status sp_block_view_dictionary(struct sp_block_view *view, uint32_t column,
                                         struct sp_error *reterr)
 {

@@ -16,6 +16,7 @@ enum sp_block_part {
     SP_PART_STARTS,        /* starts */
     SP_PART_DURATIONS,     /* starts and ends, or the view's durations */
     SP_PART_ROW_TEMPLATES, /* of table number */
+    SP_PART_LINKS,         /* link_trace_ids and link_span_ids */
     SP_PART_DICTIONARY,    /* of column number: its texts, without its codes */
     SP_PART_VALUES, /* of column number: all; a dictionary that was there keeps its numbers */
 };
@@ -43,6 +44,7 @@ SP_MUST_USE enum sp_status sp_block_view_starts(struct sp_block_view *view,
                                                 struct sp_error *reterr);
 SP_MUST_USE enum sp_status sp_block_view_rows(struct sp_block_view *view, enum sp_block_table table,
                                               struct sp_error *reterr);
+SP_MUST_USE enum sp_status sp_block_view_links(struct sp_block_view *view, struct sp_error *reterr);
 SP_MUST_USE enum sp_status sp_block_view_dictionary(struct sp_block_view *view, uint32_t column,
                                                     struct sp_error *reterr);
 SP_MUST_USE enum sp_status sp_block_view_values(struct sp_block_view *view, uint32_t column,

@@ -95,3 +95,12 @@ bool sp_scan_matches(const struct sp_scan *scan, const struct sp_span *span);
  * be larger than any value. */
 bool sp_condition_holds_value(const struct sp_condition *condition, const struct sp_value *value);
 bool sp_condition_holds_duration(const struct sp_condition *condition, uint64_t duration_ns);
+
+/* Of LINKS: is it about one trace, and not about any? */
+bool sp_condition_names_trace(const struct sp_condition *condition);
+/* Then: does a link to this trace satisfy it? */
+static inline bool sp_condition_holds_link(const struct sp_condition *condition,
+                                           const struct sp_trace_id *id)
+{
+    return memcmp(condition->value.string.ptr, id->bytes, SP_TRACE_ID_BYTES) == 0;
+}

@@ -132,6 +132,33 @@ static bool attribute_satisfies(const struct sp_condition *condition, const stru
     return false;
 }
 
+bool sp_condition_names_trace(const struct sp_condition *condition)
+{
+    return condition->field == SP_FIELD_LINKS && condition->operation == SP_OP_EQ &&
+           condition->value.kind == SP_VALUE_BYTES &&
+           condition->value.string.len == SP_TRACE_ID_BYTES;
+}
+
+static bool links_satisfy(const struct sp_condition *condition, const struct sp_span *span)
+{
+    if (!sp_condition_names_trace(condition))
+        return span->link_count > 0;
+    for (uint32_t i = 0; i < span->link_count; i++) {
+        if (sp_condition_holds_link(condition, &span->links[i].trace_id))
+            return true;
+    }
+    return false;
+}
+
+static bool events_satisfy(const struct sp_condition *condition, const struct sp_span *span)
+{
+    for (uint32_t i = 0; i < span->event_count; i++) {
+        if (text_satisfies(condition, span->events[i].name))
+            return true;
+    }
+    return false;
+}
+
 static bool condition_holds(const struct sp_condition *condition, const struct sp_span *span)
 {
     switch (condition->field) {
@@ -150,7 +177,11 @@ static bool condition_holds(const struct sp_condition *condition, const struct s
     case SP_FIELD_ATTRIBUTE:
         return attribute_satisfies(condition, span);
     case SP_FIELD_LINKS:
-        return span->link_count > 0;
+        return links_satisfy(condition, span);
+    case SP_FIELD_EVENT_NAME:
+        return events_satisfy(condition, span);
+    case SP_FIELD_SCOPE_NAME:
+        return text_satisfies(condition, span->scope != NULL ? span->scope->name : SP_SLICE(""));
     }
     return true;
 }

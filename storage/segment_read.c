@@ -482,6 +482,8 @@ static enum sp_status load_part(struct sp_block_view *view, enum sp_block_part p
         return load_durations(reader, view, reterr);
     case SP_PART_ROW_TEMPLATES:
         return sp_block_reader_fixed(reader, row_templates[number], reterr);
+    case SP_PART_LINKS:
+        return sp_block_reader_fixed(reader, SP_CHUNK_LINK_IDS, reterr);
     case SP_PART_DICTIONARY:
         return load_dictionary(reader, number, reterr);
     case SP_PART_VALUES:

@@ -159,7 +159,10 @@ enum sp_field {
     SP_FIELD_STATUS_MESSAGE,
     SP_FIELD_DURATION,
     SP_FIELD_ATTRIBUTE, /* key and scopes below */
-    SP_FIELD_LINKS,     /* that it has any, whatever the operator */
+    /* EXISTS: it has any. EQ: one to the trace whose id is the value. Other operators ask as EXISTS does */
+    SP_FIELD_LINKS,
+    SP_FIELD_EVENT_NAME, /* of any of its events; EXISTS: it has one */
+    SP_FIELD_SCOPE_NAME,
 };
 
 enum sp_attribute_scope { /* a set of bits */
@@ -196,7 +199,7 @@ struct sp_condition {
     uint32_t scopes;     /* ATTRIBUTE: any of these levels */
     struct sp_slice key; /* ATTRIBUTE */
     enum sp_condition_operator operation;
-    /* KIND, STATUS: INT; DURATION: INT, ns; of TEST what is asked, for explanations */
+    /* KIND, STATUS: INT; DURATION: INT, ns; LINKS: BYTES; of TEST what is asked, for explanations */
     struct sp_value value;
     const struct sp_text_test *test; /* of TEST */
 };

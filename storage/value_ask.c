@@ -114,6 +114,8 @@ static enum sp_status ask(struct asking *asking, const struct sp_condition *cond
         return ask_field(asking, condition, SP_VALUE_FIELD_STATUS_MESSAGE, ret);
     case SP_FIELD_DURATION:
     case SP_FIELD_LINKS:
+    case SP_FIELD_EVENT_NAME:
+    case SP_FIELD_SCOPE_NAME:
         break;
     case SP_FIELD_ATTRIBUTE:
         for (uint32_t scope = SP_SCOPE_SPAN; scope <= SP_SCOPE_LINK && status == SP_OK; scope <<= 1)

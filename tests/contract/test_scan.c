@@ -107,6 +107,12 @@ static struct sp_value text_value(const char *text)
     return (struct sp_value){.kind = SP_VALUE_STRING, .string = sp_slice_cstr(text)};
 }
 
+static struct sp_value trace_value(const struct sp_trace_id *id)
+{
+    return (struct sp_value){.kind = SP_VALUE_BYTES,
+                             .string = sp_slice_make(id->bytes, SP_TRACE_ID_BYTES)};
+}
+
 static struct sp_condition on_attribute(uint32_t scopes, const char *key,
                                         enum sp_condition_operator operation, struct sp_value value)
 {
@@ -153,6 +159,9 @@ START_TEST(scan_never_leaves_out_a_trace_that_satisfies_its_conditions)
         spans[i].attributes = (struct sp_attributes){.items = &numbers[i], .count = 1};
     spans[1].links = &(struct sp_link){.trace_id = spans[0].trace_id};
     spans[1].link_count = 1;
+    spans[2].events = (const struct sp_event[]){{.name = SP_SLICE("a")}, {.name = SP_SLICE("b")}};
+    spans[2].event_count = 2;
+    spans[0].scope = &(struct sp_scope){.name = SP_SLICE("http"), .present = true};
     spans[3].end_unix_ns = spans[3].start_unix_ns - 5; /* lasts 0 */
     spans[3].kind = SP_KIND_SERVER;
     spans[3].status_code = SP_SPAN_STATUS_ERROR;
@@ -168,6 +177,16 @@ START_TEST(scan_never_leaves_out_a_trace_that_satisfies_its_conditions)
         {on_field(SP_FIELD_DURATION, SP_OP_GE, int_value(20)), 0x6},
         {on_field(SP_FIELD_DURATION, SP_OP_LE, int_value(10)), 0x9},
         {on_field(SP_FIELD_LINKS, SP_OP_EXISTS, int_value(0)), 0x2},
+        {on_field(SP_FIELD_LINKS, SP_OP_EQ, trace_value(&spans[0].trace_id)), 0x2},
+        {on_field(SP_FIELD_LINKS, SP_OP_EQ, trace_value(&spans[1].trace_id)), 0x0},
+        {on_field(SP_FIELD_EVENT_NAME, SP_OP_EXISTS, int_value(0)), 0x4},
+        {on_field(SP_FIELD_EVENT_NAME, SP_OP_EQ, text_value("b")), 0x4},
+        {on_field(SP_FIELD_EVENT_NAME, SP_OP_EQ, text_value("c")), 0x0},
+        {on_field(SP_FIELD_EVENT_NAME, SP_OP_NE, text_value("b")), 0x4}, /* of the other event */
+        {on_field(SP_FIELD_SCOPE_NAME, SP_OP_EQ, text_value("http")), 0x1},
+        {on_field(SP_FIELD_SCOPE_NAME, SP_OP_NE, text_value("http")), 0xe},
+        {tests_for_b(on_field(SP_FIELD_EVENT_NAME, SP_OP_TEST, text_value(""))), 0x4},
+        {tests_for_b(on_field(SP_FIELD_SCOPE_NAME, SP_OP_TEST, text_value(""))), 0xe},
         {on_attribute(SP_SCOPE_SPAN, "n", SP_OP_EXISTS, int_value(0)), 0x7},
         {on_attribute(SP_SCOPE_EVENT, "n", SP_OP_EXISTS, int_value(0)), 0x0},
         {on_attribute(SP_SCOPE_SPAN, "n", SP_OP_EQ, int_value(200)), 0x1},

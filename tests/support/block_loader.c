@@ -73,6 +73,9 @@ static enum sp_status load(struct sp_block_view *view, enum sp_block_part part, 
     case SP_PART_ROW_TEMPLATES:
         status = load_fixed(loader, templates[number], reterr);
         break;
+    case SP_PART_LINKS:
+        status = load_fixed(loader, SP_CHUNK_LINK_IDS, reterr);
+        break;
     case SP_PART_DICTIONARY:
         status = load_dictionary(loader, number, reterr);
         break;

@@ -91,12 +91,22 @@ static const struct sp_text_test *test_of(struct sp_gen *gen)
     return &tests[sp_gen_below(gen, SP_ARRAY_LEN(tests))];
 }
 
+/* To the trace that a link of the span names, or to the span's own. */
+static struct sp_value a_link(struct sp_gen *gen, const struct sp_span *span)
+{
+    const struct sp_trace_id *id = span->link_count > 0
+                                       ? &span->links[sp_gen_below(gen, span->link_count)].trace_id
+                                       : &span->trace_id;
+    return (struct sp_value){.kind = SP_VALUE_BYTES,
+                             .string = sp_slice_make(id->bytes, SP_TRACE_ID_BYTES)};
+}
+
 struct sp_condition sp_gen_condition(struct sp_gen *gen, const struct sp_span *const *spans,
                                      uint32_t count)
 {
     const struct sp_span *span = spans[sp_gen_below(gen, count)];
     struct sp_condition condition = {
-        .field = sp_gen_chance(gen, 60) ? SP_FIELD_ATTRIBUTE : (enum sp_field)sp_gen_below(gen, 8),
+        .field = sp_gen_chance(gen, 60) ? SP_FIELD_ATTRIBUTE : (enum sp_field)sp_gen_below(gen, 10),
         .operation = (enum sp_condition_operator)sp_gen_below(gen, SP_OP_TEST + 1)};
     struct sp_attribute attribute = {.key = SP_SLICE("absent")};
     switch (condition.field) {
@@ -125,9 +135,19 @@ struct sp_condition sp_gen_condition(struct sp_gen *gen, const struct sp_span *c
         condition.value = attribute.value;
         break;
     case SP_FIELD_LINKS:
+        condition.value = a_link(gen, span);
+        break;
+    case SP_FIELD_EVENT_NAME:
+        condition.value =
+            text(span->event_count > 0 ? span->events[sp_gen_below(gen, span->event_count)].name
+                                       : SP_SLICE("exception"));
+        break;
+    case SP_FIELD_SCOPE_NAME:
+        condition.value = text(span->scope != NULL ? span->scope->name : SP_SLICE(""));
         break;
     }
-    condition.value = near(gen, condition.value);
+    if (condition.field != SP_FIELD_LINKS || sp_gen_chance(gen, 20))
+        condition.value = near(gen, condition.value);
     if (condition.operation == SP_OP_TEST)
         condition.test = test_of(gen);
     return condition;

@@ -225,6 +225,62 @@ START_TEST(traces_are_chosen_by_both_sides_of_an_operator)
 }
 END_TEST
 
+/* The store says which traces have a link to another, an event or a scope of a name: no other is looked at. */
+START_TEST(traces_are_chosen_by_links_events_and_scopes)
+{
+    static const struct {
+        const char *query, *condition, *looked_at;
+    } rows[] = {
+        {"{ link:traceID = \"3\" }", "link:traceID = 00000000000000000000000000000003",
+         "\"traces\":\"1\"},\"matchedTraces\":1,"},
+        {"{ \"00000000000000000000000000000003\" = link:traceID }",
+         "link:traceID = 00000000000000000000000000000003",
+         "\"traces\":\"1\"},\"matchedTraces\":1,"},
+        {"{ link:traceID = \"4\" }", "link:traceID = 00000000000000000000000000000004",
+         "\"traces\":\"0\"},\"matchedTraces\":0,"},
+        {"{ link:traceID != \"3\" }", "link:traceID exists",
+         "\"traces\":\"2\"},\"matchedTraces\":1,"},
+        {"{ link:traceID = \"no id\" }", "link:traceID exists",
+         "\"traces\":\"2\"},\"matchedTraces\":0,"},
+        {"{ link:spanID != nil }", "link:traceID exists", "\"traces\":\"2\"},\"matchedTraces\":2,"},
+        {"{ link:spanID =~ \".*7\" }", "link:traceID exists",
+         "\"traces\":\"2\"},\"matchedTraces\":1,"},
+        {"{ event:name = \"exception\" }", "event:name = exception",
+         "\"traces\":\"1\"},\"matchedTraces\":1,"},
+        {"{ event:name =~ \"ex.*\" }", "event:name =~ ex.*",
+         "\"traces\":\"1\"},\"matchedTraces\":1,"},
+        {"{ event:timeSinceStart >= 3ms }", "event:name exists",
+         "\"traces\":\"2\"},\"matchedTraces\":1,"},
+        {"{ instrumentation:name = \"http\" }", "instrumentation:name = http",
+         "\"traces\":\"1\"},\"matchedTraces\":1,"},
+    };
+    struct sp_span spans[] = {
+        make_span(&arena, 1, 1, 0, "a", "x", T0, MS), make_span(&arena, 2, 2, 0, "a", "x", T0, MS),
+        make_span(&arena, 3, 3, 0, "a", "x", T0, MS), make_span(&arena, 4, 4, 0, "a", "x", T0, MS)};
+    struct sp_link links[2] = {{.trace_id = spans[2].trace_id, .span_id = {.bytes = {[7] = 7}}},
+                               {.trace_id = spans[0].trace_id}};
+    const struct sp_event events[] = {{.name = SP_SLICE("exception"), .time_unix_ns = T0 + 3 * MS},
+                                      {.name = SP_SLICE("log"), .time_unix_ns = T0 + 2 * MS}};
+    const struct sp_scope scope = {.name = SP_SLICE("http")};
+    for (uint32_t i = 0; i < 2; i++) {
+        spans[i].links = &links[i];
+        spans[i].link_count = 1;
+        spans[2 + i].events = &events[i];
+        spans[2 + i].event_count = 1;
+    }
+    spans[3].scope = &scope;
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+    for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
+        char hints[256];
+        snprintf(hints, sizeof(hints), "\"conditions\":[\"%s\"]", rows[i].condition);
+        expect_part(rows[i].query, "&explain=true", hints);
+        expect_part(rows[i].query, "", rows[i].looked_at);
+    }
+    expect_part("{ link:traceID = nil }", "&explain=true", "\"conditions\":[],");
+    expect_part("{ } > { parent.link.a = 1 }", "&explain=true", "\"conditions\":[],");
+}
+END_TEST
+
 START_TEST(of_named_traces_no_other_is_looked_at)
 {
     static const char id[] = "00000000000000000000000000000001";
@@ -333,6 +389,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, search_looks_at_the_whole_trace_whatever_the_range);
     tcase_add_test(tcase, search_orders_by_any_number_made_of_spans);
     tcase_add_test(tcase, traces_are_chosen_by_both_sides_of_an_operator);
+    tcase_add_test(tcase, traces_are_chosen_by_links_events_and_scopes);
     tcase_add_test(tcase, of_named_traces_no_other_is_looked_at);
     tcase_add_test(tcase, search_explains_itself_and_counts_each_clause);
     tcase_add_test(tcase, explanations_count_so_many_clauses);
