@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "cmd/terminal.h"
 #include "lib/net/net.h"
 
 #define PROBLEM_ARENA_BYTES ((size_t)1024 * 1024)
@@ -103,16 +104,44 @@ static void read_problem(struct sp_slice body, struct sp_arena *arena, struct pr
     }
 }
 
-/* The query with a caret under the byte that the error is about; a long or broken one is not shown. */
+/* Where the line of an offset begins to be shown: its begin, or so far in front of the offset that at most room columns are between.
+ * *ret_columns: those. */
+static size_t line_from(struct sp_slice query, size_t offset, unsigned room, unsigned *ret_columns)
+{
+    size_t from = offset;
+    *ret_columns = 0;
+    while (from > 0 && query.ptr[from - 1] != '\n') {
+        size_t before = from - 1;
+        while (before > 0 && (query.ptr[before] & 0xc0) == 0x80)
+            before--;
+        unsigned columns = sp_terminal_width(sp_slice_sub(query, before, from - before));
+        if (*ret_columns + columns > room)
+            break;
+        *ret_columns += columns;
+        from = before;
+    }
+    return from;
+}
+
+/* The line of a query that the error is about, as much as fits, with a caret under the byte. */
 static void point_at(struct sp_slice query, uint64_t offset)
 {
-    if (query.len == 0 || query.len > 200 || offset > query.len ||
-        sp_slice_find(query, '\n') < query.len)
+    struct sp_terminal terminal;
+    sp_terminal_init(&terminal, stderr);
+    unsigned room = terminal.columns - 4,
+             columns; /* two in front, and where something is cut off */
+    if (query.len == 0 || offset > query.len)
         return;
-    int column = 0;
-    for (uint64_t i = 0; i < offset; i++)
-        column += (query.ptr[i] & 0xc0) != 0x80;
-    fprintf(stderr, "  %.*s\n  %*s^\n", SP_SLICE_PRINTF(query), column, "");
+    size_t from = line_from(query, (size_t)offset, room, &columns);
+    bool cut = from > 0 && query.ptr[from - 1] != '\n';
+    if (cut) /* so far to the left that what follows is seen, too */
+        from = line_from(query, (size_t)offset, room / 2, &columns);
+    struct sp_slice rest = sp_slice_sub(query, from, query.len);
+    rest = sp_slice_sub(rest, 0, sp_slice_find(rest, '\n'));
+    unsigned width = sp_terminal_width(rest);
+    fputs(cut ? " \xE2\x80\xA6" : "  ", stderr);
+    sp_terminal_cell(&terminal, rest, width < room ? width : room, false);
+    fprintf(stderr, "\n  %*s^\n", (int)columns, "");
 }
 
 int sp_ask_refused(const struct sp_ask *ask, int http_status, struct sp_slice body)

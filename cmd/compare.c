@@ -61,8 +61,6 @@ static struct sp_slice difference_of_means(struct sp_table *table, double ns)
 
 /* ---- two traces ---- */
 
-static const char *const no_options[][2] = {{NULL, NULL}};
-
 static bool trees_found(const struct sp_answer *answer)
 {
     return sp_answer_at(answer, "nodes")->count > 0;
@@ -294,7 +292,6 @@ int sp_cmd_compare(int argc, char **argv)
     if (code < 0 && sp_trace_id_parse(config.positional[0], &id) &&
         sp_trace_id_parse(config.positional[1], &id)) {
         show.path = "/v1/compare/traces";
-        show.passed = no_options;
         show.found = trees_found;
         show.print = trees_print;
     }

@@ -86,7 +86,7 @@ static void tell_links(const struct sp_answer *answer)
             (unsigned long long)sp_answer_u64(links, "sameTrace"),
             (unsigned long long)sp_answer_u64(links, "notFound"),
             (unsigned long long)sp_answer_u64(links, "otherKind"));
-    if (sp_slice_equal_cstr(sp_answer_text(links, "complete"), "false"))
+    if (!sp_answer_is_true(links, "complete"))
         fprintf(stderr,
                 "The time was up: %llu more were not looked up, and others may not have been "
                 "seen. Ask for a shorter range.\n",

@@ -112,7 +112,10 @@ static int print_table(struct sp_slice body, struct sp_arena *arena)
     }
     if (explain.len > 0 && !sp_search_print_explanation(&terminal, explain, arena))
         return bad_answer();
-    fflush(stdout);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("spoor search: cannot write the answer");
+        return SP_EXIT_FAILURE;
+    }
     if (!complete && sp_slice_equal_cstr(reason, "timeBudget"))
         fputs("The query ran out of time: there may be more, and better ones.\n", stderr);
     if (cursor.len > 0)

@@ -74,11 +74,18 @@ static void print_number(const struct sp_terminal *t, uint64_t number, unsigned 
 }
 
 #define FIXED_COLUMNS (24 + 1 + 8 + 1 + 6 + 1 + 6 + 1 + 32 + 1)
+#define ROOT_MIN      16
+
+/* Behind the ids, or where there is no room for them both, on a line of its own. */
+static bool root_is_below(const struct sp_terminal *t)
+{
+    return !t->is_wide && t->columns < FIXED_COLUMNS + ROOT_MIN;
+}
 
 void sp_search_print_head(const struct sp_terminal *t)
 {
-    fprintf(t->out, "%-24s %8s %6s %6s %-32s %s\n", "START", "DURATION", "SPANS", "ERRORS",
-            "TRACE ID", "ROOT");
+    fprintf(t->out, "%-24s %8s %6s %6s %-*s%s%s\n", "START", "DURATION", "SPANS", "ERRORS",
+            root_is_below(t) ? 0 : 32, "TRACE ID", root_is_below(t) ? "\n  " : " ", "ROOT");
 }
 
 void sp_search_print_row(const struct sp_terminal *t, const struct sp_search_row *row)
@@ -103,7 +110,7 @@ void sp_search_print_row(const struct sp_terminal *t, const struct sp_search_row
         sp_terminal_colour(t, "0");
     putc(' ', t->out);
     sp_terminal_cell(t, row->trace_id, 32, false);
-    putc(' ', t->out);
+    fputs(root_is_below(t) ? "\n  " : " ", t->out);
     struct sp_buf root;
     sp_buf_init(&root, 1 << 20);
     if (row->service.len == 0 && row->name.len == 0)
@@ -112,8 +119,10 @@ void sp_search_print_row(const struct sp_terminal *t, const struct sp_search_row
         sp_buf_printf(&root, "%.*s: %.*s", SP_SLICE_PRINTF(row->service),
                       SP_SLICE_PRINTF(row->name));
     struct sp_slice whole = sp_buf_slice(&root);
-    unsigned room = t->columns > FIXED_COLUMNS + 20 ? t->columns - FIXED_COLUMNS : 20;
     unsigned needed = sp_terminal_width(whole);
+    unsigned room = t->is_wide         ? needed
+                    : root_is_below(t) ? t->columns - 2
+                                       : t->columns - FIXED_COLUMNS;
     sp_terminal_cell(t, whole, needed < room ? needed : room, false);
     sp_buf_fini(&root);
     putc('\n', t->out);

@@ -14,7 +14,7 @@
 #define COLUMNS_MIN     40
 #define COLUMNS_MAX     1000
 
-static unsigned find_columns(FILE *out)
+static unsigned find_columns(FILE *out, bool *ret_known)
 {
     uint64_t columns = 0;
     struct winsize size;
@@ -24,6 +24,9 @@ static unsigned find_columns(FILE *out)
     else if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         columns = size.ws_col;
     else
+        columns = 0;
+    *ret_known = columns > 0;
+    if (columns == 0)
         columns = COLUMNS_DEFAULT;
     if (columns < COLUMNS_MIN)
         return COLUMNS_MIN;
@@ -35,11 +38,21 @@ void sp_terminal_init(struct sp_terminal *terminal, FILE *out)
     /* wcwidth needs a locale that knows Unicode; this one is part of the C library. */
     setlocale(LC_CTYPE, "C.UTF-8");
     const char *no_colour = getenv("NO_COLOR");
+    bool known;
+    unsigned columns = find_columns(out, &known);
     *terminal = (struct sp_terminal){
         .out = out,
-        .columns = find_columns(out),
+        .columns = columns,
+        .is_wide = !known,
         .colours = isatty(fileno(out)) && !(no_colour && no_colour[0]),
     };
+}
+
+/* Marks that turn the direction of what stands behind them, also in the columns of others, or end a line. */
+static bool is_steering(wchar_t wide)
+{
+    return wide == 0x061C || wide == 0x200E || wide == 0x200F ||
+           (wide >= 0x2028 && wide <= 0x202E) || (wide >= 0x2066 && wide <= 0x2069);
 }
 
 /* The next character: its bytes (the replacement for what cannot be shown) and its width. */
@@ -48,7 +61,7 @@ static unsigned next_character(struct sp_slice *text, struct sp_slice *ret_bytes
     wchar_t wide;
     mbstate_t state = {0};
     size_t len = mbrtowc(&wide, (const char *)text->ptr, text->len, &state);
-    int width = len == 0 || len > text->len ? -1 : wcwidth(wide);
+    int width = len == 0 || len > text->len || is_steering(wide) ? -1 : wcwidth(wide);
     size_t taken = len == 0 || len > text->len ? 1 : len;
     *ret_bytes = width < 0 ? SP_SLICE("\xEF\xBF\xBD") : sp_slice_make(text->ptr, taken);
     *text = sp_slice_sub(*text, taken, text->len);

@@ -11,12 +11,13 @@
 struct sp_terminal {
     FILE *out;
     unsigned columns; /* of the terminal, or COLUMNS, or 80 */
+    bool is_wide;     /* neither of the first two is known: lines may be as long as they are */
     bool colours;     /* a terminal, and NO_COLOR is not set */
 };
 
 void sp_terminal_init(struct sp_terminal *terminal, FILE *out);
 
-/* Columns that text takes; control characters and bytes that are not UTF-8 take one. */
+/* Columns that text takes; control characters, marks of direction and bytes that are not UTF-8 take one. */
 unsigned sp_terminal_width(struct sp_slice text);
 
 /* Prints text in exactly width columns: cut with an ellipsis, or filled with spaces (in front when right is set). */

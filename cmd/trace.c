@@ -278,6 +278,10 @@ static int run(const struct sp_config *config)
     struct sp_ask ask;
     struct sp_buf body;
     bool json = sp_config_get(config, "json")->flag;
+    if (json && sp_config_get(config, "ranks")->flag) {
+        fputs("spoor trace: --ranks is drawn; --json prints the trace as it came\n", stderr);
+        return SP_EXIT_USAGE;
+    }
     sp_ask_init(&ask, "trace", config, "/v1/traces/");
     sp_ask_path(&ask, config->positional[0]);
     if (!json)

@@ -19,7 +19,7 @@ TRACE = bytes(range(1, 17))
 START = 1767225600000000000
 MS = 1000000
 # Would clear a terminal and set its title, if it got there.
-STEERING = "\x1b[2J\x1b]0;title\x07name\r\n"
+STEERING = "\x1b[2J\x1b]0;title\x07name\r\n\u202e\u2066\u2028"
 
 
 def error_status():
@@ -90,7 +90,7 @@ def test_trace_ranks_spans_among_their_kind(context):
 def test_names_cannot_steer_the_terminal(context):
     for args in (("trace", TRACE.hex()), ("search",), ("search", "{ duration < 6ms }")):
         _, out, _ = context.run(*args)
-        assert not any(ord(c) < 32 and c != "\n" for c in out), out
+        assert not any((ord(c) < 32 and c != "\n") or c in "\u202e\u2066\u2028" for c in out), out
 
 
 def test_trace_as_json_is_otlp(context):
@@ -124,6 +124,32 @@ def test_search_prints_what_select_asks_for(context):
     code, out, err = context.run("search", '{ name = "add" } | select(duration, kind, span.none)', "--from", "2025-12-31T00:00:00Z")
     assert (code, err) == (0, "") and len(out.splitlines()) == 3, (out, err)
     assert out.splitlines()[2].strip().startswith("cart: add  duration = 30ms  kind = "), out
+
+
+def test_search_fits_a_narrow_terminal(context):
+    for columns in (80, 96):
+        code, out, err = context.run("search", "{ status = error }", columns=columns)
+        assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= columns, out
+        head, root_head, row, root = out.splitlines()
+        assert head.split()[-2:] == ["TRACE", "ID"] and root_head == "  ROOT" and row.endswith(TRACE.hex()) and root == "  web: GET /", out
+    code, out, err = context.run("search", "{ status = error }", columns="")  # into a file: one line for each trace
+    assert (code, err) == (0, "") and len(out.splitlines()) == 2 and out.splitlines()[1].endswith(TRACE.hex() + " web: GET /"), out
+
+
+def test_errors_are_pointed_at_below_wide_characters_and_in_long_queries(context):
+    def pointed(query, columns=80):
+        code, out, err = context.run("search", query, columns=columns)
+        assert (code, out) == (2, ""), (code, out)
+        return err.splitlines()[-2:]
+
+    assert pointed('{ span.名前 = "値" && name = }') == ['  { span.名前 = "値" && name = }', " " * 31 + "^"]  # 2 + 26 bytes' characters, 3 of them twice as wide
+    assert pointed("{ name = \"a\" &&\n  kind = }\n") == ["    kind = }", "           ^"]
+    line, mark = pointed("{ " + " && ".join(f"span.a{i} = {i}" for i in range(50)) + " && name = }")
+    assert line.startswith(" …") and line.endswith("&& name = }") and len(line) <= 80 and mark.index("^") == len(line) - 1, (line, mark)
+    line, mark = pointed("{ name = } " + "|| { name = 1 } " * 50)
+    assert line.startswith("  { name = } ||") and line.endswith("…") and len(line) <= 80 and mark == "           ^", (line, mark)
+    line, _ = pointed("{ \x1b[2J\u202e = }")
+    assert "\x1b" not in line and "\u202e" not in line, line
 
 
 def test_search_as_json_is_the_answer(context):
@@ -545,6 +571,7 @@ def test_exit_codes(context):
     absent, nowhere = "ab" * 16, "http://127.0.0.1:1"
     for expected, args, url in ((1, ("trace", absent), None), (1, ("trace", absent, "--json"), None),
                                 (1, ("search", "{ name = \"absent\" }"), None), (1, ("search", "{ name = \"absent\" }", "--json"), None),
+                                (2, ("trace", absent, "--json", "--ranks"), None), (2, ("compare", absent, absent, "--traces", "5"), None),
                                 (2, ("trace", "xyz"), None), (2, ("trace",), None), (2, ("trace", absent, absent), None),
                                 (2, ("search", "--limit", "0"), None), (2, ("search", "--order", "name"), None),
                                 (2, ("search", "{} | rate()"), None), (2, ("search", "--from", "then"), None),
