@@ -76,7 +76,7 @@ static enum sp_status answer_whole(struct sp_query_call *call,
     const struct sp_service_row *services;
     struct sp_graph_exact exact = {0};
     struct sp_graph_edge *edges;
-    bool is_exact = call->values[PARAMETER_EXACT].number % 2 == 1;
+    bool is_exact = call->values[PARAMETER_EXACT].number != 0;
     size_t service_count, edge_count, format = call->values[PARAMETER_FORMAT].number;
     struct sp_graph_view view;
     struct sp_graph_links links;
@@ -142,9 +142,9 @@ static enum sp_status check_combination(const struct sp_query_call *call, struct
         (steps || from || call->values[PARAMETER_FORMAT].number != FORMAT_JSON))
         return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "q",
                                       "\"q\" chooses quantiles of one graph as JSON");
-    if (call->values[PARAMETER_EXACT].number % 2 == 1 &&
+    if (call->values[PARAMETER_EXACT].number != 0 &&
         (steps || from || call->values[PARAMETER_FORMAT].number != FORMAT_JSON ||
-         call->values[PARAMETER_LINKS].number % 2 == 1))
+         call->values[PARAMETER_LINKS].number != 0))
         return sp_error_set_parameter(
             reterr, SP_INVALID_ARGUMENT, "exact",
             "\"exact\" is for latencies of one graph as JSON, without \"links\"");
@@ -162,7 +162,7 @@ enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error
 {
     struct sp_graph_question question = {.focus = call->values[PARAMETER_SERVICE].text,
                                          .hops = call->values[PARAMETER_HOPS].number,
-                                         .links = call->values[PARAMETER_LINKS].number % 2 == 1};
+                                         .links = call->values[PARAMETER_LINKS].number != 0};
     struct sp_query_steps steps;
     enum sp_status status = sp_query_range(call, &question.range, reterr);
     if (status == SP_OK)
@@ -183,7 +183,7 @@ enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error
         status = sp_change_minutes(question.range, before, &before, reterr);
     if (status != SP_OK)
         return status;
-    if (call->values[PARAMETER_EXACT].number % 2 == 0) /* sums are kept by minute */
+    if (call->values[PARAMETER_EXACT].number == 0) /* sums are kept by minute */
         question.range = sp_time_range_minutes(question.range);
     return call->values[PARAMETER_COMPARE_FROM].set
                ? sp_graph_answer_difference(call, &question, before, reterr)

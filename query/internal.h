@@ -51,6 +51,7 @@ enum sp_parameter_type {
     SP_PARAMETER_TIME,   /* number: Unix nanoseconds */
     SP_PARAMETER_NUMBER, /* number: decimal, between min and max */
     SP_PARAMETER_CHOICE, /* number: index into choices */
+    SP_PARAMETER_SWITCH, /* number: 0 for false and 0, 1 for true and 1 */
 };
 
 struct sp_parameter {

@@ -381,7 +381,7 @@ static enum sp_status parse_question(struct sp_query_call *call, struct sp_laten
     struct sp_slice by = values[SP_LATENCY_BY].text;
     *ret = (struct sp_latency_question){.is_series = values[SP_LATENCY_STEP].set,
                                         .by_service = sp_slice_equal_cstr(by, "service"),
-                                        .exact = values[SP_LATENCY_EXACT].number % 2 == 1,
+                                        .exact = values[SP_LATENCY_EXACT].number != 0,
                                         .with_buckets = values[SP_LATENCY_BUCKETS].number == 1,
                                         .is_comparison = values[SP_LATENCY_COMPARE_FROM].set};
     if (!ret->by_service && !sp_slice_equal_cstr(by, "operation"))

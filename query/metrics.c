@@ -83,6 +83,7 @@ static enum sp_status prepare(struct sp_query_call *call, bool instant,
     uint64_t range_ns = range.to_unix_ns - range.from_unix_ns;
     options->exact = call->values[EXACT].number == 1;
     options->exemplars = call->values[EXEMPLARS].number == 1;
+    options->exemplars_max = UINT32_MAX;
     if (instant) {
         options->moments = (struct sp_moments){.from_unix_ns = range.from_unix_ns,
                                                .to_unix_ns = range.to_unix_ns,
@@ -93,19 +94,6 @@ static enum sp_status prepare(struct sp_query_call *call, bool instant,
     }
     return make_moments(range, step_ns > 0 ? step_ns : choose_step_ns(range_ns), &options->moments,
                         reterr);
-}
-
-/* with (exact = true, exemplars = true): as the parameters. */
-static void apply_hints(const struct sp_traceql_query *query, struct sp_metrics_options *options)
-{
-    for (uint32_t i = 0; i < query->hint_count; i++) {
-        const struct sp_traceql_value *value = &query->hints[i].value;
-        bool on = value->type == SP_TRACEQL_TYPE_BOOL ? value->boolean : value->integer > 0;
-        if (sp_slice_equal_cstr(query->hints[i].name, "exact"))
-            options->exact = on;
-        if (sp_slice_equal_cstr(query->hints[i].name, "exemplars"))
-            options->exemplars = on;
-    }
 }
 
 /* ---- the answer ---- */
@@ -161,18 +149,28 @@ static void write_points(const struct sp_moments *moments, const struct sp_resul
     sp_json_array_end(w);
 }
 
-static void write_exemplars(const struct sp_moments *moments, const struct sp_result_series *series,
-                            struct sp_json_writer *w)
+static enum sp_status write_exemplars(struct sp_query_call *call,
+                                      const struct sp_metrics_options *options,
+                                      const struct sp_result_series *series,
+                                      struct sp_json_writer *w, struct sp_error *reterr)
 {
+    const struct sp_exemplar *last;
+    uint32_t count = options->moments.count;
+    enum sp_status status = sp_metrics_last_exemplar(&call->arena, series, count,
+                                                     options->exemplars_max, &last, reterr);
+    if (status != SP_OK)
+        return status;
     sp_json_key(w, "exemplars");
     sp_json_array_begin(w);
-    for (uint32_t m = 0; m < moments->count && series->exemplars; m++) {
+    for (uint32_t m = 0; m < count && series->exemplars; m++) {
         const struct sp_exemplar *exemplar = &series->exemplars[m];
-        if (!exemplar->set || isnan(series->values[m]))
+        if (!sp_metrics_has_exemplar(series, m, last))
             continue;
         sp_json_object_begin(w);
         sp_json_key(w, "traceId");
         sp_json_hex(w, sp_slice_make(exemplar->trace_id, sizeof(exemplar->trace_id)));
+        sp_json_key(w, "spanId");
+        sp_json_hex(w, sp_slice_make(exemplar->span_id, sizeof(exemplar->span_id)));
         sp_json_key(w, "timeUnixNano");
         sp_json_u64_string(w, exemplar->start_unix_ns);
         sp_json_key(w, "durationNano");
@@ -180,6 +178,7 @@ static void write_exemplars(const struct sp_moments *moments, const struct sp_re
         sp_json_object_end(w);
     }
     sp_json_array_end(w);
+    return SP_OK;
 }
 
 static enum sp_status write_answer(struct sp_query_call *call, const struct sp_traceql_query *query,
@@ -200,8 +199,11 @@ static enum sp_status write_answer(struct sp_query_call *call, const struct sp_t
         else
             write_labels(result, &result->series[i], &w);
         write_points(moments, &result->series[i], &w);
+        enum sp_status status = SP_OK;
         if (options->exemplars)
-            write_exemplars(moments, &result->series[i], &w);
+            status = write_exemplars(call, options, &result->series[i], &w, reterr);
+        if (status != SP_OK)
+            return status;
         sp_json_object_end(&w);
     }
     sp_json_array_end(&w);
@@ -280,9 +282,10 @@ static enum sp_status answer_metrics(struct sp_query_call *call, bool instant,
     status = sp_traceql_parse(&call->arena, call->values[Q].text, &query, reterr);
     if (status == SP_OK)
         status = sp_metrics_plan(query, &plan, reterr);
+    if (status == SP_OK)
+        status = sp_metrics_hints(query, &options, reterr);
     if (status != SP_OK)
         return sp_question_error(call, "q", "Not evaluated yet", status, reterr);
-    apply_hints(query, &options);
     status = sp_pass_notes_begin(call, EXPLAIN, reterr);
     if (status != SP_OK)
         return status;

@@ -38,9 +38,15 @@ uint32_t sp_moment_of(const struct sp_moments *moments, uint64_t start_unix_ns);
 
 struct sp_metrics_options {
     struct sp_moments moments;
-    bool exact;     /* quantiles from all numbers */
-    bool exemplars; /* the slowest span of each moment */
+    bool exact;             /* quantiles from all numbers */
+    bool exemplars;         /* the slowest span of each moment */
+    uint32_t exemplars_max; /* of each series */
 };
+
+/* What the hints of the query change of the options. SP_INVALID_ARGUMENT  one is not known, says what it cannot, or stands twice. */
+SP_MUST_USE enum sp_status sp_metrics_hints(const struct sp_traceql_query *query,
+                                            struct sp_metrics_options *options,
+                                            struct sp_error *reterr);
 
 /* One metric of a query: { ... } | rate() by (...). */
 struct sp_metrics_part {
@@ -56,7 +62,7 @@ struct sp_metrics_plan {
     uint32_t part_count;
 };
 
-/* SP_INVALID_ARGUMENT  the query does not end in a metric, or a hint is not known.   SP_UNIMPLEMENTED.   SP_LIMIT  too many parts. */
+/* SP_INVALID_ARGUMENT  the query does not end in a metric.   SP_UNIMPLEMENTED.   SP_LIMIT  too many parts. */
 SP_MUST_USE enum sp_status sp_metrics_plan(const struct sp_traceql_query *query,
                                            struct sp_metrics_plan *ret, struct sp_error *reterr);
 
@@ -110,6 +116,16 @@ SP_MUST_USE enum sp_status sp_result_combine(struct sp_arena *arena,
                                              const struct sp_metrics_plan *plan,
                                              struct sp_result *results, struct sp_result *ret,
                                              struct sp_error *reterr);
+
+/* Of the exemplars that a series tells, the last of the max slowest; NULL: all are. */
+SP_MUST_USE enum sp_status sp_metrics_last_exemplar(struct sp_arena *arena,
+                                                    const struct sp_result_series *series,
+                                                    uint32_t moment_count, uint32_t max,
+                                                    const struct sp_exemplar **ret,
+                                                    struct sp_error *reterr);
+/* Does a series tell an exemplar there? It has exemplars. last: as above. */
+bool sp_metrics_has_exemplar(const struct sp_result_series *series, uint32_t moment,
+                             const struct sp_exemplar *last);
 
 /* What a number of a field is shown in: durations in seconds. */
 double sp_metrics_scale(const struct sp_traceql_node *field);

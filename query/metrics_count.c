@@ -93,14 +93,18 @@ static enum sp_status add_exemplar(struct sp_sheet *sheet, const uint64_t *durat
                                    struct sp_exemplar *exemplar, struct sp_error *reterr)
 {
     struct sp_trace_id id;
+    struct sp_span_id span_id;
     if (exemplar->set && durations[row] < exemplar->duration_ns)
         return SP_OK;
     enum sp_status status = sp_sheet_trace_id(sheet, row, &id, reterr);
+    if (status == SP_OK)
+        status = sp_sheet_span_id(sheet, row, &span_id, reterr);
     if (status != SP_OK)
         return status;
     struct sp_exemplar other = {
         .set = true, .start_unix_ns = start_unix_ns, .duration_ns = durations[row]};
     memcpy(other.trace_id, id.bytes, sizeof(other.trace_id));
+    memcpy(other.span_id, span_id.bytes, sizeof(other.span_id));
     sp_exemplar_offer(exemplar, &other);
     return SP_OK;
 }

@@ -40,30 +40,6 @@ static enum sp_status add_part(struct sp_metrics_plan *plan, const struct sp_tra
     return SP_OK;
 }
 
-/* Hints of Tempo that ask for less than everything are taken, and mean nothing here: every answer is of all spans. */
-static enum sp_status check_hints(const struct sp_traceql_query *query, struct sp_error *reterr)
-{
-    static const char *const known[] = {"exemplars",    "exact",       "sample",     "span_sample",
-                                        "trace_sample", "most_recent", "extrapolate"};
-    for (uint32_t i = 0; i < query->hint_count; i++) {
-        bool found = false;
-        for (size_t k = 0; k < SP_ARRAY_LEN(known); k++)
-            found |= sp_slice_equal_cstr(query->hints[i].name, known[k]);
-        const struct sp_traceql_value *value = &query->hints[i].value;
-        bool extrapolates = sp_slice_equal_cstr(query->hints[i].name, "extrapolate") &&
-                            (value->type != SP_TRACEQL_TYPE_BOOL || value->boolean);
-        if (extrapolates) /* another number than the one that is asked for would be a wrong answer */
-            return sp_error_set_at(reterr, SP_INVALID_ARGUMENT, query->hints[i].offset,
-                                   "metrics are of the spans that are stored: there is no "
-                                   "extrapolation to those that were sampled away before");
-        if (!found)
-            return sp_error_set_at(reterr, SP_INVALID_ARGUMENT, query->hints[i].offset,
-                                   "expected one of the hints exact, exemplars, sample, "
-                                   "span_sample, trace_sample, most_recent, extrapolate");
-    }
-    return SP_OK;
-}
-
 enum sp_status sp_metrics_plan(const struct sp_traceql_query *query, struct sp_metrics_plan *ret,
                                struct sp_error *reterr)
 {
@@ -71,7 +47,7 @@ enum sp_status sp_metrics_plan(const struct sp_traceql_query *query, struct sp_m
     if (query->root->type != SP_TRACEQL_TYPE_SERIES)
         return sp_error_set_at(reterr, SP_INVALID_ARGUMENT, query->root->offset,
                                "expected a metric at the end of the query: { } | rate()");
-    enum sp_status status = check_hints(query, reterr);
+    enum sp_status status = SP_OK;
     for (uint32_t i = 0; i < query->node_count && status == SP_OK; i++) {
         const struct sp_traceql_node *node = query->nodes[i];
         if (node->kind != SP_TRACEQL_PIPELINE)

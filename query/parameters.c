@@ -49,6 +49,18 @@ static enum sp_status parse_choice(const struct sp_parameter *row, struct sp_par
                                   "\"%s\" must be one of %s", row->name, row->choices);
 }
 
+static enum sp_status parse_switch(const struct sp_parameter *row, struct sp_parameter_value *value,
+                                   struct sp_error *reterr)
+{
+    bool on = sp_slice_equal_cstr(value->text, "true") || sp_slice_equal_cstr(value->text, "1");
+    bool off = sp_slice_equal_cstr(value->text, "false") || sp_slice_equal_cstr(value->text, "0");
+    if (!on && !off)
+        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, row->name,
+                                      "\"%s\" must be true or false (or 1 or 0)", row->name);
+    value->number = on;
+    return SP_OK;
+}
+
 /* "now+1h" and "+02:00" are often sent as they are; in a query string a plus means a space, and no time has one inside. */
 static bool restore_plus(struct sp_slice *text, struct sp_arena *arena)
 {
@@ -93,6 +105,8 @@ static enum sp_status parse_value(const struct sp_parameter *row, uint64_t now_u
         return SP_OK;
     case SP_PARAMETER_CHOICE:
         return parse_choice(row, value, reterr);
+    case SP_PARAMETER_SWITCH:
+        return parse_switch(row, value, reterr);
     }
     return sp_error_set(reterr, SP_INTERNAL, "unknown type of parameter");
 }

@@ -28,7 +28,8 @@ enum sp_status sp_question_check_hints(const struct sp_traceql_query *query,
         const struct sp_traceql_hint *hint = &query->hints[i];
         if (!sp_slice_equal_cstr(hint->name, "most_recent"))
             return sp_error_set_at(reterr, SP_INVALID_ARGUMENT, hint->offset,
-                                   "a search takes no hint %.*s: expected most_recent",
+                                   "a search looks at all spans in its order and takes no hint "
+                                   "%.*s: expected most_recent",
                                    SP_SLICE_PRINTF(sp_slice_sub(hint->name, 0, 64)));
         if (hint->value.type != SP_TRACEQL_TYPE_BOOL)
             return sp_error_set_at(reterr, SP_INVALID_ARGUMENT, hint->offset,

@@ -52,7 +52,7 @@ static const struct sp_parameter search[] = {
      .preset = 3,
      .number_min = 0,
      .number_max = SP_RESULT_SET_SPANS},
-    {.name = "explain", .type = SP_PARAMETER_CHOICE, .choices = "false|true"},
+    {.name = "explain", .type = SP_PARAMETER_SWITCH},
     {.name = "count", .type = SP_PARAMETER_CHOICE, .choices = "some|all"},
 };
 
@@ -108,14 +108,8 @@ static const struct sp_parameter graph[] = {
     {.name = "compareTo", .type = SP_PARAMETER_TIME},
     {.name = "rows", .type = SP_PARAMETER_CHOICE, .choices = "edges|nodes"},
     {.name = "q", .type = SP_PARAMETER_TEXT},
-    {.name = "links",
-     .type = SP_PARAMETER_CHOICE,
-     .choices = "false|true|0|1",
-     .reads_spans = true},
-    {.name = "exact",
-     .type = SP_PARAMETER_CHOICE,
-     .choices = "false|true|0|1",
-     .reads_spans = true},
+    {.name = "links", .type = SP_PARAMETER_SWITCH, .reads_spans = true},
+    {.name = "exact", .type = SP_PARAMETER_SWITCH, .reads_spans = true},
 };
 
 /* The order is that of query/latency.h. The choices of kind are OTLP's numbers; "any" stands behind them. */
@@ -130,10 +124,7 @@ static const struct sp_parameter latency[] = {
     {.name = "q", .type = SP_PARAMETER_TEXT},
     {.name = "step", .type = SP_PARAMETER_TEXT},
     {.name = "by", .type = SP_PARAMETER_TEXT, .reads_spans = true},
-    {.name = "exact",
-     .type = SP_PARAMETER_CHOICE,
-     .choices = "false|true|0|1",
-     .reads_spans = true},
+    {.name = "exact", .type = SP_PARAMETER_SWITCH, .reads_spans = true},
     {.name = "order", .type = SP_PARAMETER_TEXT},
     {.name = "limit",
      .type = SP_PARAMETER_NUMBER,
@@ -146,7 +137,7 @@ static const struct sp_parameter latency[] = {
      .number_min = 0,
      .number_max = UINT64_MAX},
     {.name = "contains", .type = SP_PARAMETER_TEXT},
-    {.name = "buckets", .type = SP_PARAMETER_CHOICE, .choices = "false|true"},
+    {.name = "buckets", .type = SP_PARAMETER_SWITCH},
     {.name = "compareFrom", .type = SP_PARAMETER_TIME},
     {.name = "compareTo", .type = SP_PARAMETER_TIME},
 };
@@ -177,14 +168,14 @@ static const struct sp_parameter critical_path[] = {
 /* What answers that count spans say of themselves. */
 #define EXPLAIN                                                                                    \
     {                                                                                              \
-        .name = "explain", .type = SP_PARAMETER_CHOICE, .choices = "false|true"                    \
+        .name = "explain", .type = SP_PARAMETER_SWITCH                                             \
     }
 
 /* The order is that of the rows in query/metrics.c. */
 #define METRICS                                                                                    \
     RANGE, {.name = "q", .type = SP_PARAMETER_TEXT},                                               \
-        {.name = "exact", .type = SP_PARAMETER_CHOICE, .choices = "false|true"},                   \
-        {.name = "exemplars", .type = SP_PARAMETER_CHOICE, .choices = "false|true"}, EXPLAIN
+        {.name = "exact", .type = SP_PARAMETER_SWITCH},                                            \
+        {.name = "exemplars", .type = SP_PARAMETER_SWITCH}, EXPLAIN
 
 /* The order is that of the rows in query/heatmap.c. */
 static const struct sp_parameter heatmap[] = {

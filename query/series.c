@@ -192,16 +192,20 @@ enum sp_status sp_series_find(struct sp_series_set *set, const struct sp_label *
     return status;
 }
 
+int sp_exemplar_compare(const struct sp_exemplar *a, const struct sp_exemplar *b)
+{
+    if (a->duration_ns != b->duration_ns)
+        return a->duration_ns > b->duration_ns ? -1 : 1;
+    int order = memcmp(a->trace_id, b->trace_id, sizeof(a->trace_id));
+    if (order == 0)
+        order = memcmp(a->span_id, b->span_id, sizeof(a->span_id));
+    return order ? order
+                 : (a->start_unix_ns > b->start_unix_ns) - (a->start_unix_ns < b->start_unix_ns);
+}
+
 void sp_exemplar_offer(struct sp_exemplar *exemplar, const struct sp_exemplar *other)
 {
-    if (!other->set)
-        return;
-    bool better = !exemplar->set || other->duration_ns > exemplar->duration_ns;
-    if (!better && other->duration_ns == exemplar->duration_ns) {
-        int order = memcmp(other->trace_id, exemplar->trace_id, sizeof(exemplar->trace_id));
-        better = order < 0 || (order == 0 && other->start_unix_ns < exemplar->start_unix_ns);
-    }
-    if (better)
+    if (other->set && (!exemplar->set || sp_exemplar_compare(other, exemplar) < 0))
         *exemplar = *other;
 }
 

@@ -38,10 +38,10 @@ enum sp_cell_kind {
     SP_CELL_SKETCH, /* of numbers: quantiles */
 };
 
-/* The slowest span of a moment; of equal ones that of the smallest trace id. */
+/* The slowest span of a moment; of equal ones that of the smallest trace id, then span id. */
 struct sp_exemplar {
     bool set;
-    uint8_t trace_id[16];
+    uint8_t trace_id[16], span_id[8];
     uint64_t start_unix_ns, duration_ns;
 };
 
@@ -88,6 +88,8 @@ SP_MUST_USE enum sp_status sp_series_merge(struct sp_series_set *into,
                                            struct sp_error *reterr);
 
 /* Keeps the better of two. */
+int sp_exemplar_compare(const struct sp_exemplar *a,
+                        const struct sp_exemplar *b); /* the first first */
 void sp_exemplar_offer(struct sp_exemplar *exemplar, const struct sp_exemplar *other);
 
 /* For `return` behind an arena that is full. */

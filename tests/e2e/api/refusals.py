@@ -90,6 +90,23 @@ def test_every_parameter_refuses_what_the_document_excludes(context):
         assert wanted in refused, wanted
 
 
+def test_every_switch_takes_the_same_words(context):
+    trace = context.search(limit=1)["traces"][0]["traceId"]
+    seen = 0
+    for path, method in context.document.operations():
+        for parameter in context.document.operation(path)["parameters"] if method == "get" else ():
+            if "true" not in parameter["schema"].get("enum", ()):
+                continue
+            seen += 1
+            assert parameter["schema"]["enum"] == ["false", "true", "0", "1"], (path, parameter)
+            for value in parameter["schema"]["enum"]:
+                status, _, body = context.get(f"{path.replace('{id}', trace)}?" + urllib.parse.urlencode({"q": "", parameter["name"]: value}))
+                assert status == 200 or json.loads(body)["parameter"] != parameter["name"], (path, value, body)
+            for value in ("True", "yes", "2", "truefalse"):
+                context.problem(f"{path.replace('{id}', trace)}?{parameter['name']}={value}", 400, parameter=parameter["name"], detail="true or false")
+    assert seen >= 13, seen
+
+
 def test_cancelling_is_what_the_document_says(context):
     with spoor.Spoor(context.server.binary, args=["--allow-cancel"]) as server:
         own = Context(server)

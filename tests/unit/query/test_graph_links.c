@@ -264,7 +264,7 @@ START_TEST(links_over_time_and_against_another_time)
     expect_answer(&world, change, 200,
                   "\"connectionType\":\"messaging_link\",\"change\":\"same\",\"before\":{\"calls\":"
                   "\"2\",\"errors\":\"1\"");
-    expect_answer(&world, "/v1/graph?links=yes", 400, "\"links\\\" must be one of");
+    expect_answer(&world, "/v1/graph?links=yes", 400, "\"links\\\" must be true or false");
 }
 END_TEST
 

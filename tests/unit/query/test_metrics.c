@@ -169,8 +169,8 @@ START_TEST(each_event_and_link_has_its_number)
     /* An exemplar is a span that has a number, not one that is slower and has none. */
     expect_series("{} | sum_over_time(event.size)", WHOLE "&exemplars=true",
                   "[{\"labels\":[],\"points\":[" FIRST "3]],\"exemplars\":[{\"traceId\":"
-                  "\"00000000000000000000000000000001\",\"timeUnixNano\":"
-                  "\"1767225600000000000\",\"durationNano\":\"100000000\"}]}]");
+                  "\"00000000000000000000000000000001\",\"spanId\":\"0000000000000001\","
+                  "\"timeUnixNano\":\"1767225600000000000\",\"durationNano\":\"100000000\"}]}]");
     expect_series("{} | sum_over_time(event.absent)", WHOLE, "[]");
 }
 END_TEST
@@ -230,15 +230,89 @@ START_TEST(exemplars_are_the_slowest_spans)
     add_spans();
     expect_series("{ name = \"a\" } | rate()", WHOLE "&exemplars=true",
                   "[{\"labels\":[],\"points\":[" FIRST "0.025]],\"exemplars\":[{\"traceId\":"
-                  "\"00000000000000000000000000000002\",\"timeUnixNano\":\"1767225660000000000\","
+                  "\"00000000000000000000000000000002\",\"spanId\":\"0000000000000003\","
+                  "\"timeUnixNano\":\"1767225660000000000\","
                   "\"durationNano\":\"700000000\"}]}]");
     expect_series("{ name = \"a\" } | rate() with (exemplars = true)", MINUTES,
                   "[{\"labels\":[],\"points\":[" FIRST "0.03333333333333333]," SECOND
                   "0.016666666666666666]],\"exemplars\":[{\"traceId\":"
-                  "\"00000000000000000000000000000001\",\"timeUnixNano\":\"1767225659000000000\","
+                  "\"00000000000000000000000000000001\",\"spanId\":\"0000000000000002\","
+                  "\"timeUnixNano\":\"1767225659000000000\","
                   "\"durationNano\":\"300000000\"},{\"traceId\":"
-                  "\"00000000000000000000000000000002\",\"timeUnixNano\":\"1767225660000000000\","
+                  "\"00000000000000000000000000000002\",\"spanId\":\"0000000000000003\","
+                  "\"timeUnixNano\":\"1767225660000000000\","
                   "\"durationNano\":\"700000000\"}]}]");
+}
+END_TEST
+
+#define EXEMPLAR(trace, span, start, duration)                                                     \
+    "{\"traceId\":\"0000000000000000000000000000000" trace "\",\"spanId\":\"000000000000000" span  \
+    "\",\"timeUnixNano\":\"17672256" start "000000000\",\"durationNano\":\"" duration "000000\"}"
+
+/* Of so many as are asked for the slowest, in the order of time; of points that are not shown none. */
+START_TEST(exemplars_can_be_fewer)
+{
+    add_spans();
+    const char *points = "[{\"labels\":[],\"points\":[" FIRST "2]," SECOND "1]]";
+    char series[1024];
+    snprintf(series, sizeof(series), "%s,\"exemplars\":[%s]}]", points,
+             EXEMPLAR("2", "3", "60", "700"));
+    expect_series("{ name = \"a\" } | count_over_time() with (exemplars = 1)", MINUTES, series);
+    snprintf(series, sizeof(series), "%s,\"exemplars\":[%s,%s]}]", points,
+             EXEMPLAR("1", "2", "59", "300"), EXEMPLAR("2", "3", "60", "700"));
+    expect_series("{ name = \"a\" } | count_over_time() with (exemplars = 2)", MINUTES, series);
+    expect_series("{ name = \"a\" } | count_over_time() with (exemplars = 9000000000)", MINUTES,
+                  series);
+    snprintf(series, sizeof(series), "%s}]", points);
+    expect_series("{ name = \"a\" } | count_over_time() with (exemplars = 0)",
+                  MINUTES "&exemplars=1", series);
+    snprintf(series, sizeof(series),
+             "[{\"labels\":[],\"points\":[" FIRST "2]],\"exemplars\":[%s]}]",
+             EXEMPLAR("1", "2", "59", "300"));
+    expect_series("{ name = \"a\" } | count_over_time() > 1 with (exemplars = 1)", MINUTES, series);
+}
+END_TEST
+
+/* A hint says what it can, once; the byte is that of its name. */
+START_TEST(hints_are_checked)
+{
+    static const struct {
+        const char *hints, *says;
+    } wrong[] = {
+        {"exact = \"yes\"", "expected exact = true or exact = false"},
+        {"exact = 1", "expected exact = true or exact = false"},
+        {"exact = 1s", "expected exact = true or exact = false"},
+        {"exemplars = -1", "expected exemplars = true"},
+        {"exemplars = 0.5", "expected exemplars = true"},
+        {"exemplars = ok", "expected exemplars = true"},
+        {"sample = 1.5", "a share between 0 and 1"},
+        {"sample = 2", "a share between 0 and 1"},
+        {"sample = \"x\"", "a share between 0 and 1"},
+        {"span_sample = true", "a share between 0 and 1"},
+        {"trace_sample = -0.5", "a share between 0 and 1"},
+        {"most_recent = 1", "expected most_recent = true or most_recent = false"},
+        {"extrapolate = 0", "expected extrapolate = false"},
+        {"extrapolate = true", "there is no extrapolation"},
+        {"job_size = 5", "expected one of the hints exact, exemplars, sample, span_sample"},
+    };
+    static const char *const right[] = {"exact = true, exemplars = 5, sample = 0.1",
+                                        "sample = true, span_sample = 0.05, trace_sample = 1",
+                                        "most_recent = true, extrapolate = false"};
+    char query[256];
+    add_spans();
+    for (size_t i = 0; i < SP_ARRAY_LEN(wrong); i++) {
+        snprintf(query, sizeof(query), "{} | rate() with (%s)", wrong[i].hints);
+        expect_problem(query, WHOLE, 400, wrong[i].says);
+        expect_problem(query, WHOLE, 400, "\"offset\":18");
+    }
+    for (size_t i = 0; i < SP_ARRAY_LEN(right); i++) {
+        snprintf(query, sizeof(query), "{} | rate() with (%s)", right[i]);
+        expect_problem(query, WHOLE, 200, "\"series\"");
+    }
+    expect_problem("{} | rate() with (exact = true, exact = false)", WHOLE, 400,
+                   "expected each hint once: exact stands here already");
+    expect_problem("{} | rate() with (exact = true) with (exact = false)", WHOLE, 400,
+                   "expected each hint once: exact stands here already");
 }
 END_TEST
 
@@ -420,7 +494,7 @@ START_TEST(metrics_explain_themselves)
                    WHOLE "&explain=true", 200, "\"reads\":\"durations\"");
     expect_problem("{ } | compare({ name = \"a\" })", WHOLE "&explain=true", 200,
                    "{\"clause\":\"name = \\\"a\\\"\",");
-    expect_problem("{ } | rate()", WHOLE "&explain=1", 400, "\"parameter\":\"explain\"");
+    expect_problem("{ } | rate()", WHOLE "&explain=2", 400, "\"parameter\":\"explain\"");
 }
 END_TEST
 
@@ -457,6 +531,8 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, metrics_of_the_same_labels_meet);
     tcase_add_test(tcase, spans_of_spansets_are_counted_in_whole_traces);
     tcase_add_test(tcase, exemplars_are_the_slowest_spans);
+    tcase_add_test(tcase, exemplars_can_be_fewer);
+    tcase_add_test(tcase, hints_are_checked);
     tcase_add_test(tcase, arithmetic_has_no_exemplars);
     tcase_add_test(tcase, steps_have_a_limit_and_fit_the_range);
     tcase_add_test(tcase, metrics_explain_themselves);

@@ -14,6 +14,7 @@ static const struct sp_parameter table[] = {
      .number_max = 1000},
     {.name = "order", .type = SP_PARAMETER_CHOICE, .choices = "-start|start|-duration"},
     {.name = "q", .type = SP_PARAMETER_TEXT},
+    {.name = "exact", .type = SP_PARAMETER_SWITCH},
 };
 
 static struct sp_arena arena;
@@ -66,6 +67,54 @@ START_TEST(parameters_take_a_plus_in_a_time_as_a_plus)
 }
 END_TEST
 
+START_TEST(parameters_that_are_switches_take_two_words_and_two_digits)
+{
+    static const struct {
+        const char *query;
+        uint64_t number;
+    } rows[] = {
+        {"exact=true", 1}, {"exact=1", 1}, {"exact=false", 0}, {"exact=0", 0}, {"exact=", 0}};
+    for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
+        ck_assert_int_eq(parse(rows[i].query), SP_OK);
+        ck_assert_uint_eq(values[4].number, rows[i].number);
+    }
+}
+END_TEST
+
+/* What reads spans must not take the place of what answers at once. */
+START_TEST(parameters_that_read_spans_make_a_question_long)
+{
+    static const struct {
+        const char *path, *query;
+        bool is_short;
+    } rows[] = {
+        {"/v1/graph", "", true},
+        {"/v1/graph", "format=dot&hops=2&links=false&exact=0", true},
+        {"/v1/graph", "links=&exact=", true},
+        {"/v1/graph", "format=json&links=true", false},
+        {"/v1/graph", "links=1", false},
+        {"/v1/graph", "exact=1&links=0", false},
+        {"/v1/graph", "links=false&links=true", false},
+        {"/v1/graph", "%6cinks=true", false},
+        {"/v1/graph", "links=%74rue", false},
+        {"/v1/latency", "q=0.5&buckets=true", true},
+        {"/v1/latency", "exact=true", false},
+        {"/v1/latency", "by=span.a", false},
+        {"/v1/attributes", "key=name&scope=intrinsic", true},
+        {"/v1/attributes", "q={}", false},
+        {"/v1/search", "", false},
+        {"/v1/metrics/query", "exact=0", false},
+    };
+    for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
+        struct sp_slice id;
+        const struct sp_query_endpoint *endpoint =
+            sp_query_route(SP_SLICE("GET"), sp_slice_cstr(rows[i].path), &id);
+        bool is_short = sp_query_is_short(endpoint, sp_slice_cstr(rows[i].query));
+        ck_assert_msg(is_short == rows[i].is_short, "%s?%s", rows[i].path, rows[i].query);
+    }
+}
+END_TEST
+
 START_TEST(parameters_that_are_empty_count_as_not_given)
 {
     ck_assert_int_eq(parse("from=&limit=&order=&q="), SP_OK);
@@ -78,7 +127,7 @@ END_TEST
 static const struct refused {
     const char *query, *parameter, *says;
 } refused[] = {
-    {"limt=3", "limt", "allowed are: from, limit, order, q"},
+    {"limt=3", "limt", "allowed are: from, limit, order, q, exact"},
     {"limit=3&limit=4", "limit", "more than once"},
     {"limit=0", "limit", "between 1 and 1000"},
     {"limit=1001", "limit", "between 1 and 1000"},
@@ -86,6 +135,9 @@ static const struct refused {
     {"limit=99999999999999999999", "limit", "between 1 and 1000"},
     {"order=up", "order", "-start|start|-duration"},
     {"order=star", "order", "-start|start|-duration"},
+    {"exact=yes", "exact", "must be true or false (or 1 or 0)"},
+    {"exact=TRUE", "exact", "must be true or false (or 1 or 0)"},
+    {"exact=2", "exact", "must be true or false (or 1 or 0)"},
     {"from=yesterday", "from", "not a time"},
     {"q=%zz", "q", ""},
     {"q=%ff", "q", ""},
@@ -164,6 +216,8 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, parameters_that_are_not_given_have_their_presets);
     tcase_add_test(tcase, parameters_are_decoded_and_checked);
     tcase_add_test(tcase, parameters_take_a_plus_in_a_time_as_a_plus);
+    tcase_add_test(tcase, parameters_that_are_switches_take_two_words_and_two_digits);
+    tcase_add_test(tcase, parameters_that_read_spans_make_a_question_long);
     tcase_add_test(tcase, parameters_that_are_empty_count_as_not_given);
     tcase_add_loop_test(tcase, parameters_are_refused_with_name_and_what_is_allowed, 0,
                         SP_ARRAY_LEN(refused));
