@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { assertAccessible, assertNoSidewaysScroll, texts, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, assertTargets, texts, withPage } from "./browser.mjs";
 import { FAULT, faultyShop, sendAll } from "./fault.mjs";
 import { count, useSite } from "./site.mjs";
 import { attribute, groupBy, spansOf } from "./spans.mjs";
@@ -94,7 +94,8 @@ test("from alarm to cause in five clicks", async () => {
     await page.locator(".result:not(.head) .why").first().waitFor();
     const index = await page.locator(".result:not(.head)").evaluateAll((rows, id) => rows.findIndex((r) => r.querySelector(".why a")?.href.includes(id)), url.searchParams.get("id"));
     assert.ok(index >= 0, "the list is as it was");
-    for (let i = 0; i <= index; i++) await page.keyboard.press("j");
+    // Whoever comes back is at the row that was opened.
+    assert.equal(await page.locator(".result.chosen").getAttribute("aria-rowindex"), String(index + 2));
     await page.keyboard.press("Space");
     await page.getByRole("button", { name: "With a usual one" }).click();
     await page.waitForURL(/compare\/\?a=/);
@@ -149,6 +150,7 @@ test("Shift and a drag zoom in time; the table has the numbers of the picture", 
     const inside = spans.filter((s) => s.start >= BigInt(answer.from) && s.start < BigInt(answer.to));
     await page.locator(".heat-figure h2", { hasText: `${count(inside.length)} spans` }).waitFor();
     await page.getByRole("button", { name: "table", exact: true }).click();
+    await page.locator(".panels .steps tbody tr").first().waitFor();
     const rows = await page.locator(".panels .steps tbody tr").evaluateAll((list) => list.map((tr) => Number(tr.cells[1].textContent.replace(",", ""))));
     assert.equal(rows.reduce((a, b) => a + b, 0), inside.length);
     await assertAccessible(page, "the table of the panels");
@@ -346,14 +348,139 @@ test("spans are listed in an order of their own", async () => {
   });
 });
 
-test("as many traces come at once as the address says, and the row that the keyboard is at is read out", async () => {
+/** The row that has the focus: its number among all, from 0, and its words. */
+const focusedRow = (page) =>
+  page.evaluate(() => {
+    const at = document.activeElement;
+    return at?.classList.contains("result") ? [Number(at.ariaRowIndex) - 2, at.ariaLabel] : at?.className;
+  });
+/** Until row i has the focus, and is seen. */
+const focusOn = (page, i) =>
+  page.waitForFunction((index) => {
+    const at = document.activeElement;
+    const [box, row] = [document.querySelector(".results .virtual").getBoundingClientRect(), at?.getBoundingClientRect()];
+    return at?.ariaRowIndex === String(index + 2) && at.classList.contains("chosen") && row.top >= box.top - 1 && row.bottom <= box.bottom + 1;
+  }, i);
+
+test("as many traces come at once as the address says, and rows take the focus that the keyboard moves", async () => {
   await withPage(site.browser, at(), async (page) => {
     for (const [limit, shown] of [["20", "20"], ["-3", "100"], ["many", "100"], ["5000", "1,000"]]) {
       await page.goto(at({ limit }));
       await page.locator(".summary", { hasText: `, ${shown} shown` }).waitFor();
     }
-    for (const key of ["j", "j", "k", "j"]) await page.keyboard.press(key);
-    await page.locator(".list-tools [role=status]", { hasText: /^\w+ .*, [\d.]+ m?s(, \d+ errors?)?, row 2 of 1,000$/ }).waitFor();
+    for (const key of ["j", "j", "k", "ArrowDown"]) await page.keyboard.press(key);
+    await focusOn(page, 1);
+    assert.match((await focusedRow(page))[1], /^\w+ .*, [\d.]+ m?s(, \d+ errors?)?$/);
+    for (const [key, row] of [["End", 999], ["k", 998], ["Home", 0], ["k", 0]]) {
+      await page.keyboard.press(key);
+      await focusOn(page, row);
+    }
+    await page.keyboard.press("PageDown");
+    await page.waitForFunction(() => Number(document.activeElement?.ariaRowIndex) > 6);
+    // The list is one stop of the Tab key; the links of its row are the next.
+    assert.equal(await page.locator('.rows [role=row][tabindex="0"]').count(), 1);
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement.tagName), "A");
+    const [row] = await page.evaluate(() => [document.activeElement.closest(".result").ariaRowIndex]);
+    await page.keyboard.press("Space");
+    await page.locator(".preview").waitFor();
+    await page.keyboard.press("Escape");
+    // A row that is scrolled away leaves the focus to the list, and the keyboard goes on from there.
+    await page.locator(".results .virtual").evaluate((e) => e.scrollTo(0, 12000));
+    await page.waitForFunction(() => document.activeElement?.classList.contains("virtual"));
+    await page.keyboard.press("j");
+    await focusOn(page, Number(row) - 1);
+    // A button that was pressed before does not take the keys of the list.
+    await page.getByRole("button", { name: "Run" }).click();
+    await page.waitForFunction(() => !document.querySelector(".progress.busy"));
+    await page.keyboard.press("j");
+    await page.waitForFunction(() => document.activeElement?.classList.contains("result"));
+    const [chosen] = await focusedRow(page);
+    await page.keyboard.press("Enter");
+    await page.locator(".wf-row").first().waitFor();
+    await page.goBack();
+    await focusOn(page, chosen);
+  });
+});
+
+test("a server that is not there is said once, and everything comes when it does", async () => {
+  for (const [more, there] of [[{}, ".heat-canvas"], [{ view: "histogram" }, ".hist-bar"], [{ view: "timeseries", group: "name" }, ".series-charts .chart"], [{ group: "name" }, ".groups tbody tr"]]) {
+    await withPage(
+      site.browser,
+      at(more),
+      async (page) => {
+        await page.getByRole("heading", { name: "Spoor does not answer" }).waitFor();
+        await page.locator(".banner", { hasText: "The page asks again by itself." }).waitFor();
+        await page.locator(".facets-list").waitFor();
+        await page.waitForFunction(() => !document.querySelector(".progress.busy"));
+        assert.deepEqual(await texts(page, ".problem h2"), ["▲ Spoor does not answer"], JSON.stringify(more));
+        assert.equal(await page.locator(".waiting, .series-room").count(), 0, "nothing seems to be on its way");
+        await page.unroute("**/v1/**");
+        await page.locator(there).first().waitFor();
+        await page.locator(".facet").first().waitFor();
+        assert.equal(await page.locator(".problem, .banner").count(), 0);
+      },
+      { expectErrors: true, prepare: (page) => page.route("**/v1/**", (route) => route.abort()) },
+    );
+  }
+});
+
+test("dates may be as short as people write them, in the zone that times are shown in", async () => {
+  await withPage(site.browser, at({ from: "2026-01-01" }), async (page) => {
+    await page.locator(".result:not(.head)").first().waitFor();
+    await page.keyboard.press("U");
+    await page.keyboard.press("t");
+    await page.getByLabel("From", { exact: true }).fill("2026-01-02 12:30");
+    await page.getByLabel("To", { exact: true }).fill("2099-01-01");
+    await page.keyboard.press("Enter");
+    await page.waitForURL((u) => u.searchParams.get("from") === "2026-01-02T12:30:00Z" && u.searchParams.get("to") === "2099-01-01T00:00:00Z");
+    await page.locator(".result:not(.head)").first().waitFor();
+    assert.match(await page.locator(".time-range").innerText(), /01-02 12:30:00 – 01-01 00:00:00\s+UTC/);
+    assert.equal(await page.locator(".problem").count(), 0);
+  });
+});
+
+test("keys of the list do not open what is not shown, and leave arrows to what scrolls", async () => {
+  await withPage(site.browser, at({ group: "name" }), async (page) => {
+    const table = page.locator(".groups .table-box");
+    await table.locator("tbody tr").nth(20).waitFor();
+    for (const key of ["j", "Space", "Enter"]) await page.keyboard.press(key);
+    assert.equal(new URL(page.url()).searchParams.get("group"), "name");
+    await table.focus();
+    await page.keyboard.press("ArrowDown");
+    await page.waitForFunction(() => document.querySelector(".groups .table-box").scrollTop > 0);
+  });
+});
+
+test("what opens, and what a selection differs by, is large enough for a finger", async () => {
+  const narrow = { width: 390, height: 844 };
+  for (const title of ["Time range", "Group by a field", "Columns of the list", "Export the list"]) {
+    await withPage(site.browser, at(), async (page) => {
+      await page.locator(".facet, .result:not(.head)").first().waitFor();
+      await page.getByTitle(title).first().click();
+      await page.locator(".popover").waitFor();
+      await assertTargets(page, title);
+    }, narrow);
+  }
+  await withPage(site.browser, at({ sel: `0,${10n ** 18n * 3n},1500000000,${10n ** 11n}` }), async (page) => {
+    await page.locator(".suspect").first().waitFor();
+    await assertTargets(page, "a selection");
+  }, narrow);
+});
+
+test("titles are told to the keyboard as well; what a pointer shows goes with Escape", async () => {
+  await withPage(site.browser, at(), async (page) => {
+    await page.locator(".panels .chart-box").first().waitFor();
+    await page.locator(".trace-box input").focus();
+    await page.keyboard.press("Tab");
+    await page.locator(".tip", { hasText: /^Time range$/ }).waitFor();
+    await assertAccessible(page, "a tip");
+    await page.keyboard.press("Control");
+    await page.locator(".tip").waitFor({ state: "detached" });
+    await page.locator(".panels .chart-box").first().hover();
+    await page.locator(".chart-tip").first().waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator(".chart-tip").first().waitFor({ state: "detached" });
   });
 });
 
@@ -381,6 +508,7 @@ test("preview, basket and export work from the keyboard, and nothing is wider th
   for (const more of [{}, { group: "name" }, { mode: "spans" }, { as: "table" }, { view: "heatmap" }, { view: "histogram" }, { view: "timeseries", group: "resource.service.name" }]) {
     await withPage(site.browser, at({ ...params, ...more }), async (page) => {
       await page.locator(".panels .chart, .series-charts .chart").first().waitFor();
+      await assertTargets(page, `${JSON.stringify(more)} at 390`);
       for (const [width, colorScheme] of [[390, "light"], [320, "dark"]]) {
         await page.emulateMedia({ colorScheme });
         await page.setViewportSize({ width, height: 800 });

@@ -111,6 +111,16 @@ export async function assertAccessible(page, what) {
   assert.deepEqual(violations, [], what);
 }
 
+/** What a finger cannot meet: smaller than 24 pixels, with others nearby (WCAG 2.5.8). axe looks at it only when it is told to. */
+export async function assertTargets(page, what) {
+  if (!(await page.evaluate("Boolean(window.__axe)"))) await page.evaluate(`${axeSource}; window.__axe = axe; undefined`);
+  const small = await page.evaluate(async () => {
+    const { violations } = await window.__axe.run(document, { runOnly: ["target-size"] });
+    return violations.flatMap((v) => v.nodes.map((n) => `${n.target.join(" ")}: ${n.any.map((a) => a.message).join("; ")}`));
+  });
+  assert.deepEqual(small, [], what);
+}
+
 export async function assertNoSidewaysScroll(page, what) {
   const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   assert.ok(over <= 0, `${what} is ${over} pixels wider than the screen`);

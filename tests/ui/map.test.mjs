@@ -352,8 +352,28 @@ test("pointing at an edge shows all of it and dims the rest", async () => {
     await edge.dispatchEvent("pointerover", { pointerType: "mouse", bubbles: true });
     assert.match(await page.locator('[data-label*="postgresql"]').textContent(), /0\.033\/s · 0 % errors · p50 20\.\d ms · p95 20\.\d ms · p99 20\.\d ms · database/);
     assert.ok(await page.locator('[data-node="web"].dim').count());
+    assert.ok(await page.locator(".graph > g > .label").evaluate((e) => !e.nextElementSibling), "all of it stands above the cards");
     await page.locator(".graph").dispatchEvent("pointerleave", { pointerType: "mouse" });
     assert.equal(await page.locator(".graph .dim").count(), 0);
+    await edge.dispatchEvent("pointerover", { pointerType: "mouse", bubbles: true });
+    await page.keyboard.press("Escape");
+    assert.equal(await page.locator('[data-label*="postgresql"]').textContent(), "0.033/s");
+    assert.equal(await page.locator(".graph .dim").count(), 0, "Escape lets go of what is pointed at");
+  });
+});
+
+test("the ring around a card is as long as its share of failed calls, and who walks there is told all of it", async () => {
+  await withPage(site.browser, at(), async (page) => {
+    await ready(page);
+    const ring = await page.locator('[data-node="pay"] .failed').evaluate((e) => e.getAttribute("stroke-dasharray").split(" ").map(Number));
+    // Ten of sixty calls fail.
+    assert.ok(Math.abs(ring[0] / ring[1] - 1 / 6) < 0.001, `ring: ${ring}`);
+    assert.equal(await page.locator('[data-node="cart"] .failed').count(), 0);
+    await page.keyboard.press("Tab");
+    await page.locator('.graph .node[tabindex="0"]').focus();
+    await page.keyboard.press("ArrowRight");
+    const focused = await page.evaluate(() => document.activeElement.querySelector("title").textContent);
+    await page.locator(".tip", { hasText: focused }).waitFor();
   });
 });
 

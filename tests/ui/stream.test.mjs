@@ -76,7 +76,7 @@ test("a long search shows what it finds and how far it is, then all of it", asyn
       await page.locator(".rows .result").nth(1).waitFor();
       assert.equal(await page.getByRole("button", { name: "Stop" }).count(), 0, "nobody waits yet");
       answer.send(progress(750009, 1200));
-      await page.getByText("Scanned 750,009 of 1,500,018 spans · 4 traces · 1.2 s").waitFor();
+      await page.getByText("Scanned 750,009 of 1,500,018 spans, 900 B · 4 traces · 1.2 s").waitFor();
       const width = () => page.locator(".progress").evaluate((line) => Number(getComputedStyle(line, "::after").width.replace("px", "")) / line.clientWidth);
       assert.ok(Math.abs((await width()) - 0.5) < 0.01);
       await assertAccessible(page);

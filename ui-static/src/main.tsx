@@ -122,6 +122,12 @@ function App() {
 }
 
 startKeys();
+// Who walks with the Tab key is told what titles tell the pointer.
+document.addEventListener("keydown", function walk({ key }) {
+  if (key !== "Tab") return;
+  document.removeEventListener("keydown", walk);
+  void import("./ui/tips").catch(() => undefined);
+});
 void startRouting().then(() => {
   const root = document.getElementById("app");
   if (!root) return;

@@ -47,5 +47,5 @@ test("the share counts rows, and the candidates that were found in them", () => 
   assert.equal(shareOf({ ...progress, knownTraces: "0" }), 0.25);
   assert.equal(shareOf({ ...progress, totalRows: "0" }), 0);
   assert.equal(shareOf({ ...progress, passedRows: "2000", knownTraces: "5" }), 1);
-  assert.equal(progressText(progress), "Scanned 500 of 2,000 spans · 4 traces · 1.8 s");
+  assert.equal(progressText(progress), "Scanned 500 of 2,000 spans, 9 B · 4 traces · 1.8 s");
 });

@@ -35,6 +35,11 @@ test("times are read in every form that the API takes", () => {
   assert.equal(parseTime("1795350535894123456", NOW), NOW);
   assert.equal(parseTime("2026-11-22T12:28:55.894123456Z", NOW), NOW);
   assert.equal(parseTime("2026-11-22T14:28:55.894123456+02:00", NOW), NOW);
+  for (const short of ["2026-11-22", "2026-11-22 00:00", "2026-11-22T00:00:00"]) {
+    assert.equal(parseTime(short, NOW, "utc"), 1795305600000000000n, short);
+    assert.equal(parseTime(short, NOW), BigInt(new Date(2026, 10, 22).getTime()) * 1000000n, `${short}, here`);
+    assert.equal(parseTime(`${short}Z`, NOW), 1795305600000000000n, `${short}Z`);
+  }
   for (const bad of ["", "yesterday", "now-", "now-5", "2026-13-40T00:00Z"]) assert.equal(parseTime(bad, NOW), null);
 });
 

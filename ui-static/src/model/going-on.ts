@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A search whose time was over, and that goes on behind its cursor: what its pages say together. No DOM, no fetch.
 import type { SearchAnswer, SearchProgress, TraceSummary } from "../api/types";
-import { formatCount, plural } from "./text";
+import { formatBytes, formatCount, plural } from "./text";
 
-/** "Scanned 500 of 2,000 spans · 412 traces · 1.8 s" */
+/** "Scanned 500 of 2,000 spans, 3.20 MB · 412 traces · 1.8 s": how many bytes all of them take nobody knows, as only columns are read that the query needs. */
 export function progressText(p: SearchProgress): string {
-  return `Scanned ${formatCount(p.passedRows)} of ${plural(p.totalRows, "span")} · ${plural(p.matchedTraces, "trace")} · ${(p.elapsedMs / 1000).toFixed(1)} s`;
+  return `Scanned ${formatCount(p.passedRows)} of ${plural(p.totalRows, "span")}, ${formatBytes(p.scanned.bytes)} · ${plural(p.matchedTraces, "trace")} · ${(p.elapsedMs / 1000).toFixed(1)} s`;
 }
 
 const NUMBERS: Record<string, (t: TraceSummary) => bigint | number | null> = {

@@ -20,8 +20,8 @@ export function parseDuration(text: string): number | null {
   return parts.reduce((sum, p) => sum + Number(p[1]) * UNIT_NS[p[2]], 0);
 }
 
-/** What the API takes as from and to: now, now-15m, Unix seconds to nanoseconds, RFC 3339. Null when none of them. */
-export function parseTime(text: string, nowNs: bigint): bigint | null {
+/** now, now-15m, Unix seconds to nanoseconds, and dates: with less than RFC 3339 wants, too; without a zone they are of the one given. Null when none of them. */
+export function parseTime(text: string, nowNs: bigint, zone: Zone = "local"): bigint | null {
   const trimmed = text.trim();
   if (trimmed === "now") return nowNs;
   if (trimmed.startsWith("now-")) {
@@ -29,7 +29,7 @@ export function parseTime(text: string, nowNs: bigint): bigint | null {
     return back === null ? null : nowNs - BigInt(Math.round(back));
   }
   if (/^\d{1,19}$/.test(trimmed)) return scaleUnix(trimmed);
-  return parseRfc3339(trimmed);
+  return parseDate(trimmed, zone);
 }
 
 function scaleUnix(digitsOfTime: string): bigint {
@@ -38,10 +38,10 @@ function scaleUnix(digitsOfTime: string): bigint {
   return BigInt(digitsOfTime) * 10n ** scale;
 }
 
-function parseRfc3339(text: string): bigint | null {
+function parseDate(text: string, here: Zone): bigint | null {
   const m = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?\s*(Z|[+-]\d\d:?\d\d)?$/i.exec(text);
   if (!m) return null;
-  const [, date, clock = "00:00", seconds = "00", fraction = "", zone = ""] = m;
+  const [, date, clock = "00:00", seconds = "00", fraction = "", zone = here === "utc" ? "Z" : ""] = m;
   const offset = zone.toUpperCase() === "Z" ? "Z" : zone.replace(/^(...):?(..)$/, "$1:$2");
   const ms = Date.parse(`${date}T${clock}:${seconds}.000${offset}`);
   if (Number.isNaN(ms)) return null;

@@ -3,13 +3,13 @@
 import { useEffect } from "preact/hooks";
 import type { ApiError } from "../api/client";
 import { isPassing, type Loader } from "../state/load";
-import { askedAnew, isLive, isNew } from "./explore-state";
+import { askedAnew, isAway, isLive, isNew } from "./explore-state";
 
 interface Asked<T> {
   value: T | null;
   /** Another answer is on its way. Live changes in place instead. */
   busy: boolean;
-  /** Null also when the server is away and there is what it said before: the page says so once, above all of them. */
+  /** Null also when the server is away: the page says so once, above all of them. */
   error: ApiError | null;
   run: () => void;
 }
@@ -22,5 +22,5 @@ export function useAsked<T>(loader: Loader<T>, question: unknown, ask: (stop: Ab
     if (isNew(loader, key, false)) run();
   }, [JSON.stringify(key)]);
   const { value, error, loading } = loader.state.value;
-  return { value, busy: loading && value !== null && !isLive(), error: error && value && isPassing(error) ? null : error, run };
+  return { value, busy: loading && value !== null && !isLive(), error: error && isPassing(error) && (value || isAway()) ? null : error, run };
 }

@@ -16,7 +16,7 @@ import { CopyButton, ProblemPanel, Swatch } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { KeyChooser } from "../ui/key-chooser";
 import { filtered, shortName } from "./explore-chips";
-import { addedKeys, FIXED_KEYS, fixedFacets, fixedQuestion, isLive, runFacets, tellingFacets } from "./explore-state";
+import { addedKeys, FIXED_KEYS, fixedFacets, fixedQuestion, isAway, isLive, runFacets, tellingFacets } from "./explore-state";
 
 /** Values that the search inside a facet asks for. */
 const SEARCHED_MAX = 1000;
@@ -28,7 +28,7 @@ export function FacetRail({ slots, close }: { slots: Map<string, number>; close:
   const query = param("q");
   const [adding, setAdding] = useState(false);
   useEffect(() => runFacets(false));
-  const error = fixed.error ?? telling.error;
+  const error = isAway() ? null : (fixed.error ?? telling.error);
   const first = [...FIXED_KEYS, ...addedKeys()].flatMap((key) => fixed.value?.facets.filter((f) => f.key === key && (f.distinct > 0 || addedKeys().includes(key))) ?? []);
   // The service has two names: one is enough. Keys with one value of all spans say nothing.
   // They stand below the first ones, so they wait for them.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A search that takes long, or ended before everything was looked at: how far it is, Stop, and Extend, which goes on whenever its time is over, until all
-// is looked at. Loaded when there is one.
+// is looked at. Loaded when there is one, and so is what is said when nothing matches.
 import { isStopped, searchLines } from "../api/client";
 import type { SearchAnswer } from "../api/types";
 import { joined, progressText } from "../model/going-on";
@@ -11,6 +11,7 @@ import { hint } from "../state/keys";
 import { asApiError } from "../state/load";
 import { clear, extended, running, share, stopSearch } from "../state/searching";
 import { answer, order, question, runList } from "./explore-state";
+export { NoMatch } from "./nomatch";
 
 /** Traces that one Extend adds at most: a query that matches everything would fill the browser. */
 const TRACES_MAX = 1000;
@@ -26,7 +27,7 @@ async function nextPage(found: SearchAnswer, stop: AbortSignal): Promise<SearchA
     if (!p) return;
     share.value = Math.max(share.peek() ?? 0, shareOf(p));
     running.value = {
-      progress: { ...p, matchedTraces: found.traces.length + p.matchedTraces, elapsedMs: found.tookMs + p.elapsedMs },
+      progress: { ...p, scanned: { ...p.scanned, bytes: String(BigInt(found.scanned.bytes) + BigInt(p.scanned.bytes)) }, matchedTraces: found.traces.length + p.matchedTraces, elapsedMs: found.tookMs + p.elapsedMs },
       kept: () => joined(found, lines.partial(by), by),
     };
   };

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Above the list: rate, share of errors and durations of all spans that match, or the same as a table.
+import type { ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import { apiUrl } from "../api/client";
 import type { HeatmapAnswer } from "../api/types";
 import { curlOf } from "../model/curl";
-import { formatCount, formatPercent, formatRate, plural } from "../model/text";
-import { formatClock, formatDay, formatDuration, formatFull, toRfc3339 } from "../model/time";
+import { formatPercent, formatRate, plural } from "../model/text";
+import { formatClock, formatDay, toRfc3339 } from "../model/time";
 import { go, param, patched, replace } from "../route";
 import { isPassing } from "../state/load";
 import { zone } from "../state/prefs";
@@ -14,17 +15,18 @@ import { CopyButton, ProblemPanel } from "../ui/controls";
 import { StepCursor } from "../ui/steps";
 import { Heatmap, QuantileKeys } from "./explore-heat";
 import { timeBand, Toggle, TwinToggle } from "./explore-parts";
-import { answer, heat, heatQuestion, isLive, isTwin, runHeat, select, selection, selectTime, viewOf } from "./explore-state";
+import { answer, heat, heatQuestion, isAway, isLive, isTwin, runHeat, select, selection, selectTime, viewOf } from "./explore-state";
 
 const cursor = new StepCursor();
 
 /** As tall as the heatmap beside them. */
 const CHART_PX = 138;
 
-export function Panels() {
+/** Steps: their table, when that part is loaded. */
+export function Panels({ Steps }: { Steps: ComponentType<{ value: HeatmapAnswer }> | undefined }) {
   const { value, error, loading } = heat.state.value;
   const large = viewOf() === "heatmap";
-  if (error && !(isPassing(error) && value)) {
+  if (error && !(isPassing(error) && (value || isAway()))) {
     // A query that cannot be read is said once, with its caret, above the list.
     if (error.problem.parameter === "q") return null;
     return <ProblemPanel error={error} title="Rate, errors and durations cannot be shown" retry={() => runHeat(true)} />;
@@ -40,7 +42,7 @@ export function Panels() {
     <section class={loading && !isLive() ? "panels busy" : "panels"} aria-label="All matching spans over time">
       {table || large ? null : <Lines value={value} />}
       <Durations value={value} table={table} large={large} />
-      {table ? <StepTable value={value} /> : null}
+      {table && Steps ? <Steps value={value} /> : null}
     </section>
   );
 }
@@ -120,58 +122,5 @@ function Durations({ value, table, large }: { value: HeatmapAnswer; table: boole
       </figcaption>
       {table ? null : <Heatmap answer={value} selected={selection()} linear={linear} errors={errors} onSelect={select} height={large ? Math.max(240, Math.min(520, window.innerHeight * 0.48)) : undefined} />}
     </figure>
-  );
-}
-
-/** Steps with spans; each leads to itself as the range. */
-function StepTable({ value }: { value: HeatmapAnswer }) {
-  const steps = value.steps.filter((s) => s.count !== "0");
-  const seconds = Number(value.stepNano) / 1e9;
-  const share = (100 * value.relativeError).toFixed(1);
-  return (
-    <div class="table-box steps" tabIndex={0} role="region" aria-label="Steps">
-      <table class="edges">
-        <thead>
-          <tr>
-            <th>From</th>
-            <th class="right">Spans</th>
-            <th class="right">Rate</th>
-            <th class="right">Errors</th>
-            {["p50", "p95", "p99"].map((q) => (
-              <th key={q} class="right" title={`± ${share} %`}>
-                {q}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {steps.map((s) => {
-            const from = BigInt(s.timeUnixNano);
-            return (
-              <tr key={s.timeUnixNano}>
-                <td class="num" title={formatFull(from, zone.value)}>
-                  <a href={patched({ from: toRfc3339(from), to: toRfc3339(from + BigInt(value.stepNano)), sel: null })}>
-                    {formatDay(from, zone.value)} {formatClock(from, zone.value, seconds < 1 ? 3 : 0)}
-                  </a>
-                </td>
-                <td class="num right">{formatCount(s.count)}</td>
-                <td class="num right">{formatRate(Number(s.count), seconds)}</td>
-                <td class="num right">
-                  {s.errors === "0" ? <span class="dim">0</span> : `▲ ${formatCount(s.errors)} (${formatPercent(Number(s.errors), Number(s.count))})`}
-                </td>
-                {["0.5", "0.95", "0.99"].map((q) => (
-                  <td key={q} class="num right">
-                    {formatDuration(Number(s.quantiles[q]))}
-                  </td>
-                ))}
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-      <p class="hint pad">
-        {plural(value.steps.length - steps.length, "step")} without spans not listed · quantiles ± {share} %
-      </p>
-    </div>
   );
 }

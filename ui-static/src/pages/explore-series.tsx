@@ -3,6 +3,7 @@
 // one more, so that nothing is missing in the sums.
 import { useEffect } from "preact/hooks";
 import { apiUrl, getMetric, getMetricRange } from "../api/client";
+import type { HeatmapAnswer } from "../api/types";
 import { curlOf } from "../model/curl";
 import { toCsv } from "../model/list";
 import { countOf, errorsOf, type Line, linesOf, lineQueries, nameOf, type Over, picksOf, QUANTILES, restQuery, topQuery } from "../model/timeseries";
@@ -19,7 +20,7 @@ import { CopyButton, ProblemPanel } from "../ui/controls";
 import { StepCursor } from "../ui/steps";
 import { useAsked } from "./explore-asking";
 import { shortName } from "./explore-chips";
-import { timeBand, TwinToggle } from "./explore-parts";
+import { SeriesRoom, timeBand, TwinToggle } from "./explore-parts";
 import { isTwin, selectTime } from "./explore-state";
 import { saveFile } from "../state/say";
 
@@ -56,7 +57,7 @@ export function Series({ slots }: { slots: Map<string, number> }) {
     if (error.problem.parameter === "q" && by === "") return null;
     return <ProblemPanel error={error} title="The time series cannot be shown" retry={run} />;
   }
-  if (!value) return <div class="panels waiting tall" aria-hidden="true" />;
+  if (!value) return <SeriesRoom />;
   if (value.count === 0) return null;
   return (
     <section class={busy ? "series-view busy" : "series-view"} aria-label="All matching spans over time">
@@ -108,7 +109,7 @@ function Head({ value }: { value: Found }) {
   );
 }
 
-const startOf = (value: Over, i: number): bigint => value.axis.from + value.axis.step * BigInt(i);
+const startOf = (value: Pick<Over, "axis">, i: number): bigint => value.axis.from + value.axis.step * BigInt(i);
 
 function Charts({ value, slots }: { value: Found; slots: Map<string, number> }) {
   const { axis, lines } = value;
@@ -201,7 +202,16 @@ function Name({ line, by }: { line: Line; by: string }) {
   );
 }
 
-function Table({ value }: { value: Found }) {
+/** What rate, errors and heatmap are drawn from. */
+export function StepTable({ value }: { value: HeatmapAnswer }) {
+  const { steps } = value;
+  const group = { value: null, type: "all", count: 0 };
+  const quantiles = QUANTILES.map((q) => steps.map((s) => (s.count === "0" ? null : Number(s.quantiles[q]))));
+  const line = { group, counts: steps.map((s) => Number(s.count)), errors: steps.map((s) => Number(s.errors)), quantiles };
+  return <Table value={{ by: "", axis: { from: BigInt(value.from), step: BigInt(value.stepNano), steps: steps.length }, lines: [line] }} />;
+}
+
+function Table({ value }: { value: Pick<Found, "by" | "axis" | "lines"> }) {
   const seconds = Number(value.axis.step) / 1e9;
   const rows = Array.from({ length: value.axis.steps }, (_, i) => value.lines.filter((l) => l.counts[i] > 0).map((line) => ({ i, line }))).flat();
   return (

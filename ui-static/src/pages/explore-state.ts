@@ -8,7 +8,7 @@ import { listed, type Listed, spanOrder } from "../model/list";
 import { goesOn } from "../model/lines";
 import { isEverything, withCondition } from "../model/traceql";
 import { go, param, patched } from "../route";
-import { Loader } from "../state/load";
+import { isPassing, Loader } from "../state/load";
 import { facetsShown, savedColumns } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { runSearch } from "../state/searching";
@@ -28,6 +28,11 @@ const ROWS = 48;
 
 export const answer = new Loader<SearchAnswer>();
 export const status = new Loader<Status>();
+/** The server does not answer, which stands above the list: what asks for itself need not say so, too. */
+export const isAway = (): boolean => {
+  const { error } = answer.state.value;
+  return error !== null && isPassing(error);
+};
 export const heat = new Loader<HeatmapAnswer>();
 /** Fields that every span has, and those that tell most of the spans at hand. */
 export const fixedFacets = new Loader<FacetsAnswer>();
@@ -37,6 +42,8 @@ const asked = new Map<unknown, string>();
 
 /** The row of the list that the keyboard is at. */
 export const cursor = signal(-1);
+/** That row is to take the focus as soon as it is in the document. */
+export const focusWanted = { current: false };
 export const scrollTop = { current: 0 };
 export const previewOpen = signal(false);
 /** Counts how often everything was asked anew: parts that ask for themselves do so, too. */

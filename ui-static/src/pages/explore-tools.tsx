@@ -5,8 +5,7 @@ import type { SearchAnswer } from "../api/types";
 import type { ActionId } from "../model/actions";
 import { curlOf, shellQuote } from "../model/curl";
 import { attributeOf, type ColumnId, columnIds, columnsOf, type ListRow, toCsv } from "../model/list";
-import { formatCount, plural } from "../model/text";
-import { formatDuration, toRfc3339 } from "../model/time";
+import { toRfc3339 } from "../model/time";
 import { go, param, patched, replace } from "../route";
 import { hint } from "../state/keys";
 import { savedColumns } from "../state/prefs";
@@ -15,7 +14,7 @@ import { Popover } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { KeyChooser } from "../ui/key-chooser";
 import { shortName } from "./explore-chips";
-import { columnFields, columnsText, cursor, FIXED_KEYS, fixedFacets, inSpans, listQuery, panelsShown, question, rowsOf, tellingFacets, viewOf, VIEWS } from "./explore-state";
+import { columnFields, columnsText, FIXED_KEYS, fixedFacets, inSpans, listQuery, panelsShown, question, rowsOf, tellingFacets, viewOf, VIEWS } from "./explore-state";
 import { saveFile } from "../state/say";
 
 export function ListTools({ value }: { value: SearchAnswer | null }) {
@@ -28,9 +27,6 @@ export function ListTools({ value }: { value: SearchAnswer | null }) {
   );
   return (
     <div class="list-tools">
-      <span class="offscreen" role="status">
-        {group ? "" : rowText(value)}
-      </span>
       <span class="button-group views" role="group" aria-label="View">
         {VIEWS.map(([id, name], i) => (
           <button
@@ -62,17 +58,6 @@ export function ListTools({ value }: { value: SearchAnswer | null }) {
       </Popover>
     </div>
   );
-}
-
-/** The row that the keyboard is at, for who does not see it: the focus stays where it is. */
-function rowText(value: SearchAnswer | null): string {
-  const { rows } = rowsOf(value);
-  const row = rows[cursor.value];
-  if (!row) return "";
-  const { trace, span } = row;
-  const name = inSpans() && span ? `${span.serviceName} ${span.name}` : `${trace.rootServiceName} ${trace.rootTraceName}`.trim() || "root span not stored";
-  const errors = inSpans() ? (span?.status === "error" ? ", error" : "") : trace.errorCount > 0 ? `, ${plural(trace.errorCount, "error")}` : "";
-  return `${name}, ${formatDuration(row.duration)}${errors}, row ${formatCount(cursor.value + 1)} of ${formatCount(rows.length)}`;
 }
 
 function GroupPanel({ group, close }: { group: string; close: () => void }) {

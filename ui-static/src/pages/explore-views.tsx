@@ -3,6 +3,8 @@
 import { Histogram } from "./explore-histogram";
 import { Series } from "./explore-series";
 
+export { StepTable } from "./explore-series";
+
 export function LargeView({ view, slots }: { view: "histogram" | "timeseries"; slots: Map<string, number> }) {
   return view === "histogram" ? <Histogram /> : <Series slots={slots} />;
 }

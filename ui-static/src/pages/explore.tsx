@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 import { type ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { apiUrl, getServices, getStatus } from "../api/client";
-import type { SearchAnswer, Service, Status } from "../api/types";
+import type { HeatmapAnswer, SearchAnswer, Service, Status } from "../api/types";
 import { curlOf } from "../model/curl";
 import type { ListRow } from "../model/list";
 import { formatBytes, formatCount, plural } from "../model/text";
@@ -14,7 +14,7 @@ import { go, param, patched, replace } from "../route";
 import { toggleBasket } from "../state/basket";
 import { hint, useActions } from "../state/keys";
 import { isPassing, Loader, useRetry } from "../state/load";
-import { facetsShown } from "../state/prefs";
+import { facetsShown, rowPx } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { say } from "../state/say";
 import { queryWanted, running, stopSearch } from "../state/searching";
@@ -25,10 +25,10 @@ import { isSlow } from "../ui/progress";
 import { QueryBox } from "../ui/querybox";
 import { Chips } from "./explore-chips";
 import { Panels } from "./explore-panels";
+import { SeriesRoom } from "./explore-parts";
 import {
-  answer, askedAnew, cursor, inSpans, isLive, listQuery, loadMore, panelsShown, previewOpen, question, railOpen, rowsOf, runFacets, runHeat, runList, scrollTop, select, selection, SPANS_OF_TRACE, status, toggleLive, VIEWS, viewOf,
+  answer, askedAnew, cursor, focusWanted, inSpans, isLive, isTwin, listQuery, loadMore, panelsShown, previewOpen, question, railOpen, rowsOf, runFacets, runHeat, runList, scrollTop, select, selection, SPANS_OF_TRACE, status, toggleLive, VIEWS, viewOf,
 } from "./explore-state";
-import { NoMatch } from "./nomatch";
 import { addressOf, Results } from "./results";
 
 const POLL_MS = 1500;
@@ -46,23 +46,25 @@ interface Parts {
   Preview?: ComponentType<{ row: ListRow; compare: () => void; close: () => void }>;
   EndedEarly?: ComponentType<{ value: SearchAnswer }>;
   LongSearch?: ComponentType;
+  NoMatch?: ComponentType<{ query: string; run: () => void }>;
   LargeView?: ComponentType<{ view: "histogram" | "timeseries"; slots: Map<string, number> }>;
+  StepTable?: ComponentType<{ value: HeatmapAnswer }>;
 }
 const parts = signal<Parts>({});
+/** Each file exports its parts by these names. */
 const PARTS: Record<keyof Parts, () => Promise<Parts>> = {
-  FirstRun: async () => ({ FirstRun: (await import("./firstrun")).FirstRun }),
-  FacetRail: async () => ({ FacetRail: (await import("./explore-facets")).FacetRail }),
-  ListTools: async () => ({ ListTools: (await import("./explore-tools")).ListTools }),
-  Difference: async () => ({ Difference: (await import("./explore-difference")).Difference }),
-  LiveLine: async () => ({ LiveLine: (await import("./explore-live")).LiveLine }),
-  Groups: async () => ({ Groups: (await import("./explore-groups")).Groups }),
+  FirstRun: () => import("./firstrun"),
+  FacetRail: () => import("./explore-facets"),
+  ListTools: () => import("./explore-tools"),
+  Difference: () => import("./explore-difference"),
+  LiveLine: () => import("./explore-live"),
+  Groups: () => import("./explore-groups"),
   EndedEarly: () => import("./explore-going-on"),
   LongSearch: () => import("./explore-going-on"),
-  Preview: async () => ({ Preview: (await import("./preview")).Preview }),
-  LargeView: async () => {
-    const [found] = await Promise.all([import("./explore-views"), loadStyle(VIEWS_STYLE)]);
-    return { LargeView: found.LargeView };
-  },
+  NoMatch: () => import("./explore-going-on"),
+  Preview: () => import("./preview"),
+  LargeView: async () => (await Promise.all([import("./explore-views"), loadStyle(VIEWS_STYLE)]))[0],
+  StepTable: () => import("./explore-views"),
 };
 
 async function loadPart(name: keyof Parts): Promise<void> {
@@ -115,16 +117,20 @@ export function Explore() {
   if (previewOpen.value) wanted.push("Preview");
   if (isSlow()) wanted.push("LongSearch");
   if (value && isEndedEarly(value)) wanted.push("EndedEarly");
+  if (value && isNothing(value, loading)) wanted.push("NoMatch");
   const view = panelsShown() ? viewOf() : "";
   const large = view === "histogram" || view === "timeseries" ? view : null;
   if (large) wanted.push("LargeView");
+  else if (isTwin()) wanted.push("StepTable");
   useEffect(() => wanted.forEach((w) => void loadPart(w)), [wanted.join()]);
   const { rows } = rowsOf(value);
   useExploreKeys();
   useRetry(error, () => runAll(true));
   const query = param("q");
   const fault = useFault(error, query);
-    const { FacetRail, ListTools, Difference, Groups, LiveLine, Preview, LargeView, FirstRun } = parts.value;
+  const away = error !== null && isPassing(error);
+  const nothing = away && !value;
+    const { FacetRail, ListTools, Difference, Groups, LiveLine, Preview, LargeView, FirstRun, StepTable } = parts.value;
   if (empty && status.state.value.value) return FirstRun ? <FirstRun status={status.state.value.value} /> : null;
   const row = rows[Math.max(0, cursor.value)];
   const slots = new Map(services.state.value.value?.services.map((s) => [s.name, s.slot]));
@@ -159,7 +165,7 @@ export function Explore() {
         </button>
         {ListTools ? <ListTools value={value} /> : <div class="list-tools" />}
       </div>
-      <div class={`explore${error && isPassing(error) ? " stale" : ""}${row && previewOpen.value ? " with-details" : ""}`}>
+      <div class={`explore${away ? " stale" : ""}${row && previewOpen.value ? " with-details" : ""}`}>
         {railOpen() ? FacetRail ? <FacetRail slots={slots} close={toggleRail} /> : <div class="facets" /> : null}
         <div class="explore-main">
           {error ? (
@@ -167,15 +173,15 @@ export function Explore() {
               {fault ? <FaultLine fault={fault} said={error.problem.expected ? `expected ${error.problem.expected}` : (error.problem.detail ?? "")} /> : null}
             </ProblemPanel>
           ) : null}
-          {error && isPassing(error) && value ? (
+          {away ? (
             <p class="banner" role="status">
-              <span aria-hidden="true">▲</span> What is below was true before. The page asks again by itself.
+              <span aria-hidden="true">▲</span> {nothing ? "" : "What is below was true before. "}The page asks again by itself.
             </p>
           ) : null}
-          {!panelsShown() || error?.problem.parameter === "q" ? null : !large ? <Panels /> : LargeView ? <LargeView view={large} slots={slots} /> : <div class="panels waiting tall" aria-hidden="true" />}
+          {nothing || !panelsShown() || error?.problem.parameter === "q" ? null : !large ? <Panels Steps={StepTable} /> : LargeView ? <LargeView view={large} slots={slots} /> : large === "timeseries" ? <SeriesRoom /> : <div class="panels waiting tall" aria-hidden="true" />}
           {selected && Difference ? <Difference selected={selected} /> : null}
           {isLive() && LiveLine && !group ? <LiveLine /> : null}
-          {group ? Groups ? <Groups by={group} /> : null : <List value={value} loading={loading} failed={error !== null} />}
+          {group ? Groups && !nothing ? <Groups by={group} /> : null : <List value={value} loading={loading} failed={error !== null} />}
         </div>
         {row && previewOpen.value && Preview && !group ? <Preview row={row} compare={() => compare(row)} close={closePreview} /> : null}
       </div>
@@ -189,11 +195,12 @@ const closePreview = () => {
 
 function List({ value, loading, failed }: { value: SearchAnswer | null; loading: boolean; failed: boolean }) {
   const { q } = listQuery();
+  const { NoMatch } = parts.value;
   return (
     <>
       {value ? <Summary value={value} loading={loading} /> : failed ? null : <Waiting />}
-      {value && value.traces.length === 0 && !loading && !isEndedEarly(value) ? <NoMatch query={q} run={() => runAll(true)} /> : null}
-      {value && value.traces.length > 0 ? <Results value={value} query={q} cursor={cursor} scrollTop={scrollTop} loading={loading} loadMore={() => void loadMore()} /> : null}
+      {value && NoMatch && isNothing(value, loading) ? <NoMatch query={q} run={() => runAll(true)} /> : null}
+      {value && value.traces.length > 0 ? <Results value={value} query={q} cursor={cursor} wanted={focusWanted} scrollTop={scrollTop} loading={loading} loadMore={() => void loadMore()} /> : null}
     </>
   );
 }
@@ -258,6 +265,8 @@ function Summary({ value, loading }: { value: SearchAnswer; loading: boolean }) 
 /** Somebody has stopped it, or its time was over: what is there is right as far as it goes, and that is said. */
 const isEndedEarly = (value: SearchAnswer): boolean => value.stopped !== undefined || /^(timeBudget|part)$/.test(value.incompleteReason ?? "");
 
+const isNothing = (value: SearchAnswer, loading: boolean): boolean => value.traces.length === 0 && !loading && !isEndedEarly(value);
+
 function Progress() {
   const { LongSearch } = parts.value;
   return LongSearch && isSlow() ? <LongSearch /> : <>searching …</>;
@@ -282,10 +291,7 @@ function Waiting() {
   );
 }
 
-const currentRow = (): ListRow | null => {
-  const value = answer.state.peek().value;
-  return rowsOf(value).rows[cursor.peek()] ?? null;
-};
+const currentRow = (): ListRow | null => (param("group") ? null : (rowsOf(answer.state.peek().value).rows[cursor.peek()] ?? null));
 
 function compare(row: ListRow): void {
   const { trace } = row;
@@ -293,12 +299,21 @@ function compare(row: ListRow): void {
   say(added ? "In the compare basket" : "Out of the compare basket");
 }
 
+/** What scrolls and has the focus keeps the keys that scroll: tables, facets, the preview. */
+const isScrolled = (event: KeyboardEvent | undefined): boolean =>
+  event !== undefined && !/^[^ ]$/.test(event.key) && document.activeElement?.closest(".facets,.table-box,.popover-root,.details,.difference") != null;
+
 function useExploreKeys(): void {
-  const move = (step: number) => {
-    const value = answer.state.peek().value;
-    const count = rowsOf(value).rows.length;
-    if (count > 0) cursor.value = Math.max(0, Math.min(count - 1, cursor.peek() + step));
+  const move = (step: number, event?: KeyboardEvent): boolean => {
+    const count = rowsOf(answer.state.peek().value).rows.length;
+    if (count === 0 || param("group") || isScrolled(event)) return false;
+    const next = Math.max(0, Math.min(count - 1, cursor.peek() + step));
+    focusWanted.current = next !== cursor.peek();
+    if (focusWanted.current) cursor.value = next;
+    else document.querySelector<HTMLElement>(".result.chosen")?.focus();
+    return true;
   };
+  const page = () => Math.max(1, Math.floor((document.querySelector(".results .virtual")?.clientHeight ?? 0) / rowPx.value) - 1);
   const address = () => {
     const row = currentRow();
     return row ? addressOf(row, inSpans() || listQuery().q.trim() !== "") : null;
@@ -314,19 +329,27 @@ function useExploreKeys(): void {
       else if (previewOpen.peek()) closePreview();
       else if (selection()) select(null);
     },
-    "rows.next": () => move(1),
-    "rows.previous": () => move(-1),
+    "rows.next": (event) => move(1, event),
+    "rows.previous": (event) => move(-1, event),
+    "rows.pageDown": (event) => move(page(), event),
+    "rows.pageUp": (event) => move(-page(), event),
+    "rows.first": (event) => move(Number.NEGATIVE_INFINITY, event),
+    "rows.last": (event) => move(Number.POSITIVE_INFINITY, event),
     "rows.open": () => {
       const target = address();
-      if (target) go(target);
+      if (!target) return;
+      // Who comes back goes on where the row is.
+      focusWanted.current = true;
+      go(target);
     },
     "explore.openTab": () => {
       const target = address();
       if (target) window.open(target, "_blank", "noopener");
     },
-    "explore.preview": () => {
-      if (cursor.peek() < 0) move(1);
+    "explore.preview": (event) => {
+      if (isScrolled(event) || (!currentRow() && !move(1))) return false;
       previewOpen.value = !previewOpen.peek();
+      return true;
     },
     "explore.basket": () => {
       const row = currentRow();

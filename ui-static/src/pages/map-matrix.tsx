@@ -12,8 +12,9 @@ const ROW = 24;
 const COLUMN_USUAL = 60;
 /** What changed is said in words. */
 const COLUMN_COMPARED = 132;
-/** Height of the names above, width of those on the left. */
-const HEAD = 148;
+/** Most height of the names above, what a letter takes of it, and width of the names on the left. */
+const HEAD_MOST = 148;
+const LETTER = 7.5;
 const LEFT = 190;
 const LEFT_NARROW = 116;
 const NARROW = 720;
@@ -47,6 +48,7 @@ export function Matrix({ shown, graph, seconds, groups, chosen, select }: Props)
   const [cursor, setCursor] = useState<Cursor>({ row: 0, column: 0 });
   const step = shown.edges.some((e) => e.change) ? COLUMN_COMPARED : COLUMN_USUAL;
   const left = window.innerWidth < NARROW ? LEFT_NARROW : LEFT;
+  const head = Math.min(HEAD_MOST, Math.round(20 + LETTER * Math.max(8, ...matrix.columns.map((name) => name.length))));
   const at = { row: Math.min(cursor.row, matrix.rows.length - 1), column: Math.min(cursor.column, matrix.columns.length - 1) };
   useLayoutEffect(() => {
     const element = box.current;
@@ -66,13 +68,13 @@ export function Matrix({ shown, graph, seconds, groups, chosen, select }: Props)
   }, [matrix]);
   const move = (to: Cursor) => {
     setCursor(to);
-    bringIntoView(box.current, to, left, step);
+    bringIntoView(box.current, to, left, step, head);
   };
   const cellsAt = (row: number, column: number): Edge[] => (matrix.cells.get(`${row} ${column}`) ?? []).map((e) => edges.get(e.id) ?? e);
   const by = measure();
   const scale = scaleOf(shown.edges, by);
   const columns = range(view.x / step, (view.width - left) / step, matrix.columns.length);
-  const rows = range(view.y / ROW, (view.height - HEAD) / ROW, matrix.rows.length);
+  const rows = range(view.y / ROW, (view.height - head) / ROW, matrix.rows.length);
   const say = (row: number, column: number) => sentence(matrix, row, column, cellsAt(row, column), seconds);
   if (matrix.rows.length === 0) return <p class="pad dim">No calls to show{shown.hiddenEdges > 0 ? `: ${plural(shown.hiddenEdges, "edge")} ${shown.hiddenEdges === 1 ? "is" : "are"} hidden by what was chosen above` : " in this range"}.</p>;
   return (
@@ -89,21 +91,21 @@ export function Matrix({ shown, graph, seconds, groups, chosen, select }: Props)
         aria-colcount={matrix.columns.length + 1}
         aria-activedescendant={`cell-${at.row}-${at.column}`}
         tabIndex={0}
-        onKeyDown={(event) => onKey(event, matrix, at, move, () => cellsAt(at.row, at.column)[0] && select(cellsAt(at.row, at.column)[0].id), Math.max(1, Math.floor((view.height - HEAD) / ROW) - 1))}
+        onKeyDown={(event) => onKey(event, matrix, at, move, () => cellsAt(at.row, at.column)[0] && select(cellsAt(at.row, at.column)[0].id), Math.max(1, Math.floor((view.height - head) / ROW) - 1))}
       >
-        <div class="matrix-all" role="presentation" style={{ width: `${left + matrix.columns.length * step}px`, height: `${HEAD + matrix.rows.length * ROW}px` }}>
-          <div class="matrix-heads" role="row" aria-rowindex={1} style={{ height: `${HEAD}px` }}>
-            <div class="matrix-corner" role="columnheader" aria-colindex={1} style={{ width: `${left}px`, height: `${HEAD}px` }}>
+        <div class="matrix-all" role="presentation" style={{ width: `${left + matrix.columns.length * step}px`, height: `${head + matrix.rows.length * ROW}px` }}>
+          <div class="matrix-heads" role="row" aria-rowindex={1} style={{ height: `${head}px` }}>
+            <div class="matrix-corner" role="columnheader" aria-colindex={1} style={{ width: `${left}px`, height: `${head}px` }}>
               callers ↓ call →
             </div>
             {[...columns, ...(columns.includes(at.column) ? [] : [at.column])].map((column) => (
-              <div key={column} class={`matrix-head${column === at.column ? " here" : ""}${begins(matrix.columns, column, groups) ? " begins" : ""}`} role="columnheader" aria-colindex={column + 2} style={{ left: `${left + column * step}px`, width: `${step}px`, height: `${HEAD}px` }} title={titleOf(matrix.columns[column], groups)}>
+              <div key={column} class={`matrix-head${column === at.column ? " here" : ""}${begins(matrix.columns, column, groups) ? " begins" : ""}`} role="columnheader" aria-colindex={column + 2} style={{ left: `${left + column * step}px`, width: `${step}px`, height: `${head}px` }} title={titleOf(matrix.columns[column], groups)}>
                 <span>{matrix.columns[column] || "(no service name)"}</span>
               </div>
             ))}
           </div>
           {[...rows, ...(rows.includes(at.row) ? [] : [at.row])].map((row) => (
-            <div key={row} class={`matrix-row${row === at.row ? " here" : ""}${begins(matrix.rows, row, groups) ? " begins" : ""}`} role="row" aria-rowindex={row + 2} style={{ top: `${HEAD + row * ROW}px`, height: `${ROW}px` }}>
+            <div key={row} class={`matrix-row${row === at.row ? " here" : ""}${begins(matrix.rows, row, groups) ? " begins" : ""}`} role="row" aria-rowindex={row + 2} style={{ top: `${head + row * ROW}px`, height: `${ROW}px` }}>
               <div class="matrix-name" role="rowheader" aria-colindex={1} style={{ width: `${left}px` }} title={titleOf(matrix.rows[row], groups)}>
                 <NodeName node={graph.nodes.get(matrix.rows[row])} />
               </div>
@@ -187,10 +189,10 @@ function range(from: number, count: number, all: number): number[] {
 const begins = (names: string[], i: number, groups: Map<string, string>) => i > 0 && (groups.get(names[i]) ?? "") !== (groups.get(names[i - 1]) ?? "");
 const titleOf = (name: string, groups: Map<string, string>) => (groups.size > 0 ? `${name}, group: ${groups.get(name) ?? "none"}` : name);
 
-function bringIntoView(box: HTMLElement | null, at: Cursor, left: number, step: number): void {
+function bringIntoView(box: HTMLElement | null, at: Cursor, left: number, step: number, head: number): void {
   if (!box) return;
   const [x, y] = [at.column * step, at.row * ROW];
-  const [width, height] = [box.clientWidth - left, box.clientHeight - HEAD];
+  const [width, height] = [box.clientWidth - left, box.clientHeight - head];
   if (x < box.scrollLeft) box.scrollLeft = x;
   else if (x + step > box.scrollLeft + width) box.scrollLeft = x + step - width;
   if (y < box.scrollTop) box.scrollTop = y;

@@ -141,7 +141,7 @@ function Filters({ wanted }: { wanted: View }) {
         <Select label="edges by" value={measure()} options={MEASURES.map((m) => [m, MEASURE_NAMES[m]] as const)} choose={(v) => replace(patched({ edge: v === "rate" ? null : v }))} />
       )}
       <Select label="compare with" value={vs} options={withOwn(VS, vs, vs)} choose={set("vs", "")} />
-      <Select label="top" value={top} options={withOwn([["0", look() === "matrix" || look() === "table" ? "all" : `as can be read (${TOP})`], ["25", "25"], ["50", "50"], ["100", "100"], ["500", "500"]], top, top)} choose={set("top", "0")} />
+      <Select label="top" value={top} options={withOwn([["0", look() === "matrix" || look() === "table" ? "all" : `readable (${TOP})`], ["25", "25"], ["50", "50"], ["100", "100"], ["500", "500"]], top, top)} choose={set("top", "0")} />
       <Select label="edges from" value={min} options={withOwn([["", "any share"], ["0.01", "≥ 0.01 % of calls"], ["0.1", "≥ 0.1 % of calls"], ["1", "≥ 1 % of calls"], ["5", "≥ 5 % of calls"]], min, `≥ ${min} %`)} choose={set("min", "")} />
       <Select label="group by" value={group} options={withOwn([["", "nothing"], ...GROUPS.map((g): [string, string] => [g, g])], group, group)} choose={set("group", "")} />
       <button type="button" class="button toggle" aria-pressed={wanted.onlyErrors} onClick={() => go(patched({ only: wanted.onlyErrors ? null : "errors" }))}>

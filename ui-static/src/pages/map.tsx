@@ -107,7 +107,11 @@ function MapView({ graph, value, load }: { graph: Graph; value: GraphAnswer; loa
       const next = LOOKS[(LOOKS.findIndex(([id]) => id === own) + 1) % LOOKS.length][0];
       go(patched({ view: next === "layered" ? null : next }));
     },
-    close: () => setSelection(null),
+    close: () => {
+      // What is only pointed at, too.
+      view.current?.setSelection(null);
+      setSelection(null);
+    },
     read: load,
   });
   const groupOf = param("group") && groups.state.value.value?.key === param("group") ? groups.state.value.value.groups : NO_GROUPS;

@@ -85,7 +85,7 @@ export function NoMatch({ query, run }: { query: string; run: () => void }) {
             <a href={patched({ sel: null, by: null, call: null })}>Without the selection</a>
           </li>
         ) : null}
-        {bounded && widerThan(range).length > 0 ? (
+        {bounded && allTime !== 0 && widerThan(range).length > 0 ? (
           <li>
             Wider:{" "}
             {widerThan(range).map(([value, name], i) => (

@@ -17,6 +17,8 @@ interface Props {
   value: SearchAnswer;
   query: string;
   cursor: Signal<number>;
+  /** The row at the cursor is to take the focus. */
+  wanted: { current: boolean };
   scrollTop: { current: number };
   loading: boolean;
   loadMore: () => void;
@@ -31,7 +33,7 @@ const NAMES: Record<string, string> = {
   span: "Service / operation", status: "Status", kind: "Kind", root: "In trace",
 };
 
-export function Results({ value, query, cursor, scrollTop, loading, loadMore }: Props) {
+export function Results({ value, query, cursor, wanted, scrollTop, loading, loadMore }: Props) {
   const spans = inSpans();
   const fields = columnFields();
   const asked = spans || !isEverything(query);
@@ -46,7 +48,7 @@ export function Results({ value, query, cursor, scrollTop, loading, loadMore }: 
   const sizes = { "--columns": template, "--least": `${leastPx}px` };
   return (
     <>
-      <div class="results" style={sizes} role="table" aria-label={spans ? "Spans" : "Traces"} aria-rowcount={rows.length + 1}>
+      <div class="results" style={sizes} role="grid" aria-label={spans ? "Spans" : "Traces"} aria-rowcount={rows.length + 1}>
         <div role="rowgroup">
           <div class="result head" role="row" aria-rowindex={1}>
             {columns.map((c) => (
@@ -59,13 +61,15 @@ export function Results({ value, query, cursor, scrollTop, loading, loadMore }: 
             ))}
           </div>
         </div>
-        <div role="rowgroup" class="rows">
+        <div role="presentation" class="rows">
           <VirtualRows
+            role="rowgroup"
             count={rows.length}
             rowHeight={narrow() ? ROW_NARROW : rowPx.value}
             cursor={cursor.value}
             scrollTop={scrollTop}
-            row={(i) => (
+            wanted={wanted}
+            row={(i, stop) => (
               <Row
                 key={rows[i].key}
                 row={rows[i]}
@@ -74,6 +78,7 @@ export function Results({ value, query, cursor, scrollTop, loading, loadMore }: 
                 fields={fields}
                 asked={asked}
                 chosen={cursor.value === i}
+                stop={stop}
                 longest={longest}
                 withDay={withDay}
                 choose={() => {
@@ -139,18 +144,32 @@ interface RowProps {
   fields: string[];
   asked: boolean;
   chosen: boolean;
+  /** The Tab key comes to this row, and from it to its links: of the others it passes by. */
+  stop: boolean;
   longest: number;
   withDay: boolean;
   choose: () => void;
 }
 
-function Row({ row, index, columns, fields, asked, chosen, longest, withDay, choose }: RowProps) {
+/** A row in words, for who does not see it. */
+function rowText({ trace, span, duration }: ListRow): string {
+  const spans = inSpans();
+  const name = spans && span ? `${span.serviceName} ${span.name}` : `${trace.rootServiceName} ${trace.rootTraceName}`.trim() || "root span not stored";
+  const errors = spans ? (span?.status === "error" ? ", error" : "") : trace.errorCount > 0 ? `, ${plural(trace.errorCount, "error")}` : "";
+  return `${name}, ${formatDuration(duration)}${errors}`;
+}
+
+function Row({ row, index, columns, fields, asked, chosen, stop, longest, withDay, choose }: RowProps) {
   const target = addressOf(row, asked);
   return (
     <div
       class={chosen ? "result chosen" : "result"}
       role="row"
       aria-rowindex={index + 2}
+      aria-label={rowText(row)}
+      aria-selected={chosen}
+      tabIndex={stop ? 0 : -1}
+      onFocusIn={choose}
       onClick={(event) => {
         const onLink = event.target instanceof Element && event.target.closest("a");
         if (onLink || window.getSelection()?.toString()) return;
@@ -160,7 +179,7 @@ function Row({ row, index, columns, fields, asked, chosen, longest, withDay, cho
       }}
     >
       {columns.map((c) => (
-        <Cell key={c} id={c} row={row} target={target} longest={longest} withDay={withDay} choose={choose} />
+        <Cell key={c} id={c} row={row} target={target} longest={longest} withDay={withDay} tab={stop ? 0 : -1} />
       ))}
       {fields.map((f) => (
         <Attribute key={f} field={f} row={row} />
@@ -175,31 +194,32 @@ interface CellProps {
   target: string;
   longest: number;
   withDay: boolean;
-  choose: () => void;
+  /** tabIndex of its links. */
+  tab: 0 | -1;
 }
 
-function Cell({ id, row, target, longest, withDay, choose }: CellProps) {
+function Cell({ id, row, target, longest, withDay, tab }: CellProps) {
   const { trace, span } = row;
   switch (id) {
     case "start":
       return (
-        <span role="cell" class="start num" title={formatFull(row.start, zone.value)}>
+        <span role="gridcell" class="start num" title={formatFull(row.start, zone.value)}>
           {withDay ? <span class="dim">{formatDay(row.start, zone.value).slice(5)} </span> : null}
           {formatClock(row.start, zone.value)}
         </span>
       );
     case "trace":
     case "root":
-      return <Root trace={trace} target={id === "root" ? href("trace", { id: trace.traceId }) : target} id={id} choose={choose} />;
+      return <Root trace={trace} target={id === "root" ? href("trace", { id: trace.traceId }) : target} id={id} tab={tab} />;
     case "span":
       return (
-        <span role="cell" class="root">
-          <a href={target} onClick={choose} class="clip">
+        <span role="gridcell" class="root">
+          <a href={target} tabIndex={tab} class="clip">
             <Swatch slot={trace.services.find((s) => s.name === span?.serviceName)?.slot ?? 0} />
             <span class="root-service">{span?.serviceName}</span> <span class="root-name">{span?.name}</span>
           </a>
           {row.beyond > 0 ? (
-            <a class="dim num" href={href("trace", { id: trace.traceId })} title="More spans of this trace match than are listed: open the trace">
+            <a class="dim num" tabIndex={tab} href={href("trace", { id: trace.traceId })} title="More spans of this trace match than are listed: open the trace">
               +{formatCount(row.beyond)}
             </a>
           ) : null}
@@ -207,7 +227,7 @@ function Cell({ id, row, target, longest, withDay, choose }: CellProps) {
       );
     case "duration":
       return (
-        <span role="cell" class="duration">
+        <span role="gridcell" class="duration">
           <span class="num">{formatDuration(row.duration)}</span>
           <span class="bar" aria-hidden="true">
             <span style={{ width: `${Math.max(0.8, (100 * row.duration) / longest)}%` }} />
@@ -216,42 +236,42 @@ function Cell({ id, row, target, longest, withDay, choose }: CellProps) {
       );
     case "spans":
       return (
-        <span role="cell" class="num right spans">
+        <span role="gridcell" class="num right spans">
           {formatCount(trace.spanCount)}
           <span class="narrow-only">{trace.spanCount === 1 ? " span" : " spans"}</span>
         </span>
       );
     case "errors":
       return (
-        <span role="cell" class="num right errors">
+        <span role="gridcell" class="num right errors">
           {trace.errorCount > 0 ? <ErrorMark count={trace.errorCount} /> : <span class="dim none">0</span>}
         </span>
       );
     case "services":
       return <Services trace={trace} />;
     case "why":
-      return <Why trace={trace} />;
+      return <Why trace={trace} tab={tab} />;
     case "status":
       return (
-        <span role="cell" class="status">
+        <span role="gridcell" class="status">
           {span?.status === "error" ? <span class="error-text">▲ error</span> : <span class="dim">{span?.status}</span>}
         </span>
       );
     case "kind":
       return (
-        <span role="cell" class="kind dim">
+        <span role="gridcell" class="kind dim">
           {span?.kind}
         </span>
       );
   }
 }
 
-function Root({ trace, target, id, choose }: { trace: TraceSummary; target: string; id: string; choose: () => void }) {
+function Root({ trace, target, id, tab }: { trace: TraceSummary; target: string; id: string; tab: 0 | -1 }) {
   const root = trace.services.find((s) => s.name === trace.rootServiceName) ?? trace.services[0];
   const noRoot = trace.rootServiceName === "" && trace.rootTraceName === "";
   return (
-    <span role="cell" class={id === "root" ? "in-trace" : "root"}>
-      <a href={target} onClick={choose} class="clip">
+    <span role="gridcell" class={id === "root" ? "in-trace" : "root"}>
+      <a href={target} tabIndex={tab} class="clip">
         {root ? <Swatch slot={root.slot} /> : null}
         <span class="root-service">{noRoot ? root?.name : trace.rootServiceName}</span>{" "}
         <span class={noRoot ? "root-name dim" : "root-name"}>{noRoot ? "root span not stored" : trace.rootTraceName}</span>
@@ -265,7 +285,7 @@ function Services({ trace }: { trace: TraceSummary }) {
   const names = trace.services.map((s) => `${s.name || "(no service name)"}: ${plural(s.spanCount, "span")}`).join("\n");
   const count = trace.serviceCount ?? trace.services.length;
   return (
-    <span role="cell" class="services" title={names}>
+    <span role="gridcell" class="services" title={names}>
       {trace.services.slice(0, SWATCHES).map((s) => (
         <Swatch key={s.name} slot={s.slot} />
       ))}
@@ -274,13 +294,14 @@ function Services({ trace }: { trace: TraceSummary }) {
   );
 }
 
-function Why({ trace }: { trace: TraceSummary }) {
+function Why({ trace, tab }: { trace: TraceSummary; tab: 0 | -1 }) {
   const [first] = trace.matchedSpans;
-  if (!first) return <span role="cell" class="why" />;
+  if (!first) return <span role="gridcell" class="why" />;
   return (
-    <span role="cell" class="why">
+    <span role="gridcell" class="why">
       <a
         class="clip"
+        tabIndex={tab}
         href={href("trace", { id: trace.traceId, span: first.spanId, find: findText(first) })}
         title={`${first.serviceName}: ${first.name}, ${formatDuration(Number(first.durationNano))}, ${first.kind}, ${first.status}`}
       >
@@ -298,7 +319,7 @@ function Why({ trace }: { trace: TraceSummary }) {
 function Attribute({ field, row }: { field: string; row: ListRow }) {
   const text = attributeOf(row, field);
   return (
-    <span role="cell" class="attribute clip mono" title={text ?? undefined}>
+    <span role="gridcell" class="attribute clip mono" title={text ?? undefined}>
       {text ?? <span class="dim">–</span>}
     </span>
   );

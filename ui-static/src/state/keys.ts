@@ -53,7 +53,8 @@ function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
-const onButton = (target: EventTarget | null) => target instanceof HTMLElement && /^(BUTTON|A|SUMMARY|INPUT)$/.test(target.tagName);
+/** Enter, and but for links the blank, are the control's own. */
+const isControls = ({ key, target }: KeyboardEvent) => target instanceof HTMLElement && ((key === "Enter" && target.tagName === "A") || (/^(Enter| )$/.test(key) && /^(BUTTON|SUMMARY|INPUT)$/.test(target.tagName)));
 
 export function startKeys(): void {
   document.addEventListener("keydown", (event) => {
@@ -62,7 +63,7 @@ export function startKeys(): void {
     if (event.defaultPrevented || (event.altKey && !altGraph) || event.isComposing) return;
     const name = pressName(event, altGraph);
     if (isTyping(event.target) && name !== "Escape" && !name.startsWith("Ctrl+")) return;
-    if (onButton(event.target) && (event.key === "Enter" || event.key === " ")) return;
+    if (isControls(event)) return;
     if (document.querySelector("dialog[open]")) return; // the browser's: Escape closes it
     if (isSingle(name) && singleKeys.value === "off") return;
     const id = (event.timeStamp - firstAt < SEQUENCE_MS ? actionOf(`${first} ${name}`) : undefined) ?? actionOf(name);

@@ -3,14 +3,20 @@
 import { signal } from "@preact/signals";
 import type { Range } from "../api/client";
 import { formatClock, formatDay, parseTime, toRfc3339, type Zone } from "../model/time";
-import { linkTimes } from "./prefs";
+import { linkTimes, zone } from "./prefs";
 import { say } from "./say";
 import { go, param, patched, route, shortAddress } from "../route";
 
 export const nowNs = (): bigint => BigInt(Date.now()) * 1000000n;
 
+/** As the API takes it, which wants whole dates with a zone; one that says none is of the zone that times are shown in. */
+export function asTime(text: string): string {
+  const ns = /^\d{4}-/.test(text) ? parseTime(text, 0n, zone.peek()) : null;
+  return ns === null ? text : toRfc3339(ns);
+}
+
 export function currentRange(): Range {
-  return { from: param("from") || undefined, to: param("to") || undefined };
+  return { from: asTime(param("from")) || undefined, to: asTime(param("to")) || undefined };
 }
 
 export const PRESETS: [string, string][] = [
@@ -51,7 +57,7 @@ export function linkAddress(): Promise<string> {
   const at = traceTime.peek();
   if (at !== null) params.set("at", String(at));
   for (const name of linkTimes.peek() === "absolute" ? ["from", "to"] : []) {
-    const ns = parseTime(params.get(name) ?? "", nowNs());
+    const ns = parseTime(params.get(name) ?? "", nowNs(), zone.peek());
     if (ns !== null) params.set(name, toRfc3339(ns));
   }
   const url = new URL(window.location.href);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small line chart in SVG. Its numbers stand in a table of the page, so the drawing is one picture to screen readers.
 import type { ComponentChildren, HTMLAttributes } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { fitEnds } from "../model/axis";
 import { linePath } from "../model/service";
 
@@ -59,6 +59,13 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
+  // What the pointer shows goes with Escape, wherever the focus is.
+  useEffect(() => {
+    if (at === null) return;
+    const gone = (event: KeyboardEvent) => event.key === "Escape" && setAt(null);
+    document.addEventListener("keydown", gone);
+    return () => document.removeEventListener("keydown", gone);
+  }, [at === null]);
   const count = lines[0]?.values.length ?? 0;
   const all = lines.flatMap((l) => l.values.filter((v) => v !== null && (!log || v > 0)) as number[]);
   const most = Math.max(0, ...all) || 1;

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { parseTime } from "../model/time";
 import { zone } from "../state/prefs";
-import { currentRange, nowNs, PRESETS, rangeLabel, setRange } from "../state/range";
+import { asTime, currentRange, nowNs, PRESETS, rangeLabel, setRange } from "../state/range";
 import { Popover } from "./controls";
 import { Icon } from "./icons";
 
@@ -12,6 +12,7 @@ export function TimeRange({ opened }: { opened: number }) {
     <>
       <Icon name="clock" />
       <span class="clip">{rangeLabel(zone.value)}</span>
+      {zone.value === "utc" ? <span class="dim">UTC</span> : null}
     </>
   );
   return (
@@ -25,7 +26,7 @@ function RangePanel({ close }: { close: () => void }) {
   const range = currentRange();
   const [from, setFrom] = useState(range.from ?? "");
   const [to, setTo] = useState(range.to ?? "");
-  const isTime = (text: string) => text.trim() === "" || parseTime(text, nowNs()) !== null;
+  const isTime = (text: string) => text.trim() === "" || parseTime(text, nowNs(), zone.value) !== null;
   const valid = isTime(from) && isTime(to);
   const choose = (a: string | null, b: string | null) => {
     close();
@@ -45,7 +46,7 @@ function RangePanel({ close }: { close: () => void }) {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (valid) choose(from.trim() || null, to.trim() || null);
+          if (valid) choose(asTime(from.trim()) || null, asTime(to.trim()) || null);
         }}
       >
         <label>
@@ -57,7 +58,7 @@ function RangePanel({ close }: { close: () => void }) {
           <input value={to} placeholder="now" aria-invalid={!isTime(to)} onInput={(e) => setTo(e.currentTarget.value)} />
         </label>
         <p class={valid ? "hint" : "hint error"}>
-          {valid ? "now-15m, 2026-03-01T12:00Z, or Unix s, ms, µs, ns" : "Not a time: use now-15m, 2026-03-01T12:00Z or a Unix time"}
+          {valid ? "" : "Not a time: "}now-15m, 2026-03-01 12:00 ({zone.value === "utc" ? "UTC" : "local time"}), or Unix s, ms, µs, ns
         </p>
         <button type="submit" class="button primary" disabled={!valid}>
           Apply

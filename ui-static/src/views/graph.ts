@@ -24,6 +24,8 @@ const LABEL_HEIGHT = 17;
 const PUSH = 20;
 /** What a name may take of a card. */
 const NAME_WIDTH = NODE_WIDTH - 46;
+/** Of a card's corners. */
+const RADIUS = 7;
 const SVG = "http://www.w3.org/2000/svg";
 
 export interface GraphEvents {
@@ -71,7 +73,7 @@ export class GraphView {
   private readonly places = new Map<string, Place>();
   private readonly observer: ResizeObserver;
   private readonly lines = make("g", {});
-  private readonly labelLayer = make("g", { "pointer-events": "none" });
+  private readonly labelLayer = make("g", {});
   private shown: Shown | null = null;
   private layout: LayoutAnswer | null = null;
   private label: (edge: Edge) => string = () => "";
@@ -183,9 +185,11 @@ export class GraphView {
     const { shown, layout } = this;
     if (!shown || !layout) return;
     this.labels = [];
+    this.whole = "";
     this.edges.clear();
     this.lines.replaceChildren();
     this.labelLayer.replaceChildren();
+    this.scene.querySelector(":scope > .label")?.remove();
     const moved = new Set(layout.nodes.filter((n) => this.places.get(n.id) !== n).map((n) => n.id));
     const points = layout.rings ? straightEdges(shown.edges, this.places) : routeEdges(shown.edges, layout, this.places, moved);
     const most = shown.edges.reduce((m, e) => Math.max(m, e.callCount), 1);
@@ -213,11 +217,15 @@ export class GraphView {
     const title = make("title", {}, group);
     title.textContent = `${e.client} → ${e.server}: ${this.extras.detail?.(e) ?? label}`;
     const middle = this.freePlace(middleOf(points), halfOf(label));
-    const box = make("g", { class: this.shownLabels() ? "label" : "label hidden", "data-label": e.id }, this.labelLayer);
+    const box = make("g", { class: this.shownLabels() ? "label" : "label hidden", "data-label": e.id, "pointer-events": "none" }, this.labelLayer);
     make("rect", { height: LABEL_HEIGHT, y: middle.y - 9, rx: 4, fill: this.ink.bg, "fill-opacity": 0.92 }, box);
     text(label, { x: middle.x, y: middle.y + 3.5, "text-anchor": "middle", "font-size": 11, fill: failing ? this.ink.error : this.ink.text2 }, box);
     widen(box, middle.x, label);
     this.edges.set(e.id, group);
+  }
+
+  private labelOf(id: string): Element | null {
+    return this.scene.querySelector(`[data-label="${CSS.escape(id)}"]`);
   }
 
   private edgeOf(id: string): Edge | undefined {
@@ -227,13 +235,20 @@ export class GraphView {
   /** The label of the edge that is pointed at says everything; of the others what they are labelled by. */
   private relabel(id: string, whole: boolean): void {
     const edge = this.edgeOf(id);
-    const box = this.labelLayer.querySelector(`[data-label="${CSS.escape(id)}"]`);
+    const box = this.labelOf(id);
     const shown = box?.querySelector("text");
     if (!edge || !box || !shown || !this.extras.detail) return;
     const failing = edge.errorCount > 0 && edge.errorCount >= FAILING * edge.callCount;
     shown.textContent = whole ? this.extras.detail(edge) : (failing ? "▲ " : "") + this.label(edge);
     widen(box, Number(shown.getAttribute("x")), shown.textContent);
-    if (whole) this.labelLayer.append(box);
+    // All of it is long: it stands above other cards, and below the two that it is of.
+    (whole ? this.scene : this.labelLayer).append(box);
+    const [x, y] = [Number(shown.getAttribute("x")), Number(shown.getAttribute("y"))];
+    const half = halfOf(shown.textContent);
+    const ends = [edge.client, edge.server].map((id) => this.places.get(id)).filter((p): p is Place => p !== undefined);
+    const hit = ends.filter((p) => whole && Math.abs(p.x - x) < NODE_WIDTH / 2 + half && Math.abs(p.y - y) < (NODE_HEIGHT + LABEL_HEIGHT) / 2);
+    const down = Math.max(0, ...hit.map((p) => p.y + NODE_HEIGHT / 2 + LABEL_HEIGHT - y));
+    box.setAttribute("transform", `translate(0 ${down})`);
   }
 
   /** Labels of edges side by side would lie on one another: the later one moves down. */
@@ -268,7 +283,7 @@ export class GraphView {
     );
     const card = make(
       "rect",
-      { class: "card", width: NODE_WIDTH, height: NODE_HEIGHT, rx: 7, fill: this.ink.panel, stroke: this.ink.line, "stroke-width": 1 },
+      { class: "card", width: NODE_WIDTH, height: NODE_HEIGHT, rx: RADIUS, fill: this.ink.panel, stroke: this.ink.line, "stroke-width": 1 },
       group,
     );
     if (inferred) card.setAttribute("stroke-dasharray", "4 3");
@@ -283,21 +298,21 @@ export class GraphView {
     if (n.errorCount > 0) {
       const errors = make("tspan", { fill: this.ink.error, dx: 2 }, second);
       errors.textContent = ` ▲ ${formatPercent(n.errorCount, n.callCount)}`;
-      this.errorBar(group, n.errorCount / Math.max(1, n.callCount));
+      this.errorRing(group, n.errorCount / Math.max(1, n.callCount));
     }
     make("title", { "aria-hidden": "true" }, group).textContent = `${n.service} (${n.type}): ${line}${failed}`;
     this.nodes.set(n.service, group);
   }
 
-  /** The part of failed calls, as a part of the card's lower edge. */
-  private errorBar(group: Element, share: number): void {
-    const width = Math.max(3, Math.min(1, share) * (NODE_WIDTH - 16));
-    make("path", { d: `M8 ${NODE_HEIGHT - 1}h${width}`, stroke: this.ink.error, "stroke-width": 2 }, group);
+  /** The part of failed calls, as a part of the card's border: clockwise from its upper left corner. */
+  private errorRing(group: Element, share: number): void {
+    const around = 2 * (NODE_WIDTH + NODE_HEIGHT) - (8 - 2 * Math.PI) * RADIUS;
+    const dash = Math.max(4, Math.min(1, share) * around);
+    make("rect", { class: "failed", width: NODE_WIDTH, height: NODE_HEIGHT, rx: RADIUS, fill: "none", stroke: this.ink.error, "stroke-width": 2, "stroke-dasharray": `${dash.toFixed(1)} ${around.toFixed(1)}` }, group);
   }
 
   setSelection(selection: Selection | null): void {
     this.selection = selection;
-    this.whole = "";
     this.highlight(selection);
   }
 
@@ -311,8 +326,7 @@ export class GraphView {
       const group = this.edges.get(e.id);
       group?.classList.toggle("dim", !on);
       group?.classList.toggle("chosen", this.selection !== null && target === this.selection && on);
-      const label = this.labelLayer.querySelector(`[data-label="${CSS.escape(e.id)}"]`);
-      label?.classList.toggle("hidden", target ? !on : !this.shownLabels());
+      this.labelOf(e.id)?.classList.toggle("hidden", target ? !on : !this.shownLabels());
     }
     for (const [id, group] of this.nodes) {
       const chosen = this.selection?.kind === "node" && this.selection.id === id;
