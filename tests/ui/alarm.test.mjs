@@ -271,6 +271,8 @@ test("time series by group add up to every span, the rest is one of them, and a 
     await drag();
     await page.waitForURL(/sel=/);
     await page.locator(".difference").waitFor();
+    // While the list is searched, Escape would end that.
+    await page.waitForFunction(() => !document.querySelector(".progress.busy"));
     await page.keyboard.press("Escape");
     await page.waitForFunction(() => !/sel=/.test(location.search));
     await page.keyboard.down("Shift");
