@@ -25,6 +25,12 @@ struct sp_store_ops {
                            enum sp_visit (*visit)(void *cookie,
                                                   const struct sp_candidate *candidate),
                            void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
+    enum sp_status (*arrivals_begin)(struct sp_store *store, struct sp_arrivals_cursor *ret,
+                                     struct sp_error *reterr);
+    void (*arrivals_end)(struct sp_store *store);
+    enum sp_status (*arrivals_read)(struct sp_store *store, struct sp_arrivals_cursor *cursor,
+                                    struct sp_arena *arena, struct sp_arrivals *ret,
+                                    struct sp_error *reterr);
 
     enum sp_status (*services)(struct sp_store *store, struct sp_time_range range,
                                const struct sp_stop *stop, struct sp_arena *arena,

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "storage/arrivals.h"
+
 /* ---- writing ---- */
 
 static struct sp_reference_batch *keep_batch(const struct sp_batch *batch, size_t arena_bytes_max,
@@ -129,6 +131,64 @@ static enum sp_status reference_retain(struct sp_store *store, const struct sp_r
     return SP_OK;
 }
 
+/* ---- arrivals: the batches behind the cursor, which counts them ---- */
+
+static enum sp_status reference_arrivals_begin(struct sp_store *store,
+                                               struct sp_arrivals_cursor *ret,
+                                               struct sp_error *reterr)
+{
+    struct sp_reference *reference = sp_reference_of(store);
+    (void)reterr;
+    pthread_mutex_lock(&reference->lock);
+    *ret = (struct sp_arrivals_cursor){.appends = reference->batch_count};
+    pthread_mutex_unlock(&reference->lock);
+    return SP_OK;
+}
+
+static void reference_arrivals_end(struct sp_store *store)
+{
+    (void)store; /* it remembers everything anyway */
+}
+
+/* The trace of each span, in the order in which they came. Under the lock. */
+static struct sp_trace_id *ids_behind(const struct sp_reference *reference, size_t first_batch,
+                                      struct sp_arena *arena, size_t *ret_count)
+{
+    size_t count = 0;
+    for (size_t i = first_batch; i < reference->batch_count; i++)
+        count += reference->batches[i]->batch->span_count;
+    struct sp_trace_id *ids = sp_arena_alloc(arena, (count + 1) * sizeof(*ids));
+    *ret_count = 0;
+    for (size_t i = first_batch; i < reference->batch_count && ids != NULL; i++) {
+        const struct sp_batch *batch = reference->batches[i]->batch;
+        for (size_t s = 0; s < batch->span_count; s++)
+            ids[(*ret_count)++] = batch->spans[s].trace_id;
+    }
+    return ids;
+}
+
+static enum sp_status reference_arrivals_read(struct sp_store *store,
+                                              struct sp_arrivals_cursor *cursor,
+                                              struct sp_arena *arena, struct sp_arrivals *ret,
+                                              struct sp_error *reterr)
+{
+    struct sp_reference *reference = sp_reference_of(store);
+    size_t count;
+    pthread_mutex_lock(&reference->lock);
+    size_t batch_count = reference->batch_count;
+    struct sp_trace_id *ids = ids_behind(reference, cursor->appends, arena, &count);
+    pthread_mutex_unlock(&reference->lock);
+    if (ids == NULL)
+        return sp_arena_failed(arena, reterr, "what came in does not fit into this query's memory");
+    enum sp_status status = sp_arrivals_newest_first(ids, count, &count, reterr);
+    if (status != SP_OK)
+        return status;
+    size_t told = count < SP_ARRIVALS_MAX ? count : SP_ARRIVALS_MAX;
+    *ret = (struct sp_arrivals){.ids = ids, .count = told, .skipped = count - told};
+    cursor->appends = batch_count;
+    return SP_OK;
+}
+
 static const struct sp_store_ops reference_ops = {
     .append = reference_append,
     .drain = reference_drain,
@@ -137,6 +197,9 @@ static const struct sp_store_ops reference_ops = {
     .traces_read = sp_reference_traces_read,
     .traces_measure = sp_reference_traces_measure,
     .scan = sp_reference_scan,
+    .arrivals_begin = reference_arrivals_begin,
+    .arrivals_end = reference_arrivals_end,
+    .arrivals_read = reference_arrivals_read,
     .services = sp_reference_services,
     .operations = sp_reference_operations,
     .attribute_keys = sp_reference_keys,

@@ -12,6 +12,7 @@
  *   them in every view, and reads never wait for writers. */
 #pragma once
 
+#include "storage/arrivals.h"
 #include "storage/block_cache.h"
 #include "storage/brute.h"
 #include "storage/datadir.h"
@@ -205,6 +206,7 @@ struct sp_rocks {
     struct sp_buf packed_body;        /* the committer's */
     struct sp_block_cache *cache;
     struct sp_value_cache *value_cache;
+    struct sp_arrivals_log arrivals;    /* of what has become visible; has a lock of its own */
     struct sp_rocks_follower *follower; /* NULL: this process writes */
     struct sp_kv *pin; /* of a follower: what the segments are read from; one reference */
 
@@ -609,9 +611,8 @@ enum sp_status sp_rocks_survey(struct sp_store *store, const struct sp_scan *sca
 
 /* ---- rocks_graph.c: calls of traces that lie in several parts ---- */
 
-/* What a new segment changes in traces that older ones hold, too: ids, ascending; of the view's parts
- * the first are the older segments, the others the blocks that it is made of. A trace that is too large, or whose older spans are damaged, is left out and counted in *ret_left_out: its parts then
- * count each for itself. */
+/* What a new segment changes in traces that older ones hold, too: ids, ascending; of the view's parts the first are the older segments, the others the blocks that it is
+ * made of. A trace that is too large, or whose older spans are damaged, is left out and counted in *ret_left_out: its parts then count each for itself. */
 SP_MUST_USE enum sp_status sp_rocks_correct(const struct sp_rocks_view *view, uint32_t older_count,
                                             const struct sp_trace_id *ids, size_t id_count,
                                             struct sp_edge_rollup *edges, size_t *ret_left_out,

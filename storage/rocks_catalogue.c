@@ -482,6 +482,26 @@ static enum sp_status rocks_stats(struct sp_store *store, struct sp_store_stats 
     return status;
 }
 
+static enum sp_status rocks_arrivals_begin(struct sp_store *store, struct sp_arrivals_cursor *ret,
+                                           struct sp_error *reterr)
+{
+    struct sp_rocks *rocks = sp_rocks_of(store);
+    enum sp_status status = sp_rocks_check_open(rocks, reterr);
+    return status == SP_OK ? sp_arrivals_log_begin(&rocks->arrivals, ret, reterr) : status;
+}
+
+static void rocks_arrivals_end(struct sp_store *store)
+{
+    sp_arrivals_log_end(&sp_rocks_of(store)->arrivals);
+}
+
+static enum sp_status rocks_arrivals_read(struct sp_store *store, struct sp_arrivals_cursor *cursor,
+                                          struct sp_arena *arena, struct sp_arrivals *ret,
+                                          struct sp_error *reterr)
+{
+    return sp_arrivals_log_read(&sp_rocks_of(store)->arrivals, cursor, arena, ret, reterr);
+}
+
 static void rocks_close(struct sp_store *store)
 {
     sp_rocks_close(sp_rocks_of(store));
@@ -495,6 +515,9 @@ const struct sp_store_ops sp_rocks_ops = {
     .traces_read = sp_rocks_traces_read,
     .traces_measure = sp_rocks_traces_measure,
     .scan = sp_rocks_scan,
+    .arrivals_begin = rocks_arrivals_begin,
+    .arrivals_end = rocks_arrivals_end,
+    .arrivals_read = rocks_arrivals_read,
     .services = rocks_services,
     .operations = rocks_operations,
     .attribute_keys = rocks_keys,

@@ -31,6 +31,10 @@ struct sp_rocks_follower {
     bool revisions_are_stale; /* of another kv */
     bool head_is_stale;       /* the head has to be made anew */
     uint32_t failures_in_row;
+    /* What a look has found of arrivals, until it is visible; and the newest request that was told, or that nobody can be told of. */
+    struct sp_arrivals_log arrived;
+    bool arrived_begun;
+    uint64_t told_sequence;
     /* Under the lock. */
     uint64_t caught_up_ns, count, failure_count;
     _Atomic uint64_t header_count, record_count, anew_count;
@@ -51,7 +55,8 @@ struct look {
     struct sp_rocks_head head;
     bool has_segments;
     struct segment_list segments;
-    struct sp_kv *pin; /* NULL: the old one is as good */
+    struct sp_kv *pin;                      /* NULL: the old one is as good */
+    uint64_t told_sequence, unseen_appends; /* what will have been told when it is published */
     uint64_t segments_revision, chunks_revision;
 };
 
@@ -192,13 +197,68 @@ static enum sp_status decode_record(struct sp_rocks *rocks, struct sp_kv_iterato
     return SP_OK;
 }
 
-static enum sp_status read_record(struct sp_rocks *rocks, struct sp_kv_iterator *records,
-                                  struct sp_rocks_queue *fresh, struct sp_error *reterr)
+/* ---- arrivals ---- */
+
+/* Requests that were sealed since the last look are in no journal any more. When the head is made anew, all of the journal is told again:
+ * another process may have given numbers again that what was refused had. */
+static void begin_arrivals(const struct sp_rocks *rocks, struct look *look)
+{
+    uint64_t sealed_sequence = look->totals.sealed_sequence;
+    look->told_sequence = rocks->follower->told_sequence;
+    if (look->told_sequence < sealed_sequence)
+        look->unseen_appends = sealed_sequence - look->told_sequence;
+    if (look->told_sequence < sealed_sequence || look->anew)
+        look->told_sequence = sealed_sequence;
+}
+
+/* Without memory for it, it counts as one that nobody has looked at. */
+static void note_arrival(const struct sp_rocks *rocks, struct look *look,
+                         const struct sp_rocks_entry *entry)
+{
+    struct sp_rocks_follower *follower = rocks->follower;
+    struct sp_arrivals_cursor unused;
+    if (entry->sequence <= look->told_sequence)
+        return;
+    look->told_sequence = entry->sequence;
+    if (!sp_arrivals_log_is_read(&rocks->arrivals))
+        return;
+    if (!follower->arrived_begun)
+        follower->arrived_begun = sp_arrivals_log_begin(&follower->arrived, &unused, NULL) == SP_OK;
+    if (follower->arrived_begun)
+        sp_arrivals_log_add(&follower->arrived, entry->append->batch);
+    else
+        look->unseen_appends++;
+}
+
+/* visible: what was noted is. */
+static void end_arrivals(struct sp_rocks *rocks, const struct look *look, bool visible)
+{
+    struct sp_rocks_follower *follower = rocks->follower;
+    if (visible) {
+        follower->told_sequence = look->told_sequence;
+        if (look->unseen_appends > 0)
+            sp_arrivals_log_add_unseen(&rocks->arrivals, look->unseen_appends);
+    }
+    if (!follower->arrived_begun)
+        return;
+    if (visible)
+        sp_arrivals_log_move(&rocks->arrivals, &follower->arrived);
+    sp_arrivals_log_forget(&follower->arrived);
+    if (!sp_arrivals_log_is_read(&rocks->arrivals)) {
+        sp_arrivals_log_end(&follower->arrived);
+        follower->arrived_begun = false;
+    }
+}
+
+static enum sp_status read_record(struct sp_rocks *rocks, struct look *look,
+                                  struct sp_kv_iterator *records, struct sp_rocks_queue *fresh,
+                                  struct sp_error *reterr)
 {
     struct sp_rocks_entry *entry;
     enum sp_status status = decode_record(rocks, records, UINT64_MAX, &entry, reterr);
     if (status != SP_OK)
         return status;
+    note_arrival(rocks, look, entry);
     pthread_mutex_lock(&rocks->lock);
     sp_rocks_queue_push(fresh, entry);
     bool ends = rocks->stopping || atomic_load(&rocks->called_off);
@@ -222,7 +282,7 @@ static enum sp_status look_at_journal(struct sp_rocks *rocks, struct look *look,
         sp_kv_iterator_seek(records, sp_layout_key_slice(&key));
     }
     for (; status == SP_OK && sp_kv_iterator_valid(records); sp_kv_iterator_next(records)) {
-        status = read_record(rocks, records, fresh, reterr);
+        status = read_record(rocks, look, records, fresh, reterr);
         while (status == SP_OK && sp_rocks_queue_is_full(rocks, fresh))
             status = sp_rocks_make_blocks_of(rocks, fresh, head, reterr);
     }
@@ -377,6 +437,9 @@ static enum sp_status look_again(struct sp_rocks *rocks, struct sp_error *reterr
     if (status == SP_OK && (look.anew || look.seals))
         status = look_at_services(rocks, reterr);
     if (status == SP_OK)
+        begin_arrivals(rocks, &look);
+    bool began = status == SP_OK;
+    if (status == SP_OK)
         status =
             look.seals ? split_head(rocks, &look, reterr) : look_at_journal(rocks, &look, reterr);
     bool found = status == SP_OK;
@@ -385,6 +448,10 @@ static enum sp_status look_again(struct sp_rocks *rocks, struct sp_error *reterr
     if (found &&
         look.seals) /* not before: records between the old head and the new ones may be sealed by now */
         status = look_at_journal(rocks, &look, reterr);
+    /* Otherwise what was read stands beside the lists, and is read again. */
+    bool visible = found || !(look.anew || look.seals);
+    if (began)
+        end_arrivals(rocks, &look, visible);
     look_fini(&look);
     return status;
 }
@@ -477,6 +544,7 @@ enum sp_status sp_rocks_follow(struct sp_rocks *rocks, struct sp_error *reterr)
     struct sp_rocks_follower *follower = calloc(1, sizeof(*follower));
     if (follower == NULL)
         return no_memory(reterr);
+    sp_arrivals_log_init(&follower->arrived);
     rocks->follower = follower;
     enum sp_status status = follow(rocks, reterr);
     for (int tries = 1; status != SP_OK && status != SP_NO_MEMORY && tries < OPEN_TRIES; tries++) {
@@ -509,6 +577,7 @@ void sp_rocks_unfollow(struct sp_rocks *rocks)
         pthread_join(rocks->follower->thread, NULL);
     sp_kv_unpin(rocks->pin);
     rocks->pin = NULL;
+    sp_arrivals_log_fini(&rocks->follower->arrived);
     free(rocks->follower);
     rocks->follower = NULL;
 }

@@ -215,6 +215,7 @@ static void free_all(struct sp_rocks *rocks)
     sp_block_cache_free(rocks->cache);
     sp_value_cache_free(rocks->value_cache);
     sp_buf_fini(&rocks->packed_body);
+    sp_arrivals_log_fini(&rocks->arrivals);
 }
 
 void sp_rocks_close(struct sp_rocks *rocks)
@@ -284,6 +285,7 @@ static enum sp_status open_store(const struct sp_store_options *options, bool fo
     rocks->opened_cookie = options->opened_cookie;
     rocks->follows = follows;
     sp_interner_init(&rocks->services);
+    sp_arrivals_log_init(&rocks->arrivals);
     sp_buf_init(&rocks->packed_body, SP_ROCKS_RECORD_BYTES_MAX);
     rocks->dir.lock_fd = -1;
     pthread_condattr_t monotonic;

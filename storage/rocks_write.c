@@ -219,6 +219,13 @@ static struct sp_rocks_entry *publish(struct sp_rocks *rocks, struct sp_rocks_qu
     return first;
 }
 
+/* Who listens is told of what is visible, before the senders are. */
+static void tell_arrivals(struct sp_rocks *rocks, const struct sp_rocks_entry *first)
+{
+    for (; first != NULL && sp_arrivals_log_is_read(&rocks->arrivals); first = first->ack_next)
+        sp_arrivals_log_add(&rocks->arrivals, first->append->batch);
+}
+
 static void ack(struct sp_rocks_entry *first, enum sp_status status, const struct sp_error *error)
 {
     while (first != NULL) {
@@ -249,6 +256,8 @@ static void commit_group(struct sp_rocks *rocks)
     struct sp_rocks_entry *to_ack = publish(rocks, &group, status == SP_OK);
     pthread_mutex_unlock(&rocks->lock);
     pthread_rwlock_unlock(&rocks->kv_lock);
+    if (status == SP_OK)
+        tell_arrivals(rocks, to_ack);
     ack(to_ack, status, &error);
 
     pthread_mutex_lock(&rocks->lock);

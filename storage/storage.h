@@ -253,6 +253,40 @@ sp_store_scan(struct sp_store *store, const struct sp_scan *scan, const struct s
               enum sp_visit (*visit)(void *cookie, const struct sp_candidate *candidate),
               void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
 
+/* ---- arrivals: traces by when their spans came, whatever times these have ---- */
+
+/* How far somebody has looked at what came in. Of one store, as long as it is open; the numbers are the engine's. */
+struct sp_arrivals_cursor {
+    uint64_t traces, appends;
+};
+#define SP_ARRIVALS_MAX                                                                            \
+    ((size_t)64 * 1024) /* ids that are remembered while somebody looks: 1 MiB */
+
+struct sp_arrivals {
+    /* Traces of which spans came, each once, those of later appends first. Seals and merges tell nothing again; one may be removed by now. */
+    const struct sp_trace_id *ids;
+    size_t count; /* SP_ARRIVALS_MAX at most */
+    uint64_t
+        skipped; /* so many more came before these, at most: one may be counted several times */
+    /* Of a store that follows another process: so many appends, at most, were sealed before it looked at them, and their traces are not
+     * known. After another process has begun to write, what is not sealed is told again. */
+    uint64_t unseen_appends;
+};
+
+/* From now on the store remembers which traces come in, until sp_store_arrivals_end, once for each begin that went well. Of every append that begins after
+ * this call its traces will be told, of those under way perhaps, of earlier ones not. SP_NO_MEMORY; SP_UNAVAILABLE  while the store is being opened. */
+SP_MUST_USE enum sp_status sp_store_arrivals_begin(struct sp_store *store,
+                                                   struct sp_arrivals_cursor *ret,
+                                                   struct sp_error *reterr);
+void sp_store_arrivals_end(struct sp_store *store);
+
+/* What came since the cursor, which moves on. An append is told by every read that begins after its callback was called, and what is told is
+ * visible. Memory of the arena. SP_LIMIT: it is full.   SP_NO_MEMORY. After an error the cursor is where it was. */
+SP_MUST_USE enum sp_status sp_store_arrivals_read(struct sp_store *store,
+                                                  struct sp_arrivals_cursor *cursor,
+                                                  struct sp_arena *arena, struct sp_arrivals *ret,
+                                                  struct sp_error *reterr);
+
 /* How the caller of a long read ends it. The answers below that count take one; NULL: never. */
 struct sp_stop {
     /* Asked before every trace that is read whole, every block of spans that is counted, the stored counts of every segment, and

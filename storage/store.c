@@ -121,6 +121,24 @@ sp_store_scan(struct sp_store *store, const struct sp_scan *scan, const struct s
     return store->ops->scan(store, scan, stop, visit, cookie, ret_scanned, reterr);
 }
 
+enum sp_status sp_store_arrivals_begin(struct sp_store *store, struct sp_arrivals_cursor *ret,
+                                       struct sp_error *reterr)
+{
+    return store->ops->arrivals_begin(store, ret, reterr);
+}
+
+void sp_store_arrivals_end(struct sp_store *store)
+{
+    store->ops->arrivals_end(store);
+}
+
+enum sp_status sp_store_arrivals_read(struct sp_store *store, struct sp_arrivals_cursor *cursor,
+                                      struct sp_arena *arena, struct sp_arrivals *ret,
+                                      struct sp_error *reterr)
+{
+    return store->ops->arrivals_read(store, cursor, arena, ret, reterr);
+}
+
 enum sp_status sp_store_services(struct sp_store *store, struct sp_time_range range,
                                  const struct sp_stop *stop, struct sp_arena *arena,
                                  const struct sp_service_row **ret_rows, size_t *ret_count,
