@@ -40,16 +40,31 @@ static void print_trace(struct following *following, struct sp_slice object)
         following->failed = true;
 }
 
+/* Behind the rows that it belongs to. */
+static void print_left_out(const struct sp_search_left_out *left_out)
+{
+    fflush(stdout);
+    if (left_out->traces > 0)
+        fprintf(stderr, "spoor search: %llu more traces came in than are shown\n",
+                (unsigned long long)left_out->traces);
+    if (left_out->requests > 0)
+        fprintf(stderr, "spoor search: traces of %llu requests were not looked at\n",
+                (unsigned long long)left_out->requests);
+}
+
 static void on_part(void *cookie, struct sp_slice received)
 {
     struct following *following = cookie;
     struct sp_slice rest = sp_slice_sub(received, following->seen, received.len), line, object;
     size_t before = rest.len;
+    struct sp_search_left_out left_out;
     while (sp_search_lines_next(&rest, &line)) {
         if (following->raw)
             fprintf(stdout, "%.*s\n", SP_SLICE_PRINTF(line));
         else if (sp_search_lines_trace(line, &object))
             print_trace(following, object);
+        else if (sp_search_lines_live(line, &left_out))
+            print_left_out(&left_out);
     }
     following->seen += before - rest.len;
     fflush(stdout);

@@ -3,11 +3,12 @@
  * cmd/search_lines.c: see cmd/search_lines.h. */
 #include "cmd/search_lines.h"
 
-#define PROGRESS_ARENA_BYTES ((size_t)64 * 1024)
-#define PROGRESS_DEPTH_MAX   8
+#define NUMBERS_ARENA_BYTES ((size_t)64 * 1024)
+#define NUMBERS_DEPTH_MAX   8
 
 static const char trace_begin[] = "{\"trace\":", progress_begin[] = "{\"progress\":",
-                  done_begin[] = "{\"done\":{", problem_begin[] = "{\"problem\":";
+                  done_begin[] = "{\"done\":{",
+                  problem_begin[] = "{\"problem\":", live_begin[] = "{\"live\":";
 
 bool sp_search_lines_next(struct sp_slice *rest, struct sp_slice *ret)
 {
@@ -34,57 +35,64 @@ bool sp_search_lines_trace(struct sp_slice line, struct sp_slice *ret)
     return inside(line, trace_begin, ret);
 }
 
-/* ---- progress ---- */
+/* ---- numbers ---- */
 
-struct progress {
-    uint64_t passed_rows, total_rows, matched, elapsed_ms;
+struct number {
+    const char *name;
+    uint64_t *value;
 };
 
-static bool read_progress(struct sp_slice object, struct sp_arena *arena, struct progress *ret)
+/* Members of an object that are numbers, as such or as texts; others are passed over, and what is not there stays as it is. */
+static bool read_numbers(struct sp_slice object, const struct number *numbers, size_t count)
 {
-    const struct {
-        const char *name;
-        uint64_t *number;
-    } members[] = {
-        {"passedRows", &ret->passed_rows},
-        {"totalRows", &ret->total_rows},
-        {"matchedTraces", &ret->matched},
-        {"elapsedMs", &ret->elapsed_ms},
-    };
     struct sp_json_reader r;
-    sp_json_reader_init(&r, object, arena, PROGRESS_DEPTH_MAX);
-    if (sp_json_next(&r) != SP_JSON_OBJECT_BEGIN)
-        return false;
-    while (sp_json_next(&r) == SP_JSON_KEY) {
-        uint64_t *number = NULL;
-        for (size_t i = 0; i < SP_ARRAY_LEN(members); i++) {
-            if (sp_slice_equal_cstr(r.text, members[i].name))
-                number = members[i].number;
+    struct sp_arena arena;
+    sp_arena_init(&arena, NUMBERS_ARENA_BYTES);
+    sp_json_reader_init(&r, object, &arena, NUMBERS_DEPTH_MAX);
+    bool good = sp_json_next(&r) == SP_JSON_OBJECT_BEGIN;
+    while (good && sp_json_next(&r) == SP_JSON_KEY) {
+        uint64_t *value = NULL;
+        for (size_t i = 0; i < count; i++) {
+            if (sp_slice_equal_cstr(r.text, numbers[i].name))
+                value = numbers[i].value;
         }
-        if (!number && sp_json_skip(&r) != SP_OK)
-            return false;
-        if (!number)
-            continue;
-        enum sp_json_event event = sp_json_next(&r);
-        if ((event != SP_JSON_NUMBER && event != SP_JSON_STRING) || !sp_parse_u64(r.text, number))
-            return false;
+        if (value) {
+            enum sp_json_event event = sp_json_next(&r);
+            good =
+                (event == SP_JSON_NUMBER || event == SP_JSON_STRING) && sp_parse_u64(r.text, value);
+        } else {
+            good = sp_json_skip(&r) == SP_OK;
+        }
     }
-    return true;
+    sp_arena_fini(&arena);
+    return good;
 }
+
+bool sp_search_lines_live(struct sp_slice line, struct sp_search_left_out *ret)
+{
+    struct sp_slice object;
+    *ret = (struct sp_search_left_out){0};
+    const struct number numbers[] = {{"skipped", &ret->traces}, {"unseenRequests", &ret->requests}};
+    return inside(line, live_begin, &object) &&
+           read_numbers(object, numbers, SP_ARRAY_LEN(numbers));
+}
+
+/* ---- progress ---- */
 
 static void show_progress(struct sp_search_lines *lines, struct sp_slice object)
 {
-    struct progress progress = {0};
-    struct sp_arena arena;
-    sp_arena_init(&arena, PROGRESS_ARENA_BYTES);
-    if (read_progress(object, &arena, &progress)) {
-        fprintf(lines->progress, "\r\033[KScanned %llu of %llu spans, %llu traces match, %.1f s",
-                (unsigned long long)progress.passed_rows, (unsigned long long)progress.total_rows,
-                (unsigned long long)progress.matched, (double)progress.elapsed_ms / 1000);
-        fflush(lines->progress);
-        lines->is_shown = true;
-    }
-    sp_arena_fini(&arena);
+    uint64_t passed_rows = 0, total_rows = 0, matched = 0, elapsed_ms = 0;
+    const struct number numbers[] = {{"passedRows", &passed_rows},
+                                     {"totalRows", &total_rows},
+                                     {"matchedTraces", &matched},
+                                     {"elapsedMs", &elapsed_ms}};
+    if (!read_numbers(object, numbers, SP_ARRAY_LEN(numbers)))
+        return;
+    fprintf(lines->progress, "\r\033[KScanned %llu of %llu spans, %llu traces match, %.1f s",
+            (unsigned long long)passed_rows, (unsigned long long)total_rows,
+            (unsigned long long)matched, (double)elapsed_ms / 1000);
+    fflush(lines->progress);
+    lines->is_shown = true;
 }
 
 void sp_search_lines_take(void *cookie, struct sp_slice received)

@@ -21,6 +21,11 @@ struct sp_search_lines {
 bool sp_search_lines_next(struct sp_slice *rest, struct sp_slice *ret);
 /* The JSON of the trace that a line holds; false: it holds something else. */
 bool sp_search_lines_trace(struct sp_slice line, struct sp_slice *ret);
+/* What a line of /v1/live says was left out; false: it is another line. */
+struct sp_search_left_out {
+    uint64_t traces, requests;
+};
+bool sp_search_lines_live(struct sp_slice line, struct sp_search_left_out *ret);
 
 /* For struct sp_ask: cookie is a struct sp_search_lines. */
 void sp_search_lines_take(void *cookie, struct sp_slice received);

@@ -222,6 +222,7 @@ static void end_live(struct sp_live *live)
 {
     struct pooled_call *pooled = live->cookie;
     end_stream(&pooled->call, pooled->exchange);
+    sp_live_fini(live);
     sp_arena_fini(&pooled->call.arena);
     sp_query_call_fini(&pooled->call);
     free(pooled);

@@ -12,16 +12,9 @@
 static enum sp_status evaluate(struct sp_search_worker *worker, struct sp_search_result *result,
                                struct sp_error *reterr)
 {
-    enum sp_status status = SP_OK;
-    struct sp_spanset_list sets;
-    if (sp_pipeline_needs_tree(worker->pipeline) ||
-        (worker->order.scalar && sp_pipeline_needs_tree(worker->order.scalar)))
-        status = sp_trace_facts_assemble(&result->facts, &worker->arena, &result->tree, reterr);
-    if (status == SP_OK)
-        status = sp_pipeline_run(worker->pipeline, &result->facts, &worker->arena, &sets, reterr);
-    if (status == SP_OK)
-        sp_search_result_take(result, &sets, worker->search->question.scan.range);
-    return status;
+    bool needs_tree = worker->order.scalar && sp_pipeline_needs_tree(worker->order.scalar);
+    return sp_search_result_find(result, worker->pipeline, needs_tree,
+                                 worker->search->question.scan.range, &worker->arena, reterr);
 }
 
 /* Puts a result into its place of the page, pushing the last one out when the page is full. */

@@ -15,8 +15,8 @@ void sp_search_result_init(struct sp_search_result *result, const struct sp_batc
         result->error_count += batch->spans[i].status_code == SP_SPAN_STATUS_ERROR;
 }
 
-void sp_search_result_take(struct sp_search_result *result, const struct sp_spanset_list *sets,
-                           struct sp_time_range range)
+static void take(struct sp_search_result *result, const struct sp_spanset_list *sets,
+                 struct sp_time_range range)
 {
     result->sets = sets->sets;
     for (uint32_t i = 0; i < sets->count; i++) {
@@ -26,6 +26,21 @@ void sp_search_result_take(struct sp_search_result *result, const struct sp_span
         if (count > 0)
             result->sets[result->set_count++] = sets->sets[i];
     }
+}
+
+enum sp_status sp_search_result_find(struct sp_search_result *result, struct sp_pipeline *pipeline,
+                                     bool needs_tree, struct sp_time_range range,
+                                     struct sp_arena *arena, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    struct sp_spanset_list sets;
+    if (needs_tree || sp_pipeline_needs_tree(pipeline))
+        status = sp_trace_facts_assemble(&result->facts, arena, &result->tree, reterr);
+    if (status == SP_OK)
+        status = sp_pipeline_run(pipeline, &result->facts, arena, &sets, reterr);
+    if (status == SP_OK)
+        take(result, &sets, range);
+    return status;
 }
 
 /* ---- services of the trace ---- */

@@ -41,9 +41,12 @@ struct sp_result_view {
 
 void sp_search_result_init(struct sp_search_result *result, const struct sp_batch *batch);
 
-/* Takes the sets over. Spans that do not start in range are not counted and not listed. */
-void sp_search_result_take(struct sp_search_result *result, const struct sp_spanset_list *sets,
-                           struct sp_time_range range);
+/* Runs the query on the trace and takes the sets over that it makes. Spans that do not start in range are not counted and not listed. needs_tree: somebody
+ * besides the query does. facts.stop may have been set. Errors: sp_trace_facts_assemble, sp_pipeline_run. */
+SP_MUST_USE enum sp_status sp_search_result_find(struct sp_search_result *result,
+                                                 struct sp_pipeline *pipeline, bool needs_tree,
+                                                 struct sp_time_range range, struct sp_arena *arena,
+                                                 struct sp_error *reterr);
 
 /* Writes the result into *out, which is new. arena: for what is thrown away afterwards. SP_LIMIT, SP_NO_MEMORY. */
 SP_MUST_USE enum sp_status sp_search_result_write(const struct sp_search_result *result,

@@ -274,7 +274,7 @@ test("a search that fails behind its first line is a problem, and so is one that
 
 // ---- live ----
 
-const beat = { live: { atUnixNano: String(T0), complete: true } };
+const beat = { live: { atUnixNano: String(T0), complete: true, waiting: 0, skipped: 0, unseenRequests: 0 } };
 /** A trace like another one, that starts later. */
 const later = (trace, id, seconds) => ({ trace: { ...trace, traceId: hex(id, 32), rootTraceName: `late ${id}`, startTimeUnixNano: String(T0 + BigInt(seconds) * 1000000000n) } });
 const names = (page) => page.locator(".rows .result").allInnerTexts();
@@ -297,6 +297,9 @@ test("live: what comes in joins the top of the list, and Live off closes the con
       answer.send({ trace: { ...later(answer.traces[0], 101, 2).trace, spanCount: 77 } }, { live: { ...beat.live, complete: false } });
       await page.locator(".rows .result .spans").filter({ hasText: "77" }).waitFor();
       await page.getByText("more come in than are listed").waitFor();
+      // What a look gives up is added up, and stays said.
+      answer.send({ live: { ...beat.live, complete: false, waiting: 250, skipped: 1200 } }, { live: { ...beat.live, complete: false, skipped: 34 } }, beat);
+      await page.getByText("1,234 more came in than are listed").waitFor();
       assert.equal(await page.locator(".rows .result").count(), COUNT + 2, "a trace that has changed is one trace");
       await assertAccessible(page);
       await page.getByRole("button", { name: "Live" }).click();

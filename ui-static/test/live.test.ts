@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { TraceSummary } from "../src/api/types";
-import { isDue, mergeLive } from "../src/model/live";
+import { isDue, leftOutText, mergeLive } from "../src/model/live";
 
 const trace = (traceId: string, start: number, spanCount = 1) => ({ traceId, startTimeUnixNano: String(start), spanCount }) as TraceSummary;
 const ids = (traces: TraceSummary[]) => traces.map((t) => t.traceId).join("");
@@ -43,4 +43,12 @@ test("the list has a ceiling, and the oldest go", () => {
   assert.equal(added, 10);
   assert.equal(traces[0].startTimeUnixNano, "29");
   assert.equal(traces[24].startTimeUnixNano, "5");
+});
+
+test("what came in and is not listed is said with its number, if there is one", () => {
+  const nothing = { more: false, skipped: 0, unseenRequests: 0 };
+  assert.equal(leftOutText(nothing), null);
+  assert.equal(leftOutText({ ...nothing, more: true }), "more come in than are listed: narrow the query");
+  assert.equal(leftOutText({ ...nothing, more: true, skipped: 1234, unseenRequests: 5 }), "1,234 more came in than are listed: narrow the query");
+  assert.equal(leftOutText({ ...nothing, unseenRequests: 1 }), "traces of 1 request were stored before this process looked");
 });

@@ -229,12 +229,15 @@ def test_live_sends_traces_as_they_come_in_and_ends_with_the_server(context):
         assert listener.reply.status == 200 and listener.reply.getheader("content-type") == "application/x-ndjson"
         lines = listener.lines()
         assert "live" in next(lines)  # nothing is stored, and it says that it is there
-        for name in ("other", "wanted"):
-            now = time.time_ns()
-            trace = (b"%-16s" % name.encode())
-            assert server.export(spoor.request_message([spoor.span_message(trace, b"12345678", name, now, now + 10**6)]))[0] == 200
-        found = next(line for line in lines if "trace" in line)["trace"]
-        assert found["rootTraceName"] == "wanted" and found["matchedSpanCount"] == 1
+        now = time.time_ns()
+        for trace, name, start in ((b"other", "other", now), (b"wanted", "wanted", now), (b"late", "wanted", now - 3600 * 10**9)):
+            span = spoor.span_message(trace.ljust(16), b"12345678", name, start, start + 10**6)
+            assert server.export(spoor.request_message([span]))[0] == 200
+            if name == "wanted":  # whenever it started
+                found = next(line for line in lines if "trace" in line)["trace"]
+                assert (found["traceId"], found["rootTraceName"], found["matchedSpanCount"]) == (trace.ljust(16).hex(), "wanted", 1)
+        said = next(line for line in lines if "live" in line)["live"]
+        assert (said["complete"], said["waiting"], said["skipped"], said["unseenRequests"]) == (True, 0, 0, 0), said
         others = [Listener(own) for _ in range(15)]
         assert all(other.reply.status == 200 for other in others)
         refused = Listener(own)

@@ -603,6 +603,10 @@ def test_search_follows_what_comes_in(context):
         assert (code, err) == (0, "") and len(out.splitlines()) >= 2, (code, out, err)
         code, out, err = context.run("search", "--follow", "--json", url=url)
         assert (code, err) == (0, "") and [json.loads(line) for line in out.splitlines()] == done
+    with speaking([{"live": {"atUnixNano": "1", "complete": False, "waiting": 250, "skipped": 1234, "unseenRequests": 56}}, done[-1]]) as url:
+        code, out, err = context.run("search", "--follow", url=url)
+        assert (code, out) == (0, "") and err.splitlines() == ["spoor search: 1234 more traces came in than are shown",
+                                                               "spoor search: traces of 56 requests were not looked at"], (code, out, err)
     with speaking([{"problem": {"title": "a limit was reached", "status": 413, "detail": "too large"}}]) as url:
         code, out, err = context.run("search", "--follow", url=url)
         assert (code, out) == (3, "") and "too large" in err, (code, err)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A search that goes on: what one look after the other sends, what is sent again, what there is no room for, and who may listen. */
+#include <stdio.h>
+
 #include "query/live.h"
 #include "tests/unit/query/sink.h"
 
@@ -47,6 +49,7 @@ static int listen_to(struct sp_query_call *call, const char *method, const char 
 /* What api.c does when it has ended. */
 static void call_end(struct sp_query_call *call)
 {
+    sp_live_fini(call->live);
     sp_arena_fini(&call->arena);
     sp_query_call_fini(call);
 }
@@ -93,6 +96,179 @@ START_TEST(live_sends_a_trace_again_when_it_has_changed)
     look(&call);
     ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 2);
     ck_assert_uint_eq(sink_count(&sink, "\"spanCount\":2,"), 1);
+    call_end(&call);
+}
+END_TEST
+
+/* Whatever the times of spans say: clocks that are wrong, spans that come late, recordings that are sent again. */
+START_TEST(live_sends_what_comes_in_however_old_it_is)
+{
+    struct sp_query_call call;
+    ck_assert_int_eq(listen_to(&call, "GET", ""), 200);
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 0);
+    add(1, 1, 3600 * 1000 * MS, "cart");
+    add(2, 2, world.unix_ns - 1, "cart");
+    add(3, 3, (uint64_t)0 - 3600 * 1000 * MS, "cart"); /* in an hour */
+    look(&call);
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 3);
+    ck_assert_uint_ge(sink_count(&sink, "\"startTimeUnixNano\":\"1\""), 1);
+    call_end(&call);
+}
+END_TEST
+
+/* The span that matches came before anybody listened, the one that came does not match. */
+START_TEST(live_looks_at_whole_traces)
+{
+    struct sp_query_call call;
+    add(1, 1, 7200 * 1000 * MS, "cart");
+    add(2, 1, 7200 * 1000 * MS, "web");
+    ck_assert_int_eq(listen_to(&call, "GET", "q=%7Bresource.service.name%3D%22cart%22%7D"), 200);
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 0);
+    add(1, 2, 1, "web");
+    add(2, 2, 1, "web");
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 1);
+    ck_assert_uint_eq(sink_count(&sink, "00000000000000000000000000000001\""), 1);
+    ck_assert_uint_eq(sink_count(&sink, "\"spanCount\":2,"), 1);
+    call_end(&call);
+}
+END_TEST
+
+START_TEST(live_sends_the_rest_of_a_burst_with_the_next_looks)
+{
+    struct sp_query_call call;
+    ck_assert_int_eq(listen_to(&call, "GET", ""), 200);
+    look(&call);
+    for (unsigned i = 1; i <= 60; i++)
+        add(i, i, MS, "cart");
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), SP_LIVE_TRACES_MAX);
+    ck_assert_uint_eq(sink_count(&sink, "\"complete\":false,\"waiting\":35,\"skipped\":0,"), 1);
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 2 * SP_LIVE_TRACES_MAX);
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 60);
+    ck_assert_uint_eq(sink_count(&sink, "\"complete\":true,\"waiting\":0,\"skipped\":0,"), 1);
+    call_end(&call);
+}
+END_TEST
+
+START_TEST(live_says_how_many_of_a_large_burst_it_has_skipped)
+{
+    struct sp_query_call call;
+    ck_assert_int_eq(listen_to(&call, "GET", ""), 200);
+    look(&call);
+    for (unsigned i = 1; i <= 32 + SP_LIVE_WAITING_MAX; i++)
+        add(i, i, MS, "cart");
+    look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), SP_LIVE_TRACES_MAX);
+    ck_assert_uint_eq(sink_count(&sink, "\"complete\":false,\"waiting\":250,\"skipped\":7,"), 1);
+    for (unsigned i = 0; i < 20; i++)
+        look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), SP_LIVE_TRACES_MAX + SP_LIVE_WAITING_MAX);
+    for (unsigned i = 1; i <= 7; i++) { /* the oldest */
+        char id[64];
+        snprintf(id, sizeof(id), "\"traceId\":\"%032x\"", i);
+        ck_assert_uint_eq(sink_count(&sink, id), 0);
+    }
+    ck_assert_uint_eq(sink_count(&sink, "\"skipped\":7,"), 1);
+    call_end(&call);
+}
+END_TEST
+
+START_TEST(live_tells_a_client_that_reads_slowly_what_it_missed)
+{
+    struct sp_query_call call;
+    ck_assert_int_eq(listen_to(&call, "GET", ""), 200);
+    look(&call);
+    sink.room = 3;
+    for (unsigned i = 1; i <= 50 + SP_LIVE_WAITING_MAX; i++)
+        add(i, i, MS, "cart");
+    for (unsigned i = 0; i < 5; i++)
+        look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 3);
+    ck_assert_uint_eq(sink_count(&sink, "{\"live\":"), 0);
+    sink.room = SIZE_MAX;
+    for (unsigned i = 0; i < 20; i++)
+        look(&call);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 3 + SP_LIVE_WAITING_MAX);
+    ck_assert_uint_eq(sink_count(&sink, "\"skipped\":47,"), 1);
+    call_end(&call);
+}
+END_TEST
+
+/* Each question whether to go on takes a tenth of the time of a look. */
+static bool takes_time(void *cookie)
+{
+    (void)cookie;
+    world.monotonic_ns += SP_LIVE_LOOK_TIME / 10;
+    return false;
+}
+
+START_TEST(live_goes_on_with_the_next_look_when_its_time_is_up)
+{
+    struct sp_query_call call;
+    ck_assert_int_eq(listen_to(&call, "GET", "q=%7Bresource.service.name%3D%22cart%22%7D"), 200);
+    look(&call);
+    call.request.cancelled = takes_time;
+    for (unsigned i = 1; i <= 40; i++)
+        add(i, i, MS, i % 8 == 0 ? "cart" : "web");
+    look(&call);
+    ck_assert_uint_lt(sink_count(&sink, "{\"trace\":"), 5);
+    ck_assert_uint_ge(call.live->waiting_count, 30);
+    for (unsigned i = 0; i < 40 && call.live->waiting_count > 0; i++) {
+        call.request.cancelled = i < 5 ? takes_time : NULL;
+        look(&call);
+    }
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 5);
+    ck_assert_uint_eq(sink_count(&sink, "\"skipped\":0,"), sink_count(&sink, "{\"live\":"));
+    call_end(&call);
+}
+END_TEST
+
+#define EVENTS 1000
+
+/* A span of which every pair of events is compared. */
+static struct sp_span slow_span(unsigned trace, unsigned id)
+{
+    static struct sp_event events[EVENTS];
+    static struct sp_attribute names[EVENTS][2];
+    for (int i = 0; i < EVENTS; i++) {
+        names[i][0] = (struct sp_attribute){.key = SP_SLICE("a"), .value = int_value(i)};
+        names[i][1] = (struct sp_attribute){.key = SP_SLICE("b"), .value = int_value(-1 - i)};
+        events[i].attributes = (struct sp_attributes){.items = names[i], .count = 2};
+    }
+    struct sp_span span = make_span(&arena, trace, id, 0, "cart", "GET", T0, MS);
+    span.events = events;
+    span.event_count = EVENTS;
+    return span;
+}
+
+/* One that takes all the time that there is does not keep those behind it waiting for ever, and is not tried for ever. */
+START_TEST(live_skips_a_trace_for_which_there_is_not_enough_time)
+{
+    struct sp_query_call call;
+    ck_assert_int_eq(
+        listen_to(&call, "GET", "q=%7Bevent.a%3Devent.b%20%7C%7C%20name%3D%22web%22%7D"), 200);
+    look(&call);
+    call.request.cancelled = takes_time;
+    for (unsigned round = 1; round <= 4; round++) {
+        struct sp_span slow = slow_span(5, round);
+        struct sp_span quick = make_span(&arena, 8, round, 0, "cart", "web", T0, MS);
+        world_add(&world, &slow, 1);
+        world_add(&world, &quick, 1);
+        look(&call);
+    }
+    look(&call);
+    ck_assert_uint_eq(call.live->waiting_count, 0);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"),
+                      3); /* in the first round it came too late */
+    ck_assert_uint_eq(
+        sink_count(&sink, "{\"trace\":{\"traceId\":\"00000000000000000000000000000008"), 3);
+    ck_assert_uint_eq(sink_count(&sink, "\"skipped\":1,"), 4);
     call_end(&call);
 }
 END_TEST
@@ -203,6 +379,13 @@ Suite *sp_test_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, live_sends_the_last_minute_and_then_what_is_new_once);
     tcase_add_test(tcase, live_sends_a_trace_again_when_it_has_changed);
+    tcase_add_test(tcase, live_sends_what_comes_in_however_old_it_is);
+    tcase_add_test(tcase, live_looks_at_whole_traces);
+    tcase_add_test(tcase, live_sends_the_rest_of_a_burst_with_the_next_looks);
+    tcase_add_test(tcase, live_says_how_many_of_a_large_burst_it_has_skipped);
+    tcase_add_test(tcase, live_tells_a_client_that_reads_slowly_what_it_missed);
+    tcase_add_test(tcase, live_goes_on_with_the_next_look_when_its_time_is_up);
+    tcase_add_test(tcase, live_skips_a_trace_for_which_there_is_not_enough_time);
     tcase_add_test(tcase, live_sends_the_newest_and_says_that_there_is_more);
     tcase_add_test(tcase, live_sends_later_what_had_no_room);
     tcase_add_test(tcase, live_says_every_two_seconds_that_it_is_there);

@@ -96,7 +96,7 @@ export interface SearchAnswer {
 /** One line of a search that goes on. */
 export interface LiveLine {
   trace?: TraceSummary;
-  live?: { atUnixNano: string; complete: boolean };
+  live?: { atUnixNano: string; complete: boolean; waiting?: number; skipped?: number; unseenRequests?: number };
   done?: { reason: string };
   problem?: Problem;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Traces that come in while somebody watches: into the list, the newest first. No DOM.
 import type { TraceSummary } from "../api/types";
+import { formatCount, plural } from "./text";
 
 /** Rows of a list that grows by itself. */
 export const LIVE_ROWS_MAX = 1000;
@@ -17,6 +18,13 @@ export function mergeLive(list: TraceSummary[], news: TraceSummary[], max = LIVE
   for (const trace of news) byId.set(trace.traceId, trace);
   const traces = [...byId.values()].sort(newestFirst);
   return { traces: traces.slice(0, max), added: byId.size - before };
+}
+
+/** What came in and is not listed, in words; null: nothing. */
+export function leftOutText(live: { more: boolean; skipped: number; unseenRequests: number }): string | null {
+  if (live.skipped > 0) return `${formatCount(live.skipped)} more came in than are listed: narrow the query`;
+  if (live.unseenRequests > 0) return `traces of ${plural(live.unseenRequests, "request")} were stored before this process looked`;
+  return live.more ? "more come in than are listed: narrow the query" : null;
 }
 
 /** How often what stands above and beside the list may be asked for, and how often it is even when nothing comes in: its axis goes on. */

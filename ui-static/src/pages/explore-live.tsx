@@ -2,7 +2,7 @@
 // Live: what comes in joins the top of the list, unless somebody reads there; then it waits and is counted.
 import { useEffect } from "preact/hooks";
 import { pending } from "../api/client";
-import { isDue, LIVE_ROWS_MAX, mergeLive, type Refresh } from "../model/live";
+import { isDue, leftOutText, LIVE_ROWS_MAX, mergeLive, type Refresh } from "../model/live";
 import type { TraceSummary } from "../api/types";
 import { formatCount, plural } from "../model/text";
 import { live, startLive } from "../state/live";
@@ -19,7 +19,8 @@ function show(news: TraceSummary[]): boolean {
   if (error) runList(true); // the list has not seen that the server is back
   if (!value) return false;
   const { traces, added } = mergeLive(value.traces, news);
-  const complete = value.complete && !live.peek()?.more;
+  const now = live.peek();
+  const complete = value.complete && !(now && leftOutText(now));
   answer.set({ ...value, traces, complete, matchedTraces: value.matchedTraces + added });
   return true;
 }
@@ -53,12 +54,13 @@ export function LiveLine() {
   const now = live.value;
   if (!now) return null;
   const count = now.waiting.length;
+  const leftOut = leftOutText(now);
   return (
     <div class="live-line">
       <span role="status">
         <span class={now.connected ? "live-dot" : "live-dot lost"} aria-hidden="true" />
         {now.connected ? "Live" : "Live is interrupted: trying again"}
-        {now.connected && now.more ? <span class="dim"> · more come in than are listed: narrow the query</span> : null}
+        {now.connected && leftOut ? <span class="dim"> · {leftOut}</span> : null}
       </span>
       {count > 0 ? (
         <button

@@ -10,8 +10,11 @@ export interface Live {
   waiting: TraceSummary[];
   /** Traces that were sent so far, each as often as it changed. */
   came: number;
-  /** More matched than was sent. */
+  /** More matched than was sent so far. */
   more: boolean;
+  /** Traces that came in and are not going to be sent, and requests that nobody has looked at. */
+  skipped: number;
+  unseenRequests: number;
   /** false: not connected, and trying. */
   connected: boolean;
   /** What waits is in the list now. */
@@ -30,12 +33,14 @@ export function startLive(params: Params, take: (news: TraceSummary[]) => boolea
   let retryMs = RETRY_MS;
   const waiting = new Map<string, TraceSummary>();
   let came = 0;
+  let skipped = 0;
+  let unseenRequests = 0;
   const tell = (connected: boolean, more: boolean) => {
     const shown = () => {
       waiting.clear();
       tell(connected, more);
     };
-    live.value = { waiting: [...waiting.values()], came, more, connected, shown };
+    live.value = { waiting: [...waiting.values()], came, more, skipped, unseenRequests, connected, shown };
   };
   const onLine = (line: LiveLine) => {
     if (line.trace) {
@@ -45,6 +50,8 @@ export function startLive(params: Params, take: (news: TraceSummary[]) => boolea
       if (waiting.size > LIVE_ROWS_MAX) waiting.delete(waiting.keys().next().value as string);
     } else if (line.live) {
       retryMs = RETRY_MS;
+      skipped += line.live.skipped ?? 0;
+      unseenRequests += line.live.unseenRequests ?? 0;
       if (waiting.size > 0 && take([...waiting.values()])) waiting.clear();
       tell(true, !line.live.complete);
     }
