@@ -141,7 +141,7 @@ static bool print(const struct sp_answer *answer, const struct sp_terminal *term
                   struct sp_arena *arena)
 {
     bool written = print_bands(answer, terminal, arena);
-    fputs("\nShares of their time, with what was waited for; SELF: of the last ones, own work.\n",
+    fputs("\nShares of their time, with what was waited for; SELF: own work of the last ones.\n",
           terminal->out);
     putc('\n', terminal->out);
     written =

@@ -175,6 +175,7 @@ static bool steps_print(const struct sp_answer *answer, const struct sp_terminal
         {"CALLER", false, true},        {"CALLED", false, true}, {"TYPE", false, false},
         {"CALLS", true, false},         {"ERRORS", true, false}, {"CALLS OVER TIME", false, false},
         {"P95 OVER TIME", false, false}};
+    unsigned columns_each = sp_table_line_columns(terminal, 48, 2);
     struct sp_table table;
     tell_links(answer);
     sp_table_init(&table, columns, SP_ARRAY_LEN(columns), arena);
@@ -189,9 +190,10 @@ static bool steps_print(const struct sp_answer *answer, const struct sp_terminal
         cells[2] = sp_answer_text(row, "connectionType");
         cells[3] = sp_table_count(&table, calls);
         cells[4] = sp_table_percent(&table, calls > 0 ? (double)errors / (double)calls : 0);
-        cells[5] = sp_table_line(&table, sp_answer_at(row, "calls"));
+        cells[5] = sp_table_line(&table, sp_answer_at(row, "calls"), columns_each);
         cells[6] = sp_table_line(
-            &table, client->count > 0 ? client : sp_answer_at(row, "serverLatency.p95"));
+            &table, client->count > 0 ? client : sp_answer_at(row, "serverLatency.p95"),
+            columns_each);
     }
     return sp_table_print(&table, terminal);
 }

@@ -126,8 +126,8 @@ static void print_duration(const struct sp_terminal *t, uint64_t duration_ns)
 static void print_axis(const struct sp_terminal *t, const struct sp_answer *answer)
 {
     char from[40], to[40], step[40];
-    size_t from_len = sp_format_time(sp_answer_u64(answer, "from"), from);
-    size_t to_len = sp_format_time(sp_answer_u64(answer, "to"), to);
+    size_t from_len = sp_terminal_time(sp_answer_u64(answer, "from"), true, from);
+    size_t to_len = sp_terminal_time(sp_answer_u64(answer, "to"), true, to);
     size_t step_len = sp_format_duration(sp_answer_u64(answer, "stepNano"), step);
     fprintf(t->out, "%.*s to %.*s, a column each %.*s\n", (int)from_len, from, (int)to_len, to,
             (int)step_len, step);

@@ -62,6 +62,7 @@ struct heads {
     struct sp_table_column columns[SP_TABLE_COLUMNS_MAX];
     char texts[SP_TABLE_COLUMNS_MAX][64];
     uint32_t labels, count; /* columns that say whose numbers these are; all */
+    uint32_t lines;         /* columns that are lines over time */
 };
 
 static void add_head(struct heads *heads, const char *before, struct sp_slice text, bool is_number)
@@ -71,6 +72,14 @@ static void add_head(struct heads *heads, const char *before, struct sp_slice te
     char *head = heads->texts[heads->count];
     snprintf(head, sizeof(heads->texts[0]), "%s%.*s", before, SP_SLICE_PRINTF(text));
     heads->columns[heads->count++] = (struct sp_table_column){head, is_number, !is_number};
+}
+
+/* A line over time is cut by nobody: the newest stands at its end. */
+static void add_line_head(struct heads *heads, struct sp_slice text)
+{
+    add_head(heads, "Q", text, false);
+    heads->columns[heads->count - 1].shrinks = false;
+    heads->lines++;
 }
 
 /* Service, operation and kind, or the fields of --by; calls, errors, quantiles. */
@@ -88,11 +97,14 @@ static void read_heads(const struct sp_answer *row, struct heads *heads)
     add_head(heads, "CALLS", SP_SLICE(""), true);
     add_head(heads, "ERRORS", SP_SLICE(""), true);
     for (const struct sp_answer *q = sp_answer_at(row, "quantiles")->first; q; q = q->next)
-        add_head(heads, "Q", q->key, q->kind != SP_JSON_ARRAY_BEGIN);
+        if (q->kind == SP_JSON_ARRAY_BEGIN && heads->count < SP_TABLE_COLUMNS_MAX)
+            add_line_head(heads, q->key);
+        else
+            add_head(heads, "Q", q->key, true);
 }
 
 static void fill_row(struct sp_table *table, const struct sp_answer *row, const struct heads *heads,
-                     struct sp_slice *cells)
+                     unsigned line_columns, struct sp_slice *cells)
 {
     static const char *const rollups[] = {"service", "operation", "kind"};
     const struct sp_answer *label = sp_answer_at(row, "labels")->first;
@@ -108,7 +120,7 @@ static void fill_row(struct sp_table *table, const struct sp_answer *row, const 
     for (const struct sp_answer *q = sp_answer_at(row, "quantiles")->first; q && c < heads->count;
          q = q->next)
         cells[c++] = q->kind == SP_JSON_ARRAY_BEGIN
-                         ? sp_table_line(table, q)
+                         ? sp_table_line(table, q, line_columns)
                          : sp_table_duration(table, sp_answer_u64(q, ""));
 }
 
@@ -119,12 +131,13 @@ static bool latency_print(const struct sp_answer *answer, const struct sp_termin
     const struct sp_answer *series = sp_answer_at(answer, "series");
     struct sp_table table;
     read_heads(series->first, &heads);
+    unsigned line_columns = sp_table_line_columns(terminal, 9 * heads.labels + 14, heads.lines);
     sp_table_init(&table, heads.columns, heads.count, arena);
     for (const struct sp_answer *row = series->first; row; row = row->next) {
         struct sp_slice *cells = sp_table_row(&table, NULL);
         if (!cells)
             break;
-        fill_row(&table, row, &heads, cells);
+        fill_row(&table, row, &heads, line_columns, cells);
     }
     if (!sp_table_print(&table, terminal))
         return false;

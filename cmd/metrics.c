@@ -176,8 +176,8 @@ static void print_head(const struct sp_terminal *t, const struct range *range,
                        const struct labels *labels)
 {
     char from[40], to[40], step[32];
-    size_t from_len = sp_format_time(range->from_unix_ns, from);
-    size_t to_len = sp_format_time(range->to_unix_ns, to);
+    size_t from_len = sp_terminal_time(range->from_unix_ns, false, from);
+    size_t to_len = sp_terminal_time(range->to_unix_ns, false, to);
     size_t step_len = sp_format_duration(range->step_ns, step);
     fprintf(t->out, "%.*s to %.*s, a point each %.*s\n", (int)from_len, from, (int)to_len, to,
             (int)step_len, step);

@@ -116,9 +116,9 @@ static bool quality_found(const struct sp_answer *answer)
 static void print_looked_at(const struct sp_answer *answer, FILE *out)
 {
     char oldest[40], newest[40];
-    oldest[sp_format_time(sp_answer_u64(answer, "oldestStartUnixNano"), oldest)] = 0;
-    newest[sp_format_time(sp_answer_u64(answer, "newestStartUnixNano"), newest)] = 0;
-    fprintf(out, "Looked at %llu spans of %s%llu traces, %s to %s\n\n",
+    oldest[sp_terminal_time(sp_answer_u64(answer, "oldestStartUnixNano"), true, oldest)] = 0;
+    newest[sp_terminal_time(sp_answer_u64(answer, "newestStartUnixNano"), true, newest)] = 0;
+    fprintf(out, "Looked at %llu spans of %s%llu traces,\n%s to %s\n\n",
             (unsigned long long)sp_answer_u64(answer, "spans"),
             sp_answer_is_true(answer, "complete") ? "all " : "the newest ",
             (unsigned long long)sp_answer_u64(answer, "matchedTraces"), oldest, newest);

@@ -81,7 +81,17 @@ struct sp_slice sp_table_percent(struct sp_table *table, double share)
     return sp_table_text(table, share < 0.1 ? "%.2f%%" : "%.1f%%", 100 * share);
 }
 
-struct sp_slice sp_table_line(struct sp_table *table, const struct sp_answer *list)
+unsigned sp_table_line_columns(const struct sp_terminal *terminal, unsigned others, unsigned lines)
+{
+    unsigned room = terminal->columns > others ? terminal->columns - others : 0;
+    unsigned each = lines > 0 ? room / lines : room;
+    if (each < SHRUNK_MIN + 1)
+        return SHRUNK_MIN;
+    return each - 1 < SP_TABLE_LINE_COLUMNS ? each - 1 : SP_TABLE_LINE_COLUMNS;
+}
+
+struct sp_slice sp_table_line(struct sp_table *table, const struct sp_answer *list,
+                              unsigned columns)
 {
     double *values = sp_arena_calloc(table->arena, (size_t)list->count + 1, sizeof(*values));
     double greatest = 0;
@@ -92,9 +102,9 @@ struct sp_slice sp_table_line(struct sp_table *table, const struct sp_answer *li
         values[count] = item->kind == SP_JSON_NULL ? NAN : sp_answer_double(item, "");
         greatest = fmax(greatest, values[count++]);
     }
-    sp_buf_init(&text, 4 * SP_TABLE_LINE_COLUMNS);
+    sp_buf_init(&text, 4 * (size_t)columns);
     if (values)
-        sp_terminal_line(&text, values, count, 0, greatest, SP_TABLE_LINE_COLUMNS);
+        sp_terminal_line(&text, values, count, 0, greatest, columns);
     if (!values || !sp_arena_copy(table->arena, sp_buf_slice(&text), &copy))
         table->failed = true;
     sp_buf_fini(&text);

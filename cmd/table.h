@@ -38,9 +38,12 @@ struct sp_slice sp_table_duration(struct sp_table *table, uint64_t duration_ns);
 struct sp_slice sp_table_percent(struct sp_table *table,
                                  double share); /* "4.31%", "<0.01%", "" for 0 */
 
-/* A line of blocks of a list of numbers over time, in at most SP_TABLE_LINE_COLUMNS, from 0 to the greatest; null is none. */
+/* A line of blocks of a list of numbers over time, in at most so many columns, from 0 to the greatest; null is none. */
+struct sp_slice sp_table_line(struct sp_table *table, const struct sp_answer *list,
+                              unsigned columns);
+/* How many, for each of some lines beside columns that take others together: they share the terminal. */
 #define SP_TABLE_LINE_COLUMNS 30u
-struct sp_slice sp_table_line(struct sp_table *table, const struct sp_answer *list);
+unsigned sp_table_line_columns(const struct sp_terminal *terminal, unsigned others, unsigned lines);
 
 /* False: the arena was full, or writing failed; stderr says which. */
 bool sp_table_print(const struct sp_table *table, const struct sp_terminal *terminal);

@@ -77,6 +77,21 @@ unsigned sp_terminal_width(struct sp_slice text)
     return width;
 }
 
+size_t sp_terminal_time(uint64_t unix_ns, bool milliseconds, char *out)
+{
+    size_t len = sp_format_time(unix_ns, out);
+    size_t dot = sp_slice_find(sp_slice_make(out, len), '.');
+    if (dot == len)
+        return len;
+    len = milliseconds && len > dot + 5 ? dot + 4 : len - 1; /* without the Z */
+    while (out[len - 1] == '0')
+        len--;
+    if (out[len - 1] == '.')
+        len--;
+    out[len++] = 'Z';
+    return len;
+}
+
 static void fill(const struct sp_terminal *terminal, unsigned count)
 {
     while (count-- > 0)

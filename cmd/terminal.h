@@ -17,6 +17,9 @@ struct sp_terminal {
 
 void sp_terminal_init(struct sp_terminal *terminal, FILE *out);
 
+/* A time without zeros at the end of its fraction, or with milliseconds at most; out has 40 bytes. The length. */
+size_t sp_terminal_time(uint64_t unix_ns, bool milliseconds, char *out);
+
 /* Columns that text takes; control characters, marks of direction and bytes that are not UTF-8 take one. */
 unsigned sp_terminal_width(struct sp_slice text);
 

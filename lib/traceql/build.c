@@ -131,7 +131,7 @@ struct sp_traceql_node *sp_traceql_make_aggregate(struct sp_traceql_builder *b, 
 {
     const char *name = sp_traceql_aggregate_call(aggregate);
     if (of && !sp_traceql_is_number(of->type))
-        return sp_traceql_fail(b, of->offset, "%s needs numbers or durations, found %s", name,
+        return sp_traceql_fail(b, of->offset, "expected numbers or durations in %s, found %s", name,
                                sp_traceql_type_name(of->type));
     if (of && !of->reads_span)
         return sp_traceql_fail(b, of->offset, "%s needs a field of the span, found a constant",
@@ -177,7 +177,8 @@ static bool negate_literal(struct sp_traceql_builder *b, struct sp_traceql_node 
     if (node->value.type == SP_TRACEQL_TYPE_FLOAT)
         node->value.number = -node->value.number;
     else if (node->value.integer == INT64_MIN)
-        return sp_traceql_fail(b, offset, "-minInt is out of range") != NULL;
+        return sp_traceql_fail(b, offset, "-minInt is out of range: expected a 64-bit integer") !=
+               NULL;
     else
         node->value.integer = -node->value.integer;
     node->offset = offset;
@@ -189,12 +190,14 @@ bool sp_traceql_apply_unary(struct sp_traceql_builder *b, enum sp_traceql_token_
 {
     struct sp_traceql_node *node = operand->node;
     if (operand->is_nil)
-        return sp_traceql_fail(b, operand->offset, "nil can only be compared with = or !=") != NULL;
+        return sp_traceql_fail(b, operand->offset, "nil can only be compared: expected = or !=") !=
+               NULL;
     bool negate = op == SP_TOKEN_SUBTRACT;
     if (negate ? !sp_traceql_is_number(node->type)
                : node->type != SP_TRACEQL_TYPE_BOOL && node->type != SP_TRACEQL_TYPE_ANY)
-        return sp_traceql_fail(b, offset, "%s cannot be applied to %s", negate ? "-" : "!",
-                               sp_traceql_type_name(node->type)) != NULL;
+        return sp_traceql_fail(b, offset, "%s cannot be applied to %s: expected %s",
+                               negate ? "-" : "!", sp_traceql_type_name(node->type),
+                               negate ? "a number or a duration" : "a condition") != NULL;
     operand->offset = offset;
     if (negate && is_constant(node))
         return negate_literal(b, node, offset);
@@ -207,11 +210,45 @@ bool sp_traceql_apply_unary(struct sp_traceql_builder *b, enum sp_traceql_token_
 /* ---- binary operators ---- */
 
 static bool fail_types(struct sp_traceql_builder *b, uint32_t offset, const char *op,
-                       const struct sp_traceql_node *left, const struct sp_traceql_node *right)
+                       const struct sp_traceql_node *left, const struct sp_traceql_node *right,
+                       const char *wanted)
 {
-    return sp_traceql_fail(b, offset, "%s cannot be applied to %s and %s", op,
-                           sp_traceql_type_name(left->type),
-                           sp_traceql_type_name(right->type)) != NULL;
+    return sp_traceql_fail(b, offset, "%s cannot be applied to %s and %s: expected %s", op,
+                           sp_traceql_type_name(left->type), sp_traceql_type_name(right->type),
+                           wanted) != NULL;
+}
+
+#define WANTED_NUMBERS "numbers or durations on both sides"
+
+/* What a comparison with a field of this type needs on its other side. */
+static const char *wanted_beside(enum sp_traceql_type type)
+{
+    static const char *const wanted[] = {
+        [SP_TRACEQL_TYPE_ANY] = "a value on each side",
+        [SP_TRACEQL_TYPE_STRING] = "text in quotes",
+        [SP_TRACEQL_TYPE_BOOL] = "true or false",
+        [SP_TRACEQL_TYPE_INT] = "a number or a duration",
+        [SP_TRACEQL_TYPE_FLOAT] = "a number or a duration",
+        [SP_TRACEQL_TYPE_DURATION] = "a duration, as 10ms, or a number of nanoseconds",
+        [SP_TRACEQL_TYPE_STATUS] = "ok, error or unset",
+        [SP_TRACEQL_TYPE_KIND] = "server, client, producer, consumer, internal or unspecified",
+        [SP_TRACEQL_TYPE_SPAN] = "nil",
+        [SP_TRACEQL_TYPE_SPANSET] = "numbers made of spans, as count(), on both sides",
+        [SP_TRACEQL_TYPE_SERIES] = "a number",
+    };
+    return wanted[type];
+}
+
+/* Two types that do not compare, or not with this operator: the field says what would fit, or else the left side. */
+static bool fail_comparison(struct sp_traceql_builder *b, uint32_t offset, const char *op,
+                            const struct sp_traceql_node *left, const struct sp_traceql_node *right)
+{
+    bool of_right = left->kind != SP_TRACEQL_FIELD && right->kind == SP_TRACEQL_FIELD;
+    return fail_types(b, offset, op, left, right,
+                      left->type == right->type && left->type != SP_TRACEQL_TYPE_SPANSET &&
+                              left->type != SP_TRACEQL_TYPE_SPAN
+                          ? "= or !="
+                          : wanted_beside(of_right ? right->type : left->type));
 }
 
 static enum sp_traceql_type arithmetic_type(enum sp_traceql_type left, enum sp_traceql_type right)
@@ -230,7 +267,7 @@ static bool apply_arithmetic(struct sp_traceql_builder *b, enum sp_traceql_arith
 {
     if (!sp_traceql_is_number(left->node->type) || !sp_traceql_is_number(right->node->type))
         return fail_types(b, offset, sp_traceql_arithmetic_text(arithmetic), left->node,
-                          right->node);
+                          right->node, WANTED_NUMBERS);
     left->node = sp_traceql_make(b, SP_TRACEQL_ARITHMETIC,
                                  arithmetic_type(left->node->type, right->node->type), offset,
                                  left->node, right->node);
@@ -266,7 +303,7 @@ static bool check_pattern(struct sp_traceql_builder *b, const char *op, uint32_t
         return sp_traceql_fail(b, right->offset,
                                "expected a regular expression in quotes behind %s", op) != NULL;
     if (!is_textual(left->type))
-        return fail_types(b, offset, op, left, right);
+        return fail_types(b, offset, op, left, right, "text or an attribute in front of it");
     struct sp_regex *regex;
     struct sp_error error;
     enum sp_status status = sp_regex_compile(right->value.string, &regex, &error);
@@ -296,12 +333,12 @@ static bool apply_comparison(struct sp_traceql_builder *b, enum sp_traceql_compa
     case SP_TRACEQL_GT:
     case SP_TRACEQL_GE:
         if (!is_ordered(l->type) || !is_ordered(r->type) || !comparable(l->type, r->type))
-            return fail_types(b, offset, op, l, r);
+            return fail_comparison(b, offset, op, l, r);
         break;
     case SP_TRACEQL_EQ:
     case SP_TRACEQL_NE:
         if (!comparable(l->type, r->type))
-            return fail_types(b, offset, op, l, r);
+            return fail_comparison(b, offset, op, l, r);
         if (!sp_traceql_complete_id(b, l, right->node) || !sp_traceql_complete_id(b, r, left->node))
             return false;
         break;
@@ -327,7 +364,8 @@ static bool apply_nil(struct sp_traceql_builder *b, enum sp_traceql_comparison c
         return left->node != NULL;
     }
     if (field->kind != SP_TRACEQL_FIELD)
-        return sp_traceql_fail(b, field->offset, "only a field can be compared with nil") != NULL;
+        return sp_traceql_fail(b, field->offset,
+                               "only a field can be nil: expected one, as .key = nil") != NULL;
     if (!exists && !sp_traceql_intrinsic_optional(field->field.intrinsic))
         return sp_traceql_fail(b, offset,
                                field->type == SP_TRACEQL_TYPE_STRING
@@ -368,7 +406,8 @@ static bool apply_logic(struct sp_traceql_builder *b, enum sp_traceql_node_kind 
     const struct sp_traceql_node *l = left->node, *r = right->node;
     if ((l->type != SP_TRACEQL_TYPE_BOOL && l->type != SP_TRACEQL_TYPE_ANY) ||
         (r->type != SP_TRACEQL_TYPE_BOOL && r->type != SP_TRACEQL_TYPE_ANY))
-        return fail_types(b, offset, kind == SP_TRACEQL_ALL ? "&&" : "||", l, r);
+        return fail_types(b, offset, kind == SP_TRACEQL_ALL ? "&&" : "||", l, r,
+                          "conditions on both sides");
     if (l->kind != kind || !left->items) {
         left->node = sp_traceql_make(b, kind, SP_TRACEQL_TYPE_BOOL, offset, NULL, NULL);
         left->items = sp_arena_calloc(b->arena, 2, SP_TRACEQL_POINTER_BYTES);
@@ -398,7 +437,7 @@ bool sp_traceql_apply_in_span(struct sp_traceql_builder *b, enum sp_traceql_toke
         if (compares && (comparison == SP_TRACEQL_EQ || comparison == SP_TRACEQL_NE))
             return apply_nil(b, comparison, offset, left, right);
         return sp_traceql_fail(b, left->is_nil ? left->offset : right->offset,
-                               "nil can only be compared with = or !=") != NULL;
+                               "nil can only be compared: expected = or !=") != NULL;
     }
     if (op == SP_TOKEN_AND || op == SP_TOKEN_OR)
         return apply_logic(b, op == SP_TOKEN_AND ? SP_TRACEQL_ALL : SP_TRACEQL_ANY, offset, left,
@@ -527,7 +566,8 @@ static bool apply_series_arithmetic(struct sp_traceql_builder *b,
         bool fits = node->type == SP_TRACEQL_TYPE_SERIES ||
                     (is_constant(node) && node->type != SP_TRACEQL_TYPE_DURATION);
         if (!fits)
-            return fail_types(b, offset, op, left->node, right->node);
+            return fail_types(b, offset, op, left->node, right->node,
+                              "a metric in ( ) or a number on each side");
     }
     left->node = sp_traceql_make(b, SP_TRACEQL_ARITHMETIC, SP_TRACEQL_TYPE_SERIES, offset,
                                  left->node, right->node);
@@ -592,7 +632,7 @@ bool sp_traceql_apply_in_stage(struct sp_traceql_builder *b, enum sp_traceql_tok
             return apply_arithmetic(b, arithmetic, offset, left, right);
         if (l->type == SP_TRACEQL_TYPE_SERIES || r->type == SP_TRACEQL_TYPE_SERIES)
             return apply_series_arithmetic(b, arithmetic, offset, left, right);
-        return fail_types(b, offset, sp_traceql_arithmetic_text(arithmetic), l, r);
+        return fail_types(b, offset, sp_traceql_arithmetic_text(arithmetic), l, r, WANTED_NUMBERS);
     }
     if (sp_traceql_as_comparison(op, &comparison)) {
         if (l->type == SP_TRACEQL_TYPE_SERIES)
@@ -606,9 +646,10 @@ bool sp_traceql_apply_in_stage(struct sp_traceql_builder *b, enum sp_traceql_tok
             return true;
         }
         return b->status == SP_OK
-                   ? fail_types(b, offset, sp_traceql_comparison_text(comparison), l, r)
+                   ? fail_comparison(b, offset, sp_traceql_comparison_text(comparison), l, r)
                    : false;
     }
     SP_ASSERT(sp_traceql_as_relation(op, &relation));
-    return fail_types(b, offset, sp_traceql_relation_text(relation), l, r);
+    return fail_types(b, offset, sp_traceql_relation_text(relation), l, r,
+                      "{ } or a pipeline in ( ) on each side");
 }

@@ -143,7 +143,7 @@ static bool parse_metric(struct parser *p, enum sp_traceql_metric metric, uint32
             return false;
         if (!sp_traceql_is_number(field->type))
             return sp_traceql_fail(
-                       &p->build, field->offset, "%s needs numbers or durations, found %s",
+                       &p->build, field->offset, "expected numbers or durations in %s, found %s",
                        sp_traceql_metric_call(metric), sp_traceql_type_name(field->type)) != NULL;
     }
     struct sp_traceql_node *node =

@@ -456,7 +456,7 @@ static enum sp_status read_number(struct sp_traceql_lexer *lexer, struct sp_trac
     }
     ret->value.type = SP_TRACEQL_TYPE_FLOAT;
     if (!sp_parse_double(sp_slice_make(digits, len), &ret->value.number))
-        return fail(lexer, start, "this number is out of range");
+        return fail(lexer, start, "this number is out of range: expected a 64-bit float");
     return SP_OK;
 }
 
@@ -485,7 +485,11 @@ static enum sp_status read_token(struct sp_traceql_lexer *lexer, struct sp_trace
     ret->kind = sp_traceql_find_operator(
         sp_slice_sub(lexer->text, lexer->pos, lexer->text.len - lexer->pos), &len);
     if (len == 0)
-        return fail(lexer, lexer->pos, "this character has no meaning here");
+        return fail(lexer, lexer->pos,
+                    byte == '\''
+                        ? "this character has no meaning here: expected \" or ` around text"
+                        : "this character has no meaning here: expected a value, a field, "
+                          "an operator or a bracket");
     lexer->pos += len;
     return SP_OK;
 }

@@ -177,7 +177,8 @@ static struct sp_traceql_node *finish_expression(struct parser *p)
         return NULL;
     struct sp_traceql_operand *operand = sp_parser_top_operand(p);
     if (operand->is_nil)
-        return sp_traceql_fail(&p->build, operand->offset, "nil can only be compared with = or !=");
+        return sp_traceql_fail(&p->build, operand->offset,
+                               "nil can only be compared: expected = or !=");
     p->operands.count = sp_parser_top_frame(p)->operand_base;
     return operand->node;
 }

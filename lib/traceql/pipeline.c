@@ -30,10 +30,10 @@ static bool check_stage(struct parser *p, const struct sp_traceql_node *node)
                         "expected topk(), bottomk() or a comparison behind a metric, found %s",
                         text);
     else if (node->kind == SP_TRACEQL_METRIC && !before)
-        sp_traceql_fail(&p->build, node->offset, "%s needs spans in front of it: { } | %s", text,
+        sp_traceql_fail(&p->build, node->offset, "expected spans in front of %s: { } | %s", text,
                         text);
     else if (node->kind == SP_TRACEQL_COALESCE && !before)
-        sp_traceql_fail(&p->build, node->offset, "coalesce() needs a stage in front of it");
+        sp_traceql_fail(&p->build, node->offset, "expected a stage in front of coalesce()");
     else if (before && node->kind != SP_TRACEQL_METRIC && !second &&
              node->type == SP_TRACEQL_TYPE_SERIES)
         sp_traceql_fail(&p->build, node->offset, "a metric in ( ) can only be the first stage");

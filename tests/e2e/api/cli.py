@@ -10,6 +10,7 @@ import pty
 import subprocess
 import threading
 import time
+import unicodedata
 import urllib.parse
 
 import spoor
@@ -520,11 +521,11 @@ def test_status_shows_how_good_the_data_is(context):
     assert answer["missingParents"] == answer["tracesMissingParents"] == "1", answer
     code, out, err = context.run("status", "--quality", "--to", "2126-02-01T00:00:00Z")
     lines = out.splitlines()
-    assert (code, err) == (0, "") and lines[0].startswith(f"Looked at {answer['spans']} spans of all {answer['matchedTraces']} traces, 20"), out
-    assert lines[2].split() == ["SPANS", "TRACES", "FINDING"] and "1 1 parent is not stored".split() in [line.split() for line in lines], out
+    assert (code, err) == (0, "") and lines[0].startswith(f"Looked at {answer['spans']} spans of all {answer['matchedTraces']} traces,"), out
+    assert lines[1].startswith("20") and lines[3].split() == ["SPANS", "TRACES", "FINDING"] and "1 1 parent is not stored".split() in [line.split() for line in lines], out
     assert any(line.split() == ["0", "sent", "twice"] for line in lines), out
     newest = context.run("status", "--quality", "--traces", "1")[1]
-    assert newest.startswith("Looked at ") and " of the newest 1 traces, " in newest, newest
+    assert newest.startswith("Looked at ") and " of the newest 1 traces,\n" in newest, newest
     assert context.run("status", "--quality", "--to", "1980-01-01T00:00:00Z")[:2] == (1, "")
     for wrong in (("--quality", "--traces", "0"), ("--from", "now-1h"), ("--traces", "5"), ("--quality", "--cancel", "1"), ("--quality", "--from", "x")):
         code, out, err = context.run("status", *wrong)
@@ -565,6 +566,34 @@ def test_status_ends_a_query_that_runs(context):
             over.set()
             asking.join()
         assert ended[-1] == 503, ended
+
+
+def width(text):
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)
+
+
+def test_everything_fits_80_columns_with_wide_names(context):
+    name, service = "結帳 e\u0301 " * 12, "カート" * 9
+    with spoor.Spoor(context.server.binary) as server:
+        own = Context(server)
+        traces = [bytes([i]) * 16 for i in (1, 2)]
+        for i, trace in enumerate(traces):
+            spans = [spoor.span_message(trace, bytes(7) + bytes([n + 1]), name, START + n * MS, START + (n + 5 + i) * MS + 1, parent=bytes(7) + bytes([n]) if n else b"",
+                                        kind=2 + n % 2, extra=error_status() if n == 2 else b"") for n in range(12)]
+            assert server.export(spoor.request_message(spans[::2], service))[0] == 200
+            assert server.export(spoor.request_message(spans[1::2], "web"))[0] == 200
+        over_time = ("--step", "1m", "--from", "2025-12-31T23:50:00Z", "--to", "2026-01-01T00:10:00Z")
+        for args in (("trace", traces[0].hex()), ("trace", traces[0].hex(), "--ranks"), ("search", "{ status = error }"), ("search", "{} | by(name)", "--explain"),
+                     ("metrics", "{} | rate() by (name, service)", *over_time), ("metrics", "{} | quantile_over_time(duration, .5) by (name)", "--explain"),
+                     ("metrics", "{} | compare({ status = error })"), ("heatmap",), ("heatmap", "{ status = error }", "--explain"), ("facets", "--selection", "{ status = error }"),
+                     ("attributes",), ("attributes", "name", "--scope", "intrinsic"), ("services",), ("operations",), ("latency",), ("latency", "--by", "name,service"),
+                     ("latency", *over_time), ("graph", "--format", "table"), ("graph", *over_time), ("graph", "--compare-from", "2025-12-31T23:50:00Z", "--compare-to",
+                     "2025-12-31T23:55:00Z", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T00:10:00Z"), ("critical-path",), ("compare", *(t.hex() for t in traces)),
+                     ("compare", "{ status = error }", "{ }"), ("status",), ("status", "--quality")):
+            code, out, err = own.run(*args, columns=80)
+            assert code in (0, 1) and out, (args, code, err)
+            wide = [(width(line), line) for line in out.splitlines() if width(line) > 80]
+            assert not wide, (args, wide)
 
 
 def test_exit_codes(context):
