@@ -17,10 +17,15 @@ enum sp_status sp_answer_bounds(const struct sp_query_call *call, struct sp_time
         return status;
     bool empty = stats.span_count == 0;
     uint64_t end = stats.newest_unix_ns == UINT64_MAX ? UINT64_MAX : stats.newest_unix_ns + 1;
-    if (range->from_unix_ns == 0)
-        range->from_unix_ns = empty ? call->now_unix_ns : stats.oldest_unix_ns;
-    if (range->to_unix_ns == UINT64_MAX)
+    bool from_is_open = range->from_unix_ns == 0;
+    if (range->to_unix_ns == UINT64_MAX) {
         range->to_unix_ns = empty ? call->now_unix_ns : end;
+        if (range->from_unix_ns > range->to_unix_ns) /* nothing started since: until now */
+            range->to_unix_ns =
+                range->from_unix_ns > call->now_unix_ns ? range->from_unix_ns : call->now_unix_ns;
+    }
+    if (from_is_open)
+        range->from_unix_ns = empty ? call->now_unix_ns : stats.oldest_unix_ns;
     if (range->from_unix_ns > range->to_unix_ns)
         range->from_unix_ns = range->to_unix_ns;
     return SP_OK;

@@ -6,7 +6,8 @@
 #include "query/pass.h"
 #include "query/series.h"
 
-/* Replaces the open ends of a range by the first and the last stored start. */
+/* Replaces the open ends of a range by the first and the last stored start; the end of one that begins behind that by now. An end that
+ * was asked for stays where it is. */
 SP_MUST_USE enum sp_status sp_answer_bounds(const struct sp_query_call *call,
                                             struct sp_time_range *range, struct sp_error *reterr);
 /* Writes a text that was made for the answer, and frees it. Without memory for it the answer fails. */

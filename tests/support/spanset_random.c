@@ -27,7 +27,10 @@ static int random_pipeline(struct sp_gen *gen, struct spanset_query *query, int 
 /* Most filters select some of the spans of a trace, whatever it is: random conditions seldom do. */
 static int random_filter(struct sp_gen *gen, struct spanset_query *query)
 {
-    SP_ASSERT(query->filter_count < SPANSET_FILTERS_MAX);
+    if (query->filter_count == SPANSET_FILTERS_MAX) /* one that stands elsewhere, once more */
+        return new_node(query, (struct spanset_node){
+                                   .kind = SPANSET_FILTER,
+                                   .filter = (unsigned)sp_gen_below(gen, SPANSET_FILTERS_MAX)});
     if (sp_gen_chance(gen, 70))
         oracle_make_common(gen, &query->filters[query->filter_count]);
     else

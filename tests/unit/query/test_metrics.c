@@ -451,6 +451,25 @@ START_TEST(all_of_time_has_steps_of_its_own)
 }
 END_TEST
 
+/* A range that begins behind all spans holds none of them, and ends now, or where it begins. */
+START_TEST(ranges_behind_all_spans_are_those_that_were_asked_for)
+{
+    add_spans();
+    world.unix_ns = T0 + 600 * S;
+    expect_series("{} | count_over_time()", "query_range?from=2026-01-01T00:08:00Z&step=1m",
+                  ONE("[\"1767226080000000000\",0],[\"1767226140000000000\",0]"));
+    expect_series("{} | count_over_time()", "query?from=2026-01-01T00:02:01Z",
+                  ONE("[\"1767225721000000000\",0]"));
+    expect_series("{} | count_over_time()", "query_range?from=2030-01-01T00:00:00Z&step=1m",
+                  ONE(""));
+    expect_problem("{} | count_over_time()", "query_range?from=2030-01-01T00:00:00Z&step=1m", 200,
+                   "\"from\":\"1893456000000000000\",\"to\":\"1893456000000000000\"");
+    expect_series("{} | count_over_time()", "query_range?to=2025-01-01T00:00:00Z&step=1m", ONE(""));
+    expect_answer(&world, "/v1/heatmap?from=2026-01-01T00:08:00Z", 200,
+                  "\"from\":\"1767226080000000000\",\"to\":\"1767226200000000000\"");
+}
+END_TEST
+
 /* A duration takes all 64 bits, whichever way it is read. */
 START_TEST(longest_durations_are_whole_in_metrics)
 {
@@ -538,6 +557,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, metrics_explain_themselves);
     tcase_add_test(tcase, explanations_list_so_many_passes);
     tcase_add_test(tcase, all_of_time_has_steps_of_its_own);
+    tcase_add_test(tcase, ranges_behind_all_spans_are_those_that_were_asked_for);
     tcase_add_test(tcase, longest_durations_are_whole_in_metrics);
     tcase_add_test(tcase, series_have_a_limit_that_topk_gets_below);
     tcase_add_test(tcase, series_that_are_held_have_a_limit);
