@@ -30,6 +30,11 @@
 #define SP_SERVE_MMAP_THRESHOLD_BYTES (32 * 1024 * 1024)
 #define SP_SERVE_TRIM_THRESHOLD_BYTES (64 * 1024 * 1024)
 
+/* An arena gives back by itself only what is behind its last byte in use, and one byte that stays keeps all before it. So, now and
+ * then, whole pages that are free are given back wherever they are, if they are at least so much. Decision 0133. */
+#define SP_SERVE_GIVE_BACK_SECONDS 10
+#define SP_SERVE_GIVE_BACK_BYTES   ((size_t)64 * 1024 * 1024)
+
 /* The numbers of --only's choices are one less. */
 enum role { ROLE_BOTH, ROLE_COLLECTOR, ROLE_QUERY };
 
@@ -363,13 +368,31 @@ static sigset_t block_signals(void)
     return set;
 }
 
+static void give_back_memory(void)
+{
+    if (mallinfo2().fordblks >= SP_SERVE_GIVE_BACK_BYTES)
+        malloc_trim(0);
+}
+
+/* The signal that has come, after any time. */
+static int next_signal(const sigset_t *set)
+{
+    const struct timespec at_most = {.tv_sec = SP_SERVE_GIVE_BACK_SECONDS};
+    int number;
+    while ((number = sigtimedwait(set, NULL, &at_most)) < 0) {
+        if (errno == EAGAIN)
+            give_back_memory();
+    }
+    return number;
+}
+
 /* Until the process is told to end: SP_OK. Or the store cannot be opened: why. */
 static enum sp_status wait_for_signal(const struct server *server, const sigset_t *set,
                                       struct sp_error *reterr)
 {
-    int number = 0;
+    int number;
     bool ready = false;
-    while (sigwait(set, &number) == 0 && number == OPEN_ENDED_SIGNAL) {
+    while ((number = next_signal(set)) == OPEN_ENDED_SIGNAL) {
         if (ready || !atomic_load(&server->open_ended)) /* somebody else has sent it */
             continue;
         if (server->open_status != SP_OK) {

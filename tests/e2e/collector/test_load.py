@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import tarfile
 import tempfile
+import time
 
 import spoor
 import tap
@@ -89,6 +90,24 @@ def test_only_collector_has_no_read_api(binary):
         assert set(server.addresses) == {"otlp-grpc", "otlp-http"}, server.addresses
         code, result, stderr = run(server, "--spans", "1000")
         assert code == 0 and result["spansAcked"] >= 1000, stderr
+        server.stop()
+
+
+def memory_kib(server):
+    status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+    return {name: int(value.split()[0]) for name, value in (line.split(":", 1) for line in status.splitlines()) if name.startswith("Vm")}
+
+
+def test_memory_of_a_load_goes_back_to_the_system(binary):
+    if any(runtime in pathlib.Path(binary).read_bytes() for runtime in (b"__asan_init", b"__tsan_init")):
+        raise tap.SkipTest("sanitizers have an allocator of their own")
+    with spoor.Spoor(binary) as server:
+        code, _, stderr = run(server, "--spans", "400000")
+        assert code == 0, stderr
+        deadline = time.monotonic() + 120
+        while (memory := memory_kib(server))["VmRSS"] > memory["VmHWM"] * 0.7:
+            assert time.monotonic() < deadline, memory
+            time.sleep(1)
         server.stop()
 
 
