@@ -23,7 +23,11 @@ struct edge {
     bool of_server;
 };
 
-/* One thread's counts: step * FINE_COUNT + bucket. */
+struct cell {
+    uint64_t count, errors;
+};
+
+/* One thread's counts. */
 struct mapper {
     const struct sp_moments *moments;
     const struct edge *edge;
@@ -31,15 +35,16 @@ struct mapper {
     struct sp_rows_question question;
     struct sp_arena arena;
     struct sp_rows *rows;
-    uint64_t *counts, *errors;
+    struct cell *cells; /* step * FINE_COUNT + bucket */
 };
 
 static void count(struct mapper *mapper, uint64_t start_unix_ns, uint64_t duration_ns, bool failed)
 {
     uint32_t bucket = duration_ns == 0 ? 0 : 1u + sp_histogram_index(duration_ns);
-    size_t cell = (size_t)sp_moment_of(mapper->moments, start_unix_ns) * FINE_COUNT + bucket;
-    mapper->counts[cell]++;
-    mapper->errors[cell] += failed;
+    uint32_t moment = sp_moment_of(mapper->moments, start_unix_ns);
+    struct cell *cell = &mapper->cells[(size_t)moment * FINE_COUNT + bucket];
+    cell->count++;
+    cell->errors += failed;
 }
 
 static enum sp_status map_call(void *cookie, const struct sp_graph_call *call,
@@ -87,9 +92,8 @@ static enum sp_status mapper_init(struct mapper *mapper, const struct sp_pass *p
     mapper->question =
         (struct sp_rows_question){.query = pass->query, .condition = pass->condition};
     sp_arena_init(&mapper->arena, sp_pass_visitor_bytes(pass));
-    mapper->counts = sp_arena_calloc(&mapper->arena, cells, sizeof(*mapper->counts));
-    mapper->errors = sp_arena_calloc(&mapper->arena, cells, sizeof(*mapper->errors));
-    if (!mapper->counts || !mapper->errors)
+    mapper->cells = sp_arena_calloc(&mapper->arena, cells, sizeof(*mapper->cells));
+    if (!mapper->cells)
         return sp_arena_failed(&mapper->arena, reterr,
                                "the heatmap does not fit into the query's memory");
     return sp_rows_new(&mapper->arena, &mapper->question, pass->condition_known,
@@ -105,8 +109,8 @@ static void mapper_fini(struct mapper *mapper)
 static void add_mapper(struct mapper *into, const struct mapper *from)
 {
     for (size_t i = 0; i < (size_t)into->moments->count * FINE_COUNT; i++) {
-        into->counts[i] += from->counts[i];
-        into->errors[i] += from->errors[i];
+        into->cells[i].count += from->cells[i].count;
+        into->cells[i].errors += from->cells[i].errors;
     }
 }
 
@@ -123,10 +127,10 @@ static void make_scale(const struct mapper *all, uint64_t rows_max, struct scale
     uint32_t first = FINE_COUNT, last = 0;
     *ret = (struct scale){.per_row = 1};
     for (uint32_t m = 0; m < all->moments->count; m++) {
-        const uint64_t *counts = &all->counts[(size_t)m * FINE_COUNT];
-        ret->has_zero |= counts[0] > 0;
+        const struct cell *cells = &all->cells[(size_t)m * FINE_COUNT];
+        ret->has_zero |= cells[0].count > 0;
         for (uint32_t b = 1; b < FINE_COUNT; b++) {
-            if (counts[b] == 0)
+            if (cells[b].count == 0)
                 continue;
             first = b < first ? b : first;
             last = b > last ? b : last;
@@ -191,15 +195,14 @@ static enum sp_status write_step(const struct mapper *all, uint32_t moment,
         const char *name;
         double q;
     } quantiles[] = {{"0.5", 0.5}, {"0.95", 0.95}, {"0.99", 0.99}};
-    const uint64_t *counts = &all->counts[(size_t)moment * FINE_COUNT];
-    const uint64_t *errors = &all->errors[(size_t)moment * FINE_COUNT];
-    struct sp_histogram histogram = {.count = counts[0], .zero_count = counts[0]};
-    uint64_t failed = errors[0];
+    const struct cell *cells = &all->cells[(size_t)moment * FINE_COUNT];
+    struct sp_histogram histogram = {.count = cells[0].count, .zero_count = cells[0].count};
+    uint64_t failed = cells[0].errors;
     enum sp_status status = SP_OK;
     for (uint32_t b = 1; b < FINE_COUNT && status == SP_OK; b++) {
-        if (counts[b] > 0)
-            status = sp_histogram_add_bucket(&histogram, (uint16_t)(b - 1), counts[b]);
-        failed += errors[b];
+        if (cells[b].count > 0)
+            status = sp_histogram_add_bucket(&histogram, (uint16_t)(b - 1), cells[b].count);
+        failed += cells[b].errors;
     }
     sp_histogram_widen(&histogram);
     sp_json_object_begin(w);
@@ -232,8 +235,8 @@ static void write_cells(const struct mapper *all, const struct scale *scale,
             uint32_t row = row_of(scale, b);
             uint64_t count = 0, errors = 0;
             do {
-                count += all->counts[(size_t)m * FINE_COUNT + b];
-                errors += all->errors[(size_t)m * FINE_COUNT + b];
+                count += all->cells[(size_t)m * FINE_COUNT + b].count;
+                errors += all->cells[(size_t)m * FINE_COUNT + b].errors;
                 b++;
             } while (b < FINE_COUNT && b > 1 && row_of(scale, b) == row);
             if (count == 0)

@@ -33,6 +33,13 @@ static const uint64_t sub_bucket_middle[SUB_BUCKETS] = {
     0xed4f301ed9942b84u, 0xf281773c59ffb13au, 0xf7d0df730ad13bb9u, 0xfd3e0c0cf486c175u,
 };
 
+/* The sub-bucket in which each 64th of an octave begins. None has more than one start within, as sub-buckets are wider. */
+static const uint8_t sub_bucket_near[64] = {
+    0,  0,  1,  2,  2,  3,  4,  4,  5,  6,  6,  7,  7,  8,  9,  9,  10, 10, 11, 12, 12, 13,
+    13, 14, 14, 15, 15, 16, 16, 17, 17, 18, 18, 19, 19, 20, 20, 21, 21, 21, 22, 22, 23, 23,
+    24, 24, 25, 25, 25, 26, 26, 27, 27, 27, 28, 28, 29, 29, 29, 30, 30, 30, 31, 31,
+};
+
 static uint64_t add_saturating(uint64_t a, uint64_t b)
 {
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
@@ -44,11 +51,9 @@ uint16_t sp_histogram_index(uint64_t value_ns)
     uint64_t value = value_ns;
     unsigned leading = (unsigned)__builtin_clzll(value);
     uint64_t normalised = value << leading;
-    unsigned low = 0;
-    for (unsigned step = SUB_BUCKETS / 2; step > 0; step /= 2)
-        if (normalised >= sub_bucket_start[low + step])
-            low += step;
-    return (uint16_t)((63 - leading) * SUB_BUCKETS + low);
+    unsigned near = sub_bucket_near[(normalised >> 57) & 63];
+    bool next = near + 1 < SUB_BUCKETS && normalised >= sub_bucket_start[near + 1];
+    return (uint16_t)((63 - leading) * SUB_BUCKETS + near + next);
 }
 
 static uint64_t bucket_middle(uint16_t index)
