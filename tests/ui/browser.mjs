@@ -49,7 +49,8 @@ async function pageOf(browser) {
   kept.delete(browser);
   if (page) return page;
   const context = await within("making a browser context", browser.newContext({ reducedMotion: "reduce", timezoneId: "UTC", locale: "en-US" }));
-  context.setDefaultTimeout(10000);
+  // On a machine that does much else a page may have no frame for ten seconds.
+  context.setDefaultTimeout(30000);
   const made = await within("making a page", context.newPage());
   // Of all that a page does, only scripts have no limit of their own.
   const evaluate = made.evaluate.bind(made);

@@ -352,7 +352,14 @@ test("pointing at an edge shows all of it and dims the rest", async () => {
     await edge.dispatchEvent("pointerover", { pointerType: "mouse", bubbles: true });
     assert.match(await page.locator('[data-label*="postgresql"]').textContent(), /0\.033\/s · 0 % errors · p50 20\.\d ms · p95 20\.\d ms · p99 20\.\d ms · database/);
     assert.ok(await page.locator('[data-node="web"].dim').count());
-    assert.ok(await page.locator(".graph > g > .label").evaluate((e) => !e.nextElementSibling), "all of it stands above the cards");
+    const all = page.locator(".graph > g > .label");
+    assert.ok(await all.evaluate((e) => !e.nextElementSibling), "all of it stands above the cards");
+    const [own, graph] = [await all.boundingBox(), await page.locator(".graph").boundingBox()];
+    assert.ok(own.x >= graph.x && own.x + own.width <= graph.x + graph.width, "and within what is seen");
+    for (const end of ["stock", "postgresql"]) {
+      const card = await page.locator(`[data-node="${end}"] .card`).boundingBox();
+      assert.ok(own.x >= card.x + card.width || own.x + own.width <= card.x || own.y >= card.y + card.height || own.y + own.height <= card.y, `and beside ${end}`);
+    }
     await page.locator(".graph").dispatchEvent("pointerleave", { pointerType: "mouse" });
     assert.equal(await page.locator(".graph .dim").count(), 0);
     await edge.dispatchEvent("pointerover", { pointerType: "mouse", bubbles: true });

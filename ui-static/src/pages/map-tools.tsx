@@ -151,8 +151,8 @@ function Filters({ wanted }: { wanted: View }) {
         <Icon name="clock" />
         Replay
       </button>
-      <button type="button" class="button toggle" aria-pressed={withLinks()} title="Also from producers to consumers that have a trace of their own and link to them: reads their traces" onClick={() => go(patched({ links: withLinks() ? null : "1" }))}>
-        Links across traces
+      <button type="button" class="button toggle" aria-pressed={withLinks()} aria-label="Links across traces" title="Links across traces: also from producers to consumers that have a trace of their own and link to them: reads their traces" onClick={() => go(patched({ links: withLinks() ? null : "1" }))}>
+        Links
       </button>
     </>
   );

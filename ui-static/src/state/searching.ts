@@ -30,7 +30,9 @@ export function runSearch(into: Loader<SearchAnswer>, params: Params, goOn: (fou
   const began = performance.now();
   let shown = 0;
   const kept = () => lines.partial(order);
-  const tell = () => {
+  const tell = (stop: AbortSignal) => {
+    // What was on its way when it was ended.
+    if (stop.aborted) return;
     running.value = { progress: lines.progress, kept };
     if (lines.progress) share.value = Math.max(share.peek() ?? 0, shareOf(lines.progress));
     if (lines.traces.length === shown) return;
@@ -42,7 +44,7 @@ export function runSearch(into: Loader<SearchAnswer>, params: Params, goOn: (fou
     clear();
     running.value = { progress: null, kept };
     try {
-      const found = await searchLines(params, lines, stop, tell);
+      const found = await searchLines(params, lines, stop, () => tell(stop));
       return extended.peek() && goesOn(found) ? await goOn(found, stop) : found;
     } finally {
       // Another one has begun where this one was ended.

@@ -248,7 +248,10 @@ export class GraphView {
     const ends = [edge.client, edge.server].map((id) => this.places.get(id)).filter((p): p is Place => p !== undefined);
     const hit = ends.filter((p) => whole && Math.abs(p.x - x) < NODE_WIDTH / 2 + half && Math.abs(p.y - y) < (NODE_HEIGHT + LABEL_HEIGHT) / 2);
     const down = Math.max(0, ...hit.map((p) => p.y + NODE_HEIGHT / 2 + LABEL_HEIGHT - y));
-    box.setAttribute("transform", `translate(0 ${down})`);
+    // And within what is seen.
+    const [left, right] = [x - half, x + half].map((at) => at * this.view.scale + this.view.x);
+    const across = Math.max(4 - left, Math.min(0, this.host.clientWidth - 4 - right)) / this.view.scale;
+    box.setAttribute("transform", whole ? `translate(${across} ${down})` : "");
   }
 
   /** Labels of edges side by side would lie on one another: the later one moves down. */
