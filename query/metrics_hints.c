@@ -114,7 +114,8 @@ enum sp_status sp_metrics_last_exemplar(struct sp_arena *arena,
     *ret = NULL;
     if (!series->exemplars || moment_count <= max)
         return SP_OK;
-    const struct sp_exemplar **told = sp_arena_calloc(arena, moment_count, sizeof(*told));
+    const struct sp_exemplar **told =
+        sp_arena_calloc(arena, moment_count, sizeof(const struct sp_exemplar *));
     if (!told)
         return sp_arena_failed(arena, reterr, "the series are larger than the query's memory");
     for (uint32_t m = 0; m < moment_count; m++)
@@ -122,7 +123,7 @@ enum sp_status sp_metrics_last_exemplar(struct sp_arena *arena,
             told[count++] = &series->exemplars[m];
     if (count <= max)
         return SP_OK;
-    qsort(told, count, sizeof(*told), compare);
+    qsort(told, count, sizeof(const struct sp_exemplar *), compare);
     *ret = told[max - 1];
     return SP_OK;
 }
