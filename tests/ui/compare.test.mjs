@@ -3,11 +3,11 @@
 // over the recording says.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startSpoor } from "../e2e/shop.mjs";
-import { assertAccessible, assertNoSidewaysScroll, startBrowser, texts, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, texts, withPage } from "./browser.mjs";
+import { useSite } from "./site.mjs";
 import { groupBy, recordedRequests, spansOf } from "./spans.mjs";
 
 const archive = join(dirname(fileURLToPath(import.meta.url)), "../data/otel-js-shop/json.tar.gz");
@@ -16,22 +16,9 @@ const spans = requests.flatMap(spansOf);
 const traces = [...groupBy(spans, (s) => s.traceId).values()];
 const KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"];
 
-let browser;
-let spoor;
-before(async () => {
-  browser = await startBrowser();
-  spoor = await startSpoor();
-  for (const r of requests) {
-    const answer = await fetch(`http://${spoor.otlpHttp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(r) });
-    assert.equal(answer.status, 200);
-  }
-});
-after(async () => {
-  await browser?.close();
-  await spoor?.stop();
-});
+const site = useSite({ requests: () => requests });
 
-const at = (params = {}) => `http://${spoor.http}/compare/?${new URLSearchParams(params)}`;
+const at = (params = {}) => `${site.url}/compare/?${new URLSearchParams(params)}`;
 const whole = (t) => t.filter((s) => !s.parentSpanId).length === 1 && t.every((s) => !s.parentSpanId || t.some((p) => p.spanId === s.parentSpanId));
 const rootOf = (t) => t.find((s) => !s.parentSpanId);
 
@@ -56,7 +43,7 @@ const pair = { a: left[0].traceId, b: right[0].traceId };
 test("two traces: every call of either, what only one has, and the numbers of a chosen call", async () => {
   const [inA, inB] = [paths(left), paths(right)];
   const all = new Set([...inA.keys(), ...inB.keys()]);
-  await withPage(browser, at(pair), async (page) => {
+  await withPage(site.browser, at(pair), async (page) => {
     await page.locator(".cmp-row:not(.head)").first().waitFor();
     assert.equal(await page.locator(".cmp-tree").getAttribute("aria-rowcount"), String(all.size + 1));
     const heads = await texts(page, ".slot-facts");
@@ -98,11 +85,11 @@ test("two traces: every call of either, what only one has, and the numbers of a 
 });
 
 test("other roots are warned of; a trace that is not stored is said to be", async () => {
-  await withPage(browser, at({ a: pair.a, b: other[0].traceId }), async (page) => {
+  await withPage(site.browser, at({ a: pair.a, b: other[0].traceId }), async (page) => {
     await page.locator(".banner", { hasText: "The roots differ" }).waitFor();
   });
   await withPage(
-    browser,
+    site.browser,
     at({ a: pair.a, b: "ab".repeat(16) }),
     async (page) => {
       await page.getByRole("heading", { name: "Trace B is not stored" }).waitFor();
@@ -114,7 +101,7 @@ test("other roots are warned of; a trace that is not stored is said to be", asyn
 
 test("the drawing has a card for each call and is walked with the arrows", async () => {
   const all = new Set([...paths(left).keys(), ...paths(right).keys()]);
-  await withPage(browser, at({ ...pair, tab: "graph" }), async (page) => {
+  await withPage(site.browser, at({ ...pair, tab: "graph" }), async (page) => {
     await page.locator(".cmp-card").first().waitFor();
     assert.equal(await page.locator(".cmp-card").count(), all.size);
     await assertAccessible(page, "Compare, structure");
@@ -134,7 +121,7 @@ test("the drawing has a card for each call and is walked with the arrows", async
 test("the drawing opens with the root and what is next to it, at a size that can be read", async () => {
   for (const width of [390, 1440]) {
     await withPage(
-      browser,
+      site.browser,
       at({ ...pair, tab: "graph" }),
       async (page) => {
         await page.locator(".cmp-card").first().waitFor();
@@ -151,7 +138,7 @@ test("the drawing opens with the root and what is next to it, at a size that can
 });
 
 test("two waterfalls share a scale, zoom together, and find the same call in the other", async () => {
-  await withPage(browser, at({ ...pair, tab: "falls" }), async (page) => {
+  await withPage(site.browser, at({ ...pair, tab: "falls" }), async (page) => {
     await page.locator(".cmp-fall:nth-child(2) .wf-row").first().waitFor();
     const scales = () => page.locator(".wf-axis").evaluateAll((list) => list.map((e) => [...e.children].map((c) => c.textContent).join(" ")));
     const before = await scales();
@@ -178,7 +165,7 @@ test("attributes of the roots and resources, and two spans key by key, differ wh
   const attributes = (s) => new Map((s.span.attributes ?? []).map((kv) => [kv.key, JSON.stringify(kv.value)]));
   const [a, b] = [attributes(rootOf(left)), attributes(rootOf(right))];
   const differing = [...new Set([...a.keys(), ...b.keys()])].filter((k) => a.get(k) !== b.get(k)).sort();
-  await withPage(browser, at({ ...pair, by: "attrs" }), async (page) => {
+  await withPage(site.browser, at({ ...pair, by: "attrs" }), async (page) => {
     await page.locator(".cmp-keys tbody tr").first().waitFor();
     const group = page.locator(".cmp-keys tbody", { has: page.locator("th", { hasText: "Root span" }) });
     const keys = differing.length > 0 ? await group.locator("td:first-child").allInnerTexts() : [];
@@ -187,7 +174,7 @@ test("attributes of the roots and resources, and two spans key by key, differ wh
     await page.getByRole("checkbox", { name: "also what is the same" }).check();
     await page.locator(".cmp-keys tr.same").first().waitFor();
   });
-  await withPage(browser, at({ ...pair, tab: "spans", sa: rootOf(left).spanId, sb: rootOf(right).spanId }), async (page) => {
+  await withPage(site.browser, at({ ...pair, tab: "spans", sa: rootOf(left).spanId, sb: rootOf(right).spanId }), async (page) => {
     await page.locator(".cmp-keys tbody tr").first().waitFor();
     const shown = await page.locator(".cmp-keys").innerText();
     for (const key of differing) {
@@ -203,7 +190,7 @@ test("two sets: traces counted, values ranked, a mean tree, and two traces to lo
   const failed = traces.filter((t) => t.some((s) => s.status === 2));
   const passed = traces.filter((t) => t.some((s) => s.service === "cart" && s.kind === 2));
   const sets = { a: 'q:{ resource.service.name = "cart" && kind = server }@..', b: "q:{ status = error }@.." };
-  await withPage(browser, at(sets), async (page) => {
+  await withPage(site.browser, at(sets), async (page) => {
     await page.locator(".cmp-row:not(.head)").first().waitFor();
     const facts = await texts(page, ".slot-facts");
     const count = (n) => n.toLocaleString("en-US");
@@ -228,7 +215,7 @@ test("two sets: traces counted, values ranked, a mean tree, and two traces to lo
 });
 
 test("the basket is help when there is nothing to compare, and fills both sides", async () => {
-  await withPage(browser, at(), async (page) => {
+  await withPage(site.browser, at(), async (page) => {
     await page.getByRole("heading", { name: "Choose two things to compare" }).waitFor();
     await assertAccessible(page, "Compare, empty");
     const items = [{ ref: pair.a, label: "the long one" }, { ref: "q:{ status = error }@..", label: "what failed" }];
@@ -257,7 +244,7 @@ test("on a narrow screen the first row stands in the upper half, values stand be
   const first = { "": ".cmp-row:not(.head)", falls: ".wf-row", attrs: ".cmp-keys td", spans: ".cmp-keys td" };
   for (const [tab, row] of Object.entries(first)) {
     await withPage(
-      browser,
+      site.browser,
       at({ ...pair, ...(tab ? { tab } : {}) }),
       async (page) => {
         const top = (await page.locator(row).first().boundingBox()).y;
@@ -275,7 +262,7 @@ test("on a narrow screen the first row stands in the upper half, values stand be
     );
   }
   await withPage(
-    browser,
+    site.browser,
     at(pair),
     async (page) => {
       await page.locator(".cmp-row:not(.head)").first().waitFor();
@@ -297,7 +284,7 @@ test("every view is accessible in the dark, fits a narrow screen, and survives f
   const views = { "": ".cmp-row:not(.head)", graph: ".cmp-card", falls: ".wf-row", attrs: ".cmp-keys", spans: ".cmp-picker" };
   for (const [tab, ready] of Object.entries(views)) {
     await withPage(
-      browser,
+      site.browser,
       at({ ...pair, ...(tab ? { tab } : {}) }),
       async (page) => {
         await page.locator(ready).first().waitFor();
@@ -311,7 +298,7 @@ test("every view is accessible in the dark, fits a narrow screen, and survives f
     );
   }
   await withPage(
-    browser,
+    site.browser,
     at(pair),
     async (page) => {
       await page.locator(".delta-bar > span").first().waitFor();
