@@ -348,10 +348,15 @@ test("whatever key shows another view, or leaves one, the focus is where the nex
     await page.keyboard.press("Escape");
     await page.locator(".details").waitFor({ state: "detached" });
     await until(focus, "Spans");
-    // Out of the box of find: first its text goes, then the focus, and no further.
+    // Out of the box of find: first "only matches" goes, then its text, then the focus, and no further.
     await page.keyboard.press("Control+f");
     await page.keyboard.type("HGET");
     await page.waitForURL(/find=HGET/);
+    await page.getByRole("button", { name: "Only matches" }).click();
+    await page.waitForURL(/only=1/);
+    await page.keyboard.press("Control+f");
+    await page.keyboard.press("Escape");
+    await page.waitForURL((u) => !u.searchParams.has("only") && u.searchParams.get("find") === "HGET");
     await page.keyboard.press("Escape");
     await page.waitForURL((u) => !u.searchParams.has("find"));
     await until(focus, "Find in the trace");

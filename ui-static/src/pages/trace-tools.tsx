@@ -29,6 +29,14 @@ interface ToolsProps {
 
 const toggled = (name: string, on = "1") => () => replace(patched({ [name]: param(name) === on ? null : on }));
 
+/** With something else looked for. "Only matches" goes with the last of it. */
+function lookingFor(patch: { find?: string; err?: string | null; slow?: string | null }): string {
+  const { find, err, slow } = { find: param("find"), err: param("err"), slow: param("slow"), ...patch };
+  return patched({ ...patch, only: find.trim() || err || slow ? param("only") : null });
+}
+
+const lookedFor = (name: "err" | "slow") => () => replace(lookingFor({ [name]: param(name) ? null : "1" }));
+
 /** On a narrow screen find is a sheet that stands below the spans; elsewhere it is always there. */
 const findOpen = signal(false);
 
@@ -51,7 +59,7 @@ export function TraceTools(props: ToolsProps) {
   const { skeleton: s, source, view, matches, path, marks, setIsolated, command, goTo } = props;
   const { found } = matches;
   // The address holds the text: a second copy would lag behind fast typing.
-  const setFind = (find: string) => replaceSoon(patched({ find, only: find.trim() ? param("only") : null }));
+  const setFind = (find: string) => replaceSoon(lookingFor({ find }));
   const folded = param("fold") !== "0";
   const waterfall = view === "waterfall";
   useEffect(() => () => {
@@ -118,12 +126,12 @@ export function TraceTools(props: ToolsProps) {
           </button>
         </div>
         {s.errorCount > 0 ? (
-          <Toggle on={param("err") === "1"} title={`Dim everything but errors; next one${hint("trace.nextError")}, previous one${hint("trace.previousError")}`} onClick={toggled("err")}>
+          <Toggle on={param("err") === "1"} title={`Dim everything but errors; next one${hint("trace.nextError")}, previous one${hint("trace.previousError")}`} onClick={lookedFor("err")}>
             {`▲ ${plural(s.errorCount, "error")}`}
           </Toggle>
         ) : null}
         {source.served ? (
-          <Toggle on={param("slow") === "1"} title="Dim everything but spans that are slower than 95 % of their operation in the hour before" onClick={toggled("slow")}>
+          <Toggle on={param("slow") === "1"} title="Dim everything but spans that are slower than 95 % of their operation in the hour before" onClick={lookedFor("slow")}>
             {"Slow > p95"}
           </Toggle>
         ) : null}

@@ -129,11 +129,12 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     setOpen(false);
     focusView();
   };
-  /** One step back: in the box of find its text, then the box itself; elsewhere the details, then what was found. */
+  /** One step back: in the box of find "only matches", its text, then the box itself; elsewhere the details come first. */
   const escape = () => {
-    const unfind = () => replace(patched({ find: null, only: null }));
-    if (document.activeElement?.id === "trace-find") return param("find") ? unfind() : focusView();
-    return open ? close() : param("find") ? unfind() : undefined;
+    const inBox = document.activeElement?.id === "trace-find";
+    const last = ["only", "find"].find((name) => param(name));
+    if (open && !inBox) return close();
+    return last ? replace(patched({ [last]: null })) : inBox ? focusView() : undefined;
   };
   const marks = useMemo(() => marksOf(skeleton, param("marks")), [skeleton, param("marks")]);
   const mark = () => {
