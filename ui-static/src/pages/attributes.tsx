@@ -112,7 +112,9 @@ function Attribute({ scope, attribute: a }: { scope: string; attribute: KeyValue
   const pinned = pinnedList().includes(a.key);
   return (
     <div>
-      <dt class="mono">{a.key}</dt>
+      <dt class="mono">
+        {a.key.split(".").map((part, i) => (i > 0 ? [".", <wbr key={i} />, part] : part))}
+      </dt>
       <dd class={`mono type-${type}`}>
         {type === "empty" ? <span class="dim">empty</span> : <Value name={a.key} text={text} type={type} />}
         <span class="attribute-tools">

@@ -158,7 +158,9 @@ export function CompareHelp({ a, b }: { a: Side | null; b: Side | null }) {
         <li>
           On <a href={href("explore", { ...currentRange() })}>Explore</a>, choose a trace and press <kbd>b</kbd>; or drag a box over the heatmap and take both sides of it.
         </li>
-        <li>On a trace, take it with its basket button; then open another, and take that.</li>
+        <li>
+          On a trace, press <b>Compare</b>; then open another, and do the same.
+        </li>
         <li>Or paste a trace id or write a query with the buttons above.</li>
       </ul>
     </section>

@@ -3,7 +3,7 @@
 import { formatDuration } from "../model/time";
 import { groupOfItem, isPeer, type Folding, rowOfItem, type RunStats } from "../model/rows";
 import { ERROR, eventsOf, HAS_EVENTS, HAS_LINKS, type CriticalSegment, type Skeleton } from "../model/skeleton";
-import { fillOf, type Ink, labelColour } from "./ink";
+import { barColour, fillOf, type Ink, labelColour } from "./ink";
 
 export interface Scene {
   skeleton: Skeleton;
@@ -225,8 +225,14 @@ function drawLabel(
   if (end + PAD + width <= scene.width - 2) c.fillText(text, end + PAD, middle);
   else if (a - PAD - width >= 2) c.fillText(text, a - PAD - width, middle);
   else {
+    const x = Math.min(b, scene.width) - width - PAD - 3;
+    if (!dimmed) {
+      // Plain behind the letters: they cannot be read on stripes and dots.
+      c.fillStyle = barColour(ink, slot);
+      c.fillRect(x - 2, y + 1, width + 4, BAR - 2);
+    }
     c.fillStyle = dimmed ? ink.text : labelColour(ink, slot);
-    c.fillText(text, Math.min(b, scene.width) - width - PAD - 3, middle);
+    c.fillText(text, x, middle);
   }
 }
 

@@ -54,6 +54,8 @@ export function rankLabel(rank: Rank): string {
 /** Deeper levels keep this indent and say their depth in a number, so that names never vanish. */
 export const INDENT_MAX = 18;
 export const INDENT_PX = 10;
+/** Names narrower than this have no column of self times beside them: the details of a span have its own. */
+export const NAME_TIGHT = 400;
 
 function part(tag: string, className: string, parent: HTMLElement): HTMLElement {
   const element = document.createElement(tag);

@@ -25,7 +25,7 @@ import { fitCanvas, type Ink, inkOf } from "./ink";
 import { Ticks } from "./ticks";
 import { ticksOf, TimeAxis, timeAt, type TimeScale } from "./time-axis";
 import { addTimeTouch } from "./touch";
-import { fillRow, INDENT_MAX, INDENT_PX, makeRow, type RowParts } from "./waterfall-row";
+import { fillRow, INDENT_MAX, INDENT_PX, makeRow, NAME_TIGHT, type RowParts } from "./waterfall-row";
 
 export interface WaterfallEvents {
   /** The cursor moved; `open` when details were asked for. */
@@ -183,6 +183,7 @@ export class Waterfall {
   /** The splitter lies beside the host, so it hears of the width through the parent. */
   private placeSplit(): void {
     this.host.style.setProperty("--name-width", `${this.nameWidth}px`);
+    this.host.classList.toggle("tight", this.nameWidth < NAME_TIGHT);
     this.host.parentElement?.style.setProperty("--split", `${this.nameWidth}px`);
   }
 
