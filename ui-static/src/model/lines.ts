@@ -12,11 +12,11 @@ interface Line {
 
 /** Whole lines of a text that comes in pieces. */
 export class LineSplitter {
-  private rest = "";
+  #rest = "";
 
   take(text: string): string[] {
-    const lines = (this.rest + text).split("\n");
-    this.rest = lines.pop() ?? "";
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop() ?? "";
     return lines.filter((line) => line !== "");
   }
 }
@@ -25,24 +25,24 @@ export class SearchLines {
   readonly traces: TraceSummary[] = [];
   progress: SearchProgress | null = null;
   problem: Problem | null = null;
-  private end: Omit<SearchAnswer, "traces"> | null = null;
-  private readonly splitter = new LineSplitter();
+  #end: Omit<SearchAnswer, "traces"> | null = null;
+  readonly #splitter = new LineSplitter();
 
   /** Takes the next piece of text, wherever it was cut. */
   take(text: string): void {
-    for (const line of this.splitter.take(text)) this.takeLine(JSON.parse(line) as Line);
+    for (const line of this.#splitter.take(text)) this.#takeLine(JSON.parse(line) as Line);
   }
 
-  private takeLine(line: Line): void {
+  #takeLine(line: Line): void {
     if (line.trace) this.traces.push(line.trace);
     else if (line.progress) this.progress = line.progress;
     else if (line.problem) this.problem = line.problem;
-    else if (line.done) this.end = line.done;
+    else if (line.done) this.#end = line.done;
   }
 
   /** The whole answer; null when its last line has not come. */
   answer(): SearchAnswer | null {
-    return this.end ? { ...this.end, traces: this.traces } : null;
+    return this.#end ? { ...this.#end, traces: this.traces } : null;
   }
 
   /** What there is when somebody does not wait for the rest. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two waterfalls side by side on one scale: they scroll and zoom together, and a span chosen in one is found in the other.
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { ActionId } from "../model/actions";
 import { spanIdAt } from "../model/skeleton";
 import { plural } from "../model/text";
 import { formatDuration } from "../model/time";
@@ -10,30 +9,10 @@ import { type Pair, type PairSide, sameRow } from "../state/compare";
 import { useActions } from "../state/keys";
 import { dark, rowPx } from "../state/prefs";
 import { Waterfall } from "../views/waterfall";
+import { waterfallActions } from "../views/waterfall-keys";
 
 type Name = "a" | "b";
 const OTHER: Record<Name, Name> = { a: "b", b: "a" };
-/** What the waterfall calls them. */
-const COMMANDS: [ActionId, string][] = [
-  ["rows.next", "down"],
-  ["rows.previous", "up"],
-  ["rows.in", "right"],
-  ["rows.out", "left"],
-  ["rows.first", "home"],
-  ["rows.last", "end"],
-  ["rows.pageDown", "page-down"],
-  ["rows.pageUp", "page-up"],
-  ["compare.nextError", "next-error"],
-  ["compare.zoomIn", "zoom-in"],
-  ["compare.zoomOut", "zoom-out"],
-  ["compare.panLeft", "pan-left"],
-  ["compare.panRight", "pan-right"],
-  ["compare.fit", "fit"],
-  ["compare.reset", "reset"],
-  ["compare.foldAll", "fold-all"],
-  ["compare.unfoldAll", "unfold-all"],
-];
-
 export function CompareFalls({ pair }: { pair: Pair }) {
   const hosts = { a: useRef<HTMLDivElement>(null), b: useRef<HTMLDivElement>(null) };
   const falls = useRef<Record<Name, Waterfall> | null>(null);
@@ -111,7 +90,7 @@ export function CompareFalls({ pair }: { pair: Pair }) {
     falls.current?.a.setRow(rowPx.value);
     falls.current?.b.setRow(rowPx.value);
   }, [pair, rowPx.value]);
-  useActions(Object.fromEntries(COMMANDS.map(([id, name]) => [id, () => falls.current?.[active.current].command(name)])));
+  useActions(waterfallActions("compare", (name) => falls.current?.[active.current].command(name)));
   const leads = (name: Name) => {
     const take = () => {
       active.current = name;

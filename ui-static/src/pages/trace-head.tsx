@@ -130,7 +130,7 @@ export function TraceBanners({ skeleton: s, source, adjusted, command, zoom, rel
       key: "orphans",
       text: (
         <>
-          {plural(orphans, "span")} whose parent is not stored, below {plural(new Set(s.missingParent.values()).size, "missing parent")}. {button("Next one", () => command("next-orphan"))}
+          {plural(orphans, "span")} whose parent is not stored, below {plural(new Set(s.missingParent.values()).size, "missing parent")}. {button("Next one", () => command("nextOrphan"))}
         </>
       ),
     });

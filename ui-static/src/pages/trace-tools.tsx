@@ -83,7 +83,7 @@ export function TraceTools(props: ToolsProps) {
             aria-label="Find in the trace"
             onSubmit={(event) => {
               event.preventDefault();
-              command("next-match");
+              command("nextMatch");
             }}
           >
             <Icon name="search" />
@@ -108,10 +108,10 @@ export function TraceTools(props: ToolsProps) {
             <>
               {waterfall ? (
                 <>
-                  <button type="button" class="button quiet square" aria-label="Previous match" title={`Previous match${hint("trace.previousMatch")}`} disabled={found.count === 0} onClick={() => command("previous-match")}>
+                  <button type="button" class="button quiet square" aria-label="Previous match" title={`Previous match${hint("trace.previousMatch")}`} disabled={found.count === 0} onClick={() => command("previousMatch")}>
                     <Icon name="up" />
                   </button>
-                  <button type="button" class="button quiet square" aria-label="Next match" title={`Next match${hint("trace.nextMatch")}`} disabled={found.count === 0} onClick={() => command("next-match")}>
+                  <button type="button" class="button quiet square" aria-label="Next match" title={`Next match${hint("trace.nextMatch")}`} disabled={found.count === 0} onClick={() => command("nextMatch")}>
                     <Icon name="down" />
                   </button>
                 </>
@@ -151,10 +151,10 @@ export function TraceTools(props: ToolsProps) {
             ) : null}
             <ColumnsPopover served={source.served} />
             <span class="button-group wide-only" role="group" aria-label="Fold">
-              <button type="button" class="button square" aria-label="Close one level" title={`Close one level${hint("trace.foldLevel")}`} onClick={() => command("fold-level")}>
+              <button type="button" class="button square" aria-label="Close one level" title={`Close one level${hint("trace.foldLevel")}`} onClick={() => command("foldLevel")}>
                 −
               </button>
-              <button type="button" class="button square" aria-label="Open one level" title={`Open one level${hint("trace.unfoldLevel")}`} onClick={() => command("unfold-level")}>
+              <button type="button" class="button square" aria-label="Open one level" title={`Open one level${hint("trace.unfoldLevel")}`} onClick={() => command("unfoldLevel")}>
                 +
               </button>
             </span>

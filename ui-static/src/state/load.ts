@@ -12,19 +12,19 @@ export interface Loaded<T> {
 
 export class Loader<T> {
   readonly state: Signal<Loaded<T>> = signal({ value: null, loading: false, error: null });
-  private stopper: AbortController | null = null;
+  #stopper: AbortController | null = null;
 
   /** Keeps the old value on the screen until the new one is there. */
   async run(ask: (stop: AbortSignal) => Promise<T>): Promise<void> {
-    this.stopper?.abort();
+    this.#stopper?.abort();
     const stopper = new AbortController();
-    this.stopper = stopper;
+    this.#stopper = stopper;
     this.state.value = { ...this.state.peek(), loading: true };
     try {
       const value = await ask(stopper.signal);
-      if (this.stopper === stopper) this.state.value = { value, loading: false, error: null };
+      if (this.#stopper === stopper) this.state.value = { value, loading: false, error: null };
     } catch (error) {
-      if (isStopped(error) || this.stopper !== stopper) return;
+      if (isStopped(error) || this.#stopper !== stopper) return;
       const problem = asApiError(error);
       // A server that does not answer takes nothing away: what it said before stays on the screen.
       const value = isPassing(problem) ? this.state.peek().value : null;
@@ -42,8 +42,8 @@ export class Loader<T> {
   }
 
   stop(): void {
-    this.stopper?.abort();
-    this.stopper = null;
+    this.#stopper?.abort();
+    this.#stopper = null;
     this.state.value = { ...this.state.peek(), loading: false };
   }
 }

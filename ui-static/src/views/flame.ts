@@ -18,19 +18,19 @@ const LABEL_MIN = 24;
 const WINDOW_MIN = 20;
 
 export class FlameCanvas {
-  private readonly scroller = document.createElement("div");
-  private readonly canvas = document.createElement("canvas");
-  private readonly spacer = document.createElement("div");
-  private readonly observer: ResizeObserver;
+  readonly #scroller = document.createElement("div");
+  readonly #canvas = document.createElement("canvas");
+  readonly #spacer = document.createElement("div");
+  readonly #observer: ResizeObserver;
   /** Boxes of each lane, by their left ends. */
-  private byLane: number[][] = [];
-  private flame: Flame = { boxes: [], lanes: 0, width: 1, crowded: 0 };
-  private ink: Ink;
-  private from = 0;
-  private to = 1;
-  private current = -1;
-  private frame = 0;
-  private matches: Uint8Array | null = null;
+  #byLane: number[][] = [];
+  #flame: Flame = { boxes: [], lanes: 0, width: 1, crowded: 0 };
+  #ink: Ink;
+  #from = 0;
+  #to = 1;
+  #current = -1;
+  #frame = 0;
+  #matches: Uint8Array | null = null;
 
   constructor(
     private readonly host: HTMLElement,
@@ -39,121 +39,121 @@ export class FlameCanvas {
     private readonly slotOf: (box: Box) => number,
     private readonly events: FlameEvents,
   ) {
-    this.ink = inkOf(dark);
-    this.scroller.className = "flame-scroll";
-    this.scroller.tabIndex = 0;
-    this.scroller.setAttribute("role", "application");
-    this.scroller.setAttribute("aria-label", "Flame graph");
-    this.canvas.setAttribute("aria-hidden", "true");
-    this.scroller.append(this.canvas, this.spacer);
-    host.replaceChildren(this.scroller);
-    this.scroller.addEventListener("scroll", () => this.schedule(), { passive: true });
-    this.scroller.addEventListener("pointermove", (e) => this.point(this.boxAt(e)));
-    this.scroller.addEventListener("click", (e) => this.choose(this.boxAt(e)));
-    this.scroller.addEventListener("dblclick", (e) => this.zoomTo(this.boxAt(e)));
-    this.scroller.addEventListener("wheel", this.onWheel, { passive: false });
-    this.scroller.addEventListener("keydown", this.onKey);
-    this.observer = new ResizeObserver(() => this.schedule());
-    this.observer.observe(host);
+    this.#ink = inkOf(dark);
+    this.#scroller.className = "flame-scroll";
+    this.#scroller.tabIndex = 0;
+    this.#scroller.setAttribute("role", "application");
+    this.#scroller.setAttribute("aria-label", "Flame graph");
+    this.#canvas.setAttribute("aria-hidden", "true");
+    this.#scroller.append(this.#canvas, this.#spacer);
+    host.replaceChildren(this.#scroller);
+    this.#scroller.addEventListener("scroll", () => this.#schedule(), { passive: true });
+    this.#scroller.addEventListener("pointermove", (e) => this.#point(this.#boxAt(e)));
+    this.#scroller.addEventListener("click", (e) => this.#choose(this.#boxAt(e)));
+    this.#scroller.addEventListener("dblclick", (e) => this.zoomTo(this.#boxAt(e)));
+    this.#scroller.addEventListener("wheel", this.#onWheel, { passive: false });
+    this.#scroller.addEventListener("keydown", this.#onKey);
+    this.#observer = new ResizeObserver(() => this.#schedule());
+    this.#observer.observe(host);
   }
 
   stop(): void {
-    this.observer.disconnect();
-    cancelAnimationFrame(this.frame);
+    this.#observer.disconnect();
+    cancelAnimationFrame(this.#frame);
     this.host.replaceChildren();
   }
 
   show(flame: Flame): void {
-    this.flame = flame;
-    this.byLane = Array.from({ length: flame.lanes }, () => []);
-    flame.boxes.forEach((box, i) => this.byLane[box.lane].push(i));
-    for (const lane of this.byLane) lane.sort((a, b) => flame.boxes[a].from - flame.boxes[b].from);
-    this.current = -1;
-    this.zoom(0, flame.width);
+    this.#flame = flame;
+    this.#byLane = Array.from({ length: flame.lanes }, () => []);
+    flame.boxes.forEach((box, i) => this.#byLane[box.lane].push(i));
+    for (const lane of this.#byLane) lane.sort((a, b) => flame.boxes[a].from - flame.boxes[b].from);
+    this.#current = -1;
+    this.#zoom(0, flame.width);
   }
 
   setDark(dark: boolean): void {
-    this.ink = inkOf(dark);
-    this.schedule();
+    this.#ink = inkOf(dark);
+    this.#schedule();
   }
 
   setMatches(matches: Uint8Array | null): void {
-    this.matches = matches;
-    this.schedule();
+    this.#matches = matches;
+    this.#schedule();
   }
 
-  private zoom(from: number, to: number): void {
-    const length = Math.min(this.flame.width, Math.max(Math.min(WINDOW_MIN, this.flame.width), to - from));
-    this.from = Math.max(0, Math.min(this.flame.width - length, from));
-    this.to = this.from + length;
-    this.schedule();
+  #zoom(from: number, to: number): void {
+    const length = Math.min(this.#flame.width, Math.max(Math.min(WINDOW_MIN, this.#flame.width), to - from));
+    this.#from = Math.max(0, Math.min(this.#flame.width - length, from));
+    this.#to = this.#from + length;
+    this.#schedule();
   }
 
   zoomTo(box: number): void {
-    const found = this.flame.boxes[box];
-    if (found) this.zoom(found.from, found.to);
+    const found = this.#flame.boxes[box];
+    if (found) this.#zoom(found.from, found.to);
   }
 
   reset(): void {
-    this.zoom(0, this.flame.width);
+    this.#zoom(0, this.#flame.width);
   }
 
-  private schedule(): void {
-    if (this.frame) return;
-    this.frame = requestAnimationFrame(() => {
-      this.frame = 0;
-      this.draw();
+  #schedule(): void {
+    if (this.#frame) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#draw();
     });
   }
 
-  private xOf(at: number): number {
-    return ((at - this.from) / (this.to - this.from)) * this.scroller.clientWidth;
+  #xOf(at: number): number {
+    return ((at - this.#from) / (this.#to - this.#from)) * this.#scroller.clientWidth;
   }
 
-  private draw(): void {
-    const width = this.scroller.clientWidth;
-    const height = this.scroller.clientHeight;
+  #draw(): void {
+    const width = this.#scroller.clientWidth;
+    const height = this.#scroller.clientHeight;
     if (width < 1 || height < 1) return;
-    this.spacer.style.height = `${Math.max(0, this.flame.lanes * LANE - height)}px`;
-    const c = fitCanvas(this.canvas, width, height);
-    c.font = this.ink.font;
+    this.#spacer.style.height = `${Math.max(0, this.#flame.lanes * LANE - height)}px`;
+    const c = fitCanvas(this.#canvas, width, height);
+    c.font = this.#ink.font;
     c.textBaseline = "middle";
-    const top = this.scroller.scrollTop;
+    const top = this.#scroller.scrollTop;
     const first = Math.max(0, Math.floor(top / LANE));
-    const last = Math.min(this.flame.lanes, Math.ceil((top + height) / LANE));
-    for (let lane = first; lane < last; lane++) this.drawLane(c, lane, lane * LANE - top, width);
+    const last = Math.min(this.#flame.lanes, Math.ceil((top + height) / LANE));
+    for (let lane = first; lane < last; lane++) this.#drawLane(c, lane, lane * LANE - top, width);
   }
 
-  private drawLane(c: CanvasRenderingContext2D, lane: number, y: number, width: number): void {
+  #drawLane(c: CanvasRenderingContext2D, lane: number, y: number, width: number): void {
     let painted = -1;
-    for (const i of this.byLane[lane]) {
-      const box = this.flame.boxes[i];
-      if (box.to < this.from || box.from > this.to) continue;
-      const x0 = Math.max(0, this.xOf(box.from));
-      const x1 = Math.max(x0 + 1, Math.min(width, this.xOf(box.to)) - 0.5);
+    for (const i of this.#byLane[lane]) {
+      const box = this.#flame.boxes[i];
+      if (box.to < this.#from || box.from > this.#to) continue;
+      const x0 = Math.max(0, this.#xOf(box.from));
+      const x1 = Math.max(x0 + 1, Math.min(width, this.#xOf(box.to)) - 0.5);
       // What is narrower than a pixel and lies in one that is painted would not be seen.
-      if (x1 - x0 <= 1 && x0 <= painted && i !== this.current) continue;
+      if (x1 - x0 <= 1 && x0 <= painted && i !== this.#current) continue;
       painted = x1;
-      c.globalAlpha = this.matches && !this.matches[box.row] ? 0.35 : 1;
+      c.globalAlpha = this.#matches && !this.#matches[box.row] ? 0.35 : 1;
       const slot = this.slotOf(box);
-      c.fillStyle = fillOf(c, this.ink, slot);
+      c.fillStyle = fillOf(c, this.#ink, slot);
       c.fillRect(x0, y, x1 - x0, LANE - 1);
       if (box.errors > 0) {
-        c.fillStyle = this.ink.error;
+        c.fillStyle = this.#ink.error;
         c.fillRect(x0, y + LANE - 4, x1 - x0, 3);
       }
-      if (i === this.current || this.ink.forced) {
-        c.lineWidth = i === this.current ? 2 : 1;
-        c.strokeStyle = this.ink.text;
+      if (i === this.#current || this.#ink.forced) {
+        c.lineWidth = i === this.#current ? 2 : 1;
+        c.strokeStyle = this.#ink.text;
         c.strokeRect(x0 + 1, y + 1, Math.max(1, x1 - x0 - 2), LANE - 3);
       }
-      if (x1 - x0 > LABEL_MIN) this.label(c, box, slot, x0, x1, y);
+      if (x1 - x0 > LABEL_MIN) this.#label(c, box, slot, x0, x1, y);
     }
     c.globalAlpha = 1;
   }
 
-  private label(c: CanvasRenderingContext2D, box: Box, slot: number, x0: number, x1: number, y: number): void {
-    const dimmed = this.matches !== null && !this.matches[box.row];
+  #label(c: CanvasRenderingContext2D, box: Box, slot: number, x0: number, x1: number, y: number): void {
+    const dimmed = this.#matches !== null && !this.#matches[box.row];
     const room = x1 - x0 - 2 * PAD;
     const text = (box.errors > 0 ? "▲ " : "") + this.nameOf(box);
     const wide = c.measureText(text).width;
@@ -161,86 +161,86 @@ export class FlameCanvas {
     if (shown.length < 2) return;
     if (!dimmed) {
       // Plain behind the letters: they cannot be read on stripes and dots.
-      c.fillStyle = barColour(this.ink, slot);
+      c.fillStyle = barColour(this.#ink, slot);
       c.fillRect(x0 + 1, y + 1, Math.min(wide, room) + PAD + 1, LANE - (box.errors > 0 ? 5 : 3));
     }
     c.globalAlpha = 1;
-    c.fillStyle = dimmed ? this.ink.text : labelColour(this.ink, slot);
+    c.fillStyle = dimmed ? this.#ink.text : labelColour(this.#ink, slot);
     c.fillText(shown, x0 + PAD, y + LANE / 2);
   }
 
-  private boxAt(event: MouseEvent): number {
-    const frame = this.scroller.getBoundingClientRect();
-    const lane = Math.floor((event.clientY - frame.top + this.scroller.scrollTop) / LANE);
-    const at = this.from + ((event.clientX - frame.left) / Math.max(1, this.scroller.clientWidth)) * (this.to - this.from);
-    const slack = (this.to - this.from) / Math.max(1, this.scroller.clientWidth);
-    const list = this.byLane[lane] ?? [];
-    return list.findLast((i) => this.flame.boxes[i].from <= at && at <= this.flame.boxes[i].to + slack) ?? -1;
+  #boxAt(event: MouseEvent): number {
+    const frame = this.#scroller.getBoundingClientRect();
+    const lane = Math.floor((event.clientY - frame.top + this.#scroller.scrollTop) / LANE);
+    const at = this.#from + ((event.clientX - frame.left) / Math.max(1, this.#scroller.clientWidth)) * (this.#to - this.#from);
+    const slack = (this.#to - this.#from) / Math.max(1, this.#scroller.clientWidth);
+    const list = this.#byLane[lane] ?? [];
+    return list.findLast((i) => this.#flame.boxes[i].from <= at && at <= this.#flame.boxes[i].to + slack) ?? -1;
   }
 
-  private point(box: number): void {
-    if (box === this.current) return;
-    this.current = box;
-    const found = this.flame.boxes[box];
-    this.scroller.setAttribute("aria-label", found ? `Flame graph: ${this.nameOf(found)}` : "Flame graph");
+  #point(box: number): void {
+    if (box === this.#current) return;
+    this.#current = box;
+    const found = this.#flame.boxes[box];
+    this.#scroller.setAttribute("aria-label", found ? `Flame graph: ${this.nameOf(found)}` : "Flame graph");
     this.events.point(box);
-    this.schedule();
+    this.#schedule();
   }
 
-  private choose(box: number): void {
+  #choose(box: number): void {
     if (box < 0) return;
-    this.point(box);
+    this.#point(box);
     this.events.choose(box);
   }
 
-  private readonly onWheel = (event: WheelEvent) => {
+  readonly #onWheel = (event: WheelEvent) => {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
-    const frame = this.scroller.getBoundingClientRect();
-    const at = this.from + ((event.clientX - frame.left) / frame.width) * (this.to - this.from);
-    this.zoomAt(event.deltaY > 0 ? 1.25 : 0.8, at);
+    const frame = this.#scroller.getBoundingClientRect();
+    const at = this.#from + ((event.clientX - frame.left) / frame.width) * (this.#to - this.#from);
+    this.#zoomAt(event.deltaY > 0 ? 1.25 : 0.8, at);
   };
 
-  private zoomAt(factor: number, at: number): void {
-    this.zoom(at - (at - this.from) * factor, at + (this.to - at) * factor);
+  #zoomAt(factor: number, at: number): void {
+    this.#zoom(at - (at - this.#from) * factor, at + (this.#to - at) * factor);
   }
 
-  private step(event: KeyboardEvent): number | null {
-    const box = this.flame.boxes[this.current];
-    if (!box) return this.flame.boxes.length > 0 ? 0 : null;
-    const lane = this.byLane[box.lane];
-    const place = lane.indexOf(this.current);
+  #step(event: KeyboardEvent): number | null {
+    const box = this.#flame.boxes[this.#current];
+    if (!box) return this.#flame.boxes.length > 0 ? 0 : null;
+    const lane = this.#byLane[box.lane];
+    const place = lane.indexOf(this.#current);
     switch (event.key) {
       case "ArrowUp": return box.parent >= 0 ? box.parent : null;
-      case "ArrowDown": return this.flame.boxes.findIndex((b) => b.parent === this.current);
+      case "ArrowDown": return this.#flame.boxes.findIndex((b) => b.parent === this.#current);
       case "ArrowLeft": return lane[place - 1] ?? null;
       default: return lane[place + 1] ?? null;
     }
   }
 
-  private readonly onKey = (event: KeyboardEvent) => {
-    const at = this.flame.boxes[this.current];
-    const middle = at ? (at.from + at.to) / 2 : (this.from + this.to) / 2;
+  readonly #onKey = (event: KeyboardEvent) => {
+    const at = this.#flame.boxes[this.#current];
+    const middle = at ? (at.from + at.to) / 2 : (this.#from + this.#to) / 2;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (/^Arrow/.test(event.key)) {
-      const next = this.step(event);
-      if (next !== null && next >= 0) this.showBox(next);
-    } else if (event.key === "Enter") this.choose(this.current);
-    else if (event.key === "w" || event.key === "+") this.zoomAt(0.5, middle);
-    else if (event.key === "s" || event.key === "-") this.zoomAt(2, middle);
-    else if (event.key === "f") this.zoomTo(this.current);
+      const next = this.#step(event);
+      if (next !== null && next >= 0) this.#showBox(next);
+    } else if (event.key === "Enter") this.#choose(this.#current);
+    else if (event.key === "w" || event.key === "+") this.#zoomAt(0.5, middle);
+    else if (event.key === "s" || event.key === "-") this.#zoomAt(2, middle);
+    else if (event.key === "f") this.zoomTo(this.#current);
     else if (event.key === "0") this.reset();
     else return;
     event.preventDefault();
     event.stopPropagation();
   };
 
-  private showBox(box: number): void {
-    const { lane, from, to } = this.flame.boxes[box];
+  #showBox(box: number): void {
+    const { lane, from, to } = this.#flame.boxes[box];
     const y = lane * LANE;
-    if (y < this.scroller.scrollTop) this.scroller.scrollTop = y;
-    else if (y + LANE > this.scroller.scrollTop + this.scroller.clientHeight) this.scroller.scrollTop = y + LANE - this.scroller.clientHeight;
-    if (to < this.from || from > this.to) this.zoom((from + to) / 2 - (this.to - this.from) / 2, (from + to) / 2 + (this.to - this.from) / 2);
-    this.point(box);
+    if (y < this.#scroller.scrollTop) this.#scroller.scrollTop = y;
+    else if (y + LANE > this.#scroller.scrollTop + this.#scroller.clientHeight) this.#scroller.scrollTop = y + LANE - this.#scroller.clientHeight;
+    if (to < this.#from || from > this.#to) this.#zoom((from + to) / 2 - (this.#to - this.#from) / 2, (from + to) / 2 + (this.#to - this.#from) / 2);
+    this.#point(box);
   }
 }

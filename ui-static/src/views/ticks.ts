@@ -10,12 +10,12 @@ const TICK = 2;
 
 export class Ticks {
   readonly element = document.createElement("canvas");
-  private shown = "";
-  private items: Int32Array | null = null;
-  private matches: Uint8Array | null = null;
+  #shown = "";
+  #items: Int32Array | null = null;
+  #matches: Uint8Array | null = null;
   /** The row of each item, and where errors lie: what is looked for changes with each letter, they do not. */
-  private rows = new Int32Array();
-  private errors: number[] = [];
+  #rows = new Int32Array();
+  #errors: number[] = [];
 
   constructor(
     private readonly skeleton: Skeleton,
@@ -27,18 +27,18 @@ export class Ticks {
 
   draw(items: Int32Array, matches: Uint8Array | null, height: number, ink: Ink): void {
     const wanted = `${height} ${ink.dark}`;
-    const same = wanted === this.shown && items === this.items;
-    if (same && matches === this.matches) return;
+    const same = wanted === this.#shown && items === this.#items;
+    if (same && matches === this.#matches) return;
     if (!same) {
-      this.rows = items.map((item) => rowOfItem(this.folding, item));
-      this.errors = ticks(this.rows, this.skeleton.flags, ERROR, height);
+      this.#rows = items.map((item) => rowOfItem(this.folding, item));
+      this.#errors = ticks(this.#rows, this.skeleton.flags, ERROR, height);
     }
-    [this.shown, this.items, this.matches] = [wanted, items, matches];
+    [this.#shown, this.#items, this.#matches] = [wanted, items, matches];
     const c = fitCanvas(this.element, WIDTH, Math.max(1, height));
     c.fillStyle = ink.error;
-    for (const y of this.errors) c.fillRect(0, y, WIDTH / 2, TICK);
+    for (const y of this.#errors) c.fillRect(0, y, WIDTH / 2, TICK);
     c.fillStyle = ink.text;
-    if (matches) for (const y of ticks(this.rows, matches, 1, height)) c.fillRect(WIDTH / 2, y, WIDTH / 2, TICK);
+    if (matches) for (const y of ticks(this.#rows, matches, 1, height)) c.fillRect(WIDTH / 2, y, WIDTH / 2, TICK);
   }
 }
 

@@ -32,7 +32,7 @@ export class TimeAxis {
   ) {
     this.element.className = "wf-axis";
     this.element.setAttribute("aria-hidden", "true");
-    this.element.addEventListener("pointerdown", this.onDown);
+    this.element.addEventListener("pointerdown", this.#onDown);
   }
 
   draw(): void {
@@ -48,7 +48,7 @@ export class TimeAxis {
     this.element.replaceChildren(...labels.filter((label) => label !== null));
   }
 
-  private readonly onDown = (event: PointerEvent) => {
+  readonly #onDown = (event: PointerEvent) => {
     if (event.button !== 0) return;
     const left = this.element.getBoundingClientRect().left;
     this.element.setPointerCapture(event.pointerId);

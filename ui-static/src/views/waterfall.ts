@@ -60,41 +60,41 @@ export class Waterfall {
   items: Int32Array;
   /** The row under the cursor and its position among the items; -1 for none. */
   cursor = -1;
-  private cursorAt = -1;
+  #cursorAt = -1;
   from = 0;
   to: number;
-  private extent: number;
+  #extent: number;
 
-  private readonly scroller = document.createElement("div");
-  private readonly layer = document.createElement("div");
-  private readonly spacer = document.createElement("div");
-  private readonly canvas = document.createElement("canvas");
-  private readonly axis: TimeAxis;
-  private readonly hair = document.createElement("div");
-  private readonly ticks: Ticks;
-  private readonly pool: RowParts[] = [];
-  private readonly observer: ResizeObserver;
-  private readonly subtreeEnd: Float64Array;
-  private readonly stats = new Map<number, RunStats>();
-  private readonly criticalOf: Float64Array;
-  private readonly errorsBefore: Uint32Array;
-  private showsCritical = false;
-  private readonly criticalParts = new Map<string, CriticalSegment[]>();
-  private readonly ranks = new Map<number, Rank>();
-  private marks: [number, number] = [-1, -1];
+  readonly #scroller = document.createElement("div");
+  readonly #layer = document.createElement("div");
+  readonly #spacer = document.createElement("div");
+  readonly #canvas = document.createElement("canvas");
+  readonly #axis: TimeAxis;
+  readonly #hair = document.createElement("div");
+  readonly #ticks: Ticks;
+  readonly #pool: RowParts[] = [];
+  readonly #observer: ResizeObserver;
+  readonly #subtreeEnd: Float64Array;
+  readonly #stats = new Map<number, RunStats>();
+  readonly #criticalOf: Float64Array;
+  readonly #errorsBefore: Uint32Array;
+  #showsCritical = false;
+  readonly #criticalParts = new Map<string, CriticalSegment[]>();
+  readonly #ranks = new Map<number, Rank>();
+  #marks: [number, number] = [-1, -1];
   /** Pixels kept free below the cursor for details. */
-  private room = 0;
-  private settling = 0;
-  private settledOn = "";
-  private matches: Uint8Array | null = null;
-  private ink: Ink;
-  private frame = 0;
-  private row = ROW;
-  private width = 0;
-  private height = 0;
-  private nameWidth = 0;
+  #room = 0;
+  #settling = 0;
+  #settledOn = "";
+  #matches: Uint8Array | null = null;
+  #ink: Ink;
+  #frame = 0;
+  #row = ROW;
+  #width = 0;
+  #height = 0;
+  #nameWidth = 0;
   /** Part of the width that names get; kept when the view is resized. */
-  private nameShare = 0.38;
+  #nameShare = 0.38;
 
   constructor(
     private readonly host: HTMLElement,
@@ -105,137 +105,137 @@ export class Waterfall {
     this.folding = newFolding(skeleton);
     this.items = visibleItems(skeleton, this.folding);
     this.to = Math.max(1, skeleton.duration);
-    this.extent = this.to;
-    this.ink = inkOf(dark);
-    this.criticalOf = criticalTime(skeleton);
-    this.subtreeEnd = subtreeEnds(skeleton);
-    this.errorsBefore = errorsBefore(skeleton);
-    this.ticks = new Ticks(skeleton, this.folding);
-    this.axis = new TimeAxis(() => this.scale, (from, to) => this.zoom(from, to));
-    this.build();
-    this.observer = new ResizeObserver(() => this.resize());
-    this.observer.observe(host);
-    this.resize();
+    this.#extent = this.to;
+    this.#ink = inkOf(dark);
+    this.#criticalOf = criticalTime(skeleton);
+    this.#subtreeEnd = subtreeEnds(skeleton);
+    this.#errorsBefore = errorsBefore(skeleton);
+    this.#ticks = new Ticks(skeleton, this.folding);
+    this.#axis = new TimeAxis(() => this.#scale, (from, to) => this.zoom(from, to));
+    this.#build();
+    this.#observer = new ResizeObserver(() => this.#resize());
+    this.#observer.observe(host);
+    this.#resize();
   }
 
-  private build(): void {
-    this.scroller.className = "wf-scroll";
-    this.scroller.setAttribute("role", "treegrid");
-    this.scroller.setAttribute("aria-label", "Spans");
-    this.scroller.tabIndex = 0;
-    this.layer.className = "wf-layer";
-    this.layer.setAttribute("role", "rowgroup");
-    this.canvas.className = "wf-bars";
-    this.canvas.setAttribute("aria-hidden", "true");
-    this.hair.className = "wf-hair";
-    this.hair.hidden = true;
-    this.hair.setAttribute("aria-hidden", "true");
-    this.spacer.setAttribute("role", "presentation");
-    this.layer.append(this.canvas, this.hair, this.ticks.element);
-    this.scroller.append(this.layer, this.spacer);
-    this.host.replaceChildren(this.axis.element, this.scroller);
-    this.scroller.addEventListener(
+  #build(): void {
+    this.#scroller.className = "wf-scroll";
+    this.#scroller.setAttribute("role", "treegrid");
+    this.#scroller.setAttribute("aria-label", "Spans");
+    this.#scroller.tabIndex = 0;
+    this.#layer.className = "wf-layer";
+    this.#layer.setAttribute("role", "rowgroup");
+    this.#canvas.className = "wf-bars";
+    this.#canvas.setAttribute("aria-hidden", "true");
+    this.#hair.className = "wf-hair";
+    this.#hair.hidden = true;
+    this.#hair.setAttribute("aria-hidden", "true");
+    this.#spacer.setAttribute("role", "presentation");
+    this.#layer.append(this.#canvas, this.#hair, this.#ticks.element);
+    this.#scroller.append(this.#layer, this.#spacer);
+    this.host.replaceChildren(this.#axis.element, this.#scroller);
+    this.#scroller.addEventListener(
       "scroll",
       () => {
-        this.schedule();
-        this.events.scroll?.(this.top);
+        this.#schedule();
+        this.events.scroll?.(this.#top);
       },
       { passive: true },
     );
-    this.scroller.addEventListener("click", this.onClick);
-    this.scroller.addEventListener("dblclick", (e) => this.rowAt(e) >= 0 && this.fit(this.rowAt(e)));
-    this.scroller.addEventListener("wheel", this.onWheel, { passive: false });
-    this.scroller.addEventListener("pointermove", this.onHover);
-    addTimeTouch(this.scroller, () => this.scale, (from, to) => this.zoom(from, to), () => this.to - this.from >= this.skeleton.duration);
-    this.scroller.addEventListener("pointerleave", () => {
-      this.hair.hidden = true;
+    this.#scroller.addEventListener("click", this.#onClick);
+    this.#scroller.addEventListener("dblclick", (e) => this.#rowAt(e) >= 0 && this.#fit(this.#rowAt(e)));
+    this.#scroller.addEventListener("wheel", this.#onWheel, { passive: false });
+    this.#scroller.addEventListener("pointermove", this.#onHover);
+    addTimeTouch(this.#scroller, () => this.#scale, (from, to) => this.zoom(from, to), () => this.to - this.from >= this.skeleton.duration);
+    this.#scroller.addEventListener("pointerleave", () => {
+      this.#hair.hidden = true;
     });
   }
 
   stop(): void {
-    this.observer.disconnect();
-    cancelAnimationFrame(this.frame);
-    window.clearTimeout(this.settling);
+    this.#observer.disconnect();
+    cancelAnimationFrame(this.#frame);
+    window.clearTimeout(this.#settling);
     this.host.replaceChildren();
   }
 
   get narrow(): boolean {
-    return this.width < NARROW;
+    return this.#width < NARROW;
   }
 
   get rowHeight(): number {
-    return this.narrow ? ROW_NARROW : this.row;
+    return this.narrow ? ROW_NARROW : this.#row;
   }
 
   /** Where the bars begin, in pixels from the left. */
-  private get barsLeft(): number {
-    return this.narrow ? 0 : this.nameWidth;
+  get #barsLeft(): number {
+    return this.narrow ? 0 : this.#nameWidth;
   }
 
   setNameWidth(pixels: number): void {
-    this.nameWidth = Math.max(NAME_MIN, Math.min(this.width - 200, pixels));
-    this.nameShare = this.nameWidth / Math.max(1, this.width);
-    this.placeSplit();
-    this.axis.draw();
-    this.schedule();
+    this.#nameWidth = Math.max(NAME_MIN, Math.min(this.#width - 200, pixels));
+    this.#nameShare = this.#nameWidth / Math.max(1, this.#width);
+    this.#placeSplit();
+    this.#axis.draw();
+    this.#schedule();
   }
 
   /** The splitter lies beside the host, so it hears of the width through the parent. */
-  private placeSplit(): void {
-    this.host.style.setProperty("--name-width", `${this.nameWidth}px`);
-    this.host.classList.toggle("tight", this.nameWidth < NAME_TIGHT);
-    this.host.parentElement?.style.setProperty("--split", `${this.nameWidth}px`);
+  #placeSplit(): void {
+    this.host.style.setProperty("--name-width", `${this.#nameWidth}px`);
+    this.host.classList.toggle("tight", this.#nameWidth < NAME_TIGHT);
+    this.host.parentElement?.style.setProperty("--split", `${this.#nameWidth}px`);
   }
 
   /** How tall a row of one line is; what stands first in view stays there. */
   setRow(pixels: number): void {
-    if (pixels === this.row) return;
-    const first = this.top / this.rowHeight;
-    this.row = pixels;
-    this.layout();
-    this.scrollTo(first * this.rowHeight);
-    this.resize();
+    if (pixels === this.#row) return;
+    const first = this.#top / this.rowHeight;
+    this.#row = pixels;
+    this.#layout();
+    this.#scrollTo(first * this.rowHeight);
+    this.#resize();
   }
 
   setDark(dark: boolean): void {
-    this.ink = inkOf(dark);
-    this.schedule();
+    this.#ink = inkOf(dark);
+    this.#schedule();
   }
 
   /** matches: not dimmed. keep: nothing but these and their ancestors is shown. */
   setMatches(matches: Uint8Array | null, keep: Uint8Array | null): void {
-    this.matches = matches;
-    if (keep === this.folding.only) return this.schedule();
+    this.#matches = matches;
+    if (keep === this.folding.only) return this.#schedule();
     this.folding.only = keep;
     this.refold(this.cursor);
   }
 
   setCritical(on: boolean): void {
-    this.showsCritical = on;
-    this.schedule();
+    this.#showsCritical = on;
+    this.#schedule();
   }
 
   /** The critical path in a row; in a folded one also that of the rows inside. */
-  private readonly criticalIn = (row: number): CriticalSegment[] => {
+  readonly #criticalIn = (row: number): CriticalSegment[] => {
     const closed = this.folding.closed[row] === 1;
     const key = `${row} ${closed}`;
-    let parts = this.criticalParts.get(key);
+    let parts = this.#criticalParts.get(key);
     if (!parts) {
       const end = closed ? row + this.skeleton.subtree[row] : row + 1;
       parts = this.skeleton.critical.filter((part) => part.row >= row && part.row < end);
-      this.criticalParts.set(key, parts);
+      this.#criticalParts.set(key, parts);
     }
     return parts;
   };
 
   addRanks(ranks: Rank[]): void {
-    for (const rank of ranks) this.ranks.set(rank.row, rank);
-    this.schedule();
+    for (const rank of ranks) this.#ranks.set(rank.row, rank);
+    this.#schedule();
   }
 
   setMarks(marks: [number, number]): void {
-    this.marks = marks;
-    this.schedule();
+    this.#marks = marks;
+    this.#schedule();
   }
 
   setPeers(on: boolean): void {
@@ -246,10 +246,10 @@ export class Waterfall {
 
   /** Keeps so many pixels free below the cursor; 0 for none. */
   setRoom(pixels: number): void {
-    this.room = pixels;
-    this.layout();
-    this.keepInView();
-    this.schedule();
+    this.#room = pixels;
+    this.#layout();
+    this.#keepInView();
+    this.#schedule();
   }
 
   setFoldRuns(on: boolean): void {
@@ -264,174 +264,174 @@ export class Waterfall {
   setIsolated(row: number): void {
     this.folding.isolated = row;
     this.refold(this.cursor);
-    this.scroller.scrollTop = 0;
-    if (row >= 0) this.fit(row);
+    this.#scroller.scrollTop = 0;
+    if (row >= 0) this.#fit(row);
     else this.zoom(0, this.skeleton.duration);
   }
 
   /** Recomputes the items after a change of folding and keeps the row in view. */
   refold(row: number): void {
-    const before = row >= 0 ? positionOf(this.folding, this.items, row) - this.top / this.rowHeight : 0;
-    const item = this.items[this.cursorAt];
+    const before = row >= 0 ? positionOf(this.folding, this.items, row) - this.#top / this.rowHeight : 0;
+    const item = this.items[this.#cursorAt];
     this.items = visibleItems(this.skeleton, this.folding);
-    this.layout();
-    this.cursorAt = row >= 0 && this.items.length > 0 ? this.find(row) : -1;
+    this.#layout();
+    this.#cursorAt = row >= 0 && this.items.length > 0 ? this.#find(row) : -1;
     // A missing parent has the row of its first child: the cursor stays on it.
-    if (item < 0 && row === this.cursor && groupOfItem(this.folding, item) >= 0) this.cursorAt = Math.max(this.cursorAt, this.items.indexOf(item));
-    if (this.cursorAt >= 0) this.scrollTo((this.cursorAt - before) * this.rowHeight);
-    this.schedule();
+    if (item < 0 && row === this.cursor && groupOfItem(this.folding, item) >= 0) this.#cursorAt = Math.max(this.#cursorAt, this.items.indexOf(item));
+    if (this.#cursorAt >= 0) this.#scrollTo((this.#cursorAt - before) * this.rowHeight);
+    this.#schedule();
   }
 
-  private resize(): void {
-    this.width = this.host.clientWidth;
+  #resize(): void {
+    this.#width = this.host.clientWidth;
     this.host.classList.toggle("narrow", this.narrow);
-    this.height = this.scroller.clientHeight;
-    this.nameWidth = Math.max(NAME_MIN, Math.min(this.width - 200, Math.round(this.width * this.nameShare)));
-    this.placeSplit();
-    const wanted = Math.ceil(this.height / this.rowHeight) + 2;
-    while (this.pool.length < wanted) {
+    this.#height = this.#scroller.clientHeight;
+    this.#nameWidth = Math.max(NAME_MIN, Math.min(this.#width - 200, Math.round(this.#width * this.#nameShare)));
+    this.#placeSplit();
+    const wanted = Math.ceil(this.#height / this.rowHeight) + 2;
+    while (this.#pool.length < wanted) {
       const parts = makeRow();
-      this.pool.push(parts);
-      this.layer.insertBefore(parts.row, this.canvas);
+      this.#pool.push(parts);
+      this.#layer.insertBefore(parts.row, this.#canvas);
     }
-    while (this.pool.length > wanted) this.pool.pop()?.row.remove();
-    for (const parts of this.pool) parts.shown = "";
-    this.layout();
-    this.keepInView();
-    this.axis.draw();
-    this.draw();
+    while (this.#pool.length > wanted) this.#pool.pop()?.row.remove();
+    for (const parts of this.#pool) parts.shown = "";
+    this.#layout();
+    this.#keepInView();
+    this.#axis.draw();
+    this.#draw();
   }
 
-  private get total(): number {
-    return this.items.length * this.rowHeight + (this.cursorAt >= 0 ? this.room : 0);
+  get #total(): number {
+    return this.items.length * this.rowHeight + (this.#cursorAt >= 0 ? this.#room : 0);
   }
 
   /** Pixels from the first row's top to that of a position; and back. */
-  private yOf(position: number): number {
-    return position * this.rowHeight + (this.cursorAt >= 0 && position > this.cursorAt ? this.room : 0);
+  #yOf(position: number): number {
+    return position * this.rowHeight + (this.#cursorAt >= 0 && position > this.#cursorAt ? this.#room : 0);
   }
 
-  private positionAtY(y: number): number {
-    const below = (this.cursorAt + 1) * this.rowHeight;
-    if (this.cursorAt < 0 || y < below) return Math.floor(y / this.rowHeight);
-    return y < below + this.room ? this.cursorAt : Math.floor((y - this.room) / this.rowHeight);
+  #positionAtY(y: number): number {
+    const below = (this.#cursorAt + 1) * this.rowHeight;
+    if (this.#cursorAt < 0 || y < below) return Math.floor(y / this.rowHeight);
+    return y < below + this.#room ? this.#cursorAt : Math.floor((y - this.#room) / this.rowHeight);
   }
 
-  private layout(): void {
-    const total = this.total;
-    this.layer.style.height = `${this.height}px`;
-    this.spacer.style.height = `${Math.max(0, Math.min(total, SCROLL_MAX) - this.height)}px`;
-    this.scroller.setAttribute("aria-rowcount", String(this.items.length));
+  #layout(): void {
+    const total = this.#total;
+    this.#layer.style.height = `${this.#height}px`;
+    this.#spacer.style.height = `${Math.max(0, Math.min(total, SCROLL_MAX) - this.#height)}px`;
+    this.#scroller.setAttribute("aria-rowcount", String(this.items.length));
   }
 
   /** Pixels of rows above the view; with a scaled scroll bar not the scroller's own number. */
-  private get top(): number {
-    const total = this.total;
-    if (total <= SCROLL_MAX) return this.scroller.scrollTop;
-    return (this.scroller.scrollTop / Math.max(1, SCROLL_MAX - this.height)) * (total - this.height);
+  get #top(): number {
+    const total = this.#total;
+    if (total <= SCROLL_MAX) return this.#scroller.scrollTop;
+    return (this.#scroller.scrollTop / Math.max(1, SCROLL_MAX - this.#height)) * (total - this.#height);
   }
 
-  private scrollTo(top: number): void {
-    const total = this.total;
-    const clamped = Math.max(0, Math.min(total - this.height, top));
-    this.scroller.scrollTop = total <= SCROLL_MAX ? clamped : (clamped / (total - this.height)) * (SCROLL_MAX - this.height);
+  #scrollTo(top: number): void {
+    const total = this.#total;
+    const clamped = Math.max(0, Math.min(total - this.#height, top));
+    this.#scroller.scrollTop = total <= SCROLL_MAX ? clamped : (clamped / (total - this.#height)) * (SCROLL_MAX - this.#height);
   }
 
   /** Scrolls as another waterfall does. */
   setTop(top: number): void {
-    if (Math.abs(top - this.top) >= 1) this.scrollTo(top);
+    if (Math.abs(top - this.#top) >= 1) this.#scrollTo(top);
   }
 
   get scrolled(): number {
-    return this.top;
+    return this.#top;
   }
 
   /** Pixels of rows above this one, wherever the view is. */
   above(row: number): number {
-    return this.find(row) * this.rowHeight;
+    return this.#find(row) * this.rowHeight;
   }
 
   /** The time that all of the view stands for: longer than the trace when two of them share a scale. */
   setExtent(duration: number): void {
-    this.extent = Math.max(1, duration);
-    this.zoom(0, this.extent);
+    this.#extent = Math.max(1, duration);
+    this.zoom(0, this.#extent);
   }
 
-  private schedule(): void {
-    if (this.frame) return;
-    this.frame = requestAnimationFrame(() => {
-      this.frame = 0;
-      this.draw();
+  #schedule(): void {
+    if (this.#frame) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#draw();
     });
   }
 
-  private get scale(): TimeScale {
-    return { left: this.barsLeft, width: this.scroller.clientWidth - this.barsLeft, from: this.from, to: this.to };
+  get #scale(): TimeScale {
+    return { left: this.#barsLeft, width: this.#scroller.clientWidth - this.#barsLeft, from: this.from, to: this.to };
   }
 
-  private draw(): void {
-    const top = this.top;
-    const first = Math.max(0, this.positionAtY(top));
-    const last = Math.min(this.items.length, first + this.pool.length);
-    const yAt = (position: number) => this.yOf(position) - top;
-    const barsWidth = this.scale.width;
-    const c = fitCanvas(this.canvas, Math.max(1, barsWidth), this.height);
-    drawBars(c, this.ink, {
+  #draw(): void {
+    const top = this.#top;
+    const first = Math.max(0, this.#positionAtY(top));
+    const last = Math.min(this.items.length, first + this.#pool.length);
+    const yAt = (position: number) => this.#yOf(position) - top;
+    const barsWidth = this.#scale.width;
+    const c = fitCanvas(this.#canvas, Math.max(1, barsWidth), this.#height);
+    drawBars(c, this.#ink, {
       skeleton: this.skeleton,
       folding: this.folding,
       items: this.items,
       first,
       last,
       yAt,
-      barTop: this.narrow ? 25 : (this.row - BAR) / 2,
+      barTop: this.narrow ? 25 : (this.#row - BAR) / 2,
       from: this.from,
       to: this.to,
       width: barsWidth,
-      height: this.height,
-      grid: this.narrow ? [] : ticksOf(this.scale).map((t) => t.at),
-      matches: this.matches,
-      critical: this.showsCritical ? this.criticalIn : null,
-      subtreeEnd: this.subtreeEnd,
-      runStats: this.statsOf,
+      height: this.#height,
+      grid: this.narrow ? [] : ticksOf(this.#scale).map((t) => t.at),
+      matches: this.#matches,
+      critical: this.#showsCritical ? this.#criticalIn : null,
+      subtreeEnd: this.#subtreeEnd,
+      runStats: this.#statsOf,
     });
-    this.drawRows(first, last, yAt);
-    this.ticks.draw(this.items, this.matches, this.height, this.ink);
-    this.tellRoom(top);
-    this.settle(first, last);
+    this.#drawRows(first, last, yAt);
+    this.#ticks.draw(this.items, this.#matches, this.#height, this.#ink);
+    this.#tellRoom(top);
+    this.#settle(first, last);
   }
 
-  private tellRoom(top: number): void {
-    if (this.room === 0) return;
-    const at = this.cursorAt < 0 ? null : (this.cursorAt + 1) * this.rowHeight - top;
-    this.events.room?.(at === null || at + this.room < 0 || at > this.height ? null : at + this.axis.element.offsetHeight);
+  #tellRoom(top: number): void {
+    if (this.#room === 0) return;
+    const at = this.#cursorAt < 0 ? null : (this.#cursorAt + 1) * this.rowHeight - top;
+    this.events.room?.(at === null || at + this.#room < 0 || at > this.#height ? null : at + this.#axis.element.offsetHeight);
   }
 
-  private settle(first: number, last: number): void {
+  #settle(first: number, last: number): void {
     const view = `${first} ${last} ${this.items.length} ${this.items[first]}`;
-    if (view === this.settledOn) return;
-    this.settledOn = view;
-    window.clearTimeout(this.settling);
-    this.settling = window.setTimeout(() => this.events.settled?.([...this.items.slice(first, last)].filter((item) => item >= 0)), SETTLED_MS);
+    if (view === this.#settledOn) return;
+    this.#settledOn = view;
+    window.clearTimeout(this.#settling);
+    this.#settling = window.setTimeout(() => this.events.settled?.([...this.items.slice(first, last)].filter((item) => item >= 0)), SETTLED_MS);
   }
 
-  private readonly statsOf = (run: number): RunStats => {
-    let stats = this.stats.get(run);
+  readonly #statsOf = (run: number): RunStats => {
+    let stats = this.#stats.get(run);
     if (!stats) {
       stats = runStats(this.skeleton, this.folding.runs[run]);
-      this.stats.set(run, stats);
+      this.#stats.set(run, stats);
     }
     return stats;
   };
 
-  private drawRows(first: number, last: number, yAt: (position: number) => number): void {
+  #drawRows(first: number, last: number, yAt: (position: number) => number): void {
     const active = document.activeElement;
-    const hadFocus = active !== null && this.scroller.contains(active);
-    const size = this.pool.length;
+    const hadFocus = active !== null && this.#scroller.contains(active);
+    const size = this.#pool.length;
     let cursorRow: HTMLElement | null = null;
     for (let slot = 0; slot < size; slot++) {
       // A row keeps its element while it is in view: positions modulo the pool's size.
       const position = first + ((slot - (first % size) + size) % size);
-      const parts = this.pool[slot];
+      const parts = this.#pool[slot];
       if (position >= last) {
         parts.row.hidden = true;
         continue;
@@ -442,29 +442,30 @@ export class Waterfall {
         folding: this.folding,
         item,
         position,
-        dark: this.ink.dark,
-        dimmed: this.isDimmed(item),
-        current: position === this.cursorAt,
-        criticalTime: this.showsCritical ? this.criticalOf : null,
-        stats: this.statsOf,
-        errorsBefore: this.errorsBefore,
-        ranks: this.ranks,
-        levels: Math.max(LEVELS_MIN, Math.min(INDENT_MAX, Math.floor(((this.narrow ? this.width : this.nameWidth) - NAME_ROOM) / INDENT_PX))),
-        marks: this.marks,
+        dark: this.#ink.dark,
+        dimmed: this.#isDimmed(item),
+        current: position === this.#cursorAt,
+        criticalTime: this.#showsCritical ? this.#criticalOf : null,
+        stats: this.#statsOf,
+        errorsBefore: this.#errorsBefore,
+        ranks: this.#ranks,
+        levels: Math.max(LEVELS_MIN, Math.min(INDENT_MAX, Math.floor(((this.narrow ? this.#width : this.#nameWidth) - NAME_ROOM) / INDENT_PX))),
+        marks: this.#marks,
       });
       parts.row.hidden = false;
       parts.row.style.transform = `translateY(${yAt(position)}px)`;
-      if (position === this.cursorAt) cursorRow = parts.row;
+      if (position === this.#cursorAt) cursorRow = parts.row;
     }
-    this.scroller.tabIndex = cursorRow ? -1 : 0;
+    this.#scroller.tabIndex = cursorRow ? -1 : 0;
     if (!hadFocus) return;
     if (cursorRow) cursorRow.focus({ preventScroll: true });
-    else this.scroller.focus({ preventScroll: true });
+    else this.#scroller.focus({ preventScroll: true });
   }
 
   /** A missing parent is dimmed when all that hangs from it is. */
-  private isDimmed(item: number): boolean {
-    const { matches, folding } = this;
+  #isDimmed(item: number): boolean {
+    const { folding } = this;
+    const matches = this.#matches;
     if (!matches) return false;
     const group = groupOfItem(folding, item);
     if (group < 0) return !matches[rowOfItem(folding, item)];
@@ -472,138 +473,138 @@ export class Waterfall {
   }
 
   /** Moves the cursor to a position of the list. */
-  private moveTo(position: number, open = false): void {
+  #moveTo(position: number, open = false): void {
     const at = Math.max(0, Math.min(this.items.length - 1, position));
-    this.cursorAt = at;
+    this.#cursorAt = at;
     this.cursor = rowOfItem(this.folding, this.items[at]);
-    this.layout();
-    this.keepInView();
-    this.schedule();
+    this.#layout();
+    this.#keepInView();
+    this.#schedule();
     this.events.select(this.cursor, open);
   }
 
-  private keepInView(): void {
-    if (this.cursorAt < 0) return;
-    const above = this.cursorAt * this.rowHeight;
-    const below = above + this.rowHeight + Math.min(this.room, this.height - this.rowHeight);
-    if (above < this.top) this.scrollTo(above);
-    else if (below > this.top + this.height) this.scrollTo(below - this.height);
+  #keepInView(): void {
+    if (this.#cursorAt < 0) return;
+    const above = this.#cursorAt * this.rowHeight;
+    const below = above + this.rowHeight + Math.min(this.#room, this.#height - this.rowHeight);
+    if (above < this.#top) this.#scrollTo(above);
+    else if (below > this.#top + this.#height) this.#scrollTo(below - this.#height);
   }
 
   /** Shows a row wherever it is: opens what hides it, scrolls it to the middle when it is out of view. */
   goTo(row: number, open = false): void {
     reveal(this.skeleton, this.folding, row);
     this.items = visibleItems(this.skeleton, this.folding);
-    this.layout();
-    const position = this.find(row);
-    const y = position * this.rowHeight - this.top;
-    if (y < 0 || y > this.height - this.rowHeight) {
-      const above = Math.floor(this.height / this.rowHeight / 2);
-      this.scrollTo((position - above) * this.rowHeight);
+    this.#layout();
+    const position = this.#find(row);
+    const y = position * this.rowHeight - this.#top;
+    if (y < 0 || y > this.#height - this.rowHeight) {
+      const above = Math.floor(this.#height / this.rowHeight / 2);
+      this.#scrollTo((position - above) * this.rowHeight);
     }
-    this.moveTo(position, open);
+    this.#moveTo(position, open);
   }
 
   /** The position of the span itself, not of the run that heads it. */
-  private find(row: number): number {
+  #find(row: number): number {
     const position = positionOf(this.folding, this.items, row);
     if (position > 0 && isPeer(this.folding, this.items[position])) return position - 1;
     return this.items[position] < 0 && this.items[position + 1] === row ? position + 1 : Math.max(0, position);
   }
 
   focus(): void {
-    if (this.cursorAt < 0) this.moveTo(0);
-    this.scroller.focus({ preventScroll: true });
-    this.draw();
+    if (this.#cursorAt < 0) this.#moveTo(0);
+    this.#scroller.focus({ preventScroll: true });
+    this.#draw();
   }
 
-  /** The commands of the keyboard; false when a name is not one. */
+  /** What keys and buttons ask for, by the names of actions. */
   command(name: string): void {
-    const page = Math.max(1, Math.floor(this.height / this.rowHeight) - 1);
+    const page = Math.max(1, Math.floor(this.#height / this.rowHeight) - 1);
     const span = this.to - this.from;
     switch (name) {
-      case "down": return this.step(1);
-      case "up": return this.step(-1);
-      case "page-down": return this.step(page);
-      case "page-up": return this.step(-page);
-      case "home": return this.moveTo(0);
-      case "end": return this.moveTo(this.items.length - 1);
-      case "open": return this.open();
-      case "right": return this.unfold();
-      case "left": return this.fold();
-      case "zoom-in": return this.zoomAt(0.5, this.middle());
-      case "zoom-out": return this.zoomAt(2, this.middle());
-      case "pan-left": return this.zoom(this.from - span / 4, this.to - span / 4);
-      case "pan-right": return this.zoom(this.from + span / 4, this.to + span / 4);
-      case "fit": return this.cursor >= 0 ? this.fit(this.cursor) : undefined;
-      case "reset": return this.zoom(0, this.extent);
-      case "fold-all": return this.foldDepth(0);
-      case "unfold-all": return this.foldDepth(Number.POSITIVE_INFINITY);
-      case "fold-level": return this.foldDepth(Math.max(0, foldedDepth(this.skeleton, this.folding) - 1));
-      case "unfold-level": return this.foldDepth(foldedDepth(this.skeleton, this.folding) + 1);
-      case "next-error": return this.jump(1, (row) => (this.skeleton.flags[row] & ERROR) !== 0);
-      case "previous-error": return this.jump(-1, (row) => (this.skeleton.flags[row] & ERROR) !== 0);
-      case "next-match": return this.jump(1, (row) => this.matches?.[row] === 1);
-      case "previous-match": return this.jump(-1, (row) => this.matches?.[row] === 1);
-      case "next-orphan": return this.jump(1, (row) => (this.skeleton.flags[row] & ORPHAN) !== 0);
-      case "next-critical": return this.jump(1, (row) => this.criticalOf[row] > 0);
-      case "previous-critical": return this.jump(-1, (row) => this.criticalOf[row] > 0);
+      case "next": return this.#step(1);
+      case "previous": return this.#step(-1);
+      case "pageDown": return this.#step(page);
+      case "pageUp": return this.#step(-page);
+      case "first": return this.#moveTo(0);
+      case "last": return this.#moveTo(this.items.length - 1);
+      case "open": return this.#open();
+      case "in": return this.#unfold();
+      case "out": return this.#fold();
+      case "zoomIn": return this.#zoomAt(0.5, this.#middle());
+      case "zoomOut": return this.#zoomAt(2, this.#middle());
+      case "panLeft": return this.zoom(this.from - span / 4, this.to - span / 4);
+      case "panRight": return this.zoom(this.from + span / 4, this.to + span / 4);
+      case "fit": return this.cursor >= 0 ? this.#fit(this.cursor) : undefined;
+      case "reset": return this.zoom(0, this.#extent);
+      case "foldAll": return this.#foldDepth(0);
+      case "unfoldAll": return this.#foldDepth(Number.POSITIVE_INFINITY);
+      case "foldLevel": return this.#foldDepth(Math.max(0, foldedDepth(this.skeleton, this.folding) - 1));
+      case "unfoldLevel": return this.#foldDepth(foldedDepth(this.skeleton, this.folding) + 1);
+      case "nextError": return this.#jump(1, (row) => (this.skeleton.flags[row] & ERROR) !== 0);
+      case "previousError": return this.#jump(-1, (row) => (this.skeleton.flags[row] & ERROR) !== 0);
+      case "nextMatch": return this.#jump(1, (row) => this.#matches?.[row] === 1);
+      case "previousMatch": return this.#jump(-1, (row) => this.#matches?.[row] === 1);
+      case "nextOrphan": return this.#jump(1, (row) => (this.skeleton.flags[row] & ORPHAN) !== 0);
+      case "nextCritical": return this.#jump(1, (row) => this.#criticalOf[row] > 0);
+      case "previousCritical": return this.#jump(-1, (row) => this.#criticalOf[row] > 0);
     }
   }
 
   /** Details of the span; a missing parent has none. */
-  private open(): void {
-    if (this.cursor < 0) this.moveTo(0, true);
-    else if (groupOfItem(this.folding, this.items[this.cursorAt]) >= 0) this.toggle(this.cursorAt);
+  #open(): void {
+    if (this.cursor < 0) this.#moveTo(0, true);
+    else if (groupOfItem(this.folding, this.items[this.#cursorAt]) >= 0) this.#toggle(this.#cursorAt);
     else this.events.select(this.cursor, true);
   }
 
-  private step(by: number): void {
-    this.moveTo(this.cursorAt < 0 ? 0 : this.cursorAt + by);
+  #step(by: number): void {
+    this.#moveTo(this.#cursorAt < 0 ? 0 : this.#cursorAt + by);
   }
 
-  private jump(step: 1 | -1, test: (row: number) => boolean): void {
+  #jump(step: 1 | -1, test: (row: number) => boolean): void {
     const row = nextShown(this.skeleton, this.folding, this.cursor < 0 ? (step > 0 ? -1 : 0) : this.cursor, step, test);
     if (row >= 0) this.goTo(row);
   }
 
-  private foldDepth(depth: number): void {
+  #foldDepth(depth: number): void {
     foldFrom(this.skeleton, this.folding, depth);
     this.refold(this.cursor);
-    if (this.cursor >= 0) this.moveTo(this.find(this.cursor));
+    if (this.cursor >= 0) this.#moveTo(this.#find(this.cursor));
   }
 
   /** Opens the row under the cursor, or goes to its first child. */
-  private unfold(): void {
-    const item = this.items[this.cursorAt];
-    if (item === undefined) return this.moveTo(0);
+  #unfold(): void {
+    const item = this.items[this.#cursorAt];
+    if (item === undefined) return this.#moveTo(0);
     const group = groupOfItem(this.folding, item);
     if (isRun(this.folding, item) || group >= 0) {
       const open = group >= 0 ? !this.folding.closedGroups.has(group) : this.folding.openRuns.has(~item);
-      if (open) this.moveTo(this.cursorAt + 1);
-      else this.toggle(this.cursorAt);
-    } else if (this.folding.closed[item]) this.toggle(this.cursorAt);
-    else if (this.skeleton.subtree[item] > 1) this.moveTo(this.cursorAt + 1);
+      if (open) this.#moveTo(this.#cursorAt + 1);
+      else this.#toggle(this.#cursorAt);
+    } else if (this.folding.closed[item]) this.#toggle(this.#cursorAt);
+    else if (this.skeleton.subtree[item] > 1) this.#moveTo(this.#cursorAt + 1);
   }
 
   /** Closes the row under the cursor, or goes to its parent. */
-  private fold(): void {
-    const item = this.items[this.cursorAt];
+  #fold(): void {
+    const item = this.items[this.#cursorAt];
     if (item === undefined) return;
-    if (item < 0 && this.folding.openRuns.has(~item)) return this.toggle(this.cursorAt);
+    if (item < 0 && this.folding.openRuns.has(~item)) return this.#toggle(this.#cursorAt);
     const group = groupOfItem(this.folding, item);
-    if (group >= 0) return this.folding.closedGroups.has(group) ? undefined : this.toggle(this.cursorAt);
+    if (group >= 0) return this.folding.closedGroups.has(group) ? undefined : this.#toggle(this.#cursorAt);
     const row = rowOfItem(this.folding, item);
-    if (isPeer(this.folding, item)) return this.moveTo(this.cursorAt - 1);
-    if (item >= 0 && this.skeleton.subtree[row] > 1 && !this.folding.closed[row]) return this.toggle(this.cursorAt);
+    if (isPeer(this.folding, item)) return this.#moveTo(this.#cursorAt - 1);
+    if (item >= 0 && this.skeleton.subtree[row] > 1 && !this.folding.closed[row]) return this.#toggle(this.#cursorAt);
     const parent = this.skeleton.parent[row];
-    if (parent >= 0) return this.moveTo(this.find(parent));
+    if (parent >= 0) return this.#moveTo(this.#find(parent));
     const above = this.folding.isolated < 0 ? (this.folding.orphans?.groupOf[row] ?? -1) : -1;
     const head = above < 0 ? -1 : this.items.findIndex((i) => groupOfItem(this.folding, i) === above);
-    if (head >= 0) this.moveTo(head);
+    if (head >= 0) this.#moveTo(head);
   }
 
-  private toggle(position: number): void {
+  #toggle(position: number): void {
     const item = this.items[position];
     const group = groupOfItem(this.folding, item);
     if (item < 0) {
@@ -611,89 +612,89 @@ export class Waterfall {
       if (!set.delete(key)) set.add(key);
     } else this.folding.closed[item] = this.folding.closed[item] ? 0 : 1;
     this.items = visibleItems(this.skeleton, this.folding);
-    this.layout();
-    this.moveTo(position);
+    this.#layout();
+    this.#moveTo(position);
   }
 
-  private middle(): number {
+  #middle(): number {
     const row = this.cursor;
     const at = row >= 0 ? this.skeleton.start[row] + this.skeleton.length[row] / 2 : -1;
     return at >= this.from && at <= this.to ? at : (this.from + this.to) / 2;
   }
 
   /** The span and what is below it with some air; once more: the span itself from edge to edge. */
-  private fit(row: number): void {
+  #fit(row: number): void {
     const start = this.skeleton.start[row];
-    const length = Math.max(this.skeleton.length[row], this.subtreeEnd[row] - start, WINDOW_MIN);
-    const [from, to] = this.clamped(start - length * 0.04, start + length * 1.1);
+    const length = Math.max(this.skeleton.length[row], this.#subtreeEnd[row] - start, WINDOW_MIN);
+    const [from, to] = this.#clamped(start - length * 0.04, start + length * 1.1);
     const fits = Math.abs(from - this.from) < 1 && Math.abs(to - this.to) < 1;
     if (fits) this.zoom(start, start + Math.max(this.skeleton.length[row], WINDOW_MIN));
     else this.zoom(from, to);
   }
 
-  private clamped(from: number, to: number): [number, number] {
-    const all = this.extent;
+  #clamped(from: number, to: number): [number, number] {
+    const all = this.#extent;
     const length = Math.max(Math.min(WINDOW_MIN, all), Math.min(all, to - from));
     const start = Math.max(0, Math.min(all - length, from));
     return [start, start + length];
   }
 
-  private zoomAt(factor: number, at: number): void {
+  #zoomAt(factor: number, at: number): void {
     this.zoom(at - (at - this.from) * factor, at + (this.to - at) * factor);
   }
 
   zoom(from: number, to: number): void {
-    [this.from, this.to] = this.clamped(from, to);
-    this.axis.draw();
-    this.schedule();
+    [this.from, this.to] = this.#clamped(from, to);
+    this.#axis.draw();
+    this.#schedule();
     this.events.zoom(this.from, this.to);
   }
 
-  private rowAt(event: MouseEvent): number {
-    const position = this.positionAt(event);
+  #rowAt(event: MouseEvent): number {
+    const position = this.#positionAt(event);
     return position < 0 ? -1 : rowOfItem(this.folding, this.items[position]);
   }
 
-  private positionAt(event: MouseEvent): number {
-    const y = event.clientY - this.scroller.getBoundingClientRect().top;
-    const position = this.positionAtY(y + this.top);
+  #positionAt(event: MouseEvent): number {
+    const y = event.clientY - this.#scroller.getBoundingClientRect().top;
+    const position = this.#positionAtY(y + this.#top);
     return position < this.items.length ? position : -1;
   }
 
-  private readonly onClick = (event: MouseEvent) => {
-    const position = this.positionAt(event);
+  readonly #onClick = (event: MouseEvent) => {
+    const position = this.#positionAt(event);
     if (position < 0) return;
     const onTwisty = event.target instanceof Element && event.target.closest(".wf-twisty:not(.leaf)") !== null;
-    this.cursorAt = position;
-    if (onTwisty || isRun(this.folding, this.items[position]) || groupOfItem(this.folding, this.items[position]) >= 0) this.toggle(position);
-    else this.moveTo(position, true);
-    this.scroller.focus({ preventScroll: true });
-    this.schedule();
+    this.#cursorAt = position;
+    if (onTwisty || isRun(this.folding, this.items[position]) || groupOfItem(this.folding, this.items[position]) >= 0) this.#toggle(position);
+    else this.#moveTo(position, true);
+    this.#scroller.focus({ preventScroll: true });
+    this.#schedule();
   };
 
-  private timeAt(event: MouseEvent): number {
-    return timeAt(this.scale, event.clientX - this.scroller.getBoundingClientRect().left);
+  #timeAt(event: MouseEvent): number {
+    return timeAt(this.#scale, event.clientX - this.#scroller.getBoundingClientRect().left);
   }
 
-  private readonly onWheel = (event: WheelEvent) => {
+  readonly #onWheel = (event: WheelEvent) => {
     const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) ? event.deltaX : event.shiftKey ? event.deltaY : 0;
     if (event.ctrlKey || event.metaKey) {
       event.preventDefault();
-      this.zoomAt(event.deltaY > 0 ? 1.25 : 0.8, this.timeAt(event));
+      this.#zoomAt(event.deltaY > 0 ? 1.25 : 0.8, this.#timeAt(event));
     } else if (sideways !== 0 && this.to - this.from < this.skeleton.duration) {
       event.preventDefault();
-      const by = (sideways / Math.max(1, this.width)) * (this.to - this.from);
+      const by = (sideways / Math.max(1, this.#width)) * (this.to - this.from);
       this.zoom(this.from + by, this.to + by);
     }
   };
 
-  private readonly onHover = (event: PointerEvent) => {
-    const x = event.clientX - this.scroller.getBoundingClientRect().left;
-    const inside = !this.narrow && x > this.barsLeft && x < this.scroller.clientWidth;
-    this.hair.hidden = !inside;
+  readonly #onHover = (event: PointerEvent) => {
+    const x = event.clientX - this.#scroller.getBoundingClientRect().left;
+    const inside = !this.narrow && x > this.#barsLeft && x < this.#scroller.clientWidth;
+    this.#hair.hidden = !inside;
     if (!inside) return;
-    this.hair.style.transform = `translateX(${x}px)`;
-    this.hair.dataset.time = formatDuration(this.timeAt(event));
-    this.hair.classList.toggle("left", x > this.width - 90);
+    this.#hair.style.transform = `translateX(${x}px)`;
+    this.#hair.dataset.time = formatDuration(this.#timeAt(event));
+    this.#hair.classList.toggle("left", x > this.#width - 90);
   };
 }
