@@ -65,6 +65,11 @@ describe("the page of one service", { concurrency: 3 }, () => {
       const first = await table(page, "Operations");
       assert.deepEqual(first.map((r) => r[0]), ["Charge", "book", ...Array.from({ length: 48 }, (_, i) => `step ${String(i + 1).padStart(3, "0")}`)]);
       assert.equal(number(first[0][2]), calls.length);
+      // Of equally slow ones the first trace: call 6 of minute 20; the slowest that failed is call 2 of minute 21.
+      const ways = (row) => row.getByRole("link").evaluateAll((list) => list.map((e) => [e.textContent, new URL(e.href).searchParams.get("id"), new URL(e.href).searchParams.get("span")]));
+      const spans = [["slowest", hex(126, 32), hex(16 * 126 + 2, 16)], ["failed", hex(128, 32), hex(16 * 128 + 2, 16)]];
+      assert.deepEqual(await ways(page.locator(".operations tbody tr").first().locator(".ways-on")), [...spans, ["Explore", null, null]]);
+      assert.deepEqual(await ways(page.locator(".summary")), spans);
       const sum = calls.reduce((n, c) => n + c.ms, 0);
       assert.equal(Number.parseInt(first[0][7]), Math.round((100 * sum) / (sum + 2 * calls.length + 120)));
       await page.getByRole("button", { name: "Next 50" }).click();
@@ -87,7 +92,15 @@ describe("the page of one service", { concurrency: 3 }, () => {
   test("the list of services is sorted and searched", async () => {
     await withPage(site.browser, `${site.url}/service/?sort=-spans`, async (page) => {
       await page.getByRole("region", { name: "Services" }).locator("tbody tr").first().waitFor();
-      assert.deepEqual((await table(page, "Services")).map((r) => r[0]), ["payment", "ledger", "shop"]);
+      const rows = await table(page, "Services");
+      assert.deepEqual(rows.map((r) => r[0]), ["payment", "ledger", "shop"]);
+      // Of payment its server spans speak, half of which took 10 to 15 ms; shop has nothing but client spans, which do not fail.
+      assert.deepEqual(rows.map((r) => r.slice(4, 6)), [[String(calls.length), "server"], [String(calls.length), "server"], [String(calls.length), "client"]]);
+      assert.match(rows[0][6], /^1[45]\.\d ms$/);
+      assert.equal(rows[0][9], "slowest failed Explore");
+      assert.equal(rows[1][9], "slowest Explore");
+      await page.getByRole("button", { name: "p50" }).click();
+      assert.deepEqual((await table(page, "Services")).map((r) => r[0]), ["shop", "payment", "ledger"]);
       await page.getByRole("searchbox").fill("LED");
       assert.deepEqual((await table(page, "Services")).map((r) => [r[0], r[1]]), [["ledger", String(calls.length)]]);
       await page.getByRole("searchbox").fill("none");
@@ -134,6 +147,9 @@ describe("the page of one service", { concurrency: 3 }, () => {
       const groups = await table(page, "Errors in groups");
       const [lost, refused] = [calls.filter((c) => c.message?.startsWith("order")).length, calls.filter((c) => c.message?.startsWith("refused")).length];
       assert.deepEqual(groups.map((g) => [g[0], g[1]]), [[`NotFound order … not found ${lost} variants`, count(lost)], ["refused by the bank", count(refused)]]);
+      // The slowest "refused" is call 2 of minute 21, the first of those.
+      const slowest = new URL(await page.locator(".errors-table tbody tr").nth(1).getByRole("link").first().getAttribute("href")).searchParams;
+      assert.deepEqual([slowest.get("id"), slowest.get("span")], [hex(21 * CALLS + 2, 32), hex(16 * (21 * CALLS + 2) + 2, 16)]);
       await page.getByRole("link", { name: "Explore" }).last().click();
       await page.locator(".summary", { hasText: `${refused} traces` }).waitFor();
       await page.goBack();
@@ -145,6 +161,7 @@ describe("the page of one service", { concurrency: 3 }, () => {
       const shown = (await table(page, "Instances")).map((r) => [r[0], r[1], number(r[3])]);
       const expected = new Map();
       for (const c of calls) expected.set(`${c.instance} ${c.version}`, (expected.get(`${c.instance} ${c.version}`) ?? 0) + 1);
+      assert.equal(await page.locator(".instances .ways-on a", { hasText: "failed" }).count(), new Set(calls.filter((c) => c.failed).map((c) => `${c.instance} ${c.version}`)).size);
       assert.deepEqual(shown.map(([i, v, n]) => `${i} ${v} ${n}`).sort(), [...expected].map(([key, n]) => `${key} ${n}`).sort());
       assert.deepEqual(await texts(page, ".versions li"), ["1.0", "2.0"]);
       assert.equal(await page.locator(".chart-flag").count(), 3); // one in each chart
@@ -165,6 +182,14 @@ describe("the page of one service", { concurrency: 3 }, () => {
       const x = (minute) => box.x + 64 + ((minute + 0.5) / MINUTES) * (box.width - 72);
       await page.mouse.click(x(25), box.y + 40);
       await page.locator(".held", { hasText: `${CALLS} calls, 2 with errors` }).waitFor();
+      const of = (name) => page.locator(".held").getByRole("link", { name, exact: true }).getAttribute("href").then((a) => new URL(a).searchParams.get("id"));
+      assert.deepEqual([await of("slowest"), await of("failed")], [hex(25 * CALLS + 6, 32), hex(25 * CALLS + 2, 32)]);
+      // What hangs over the charts goes at Escape, while the pointer is still there.
+      await page.mouse.move(x(26), box.y + 40);
+      await page.locator(".chart-tip").first().waitFor();
+      await page.keyboard.press("Escape");
+      await page.locator(".chart-tip").first().waitFor({ state: "detached" });
+      await page.locator(".held").waitFor({ state: "detached" });
       await page.mouse.move(x(10), box.y + 40);
       await page.mouse.down();
       await page.mouse.move(x(14), box.y + 40, { steps: 3 });

@@ -275,7 +275,15 @@ export interface GraphSeries {
   to: string | null;
 }
 
-export interface LatencyRow {
+/** Spans to look at: the slowest of a row, and the slowest that failed. */
+export interface LatencyExemplars {
+  exemplarTraceId: string | null;
+  exemplarSpanId: string | null;
+  errorExemplarTraceId: string | null;
+  errorExemplarSpanId: string | null;
+}
+
+export interface LatencyRow extends LatencyExemplars {
   service: string;
   operation: string;
   kind: string;
@@ -317,7 +325,7 @@ export interface LatencySeries {
 
 /** /v1/latency by fields. */
 export interface LatencyByAnswer {
-  series: { labels: { key: string; value: string | null }[]; calls: string; errors: string; quantiles: Record<string, string> }[];
+  series: (LatencyExemplars & { labels: { key: string; value: string | null }[]; calls: string; errors: string; quantiles: Record<string, string> })[];
   relativeError: number;
 }
 
@@ -474,7 +482,7 @@ export interface MetricAnswer {
 export interface MetricSeries {
   labels: { key: string; value: string | null; type: ValueType }[];
   points: [string, number][];
-  exemplars?: { traceId: string; durationNano: string }[];
+  exemplars?: { traceId: string; spanId: string; durationNano: string }[];
 }
 
 /** /v1/metrics/query_range */

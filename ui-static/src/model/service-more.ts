@@ -77,7 +77,7 @@ export interface ErrorGroup {
   before: number;
   /** By step. */
   steps: number[];
-  exemplar: { traceId: string; durationNano: string } | null;
+  exemplar: { traceId: string; spanId: string; durationNano: string } | null;
 }
 
 /** Series by exception type, exception message and status message as groups, most errors first. fold: numbers in messages do not tell them apart. */

@@ -4,17 +4,21 @@
 import { signal } from "@preact/signals";
 import type { HTMLAttributes } from "preact";
 import { useEffect } from "preact/hooks";
+import { getLatency } from "../api/client";
+import type { LatencyRow } from "../api/types";
 import { type Step, stepsOf } from "../model/service";
 import { arrivals, QUANTILE_CHOICES, quantileOf, versionsOf } from "../model/service-more";
 import { formatCount, formatPercent, formatRate, plural } from "../model/text";
 import { formatClock, formatDay, formatDuration, toRfc3339 } from "../model/time";
 import { go, href, param, patched, replace } from "../route";
-import { hint } from "../state/keys";
+import { hint, useActions } from "../state/keys";
+import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
 import { Chart, LEFT, RIGHT } from "../ui/chart";
 import { Popover } from "../ui/controls";
 import { Durations } from "./service-heat";
-import { conditionsOf, filterOf, type Found, percentiles, versions } from "./service-state";
+import { useAnswer, Ways } from "./service-parts";
+import { filterOf, type Found, percentiles, spanParams, versions } from "./service-state";
 
 const cursor = signal<number | null>(null);
 const anchor = signal<number | null>(null);
@@ -34,6 +38,11 @@ export function Charts({ value }: { value: Found }) {
   useEffect(() => {
     cursor.value = anchor.value = held.value = null;
   }, [series]);
+  useActions({
+    "all.escape": () => {
+      anchor.value = held.value = null;
+    },
+  });
   if (steps.length === 0) return null;
   const count = steps.length;
   const zoom = (a: number, b: number) => {
@@ -163,7 +172,6 @@ function handlers(count: number, zoom: (a: number, b: number) => void): HTMLAttr
         spoken.value = true;
       } else if (event.key === "Enter" && now !== null) held.value = held.peek() === now ? null : now;
       else if (event.key === "z" && now !== null && !event.ctrlKey && !event.metaKey) zoom(anchor.peek() ?? now, now);
-      else if (event.key === "Escape" && (held.peek() !== null || anchor.peek() !== null)) held.value = anchor.value = null;
       else return;
       event.preventDefault();
     },
@@ -197,26 +205,34 @@ export const stepTexts = (steps: Step[]): string[] => {
   return steps.map((s, i) => String(i === 0 && steps.length > 2 ? steps[1].from - length : s.from));
 };
 
+/** Of one step, which is kept with it: while another is asked about, this one's spans are not shown as its own. */
+const ofStep = new Loader<{ step: bigint; rows: LatencyRow[] }>();
+
 /** The step that is held: its numbers, and the ways on. */
 export function Held({ value }: { value: Found }) {
   const at = held.value;
-  if (at === null || !value.series) return null;
-  const step = stepsOf(value.series, value.kind, ["0.95"])[at];
-  if (!step) return null;
+  const step = at === null || !value.series ? undefined : stepsOf(value.series, value.kind, [])[at];
+  return step ? <HeldStep value={value} step={step} /> : null;
+}
+
+function HeldStep({ value, step }: { value: Found; step: Step }) {
   const range = { from: toRfc3339(step.from), to: toRfc3339(step.to) };
+  const params = { ...value.seriesParams, ...spanParams(step), q: "0.5", step: "" };
+  const { value: answer } = useAnswer(ofStep, JSON.stringify(params), async (stop) => ({ step: step.from, rows: (await getLatency(params, stop)).series }));
   return (
-    <p class="held row" role="status">
-      <b class="num">
-        {timeText(step.from)} – {formatClock(step.to, zone.value, 0)}
-      </b>
-      <span>
+    <p class="held row">
+      <span role="status">
+        <b class="num">
+          {timeText(step.from)} – {formatClock(step.to, zone.value, 0)}
+        </b>{" "}
         {plural(step.calls, "call")}, {formatCount(step.errors)} with errors
       </span>
+      <Ways row={answer?.step === step.from ? answer.rows.find((r) => r.service === value.service) : undefined} />
       <a class="button" href={href("explore", { q: filterOf(value), sort: "-duration", ...range })}>
         Slowest traces
       </a>
       {step.errors > 0 ? (
-        <a class="button" href={href("explore", { q: `{ ${[...conditionsOf(value), "status = error"].join(" && ")} }`, ...range })}>
+        <a class="button" href={href("explore", { q: filterOf(value, "status = error"), ...range })}>
           Traces with errors
         </a>
       ) : null}

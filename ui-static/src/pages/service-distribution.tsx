@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long the calls of the range took: a histogram on a logarithmic scale, with a cursor that says which share of the calls was faster.
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import { apiUrl } from "../api/client";
 import type { LatencyRow } from "../api/types";
 import { curlOf } from "../model/curl";
@@ -9,6 +9,7 @@ import { formatCount, formatPercent, upToText } from "../model/text";
 import { formatDuration } from "../model/time";
 import { go, href } from "../route";
 import { currentRange } from "../state/range";
+import { useWidth } from "../ui/chart";
 import { CopyButton } from "../ui/controls";
 import { filterOf, type Found, isTable, percentiles } from "./service-state";
 
@@ -29,15 +30,8 @@ const sum = (bars: Bucket[]) => bars.reduce((n, b) => n + b.count, 0);
 
 function Picture({ value, row, bars, now, before, curl }: { value: Found; row: LatencyRow; bars: Bar[]; now: Bucket[]; before: Bucket[]; curl: preact.ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(320);
+  const width = useWidth(box);
   const [at, setAt] = useState<number | null>(null);
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const observer = new ResizeObserver(() => setWidth(Math.max(80, element.clientWidth)));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
   const all = sum(now);
   const ratio = before.length > 0 ? all / Math.max(1, sum(before)) : 1;
   const most = Math.max(1, ...bars.map((b) => Math.max(b.count, b.before * ratio)));

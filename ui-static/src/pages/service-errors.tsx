@@ -124,7 +124,7 @@ function Row({ group, value, all, compared }: { group: ErrorGroup; value: Found;
       <td>
         <Spark values={group.steps} look="line-error" />
       </td>
-      <td class="num">{group.exemplar ? <a href={href("trace", { id: group.exemplar.traceId })}>{formatDuration(Number(group.exemplar.durationNano))}</a> : "–"}</td>
+      <td class="num">{group.exemplar ? <a href={href("trace", { id: group.exemplar.traceId, span: group.exemplar.spanId })}>{formatDuration(Number(group.exemplar.durationNano))}</a> : "–"}</td>
       <td>{group.count > 0 ? <a href={href("explore", { q: queryOf(value, group), ...currentRange() })}>Explore</a> : null}</td>
     </tr>
   );

@@ -8,13 +8,13 @@ import { versionsOf } from "../model/service-more";
 import { formatCount, formatPercent, formatRate, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { valueCondition } from "../model/traceql";
-import { href, param, patched, replace } from "../route";
+import { param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Spark } from "../ui/spark";
 import { stepTexts } from "./service-charts";
-import { Delta, formatCalls, Head, Pages, Share, useAnswer } from "./service-parts";
+import { Delta, formatCalls, Head, Pages, Share, useAnswer, Ways } from "./service-parts";
 import { filterOf, type Found, inSameTime, spanParams, versions } from "./service-state";
 
 const FIELDS: Record<string, string[]> = {
@@ -149,7 +149,7 @@ function Rows({ answer, value }: { answer: { now: LatencyByAnswer; before: Laten
                     <Spark values={callsOver(r, value)} />
                   </td>
                   <td>
-                    <a href={href("explore", { q: filterOf(value, ...conditions(r)), ...currentRange() })}>Explore</a>
+                    <Ways row={r} q={filterOf(value, ...conditions(r))} range={currentRange()} />
                   </td>
                 </tr>
               );

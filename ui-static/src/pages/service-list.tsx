@@ -1,23 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
-// All services, with their spans and errors; and what the pages of services show when there is nothing, or when it cannot be read.
+// All services, with their spans, errors, calls and durations; and what the pages of services show when there is nothing, or when it cannot be read.
 import { useEffect } from "preact/hooks";
-import { apiUrl } from "../api/client";
-import type { Service } from "../api/types";
+import { apiUrl, getLatency } from "../api/client";
+import type { LatencyAnswer, LatencyRow, Service } from "../api/types";
 import { curlOf } from "../model/curl";
+import { mainKind } from "../model/service";
+import { quantileOf } from "../model/service-more";
 import { formatCount } from "../model/text";
+import { formatDuration } from "../model/time";
+import { quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
 import { useActions } from "../state/keys";
 import { Loader, useRetry } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel, ServiceName } from "../ui/controls";
-import { FindBox, Head, Pages, Share } from "./service-parts";
+import { FindBox, Head, Pages, Share, useAnswer, Ways } from "./service-parts";
 
 export const list = new Loader<{ services: Service[] }>();
+const calls = new Loader<LatencyAnswer>();
 const LIST_PAGE = 200;
-const LIST_SORTS: Record<string, (s: Service) => number> = {
+const QUANTILES = ["p50", "p95", "p99"];
+const ofQuantile = (name: string) => quantileOf(name.slice(1));
+
+/** A service, and the row of the kind of spans that speaks for it. */
+interface Listed extends Service {
+  row: LatencyRow | undefined;
+}
+
+const durationOf = (s: Listed, quantile: string): number | null => {
+  const ns = s.row?.quantiles[ofQuantile(quantile)];
+  return ns ? Number(ns) : null;
+};
+
+const SORTS: Record<string, (s: Listed) => number> = {
+  name: () => 0,
   spans: (s) => Number(s.spanCount),
   errors: (s) => Number(s.errorCount) / Math.max(1, Number(s.spanCount)),
+  calls: (s) => Number(s.row?.calls ?? 0),
 };
+
+function listed(services: Service[], rows: LatencyRow[]): Listed[] {
+  const byService = new Map<string, LatencyRow[]>();
+  for (const r of rows) byService.set(r.service, [...(byService.get(r.service) ?? []), r]);
+  return services.map((s) => {
+    const own = byService.get(s.name) ?? [];
+    const kind = mainKind(own);
+    const row = own.find((r) => r.kind === kind);
+    // Errors are counted of all kinds, so one of any is shown.
+    const failed = [row, ...own].find((r) => r?.errorExemplarTraceId);
+    return { ...s, row: row && { ...row, errorExemplarTraceId: failed?.errorExemplarTraceId ?? null, errorExemplarSpanId: failed?.errorExemplarSpanId ?? null } };
+  });
+}
 
 export function AllServices({ retry }: { retry: () => void }) {
   const range = currentRange();
@@ -26,15 +59,23 @@ export function AllServices({ retry }: { retry: () => void }) {
   }, []);
   const { value, error, loading } = list.state.value;
   useRetry(error, retry);
-  useActions({ "all.run": retry });
+  const { value: latency, error: latencyError, run } = useAnswer(calls, JSON.stringify(range), (stop) => getLatency({ ...range, by: "service", q: QUANTILES.map(ofQuantile).join(",") }, stop));
+  useActions({
+    "all.run": () => {
+      retry();
+      run();
+    },
+  });
   if (error && !value) return <Failed title="The services cannot be shown" error={error} retry={retry} />;
-  if (!value) return <div class="trace-loading" role="status">{loading ? "Reading the services …" : ""}</div>;
+  // Both at once: columns do not move when the second answer comes.
+  if (!value || !(latency || latencyError)) return <div class="trace-loading" role="status">{loading || value ? "Reading the services …" : ""}</div>;
   if (value.services.length === 0) return <Nothing title="No service in this range" />;
   const has = param("has").toLowerCase();
   const sort = param("sort") || "name";
   const sign = sort.startsWith("-") ? -1 : 1;
-  const by = LIST_SORTS[sort.replace(/^-/, "")] ?? (() => 0);
-  const named = value.services.filter((s) => s.name.toLowerCase().includes(has));
+  const column = sort.replace(/^-/, "");
+  const by = SORTS[column] ?? ((s) => durationOf(s, column) ?? -1);
+  const named = listed(value.services, latency?.series ?? []).filter((s) => s.name.toLowerCase().includes(has));
   const sorted = named.sort((a, b) => sign * (by(a) - by(b)) || (sort === "-name" ? -1 : 1) * (a.name < b.name ? -1 : 1));
   const offset = Math.min(Number(param("off")) || 0, Math.max(0, sorted.length - 1));
   const shown = sorted.slice(offset, offset + LIST_PAGE);
@@ -63,6 +104,16 @@ export function AllServices({ retry }: { retry: () => void }) {
               <Head id="errors" usual="name">
                 Errors
               </Head>
+              <Head id="calls" usual="name" title="Of the kind beside it">
+                Calls
+              </Head>
+              <th class="wide-only">Kind</th>
+              {QUANTILES.map((p) => (
+                <Head key={p} id={p} usual="name">
+                  {p}
+                </Head>
+              ))}
+              <th>Traces</th>
             </tr>
           </thead>
           <tbody>
@@ -81,6 +132,16 @@ export function AllServices({ retry }: { retry: () => void }) {
                 </td>
                 <td class="num right">
                   <Share errors={Number(s.errorCount)} calls={Number(s.spanCount)} />
+                </td>
+                <td class="num right">{s.row ? formatCount(s.row.calls) : "–"}</td>
+                <td class="wide-only dim">{s.row?.kind}</td>
+                {QUANTILES.map((p) => (
+                  <td key={p} class="num right">
+                    {formatDuration(durationOf(s, p))}
+                  </td>
+                ))}
+                <td>
+                  <Ways row={s.row} q={`{ resource.service.name = ${quote(s.name)} }`} range={range} />
                 </td>
               </tr>
             ))}

@@ -8,12 +8,12 @@ import { stepMinutes } from "../model/service";
 import { formatCount, formatPercent, visibleName } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
-import { href, param, patched, replace } from "../route";
+import { param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Spark } from "../ui/spark";
-import { ChangeMark, Delta, FindBox, Head, Pages, Share, formatCalls, useAnswer } from "./service-parts";
+import { ChangeMark, Delta, FindBox, Head, Pages, Share, Ways, formatCalls, useAnswer } from "./service-parts";
 import { comparedParams, type Found, inSameTime, spanParams } from "./service-state";
 
 const PAGE = 50;
@@ -104,7 +104,7 @@ function Rows({ answer, lines, value }: { answer: Page; lines: LatencySeries | n
   if (answer.series.length === 0) return <p class="dim">No operation {param("has") ? `with “${param("has")}” in its name` : "in this range"}.</p>;
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label="Operations">
-      <table class="edges operations">
+      <table class={compared ? "edges operations compared" : "edges operations"}>
         <thead>
           <tr>
             <Head id="operation" usual="-calls" text>
@@ -166,7 +166,7 @@ function Rows({ answer, lines, value }: { answer: Page; lines: LatencySeries | n
                 <Spark {...lineOf(r, lines)} />
               </td>
               <td>
-                <a href={href("explore", { q: query(r), ...currentRange() })}>Explore</a>
+                <Ways row={r} q={query(r)} range={currentRange()} />
               </td>
             </tr>
           ))}

@@ -2,10 +2,11 @@
 // What the parts of the Service page share: heads of columns that sort, shares of errors, differences, small lines, ways to more rows.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { Change } from "../api/types";
+import type { Range } from "../api/client";
+import type { Change, LatencyExemplars } from "../api/types";
 import { changeText } from "../model/change";
 import { formatCount, formatPercent } from "../model/text";
-import { param, patched, replace } from "../route";
+import { href, param, patched, replace } from "../route";
 import { useActions } from "../state/keys";
 import { type Loaded, type Loader, useRetry } from "../state/load";
 
@@ -32,6 +33,23 @@ export function Share({ errors, calls }: { errors: number; calls: number }) {
     <span class="error-mark" title={`${formatCount(errors)} of ${formatCount(calls)}`}>
       <span aria-hidden="true">▲</span>
       {formatPercent(errors, calls)}
+    </span>
+  );
+}
+
+/** From numbers to spans: the slowest, the slowest that failed, and those of a query. */
+export function Ways({ row, q, range }: { row: LatencyExemplars | undefined; q?: string; range?: Range }) {
+  const way = (id: string | null | undefined, span: string | null | undefined, text: string, more = "") =>
+    id ? (
+      <a href={href("trace", { id, span })} title={`The slowest span${more}`}>
+        {text}
+      </a>
+    ) : null;
+  return (
+    <span class="ways-on">
+      {way(row?.exemplarTraceId, row?.exemplarSpanId, "slowest")}
+      {way(row?.errorExemplarTraceId, row?.errorExemplarSpanId, "failed", " with an error")}
+      {q ? <a href={href("explore", { q, ...range })}>Explore</a> : null}
     </span>
   );
 }

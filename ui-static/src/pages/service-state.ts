@@ -36,7 +36,6 @@ export const isTable = (): boolean => param("view") === "table";
 
 export { comparedParams, spanParams } from "../state/ends";
 
-
 export interface Question {
   service: string;
   operation: string;
@@ -81,7 +80,7 @@ export function inSameTime(f: Found, count: number): number {
 }
 
 /** Conditions of the spans that the page is about. */
-export function conditionsOf(f: Found): string[] {
+function conditionsOf(f: Found): string[] {
   const operation = param("op");
   return [`resource.service.name = ${quote(param("s"))}`, `kind = ${f.kind}`, ...(operation ? [`name = ${quote(operation)}`] : [])];
 }

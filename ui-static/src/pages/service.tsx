@@ -23,6 +23,7 @@ import { Errors } from "./service-errors";
 import { Instances, Versions } from "./service-instances";
 import { Operations } from "./service-operations";
 import { AllServices, Failed, list, Nothing } from "./service-list";
+import { Ways } from "./service-parts";
 import { StepTable } from "./service-series";
 import { find, filterOf, type Found, found, isTable, loadVersions, percentiles, versionsParams } from "./service-state";
 
@@ -210,7 +211,7 @@ function Summary({ value }: { value: Found }) {
   return (
     <div class="summary" role="status">
       <span>
-        <b>{formatCount(calls)}</b> {value.kind} calls, <b>{formatCount(errors)}</b> with errors ({formatPercent(errors, calls)})
+        <b>{formatCount(calls)}</b> {value.kind} calls, <b>{formatCount(errors)}</b> with errors ({formatPercent(errors, calls)}) <Ways row={row} />
       </span>
       {value.compared ? (
         <span title={`${formatFull(value.compared.from, zone.value)} – ${formatFull(value.compared.to, zone.value)}`}>

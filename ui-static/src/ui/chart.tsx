@@ -43,15 +43,9 @@ const BOTTOM = 4;
 export const LEFT = 64;
 export const RIGHT = 8;
 
-export function Chart({ title, description, lines, format, ends, stepName, log = false, height = 120, cursor, under, box: more }: Props) {
-  const box = useRef<HTMLDivElement>(null);
+/** Of an element, in pixels, whenever it changes. */
+export function useWidth(box: { current: HTMLElement | null }): number {
   const [width, setWidth] = useState(400);
-  const [own, setOwn] = useState<number | null>(null);
-  const at = cursor ? cursor.value : own;
-  const setAt = (i: number | null) => {
-    if (cursor) cursor.value = i;
-    else setOwn(i);
-  };
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
@@ -59,6 +53,18 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
+  return width;
+}
+
+export function Chart({ title, description, lines, format, ends, stepName, log = false, height = 120, cursor, under, box: more }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const width = useWidth(box);
+  const [own, setOwn] = useState<number | null>(null);
+  const at = cursor ? cursor.value : own;
+  const setAt = (i: number | null) => {
+    if (cursor) cursor.value = i;
+    else setOwn(i);
+  };
   // What the pointer shows goes with Escape, wherever the focus is.
   useEffect(() => {
     if (at === null) return;
