@@ -123,14 +123,17 @@ static inline bool key_value(struct sp_decoder *d, enum sp_level level, struct s
         return key_value_fields(d, level, bytes, depth, ret);
     }
     ret->key = sp_slice_make(p + 2, key_len);
-    sp_decoder_check_text(d, level, ret->key, "a key");
     if (v[2] != SP_TAG(1, SP_WIRE_LEN) || v[3] >= 0x80 || v[3] != rest - 4) {
+        sp_decoder_check_text(d, level, ret->key, "a key");
         return any_value(d, level, sp_slice_make(v + 2, rest - 2), depth, &ret->value);
     }
     ret->value.kind = SP_VALUE_STRING;
     ret->value.count = 0;
     ret->value.string = sp_slice_make(v + 4, rest - 4);
-    sp_decoder_check_text(d, level, ret->value.string, "a string value");
+    if (SP_UNLIKELY(!sp_text_is_ascii(bytes))) { /* what is between the two texts is below 0x80 */
+        sp_decoder_check_text(d, level, ret->key, "a key");
+        sp_decoder_check_text(d, level, ret->value.string, "a string value");
+    }
     return true;
 }
 
