@@ -29,6 +29,8 @@
 
 /* One batch of the committer takes at most so much, or one request. */
 #define SP_ROCKS_COMMIT_BYTES_MAX ((size_t)32 * 1024 * 1024)
+/* The batch of a group of requests that takes no more memory is used for the next one. */
+#define SP_ROCKS_BATCH_KEPT_BYTES ((size_t)8 * 1024 * 1024)
 /* Fresh entries become blocks, sorted by trace from the first to the last, when they hold so many spans or bytes, or the first of them
  * is so old. The more at once, the fewer such runs a seal has to put together; but as rows they take ten times the memory. */
 #define SP_ROCKS_FRESH_SPANS  ((size_t)2 * SP_BLOCK_ROWS_MAX)
@@ -202,8 +204,9 @@ struct sp_rocks {
     uint64_t freed_first, freed_last; /* freed_last 0: none */
     pthread_t committer, columns, sealer, merger;
     bool committer_runs, columns_runs, sealer_runs, merger_runs;
-    struct sp_block_builder *builder; /* of who makes columns of rows */
-    struct sp_buf packed_body;        /* the committer's */
+    struct sp_block_builder *builder;  /* of who makes columns of rows */
+    struct sp_buf packed_body;         /* the committer's */
+    struct sp_kv_batch *journal_batch; /* the same; heap, or NULL */
     struct sp_block_cache *cache;
     struct sp_value_cache *value_cache;
     struct sp_arrivals_log arrivals;    /* of what has become visible; has a lock of its own */

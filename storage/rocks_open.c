@@ -216,6 +216,7 @@ static void free_all(struct sp_rocks *rocks)
     sp_value_cache_free(rocks->value_cache);
     sp_buf_fini(&rocks->packed_body);
     sp_arrivals_log_fini(&rocks->arrivals);
+    sp_kv_batch_free(rocks->journal_batch);
 }
 
 void sp_rocks_close(struct sp_rocks *rocks)

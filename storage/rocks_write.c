@@ -148,7 +148,10 @@ static void put_record(struct sp_rocks *rocks, struct sp_kv_batch *batch,
 static enum sp_status write_group(struct sp_rocks *rocks, struct sp_rocks_queue *group,
                                   struct sp_error *reterr)
 {
-    struct sp_kv_batch *batch = sp_kv_batch_new();
+    /* Its memory stays for the next group: one that grows from nothing copies all bodies once more. */
+    if (rocks->journal_batch == NULL)
+        rocks->journal_batch = sp_kv_batch_new();
+    struct sp_kv_batch *batch = rocks->journal_batch;
     struct sp_buf head;
     sp_buf_init(&head, SP_ROCKS_RECORD_BYTES_MAX);
     for (struct sp_rocks_entry *entry = group->first; entry != NULL && batch != NULL;
@@ -163,7 +166,12 @@ static enum sp_status write_group(struct sp_rocks *rocks, struct sp_rocks_queue 
         atomic_store(&rocks->kv_broken, true);
         status = reterr->status = SP_UNAVAILABLE; /* the sealer is going to repair it */
     }
-    sp_kv_batch_free(batch);
+    if (group->bytes > SP_ROCKS_BATCH_KEPT_BYTES) {
+        sp_kv_batch_free(batch);
+        rocks->journal_batch = NULL;
+    } else if (batch != NULL) {
+        sp_kv_batch_clear(batch);
+    }
     sp_buf_fini(&head);
     return status;
 }
