@@ -124,7 +124,7 @@ static void close_if_useless(struct sp_block_pool *pool, struct sp_pool_column *
     const struct sp_interner *texts = &column->values.texts;
     uint32_t most =
         pool->arena.used_bytes > SP_POOL_BYTES_MAX ? SP_POOL_COLUMN_FEW : SP_POOL_COLUMN_TEXTS_MAX;
-    column->distinct = column->text_count > column->value_count / 2;
+    column->distinct = column->text_count * 8 > column->value_count * 7;
     if (texts->texts.count <= most && texts->bytes <= SP_POOL_COLUMN_BYTES_MAX && !column->distinct)
         return;
     column->closed = true;

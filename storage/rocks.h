@@ -29,11 +29,9 @@
 
 /* One batch of the committer takes at most so much, or one request. */
 #define SP_ROCKS_COMMIT_BYTES_MAX ((size_t)32 * 1024 * 1024)
-/* The batch of a group of requests that takes no more memory is used for the next one. */
-#define SP_ROCKS_BATCH_KEPT_BYTES ((size_t)8 * 1024 * 1024)
-/* Fresh entries become blocks, sorted by trace from the first to the last, when they hold so many spans or bytes, or the first of them
- * is so old. The more at once, the fewer such runs a seal has to put together; but as rows they take ten times the memory. */
-#define SP_ROCKS_FRESH_SPANS  ((size_t)2 * SP_BLOCK_ROWS_MAX)
+/* Fresh entries become blocks, sorted by trace, when they hold so many spans or bytes, or the first of them is so old. The more at
+ * once, the fewer such runs a seal puts together; but rows are larger, and with more of them no longer in the processor's cache. */
+#define SP_ROCKS_FRESH_SPANS  ((size_t)SP_BLOCK_ROWS_MAX)
 #define SP_ROCKS_FRESH_BYTES  ((size_t)64 * 1024 * 1024)
 #define SP_ROCKS_FRESH_AGE_NS 250000000ULL
 /* Head blocks become a segment when they hold so many spans, their journal records or they themselves so many bytes, or the
@@ -694,8 +692,7 @@ void sp_rocks_sort_segments(struct sp_segment **segments, size_t count);
 
 void sp_rocks_close(struct sp_rocks *rocks); /* half-open ones, too */
 
-/* What the database says it holds: totals, services, segments, instead of what was known. Under the
- * lock, or before threads run. */
+/* Totals, services and segments of the database, for what was known. Under the lock, or before threads run. */
 SP_MUST_USE enum sp_status sp_rocks_load(struct sp_rocks *rocks, struct sp_error *reterr);
 
 /* ---- rocks_catalogue.c ---- */

@@ -17,6 +17,7 @@ struct grouping {
 };
 
 struct group {
+    uint64_t key; /* the first half of the id: nearly always enough to order them */
     const struct sp_trace_id *id;
     uint32_t number; /* before sorting */
     uint32_t count, next;
@@ -24,7 +25,11 @@ struct group {
 
 static int compare_groups(const void *a, const void *b)
 {
-    return sp_trace_id_compare(((const struct group *)a)->id, ((const struct group *)b)->id);
+    const struct group *one = a;
+    const struct group *two = b;
+    if (one->key != two->key)
+        return one->key < two->key ? -1 : 1;
+    return sp_trace_id_compare(one->id, two->id);
 }
 
 static bool add_to_group(struct grouping *grouping, const struct sp_span *span, uint64_t seed,
@@ -35,8 +40,10 @@ static bool add_to_group(struct grouping *grouping, const struct sp_span *span, 
     for (uint32_t at = (uint32_t)sp_hash(seed, id) & mask;; at = (at + 1) & mask) {
         uint32_t number = grouping->slots[at];
         if (number == 0) {
-            struct group group = {
-                .id = &span->trace_id, .number = grouping->groups.count, .count = 1};
+            struct group group = {.key = sp_trace_id_half(&span->trace_id, 0),
+                                  .id = &span->trace_id,
+                                  .number = grouping->groups.count,
+                                  .count = 1};
             grouping->slots[at] = group.number + 1;
             *ret_group = group.number;
             return sp_vector_push(&grouping->groups, group);

@@ -13,6 +13,8 @@ struct input {
 struct mixing {
     const struct sp_rocks_mix *mix;
     struct input *inputs; /* in the order that rows of one trace keep */
+    /* Of each input: the first half of the id of its next trace, so that the rest is hardly ever looked at; at its end, the largest. */
+    uint64_t *keys;
     struct sp_block_pool *pool;
 };
 
@@ -34,6 +36,14 @@ static enum sp_status flush_block(const struct sp_rocks_mix *mix, struct sp_erro
     return status;
 }
 
+static void set_key(struct mixing *mixing, uint32_t number)
+{
+    const struct input *input = &mixing->inputs[number];
+    mixing->keys[number] = input->block == NULL
+                               ? UINT64_MAX
+                               : sp_trace_id_half(&input->block->trace_ids[input->trace], 0);
+}
+
 /* Puts the next block of an input in place. */
 static enum sp_status advance(struct mixing *mixing, uint32_t number, struct sp_error *reterr)
 {
@@ -46,9 +56,11 @@ static enum sp_status advance(struct mixing *mixing, uint32_t number, struct sp_
     return status;
 }
 
-static bool is_next(const struct input *input, const struct sp_trace_id *id)
+static bool is_next(const struct mixing *mixing, uint32_t number, uint64_t key,
+                    const struct sp_trace_id *id)
 {
-    return input->block != NULL &&
+    const struct input *input = &mixing->inputs[number];
+    return mixing->keys[number] == key && input->block != NULL &&
            sp_trace_id_compare(&input->block->trace_ids[input->trace], id) == 0;
 }
 
@@ -56,9 +68,12 @@ static bool is_next(const struct input *input, const struct sp_trace_id *id)
 static const struct sp_trace_id *next_trace(const struct mixing *mixing)
 {
     const struct sp_trace_id *smallest = NULL;
+    uint64_t key = UINT64_MAX;
+    for (uint32_t i = 0; i < mixing->mix->input_count; i++)
+        key = mixing->keys[i] < key ? mixing->keys[i] : key;
     for (uint32_t i = 0; i < mixing->mix->input_count; i++) {
         const struct input *input = &mixing->inputs[i];
-        if (input->block == NULL)
+        if (mixing->keys[i] != key || input->block == NULL)
             continue;
         const struct sp_trace_id *id = &input->block->trace_ids[input->trace];
         if (smallest == NULL || sp_trace_id_compare(id, smallest) < 0)
@@ -85,20 +100,26 @@ static enum sp_status add_rows(struct mixing *mixing, uint32_t number, const str
         if (status != SP_OK)
             return status;
     }
-    return input->trace == input->block->trace_count ? advance(mixing, number, reterr) : SP_OK;
+    enum sp_status status =
+        input->trace == input->block->trace_count ? advance(mixing, number, reterr) : SP_OK;
+    set_key(mixing, number);
+    return status;
 }
 
 static enum sp_status mix_all(struct mixing *mixing, struct sp_error *reterr)
 {
     enum sp_status status = SP_OK;
     const struct sp_trace_id *next;
-    for (uint32_t i = 0; i < mixing->mix->input_count && status == SP_OK; i++)
+    for (uint32_t i = 0; i < mixing->mix->input_count && status == SP_OK; i++) {
         status = advance(mixing, i, reterr);
+        set_key(mixing, i);
+    }
     while (status == SP_OK && (next = next_trace(mixing)) != NULL) {
         const struct sp_trace_id id = *next;
+        uint64_t key = sp_trace_id_half(&id, 0);
         for (uint32_t i = 0; i < mixing->mix->input_count && status == SP_OK; i++) {
             /* A trace with very many spans goes on in the next block. */
-            while (status == SP_OK && is_next(&mixing->inputs[i], &id))
+            while (status == SP_OK && is_next(mixing, i, key, &id))
                 status = add_rows(mixing, i, &id, reterr);
         }
     }
@@ -108,9 +129,13 @@ static enum sp_status mix_all(struct mixing *mixing, struct sp_error *reterr)
 enum sp_status sp_rocks_mix(const struct sp_rocks_mix *mix, struct sp_error *reterr)
 {
     struct mixing mixing = {.mix = mix,
-                            .inputs = calloc((size_t)mix->input_count + 1, sizeof(*mixing.inputs))};
-    if (mixing.inputs == NULL)
+                            .inputs = calloc((size_t)mix->input_count + 1, sizeof(*mixing.inputs)),
+                            .keys = calloc((size_t)mix->input_count + 1, sizeof(*mixing.keys))};
+    if (mixing.inputs == NULL || mixing.keys == NULL) {
+        free(mixing.inputs);
+        free(mixing.keys);
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory to put blocks together");
+    }
     sp_block_builder_reset(mix->builder);
     enum sp_status status = sp_block_pool_new(&mixing.pool, reterr);
     if (status == SP_OK)
@@ -120,5 +145,6 @@ enum sp_status sp_rocks_mix(const struct sp_rocks_mix *mix, struct sp_error *ret
         sp_block_source_free(mixing.inputs[i].source);
     sp_block_pool_free(mixing.pool);
     free(mixing.inputs);
+    free(mixing.keys);
     return status;
 }

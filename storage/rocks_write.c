@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+/* The batch of a group of requests that takes no more memory is used for the next one. */
+#define BATCH_KEPT_BYTES ((size_t)8 * 1024 * 1024)
+
 /* ---- queues ---- */
 
 void sp_rocks_queue_push(struct sp_rocks_queue *queue, struct sp_rocks_entry *entry)
@@ -166,7 +169,7 @@ static enum sp_status write_group(struct sp_rocks *rocks, struct sp_rocks_queue 
         atomic_store(&rocks->kv_broken, true);
         status = reterr->status = SP_UNAVAILABLE; /* the sealer is going to repair it */
     }
-    if (group->bytes > SP_ROCKS_BATCH_KEPT_BYTES) {
+    if (group->bytes > BATCH_KEPT_BYTES) {
         sp_kv_batch_free(batch);
         rocks->journal_batch = NULL;
     } else if (batch != NULL) {

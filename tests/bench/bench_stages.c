@@ -51,15 +51,18 @@ static void make_blocks(struct stages *stages, size_t *at, uint64_t spans_max)
     struct sp_error error;
     size_t count = 0;
     size_t spans = 0;
+    size_t largest = 0; /* request so far; one that does not fit is left to the next group */
     uint32_t made_count;
     uint64_t begun = cpu_ns();
-    while (count < REQUESTS_MAX && spans < SP_ROCKS_FRESH_SPANS &&
+    while (count < REQUESTS_MAX && spans + largest <= SP_ROCKS_FRESH_SPANS &&
            stages->spans + spans < spans_max) {
         struct sp_append *append = &appends[count];
         sp_arena_init(&append->arena, SIZE_MAX);
         append->batch = corpus_next(&append->arena);
         ++*at;
         spans += append->batch->span_count;
+        if (append->batch->span_count > largest)
+            largest = append->batch->span_count;
         entries[count].append = append;
         pointers[count] = &entries[count];
         count++;

@@ -122,6 +122,34 @@ static size_t count_ids(struct sp_kv *kv, enum sp_kv_family family)
 
 /* ---- tests ---- */
 
+/* Inputs are put together by the first halves of ids. Here these are the same, and the largest there are. */
+START_TEST(traces_whose_ids_begin_alike_are_told_apart)
+{
+    enum { TRACES = 6 };
+    struct fixture fixture;
+    const struct sp_batch *batches[SEGMENTS];
+    fixture_init(&fixture, ENGINE_ROCKSDB);
+    struct sp_store_sizes sizes = small_sizes();
+    sizes.merge_segments = 3;
+    reopen_with(&fixture, sizes);
+    for (size_t i = 0; i < SEGMENTS; i++) {
+        struct sp_span spans[TRACES];
+        for (size_t t = 0; t < TRACES; t++) {
+            spans[t] = simple_span(TRACES - t, 1 + i, noon_unix_ns, 5, "shop", "buy");
+            memset(spans[t].trace_id.bytes, t % 2 == 0 ? 0xff : 0x11, 8);
+        }
+        memset(spans[0].trace_id.bytes, 0xff, sizeof(spans[0].trace_id.bytes));
+        batches[i] = batch_of(&fixture.arena, spans, TRACES);
+        append_segment(&fixture, batches[i]);
+    }
+    struct span_list all = span_list_make(&fixture.arena, batches, SEGMENTS);
+    ck_assert_uint_gt(stats_of(&fixture).merge_count, 0);
+    ck_assert_uint_eq(stats_of(&fixture).trace_count, TRACES);
+    assert_all_traces(fixture.store, &all);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(neighbours_become_one_segment_with_the_same_spans)
 {
     struct fixture fixture;
@@ -361,6 +389,7 @@ Suite *sp_test_suite(void)
     Suite *suite = suite_create("merge");
     TCase *tcase = tcase_create("rocksdb");
     tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, traces_whose_ids_begin_alike_are_told_apart);
     tcase_add_test(tcase, neighbours_become_one_segment_with_the_same_spans);
     tcase_add_test(tcase, merged_segments_are_not_larger_than_the_limit);
     tcase_add_test(tcase, segments_far_apart_in_time_are_not_merged);
