@@ -2,7 +2,8 @@
 // Runs a browser test file, or skips (exit 77) and says why: no Chromium, no development packages, no server.
 //
 //   node run.mjs --npm NPM --work FOLDER --dist FOLDER FILE.test.mjs
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,5 +28,17 @@ if (!modules) skip("the development packages of the UI could not be installed");
 const here = dirname(fileURLToPath(import.meta.url));
 const env = { ...process.env, UI_MODULES: modules, UI_DIST: options.dist, CHROMIUM: chromium };
 const files = positionals.map((name) => join(here, name));
-const { status } = spawnSync(process.execPath, ["--test", ...files], { stdio: ["ignore", "inherit", "inherit"], env });
-process.exit(status ?? 1);
+const run = spawn(process.execPath, ["--test", ...files], { stdio: ["ignore", "pipe", "inherit"], env });
+const exited = once(run, "exit");
+let output = "";
+for await (const part of run.stdout.setEncoding("utf8")) {
+  process.stdout.write(part);
+  output += part;
+}
+const [status] = await exited;
+// Again, at the end: of a long output only that is shown.
+const failed = output
+  .split(/^(?= *(?:(?:not )?ok \d|# ))/m)
+  .filter((part) => /^ *not ok/.test(part));
+process.stdout.write(failed.join(""));
+process.exitCode = status ?? 1;

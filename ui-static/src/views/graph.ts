@@ -66,209 +66,210 @@ function text(content: string, attributes: Attributes, parent: Element): SVGElem
 }
 
 export class GraphView {
-  private readonly svg = make("svg", { role: "group", "aria-label": "Service graph" }) as SVGSVGElement;
-  private readonly scene = make("g", {}, this.svg);
-  private readonly nodes = new Map<string, SVGElement>();
-  private readonly edges = new Map<string, SVGElement>();
-  private readonly places = new Map<string, Place>();
-  private readonly observer: ResizeObserver;
-  private readonly lines = make("g", {});
-  private readonly labelLayer = make("g", {});
-  private shown: Shown | null = null;
-  private layout: LayoutAnswer | null = null;
-  private label: (edge: Edge) => string = () => "";
-  private extras: Extras = {};
+  readonly #svg = make("svg", { role: "group", "aria-label": "Service graph" }) as SVGSVGElement;
+  readonly #scene = make("g", {}, this.#svg);
+  readonly #nodes = new Map<string, SVGElement>();
+  readonly #edges = new Map<string, SVGElement>();
+  readonly #places = new Map<string, Place>();
+  readonly #observer: ResizeObserver;
+  readonly #lines = make("g", {});
+  readonly #labelLayer = make("g", {});
+  #shown: Shown | null = null;
+  #layout: LayoutAnswer | null = null;
+  #label: (edge: Edge) => string = () => "";
+  #extras: Extras = {};
   /** What is drawn, with what stands outside of where the layout ends. */
-  private area = { x: 0, y: 0, width: 1, height: 1 };
-  private view = { x: 0, y: 0, scale: 1 };
-  private labels: { x: number; y: number; half: number }[] = [];
-  private vertical = false;
-  private touched = false;
-  private selection: Selection | null = null;
-  private current = "";
+  #area = { x: 0, y: 0, width: 1, height: 1 };
+  #view = { x: 0, y: 0, scale: 1 };
+  #labels: { x: number; y: number; half: number }[] = [];
+  #vertical = false;
+  #touched = false;
+  #selection: Selection | null = null;
+  #current = "";
   /** The edge whose label says everything. */
-  private whole = "";
-  private ink: Ink;
+  #whole = "";
+  #ink: Ink;
 
   constructor(
     private readonly host: HTMLElement,
     dark: boolean,
     private readonly events: GraphEvents,
   ) {
-    this.ink = inkOf(dark);
-    this.svg.classList.add("graph");
-    host.replaceChildren(this.svg);
-    this.svg.addEventListener("pointerdown", this.onDown);
-    this.svg.addEventListener("wheel", this.onWheel, { passive: false });
-    this.svg.addEventListener("keydown", this.onKey);
-    this.svg.addEventListener("focusin", (event) => {
-      const target = this.targetOf(event);
-      if (target?.kind !== "node" || target.id === this.current) return;
-      this.current = target.id;
-      this.markCurrent();
+    this.#ink = inkOf(dark);
+    this.#svg.classList.add("graph");
+    host.replaceChildren(this.#svg);
+    this.#svg.addEventListener("pointerdown", this.#onDown);
+    this.#svg.addEventListener("wheel", this.#onWheel, { passive: false });
+    this.#svg.addEventListener("keydown", this.#onKey);
+    this.#svg.addEventListener("focusin", (event) => {
+      const target = this.#targetOf(event);
+      if (target?.kind !== "node" || target.id === this.#current) return;
+      this.#current = target.id;
+      this.#markCurrent();
     });
     if (window.matchMedia("(hover: hover)").matches) {
-      this.svg.addEventListener("pointerover", this.onOver);
-      this.svg.addEventListener("pointerleave", () => this.highlight(this.selection));
+      this.#svg.addEventListener("pointerover", this.#onOver);
+      this.#svg.addEventListener("pointerleave", () => this.#highlight(this.#selection));
     }
-    this.observer = new ResizeObserver(() => {
-      if (this.touched) this.place();
+    this.#observer = new ResizeObserver(() => {
+      if (this.#touched) this.#place();
       else this.fit();
       // A panel has opened, and took room.
-      if (this.selection) this.bringIntoView(this.selection.kind === "node" ? this.selection.id : (this.edgeOf(this.selection.id)?.server ?? ""));
+      if (this.#selection) this.#bringIntoView(this.#selection.kind === "node" ? this.#selection.id : (this.#edgeOf(this.#selection.id)?.server ?? ""));
     });
-    this.observer.observe(host);
+    this.#observer.observe(host);
   }
 
   stop(): void {
-    this.observer.disconnect();
+    this.#observer.disconnect();
     this.host.replaceChildren();
   }
 
   draw(shown: Shown, layout: LayoutAnswer, label: (edge: Edge) => string, line: (node: Node) => string, dark: boolean, extras: Extras = {}): void {
-    const focused = this.svg.contains(document.activeElement);
-    this.ink = inkOf(dark);
-    this.shown = shown;
-    this.layout = layout;
-    this.label = label;
-    this.extras = extras;
-    this.vertical = layout.vertical;
-    this.scene.replaceChildren();
-    for (const map of [this.nodes, this.places]) map.clear();
-    for (const n of layout.nodes) this.places.set(n.id, extras.pins?.get(n.id) ?? n);
-    this.measure();
-    this.drawRings(layout);
-    this.drawBoxes(layout);
-    this.scene.append(this.lines, this.labelLayer);
-    this.drawLines();
-    for (const n of shown.nodes) this.drawNode(n, line(n));
-    if (!this.nodes.has(this.current)) this.current = shown.nodes[0]?.service ?? "";
-    this.markCurrent();
-    if (focused) this.nodes.get(this.current)?.focus({ preventScroll: true });
-    this.setSelection(this.selection);
-    if (this.touched) this.place();
+    const focused = this.#svg.contains(document.activeElement);
+    this.#ink = inkOf(dark);
+    this.#shown = shown;
+    this.#layout = layout;
+    this.#label = label;
+    this.#extras = extras;
+    this.#vertical = layout.vertical;
+    this.#scene.replaceChildren();
+    for (const map of [this.#nodes, this.#places]) map.clear();
+    for (const n of layout.nodes) this.#places.set(n.id, extras.pins?.get(n.id) ?? n);
+    this.#measure();
+    this.#drawRings(layout);
+    this.#drawBoxes(layout);
+    this.#scene.append(this.#lines, this.#labelLayer);
+    this.#drawLines();
+    for (const n of shown.nodes) this.#drawNode(n, line(n));
+    if (!this.#nodes.has(this.#current)) this.#current = shown.nodes[0]?.service ?? "";
+    this.#markCurrent();
+    if (focused) this.#nodes.get(this.#current)?.focus({ preventScroll: true });
+    this.setSelection(this.#selection);
+    if (this.#touched) this.#place();
     else this.fit();
   }
 
-  private measure(): void {
-    const { width, height } = this.layout ?? { width: 1, height: 1 };
-    const all = [...this.places.values()];
+  #measure(): void {
+    const { width, height } = this.#layout ?? { width: 1, height: 1 };
+    const all = [...this.#places.values()];
     const margin = 24;
     const x = Math.min(0, ...all.map((p) => p.x - NODE_WIDTH / 2 - margin));
     const y = Math.min(0, ...all.map((p) => p.y - NODE_HEIGHT / 2 - margin));
-    this.area = { x, y, width: Math.max(width, ...all.map((p) => p.x + NODE_WIDTH / 2 + margin)) - x, height: Math.max(height, ...all.map((p) => p.y + NODE_HEIGHT / 2 + margin)) - y };
+    this.#area = { x, y, width: Math.max(width, ...all.map((p) => p.x + NODE_WIDTH / 2 + margin)) - x, height: Math.max(height, ...all.map((p) => p.y + NODE_HEIGHT / 2 + margin)) - y };
   }
 
-  private drawRings({ rings }: LayoutAnswer): void {
+  #drawRings({ rings }: LayoutAnswer): void {
     for (const { rx, ry, hops } of rings?.rings ?? []) {
       const { x, y } = rings?.centre ?? { x: 0, y: 0 };
-      make("ellipse", { cx: x, cy: y, rx, ry, fill: "none", stroke: this.ink.line }, this.scene);
+      make("ellipse", { cx: x, cy: y, rx, ry, fill: "none", stroke: this.#ink.line }, this.#scene);
       const name = hops < 0 ? "not connected" : hops === 1 ? "1 hop" : `${hops} hops`;
       // From the lower right on, wherever no card is.
       const at = Array.from({ length: 40 }, (_, i) => 0.75 + i / 20).map((turn) => ({ x: x + rx * Math.sin(Math.PI * turn), y: y - ry * Math.cos(Math.PI * turn) }));
-      const hit = (p: Place) => [...this.places.values()].some((c) => Math.abs(c.x - p.x) < NODE_WIDTH / 2 + 44 && Math.abs(c.y - p.y) < NODE_HEIGHT / 2 + 12);
+      const hit = (p: Place) => [...this.#places.values()].some((c) => Math.abs(c.x - p.x) < NODE_WIDTH / 2 + 44 && Math.abs(c.y - p.y) < NODE_HEIGHT / 2 + 12);
       const free = at.find((p) => !hit(p)) ?? at[0];
-      text(name, { x: free.x, y: free.y + 4, "text-anchor": "middle", "font-size": 11, fill: this.ink.text2, stroke: this.ink.bg, "stroke-width": 4, "paint-order": "stroke" }, this.scene);
+      text(name, { x: free.x, y: free.y + 4, "text-anchor": "middle", "font-size": 11, fill: this.#ink.text2, stroke: this.#ink.bg, "stroke-width": 4, "paint-order": "stroke" }, this.#scene);
     }
   }
 
   /** Groups of services. A card that was moved away stands outside of its box: then the box says nothing, and is left out. */
-  private drawBoxes({ boxes }: LayoutAnswer): void {
-    if ((this.extras.pins?.size ?? 0) > 0 && [...(this.extras.pins?.keys() ?? [])].some((id) => this.places.has(id))) return;
+  #drawBoxes({ boxes }: LayoutAnswer): void {
+    if ((this.#extras.pins?.size ?? 0) > 0 && [...(this.#extras.pins?.keys() ?? [])].some((id) => this.#places.has(id))) return;
     for (const { title, x, y, width, height } of boxes ?? []) {
-      make("rect", { x, y: y - 6, width, height: height + 12, rx: 10, fill: this.ink.panel, "fill-opacity": 0.6, stroke: this.ink.line }, this.scene);
-      text(title, { x: x + 10, y: y + 9, "font-size": 11, "font-weight": 600, fill: this.ink.text2 }, this.scene);
+      make("rect", { x, y: y - 6, width, height: height + 12, rx: 10, fill: this.#ink.panel, "fill-opacity": 0.6, stroke: this.#ink.line }, this.#scene);
+      text(title, { x: x + 10, y: y + 9, "font-size": 11, "font-weight": 600, fill: this.#ink.text2 }, this.#scene);
     }
   }
 
-  private drawLines(): void {
-    const { shown, layout } = this;
+  #drawLines(): void {
+    const shown = this.#shown;
+    const layout = this.#layout;
     if (!shown || !layout) return;
-    this.labels = [];
-    this.whole = "";
-    this.edges.clear();
-    this.lines.replaceChildren();
-    this.labelLayer.replaceChildren();
-    this.scene.querySelector(":scope > .label")?.remove();
-    const moved = new Set(layout.nodes.filter((n) => this.places.get(n.id) !== n).map((n) => n.id));
-    const points = layout.rings ? straightEdges(shown.edges, this.places) : routeEdges(shown.edges, layout, this.places, moved);
+    this.#labels = [];
+    this.#whole = "";
+    this.#edges.clear();
+    this.#lines.replaceChildren();
+    this.#labelLayer.replaceChildren();
+    this.#scene.querySelector(":scope > .label")?.remove();
+    const moved = new Set(layout.nodes.filter((n) => this.#places.get(n.id) !== n).map((n) => n.id));
+    const points = layout.rings ? straightEdges(shown.edges, this.#places) : routeEdges(shown.edges, layout, this.#places, moved);
     const most = shown.edges.reduce((m, e) => Math.max(m, e.callCount), 1);
-    for (const e of shown.edges) this.drawEdge(e, points.get(e.id) ?? loopAt(this.places.get(e.client) ?? { x: 0, y: 0 }), most);
+    for (const e of shown.edges) this.#drawEdge(e, points.get(e.id) ?? loopAt(this.#places.get(e.client) ?? { x: 0, y: 0 }), most);
   }
 
-  private drawEdge(e: Edge, points: Place[], most: number): void {
+  #drawEdge(e: Edge, points: Place[], most: number): void {
     const failing = e.errorCount > 0 && e.errorCount >= FAILING * e.callCount;
     const quiet = e.callCount === 0;
-    const colour = failing ? this.ink.error : quiet ? this.ink.line : this.ink.text2;
-    const opacity = failing || this.ink.forced ? 1 : 0.72;
+    const colour = failing ? this.#ink.error : quiet ? this.#ink.line : this.#ink.text2;
+    const opacity = failing || this.#ink.forced ? 1 : 0.72;
     const width = edgeWidth(e.callCount, most);
-    const group = make("g", { class: failing ? "edge failing" : "edge", "data-edge": e.id }, this.lines);
-    const round = e.client === e.server || this.layout?.rings;
-    const path = round ? curve(points) : smooth(points, this.vertical);
+    const group = make("g", { class: failing ? "edge failing" : "edge", "data-edge": e.id }, this.#lines);
+    const round = e.client === e.server || this.#layout?.rings;
+    const path = round ? curve(points) : smooth(points, this.#vertical);
     make("path", { d: path, fill: "none", stroke: "transparent", "stroke-width": Math.max(14, width + 8) }, group);
     const stroke = make("path", { d: path, fill: "none", stroke: colour, "stroke-width": width.toFixed(2), "stroke-opacity": opacity, class: "line" }, group);
     if (e.connectionType === "virtual_node" || quiet) stroke.setAttribute("stroke-dasharray", "2 5");
     else if (failing) stroke.setAttribute("stroke-dasharray", `${4 + 2 * width} ${2 + width}`);
     else if (e.connectionType === LINK) stroke.setAttribute("stroke-dasharray", "10 3");
-    const heading = round ? points : [...points.slice(0, -1), before(points, this.vertical), points[points.length - 1]];
+    const heading = round ? points : [...points.slice(0, -1), before(points, this.#vertical), points[points.length - 1]];
     make("path", { d: arrow(heading, width), fill: colour, "fill-opacity": opacity, class: "head" }, group);
     const mark = failing ? "▲ " : "";
-    const label = mark + this.label(e);
+    const label = mark + this.#label(e);
     const title = make("title", {}, group);
-    title.textContent = `${e.client} → ${e.server}: ${this.extras.detail?.(e) ?? label}`;
-    const middle = this.freePlace(middleOf(points), halfOf(label));
-    const box = make("g", { class: this.shownLabels() ? "label" : "label hidden", "data-label": e.id, "pointer-events": "none" }, this.labelLayer);
-    make("rect", { height: LABEL_HEIGHT, y: middle.y - 9, rx: 4, fill: this.ink.bg, "fill-opacity": 0.92 }, box);
-    text(label, { x: middle.x, y: middle.y + 3.5, "text-anchor": "middle", "font-size": 11, fill: failing ? this.ink.error : this.ink.text2 }, box);
+    title.textContent = `${e.client} → ${e.server}: ${this.#extras.detail?.(e) ?? label}`;
+    const middle = this.#freePlace(middleOf(points), halfOf(label));
+    const box = make("g", { class: this.#shownLabels() ? "label" : "label hidden", "data-label": e.id, "pointer-events": "none" }, this.#labelLayer);
+    make("rect", { height: LABEL_HEIGHT, y: middle.y - 9, rx: 4, fill: this.#ink.bg, "fill-opacity": 0.92 }, box);
+    text(label, { x: middle.x, y: middle.y + 3.5, "text-anchor": "middle", "font-size": 11, fill: failing ? this.#ink.error : this.#ink.text2 }, box);
     widen(box, middle.x, label);
-    this.edges.set(e.id, group);
+    this.#edges.set(e.id, group);
   }
 
-  private labelOf(id: string): Element | null {
-    return this.scene.querySelector(`[data-label="${CSS.escape(id)}"]`);
+  #labelOf(id: string): Element | null {
+    return this.#scene.querySelector(`[data-label="${CSS.escape(id)}"]`);
   }
 
-  private edgeOf(id: string): Edge | undefined {
-    return this.shown?.edges.find((e) => e.id === id);
+  #edgeOf(id: string): Edge | undefined {
+    return this.#shown?.edges.find((e) => e.id === id);
   }
 
   /** The label of the edge that is pointed at says everything; of the others what they are labelled by. */
-  private relabel(id: string, whole: boolean): void {
-    const edge = this.edgeOf(id);
-    const box = this.labelOf(id);
+  #relabel(id: string, whole: boolean): void {
+    const edge = this.#edgeOf(id);
+    const box = this.#labelOf(id);
     const shown = box?.querySelector("text");
-    if (!edge || !box || !shown || !this.extras.detail) return;
+    if (!edge || !box || !shown || !this.#extras.detail) return;
     const failing = edge.errorCount > 0 && edge.errorCount >= FAILING * edge.callCount;
-    shown.textContent = whole ? this.extras.detail(edge) : (failing ? "▲ " : "") + this.label(edge);
+    shown.textContent = whole ? this.#extras.detail(edge) : (failing ? "▲ " : "") + this.#label(edge);
     widen(box, Number(shown.getAttribute("x")), shown.textContent);
     // All of it is long: it stands above other cards, and below the two that it is of.
-    (whole ? this.scene : this.labelLayer).append(box);
+    (whole ? this.#scene : this.#labelLayer).append(box);
     const [x, y] = [Number(shown.getAttribute("x")), Number(shown.getAttribute("y"))];
     const half = halfOf(shown.textContent);
-    const ends = [edge.client, edge.server].map((id) => this.places.get(id)).filter((p): p is Place => p !== undefined);
+    const ends = [edge.client, edge.server].map((id) => this.#places.get(id)).filter((p): p is Place => p !== undefined);
     const hit = ends.filter((p) => whole && Math.abs(p.x - x) < NODE_WIDTH / 2 + half && Math.abs(p.y - y) < (NODE_HEIGHT + LABEL_HEIGHT) / 2);
     const down = Math.max(0, ...hit.map((p) => p.y + NODE_HEIGHT / 2 + LABEL_HEIGHT - y));
     // And within what is seen.
-    const [left, right] = [x - half, x + half].map((at) => at * this.view.scale + this.view.x);
-    const across = Math.max(4 - left, Math.min(0, this.host.clientWidth - 4 - right)) / this.view.scale;
+    const [left, right] = [x - half, x + half].map((at) => at * this.#view.scale + this.#view.x);
+    const across = Math.max(4 - left, Math.min(0, this.host.clientWidth - 4 - right)) / this.#view.scale;
     box.setAttribute("transform", whole ? `translate(${across} ${down})` : "");
   }
 
   /** Labels of edges side by side would lie on one another: the later one moves down. */
-  private freePlace(at: Place, half: number): Place {
+  #freePlace(at: Place, half: number): Place {
     let y = at.y;
     const near = (l: { x: number; y: number; half: number }) => Math.abs(l.x - at.x) < l.half + half && Math.abs(l.y - y) < LABEL_HEIGHT;
-    for (let tries = 0; tries < 8 && this.labels.some(near); tries++) y += LABEL_HEIGHT;
-    this.labels.push({ x: at.x, y, half });
+    for (let tries = 0; tries < 8 && this.#labels.some(near); tries++) y += LABEL_HEIGHT;
+    this.#labels.push({ x: at.x, y, half });
     return { x: at.x, y };
   }
 
-  private shownLabels(): boolean {
-    return (this.shown?.edges.length ?? 0) <= LABELS_MAX;
+  #shownLabels(): boolean {
+    return (this.#shown?.edges.length ?? 0) <= LABELS_MAX;
   }
 
-  private drawNode(n: Node, line: string): void {
-    const at = this.places.get(n.service) ?? { x: 0, y: 0 };
+  #drawNode(n: Node, line: string): void {
+    const at = this.#places.get(n.service) ?? { x: 0, y: 0 };
     const inferred = n.type !== "service";
     const name = clip(n.service || "(no service name)", NAME_WIDTH);
     const failed = n.errorCount > 0 ? ` ▲ ${formatPercent(n.errorCount, n.callCount)} failed` : "";
@@ -282,75 +283,75 @@ export class GraphView {
         tabindex: -1,
         "aria-label": `${name} ${line}${failed}, ${n.service} is a ${n.type}`,
       },
-      this.scene,
+      this.#scene,
     );
     const card = make(
       "rect",
-      { class: "card", width: NODE_WIDTH, height: NODE_HEIGHT, rx: RADIUS, fill: this.ink.panel, stroke: this.ink.line, "stroke-width": 1 },
+      { class: "card", width: NODE_WIDTH, height: NODE_HEIGHT, rx: RADIUS, fill: this.#ink.panel, stroke: this.#ink.line, "stroke-width": 1 },
       group,
     );
     if (inferred) card.setAttribute("stroke-dasharray", "4 3");
-    const colour = inferred || this.ink.forced ? this.ink.text2 : colourOf(n.slot, this.ink.dark);
+    const colour = inferred || this.#ink.forced ? this.#ink.text2 : colourOf(n.slot, this.#ink.dark);
     make("path", { d: `M7 0.5h-1a5.5 5.5 0 0 0 -5.5 5.5v${NODE_HEIGHT - 12}a5.5 5.5 0 0 0 5.5 5.5h1z`, fill: colour }, group);
-    if (!inferred && textureOf(n.slot) !== "solid") make("path", { d: `M4 6v${NODE_HEIGHT - 12}`, stroke: this.ink.panel, "stroke-width": 2, "stroke-dasharray": textureOf(n.slot) === "dots" ? "2 4" : "5 3" }, group);
+    if (!inferred && textureOf(n.slot) !== "solid") make("path", { d: `M4 6v${NODE_HEIGHT - 12}`, stroke: this.#ink.panel, "stroke-width": 2, "stroke-dasharray": textureOf(n.slot) === "dots" ? "2 4" : "5 3" }, group);
     const icon = make("g", { transform: `translate(14 ${(NODE_HEIGHT - 16) / 2})` }, group);
-    make("path", { d: iconPath(n.type), fill: "none", stroke: this.ink.text2, "stroke-width": 1.3, "stroke-linecap": "round", "stroke-linejoin": "round" }, icon);
-    text(name, { x: 37, y: 17, "font-size": 13, "font-weight": 600, fill: this.ink.text }, group);
+    make("path", { d: iconPath(n.type), fill: "none", stroke: this.#ink.text2, "stroke-width": 1.3, "stroke-linecap": "round", "stroke-linejoin": "round" }, icon);
+    text(name, { x: 37, y: 17, "font-size": 13, "font-weight": 600, fill: this.#ink.text }, group);
     group.append(" ");
-    const second = text(line, { x: 37, y: 32, "font-size": 11, fill: this.ink.text2 }, group);
+    const second = text(line, { x: 37, y: 32, "font-size": 11, fill: this.#ink.text2 }, group);
     if (n.errorCount > 0) {
-      const errors = make("tspan", { fill: this.ink.error, dx: 2 }, second);
+      const errors = make("tspan", { fill: this.#ink.error, dx: 2 }, second);
       errors.textContent = ` ▲ ${formatPercent(n.errorCount, n.callCount)}`;
-      this.errorRing(group, n.errorCount / Math.max(1, n.callCount));
+      this.#errorRing(group, n.errorCount / Math.max(1, n.callCount));
     }
     make("title", { "aria-hidden": "true" }, group).textContent = `${n.service} (${n.type}): ${line}${failed}`;
-    this.nodes.set(n.service, group);
+    this.#nodes.set(n.service, group);
   }
 
   /** The part of failed calls, as a part of the card's border: clockwise from its upper left corner. */
-  private errorRing(group: Element, share: number): void {
+  #errorRing(group: Element, share: number): void {
     const around = 2 * (NODE_WIDTH + NODE_HEIGHT) - (8 - 2 * Math.PI) * RADIUS;
     const dash = Math.max(4, Math.min(1, share) * around);
-    make("rect", { class: "failed", width: NODE_WIDTH, height: NODE_HEIGHT, rx: RADIUS, fill: "none", stroke: this.ink.error, "stroke-width": 2, "stroke-dasharray": `${dash.toFixed(1)} ${around.toFixed(1)}` }, group);
+    make("rect", { class: "failed", width: NODE_WIDTH, height: NODE_HEIGHT, rx: RADIUS, fill: "none", stroke: this.#ink.error, "stroke-width": 2, "stroke-dasharray": `${dash.toFixed(1)} ${around.toFixed(1)}` }, group);
   }
 
   setSelection(selection: Selection | null): void {
-    this.selection = selection;
-    this.highlight(selection);
+    this.#selection = selection;
+    this.#highlight(selection);
   }
 
   /** Dims whatever does not touch the node or edge. */
-  private highlight(target: Selection | null): void {
+  #highlight(target: Selection | null): void {
     const touches = (e: Edge) => !target || (target.kind === "edge" ? e.id === target.id : e.client === target.id || e.server === target.id);
     const near = new Set<string>();
-    for (const e of this.shown?.edges ?? []) {
+    for (const e of this.#shown?.edges ?? []) {
       const on = touches(e);
       if (target && on) near.add(e.client).add(e.server);
-      const group = this.edges.get(e.id);
+      const group = this.#edges.get(e.id);
       group?.classList.toggle("dim", !on);
-      group?.classList.toggle("chosen", this.selection !== null && target === this.selection && on);
-      this.labelOf(e.id)?.classList.toggle("hidden", target ? !on : !this.shownLabels());
+      group?.classList.toggle("chosen", this.#selection !== null && target === this.#selection && on);
+      this.#labelOf(e.id)?.classList.toggle("hidden", target ? !on : !this.#shownLabels());
     }
-    for (const [id, group] of this.nodes) {
-      const chosen = this.selection?.kind === "node" && this.selection.id === id;
+    for (const [id, group] of this.#nodes) {
+      const chosen = this.#selection?.kind === "node" && this.#selection.id === id;
       group.classList.toggle("dim", target !== null && !near.has(id) && target.id !== id);
       group.classList.toggle("chosen", chosen);
       group.setAttribute("aria-pressed", String(chosen));
     }
     const whole = target?.kind === "edge" ? target.id : "";
-    if (whole === this.whole) return;
-    if (this.whole) this.relabel(this.whole, false);
-    this.whole = whole;
-    if (whole) this.relabel(whole, true);
+    if (whole === this.#whole) return;
+    if (this.#whole) this.#relabel(this.#whole, false);
+    this.#whole = whole;
+    if (whole) this.#relabel(whole, true);
   }
 
   /** Only a mouse passes over things; a finger would leave them dimmed. */
-  private readonly onOver = (event: PointerEvent) => {
+  readonly #onOver = (event: PointerEvent) => {
     if (event.pointerType !== "mouse" || event.buttons !== 0) return;
-    this.highlight(this.targetOf(event) ?? this.selection);
+    this.#highlight(this.#targetOf(event) ?? this.#selection);
   };
 
-  private targetOf(event: Event): Selection | null {
+  #targetOf(event: Event): Selection | null {
     const element = event.target instanceof Element ? event.target.closest("[data-node],[data-edge]") : null;
     const node = element?.getAttribute("data-node");
     if (node !== null && node !== undefined) return { kind: "node", id: node };
@@ -358,32 +359,32 @@ export class GraphView {
     return edge ? { kind: "edge", id: edge } : null;
   }
 
-  private readonly onDown = (event: PointerEvent) => {
+  readonly #onDown = (event: PointerEvent) => {
     if (event.button !== 0) return;
-    const target = this.targetOf(event);
+    const target = this.#targetOf(event);
     const card = target?.kind === "node" && this.events.pin ? target.id : null;
-    const from = card === null ? undefined : this.places.get(card);
-    const start = { x: event.clientX, y: event.clientY, view: { ...this.view } };
+    const from = card === null ? undefined : this.#places.get(card);
+    const start = { x: event.clientX, y: event.clientY, view: { ...this.#view } };
     let moved = false;
     const move = (to: PointerEvent) => {
       const [dx, dy] = [to.clientX - start.x, to.clientY - start.y];
       if (!moved && Math.abs(dx) + Math.abs(dy) < 4) return;
       moved = true;
-      this.touched = true;
-      if (card !== null && from) return this.moveCard(card, { x: from.x + dx / this.view.scale, y: from.y + dy / this.view.scale });
-      this.view = { ...this.view, x: start.view.x + dx, y: start.view.y + dy };
-      this.place();
+      this.#touched = true;
+      if (card !== null && from) return this.#moveCard(card, { x: from.x + dx / this.#view.scale, y: from.y + dy / this.#view.scale });
+      this.#view = { ...this.#view, x: start.view.x + dx, y: start.view.y + dy };
+      this.#place();
     };
     const up = () => {
       window.removeEventListener("pointermove", move);
       window.removeEventListener("pointerup", up);
       window.removeEventListener("pointercancel", up);
       if (moved) {
-        const place = card === null ? undefined : this.places.get(card);
+        const place = card === null ? undefined : this.#places.get(card);
         if (card !== null && place) this.events.pin?.(card, place);
         return;
       }
-      if (target?.kind === "node") this.setCurrent(target.id);
+      if (target?.kind === "node") this.#setCurrent(target.id);
       this.events.select(target);
     };
     window.addEventListener("pointermove", move);
@@ -392,119 +393,119 @@ export class GraphView {
   };
 
   /** The card, and the lines that end at it. */
-  private moveCard(service: string, place: Place): void {
-    this.places.set(service, { x: place.x, y: place.y });
-    this.nodes.get(service)?.setAttribute("transform", `translate(${place.x - NODE_WIDTH / 2} ${place.y - NODE_HEIGHT / 2})`);
-    this.measure();
-    this.drawLines();
-    this.setSelection(this.selection);
+  #moveCard(service: string, place: Place): void {
+    this.#places.set(service, { x: place.x, y: place.y });
+    this.#nodes.get(service)?.setAttribute("transform", `translate(${place.x - NODE_WIDTH / 2} ${place.y - NODE_HEIGHT / 2})`);
+    this.#measure();
+    this.#drawLines();
+    this.setSelection(this.#selection);
   }
 
-  private readonly onWheel = (event: WheelEvent) => {
+  readonly #onWheel = (event: WheelEvent) => {
     event.preventDefault();
-    const box = this.svg.getBoundingClientRect();
-    this.zoomAt(Math.exp(-event.deltaY / 500), event.clientX - box.left, event.clientY - box.top);
+    const box = this.#svg.getBoundingClientRect();
+    this.#zoomAt(Math.exp(-event.deltaY / 500), event.clientX - box.left, event.clientY - box.top);
   };
 
   zoomBy(factor: number): void {
-    this.zoomAt(factor, this.host.clientWidth / 2, this.host.clientHeight / 2);
+    this.#zoomAt(factor, this.host.clientWidth / 2, this.host.clientHeight / 2);
   }
 
-  private zoomAt(factor: number, x: number, y: number): void {
-    const scale = Math.max(0.1, Math.min(3, this.view.scale * factor));
-    const by = scale / this.view.scale;
-    this.view = { scale, x: x - (x - this.view.x) * by, y: y - (y - this.view.y) * by };
-    this.touched = true;
-    this.place();
+  #zoomAt(factor: number, x: number, y: number): void {
+    const scale = Math.max(0.1, Math.min(3, this.#view.scale * factor));
+    const by = scale / this.#view.scale;
+    this.#view = { scale, x: x - (x - this.#view.x) * by, y: y - (y - this.#view.y) * by };
+    this.#touched = true;
+    this.#place();
   }
 
   /** The whole graph in view; a small one is not blown up. */
   fit(): void {
-    this.touched = false;
+    this.#touched = false;
     const [w, h] = [this.host.clientWidth, this.host.clientHeight];
-    const { x, y, width, height } = this.area;
-    const least = this.layout?.rings ? SMALLEST_RINGS : this.vertical ? SMALLEST_NARROW : SMALLEST;
+    const { x, y, width, height } = this.#area;
+    const least = this.#layout?.rings ? SMALLEST_RINGS : this.#vertical ? SMALLEST_NARROW : SMALLEST;
     const scale = Math.max(least, Math.min(LARGEST, w / width, h / height));
     const [left, top] = [(w - width * scale) / 2, (h - height * scale) / 2];
     // What does not fit begins at its beginning; in rings, at their centre.
-    const around = this.layout?.rings?.centre;
-    const at = { x: this.vertical ? Math.min(left, 0) : Math.max(0, left), y: Math.max(0, top) };
-    const first = this.firstOf();
-    if (top < 0 && !this.vertical) at.y = Math.min(0, Math.max(2 * top, h / 2 - (first.y - y) * scale));
-    if (left < 0 && this.vertical) at.x = Math.min(0, Math.max(2 * left, w / 2 - (first.x - x) * scale));
+    const around = this.#layout?.rings?.centre;
+    const at = { x: this.#vertical ? Math.min(left, 0) : Math.max(0, left), y: Math.max(0, top) };
+    const first = this.#firstOf();
+    if (top < 0 && !this.#vertical) at.y = Math.min(0, Math.max(2 * top, h / 2 - (first.y - y) * scale));
+    if (left < 0 && this.#vertical) at.x = Math.min(0, Math.max(2 * left, w / 2 - (first.x - x) * scale));
     if (around && (left < 0 || top < 0)) Object.assign(at, { x: w / 2 - (around.x - x) * scale, y: h / 2 - (around.y - y) * scale });
-    this.view = { scale, x: at.x - x * scale, y: at.y - y * scale };
-    this.place();
+    this.#view = { scale, x: at.x - x * scale, y: at.y - y * scale };
+    this.#place();
   }
 
   /** Where the service stands that the drawing begins with: of the first layer the one with most edges. */
-  private firstOf(): Place {
+  #firstOf(): Place {
     const edges = new Map<string, number>();
-    for (const e of this.shown?.edges ?? []) edges.set(e.client, (edges.get(e.client) ?? 0) + 1);
-    const along = (p: Place) => (this.vertical ? p.y : p.x);
-    const least = Math.min(...[...this.places.values()].map(along));
-    const first = [...this.places].filter(([, p]) => along(p) <= least + (this.vertical ? NODE_HEIGHT : NODE_WIDTH) / 2).sort(([a], [b]) => (edges.get(b) ?? 0) - (edges.get(a) ?? 0))[0];
+    for (const e of this.#shown?.edges ?? []) edges.set(e.client, (edges.get(e.client) ?? 0) + 1);
+    const along = (p: Place) => (this.#vertical ? p.y : p.x);
+    const least = Math.min(...[...this.#places.values()].map(along));
+    const first = [...this.#places].filter(([, p]) => along(p) <= least + (this.#vertical ? NODE_HEIGHT : NODE_WIDTH) / 2).sort(([a], [b]) => (edges.get(b) ?? 0) - (edges.get(a) ?? 0))[0];
     return first?.[1] ?? { x: 0, y: 0 };
   }
 
-  private place(): void {
-    this.scene.setAttribute("transform", `translate(${this.view.x} ${this.view.y}) scale(${this.view.scale})`);
+  #place(): void {
+    this.#scene.setAttribute("transform", `translate(${this.#view.x} ${this.#view.y}) scale(${this.#view.scale})`);
   }
 
-  private setCurrent(service: string): void {
-    this.current = service;
-    this.markCurrent();
-    const element = this.nodes.get(service);
+  #setCurrent(service: string): void {
+    this.#current = service;
+    this.#markCurrent();
+    const element = this.#nodes.get(service);
     element?.focus({ preventScroll: true });
-    this.bringIntoView(service);
+    this.#bringIntoView(service);
   }
 
   /** One stop of the Tab key for the whole graph. */
-  private markCurrent(): void {
-    for (const [id, group] of this.nodes) group.setAttribute("tabindex", id === this.current ? "0" : "-1");
+  #markCurrent(): void {
+    for (const [id, group] of this.#nodes) group.setAttribute("tabindex", id === this.#current ? "0" : "-1");
   }
 
-  private bringIntoView(service: string): void {
-    const at = this.places.get(service);
+  #bringIntoView(service: string): void {
+    const at = this.#places.get(service);
     if (!at) return;
-    const x = at.x * this.view.scale + this.view.x;
-    const y = at.y * this.view.scale + this.view.y;
+    const x = at.x * this.#view.scale + this.#view.x;
+    const y = at.y * this.#view.scale + this.#view.y;
     const [w, h] = [this.host.clientWidth, this.host.clientHeight];
     const inside = x > 40 && x < w - 40 && y > 20 && y < h - 20;
     if (inside) return;
-    this.view = { ...this.view, x: this.view.x + w / 2 - x, y: this.view.y + h / 2 - y };
-    this.place();
+    this.#view = { ...this.#view, x: this.#view.x + w / 2 - x, y: this.#view.y + h / 2 - y };
+    this.#place();
   }
 
-  private readonly onKey = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !this.places.has(this.current)) return;
+  readonly #onKey = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.#places.has(this.#current)) return;
     const directions = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" } as const;
     const direction = directions[event.key as keyof typeof directions];
-    if (direction && event.shiftKey && this.events.pin) this.pushCard(direction);
+    if (direction && event.shiftKey && this.events.pin) this.#pushCard(direction);
     else if (direction) {
-      const next = walk(this.current, this.places, this.shown?.edges ?? [], direction);
-      if (next !== null) this.setCurrent(next);
-    } else if (event.key === " ") this.events.select({ kind: "node", id: this.current });
-    else if (event.key === "Enter" && event.shiftKey && this.events.open) this.events.open(this.current);
-    else if (event.key === "Enter") this.events.focus(this.current);
+      const next = walk(this.#current, this.#places, this.#shown?.edges ?? [], direction);
+      if (next !== null) this.#setCurrent(next);
+    } else if (event.key === " ") this.events.select({ kind: "node", id: this.#current });
+    else if (event.key === "Enter" && event.shiftKey && this.events.open) this.events.open(this.#current);
+    else if (event.key === "Enter") this.events.focus(this.#current);
     else return;
     event.preventDefault();
   };
 
   /** What a drag does, by keys. */
-  private pushCard(direction: "left" | "right" | "up" | "down"): void {
-    const at = this.places.get(this.current) ?? { x: 0, y: 0 };
+  #pushCard(direction: "left" | "right" | "up" | "down"): void {
+    const at = this.#places.get(this.#current) ?? { x: 0, y: 0 };
     const [dx, dy] = { left: [-PUSH, 0], right: [PUSH, 0], up: [0, -PUSH], down: [0, PUSH] }[direction];
     const place = { x: at.x + dx, y: at.y + dy };
-    this.touched = true;
-    this.moveCard(this.current, place);
-    this.events.pin?.(this.current, place);
+    this.#touched = true;
+    this.#moveCard(this.#current, place);
+    this.events.pin?.(this.#current, place);
   }
 
   /** The drawing as a file of its own. */
   toFile(title: string, about = ""): { svg: string; width: number; height: number } {
-    const copy = this.svg.cloneNode(true) as SVGSVGElement;
-    const [x, y, w, h] = [Math.floor(this.area.x), Math.floor(this.area.y), Math.ceil(this.area.width), Math.ceil(this.area.height)];
+    const copy = this.#svg.cloneNode(true) as SVGSVGElement;
+    const [x, y, w, h] = [Math.floor(this.#area.x), Math.floor(this.#area.y), Math.ceil(this.#area.width), Math.ceil(this.#area.height)];
     for (const [name, value] of Object.entries({ xmlns: SVG, width: w, height: h, viewBox: `${x} ${y} ${w} ${h}`, "font-family": "system-ui, sans-serif" })) {
       copy.setAttribute(name, String(value));
     }
@@ -512,7 +513,7 @@ export class GraphView {
     copy.firstElementChild?.removeAttribute("transform");
     for (const hidden of copy.querySelectorAll(".hidden")) hidden.remove();
     for (const dimmed of copy.querySelectorAll(".dim")) dimmed.classList.remove("dim");
-    const background = make("rect", { x, y, width: w, height: h, fill: this.ink.bg });
+    const background = make("rect", { x, y, width: w, height: h, fill: this.#ink.bg });
     const name = make("title", {});
     name.textContent = title;
     const more = make("desc", {});
