@@ -6,7 +6,6 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -14,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/memory.h"
 #include "cmd/options.h"
 #include "cmd/settings.h"
 #include "collector/collector.h"
@@ -24,16 +24,6 @@
 #include "ui-static/ui.h"
 
 #define SP_SERVE_CONFIG_ARENA_BYTES ((size_t)8 * 1024 * 1024)
-
-/* Requests are a few hundred kilobytes and live for some milliseconds. What they free is kept for those that come, up to so
- * much in each of the allocator's arenas: given back to the system each time, it cost a fifteenth of all CPU. */
-#define SP_SERVE_MMAP_THRESHOLD_BYTES (32 * 1024 * 1024)
-#define SP_SERVE_TRIM_THRESHOLD_BYTES (64 * 1024 * 1024)
-
-/* An arena gives back by itself only what is behind its last byte in use, and one byte that stays keeps all before it. So, now and
- * then, whole pages that are free are given back wherever they are, if they are at least so much. Decision 0133. */
-#define SP_SERVE_GIVE_BACK_SECONDS 10
-#define SP_SERVE_GIVE_BACK_BYTES   ((size_t)64 * 1024 * 1024)
 
 /* The numbers of --only's choices are one less. */
 enum role { ROLE_BOTH, ROLE_COLLECTOR, ROLE_QUERY };
@@ -368,20 +358,15 @@ static sigset_t block_signals(void)
     return set;
 }
 
-static void give_back_memory(void)
-{
-    if (mallinfo2().fordblks >= SP_SERVE_GIVE_BACK_BYTES)
-        malloc_trim(0);
-}
-
 /* The signal that has come, after any time. */
 static int next_signal(const sigset_t *set)
 {
-    const struct timespec at_most = {.tv_sec = SP_SERVE_GIVE_BACK_SECONDS};
+    const struct timespec at_most = {.tv_sec = SP_MEMORY_LOOK_SECONDS};
+    struct sp_memory memory = {0};
     int number;
     while ((number = sigtimedwait(set, NULL, &at_most)) < 0) {
         if (errno == EAGAIN)
-            give_back_memory();
+            sp_memory_look(&memory);
     }
     return number;
 }
@@ -456,8 +441,7 @@ int sp_cmd_serve(int argc, char **argv)
     };
     struct sp_arena arena;
     struct sp_config config;
-    mallopt(M_MMAP_THRESHOLD, SP_SERVE_MMAP_THRESHOLD_BYTES);
-    mallopt(M_TRIM_THRESHOLD, SP_SERVE_TRIM_THRESHOLD_BYTES);
+    sp_memory_begin();
     sp_arena_init(&arena, SP_SERVE_CONFIG_ARENA_BYTES);
     int code = sp_cmd_options(&arena, &command, argc, argv, &config);
     if (code < 0)
