@@ -45,8 +45,10 @@ bool sp_filter_make(const uint64_t *hashes, uint32_t count, struct sp_arena *are
 bool sp_filter_has(const struct sp_filter *filter, uint64_t hash)
 {
     const uint32_t *block = filter->words + block_of(hash, filter->block_count);
-    uint32_t missing = 0;
-    for (int w = 0; w < WORDS; w++)
-        missing |= ~block[w] & bit_of(hash, w);
-    return missing == 0;
+    /* Nine of ten that are not there are known by the first two words. */
+    for (int w = 0; w < WORDS; w += 2) {
+        if (((~block[w] & bit_of(hash, w)) | (~block[w + 1] & bit_of(hash, w + 1))) != 0)
+            return false;
+    }
+    return true;
 }

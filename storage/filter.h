@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/filter.h: which traces a segment may hold: a split-block Bloom filter. No false "no"; of 1,000 false ones, one or two get
- * a "yes". Internal to storage/. Knows no spans. Immutable once made. */
+ * storage/filter.h: which traces a segment may hold: a split-block Bloom filter. No false "no"; of 10,000 false ones, one or two get
+ * a "yes", for which a seal reads a block. Internal to storage/. Knows no spans. Immutable once made. */
 #pragma once
 
 #include "lib/model/model.h"
 
-/* Two bytes for each trace. */
-#define SP_FILTER_BITS_PER_TRACE 16
+/* Three bytes for each trace. Those of segments of before have two, and ten times as many a false "yes". */
+#define SP_FILTER_BITS_PER_TRACE 24
 
 struct sp_filter {
     const uint32_t *words; /* eight for each block */

@@ -136,16 +136,22 @@ static enum sp_status keep_known(const struct sp_rocks_view *view, struct sp_tra
     struct sp_block_reader reader;
     size_t kept = 0;
     bool *seen = calloc(*id_count + 1, sizeof(*seen));
-    enum sp_status status =
-        seen != NULL ? sp_block_reader_init(&reader, view->kv, reterr) : no_memory(reterr);
+    uint64_t *hashes = calloc(*id_count + 1, sizeof(*hashes));
+    enum sp_status status = seen != NULL && hashes != NULL
+                                ? sp_block_reader_init(&reader, view->kv, reterr)
+                                : no_memory(reterr);
     if (status != SP_OK) {
         free(seen);
+        free(hashes);
         return status;
     }
+    for (size_t i = 0; i < *id_count; i++)
+        hashes[i] = sp_filter_hash(&ids[i]);
     for (uint32_t s = 0; s < view->part_count && status == SP_OK; s++) {
-        for (size_t i = 0; i < *id_count && status == SP_OK; i++) {
-            if (!seen[i] && view->parts[s].segment != NULL)
-                status = sp_rocks_holds(&reader, view->parts[s].segment, &ids[i], &seen[i], reterr);
+        const struct sp_segment *segment = view->parts[s].segment;
+        for (size_t i = 0; i < *id_count && segment != NULL && status == SP_OK; i++) {
+            if (!seen[i] && sp_filter_has(&segment->filter, hashes[i]))
+                status = sp_rocks_holds(&reader, segment, &ids[i], &seen[i], reterr);
         }
     }
     for (size_t i = 0; i < *id_count; i++) {
@@ -155,6 +161,7 @@ static enum sp_status keep_known(const struct sp_rocks_view *view, struct sp_tra
     *id_count = kept;
     sp_block_reader_fini(&reader);
     free(seen);
+    free(hashes);
     return status;
 }
 
