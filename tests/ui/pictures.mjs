@@ -25,7 +25,7 @@ async function picturesOf(spoor) {
     { name: "trace", size: [1280, 740], path: `trace/?id=${slow.traceId}&span=${slow.matchedSpanIds[0]}&cp=1`, ready: [".wf-row", ".details"] },
     { name: "compare", size: [1440, 760], path: `compare/?a=${slow.traceId}&b=${usual.traceId}`, ready: ["main [role=treegrid]"] },
     { name: "service", size: [1440, 760], path: `service/?s=checkout&from=${middle}&to=${to}&vs=-15m`, ready: ["main table tbody tr"] },
-    { name: "status", size: [1440, 760], path: "status/", ready: ["main h2"] },
+    { name: "status", size: [1440, 760], path: "status/?tab=storage", ready: ["main h2"] },
   ];
 }
 
