@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pictures in docs/images, of the recorded shop with one slow instance (fault.mjs). No test: docs/hacking.md says how it is run.
-//
-//   node tests/ui/pictures.mjs FOLDER [NAME ...]
+// The pictures in docs/images, of the recorded shop with one slow instance (fault.mjs). No test: `ninja -C build pictures`.
 import { startSpoor } from "../e2e/shop.mjs";
 import { startBrowser } from "./browser.mjs";
 import { FAULT, faultyShop, sendAll } from "./fault.mjs";
 
-const [folder, ...only] = process.argv.slice(2);
+const FOLDER = new URL("../../docs/images", import.meta.url).pathname;
 const SHOP = new URL("../data/otel-js-shop/json.tar.gz", import.meta.url).pathname;
 const MINUTE_NS = 60_000_000_000n;
 
@@ -36,7 +34,7 @@ async function take(browser, site, { name, size, path, ready }) {
   await page.goto(`${site}/${path}`);
   for (const part of ready) await page.locator(part).first().waitFor();
   await page.waitForLoadState("networkidle");
-  await page.screenshot({ path: `${folder}/${name}.png` });
+  await page.screenshot({ path: `${FOLDER}/${name}.png` });
   await context.close();
 }
 
@@ -45,9 +43,7 @@ const browser = await startBrowser();
 try {
   const endNs = BigInt(Date.now()) * 1_000_000n - MINUTE_NS;
   await sendAll(faultyShop(SHOP, { rounds: 4, endNs }).requests, `http://${spoor.otlpHttp}`);
-  for (const picture of await picturesOf(spoor)) {
-    if (only.length === 0 || only.includes(picture.name)) await take(browser, `http://${spoor.http}`, picture);
-  }
+  for (const picture of await picturesOf(spoor)) await take(browser, `http://${spoor.http}`, picture);
 } finally {
   await browser.close();
   await spoor.stop();
