@@ -186,7 +186,8 @@ static enum sp_status emit_node(struct compiler *c, const struct frame *frame, b
     case SP_TRACEQL_BOTTOMK:
     case SP_TRACEQL_THRESHOLD:
         return sp_error_set_at(c->reterr, SP_UNIMPLEMENTED, node->offset,
-                               "%s makes series, not traces", sp_traceql_node_text(node));
+                               "expected a query that finds spans, found %s, which makes series",
+                               sp_traceql_node_text(node));
     case SP_TRACEQL_FIELD:
     case SP_TRACEQL_NOT:
     case SP_TRACEQL_EXISTS:

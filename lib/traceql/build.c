@@ -562,7 +562,10 @@ static bool apply_series_arithmetic(struct sp_traceql_builder *b,
                                    "expected ( and ) around the whole metric on each side of %s",
                                    op) != NULL;
         if (sp_traceql_is_comparison_series(node))
-            return sp_traceql_fail(b, offset, "%s cannot be applied to compare()", op) != NULL;
+            return sp_traceql_fail(b, offset,
+                                   "%s cannot be applied to compare(): expected a metric of one "
+                                   "number, as rate()",
+                                   op) != NULL;
         bool fits = node->type == SP_TRACEQL_TYPE_SERIES ||
                     (is_constant(node) && node->type != SP_TRACEQL_TYPE_DURATION);
         if (!fits)
@@ -586,7 +589,10 @@ static bool apply_threshold(struct sp_traceql_builder *b, enum sp_traceql_compar
         !is_constant(right->node))
         return sp_traceql_fail(b, offset, "expected a metric compared with a number") != NULL;
     if (sp_traceql_is_comparison_series(left->node))
-        return sp_traceql_fail(b, offset, "%s cannot be applied to compare()", op) != NULL;
+        return sp_traceql_fail(
+                   b, offset,
+                   "%s cannot be applied to compare(): expected a metric of one number, as rate()",
+                   op) != NULL;
     left->node = sp_traceql_make(b, SP_TRACEQL_THRESHOLD, SP_TRACEQL_TYPE_SERIES, offset,
                                  right->node, left->node);
     if (!left->node)

@@ -24,7 +24,9 @@ static bool check_stage(struct parser *p, const struct sp_traceql_node *node)
         sp_traceql_fail(&p->build, node->offset, "%s needs a metric in front of it: { } | rate()",
                         text);
     else if (second && sp_traceql_is_comparison_series(before))
-        sp_traceql_fail(&p->build, node->offset, "%s cannot be applied to compare()", text);
+        sp_traceql_fail(
+            &p->build, node->offset,
+            "%s cannot be applied to compare(): expected a metric of one number, as rate()", text);
     else if (!second && of_series)
         sp_traceql_fail(&p->build, node->offset,
                         "expected topk(), bottomk() or a comparison behind a metric, found %s",
@@ -36,7 +38,8 @@ static bool check_stage(struct parser *p, const struct sp_traceql_node *node)
         sp_traceql_fail(&p->build, node->offset, "expected a stage in front of coalesce()");
     else if (before && node->kind != SP_TRACEQL_METRIC && !second &&
              node->type == SP_TRACEQL_TYPE_SERIES)
-        sp_traceql_fail(&p->build, node->offset, "a metric in ( ) can only be the first stage");
+        sp_traceql_fail(&p->build, node->offset,
+                        "a metric in ( ) stands in front of all: expected a stage without ( )");
     else
         return true;
     return false;

@@ -524,7 +524,8 @@ START_TEST(compare_has_limits)
     expect("{} | compare({}, 10, 7, 7)", 400, "expected a start before the end");
     expect("{} | compare({}, 10, 0, 0)", 200, "\"value\":\"selection_total\"");
     expect("{} | compare({}, 10, 1, 2)", 200, "\"value\":\"baseline_total\"");
-    expect("{} | compare({}) | topk(5)", 400, "topk() cannot be applied to compare()");
+    expect("{} | compare({}) | topk(5)", 400,
+           "topk() cannot be applied to compare(): expected a metric of one number, as rate()");
 }
 END_TEST
 

@@ -186,8 +186,10 @@ static const struct refused {
     {"{ } | compare()", 14, "expected { behind compare(, found )"},
     {"{ } | compare({ }, 1, 2)", 23,
      "expected compare({ }), compare({ }, n) or compare({ }, n, start, end), found )"},
-    {"{ } | compare({ }) | topk(3)", 21, "topk() cannot be applied to compare()"},
-    {"{ } | compare({ }) > 3", 19, "> cannot be applied to compare()"},
+    {"{ } | compare({ }) | topk(3)", 21,
+     "topk() cannot be applied to compare(): expected a metric of one number, as rate()"},
+    {"{ } | compare({ }) > 3", 19,
+     "> cannot be applied to compare(): expected a metric of one number, as rate()"},
     {"({ } | rate()) % 2", 15, "expected + - * or / between metrics, found %"},
     {"({ } | rate()) + 10s", 15,
      "+ cannot be applied to metric and duration: expected a metric in ( ) or a number on each "
@@ -199,7 +201,8 @@ static const struct refused {
     {"5 + { } | rate()", 2,
      "+ cannot be applied to integer and set of spans: expected numbers or durations on both "
      "sides"},
-    {"({ } | compare({ })) + 1", 21, "+ cannot be applied to compare()"},
+    {"({ } | compare({ })) + 1", 21,
+     "+ cannot be applied to compare(): expected a metric of one number, as rate()"},
     {"{ } with", 8, "expected ( behind with, found the end of the query"},
     {"{ } with ()", 10, "expected the name of a hint, found )"},
     {"{ } with (a)", 11, "expected = behind the name of a hint, found )"},
