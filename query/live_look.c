@@ -49,15 +49,6 @@ struct look {
 
 static const char trace_begin[] = "{\"trace\":{\"traceId\":\"";
 
-/* FNV-1a. */
-static uint64_t hash_of(struct sp_slice text)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ text.ptr[i]) * 0x100000001b3u;
-    return hash;
-}
-
 static struct sp_live_seen *find_seen(struct sp_live *live, const struct sp_trace_id *id)
 {
     for (uint32_t i = 0; i < live->seen_count; i++) {
@@ -79,7 +70,7 @@ static struct sp_live_seen *new_seen(struct sp_live *live)
 /* False: there is no room now. */
 static bool offer(struct sp_live *live, const struct sp_trace_id *id, struct sp_slice line)
 {
-    uint64_t hash = hash_of(line);
+    uint64_t hash = sp_checksum(line, 0);
     struct sp_live_seen *seen = find_seen(live, id);
     if (seen && seen->hash == hash)
         return true;
