@@ -273,10 +273,35 @@ static bool parse_stage_operand(struct parser *p)
     return sp_parser_fail_operand(p);
 }
 
+static bool fail_word(struct parser *p, struct sp_slice word)
+{
+    word = sp_traceql_clip(word);
+    sp_traceql_fail(&p->build, p->token.offset,
+                    "%.*s is not known: expected .%.*s for an attribute, \"%.*s\" for text, or a "
+                    "field like name, duration, status, kind, service",
+                    SP_SLICE_PRINTF(word), SP_SLICE_PRINTF(word), SP_SLICE_PRINTF(word));
+    return false;
+}
+
+/* The word, with the dot and what stands right behind it: "service.name", where an attribute was meant. */
+static struct sp_slice dotted_word(const struct parser *p)
+{
+    struct sp_slice rest = sp_slice_sub(p->lexer.text, p->token.offset, SIZE_MAX);
+    size_t length = p->token.text.len;
+    if (length < rest.len && rest.ptr[length] == '.')
+        while (length < rest.len && rest.ptr[length] != '"' &&
+               sp_traceql_is_attribute_byte(rest.ptr[length]))
+            length++;
+    return sp_slice_sub(rest, 0, length);
+}
+
 static bool parse_span_word(struct parser *p)
 {
     struct sp_traceql_value value;
     uint32_t offset = p->token.offset;
+    struct sp_slice word = dotted_word(p);
+    if (word.len > p->token.text.len)
+        return fail_word(p, word);
     if (sp_parser_is_word(p, "nil")) {
         struct sp_traceql_operand *operand = sp_parser_push(p, &p->operands, sizeof *operand);
         if (!operand)
@@ -292,12 +317,7 @@ static bool parse_span_word(struct parser *p)
                sp_parser_next(p);
     if (sp_traceql_find_intrinsic(p->token.text) != SP_TRACEQL_INTRINSIC_NONE)
         return sp_parser_push_operand(p, sp_parser_field(p), false);
-    struct sp_slice word = sp_traceql_clip(p->token.text);
-    sp_traceql_fail(&p->build, offset,
-                    "%.*s is not known: expected .%.*s for an attribute, \"%.*s\" for text, or a "
-                    "field like name, duration, status, kind, service",
-                    SP_SLICE_PRINTF(word), SP_SLICE_PRINTF(word), SP_SLICE_PRINTF(word));
-    return false;
+    return fail_word(p, word);
 }
 
 static bool parse_span_operand(struct parser *p)

@@ -39,6 +39,15 @@ static const struct refused {
     {"{ service = cart }", 12,
      "cart is not known: expected .cart for an attribute, \"cart\" for text, or a field like name, "
      "duration, status, kind, service"},
+    {"{ service.name = `cart` }", 2,
+     "service.name is not known: expected .service.name for an attribute, \"service.name\" for "
+     "text, or a field like name, duration, status, kind, service"},
+    {"{ .a = 1 && http.\xc3\xa9tat-1>=500 }", 12,
+     "http.\xc3\xa9tat-1 is not known: expected .http.\xc3\xa9tat-1 for an attribute, "
+     "\"http.\xc3\xa9tat-1\" for text, or a field like name, duration, status, kind, service"},
+    {"{ name. }", 2,
+     "name. is not known: expected .name. for an attribute, \"name.\" for text, or a field like "
+     "name, duration, status, kind, service"},
     {"{ } within 5s", 4, "expected A without B in front of within"},
     {"{ } without { } > { } within 5s", 22, "expected A without B in front of within"},
     {"{ } without { } within 5", 23, "expected a duration like 5s behind within, found 5"},
