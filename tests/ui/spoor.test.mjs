@@ -106,6 +106,39 @@ test("a query finds the traces it should, and says why each matched", async () =
   });
 });
 
+test("what can be completed, grouped by and shown: also what is said of errors, with its scope or without", { skip: isMock }, async () => {
+  await withPage(site.browser, at("/"), async (page) => {
+    const box = page.locator(".query-box input");
+    const typed = async (text, first) => {
+      await box.fill(text);
+      const found = page.locator(".suggestions li", { hasText: first }).first();
+      await found.waitFor();
+      return found;
+    };
+    await typed("{ event.", "event.exception.message");
+    await typed("{ status = error && exc", "event.exception.type");
+    await typed("{ .rpc.grpc", "span.rpc.grpc.status_code");
+    await typed("{ li", "link.messaging.message.id");
+    await typed("{ event:", "event:name");
+    await (await typed("{ statusM", "statusMessage")).click();
+    assert.equal(await box.inputValue(), "{ statusMessage ");
+    await box.fill("");
+    await page.locator(".list-tools").getByRole("button", { name: "Columns" }).click();
+    await page.locator(".key-chooser .option", { hasText: "statusMessage" }).click();
+    await page.waitForURL(/cols=.*statusMessage/);
+    await page.goto(at("/", { mode: "spans", cols: "span,statusMessage", q: '{ statusMessage != "" }' }));
+    const said = new Set(spans.map((s) => s.span.status?.message));
+    await page.locator(".result:not(.head) .attribute").first().waitFor();
+    const shown = await texts(page, ".result:not(.head) .attribute");
+    assert.ok(shown.length > 5 && shown.every((text) => said.has(text)), shown.join("; "));
+    await page.locator(".list-tools").getByRole("button", { name: "Group by" }).click();
+    await page.getByLabel("Attribute", { exact: true }).fill("event.exc");
+    await page.locator(".key-chooser .option", { hasText: "event.exception.type" }).click();
+    await page.waitForURL(/group=event.exception.type/);
+    await page.locator(".groups tbody tr").first().waitFor();
+  });
+});
+
 test("a trace shows the right tree, names, durations and counts", async () => {
   const summary = summaryOf(chosen);
   await withPage(site.browser, at("/trace/", { id: summary.traceId, fold: "0" }), async (page) => {

@@ -41,7 +41,7 @@ export function tokenize(text: string): Token[] {
   return tokens;
 }
 
-export const INTRINSICS = ["name", "duration", "status", "kind", "rootName", "rootServiceName", "traceDuration"];
+export const INTRINSICS = ["name", "service", "duration", "status", "statusMessage", "kind", "event:name", "rootName", "rootServiceName", "traceDuration"];
 const WORD_VALUES: Record<string, string[]> = {
   status: ["error", "ok", "unset"],
   kind: ["server", "client", "internal", "producer", "consumer", "unspecified"],

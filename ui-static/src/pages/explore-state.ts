@@ -61,7 +61,7 @@ export const selection = (): Selection | null => parseSelection(param("sel"));
 export const inSpans = (): boolean => param("mode") === "spans";
 /** The address says which columns; if it does not, what the person keeps. */
 export const columnsText = (): string => param("cols") || (inSpans() ? savedColumns.spans.value : savedColumns.traces.value);
-export const columnFields = (): string[] => splitKeys(columnsText()).filter((c) => /[.:]/.test(c));
+export const columnFields = (): string[] => splitKeys(columnsText()).filter((c) => /[.:]|^(statusMessage|root(Service)?Name)$/.test(c));
 /** A box over what is slow is looked at from the slowest on. */
 export function order(): string {
   const wanted = param("sort") || param("order") || (selection() ? "-duration" : "-start");

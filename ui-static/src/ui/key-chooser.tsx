@@ -1,28 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // A box to choose an attribute with.
 import { useEffect, useState } from "preact/hooks";
-import { getKeys, isStopped } from "../api/client";
+import { isStopped } from "../api/client";
 import { formatCount } from "../model/text";
-import { fieldText } from "../model/traceql";
+import { type FoundField, fieldsLike } from "../state/fields";
 import { currentRange } from "../state/range";
 
 const SEARCHED_SHOWN = 50;
 const DEBOUNCE_MS = 150;
+/** What spans and traces have besides attributes, and no facet shows at first. */
+const OWN = ["statusMessage", "event:name", "rootName", "rootServiceName"];
 
 /** Attribute keys, looked up by the server as one types. */
 export function KeyChooser({ choose }: { choose: (key: string) => void }) {
   const [text, setText] = useState("");
-  const [keys, setKeys] = useState<{ name: string; spans: string }[]>([]);
+  const [keys, setKeys] = useState<FoundField[]>([]);
   const range = currentRange();
   useEffect(() => {
     const stop = new AbortController();
-    const m = /^(span|resource)\.(.*)$/s.exec(text);
     const timer = window.setTimeout(() => {
-      Promise.all((m ? [m[1]] : ["span", "resource"]).map((scope) => getKeys(scope, m ? m[2] : text, range, stop.signal))).then(
-        (answers) => {
-          const found = answers.flatMap((a) => a.attributes).sort((a, b) => Number(b.spanCount) - Number(a.spanCount));
-          setKeys(found.map((k) => ({ name: fieldText(k.scope, k.key), spans: k.spanCount })));
-        },
+      fieldsLike(text, range, stop.signal).then(
+        (found) => setKeys([...OWN.filter((name) => name.startsWith(text)).map((name) => ({ name, type: "", spans: "" })), ...found]),
         (error) => {
           // Names can be typed in full without the list.
           if (!isStopped(error)) setKeys([]);
@@ -40,7 +38,7 @@ export function KeyChooser({ choose }: { choose: (key: string) => void }) {
       onSubmit={(event) => {
         event.preventDefault();
         const key = text.trim();
-        if (/^(span|resource|event|link|instrumentation)\.\S|^(name|status|kind|rootName|rootServiceName|statusMessage)$/.test(key)) choose(key);
+        if (/^(span|resource|event|link|instrumentation)\.\S|^(name|service|status|kind)$/.test(key) || OWN.includes(key)) choose(key);
         else if (keys[0]) choose(keys[0].name);
       }}
     >
@@ -49,7 +47,7 @@ export function KeyChooser({ choose }: { choose: (key: string) => void }) {
         {keys.slice(0, SEARCHED_SHOWN).map((k) => (
           <li key={k.name}>
             <button type="button" class="option" onClick={() => choose(k.name)}>
-              <span class="mono clip">{k.name}</span> <span class="dim num">{formatCount(k.spans)}</span>
+              <span class="mono clip">{k.name}</span> <span class="dim num">{k.spans && formatCount(k.spans)}</span>
             </button>
           </li>
         ))}

@@ -3,13 +3,12 @@
 // values come from the server, filtered there; the text is the query, nothing is hidden behind it.
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { getKeys, getValues, isStopped, type Range } from "../api/client";
+import { getValues, isStopped, type Range } from "../api/client";
 import { formatCount } from "../model/text";
 import {
   type Context,
   contextAt,
   fieldRef,
-  fieldText,
   fixedValues,
   indexOfByte,
   INTRINSICS,
@@ -19,6 +18,7 @@ import {
   tokenize,
   valueText,
 } from "../model/traceql";
+import { fieldsLike } from "../state/fields";
 import { queryWanted } from "../state/searching";
 
 export interface Suggestion {
@@ -264,9 +264,12 @@ const OPERATORS: Record<string, string> = {
 
 const INTRINSIC_DETAIL: Record<string, string> = {
   name: "name of the span",
+  service: "name of its service",
   duration: "how long the span took",
   status: "error, ok, unset",
+  statusMessage: "why it failed",
   kind: "server, client, …",
+  "event:name": "exception, …",
   rootName: "name of the trace's root",
   rootServiceName: "service of the trace's root",
   traceDuration: "how long the trace took",
@@ -278,17 +281,8 @@ async function fields(typed: string, range: Range, stop: AbortSignal, q: string)
     label: f,
     detail: INTRINSIC_DETAIL[f],
   }));
-  const m = /^(resource|span)\.(.*)$/s.exec(typed);
-  const wanted: [string, string][] = m ? [[m[1], m[2]]] : [];
-  if (!m) for (const scope of ["resource", "span"]) wanted.push([scope, scope.startsWith(typed) ? "" : typed]);
-  const answers = await Promise.all(wanted.map(([scope, prefix]) => getKeys(scope, prefix.replace(/"/g, ""), range, stop, q)));
-  const keys = answers.flatMap((a) => a.attributes).sort((a, b) => Number(b.spanCount) - Number(a.spanCount));
-  const found = keys.map((k) => ({
-    insert: `${fieldText(k.scope, k.key)} `,
-    label: fieldText(k.scope, k.key),
-    detail: `${k.type} · ${formatCount(k.spanCount)} spans`,
-  }));
-  return m ? found : [...fixed, ...found];
+  const found = (await fieldsLike(typed, range, stop, q)).map((k) => ({ insert: `${k.name} `, label: k.name, detail: `${k.type} · ${formatCount(k.spans)} spans` }));
+  return [...fixed, ...found];
 }
 
 async function values(at: Context, range: Range, stop: AbortSignal, q: string): Promise<Suggestion[]> {
