@@ -19,6 +19,7 @@
 #include "storage/edge_rollup.h"
 #include "storage/idset.h"
 #include "storage/interner.h"
+#include "storage/known.h"
 #include "storage/layout.h"
 #include "storage/rollup.h"
 #include "storage/segment.h"
@@ -175,6 +176,7 @@ struct sp_rocks {
     /* Held while a new segment learns what older ones hold of its traces, until it is in the list; and while a segment is
      * removed. Behind kv_lock, before lock. */
     pthread_mutex_t history_lock;
+    struct sp_known known; /* under it: traces of segments from known_from on */
 
     pthread_mutex_t lock; /* of all below; never held while a callback runs */
     pthread_cond_t committer_wakes, columns_wakes, sealer_wakes, merger_wakes, somebody_idles;
@@ -185,6 +187,8 @@ struct sp_rocks {
     struct sp_rocks_head head;
     uint32_t head_taken; /* of its blocks, the first ones: those that seals on the way have */
     SP_VECTOR(struct sp_segment *) segments; /* in their order, one reference each */
+    uint64_t known_from;                     /* a sequence; UINT64_MAX: nothing is known */
+    uint64_t not_learnt; /* a damaged segment, from which on older ones stay unknown; 0: none */
     struct sp_interner services;             /* number: colour slot */
     uint32_t services_stored;                /* those below it stand in the database */
     struct sp_totals totals;                 /* as the database has them */
@@ -404,12 +408,6 @@ SP_MUST_USE enum sp_status sp_rocks_put_totals(const struct sp_rocks *rocks,
                                                struct sp_kv_batch *batch,
                                                const struct sp_totals *totals,
                                                struct sp_error *reterr);
-
-/* Does a segment hold a trace? *ret is set if so. What is damaged is passed over. */
-SP_MUST_USE enum sp_status sp_rocks_holds(struct sp_block_reader *reader,
-                                          const struct sp_segment *segment,
-                                          const struct sp_trace_id *id, bool *ret,
-                                          struct sp_error *reterr);
 
 /* ---- rocks_merge.c: segments to a segment ---- */
 

@@ -2,7 +2,7 @@
  *
  * storage/rocks_merger.c: the thread that merges segments when there is nothing better to do, and gives back the room of old ones
  * when nobody reads them any more. Knows the database through kv.h only. */
-#include "storage/rocks.h"
+#include "storage/rocks_known.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -196,6 +196,9 @@ static enum sp_status do_work(struct sp_rocks *rocks, bool *ret_idle, struct sp_
     uint32_t count = sp_rocks_merge_choose(rocks, &first);
     if (count > 0)
         return sp_rocks_merge(rocks, first, count, reterr);
+    status = sp_rocks_learn(rocks, ret_idle, reterr);
+    if (status != SP_OK || !*ret_idle)
+        return status;
     *ret_idle = !has_garbage(rocks);
     if (!*ret_idle) {
         pthread_mutex_unlock(&rocks->lock);

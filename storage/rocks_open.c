@@ -210,6 +210,7 @@ static void free_all(struct sp_rocks *rocks)
     sp_vector_fini(&rocks->segments);
     sp_vector_fini(&rocks->dropped);
     sp_vector_fini(&rocks->damaged);
+    sp_known_fini(&rocks->known);
     sp_interner_fini(&rocks->services);
     sp_block_builder_free(rocks->builder);
     sp_block_cache_free(rocks->cache);
@@ -285,6 +286,7 @@ static enum sp_status open_store(const struct sp_store_options *options, bool fo
     rocks->opened = options->opened;
     rocks->opened_cookie = options->opened_cookie;
     rocks->follows = follows;
+    rocks->known_from = UINT64_MAX;
     sp_interner_init(&rocks->services);
     sp_arrivals_log_init(&rocks->arrivals);
     sp_buf_init(&rocks->packed_body, SP_ROCKS_RECORD_BYTES_MAX);

@@ -3,7 +3,7 @@
  * storage/rocks_retain.c: which segments are removed, and how one is. It leaves the list like one that was merged: who reads it
  * goes on, and its room is given back later (rocks_merger.c). What later segments have counted on top of it changes in the same batch
  * (docs/decisions/0048-retention.md). Knows the database through kv.h only. */
-#include "storage/rocks.h"
+#include "storage/rocks_known.h"
 
 #include <stdlib.h>
 
@@ -78,18 +78,12 @@ struct later_change {
     struct sp_segment_links links; /* then */
 };
 
-/* Traces of a segment. */
-struct id_list {
-    struct sp_trace_id *items; /* heap */
-    size_t count;
-    size_t damaged_count; /* blocks whose traces are not known */
-};
-
 struct removing {
     struct sp_rocks *rocks;
-    struct sp_segment *segment; /* that goes; one reference */
-    struct id_list ids;         /* of it */
-    bool *counted;              /* heap; of each: another segment has it among its new ones */
+    struct sp_segment *segment;        /* that goes; one reference */
+    struct sp_rocks_ids ids;           /* of it */
+    struct sp_known_question question; /* about them */
+    bool *counted; /* heap; of each: another segment has it among its new ones */
     struct sp_block_reader reader;
     struct sp_kv_batch *batch;
     struct sp_rocks_view view;
@@ -103,30 +97,22 @@ static enum sp_status no_memory(struct sp_error *reterr)
     return sp_error_set(reterr, SP_NO_MEMORY, "no memory to remove a segment");
 }
 
-static enum sp_status read_ids(struct sp_block_reader *reader, const struct sp_segment *segment,
-                               struct id_list *ret, struct sp_error *reterr)
+/* What is known of all segments that are there now. */
+static enum sp_status ask(struct removing *removing, struct sp_error *reterr)
 {
-    size_t cap = segment->trace_count + segment->block_count; /* some go on in the next block */
-    *ret = (struct id_list){.items = calloc(cap + 1, sizeof(*ret->items))};
-    if (ret->items == NULL)
-        return no_memory(reterr);
-    for (uint32_t b = 0; b < segment->block_count; b++) {
-        const struct sp_block *block = &reader->block;
-        enum sp_status status = sp_block_reader_traces(reader, segment, b, reterr);
-        if (status == SP_CORRUPT) {
-            ret->damaged_count++;
-            continue;
-        }
-        if (status != SP_OK)
-            return status;
-        for (uint32_t t = 0; t < block->trace_count && ret->count < cap; t++) {
-            size_t n = ret->count;
-            if (n == 0 || sp_trace_id_compare(&ret->items[n - 1], &block->trace_ids[t]) != 0)
-                ret->items[ret->count++] = block->trace_ids[t];
-        }
-    }
-    reader->segment = NULL; /* it may have ended at a damaged block */
-    return SP_OK;
+    pthread_mutex_lock(&removing->rocks->history_lock);
+    bool fits = sp_known_ask(&removing->rocks->known, removing->ids.items, removing->ids.count,
+                             &removing->question);
+    pthread_mutex_unlock(&removing->rocks->history_lock);
+    return fits ? SP_OK : no_memory(reterr);
+}
+
+/* Numbers of those ids that a segment may hold, until the next one is asked. */
+static const uint32_t *numbers_for(struct removing *removing, const struct sp_segment *segment,
+                                   size_t *ret_count)
+{
+    return sp_known_numbers(&removing->question, sp_rocks_sequences(segment), &segment->filter,
+                            ret_count);
 }
 
 /* Traces that older segments hold stay with those. */
@@ -134,10 +120,14 @@ static enum sp_status look_at_older(struct removing *removing, struct sp_error *
 {
     enum sp_status status = SP_OK;
     for (uint32_t s = 0; s < removing->index; s++) {
-        for (size_t i = 0; i < removing->ids.count && status == SP_OK; i++) {
-            if (!removing->counted[i])
-                status = sp_rocks_holds(&removing->reader, removing->view.parts[s].segment,
-                                        &removing->ids.items[i], &removing->counted[i], reterr);
+        const struct sp_segment *segment = removing->view.parts[s].segment;
+        size_t count;
+        const uint32_t *numbers = numbers_for(removing, segment, &count);
+        for (size_t i = 0; i < count && status == SP_OK; i++) {
+            uint32_t n = numbers[i];
+            if (!removing->counted[n])
+                status = sp_rocks_holds(&removing->reader, segment, &removing->ids.items[n],
+                                        &removing->counted[n], reterr);
         }
     }
     return status;
@@ -147,18 +137,21 @@ static enum sp_status look_at(struct removing *removing, const struct sp_rocks_p
                               struct later_change *change, struct sp_error *reterr)
 {
     enum sp_status status = SP_OK;
+    size_t count;
+    const uint32_t *numbers = numbers_for(removing, part->segment, &count);
     change->links = part->links;
     change->holds = calloc(removing->ids.count + 1, sizeof(*change->holds));
     if (change->holds == NULL)
         return no_memory(reterr);
-    for (size_t i = 0; i < removing->ids.count && status == SP_OK; i++) {
-        status = sp_rocks_holds(&removing->reader, part->segment, &removing->ids.items[i],
-                                &change->holds[i], reterr);
-        if (!change->holds[i])
+    for (size_t i = 0; i < count && status == SP_OK; i++) {
+        uint32_t n = numbers[i];
+        status = sp_rocks_holds(&removing->reader, part->segment, &removing->ids.items[n],
+                                &change->holds[n], reterr);
+        if (!change->holds[n])
             continue;
         change->count++;
-        change->links.new_trace_count += !removing->counted[i];
-        removing->counted[i] = true;
+        change->links.new_trace_count += !removing->counted[n];
+        removing->counted[n] = true;
     }
     return status;
 }
@@ -169,11 +162,11 @@ static enum sp_status recount(struct removing *removing, uint32_t later,
                               struct later_change *change, struct sp_edge_rollup *edges,
                               bool *ret_done, struct sp_error *reterr)
 {
-    struct id_list ids;
+    struct sp_rocks_ids ids;
     uint64_t new_count;
     *ret_done = false;
     enum sp_status status =
-        read_ids(&removing->reader, removing->view.parts[later].segment, &ids, reterr);
+        sp_rocks_read_ids(&removing->reader, removing->view.parts[later].segment, &ids, reterr);
     if (status == SP_OK && ids.damaged_count == 0) {
         status = sp_rocks_recount(&removing->view, removing->index, later, ids.items, ids.count,
                                   edges, &new_count, reterr);
@@ -341,10 +334,13 @@ static void publish(struct removing *removing, enum reason reason)
 static enum sp_status remove_segment(struct removing *removing, enum reason reason,
                                      struct sp_error *reterr)
 {
-    enum sp_status status = read_ids(&removing->reader, removing->segment, &removing->ids, reterr);
+    enum sp_status status =
+        sp_rocks_read_ids(&removing->reader, removing->segment, &removing->ids, reterr);
     removing->counted = calloc(removing->ids.count + 1, sizeof(*removing->counted));
     if (status == SP_OK && removing->counted == NULL)
         status = no_memory(reterr);
+    if (status == SP_OK)
+        status = ask(removing, reterr);
     if (status == SP_OK)
         status = renew_view(removing, reterr);
     if (status == SP_OK)
@@ -403,6 +399,7 @@ static enum sp_status remove_chosen(struct sp_rocks *rocks, const struct sp_reta
         sp_rocks_view_close(&removing.view);
     sp_vector_fini(&removing.changes);
     sp_kv_batch_free(removing.batch);
+    sp_known_question_fini(&removing.question);
     free(removing.ids.items);
     free(removing.counted);
     return status;

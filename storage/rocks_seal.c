@@ -3,6 +3,7 @@
  * storage/rocks_seal.c: head blocks become a segment: their rows are put together by trace, encoded, and written in one batch
  * with what else changes. The first step knows nothing of other segments, so that several can take it side by side; the second, which
  * asks what older ones hold, is taken in the order of the head. Knows the database through kv.h only. */
+#include "storage/rocks_known.h"
 #include "storage/rocks_seals.h"
 
 static enum sp_status no_memory(struct sp_error *reterr)
@@ -27,6 +28,7 @@ struct sp_rocks_sealing {
     struct run *runs; /* heap */
     uint32_t run_count;
     SP_VECTOR(struct sp_trace_id) ids; /* of its traces, each once, ascending */
+    struct sp_known_question question; /* about all of them */
     struct sp_totals totals;
     uint64_t id;
     struct sp_segment *segment;
@@ -107,64 +109,6 @@ static enum sp_status mix_head(struct sp_rocks_sealing *sealing, struct sp_error
 
 /* ---- traces that older segments do not hold ---- */
 
-enum sp_status sp_rocks_holds(struct sp_block_reader *reader, const struct sp_segment *segment,
-                              const struct sp_trace_id *id, bool *ret, struct sp_error *reterr)
-{
-    uint32_t first;
-    uint32_t end;
-    sp_segment_find(segment, id, sp_filter_hash(id), &first, &end);
-    for (uint32_t b = first; b < end && !*ret; b++) {
-        uint32_t row;
-        enum sp_status status = SP_OK;
-        if (reader->segment != segment || reader->block_number != b)
-            status = sp_block_reader_traces(reader, segment, b, reterr);
-        if (status == SP_CORRUPT) { /* old damage does not keep new spans from their place */
-            reader->segment = NULL;
-            continue;
-        }
-        if (status != SP_OK)
-            return status;
-        *ret = sp_block_find(&reader->block, id, &row) > 0;
-    }
-    return SP_OK;
-}
-
-/* Of the ids keeps those that a segment holds. They ascend, so that each block of a segment is read once. */
-static enum sp_status keep_known(const struct sp_rocks_view *view, struct sp_trace_id *ids,
-                                 size_t *id_count, struct sp_error *reterr)
-{
-    struct sp_block_reader reader;
-    size_t kept = 0;
-    bool *seen = calloc(*id_count + 1, sizeof(*seen));
-    uint64_t *hashes = calloc(*id_count + 1, sizeof(*hashes));
-    enum sp_status status = seen != NULL && hashes != NULL
-                                ? sp_block_reader_init(&reader, view->kv, reterr)
-                                : no_memory(reterr);
-    if (status != SP_OK) {
-        free(seen);
-        free(hashes);
-        return status;
-    }
-    for (size_t i = 0; i < *id_count; i++)
-        hashes[i] = sp_filter_hash(&ids[i]);
-    for (uint32_t s = 0; s < view->part_count && status == SP_OK; s++) {
-        const struct sp_segment *segment = view->parts[s].segment;
-        for (size_t i = 0; i < *id_count && segment != NULL && status == SP_OK; i++) {
-            if (!seen[i] && sp_filter_has(&segment->filter, hashes[i]))
-                status = sp_rocks_holds(&reader, segment, &ids[i], &seen[i], reterr);
-        }
-    }
-    for (size_t i = 0; i < *id_count; i++) {
-        if (seen[i])
-            ids[kept++] = ids[i];
-    }
-    *id_count = kept;
-    sp_block_reader_fini(&reader);
-    free(seen);
-    free(hashes);
-    return status;
-}
-
 /* The traces of the blocks that segments hold change in them, too. The view has the segments, and the blocks behind them. */
 static enum sp_status correct_known(const struct sp_rocks_view *view, uint32_t block_count,
                                     const struct sp_trace_id *ids, size_t id_count,
@@ -192,7 +136,10 @@ static enum sp_status new_traces(struct sp_rocks_sealing *sealing, uint64_t *ret
     if (status != SP_OK)
         return status;
     sp_rocks_view_keep(&view, sealing->count); /* not the blocks behind them */
-    status = keep_known(&view, ids, &known_count, reterr);
+    if (!sp_known_ask(&sealing->rocks->known, ids, known_count, &sealing->question))
+        status = no_memory(reterr);
+    if (status == SP_OK)
+        status = sp_rocks_keep_known(&view, &sealing->question, ids, &known_count, reterr);
     if (status == SP_OK && known_count > 0)
         status = correct_known(&view, sealing->count, ids, known_count, &sealing->rollups, reterr);
     sp_rocks_view_close(&view);
@@ -393,8 +340,13 @@ enum sp_status sp_rocks_sealing_commit(struct sp_rocks_sealing *sealing, struct 
         return no_memory(reterr);
     pthread_mutex_lock(&rocks->history_lock);
     enum sp_status status = write_segment(sealing, reterr);
-    if (status == SP_OK)
+    if (status == SP_OK) {
         publish(sealing);
+        sp_rocks_know(rocks,
+                      (struct sp_sequences){sealing->blocks[0].first_sequence,
+                                            sealing->totals.sealed_sequence},
+                      &sealing->question);
+    }
     pthread_mutex_unlock(&rocks->history_lock);
     if (status != SP_OK)
         return status;
@@ -414,6 +366,7 @@ void sp_rocks_sealing_free(struct sp_rocks_sealing *sealing)
     sp_block_builder_free(sealing->builder);
     sp_segment_unref(sealing->segment);
     sp_kv_batch_free(sealing->batch);
+    sp_known_question_fini(&sealing->question);
     sp_vector_fini(&sealing->ids);
     free(sealing->runs);
     free(sealing->blocks);
