@@ -102,6 +102,11 @@ const struct sp_option sp_serve_options[] = {
      .type = SP_OPTION_LIST,
      .value_name = "ORIGIN,...",
      .help = "Origins of web pages that may send spans to OTLP/HTTP; * for any. Off by default."},
+    {.name = "frame-ancestors",
+     .type = SP_OPTION_LIST,
+     .value_name = "ORIGIN,...",
+     .help = "Origins of web pages that may show the web UI in a frame (trace/?id=ID&embed=1), like "
+             "https://grafana.example; self for this one. None by default."},
     {.name = "threads",
      .type = SP_OPTION_U64,
      .default_text = "0",

@@ -226,7 +226,10 @@ static enum sp_status start_rooms(struct server *server, const struct sp_config 
     /* An answer that cannot fit would be asked for again and again. */
     if (query_limits.response_bytes_max > server->reply_budget.max_bytes)
         query_limits.response_bytes_max = server->reply_budget.max_bytes;
+    const struct sp_option_value *frames = sp_config_get(config, "frame-ancestors");
     struct sp_query_options query = {
+        .frame_ancestors = frames->items,
+        .frame_ancestor_count = frames->item_count,
         .store = server->store,
         .limits = &query_limits,
         .clock = sp_clock_system(),

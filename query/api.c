@@ -49,6 +49,12 @@ enum sp_status sp_query_api_new(const struct sp_query_options *options, struct s
     api->version = options->version;
     api->ui_files = options->ui_files;
     api->ui_file_count = options->ui_file_count;
+    enum sp_status status = sp_ui_policy_make(api->ui_policy, options->frame_ancestors,
+                                              options->frame_ancestor_count, reterr);
+    if (status != SP_OK) {
+        free(api);
+        return status;
+    }
     api->settings = options->settings;
     api->setting_count = options->setting_count;
     api->libraries = options->libraries;

@@ -23,6 +23,52 @@ static const struct sp_ui_file *find_file(const struct sp_query_api *api, struct
     return NULL;
 }
 
+/* Scheme and host of a page, "*" for any of its names: nothing that could begin another directive of the policy. */
+static bool is_origin(struct sp_slice text)
+{
+    static const char hosts[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:*[]";
+    const char *at = (const char *)text.ptr;
+    size_t scheme = text.len > 8 && memcmp(at, "https://", 8) == 0  ? 8
+                    : text.len > 7 && memcmp(at, "http://", 7) == 0 ? 7
+                                                                    : 0;
+    if (scheme == 0)
+        return false;
+    for (size_t i = scheme; i < text.len; i++)
+        if (at[i] == 0 || strchr(hosts, at[i]) == NULL)
+            return false;
+    return true;
+}
+
+enum sp_status sp_ui_policy_make(char ret[SP_UI_POLICY_BYTES], const struct sp_slice *ancestors,
+                                 size_t count, struct sp_error *reterr)
+{
+    enum sp_status status = SP_OK;
+    struct sp_buf policy;
+    sp_buf_init(&policy, SP_UI_POLICY_BYTES - 1);
+    sp_buf_append_cstr(&policy, count == 0 ? SP_UI_CSP : SP_UI_CSP_FRAMES);
+    for (size_t i = 0; i < count && status == SP_OK; i++) {
+        sp_buf_append_cstr(&policy, i > 0 ? " " : "");
+        if (sp_slice_equal_cstr(ancestors[i], "self"))
+            sp_buf_append_cstr(&policy, "'self'");
+        else if (is_origin(ancestors[i]))
+            sp_buf_append_slice(&policy, ancestors[i]);
+        else
+            status = sp_error_set(reterr, SP_INVALID_ARGUMENT,
+                                  "--frame-ancestors has \"self\" or origins like "
+                                  "https://grafana.example:3000");
+    }
+    if (status == SP_OK && policy.error != SP_OK)
+        status = sp_error_set(reterr, policy.error, "--frame-ancestors is too long");
+    if (status == SP_OK) {
+        struct sp_slice text = sp_buf_slice(&policy);
+        memcpy(ret, text.ptr, text.len);
+        ret[text.len] = 0;
+    }
+    sp_buf_fini(&policy);
+    return status;
+}
+
 static void send_file(struct sp_query_call *call, const struct sp_ui_file *file)
 {
     static const char *const offers[] = {"gzip"};
@@ -31,7 +77,7 @@ static void send_file(struct sp_query_call *call, const struct sp_ui_file *file)
     sp_query_reply_header(reply, "vary", "accept-encoding");
     sp_query_reply_header(reply, "cache-control",
                           file->immutable ? "public, max-age=31536000, immutable" : "no-cache");
-    sp_query_reply_header(reply, "content-security-policy", SP_UI_CSP);
+    sp_query_reply_header(reply, "content-security-policy", call->api->ui_policy);
     sp_query_reply_header(reply, "cross-origin-opener-policy", "same-origin");
     if (sp_etag_matches(call->request.if_none_match, file->etag)) {
         reply->status = 304;

@@ -239,8 +239,15 @@ enum sp_status sp_query_answer_health(struct sp_query_call *call, struct sp_erro
 enum sp_status sp_query_answer_ready(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_metrics(struct sp_query_call *call, struct sp_error *reterr);
 
+/* The policy of ui.h and some fifty origins. */
+#define SP_UI_POLICY_BYTES 4096
+
 /* Static files and redirects; SP_NOT_FOUND for every other path. */
 enum sp_status sp_query_answer_file(struct sp_query_call *call, struct sp_error *reterr);
+/* The policy of the UI's files. SP_INVALID_ARGUMENT: an ancestor is no origin; SP_LIMIT: they are too many. */
+SP_MUST_USE enum sp_status sp_ui_policy_make(char ret[SP_UI_POLICY_BYTES],
+                                             const struct sp_slice *ancestors, size_t count,
+                                             struct sp_error *reterr);
 
 /* ---- the api ---- */
 
@@ -266,6 +273,7 @@ struct sp_query_api {
     const char *version;
     const struct sp_ui_file *ui_files;
     size_t ui_file_count;
+    char ui_policy[SP_UI_POLICY_BYTES]; /* content-security-policy of the UI's files */
     uint64_t started_unix_ns, started_ns;
     struct sp_query_pool *pool;
     struct sp_turns turns;

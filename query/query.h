@@ -69,6 +69,9 @@ struct sp_query_options {
     const char *version;                  /* of the program, static: "0.1.0" */
     const struct sp_ui_file *ui_files; /* sp_ui_files of ui-static/ui.h, sorted by path; borrowed */
     size_t ui_file_count;              /* 0: no web UI in this build */
+    /* Whose pages may show the UI in a frame: "self", "https://HOST:PORT"; read at once. None: nobody's. */
+    const struct sp_slice *frame_ancestors;
+    size_t frame_ancestor_count;
     /* What /v1/system tells; all of it may be left out. */
     const struct sp_setting *settings; /* borrowed */
     size_t setting_count;
@@ -79,7 +82,8 @@ struct sp_query_options {
     bool may_cancel;               /* DELETE /v1/queries/{id} ends queries of others */
 };
 
-/* Starts the query threads. SP_NO_MEMORY; SP_INTERNAL when a thread cannot be started. */
+/* Starts the query threads. SP_NO_MEMORY; SP_INTERNAL when a thread cannot be started; SP_INVALID_ARGUMENT for a frame ancestor that is no
+ * origin. */
 SP_MUST_USE enum sp_status sp_query_api_new(const struct sp_query_options *options,
                                             struct sp_query_api **ret, struct sp_error *reterr);
 

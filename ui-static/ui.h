@@ -30,10 +30,12 @@ struct sp_ui_file {
 extern const struct sp_ui_file sp_ui_files[];
 extern const size_t sp_ui_file_count;
 
-/* What the pages need, and no more: own scripts, styles and worker, the API of the same origin, no inline code. */
-#define SP_UI_CSP                                                                                  \
+/* What the pages need, and no more: own scripts, styles and worker, the API of the same origin, no inline code. Who may show them in a
+ * frame stands behind it: nobody, or who was named (--frame-ancestors). */
+#define SP_UI_CSP_FRAMES                                                                           \
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "        \
     "connect-src 'self'; worker-src 'self'; object-src 'none'; base-uri 'none'; "                  \
-    "form-action 'self'; frame-ancestors 'none'"
+    "form-action 'self'; frame-ancestors "
+#define SP_UI_CSP SP_UI_CSP_FRAMES "'none'"
 
 #endif

@@ -534,6 +534,47 @@ START_TEST(files_are_sent_with_policy_and_etag)
 }
 END_TEST
 
+/* What the policy says of frames, or the error. */
+static struct sp_slice frames_of(const struct sp_slice *ancestors, size_t count, char *policy,
+                                 struct sp_error *error)
+{
+    if (sp_ui_policy_make(policy, ancestors, count, error) != SP_OK)
+        return sp_slice_cstr(error->message);
+    const char *at = strstr(policy, "frame-ancestors ");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_int_eq(strncmp(policy, SP_UI_CSP, (size_t)(at - policy)), 0);
+    return sp_slice_cstr(at + strlen("frame-ancestors "));
+}
+
+START_TEST(frames_are_for_the_origins_that_were_named)
+{
+    char policy[SP_UI_POLICY_BYTES];
+    struct sp_error error;
+    ck_assert(sp_slice_equal_cstr(frames_of(NULL, 0, policy, &error), "'none'"));
+    struct sp_slice good[] = {SP_SLICE("self"), SP_SLICE("https://grafana.example:3000"),
+                              SP_SLICE("http://*.corp.example")};
+    ck_assert(sp_slice_equal_cstr(frames_of(good, SP_ARRAY_LEN(good), policy, &error),
+                                  "'self' https://grafana.example:3000 http://*.corp.example"));
+    struct sp_slice bad[] = {SP_SLICE("*"),
+                             SP_SLICE(""),
+                             SP_SLICE("https://"),
+                             SP_SLICE("grafana.example"),
+                             SP_SLICE("javascript://x"),
+                             SP_SLICE("https://a.example/path"),
+                             SP_SLICE("https://a.example; script-src *"),
+                             SP_SLICE("https://a.example\r\nx: y"),
+                             sp_slice_make("https://a\0b", 11)};
+    for (size_t i = 0; i < SP_ARRAY_LEN(bad); i++)
+        ck_assert_ptr_nonnull(
+            strstr((const char *)frames_of(&bad[i], 1, policy, &error).ptr, "like https://"));
+    struct sp_slice many[200];
+    for (size_t i = 0; i < SP_ARRAY_LEN(many); i++)
+        many[i] = SP_SLICE("https://one.of.too.many.example");
+    ck_assert(sp_slice_equal_cstr(frames_of(many, SP_ARRAY_LEN(many), policy, &error),
+                                  "--frame-ancestors is too long"));
+}
+END_TEST
+
 START_TEST(files_are_not_sent_again_when_nothing_changed)
 {
     use_files();
@@ -614,6 +655,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, queries_without_memory_say_so);
     tcase_add_test(tcase, answers_larger_than_the_limit_say_so);
     tcase_add_test(tcase, files_are_sent_with_policy_and_etag);
+    tcase_add_test(tcase, frames_are_for_the_origins_that_were_named);
     tcase_add_test(tcase, files_are_not_sent_again_when_nothing_changed);
     tcase_add_test(tcase, files_are_sent_packed_when_accepted);
     tcase_add_test(tcase, paths_of_traces_lead_to_the_page);
