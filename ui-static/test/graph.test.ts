@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { curlOf, firstSpanCurl, shellQuote } from "../src/model/curl";
 import { DRAW_ALL_MAX, DRAW_TOP_MAX, distancesFrom, edgeWidth, graphAt, LINK, linksText, readGraph, shownOf, TOP, towards, WHOLE } from "../src/model/graph";
-import { formatBytes, formatCount, formatMean, formatPercent, formatRate, plural, visibleName } from "../src/model/text";
+import { formatBytes, formatCount, formatMean, formatPercent, formatRate, plural, shortName, visibleName } from "../src/model/text";
 import { filterAttributes, NESTING_MAX, valueToText } from "../src/model/anyvalue";
 import type { AnyValue } from "../src/api/types";
 
@@ -121,4 +121,11 @@ test("a name of nothing that can be seen is told in words", () => {
   assert.equal(visibleName(""), "(no name)");
   assert.equal(visibleName("", "(no service name)"), "(no service name)");
   for (const blank of [" ", "\t\n", "\u00a0\u2003", "\u200b\u2060", "\u0007"]) assert.equal(visibleName(blank), "(blank)");
+});
+
+test("a name is shown whole as long as it can be read, and then by its beginning and its length", () => {
+  const sql = "SELECT a FROM b".padEnd(500, " -- why");
+  assert.equal(shortName(sql), sql);
+  assert.equal(shortName(`${sql}x`), `${sql} … 501 characters`);
+  assert.equal(shortName("x".repeat(1 << 20)).length, 500 + " … 1,048,576 characters".length);
 });

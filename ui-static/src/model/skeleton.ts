@@ -4,6 +4,7 @@
 import type { ClockSkew } from "../api/trace-types";
 import type { ColumnName, ColumnsAnswer } from "../api/types";
 import { assignSlots } from "./palette";
+import { shortName } from "./text";
 
 export const ERROR = 1;
 export const ERROR_BELOW = 2;
@@ -91,7 +92,7 @@ export function decodeSkeleton(answer: ColumnsAnswer): Skeleton {
     cycleCount: answer.cycleCount,
     depthMax: answer.depthMax,
     services: answer.services,
-    operations: answer.operations,
+    operations: answer.operations.map(shortName),
     start: Float64Array.from(column("start")),
     length: Float64Array.from(column("duration")),
     self: Float64Array.from(column("self")),
@@ -108,12 +109,12 @@ export function decodeSkeleton(answer: ColumnsAnswer): Skeleton {
     critical: answer.criticalPath,
     criticalNote: answer.criticalPathNote ?? "",
     events: decodeEvents(answer),
-    peers: new Map(answer.peers.row.map((row, i) => [row, { name: answer.peers.names[answer.peers.name[i]], type: answer.peers.type[i] }])),
+    peers: new Map(answer.peers.row.map((row, i) => [row, { name: shortName(answer.peers.names[answer.peers.name[i]]), type: answer.peers.type[i] }])),
     skew: answer.clockSkew ?? null,
   };
   checkTree(skeleton);
   const slots = assignSlots(skeleton.services, selfByService(skeleton));
-  skeleton.services = skeleton.services.map(({ name }, i) => ({ name, slot: slots[i] }));
+  skeleton.services = skeleton.services.map(({ name }, i) => ({ name: shortName(name), slot: slots[i] }));
   return skeleton;
 }
 

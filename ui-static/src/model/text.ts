@@ -40,6 +40,11 @@ export function visibleName(name: string, none = "(no name)"): string {
   return /^[\s\p{Cc}\p{Cf}]+$/u.test(name) ? "(blank)" : name;
 }
 
+const NAME_MAX = 500;
+
+/** A name may be a megabyte of SQL: of one that is too long to be read, its beginning, and how long it is. */
+export const shortName = (name: string): string => (name.length > NAME_MAX ? `${name.slice(0, NAME_MAX)} … ${formatCount(name.length)} characters` : name);
+
 /** 0 %, 0.000100 %, 0.03 %, 2.1 %, 45 %; never "0 %" for something that is there. */
 export function formatPercent(part: number, whole: number): string {
   if (whole <= 0 || part <= 0) return "0 %";

@@ -53,7 +53,7 @@ function closeFind(): void {
   document.querySelector<HTMLElement>(".find-opener")?.focus();
 }
 
-const inSheet = () => window.matchMedia("(max-width: 719px)").matches;
+export const inSheet = () => window.matchMedia("(max-width: 719px)").matches;
 
 export function TraceTools(props: ToolsProps) {
   const { skeleton: s, source, view, matches, path, marks, setIsolated, command, goTo } = props;

@@ -17,7 +17,7 @@ import { TraceBanners, TraceHeader } from "./trace-head";
 import { useTraceKeys } from "./trace-keys";
 import { toggleCompared } from "./trace-menu";
 import { useMatches } from "./trace-matches";
-import { openFind, TraceTools } from "./trace-tools";
+import { inSheet, openFind, TraceTools } from "./trace-tools";
 import { WaterfallView, type WaterfallHandle } from "./trace-waterfall";
 
 /** The address follows zooming and walking after a pause, not at every step. */
@@ -127,7 +127,8 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   }, [view, ready]);
   const close = () => {
     setOpen(false);
-    focusView();
+    // On a narrow screen what has the focus then is covered until the panel is gone.
+    requestAnimationFrame(focusView);
   };
   /** One step back: in the box of find "only matches", its text, then the box itself; elsewhere the details come first. */
   const escape = () => {
@@ -160,6 +161,10 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   const Other = view === "waterfall" ? null : others?.[view];
   const place = panelPlace.value === "inline" && view !== "waterfall" ? "right" : panelPlace.value;
   const shown = Details !== null && open && row >= 0;
+  // A sheet covers what had the focus.
+  useEffect(() => {
+    if (shown && inSheet()) root.current?.querySelector<HTMLElement>(".details-body")?.focus();
+  }, [shown]);
   const details = shown ? (
     <Details skeleton={skeleton} source={source} adjusted={adjusted} row={row} rank={fall.current?.rankOf(row)} close={close} goTo={goTo} isolate={() => setIsolated(row)} />
   ) : null;

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { ApiError } from "../api/client";
 import { curlOf } from "../model/curl";
 import { colourOf, textureOf } from "../model/palette";
+import { shortName } from "../model/text";
 import { dark } from "../state/prefs";
 import { copy } from "../state/say";
 import { Icon, type IconName } from "./icons";
@@ -34,7 +35,7 @@ export function ServiceName({ name, slot }: { name: string; slot: number }) {
   return (
     <span class="service">
       <Swatch slot={slot} />
-      <span class="clip">{name || "(no service name)"}</span>
+      <span class="clip">{shortName(name) || "(no service name)"}</span>
     </span>
   );
 }
@@ -48,7 +49,7 @@ export function NodeName({ node }: { node: { service: string; type: IconName; sl
       <span class="dim">
         <Icon name={node.type} />
       </span>
-      <span class="clip">{node.service}</span>
+      <span class="clip">{shortName(node.service)}</span>
     </span>
   );
 }

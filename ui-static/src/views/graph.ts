@@ -103,9 +103,11 @@ export class GraphView {
     this.#svg.addEventListener("keydown", this.#onKey);
     this.#svg.addEventListener("focusin", (event) => {
       const target = this.#targetOf(event);
-      if (target?.kind !== "node" || target.id === this.#current) return;
+      if (target?.kind !== "node") return;
       this.#current = target.id;
       this.#markCurrent();
+      // Tab comes to a card that may be out of view; a press of the mouse, to one that is in it.
+      if (this.#nodes.get(target.id)?.matches(":focus-visible")) this.#bringIntoView(target.id);
     });
     if (window.matchMedia("(hover: hover)").matches) {
       this.#svg.addEventListener("pointerover", this.#onOver);
@@ -533,12 +535,15 @@ function widen(box: Element, x: number, label: string): void {
 
 let ruler: CanvasRenderingContext2D | null = null;
 
+/** No card has room for so many letters, and a name may be a megabyte. */
+const LETTERS_MAX = 100;
+
 /** As much of a name as has room on a card. */
 function clip(name: string, most: number): string {
   ruler ??= document.createElement("canvas").getContext("2d");
   if (!ruler) return name;
   ruler.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
-  let shown = name;
-  for (let end = name.length; ruler.measureText(shown).width > most && end > 1; shown = `${name.slice(0, --end)}…`);
+  let shown = name.slice(0, LETTERS_MAX);
+  for (let end = shown.length; ruler.measureText(shown).width > most && end > 1; shown = `${name.slice(0, --end)}…`);
   return shown;
 }

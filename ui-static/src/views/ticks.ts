@@ -25,7 +25,9 @@ export class Ticks {
     this.element.setAttribute("aria-hidden", "true");
   }
 
-  draw(items: Int32Array, matches: Uint8Array | null, height: number, ink: Ink): void {
+  /** total: pixels of all rows; when they are all in view there is nothing to scroll to. */
+  draw(items: Int32Array, matches: Uint8Array | null, height: number, total: number, ink: Ink): void {
+    this.element.hidden = total <= height;
     const wanted = `${height} ${ink.dark}`;
     const same = wanted === this.#shown && items === this.#items;
     if (same && matches === this.#matches) return;

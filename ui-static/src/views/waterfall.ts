@@ -395,7 +395,7 @@ export class Waterfall {
       runStats: this.#statsOf,
     });
     this.#drawRows(first, last, yAt);
-    this.#ticks.draw(this.items, this.#matches, this.#height, this.#ink);
+    this.#ticks.draw(this.items, this.#matches, this.#height, this.#total, this.#ink);
     this.#tellRoom(top);
     this.#settle(first, last);
   }

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// What holds on every page, with the recorded shop in a real server: the keyboard reaches everything and is never lost, forced colours and reduced
+// motion are followed, and only those pages that were named may show ours in a frame.
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { assertAccessible, withPage } from "./browser.mjs";
+import { useSite } from "./site.mjs";
+import { groupBy, recordedRequests, spansOf } from "./spans.mjs";
+
+const requests = recordedRequests(fileURLToPath(new URL("../data/otel-js-shop/json.tar.gz", import.meta.url))).map((r) => JSON.parse(r.body));
+const traces = [...groupBy(requests.flatMap(spansOf), (s) => s.traceId).values()];
+/** The one with most failed spans, and one of these. */
+const failures = (trace) => trace.filter((s) => s.status === 2).length;
+const chosen = [...traces].sort((a, b) => failures(b) - failures(a) || b.length - a.length)[0];
+const { traceId } = chosen[0];
+const { spanId } = chosen.find((s) => s.status === 2);
+
+const site = useSite({ requests: () => requests, flags: ["--frame-ancestors", "http://127.0.0.1:*"] });
+
+/** Each page in each of its looks, and what is there when it is ready. */
+const PAGES = [
+  ["/", ".result:not(.head)"],
+  ["/?view=histogram", ".chart"],
+  ["/?mode=spans", ".result:not(.head)"],
+  [`/trace/?id=${traceId}`, ".wf-row"],
+  [`/trace/?id=${traceId}&span=${spanId}&root=${spanId}&marks=${spanId}&cp=1&find=a&z=0-1000000`, ".details dl.attributes"],
+  [`/trace/?id=${traceId}&view=flame`, ".flame canvas"],
+  [`/trace/?id=${traceId}&view=graph`, ".graph .node"],
+  [`/trace/?id=${traceId}&view=stats`, "table.stats tbody tr"],
+  [`/trace/?id=${traceId}&view=spans`, ".span-line:not(.head)"],
+  [`/trace/?id=${traceId}&view=events`, ".event-line:not(.head)"],
+  [`/trace/?id=${traceId}&view=json`, ".json-line"],
+  ["/trace/", ".empty"],
+  ["/map/", ".graph .node"],
+  ["/map/?view=radial&focus=checkout", ".graph .node"],
+  ["/map/?view=matrix", ".matrix-cell"],
+  ["/map/?view=table", ".edges tbody tr"],
+  [`/compare/?a=${traceId}&b=${traces.find((t) => t !== chosen)[0].traceId}`, "[role=treegrid] [role=row]"],
+  ["/service/", ".edges tbody tr"],
+  ["/service/?s=checkout", ".chart"],
+  ["/status/", "main h2"],
+];
+
+/** One step of a walk: what has the focus, and what is wrong with it. Null: the walk has left the page. */
+const stop = () => {
+  const e = document.activeElement;
+  if (!e || e === document.body || e === document.documentElement) return null;
+  window.__stops ??= new Map();
+  if (!window.__stops.has(e)) window.__stops.set(e, window.__stops.size);
+  const r = e.getBoundingClientRect();
+  // Not wholly covered by what is sticky, and not outside of what is seen (WCAG 2.4.11).
+  const points = [0.05, 0.5, 0.95].flatMap((x) => [0.1, 0.5, 0.9].map((y) => document.elementFromPoint(r.left + r.width * x, r.top + r.height * y)));
+  const seen = points.some((at) => at && (e.contains(at) || at.closest("label")?.contains(e)));
+  // The ring is the element's own, that of the frame around a box without one, or that of a card in a drawing, which must not lie below another.
+  const ringed = (at) => {
+    const style = at && getComputedStyle(at);
+    return Boolean(style) && ((style.outlineStyle !== "none" && Number.parseFloat(style.outlineWidth) >= 2) || style.boxShadow !== "none");
+  };
+  const strokeOf = (part) => (part ? Number.parseFloat(getComputedStyle(part).strokeWidth) : 0);
+  const card = e.matches(".node") && strokeOf(e.querySelector(".card")) >= strokeOf(e.querySelector(".failed")) + 2;
+  const ring = card || ringed(e) || ringed(e.closest(".find, .query-frame, label, .field")) || [...e.querySelectorAll("*")].slice(0, 20).some(ringed);
+  const name = (e.getAttribute("aria-label") || e.textContent.trim() || e.title || e.labels?.[0]?.textContent || e.getAttribute("aria-labelledby") || "").trim();
+  const faults = [seen ? "" : "not seen", ring ? "" : "no ring", name ? "" : "no name"].filter((f) => f);
+  return { at: window.__stops.get(e), what: `${e.tagName.toLowerCase()}.${e.getAttribute("class") ?? ""} "${name.replace(/\s+/g, " ").slice(0, 40)}"`, faults };
+};
+
+/** More stops than any page has at its first sight. */
+const STOPS_MAX = 600;
+
+for (const [width, height] of [[1440, 900], [390, 844]]) {
+  test(`at ${width} pixels Tab walks through every page: each stop has a name, a ring, is seen, and none is lost or a trap`, { timeout: 600000 }, async () => {
+    for (const [path, ready] of PAGES) {
+      await withPage(
+        site.browser,
+        site.url + path,
+        async (page) => {
+          await page.locator(ready).first().waitFor();
+          await page.waitForLoadState("networkidle");
+          const faults = [];
+          let count = 0;
+          for (; count < STOPS_MAX; count++) {
+            await page.keyboard.press("Tab");
+            const now = await page.evaluate(stop);
+            // From the last stop on the browser's own frame has it.
+            if (!now || (now.at === 0 && count > 0)) break;
+            if (now.at !== count) faults.push(`${now.what} comes again after ${count} stops`);
+            if (now.at !== count) break;
+            if (now.faults.length > 0) faults.push(`${now.what}: ${now.faults.join(", ")}`);
+          }
+          assert.deepEqual(faults, [], path);
+          assert.ok(count > 8 && count < STOPS_MAX, `${path} has ${count} stops`);
+        },
+        { width, height },
+      );
+    }
+  });
+}
+
+test("in forced colours every page is accessible, and bars have the system's borders", { timeout: 300000 }, async () => {
+  for (const [path, ready] of PAGES) {
+    await withPage(
+      site.browser,
+      site.url + path,
+      async (page) => {
+        await page.locator(ready).first().waitFor();
+        await assertAccessible(page, path);
+        if (!path.endsWith(traceId)) return;
+        // The bar of the root begins at the left edge of its canvas, 6 pixels below the top.
+        const [edge, text] = await page.evaluate(() => {
+          const probe = document.body.appendChild(document.createElement("i"));
+          probe.style.color = "CanvasText";
+          const text = getComputedStyle(probe).color;
+          probe.remove();
+          const canvas = document.querySelector(".wf-bars");
+          const column = canvas.getContext("2d").getImageData(Math.round(canvas.width / 4), 0, 1, 24).data;
+          const colours = Array.from({ length: 24 }, (_, y) => `rgb(${column[4 * y]}, ${column[4 * y + 1]}, ${column[4 * y + 2]})`);
+          return [colours.filter((c) => c === text).length, text];
+        });
+        assert.ok(edge >= 2, `the border of a bar is ${text}`);
+      },
+      { forcedColors: "active" },
+    );
+  }
+});
+
+test("nothing moves by itself when reduced motion is asked for, and something does otherwise", { timeout: 300000 }, async () => {
+  const moving = () =>
+    [...document.querySelectorAll("*")].filter((e) => {
+      const s = getComputedStyle(e);
+      return s.transitionDuration.split(",").some((t) => Number.parseFloat(t) > 0) || s.animationName !== "none" || (s.scrollBehavior === "smooth");
+    }).length + document.getAnimations().length;
+  let usual = 0;
+  for (const [path, ready] of PAGES) {
+    await withPage(site.browser, site.url + path, async (page) => {
+      await page.locator(ready).first().waitFor();
+      assert.equal(await page.evaluate(moving), 0, path);
+      await page.emulateMedia({ reducedMotion: "no-preference" });
+      usual += await page.evaluate(moving);
+      await page.emulateMedia({ reducedMotion: "reduce" });
+    });
+  }
+  assert.ok(usual > 0, "transitions of those who did not ask");
+});
+
+test("a page that was named shows a trace in a frame, without our bar; the policy names it, and nobody else", async () => {
+  const framer = createServer((_, response) => {
+    response.writeHead(200, { "content-type": "text/html" });
+    response.end(`<!doctype html><title>dashboard</title><link rel="icon" href="data:,"><iframe title="trace" width="900" height="600" src="${site.url}/trace/?id=${traceId}&embed=1"></iframe>`);
+  });
+  await new Promise((done) => framer.listen(0, "127.0.0.1", done));
+  const page = await site.browser.newPage();
+  try {
+    await page.goto(`http://127.0.0.1:${framer.address().port}/`);
+    const frame = page.frameLocator("iframe");
+    await frame.locator(".wf-row").first().waitFor();
+    assert.equal(await frame.locator(".topbar").isVisible(), false);
+    // The same server by another name than the one that was named.
+    const refused = [];
+    page.on("console", (m) => refused.push(m.text()));
+    await page.goto(`http://localhost:${framer.address().port}/`);
+    await page.waitForTimeout(500);
+    assert.match(refused.join("\n"), /frame-ancestors http:\/\/127\.0\.0\.1:\*/);
+    assert.equal(await frame.locator(".wf-row").count(), 0);
+  } finally {
+    await page.close();
+    await new Promise((done) => framer.close(done));
+  }
+});

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// A name may be as long as it likes, and some are: a whole statement of SQL. No page becomes wide or slow by one.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assertNoSidewaysScroll, withPage } from "./browser.mjs";
+import { Mock } from "./mock.mjs";
+import { hex, requestOf, useBrowser } from "./site.mjs";
+
+const site = useBrowser();
+
+/** Two services that call each other, their names and those of their spans of so many letters each. */
+function longNames(letters) {
+  const [client, server] = ["c", "s"].map((letter) => letter.repeat(letters));
+  const at = (ms) => String(1795350535000000000n + BigInt(ms) * 1000000n);
+  const span = (id, parent, name, kind) => ({ traceId: hex(1, 32), spanId: hex(id, 16), parentSpanId: parent ? hex(parent, 16) : "", name, kind, startTimeUnixNano: at(id), endTimeUnixNano: at(100 - id), status: { code: 2 } });
+  const [sends, takes] = [span(1, 0, `call ${client}`, 3), span(2, 1, `serve ${server}`, 2)];
+  return [requestOf({ "service.name": client }, [sends]), requestOf({ "service.name": server }, [takes, span(3, 2, `inside ${server}`, 1)])];
+}
+
+test("names of 2,000 letters make no page wider than the screen", { timeout: 300000 }, async () => {
+  const mock = new Mock();
+  for (const r of longNames(2000)) mock.add(r);
+  const { url, stop } = await mock.listen(process.env.UI_DIST);
+  const trace = `/trace/?id=${hex(1, 32)}`;
+  const pages = [
+    ["/", ".result:not(.head)"],
+    [trace, ".wf-row"],
+    [`${trace}&span=${hex(2, 16)}&root=${hex(1, 16)}&marks=${hex(1, 16)},${hex(2, 16)}&cp=1`, ".details .pairs"],
+    [`${trace}&view=flame`, ".flame canvas"],
+    [`${trace}&view=graph`, ".graph .node"],
+    [`${trace}&view=stats`, "table.stats tbody tr"],
+    [`${trace}&view=spans`, ".span-line:not(.head)"],
+    ["/map/", ".graph .node"],
+    ["/map/?view=matrix", ".matrix-cell"],
+    ["/map/?view=table", ".edges tbody tr"],
+    ["/service/", ".edges tbody tr"],
+  ];
+  try {
+    for (const [path, ready] of pages) {
+      await withPage(site.browser, url + path, async (page) => {
+        await page.locator(ready).first().waitFor({ state: "attached" });
+        for (const [width, height] of [[1440, 900], [390, 844]]) {
+          await page.setViewportSize({ width, height });
+          await page.waitForTimeout(100);
+          await assertNoSidewaysScroll(page, `${path} at ${width}`);
+        }
+      });
+    }
+  } finally {
+    await stop();
+  }
+});
+
+test("a name of 300,000 letters is shown by its beginning and its length, and laid out nowhere", async () => {
+  const mock = new Mock();
+  for (const r of longNames(300_000)) mock.add(r);
+  const { url, stop } = await mock.listen(process.env.UI_DIST);
+  try {
+    await withPage(site.browser, `${url}/trace/?id=${hex(1, 32)}`, async (page) => {
+      await page.locator(".wf-row:visible").nth(2).waitFor();
+      assert.match(await page.locator(".wf-row").first().getAttribute("title"), /^c+ … 300,000 characters call c+ … 300,005 characters, /);
+      for (const key of ["2", "3", "5", "1"]) {
+        await page.keyboard.press(key);
+        await page.locator(".view-tabs [aria-current]", { hasText: { 1: "Waterfall", 2: "Flame", 3: "Graph", 5: "Spans" }[key] }).waitFor();
+      }
+      const letters = await page.evaluate(() => document.documentElement.outerHTML.length);
+      assert.ok(letters < 200_000, `the document has ${letters} letters`);
+    });
+    await withPage(site.browser, `${url}/map/`, async (page) => {
+      await page.locator(".graph .node").nth(1).waitFor();
+      assert.match(await page.locator(".graph .node text").first().textContent(), /^[cs]{1,99}…$/);
+    });
+  } finally {
+    await stop();
+  }
+});
