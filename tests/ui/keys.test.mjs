@@ -49,7 +49,7 @@ async function until(look, expected, what) {
 }
 
 const withTrace = (look, more = {}) => withMock([requestOf({ "service.name": "shop" }, spans)], `/trace/?${new URLSearchParams({ id: TRACE, ...more })}`, async (page) => {
-  await page.locator(".wf-row").first().waitFor();
+  await page.locator(".wf-row").first().waitFor({ state: "attached" });
   await look(page);
 });
 const current = (page) => page.evaluate(() => document.querySelector(".wf-row.current .wf-operation")?.textContent ?? "");
@@ -112,6 +112,27 @@ test("time is zoomed, moved and fitted by keys", async () => {
     await step("f", [90, 95]);
     await step("0", [0, 100]);
   });
+});
+
+test("rows of the table of spans are walked by the same keys, take the focus, and open their details", async () => {
+  await withTrace(
+    async (page) => {
+      const focused = () => page.evaluate(() => document.activeElement?.closest(".span-line:not(.head)")?.children[2].textContent ?? "");
+      await page.locator(".span-line:not(.head)").first().waitFor();
+      await walk(page, focused, [["j", "root"], ["j", "beta"], ["k", "root"], ["ArrowDown", "beta"], ["ArrowUp", "root"], ["End", "gamma"], ["Home", "root"], ["PageDown", "gamma"], ["PageUp", "root"]]);
+      await page.keyboard.press("Enter");
+      await page.locator(".details h2", { hasText: "root" }).waitFor();
+      await page.keyboard.press("j");
+      await page.locator(".details h2", { hasText: "beta" }).waitFor();
+      await page.keyboard.press("Escape");
+      await until(focused, "beta", "Escape");
+      assert.equal(await page.getByRole("row", { selected: true }).count(), 1);
+      await page.getByRole("button", { name: "Duration" }).focus();
+      await page.keyboard.press("j");
+      await until(focused, "beta one", "j from the head");
+    },
+    { view: "spans", sort: "-duration" },
+  );
 });
 
 test("what is shown of a trace is chosen by keys, and stands in the address", async () => {

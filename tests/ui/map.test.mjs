@@ -185,6 +185,16 @@ test("a card that is dragged, or pushed by keys, stays there, also after a reloa
   });
 });
 
+test("the label of a loop stands above it, and does not cover it", async () => {
+  const at = { traceId: hex(1, 32), startTimeUnixNano: String(T0), endTimeUnixNano: String(T0 + MS) };
+  const itself = requestOf({ "service.name": "web" }, [{ ...at, spanId: hex(1, 16), name: "call", kind: 3 }, { ...at, spanId: hex(2, 16), parentSpanId: hex(1, 16), name: "serve", kind: 2 }]);
+  const look = async (page) => {
+    const [loop, label] = [await page.locator(".edge .line").boundingBox(), await page.locator(".label rect").boundingBox()];
+    assert.ok(label.y + label.height <= loop.y + 3, `${label.y + label.height} is below ${loop.y}`);
+  };
+  await withMock([itself], (url) => withPage(site.browser, `${url}/map/`, look));
+});
+
 test("beside the period before: what is new, gone or failing is said on edges, in cells and in the table", async () => {
   const later = { from: iso(10), to: iso(20), vs: "prev" };
   await withPage(site.browser, at(later), async (page) => {

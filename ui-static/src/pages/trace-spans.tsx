@@ -6,11 +6,15 @@ import { ERROR, KINDS, operationName, serviceName, type Skeleton, spanIdAt, STAT
 import { formatCount, visibleName } from "../model/text";
 import { formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
+import { useActions } from "../state/keys";
 import { rowPx } from "../state/prefs";
 import type { ViewProps } from "../state/traceview";
 import { Swatch } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
 import { saveAs } from "./trace-menu";
+
+/** A page of rows, as keys go. */
+const PAGE_ROWS = 20;
 
 type Column = [name: string, label: string, right: boolean];
 const COLUMNS: Column[] = [
@@ -66,14 +70,15 @@ export function SpansView({ skeleton: s, matches, row: current, select }: ViewPr
   const scrollTop = useRef(0);
   const rows = useMemo(() => sortedRows(s, order, matches), [s, order, matches]);
   const cursor = useMemo(() => rows.indexOf(current), [rows, current]);
-  const step = (event: KeyboardEvent) => {
-    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 20, PageUp: -20, Home: -rows.length, End: rows.length }[event.key];
-    if (by === undefined && event.key !== "Enter") return;
-    event.preventDefault();
-    event.stopPropagation();
-    const at = by === undefined ? cursor : Math.max(0, Math.min(rows.length - 1, cursor + by));
-    if (rows[at] !== undefined) select(rows[at], by === undefined);
+  const wanted = useRef(false);
+  /** The row so far on, or this one with its details; it takes the focus, so that it is told. */
+  const step = (by: number) => () => {
+    const at = Math.max(0, Math.min(rows.length - 1, cursor + by));
+    if (rows.length === 0) return;
+    wanted.current = true;
+    select(rows[at], by === 0);
   };
+  useActions({ "rows.next": step(1), "rows.previous": step(-1), "rows.pageDown": step(PAGE_ROWS), "rows.pageUp": step(-PAGE_ROWS), "rows.first": step(-rows.length), "rows.last": step(rows.length), "rows.open": step(0) });
   return (
     <section class="trace-part" tabIndex={-1} aria-label="Spans">
       <div class="part-tools">
@@ -84,7 +89,7 @@ export function SpansView({ skeleton: s, matches, row: current, select }: ViewPr
           CSV
         </button>
       </div>
-      <div class="spans-table" role="table" aria-label="Spans" aria-rowcount={rows.length + 1} onKeyDown={step}>
+      <div class="spans-table" role="grid" aria-label="Spans" aria-rowcount={rows.length + 1}>
         <div role="rowgroup">
           <div class="span-line head" role="row" aria-rowindex={1}>
             {COLUMNS.map(([name, label, right]) => {
@@ -102,31 +107,31 @@ export function SpansView({ skeleton: s, matches, row: current, select }: ViewPr
           </div>
         </div>
         <div class="rows" role="presentation">
-          <VirtualRows count={rows.length} rowHeight={rowPx.value} cursor={cursor} scrollTop={scrollTop} role="rowgroup" row={(i) => <Line key={rows[i]} s={s} row={rows[i]} at={i} current={rows[i] === current} select={select} />} />
+          <VirtualRows count={rows.length} rowHeight={rowPx.value} cursor={cursor} scrollTop={scrollTop} role="rowgroup" wanted={wanted} row={(i, stop) => <Line key={rows[i]} s={s} row={rows[i]} at={i} current={rows[i] === current} stop={stop} select={select} />} />
         </div>
       </div>
     </section>
   );
 }
 
-function Line({ s, row, at, current, select }: { s: Skeleton; row: number; at: number; current: boolean; select: ViewProps["select"] }) {
+function Line({ s, row, at, current, stop, select }: { s: Skeleton; row: number; at: number; current: boolean; stop: boolean; select: ViewProps["select"] }) {
   const failed = (s.flags[row] & ERROR) !== 0;
   const cell = (text: string, right = false) => (
-    <span role="cell" class={right ? "num right" : "clip"} title={text}>
+    <span role="gridcell" class={right ? "num right" : "clip"} title={text}>
       {text}
     </span>
   );
   return (
-    <div class={current ? "span-line chosen" : "span-line"} role="row" aria-rowindex={at + 2} onClick={() => select(row, true)}>
+    <div class={current ? "span-line chosen" : "span-line"} role="row" aria-rowindex={at + 2} aria-selected={current} tabIndex={stop ? 0 : -1} onClick={() => select(row, true)}>
       {cell(formatDuration(s.start[row]), true)}
-      <span role="cell" class="clip" title={serviceName(s, row)}>
+      <span role="gridcell" class="clip" title={serviceName(s, row)}>
         <Swatch slot={s.services[s.service[row]].slot} /> {serviceName(s, row)}
       </span>
-      <span role="cell" class="clip" title={`${operationName(s, row)} ${spanIdAt(s, row)}`}>
+      <span role="gridcell" class="clip" title={`${operationName(s, row)} ${spanIdAt(s, row)}`}>
         {visibleName(operationName(s, row))}
       </span>
       {cell(KINDS[s.kind[row]] ?? String(s.kind[row]))}
-      <span role="cell" class={failed ? "error-text" : "dim"}>
+      <span role="gridcell" class={failed ? "error-text" : "dim"}>
         {failed ? "▲ " : ""}
         {STATUS[s.status[row]] ?? s.status[row]}
       </span>

@@ -219,7 +219,10 @@ export class GraphView {
     const label = mark + this.#label(e);
     const title = make("title", {}, group);
     title.textContent = `${e.client} → ${e.server}: ${this.#extras.detail?.(e) ?? label}`;
-    const middle = this.#freePlace(middleOf(points), halfOf(label));
+    const at = middleOf(points);
+    // Above a loop, which it would cover.
+    if (e.client === e.server) at.y -= LABEL_HEIGHT;
+    const middle = this.#freePlace(at, halfOf(label));
     const box = make("g", { class: this.#shownLabels() ? "label" : "label hidden", "data-label": e.id, "pointer-events": "none" }, this.#labelLayer);
     make("rect", { height: LABEL_HEIGHT, y: middle.y - 9, rx: 4, fill: this.#ink.bg, "fill-opacity": 0.92 }, box);
     text(label, { x: middle.x, y: middle.y + 3.5, "text-anchor": "middle", "font-size": 11, fill: failing ? this.#ink.error : this.#ink.text2 }, box);
