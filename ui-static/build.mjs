@@ -7,10 +7,10 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { gzipSync } from "node:zlib";
+import { packer, shrink } from "./shrink.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -30,8 +30,7 @@ const esbuild = createRequire(join(modules, "x.js"))("esbuild");
 const budgets = { explore: 45 * 1024, css: 12 * 1024, later: 5 * 1024, own: 3 * 1024, html: 2 * 1024, theme: 300, page: 66 * 1024, files: 7, pages: 190 * 1024, workers: 30 * 1024 };
 
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
-/** The size of blocks that suits a file best is found by trying: 0.2 % of all that is sent. */
-const gzip = (bytes) => [5, 6, 7, 8, 9].map((memLevel) => gzipSync(bytes, { level: 9, memLevel })).reduce((a, b) => (b.length < a.length ? b : a));
+const { pack, tidy } = packer(modules, `${dist}-packed`);
 const inputs = new Set();
 
 const settings = (entry, define) => ({
@@ -39,8 +38,11 @@ const settings = (entry, define) => ({
   entryPoints: [entry],
   bundle: true,
   splitting: true,
-  minify: true,
+  // Names of variables are given by shrink.mjs.
+  minifySyntax: true,
+  minifyWhitespace: true,
   metafile: true,
+  write: false,
   format: "esm",
   target: ["es2022", "chrome110", "firefox115", "safari16"],
   jsx: "automatic",
@@ -50,27 +52,44 @@ const settings = (entry, define) => ({
   charset: "utf8",
   define,
   outdir: dist,
-  entryNames: "assets/[name]-[hash]",
-  chunkNames: "assets/[name]-[hash]",
+  entryNames: "[name]",
+  chunkNames: "[name]-[hash]",
   logLevel: "warning",
 });
 
-/** Bundles one entry, with what it imports on demand as files of their own. Returns the paths of what an entry needs at once, itself first, and of all files. */
+/** What is sent from the folder of assets: bytes by name. */
+const assets = new Map();
+
+/** Bundles one entry, with what it imports on demand as files of their own. Returns the names of what an entry needs at once, itself first. */
 async function bundle(entry, define = {}, plugins = []) {
-  const result = await esbuild.build({ ...settings(entry, define), plugins });
-  for (const input of Object.keys(result.metafile.inputs)) {
+  const { metafile, outputFiles } = await esbuild.build({ ...settings(entry, define), plugins });
+  for (const input of Object.keys(metafile.inputs)) {
     const path = resolve(source, input);
     if (!path.startsWith(modules) && !input.startsWith("together:")) inputs.add(path);
   }
-  const outputs = Object.entries(result.metafile.outputs).map(([path, o]) => ({ ...o, path: relative(dist, resolve(source, path)) }));
-  const of = (name) => outputs.find((o) => o.entryPoint === name);
-  const needs = (name) => [
-    of(name).path,
-    ...of(name)
-      .imports.filter((i) => i.kind === "import-statement")
-      .map((i) => relative(dist, resolve(source, i.path))),
-  ];
-  return { path: of(entry).path, needs };
+  // Names without a hash: the folder has it.
+  const names = new Map();
+  for (const [path, { entryPoint, inputs: parts }] of Object.entries(metafile.outputs).sort()) {
+    const group = Object.keys(parts).find((name) => name.startsWith("together:"));
+    const own = entryPoint ? basename(entryPoint).replace(/\.tsx?$/, ".js") : group ? `shared-${group.slice("together:".length)}.js` : `part-${names.size}.js`;
+    names.set(path, own);
+  }
+  const outputs = new Map(Object.entries(metafile.outputs).map(([path, o]) => [names.get(path), o]));
+  const texts = outputFiles.map(({ path, text }) => {
+    // The calls that held modules together have done what they are for.
+    let renamed = text.replace(/\btogether\d+\(\)/g, "0").replace(/\b(together\d+)=\(\)=>\[[^\]]*\]/g, "$1=0");
+    for (const [old, name] of names) renamed = renamed.replaceAll(basename(old), name);
+    const name = names.get(relative(source, path));
+    return { name, text: renamed, fixed: Boolean(outputs.get(name).entryPoint) };
+  });
+  const small = entry.endsWith(".css") ? new Map(texts.map(({ name, text }) => [name, text])) : await shrink(modules, texts);
+  for (const [name, text] of small) {
+    if (assets.has(name)) throw new Error(`two files are called ${name}`);
+    assets.set(name, text);
+  }
+  const nameOf = (module) => [...outputs].find(([, o]) => o.entryPoint === module)[0];
+  const needs = (module) => [nameOf(module), ...outputs.get(nameOf(module)).imports.filter((i) => i.kind === "import-statement").map((i) => names.get(i.path))];
+  return { name: nameOf(entry), needs };
 }
 
 /** What pages share would become a file for each set of pages that shares it: some twenty, each compressed alone and asked for alone. This finds, for groups of
@@ -78,7 +97,7 @@ async function bundle(entry, define = {}, plugins = []) {
  *
  * groups  { entries, shared }: entries may use more than their own; shared: entries whose modules the file is to have, if another one uses them, too. */
 async function together(entry, define, groups) {
-  const { metafile } = await esbuild.build({ ...settings(entry, define), write: false });
+  const { metafile } = await esbuild.build(settings(entry, define));
   const outputs = metafile.outputs;
   const fileOf = (name) => Object.keys(outputs).find((path) => outputs[path].entryPoint === name);
   const taken = new Set();
@@ -132,35 +151,29 @@ function* exportsUsed(metafile, wanted) {
   for (const [name, names] of [...used].sort(([a], [b]) => (a < b ? -1 : 1))) if (names.size > 0) yield [name, [...names].sort()];
 }
 
-function asset(name, bytes) {
-  const dot = name.lastIndexOf(".");
-  const path = `assets/${name.slice(0, dot)}-${hash(bytes).slice(0, 10)}${name.slice(dot)}`;
-  writeFileSync(join(dist, path), bytes);
-  return path;
-}
-
-function assetFrom(file, name) {
+const read = (file) => {
   inputs.add(join(source, file));
-  return asset(name, readFileSync(join(source, file)));
-}
+  return readFileSync(join(source, file));
+};
 
-rmSync(dist, { recursive: true, force: true });
-mkdirSync(join(dist, "assets"), { recursive: true });
-inputs.add(fileURLToPath(import.meta.url));
+for (const file of ["build.mjs", "shrink.mjs"]) inputs.add(join(source, file));
 
-const worker = (await bundle("src/worker/layout.ts")).path;
-const fileWorker = (await bundle("src/worker/file.ts")).path;
+const worker = (await bundle("src/worker/layout.ts")).name;
+const fileWorker = (await bundle("src/worker/file.ts")).name;
 /** Styles that are loaded with the parts that need them. */
 const later = [];
-for (const file of ["src/dialogs.css", "src/map-more.css", "src/explore-views.css", "src/trace-views.css"]) later.push((await bundle(file)).path);
+for (const file of ["src/dialogs.css", "src/map-more.css", "src/explore-views.css", "src/trace-views.css"]) later.push((await bundle(file)).name);
 /** The style of one page: linked by its HTML, and loaded with its script by who comes from another page. */
-const compareStyle = (await bundle("src/compare.css")).path;
-const nameOf = (path) => JSON.stringify(path.slice("assets/".length));
-const names = { COMPARE_STYLE: nameOf(compareStyle), DIALOG_STYLE: nameOf(later[0]), MAP_STYLE: nameOf(later[1]), VIEWS_STYLE: nameOf(later[2]), TRACE_STYLE: nameOf(later[3]), LAYOUT_WORKER: nameOf(worker), FILE_WORKER: nameOf(fileWorker) };
+const compareStyle = (await bundle("src/compare.css")).name;
+const names = Object.fromEntries(
+  Object.entries({ COMPARE_STYLE: compareStyle, DIALOG_STYLE: later[0], MAP_STYLE: later[1], VIEWS_STYLE: later[2], TRACE_STYLE: later[3], LAYOUT_WORKER: worker, FILE_WORKER: fileWorker }).map(
+    ([constant, name]) => [constant, JSON.stringify(name)],
+  ),
+);
 const start = "src/main.tsx";
 const page = (name) => `src/pages/${name}.tsx`;
 const dialogs = "src/ui/dialogs.tsx";
-const parts = ["details", "explore-difference", "explore-facets", "explore-going-on", "explore-groups", "explore-live", "explore-tools", "explore-views", "firstrun", "map-export", "map-more", "preview", "trace-missing", "trace-views"].map(page).concat(dialogs);
+const parts = ["details", "explore-beside", "explore-closer", "explore-views", "firstrun", "map-export", "map-more", "trace-missing", "trace-views"].map(page).concat(dialogs);
 const whole = ["explore", "trace", "compare", "map", "status", "service"].map(page);
 const main = await bundle(start, names, [
   await together(start, names, [
@@ -169,15 +182,13 @@ const main = await bundle(start, names, [
     { entries: ["map", "service", "map-export", "map-more"].map(page), shared: [page("map"), page("service")] },
   ]),
 ]);
-const style = (await bundle("src/main.css")).path;
-const icon = assetFrom("src/icon.svg", "icon.svg");
-
+const style = (await bundle("src/main.css")).name;
+const icon = "icon.svg";
+assets.set(icon, read("src/icon.svg"));
 /** A script of before the modules: its names are its own, and it is small enough to be waited for. */
-inputs.add(join(source, "src/theme.js"));
-const theme = asset("theme.js", (await esbuild.transform(readFileSync(join(source, "src/theme.js"), "utf8"), { minify: true, format: "iife", target: "es2022", charset: "utf8" })).code);
-
-inputs.add(join(source, "src/index.html"));
-const shell = readFileSync(join(source, "src/index.html"), "utf8");
+const theme = "theme.js";
+assets.set(theme, (await esbuild.transform(read("src/theme.js").toString(), { minify: true, format: "iife", target: "es2022", charset: "utf8" })).code);
+const shell = read("src/index.html").toString();
 const pages = [
   { folder: "", title: "Explore", module: page("explore") },
   { folder: "trace/", title: "Trace", module: page("trace") },
@@ -188,7 +199,12 @@ const pages = [
 ];
 // The entry has nothing of its own: what it needs is in the file that all pages share, which starts by itself.
 const [, entry] = main.needs(start);
-rmSync(join(dist, main.path));
+assets.delete(main.name);
+/** All of a build is in one folder, named by all of its content: what is in it never changes, and its files need no hash to name one another. */
+const folderOfAssets = `assets/${hash(JSON.stringify([...assets].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, bytes]) => [name, hash(bytes)]))).slice(0, 10)}`;
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(join(dist, folderOfAssets), { recursive: true });
+for (const [name, bytes] of assets) writeFileSync(join(dist, folderOfAssets, name), bytes);
 const firstLoads = [];
 /** The bar that is painted before any script has come has what ui/topbar.tsx begins with, so that nothing moves when that takes over. */
 const TABS = ["Explore", "Map", "Services", "Compare", "Status"];
@@ -198,15 +214,16 @@ for (const { folder, title, module, style: own } of pages) {
   // What a page needs is asked for at once, not when the script that imports it has been read.
   const wanted = new Set(main.needs(module));
   const styles = own ? [style, own] : [style];
-  firstLoads.push({ title, paths: [...wanted], styles });
+  firstLoads.push({ title, names: [...wanted], styles });
   wanted.delete(entry);
-  const preload = [...wanted].map((path) => `<link rel="modulepreload" href="${up}${path}">`).join("\n");
+  const at = `${up}${folderOfAssets}/`;
+  const preload = [...wanted].map((name) => `<link rel="modulepreload" href="${at}${name}">`).join("\n");
   const html = shell
     .replaceAll("{title}", title)
-    .replaceAll("{script}", up + entry)
-    .replaceAll("{styles}", styles.map((path) => `<link rel="stylesheet" href="${up}${path}">`).join("\n"))
-    .replaceAll("{theme}", up + theme)
-    .replaceAll("{icon}", up + icon)
+    .replaceAll("{script}", at + entry)
+    .replaceAll("{styles}", styles.map((name) => `<link rel="stylesheet" href="${at}${name}">`).join("\n"))
+    .replaceAll("{theme}", at + theme)
+    .replaceAll("{icon}", at + icon)
     .replaceAll("{preload}", preload)
     .replaceAll("{up}", up || "./")
     .replaceAll("{tabs}", TABS.map((name) => tabOf(name, up, title)).join(""));
@@ -227,48 +244,50 @@ function listFiles(folder) {
   );
 }
 
-const files = listFiles(dist)
-  .map((file) => {
-    const bytes = readFileSync(file);
-    const zipped = gzip(bytes);
-    const smaller = zipped.length < bytes.length;
-    const name = relative(dist, file);
-    if (smaller) writeFileSync(`${file}.gz`, zipped);
-    return {
-      file,
-      path: `/${name.replace(/index\.html$/, "")}`,
-      type: types[name.slice(name.lastIndexOf("."))],
-      etag: hash(bytes).slice(0, 16),
-      bytes: bytes.length,
-      gzip: smaller ? zipped.length : 0,
-      immutable: name.startsWith("assets/"),
-    };
-  })
-  .sort((a, b) => (a.path < b.path ? -1 : 1));
+const files = [];
+for (const file of listFiles(dist)) {
+  const bytes = readFileSync(file);
+  const zipped = await pack(bytes);
+  const smaller = zipped.length < bytes.length;
+  const name = relative(dist, file);
+  if (smaller) writeFileSync(`${file}.gz`, zipped);
+  files.push({
+    file,
+    path: `/${name.replace(/index\.html$/, "")}`,
+    type: types[name.slice(name.lastIndexOf("."))],
+    etag: hash(bytes).slice(0, 16),
+    bytes: bytes.length,
+    gzip: smaller ? zipped.length : 0,
+    immutable: name.startsWith("assets/"),
+  });
+}
+files.sort((a, b) => (a.path < b.path ? -1 : 1));
+tidy();
 
 const over = [];
 const check = (what, sent, most) => sent > most && over.push(`${what}: ${sent} bytes, budget ${most}`);
 const sentOf = (list) => list.reduce((sum, f) => sum + (f.gzip || f.bytes), 0);
 const ending = (end) => files.filter((f) => f.path.endsWith(end));
-const sentAt = (paths) => sentOf(files.filter((f) => paths.includes(f.path.slice(1))));
-for (const { title, paths, styles } of firstLoads) {
-  const sent = sentAt(paths);
+const sentAt = (list) => sentOf(files.filter((f) => list.some((name) => f.path === `/${folderOfAssets}/${name}`)));
+for (const { title, names, styles } of firstLoads) {
+  const sent = sentAt(names);
   check(`JavaScript that ${title} loads at once`, sent, title === "Explore" ? budgets.explore : budgets.page);
-  check(`files that ${title} loads at once, with its page`, 2 + styles.length + paths.length, budgets.files);
+  check(`files that ${title} loads at once, with its page`, 2 + styles.length + names.length, budgets.files);
   check(`CSS of ${title} alone`, sentAt(styles.slice(1)), budgets.own);
-  if (options.report) console.log(`${title} loads ${sent} bytes gz of JavaScript at once, in ${paths.length} files, and ${sentAt(styles)} of CSS`);
+  if (options.report) console.log(`${title} loads ${sent} bytes gz of JavaScript at once, in ${names.length} files, and ${sentAt(styles)} of CSS`);
 }
 // Workers run beside the pages, and only for who draws a graph or opens a file: they have a budget of their own.
-const workers = [worker, fileWorker].map((path) => `/${path}`);
-check("JavaScript of all pages", sentOf(ending(".js").filter((f) => !workers.includes(f.path))), budgets.pages);
-check("workers", sentOf(ending(".js").filter((f) => workers.includes(f.path))), budgets.workers);
+const workers = sentAt([worker, fileWorker]);
+const ofPages = sentOf(ending(".js")) - workers;
+check("JavaScript of all pages", ofPages, budgets.pages);
+check("workers", workers, budgets.workers);
 check("CSS of all pages", sentAt([style]), budgets.css);
 check("CSS of dialogs and parts", sentAt(later), budgets.later);
 check("the script that the first paint waits for", sentAt([theme]), budgets.theme);
 for (const f of ending("/")) check(f.path, sentOf([f]), budgets.html);
 if (options.report) {
   for (const f of files) console.log(`${String(f.bytes).padStart(8)} ${String(f.gzip || f.bytes).padStart(7)} gz  ${f.path}`);
-  console.log(`all pages: ${sentOf(ending(".js").filter((f) => !workers.includes(f.path)))} bytes gz of JavaScript, workers: ${sentOf(ending(".js").filter((f) => workers.includes(f.path)))}`);
+  console.log(`all pages: ${ofPages} bytes gz of JavaScript, workers: ${workers}`);
 }
 if (over.length) {
   console.error(`spoor-ui: over budget\n  ${over.join("\n  ")}`);

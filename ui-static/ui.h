@@ -12,7 +12,7 @@
 
 /* All memory is static and read-only. */
 struct sp_ui_file {
-    /* "/", "/trace/", "/map/", "/assets/main-1A2B3C4D.js": compare byte for byte */
+    /* "/", "/trace/", "/map/", "/assets/1a2b3c4d5e/main.js": compare byte for byte */
     const char *path;
     const char *content_type; /* "text/html; charset=utf-8" */
     /* with its quotes; send the same one for both encodings with "Vary: Accept-Encoding" */

@@ -78,7 +78,7 @@ const movedIn = (page) =>
   );
 
 /** All scripts but the one that the first paint waits for. */
-const MODULES = /\/(?!theme-)[^/]+\.js$/;
+const MODULES = /\/(?!theme\.js)[^/]+\.js$/;
 const PAGES = ["", "trace/", "compare/", "map/", "service/", "status/"];
 const STORED = "from=2026-01-01T00:00:00Z";
 const WITH_SPANS = [`?${STORED}`, `?${STORED}&view=heatmap`, `?${STORED}&view=histogram`, `?${STORED}&view=timeseries`, `?${STORED}&view=timeseries&group=name`, `trace/?id=${idOf(SMALL)}`, `compare/?a=${idOf(SMALL)}&b=${idOf(SMALL)}`, `map/?${STORED}`, `service/?${STORED}`];

@@ -49,4 +49,4 @@ await esbuild.build({
   outExtension: { ".js": ".mjs" },
 });
 const files = tests.map((name) => join(out, name.replace(/\.ts$/, ".mjs")));
-process.exit(run(process.execPath, ["--test", ...files], { env: { ...process.env, UI_SOURCE: source } }).status ?? 1);
+process.exit(run(process.execPath, ["--test", ...files], { env: { ...process.env, UI_SOURCE: source, UI_MODULES: modules } }).status ?? 1);

@@ -5,8 +5,8 @@ import { LineSplitter, type SearchLines } from "../model/lines";
 import type { Ranks, TraceColumn, TraceHead, TraceKey, TraceMatch } from "./trace-types";
 import type * as api from "./types";
 
-/** The folder the site is served from, whatever it is: the script lies in assets/ below it. */
-export const base = new URL("..", import.meta.url);
+/** The folder the site is served from, whatever it is: the script lies in assets/NAME/ below it. */
+export const base = new URL("../..", import.meta.url);
 
 export type Params = Record<string, string | number | undefined | null>;
 

@@ -150,7 +150,7 @@ export function runList(force: boolean): void {
     cursor.value = -1;
     scrollTop.current = 0;
   }
-  runSearch(answer, params, async (found, stop) => (await import("./explore-going-on")).goOn(found, stop));
+  runSearch(answer, params, async (found, stop) => (await import("./explore-beside")).goOn(found, stop));
   void status.run(getStatus);
 }
 
@@ -169,7 +169,7 @@ export async function loadMore(): Promise<void> {
   const before = answer.state.peek().value;
   if (!before?.cursor || answer.state.peek().loading) return;
   // Its pages are no order together: they are put into one.
-  if (goesOn(before)) return (await import("./explore-going-on")).extend(1);
+  if (goesOn(before)) return (await import("./explore-beside")).extend(1);
   const params = question();
   await answer.run(async (stop) => {
     const more = await search(params, before.cursor, stop);

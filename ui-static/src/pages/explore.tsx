@@ -51,18 +51,20 @@ interface Parts {
   StepTable?: ComponentType<{ value: HeatmapAnswer }>;
 }
 const parts = signal<Parts>({});
+const beside = () => import("./explore-beside");
+const closer = () => import("./explore-closer");
 /** Each file exports its parts by these names. */
 const PARTS: Record<keyof Parts, () => Promise<Parts>> = {
   FirstRun: () => import("./firstrun"),
-  FacetRail: () => import("./explore-facets"),
-  ListTools: () => import("./explore-tools"),
-  Difference: () => import("./explore-difference"),
-  LiveLine: () => import("./explore-live"),
-  Groups: () => import("./explore-groups"),
-  EndedEarly: () => import("./explore-going-on"),
-  LongSearch: () => import("./explore-going-on"),
-  NoMatch: () => import("./explore-going-on"),
-  Preview: () => import("./preview"),
+  FacetRail: beside,
+  ListTools: beside,
+  Difference: closer,
+  LiveLine: closer,
+  Groups: closer,
+  EndedEarly: beside,
+  LongSearch: beside,
+  NoMatch: beside,
+  Preview: closer,
   LargeView: async () => (await Promise.all([import("./explore-views"), loadStyle(VIEWS_STYLE)]))[0],
   StepTable: () => import("./explore-views"),
 };
