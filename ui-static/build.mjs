@@ -45,8 +45,8 @@ const settings = (entry, define) => ({
   write: false,
   format: "esm",
   target: ["es2022", "chrome110", "firefox115", "safari16"],
-  jsx: "automatic",
-  jsxImportSource: "preact",
+  // Children as arguments, without their name at each element. The type checker knows the other way; the elements are the same.
+  tsconfigRaw: { compilerOptions: { target: "es2022", useDefineForClassFields: true, jsx: "react", jsxFactory: "$h", jsxFragmentFactory: "$Fragment" } },
   nodePaths: [modules],
   legalComments: "none",
   charset: "utf8",
@@ -93,11 +93,11 @@ async function bundle(entry, define = {}, plugins = []) {
 }
 
 /** What pages share would become a file for each set of pages that shares it: some twenty, each compressed alone and asked for alone. This finds, for groups of
- * entries, the modules that are to be in one file, and returns a plugin that makes each entry of a group use all of these, so that they belong together.
+ * entries, the modules that are to be in one file, and returns plugins that make each entry of a group use all of these, so that they belong together.
  *
  * groups  { entries, shared }: entries may use more than their own; shared: entries whose modules the file is to have, if another one uses them, too. */
 async function together(entry, define, groups) {
-  const { metafile } = await esbuild.build(settings(entry, define));
+  const { metafile } = await esbuild.build({ ...settings(entry, define), plugins: [elements(new Map())] });
   const outputs = metafile.outputs;
   const fileOf = (name) => Object.keys(outputs).find((path) => outputs[path].entryPoint === name);
   const taken = new Set();
@@ -119,30 +119,39 @@ async function together(entry, define, groups) {
     const text = `${main}${lists.join("\n")}\nexport const together${number} = () => [${all.join(", ")}];`;
     for (const name of entries) additions.set(resolve(source, name), [...(additions.get(resolve(source, name)) ?? []), { number, text }]);
   }
-  return {
-    name: "together",
-    setup(build) {
-      const texts = new Map([...additions.values()].flat().map(({ number, text }) => [String(number), text]));
-      build.onResolve({ filter: /^together:/ }, ({ path }) => ({ path: path.slice("together:".length), namespace: "together" }));
-      build.onLoad({ filter: /.*/, namespace: "together" }, ({ path }) => ({ contents: texts.get(path), resolveDir: source }));
-      build.onLoad({ filter: /\.tsx$/ }, ({ path }) => {
-        const own = additions.get(path);
-        if (!own) return undefined;
-        const uses = own.map(({ number }) => `import { together${number} } from "together:${number}"; together${number}();`);
-        return { contents: `${readFileSync(path, "utf8")}\n${uses.join("\n")}`, loader: "tsx" };
-      });
+  const own = new Map([...additions].map(([path, list]) => [path, list.map(({ number }) => `import { together${number} } from "together:${number}"; together${number}();`).join("\n")]));
+  const texts = new Map([...additions.values()].flat().map(({ number, text }) => [String(number), text]));
+  return [
+    elements(own),
+    {
+      name: "together",
+      setup(build) {
+        build.onResolve({ filter: /^together:/ }, ({ path }) => ({ path: path.slice("together:".length), namespace: "together" }));
+        build.onLoad({ filter: /.*/, namespace: "together" }, ({ path }) => ({ contents: texts.get(path), resolveDir: source }));
+      },
     },
-  };
+  ];
 }
+
+/** Where elements come from, in each file that has some; and what is appended to a file, by its path. */
+const elements = (own) => ({
+  name: "elements",
+  setup(build) {
+    build.onLoad({ filter: /\.tsx$/ }, ({ path }) => ({
+      contents: `import { h as $h, Fragment as $Fragment } from "preact";${readFileSync(path, "utf8")}\n${own.get(path) ?? ""}`,
+      loader: "tsx",
+    }));
+  },
+});
 
 /** The names that any module imports from those given: [module, names], sorted. */
 function* exportsUsed(metafile, wanted) {
   const used = new Map([...wanted].map((name) => [name, new Set()]));
   for (const [file, { imports }] of Object.entries(metafile.inputs)) {
     const path = resolve(source, file);
-    for (const i of imports) if (/jsx-runtime$/.test(i.original ?? "") && used.has(i.path)) for (const n of ["jsx", "jsxs", "Fragment"]) used.get(i.path).add(n);
     if (path.startsWith(modules)) continue;
-    for (const [, list, original] of readFileSync(path, "utf8").matchAll(/^(?:import|export)\s+\{([^}]*)\}\s+from\s+"([^"]+)"/gm)) {
+    const text = path.endsWith(".tsx") ? `import { h, Fragment } from "preact"\n${readFileSync(path, "utf8")}` : readFileSync(path, "utf8");
+    for (const [, list, original] of text.matchAll(/^(?:import|export)\s+\{([^}]*)\}\s+from\s+"([^"]+)"/gm)) {
       const target = imports.find((i) => i.original === original)?.path;
       const names = list.split(",").map((n) => n.trim().split(" as ")[0]);
       if (used.has(target)) for (const n of names) if (n !== "" && !n.startsWith("type ")) used.get(target).add(n);
@@ -173,15 +182,17 @@ const names = Object.fromEntries(
 const start = "src/main.tsx";
 const page = (name) => `src/pages/${name}.tsx`;
 const dialogs = "src/ui/dialogs.tsx";
-const parts = ["details", "explore-beside", "explore-closer", "explore-views", "firstrun", "map-export", "map-more", "trace-missing", "trace-views"].map(page).concat(dialogs);
+const parts = ["details", "explore-beside", "explore-closer", "explore-views", "firstrun", "map-more", "trace-missing", "trace-views"].map(page).concat(dialogs);
 const whole = ["explore", "trace", "compare", "map", "status", "service"].map(page);
-const main = await bundle(start, names, [
+const main = await bundle(
+  start,
+  names,
   await together(start, names, [
     { entries: [start, ...whole, ...parts], shared: [start, page("explore"), dialogs] },
     { entries: ["trace", "compare", "trace-views", "firstrun", "details"].map(page), shared: [page("trace")] },
-    { entries: ["map", "service", "map-export", "map-more"].map(page), shared: [page("map"), page("service")] },
+    { entries: ["map", "service", "map-more", "trace-views"].map(page), shared: [page("map"), page("service")] },
   ]),
-]);
+);
 const style = (await bundle("src/main.css")).name;
 const icon = "icon.svg";
 assets.set(icon, read("src/icon.svg"));

@@ -65,11 +65,11 @@ export function MapTools(props: Props) {
 }
 
 /** What is in the menu is loaded with it. */
-const menu = signal<typeof import("./map-export") | null>(null);
+const menu = signal<typeof import("./map-more") | null>(null);
 
 function LazyExport(props: Props & { close: () => void }) {
   if (!menu.value) {
-    void import("./map-export").then((m) => {
+    void import("./map-more").then((m) => {
       menu.value = m;
     });
     return <p class="dim pad">…</p>;

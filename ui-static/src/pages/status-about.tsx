@@ -48,7 +48,7 @@ function selfCheck(): { key: string; cells: string[] }[] {
   const bytes = loaded.filter((r) => /\/assets\//.test(r.name)).reduce((sum, r) => sum + r.encodedBodySize, navigation?.encodedBodySize ?? 0);
   const ms = (n: number | undefined) => (n === undefined ? "not measured" : formatDuration(n * 1e6));
   return [
-    { key: "script", cells: ["Script", script.slice(script.lastIndexOf("/") + 1), "its name has a part of its content's hash"] },
+    { key: "script", cells: ["Script", script.split("/").slice(-2).join("/"), "its folder has a part of the hash of all files"] },
     { key: "paint", cells: ["First paint", ms(paint?.startTime), "after the address was opened"] },
     { key: "ready", cells: ["Document ready", ms(navigation?.domContentLoadedEventEnd), ""] },
     { key: "bytes", cells: ["Page and scripts", `${(bytes / 1024).toFixed(1)} KiB`, "as they came over the network; 0 from the browser's cache"] },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lays the service graph out, off the main thread: in layers, or in rings around one service. Sizes and edges in, positions and polylines out.
-import dagre from "@dagrejs/dagre";
+import { Graph, layout as layoutLayers } from "@dagrejs/dagre";
 import { layoutRadial, type Ring } from "../model/radial";
 
 export interface LayoutRequest {
@@ -32,7 +32,7 @@ const ALONE_ASPECT = 2;
 const boxId = (group: string) => `group ${group}`;
 
 function inLayers(request: LayoutRequest): LayoutAnswer {
-  const graph = new dagre.graphlib.Graph({ multigraph: true, compound: true });
+  const graph = new Graph({ multigraph: true, compound: true });
   graph.setGraph({ rankdir: request.vertical ? "TB" : "LR", nodesep: 26, ranksep: 96, edgesep: 14, marginx: 24, marginy: 24 });
   graph.setDefaultEdgeLabel(() => ({}));
   const groups = [...new Set(request.nodes.flatMap((n) => (n.group ? [n.group] : [])))];
@@ -48,7 +48,7 @@ function inLayers(request: LayoutRequest): LayoutAnswer {
     const weight = e.weight >= HEAVY * total ? 1 + Math.round(9 * (e.weight / total)) : 0;
     graph.setEdge(`node ${e.from}`, `node ${e.to}`, { weight, minlen: 1 }, e.id);
   }
-  dagre.layout(graph);
+  layoutLayers(graph);
   const size = graph.graph() as { width?: number; height?: number };
   return {
     nodes: request.nodes.map(({ id }) => {
