@@ -184,6 +184,29 @@ test("100,000 spans: opening, scrolling, jumping, finding, elements", { timeout:
   assert.deepEqual(over, []);
 });
 
+test("100,000 spans are looked at for the overview off the main thread, few are not", async () => {
+  /** Nearly every column of the strip has something to see: the first span is as long as the trace. */
+  const isDrawn = (page) =>
+    page.waitForFunction(() => {
+      const canvas = document.querySelector(".minimap canvas");
+      if (!canvas?.width) return false;
+      const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const seen = Array.from({ length: width }, (_, x) => Array.from({ length: height }, (_, y) => data[4 * (y * width + x) + 3]).some(Boolean));
+      return seen.filter(Boolean).length > 0.9 * width;
+    });
+  for (const [count, workers] of [[LARGE, 1], [SMALL, 0]]) {
+    await opened(async (page) => {
+      await page.goto(`${site.url}/trace/?id=${idOf(count)}`);
+      await page.locator(".wf-row").first().waitFor();
+      await isDrawn(page);
+      assert.equal(page.workers().length, workers, `${count} spans`);
+      // Another width is another overview, and is drawn when it comes.
+      await page.setViewportSize({ width: 1000, height: 800 });
+      await isDrawn(page);
+    });
+  }
+});
+
 test("names are found among 100,000 spans", async () => {
   over = [];
   const folder = mkdtempSync(join(tmpdir(), "spoor-gates-"));

@@ -13,7 +13,10 @@ export interface Overview {
   errors: Uint32Array;
 }
 
-export function overviewOf(s: Skeleton, width: number, lanesMax: number): Overview {
+/** What of a trace is looked at. */
+export type Looked = Pick<Skeleton, "count" | "depth" | "depthMax" | "duration" | "flags" | "length" | "service" | "start">;
+
+export function overviewOf(s: Looked, width: number, lanesMax: number): Overview {
   const lanes = Math.min(lanesMax, s.depthMax + 1);
   const cells = new Int16Array(lanes * width);
   const errors = new Uint32Array(width);

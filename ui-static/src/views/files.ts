@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks the worker that reads files. It is started with the first question, and lives on with the file it holds.
+// Asks the worker that reads files and looks at large traces. It is started with the first question, and lives on with the file it holds.
 import type { FileQuestions } from "../worker/file";
 
 let worker: Worker | null = null;

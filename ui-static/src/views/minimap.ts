@@ -3,11 +3,14 @@
 import { type Overview, overviewOf } from "../model/overview";
 import { formatDuration } from "../model/time";
 import type { Skeleton } from "../model/skeleton";
+import { askFile } from "./files";
 import { barColour, fitCanvas, type Ink, inkOf } from "./ink";
 
 const TICKS_HEIGHT = 5;
 /** A shorter drag is a click. */
 const DRAG_MIN = 4;
+/** More spans than this are looked at off the main thread: starting the worker takes longer than looking at fewer. */
+const SPANS_HERE_MAX = 20000;
 
 export class Minimap {
   readonly #canvas = document.createElement("canvas");
@@ -17,6 +20,8 @@ export class Minimap {
   /** What `spans` was drawn for. */
   #drawn = "";
   #overview: Overview | null = null;
+  #asking = false;
+  #stopped = false;
   #ink: Ink;
   #window: { from: number; to: number };
   #matches: Uint8Array | null = null;
@@ -45,6 +50,7 @@ export class Minimap {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#observer.disconnect();
     this.host.removeEventListener("pointerdown", this.#down);
     this.host.removeEventListener("pointermove", this.#move);
@@ -117,19 +123,45 @@ export class Minimap {
     if (width < 1) return;
     this.#height = this.host.clientHeight;
     const wanted = `${width} ${this.#height} ${window.devicePixelRatio} ${this.#ink.dark} ${this.#ink.forced}`;
-    if (wanted !== this.#drawn) this.#drawSpans(width);
-    this.#drawn = wanted;
+    if (wanted !== this.#drawn) {
+      const overview = this.#overviewFor(width);
+      if (overview) {
+        this.#drawSpans(overview, width);
+        this.#drawn = wanted;
+      }
+    }
     const c = fitCanvas(this.#canvas, width, this.#height);
     c.drawImage(this.#spans, 0, 0, width, this.#height);
     this.#drawMatches(c, width);
     this.#placeWindow(this.#window.from, this.#window.to);
   }
 
-  /** All spans and errors, on a canvas of its own: what is looked for changes with each letter, they do not. */
-  #drawSpans(width: number): void {
+  /** The overview that fits the strip; null while it is computed: until then the one before is shown, stretched. */
+  #overviewFor(width: number): Overview | null {
     const lanesMax = Math.floor((this.#height - TICKS_HEIGHT) / 2);
-    if (this.#overview?.width !== width || this.#overview.lanesMax !== lanesMax) this.#overview = overviewOf(this.skeleton, width, lanesMax);
-    const { lanes, cells, errors } = this.#overview;
+    if (this.#overview?.width === width && this.#overview.lanesMax === lanesMax) return this.#overview;
+    const { count, depth, depthMax, duration, flags, length, service, start } = this.skeleton;
+    const trace = { count, depth, depthMax, duration, flags, length, service, start };
+    if (count <= SPANS_HERE_MAX) {
+      this.#overview = overviewOf(trace, width, lanesMax);
+      return this.#overview;
+    }
+    if (this.#asking) return null;
+    this.#asking = true;
+    // A worker that was stopped, or could not be started, is no reason to show nothing.
+    void askFile("overview", { trace, width, lanesMax })
+      .catch(() => overviewOf(trace, width, lanesMax))
+      .then((overview) => {
+        this.#asking = false;
+        if (this.#stopped) return;
+        this.#overview = overview;
+        this.#draw();
+      });
+    return null;
+  }
+
+  /** All spans and errors, on a canvas of its own: what is looked for changes with each letter, they do not. */
+  #drawSpans({ lanes, cells, errors }: Overview, width: number): void {
     const c = fitCanvas(this.#spans, width, this.#height);
     const lane = Math.min(9, (this.#height - TICKS_HEIGHT - 4) / Math.max(1, lanes));
     for (let l = 0; l < lanes; l++) {

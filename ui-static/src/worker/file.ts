@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a file with traces off the main thread, keeps its spans, and answers what the server would answer about them. Nothing leaves
-// the browser: this worker fetches nothing.
+// Reads a file with traces off the main thread, keeps its spans, and answers what the server would answer about them; looks at large traces
+// for their overview. Nothing leaves the browser: this worker fetches nothing.
 import type { ColumnsAnswer, SpanDetail } from "../api/types";
 import type { TraceColumn, TraceKey } from "../api/trace-types";
 import { valueToText } from "../model/anyvalue";
@@ -8,6 +8,7 @@ import { assemble, type Assembled } from "../model/assemble";
 import { compileCondition } from "../model/condition";
 import { jaegerOf } from "../model/jaeger";
 import { otlpOf, readSpans, type Stored } from "../model/otlp";
+import { type Looked, type Overview, overviewOf } from "../model/overview";
 
 export interface FileTrace {
   id: string;
@@ -27,6 +28,8 @@ export interface FileQuestions {
   text: { ask: { id: string; format: "otlp" | "jaeger" }; answer: string };
   /** OTLP JSON of a server, as Jaeger has it. */
   convert: { ask: { otlp: string }; answer: string };
+  /** Of any trace, also the server's. */
+  overview: { ask: { trace: Looked; width: number; lanesMax: number }; answer: Overview };
 }
 
 const traces = new Map<string, Stored[]>();
@@ -87,6 +90,7 @@ const answers: { [K in keyof FileQuestions]: (ask: FileQuestions[K]["ask"]) => F
   },
   text: ({ id, format }) => JSON.stringify(format === "otlp" ? otlpOf(traceOf(id).spans) : jaegerOf(traceOf(id).spans)),
   convert: ({ otlp }) => JSON.stringify(jaegerOf(readSpans(otlp))),
+  overview: ({ trace, width, lanesMax }) => overviewOf(trace, width, lanesMax),
 };
 
 /** One after the other: what is asked about a file waits until it is read. */
