@@ -167,7 +167,20 @@ const read = (file) => {
 
 for (const file of ["build.mjs", "shrink.mjs"]) inputs.add(join(source, file));
 
-const worker = (await bundle("src/worker/layout.ts")).name;
+/** dagre comes as one file. What its other algorithms are called is told in it by calls, of which a bundler must think that they do something: it keeps all
+ * of them, though nothing asks. They are marked as what they are. */
+const unasked = {
+  name: "unasked",
+  setup(build) {
+    build.onLoad({ filter: /dagre\.esm\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, "utf8");
+      const isAsked = (object) => new RegExp(`[^\\w$.]${object}\\.`).test(text);
+      const list = /([;}])(\w+\((\w+),\{(?:\w+:\(\)=>[\w$]+,?)+\}\))/g;
+      return { contents: text.replace(list, (all, before, call, object) => (isAsked(object) ? all : `${before}/* @__PURE__ */ ${call}`)), loader: "js" };
+    });
+  },
+};
+const worker = (await bundle("src/worker/layout.ts", {}, [unasked])).name;
 const fileWorker = (await bundle("src/worker/file.ts")).name;
 /** Styles that are loaded with the parts that need them. */
 const later = [];
