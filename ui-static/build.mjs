@@ -201,7 +201,7 @@ const main = await bundle(
   start,
   names,
   await together(start, names, [
-    { entries: [start, ...whole, ...parts], shared: [start, page("explore"), dialogs] },
+    { entries: [start, ...whole, ...parts], shared: [start, page("explore"), page("explore-views"), dialogs] },
     { entries: ["trace", "compare", "trace-views", "firstrun", "details"].map(page), shared: [page("trace")] },
     { entries: ["map", "service", "map-more", "trace-views"].map(page), shared: [page("map"), page("service")] },
   ]),
