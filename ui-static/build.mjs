@@ -167,16 +167,20 @@ const read = (file) => {
 
 for (const file of ["build.mjs", "shrink.mjs"]) inputs.add(join(source, file));
 
-/** dagre comes as one file. What its other algorithms are called is told in it by calls, of which a bundler must think that they do something: it keeps all
- * of them, though nothing asks. They are marked as what they are. */
+/** dagre comes as one file. What its other algorithms are called is told in it by calls with lists of names, of which a bundler must think that they do
+ * something: it keeps all of them. Here each list keeps what the file itself asks for. */
 const unasked = {
   name: "unasked",
   setup(build) {
     build.onLoad({ filter: /dagre\.esm\.js$/ }, ({ path }) => {
       const text = readFileSync(path, "utf8");
-      const isAsked = (object) => new RegExp(`[^\\w$.]${object}\\.`).test(text);
-      const list = /([;}])(\w+\((\w+),\{(?:\w+:\(\)=>[\w$]+,?)+\}\))/g;
-      return { contents: text.replace(list, (all, before, call, object) => (isAsked(object) ? all : `${before}/* @__PURE__ */ ${call}`)), loader: "js" };
+      const list = /([;}])(\w+\((\w+),)\{((?:\w+:\(\)=>[\w$]+,?)+)\}\)/g;
+      const contents = text.replace(list, (_, before, call, object, pairs) => {
+        const taken = [...text.matchAll(new RegExp(`\\{([^{}]*)\\}=${object}\\b`, "g"))].flatMap(([, names]) => names.split(",").map((n) => n.split(":")[0]));
+        const asked = pairs.split(",").filter((pair) => taken.includes(pair.split(":")[0]) || text.includes(`${object}.${pair.split(":")[0]}`));
+        return `${before}${call}{${asked.join(",")}})`;
+      });
+      return { contents, loader: "js" };
     });
   },
 };
