@@ -132,3 +132,21 @@ export async function texts(page, selector) {
   const all = await page.locator(selector).allInnerTexts();
   return all.map((t) => t.replace(/\s+/g, " ").trim());
 }
+
+/** What a finger, or two, do: each step a list of places. As the browser takes it from a screen, gestures of its own included. */
+export async function touch(page, steps) {
+  const session = await page.context().newCDPSession(page);
+  const points = (step) => step.map(([x, y], id) => ({ x, y, id }));
+  try {
+    await session.send("Emulation.setTouchEmulationEnabled", { enabled: true, maxTouchPoints: 2 });
+    await session.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: points(steps[0]) });
+    for (const step of steps.slice(1)) await session.send("Input.dispatchTouchEvent", { type: "touchMove", touchPoints: points(step) });
+    await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+    await session.send("Emulation.setTouchEmulationEnabled", { enabled: false });
+  } finally {
+    await session.detach();
+  }
+}
+
+/** The steps of fingers that move from some places to others. */
+export const glide = (from, to, steps = 8) => Array.from({ length: steps + 1 }, (_, i) => from.map(([x, y], k) => [x + ((to[k][0] - x) * i) / steps, y + ((to[k][1] - y) * i) / steps]));

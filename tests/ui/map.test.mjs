@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { assertAccessible, assertNoSidewaysScroll, texts, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, glide, texts, touch, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
 import { hex, MINUTE, MS, requestOf, useSite } from "./site.mjs";
 
@@ -183,6 +183,29 @@ test("a card that is dragged, or pushed by keys, stays there, also after a reloa
     await ready(page);
     assert.deepEqual(round(await place()), [333 - 95, 444 - 20]);
   });
+});
+
+test("two fingers zoom the drawing around what is between them, one moves it, and neither chooses or pins", async () => {
+  const look = async (page) => {
+    await ready(page);
+    const view = () => page.locator(".graph > g").evaluate((g) => /translate\(([-\d.e]+) ([-\d.e]+)\) scale\(([\d.e]+)\)/.exec(g.getAttribute("transform")).slice(1).map(Number));
+    const box = await page.locator(".graph").boundingBox();
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    const [left, top, scale] = await view();
+    // From 80 to 160 pixels apart: twice as large, and what was in the middle stays there.
+    await touch(page, glide([[x - 40, y], [x + 40, y]], [[x - 80, y], [x + 80, y]]));
+    const zoomed = await view();
+    const middle = (at, centre, size) => (centre - at) / size;
+    assert.ok(Math.abs(zoomed[2] / scale - 2) < 0.05, `${scale} to ${zoomed[2]}`);
+    assert.ok(Math.abs(middle(zoomed[0], box.width / 2, zoomed[2]) - middle(left, box.width / 2, scale)) < 8, "sideways");
+    assert.ok(Math.abs(middle(zoomed[1], box.height / 2, zoomed[2]) - middle(top, box.height / 2, scale)) < 8, "up and down");
+    await touch(page, glide([[box.x + 5, box.y + 5]], [[box.x + 65, box.y + 35]]));
+    const moved = await view();
+    assert.deepEqual([Math.round(moved[0] - zoomed[0]), Math.round(moved[1] - zoomed[1]), moved[2]], [60, 30, zoomed[2]]);
+    assert.equal(await page.locator(".details").count(), 0);
+    assert.equal(await page.getByRole("button", { name: /^Unpin/ }).count(), 0);
+  };
+  await withMock(make(), (url) => withPage(site.browser, `${url}/map/`, look, { width: 390, height: 844 }));
 });
 
 test("the label of a loop stands above it, and does not cover it", async () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { assertAccessible, assertNoSidewaysScroll, texts, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, glide, texts, touch, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
 import { hex, useBrowser } from "./site.mjs";
 
@@ -147,28 +147,12 @@ test("on a narrow screen find is a sheet that a button or a key opens, and Escap
   }, { width: 390, height: 844 });
 });
 
-/** What a finger, or two, do: each step a list of places. As the browser takes it from a screen, gestures of its own included. */
-async function touch(page, steps) {
-  const session = await page.context().newCDPSession(page);
-  const points = (step) => step.map(([x, y], id) => ({ x, y, id }));
-  try {
-    await session.send("Emulation.setTouchEmulationEnabled", { enabled: true, maxTouchPoints: 2 });
-    await session.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: points(steps[0]) });
-    for (const step of steps.slice(1)) await session.send("Input.dispatchTouchEvent", { type: "touchMove", touchPoints: points(step) });
-    await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
-    await session.send("Emulation.setTouchEmulationEnabled", { enabled: false });
-  } finally {
-    await session.detach();
-  }
-}
-
 const windowOf = (page) => new URL(page.url()).searchParams.get("z")?.split("-").map(Number) ?? null;
 const near = (a, b, within) => assert.ok(Math.abs(a - b) <= within, `${a} is not ${b}`);
 
 test("by touch the overview and the scale zoom, two fingers zoom the bars, and one pans them", async () => {
   await withShop(async (page) => {
     await row(page, "web GET /").waitFor();
-    const glide = (from, to, steps = 8) => Array.from({ length: steps + 1 }, (_, i) => from.map(([x, y], k) => [x + ((to[k][0] - x) * i) / steps, y + ((to[k][1] - y) * i) / steps]));
     const all = 100 * MS;
     // The address follows the fingers: what counts is where it ends.
     const shows = (from, to, slack) => until(() => [from, to].every((time, i) => Math.abs(windowOf(page)[i] - time * all) <= slack * all), true);

@@ -145,7 +145,10 @@ function drawRun(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, run: numbe
     painted = x1;
   }
   const stats = scene.runStats(run);
-  drawLabel(c, ink, scene, slot, `Σ ${formatDuration(stats.sum)} · p95 ${formatDuration(stats.p95)}`, a, b, y);
+  const [sum, p50, p95, max] = [stats.sum, stats.p50, stats.p95, stats.max].map(formatDuration);
+  const all = `Σ ${sum} · p50 ${p50} · p95 ${p95} · max ${max}`;
+  const fits = b + PAD + c.measureText(all).width <= scene.width - 2;
+  drawLabel(c, ink, scene, slot, fits ? all : `Σ ${sum} · p95 ${p95}`, a, b, y);
 }
 
 /** A call to what sent no span: when it was waited for, and nothing of what happened there. */

@@ -84,6 +84,9 @@ export class GraphView {
   #labels: { x: number; y: number; half: number }[] = [];
   #vertical = false;
   #touched = false;
+  /** Where each finger is, or the mouse with its button down, and whether any of them has moved since the first came. */
+  readonly #fingers = new Map<number, PointerEvent>();
+  #moved = false;
   #selection: Selection | null = null;
   #current = "";
   /** The edge whose label says everything. */
@@ -364,31 +367,43 @@ export class GraphView {
     return edge ? { kind: "edge", id: edge } : null;
   }
 
+  /** One finger, or the mouse, moves a card or the drawing; two fingers zoom it. What does not move chooses. */
   readonly #onDown = (event: PointerEvent) => {
     if (event.button !== 0) return;
     const target = this.#targetOf(event);
-    const card = target?.kind === "node" && this.events.pin ? target.id : null;
-    const from = card === null ? undefined : this.#places.get(card);
-    const start = { x: event.clientX, y: event.clientY, view: { ...this.#view } };
-    let moved = false;
+    let card = target?.kind === "node" && this.events.pin ? target.id : null;
+    this.#fingers.set(event.pointerId, event);
+    this.#moved = this.#fingers.size > 1;
+    let dragged = false;
     const move = (to: PointerEvent) => {
-      const [dx, dy] = [to.clientX - start.x, to.clientY - start.y];
-      if (!moved && Math.abs(dx) + Math.abs(dy) < 4) return;
-      moved = true;
-      this.#touched = true;
-      if (card !== null && from) return this.#moveCard(card, { x: from.x + dx / this.#view.scale, y: from.y + dy / this.#view.scale });
-      this.#view = { ...this.#view, x: start.view.x + dx, y: start.view.y + dy };
-      this.#place();
+      const before = this.#fingers.get(to.pointerId);
+      if (!before || to.pointerId !== event.pointerId) return;
+      const [dx, dy] = [to.clientX - before.clientX, to.clientY - before.clientY];
+      if (!this.#moved && Math.abs(dx) + Math.abs(dy) < 4) return;
+      this.#moved = this.#touched = true;
+      this.#fingers.set(to.pointerId, to);
+      const other = [...this.#fingers.values()].find((f) => f !== to);
+      // What began as a zoom moves no card when one finger is lifted before the other.
+      if (other) card = null;
+      const at = card === null ? undefined : this.#places.get(card);
+      if (card !== null && at) {
+        dragged = true;
+        return this.#moveCard(card, { x: at.x + dx / this.#view.scale, y: at.y + dy / this.#view.scale });
+      }
+      const part = other ? 2 : 1;
+      this.#view = { ...this.#view, x: this.#view.x + dx / part, y: this.#view.y + dy / part };
+      if (other) this.#pinch(other, before, to);
+      else this.#place();
     };
-    const up = () => {
+    const up = (to: PointerEvent) => {
+      if (to.pointerId !== event.pointerId) return;
+      this.#fingers.delete(to.pointerId);
       window.removeEventListener("pointermove", move);
       window.removeEventListener("pointerup", up);
       window.removeEventListener("pointercancel", up);
-      if (moved) {
-        const place = card === null ? undefined : this.#places.get(card);
-        if (card !== null && place) this.events.pin?.(card, place);
-        return;
-      }
+      const place = card === null ? undefined : this.#places.get(card);
+      if (dragged && card !== null && place) this.events.pin?.(card, place);
+      if (this.#moved) return;
       if (target?.kind === "node") this.#setCurrent(target.id);
       this.events.select(target);
     };
@@ -396,6 +411,13 @@ export class GraphView {
     window.addEventListener("pointerup", up);
     window.addEventListener("pointercancel", up);
   };
+
+  /** By as much as two fingers have moved apart, around what is between them. */
+  #pinch(still: PointerEvent, before: PointerEvent, now: PointerEvent): void {
+    const apart = (f: PointerEvent) => Math.max(1, Math.hypot(f.clientX - still.clientX, f.clientY - still.clientY));
+    const box = this.#svg.getBoundingClientRect();
+    this.#zoomAt(apart(now) / apart(before), (now.clientX + still.clientX) / 2 - box.left, (now.clientY + still.clientY) / 2 - box.top);
+  }
 
   /** The card, and the lines that end at it. */
   #moveCard(service: string, place: Place): void {
