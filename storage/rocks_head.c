@@ -252,7 +252,7 @@ enum sp_status sp_rocks_head_push(struct sp_rocks *rocks, struct sp_rocks_head *
             (struct sp_rocks_head_block){.shared = blocks[i],
                                          .first_sequence = entries[0]->sequence,
                                          .last_sequence = entries[count - 1]->sequence,
-                                         .bytes = blocks[i]->arena.used_bytes,
+                                         .bytes = sp_arena_filled_bytes(&blocks[i]->arena),
                                          .journal_bytes = i == 0 ? journal_bytes : 0,
                                          .published_ns = entries[0]->published_ns,
                                          .received_max_unix_ns = received_max_unix_ns};

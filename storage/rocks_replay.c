@@ -330,7 +330,7 @@ static enum sp_status place_group(struct replay *replay, struct group *group,
         return group->status;
     }
     for (uint32_t i = 0; i < group->block_count; i++)
-        replay->block_bytes += group->blocks[i]->arena.used_bytes;
+        replay->block_bytes += sp_arena_filled_bytes(&group->blocks[i]->arena);
     pthread_mutex_lock(&rocks->lock);
     enum sp_status status = sp_rocks_head_push(rocks, &rocks->head, group->entries, group->count,
                                                group->blocks, group->block_count, reterr);

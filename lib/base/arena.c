@@ -117,6 +117,15 @@ void sp_arena_fini(struct sp_arena *arena)
     arena->used_bytes = 0;
 }
 
+size_t sp_arena_filled_bytes(const struct sp_arena *arena)
+{
+    size_t bytes = 0;
+    for (const struct sp_arena_block *block = arena->block; block; block = block->older) {
+        bytes += (size_t)(block->next - (const uint8_t *)block);
+    }
+    return bytes;
+}
+
 void sp_arena_reset(struct sp_arena *arena)
 {
     struct sp_arena_block *block = arena->block;

@@ -26,6 +26,10 @@ void sp_arena_init(struct sp_arena *arena, size_t cap_bytes);
 /* Frees all blocks. NULL and a finished arena are fine. */
 void sp_arena_fini(struct sp_arena *arena);
 
+/* What of used_bytes holds something, headers included: blocks are taken in steps, and what is left of a step is counted in used_bytes,
+ * but not touched. A walk over the blocks. */
+size_t sp_arena_filled_bytes(const struct sp_arena *arena);
+
 /* Forgets all content; keeps one block for reuse if that is at most 1 MiB. */
 void sp_arena_reset(struct sp_arena *arena);
 

@@ -77,7 +77,7 @@ static void make_blocks(struct stages *stages, size_t *at, uint64_t spans_max)
         SP_ASSERT(stages->block_count < BLOCKS_MAX);
         stages->blocks[stages->block_count++] =
             (struct sp_rocks_head_block){.shared = made[i], .first_sequence = *at};
-        stages->bytes += made[i]->arena.used_bytes;
+        stages->bytes += sp_arena_filled_bytes(&made[i]->arena);
     }
     free(made);
     for (size_t i = 0; i < count; i++)

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const uint64_t noon_unix_ns = 1767268800ULL * 1000000000;
 
@@ -175,6 +176,35 @@ START_TEST(store_refuses_at_the_door_when_its_backlog_is_full_and_recovers)
     struct sp_store_stats stats;
     ck_assert_int_eq(sp_store_stats(fixture.store, &stats, NULL), SP_OK);
     ck_assert_uint_eq(stats.span_count, 100 * (tally.counts[SP_OK] + 1));
+    fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(columns_that_are_not_sealed_are_counted_as_what_they_hold)
+{
+    enum {
+        TEXT = 1200 * 1000
+    }; /* more than a step of an arena: what stands behind it begins another */
+    struct fixture fixture;
+    struct sp_store_stats stats;
+    fixture_init(&fixture, ENGINE_ROCKSDB);
+    char *text = malloc(TEXT);
+    memset(text, 'x', TEXT);
+    struct sp_attribute attribute = {
+        .key = SP_SLICE("large"),
+        .value = {.kind = SP_VALUE_STRING, .string = sp_slice_make(text, TEXT)}};
+    struct sp_span span = simple_span(1, 1, noon_unix_ns, 5, "cart", "x");
+    span.attributes = (struct sp_attributes){.items = &attribute, .count = 1};
+    append(&fixture, batch_of(&fixture.arena, &span, 1));
+    int tries = 0;
+    do {
+        usleep(2000);
+        ck_assert_int_eq(sp_store_stats(fixture.store, &stats, NULL), SP_OK);
+        ck_assert_msg(++tries < 5000, "rows do not become columns");
+    } while (stats.backlog_appends > 0);
+    ck_assert_uint_ge(stats.backlog_bytes, TEXT);
+    ck_assert_uint_lt(stats.backlog_bytes, TEXT + TEXT / 8);
+    free(text);
     fixture_fini(&fixture);
 }
 END_TEST
@@ -348,6 +378,7 @@ Suite *sp_test_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, acked_spans_are_visible_to_reads_of_any_thread, 0, ENGINE_COUNT);
     tcase_add_test(tcase, store_refuses_at_the_door_when_its_backlog_is_full_and_recovers);
+    tcase_add_test(tcase, columns_that_are_not_sealed_are_counted_as_what_they_hold);
     tcase_add_test(tcase, large_resource_of_many_traces_is_kept_once_a_block);
     tcase_add_test(tcase, resource_with_many_attributes_over_many_spans_is_counted);
     tcase_add_loop_test(tcase, store_gives_the_budget_of_a_request_back, 0, ENGINE_COUNT);

@@ -149,6 +149,26 @@ START_TEST(arena_lets_go_of_what_its_content_holds_the_last_first)
 }
 END_TEST
 
+START_TEST(arena_says_how_much_of_its_blocks_is_filled)
+{
+    struct sp_arena arena;
+    size_t sum = 0;
+    sp_arena_init(&arena, 64 << 20);
+    ck_assert_uint_eq(sp_arena_filled_bytes(&arena), 0);
+    for (size_t bytes = 16; bytes <= 1 << 21; bytes *= 2) {
+        memset(sp_arena_alloc(&arena, bytes), 1, bytes);
+        sum += bytes;
+        ck_assert_uint_ge(sp_arena_filled_bytes(&arena), sum);
+        ck_assert_uint_le(sp_arena_filled_bytes(&arena), sum + 2048); /* headers of blocks */
+        ck_assert_uint_le(sp_arena_filled_bytes(&arena), arena.used_bytes);
+    }
+    memset(sp_arena_alloc(&arena, 16), 1, 16); /* begins a block */
+    ck_assert_uint_gt(arena.used_bytes, sp_arena_filled_bytes(&arena) + (1 << 19));
+    sp_arena_fini(&arena);
+    ck_assert_uint_eq(sp_arena_filled_bytes(&arena), 0);
+}
+END_TEST
+
 START_TEST(arena_reset_keeps_a_small_block_and_frees_a_large_one)
 {
     struct sp_arena arena;
@@ -385,6 +405,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tests, arena_refuses_sizes_that_overflow);
     tcase_add_test(tests, arena_grows_the_newest_allocation_in_place);
     tcase_add_test(tests, arena_lets_go_of_what_its_content_holds_the_last_first);
+    tcase_add_test(tests, arena_says_how_much_of_its_blocks_is_filled);
     tcase_add_test(tests, arena_reset_keeps_a_small_block_and_frees_a_large_one);
     tcase_add_test(tests, buffer_takes_exactly_its_ceiling_and_then_sticks);
     tcase_add_test(tests, buffer_error_makes_every_append_do_nothing);
