@@ -253,11 +253,6 @@ static inline bool sp_rocks_queue_is_full(const struct sp_rocks *rocks,
            fresh->spans >= rocks->sizes.seal_spans;
 }
 
-static inline bool sp_rocks_fresh_is_full(const struct sp_rocks *rocks)
-{
-    return sp_rocks_queue_is_full(rocks, &rocks->fresh);
-}
-
 /* ---- rocks_sealer.c: when rows become columns, and columns segments ---- */
 
 /* Starts both threads. An errno. */
@@ -283,9 +278,12 @@ SP_MUST_USE enum sp_status sp_rocks_make_blocks_of(struct sp_rocks *rocks,
 #define SP_ROCKS_GROUP_ENTRIES_MAX 4096
 size_t sp_rocks_queue_peek(const struct sp_rocks_queue *fresh,
                            struct sp_rocks_entry *ret[SP_ROCKS_GROUP_ENTRIES_MAX]);
-/* Blocks that were made of such a group come behind those of head, which owns them then; services get their slots. Under the
- * lock. On an error nothing has changed. SP_NO_MEMORY. */
-SP_MUST_USE enum sp_status sp_rocks_head_push(struct sp_rocks *rocks, struct sp_rocks_head *head,
+/* Services of entries get their slots, in order. Takes the lock: for each service, not for each span. False: no memory. */
+SP_MUST_USE bool sp_rocks_name_services(struct sp_rocks *rocks,
+                                        struct sp_rocks_entry *const *entries, size_t count);
+/* Blocks that were made of such a group come behind those of head, which owns them then. Under the lock. SP_NO_MEMORY, and nothing
+ * has changed. */
+SP_MUST_USE enum sp_status sp_rocks_head_push(struct sp_rocks_head *head,
                                               struct sp_rocks_entry *const *entries, size_t count,
                                               struct sp_block_shared **blocks, uint32_t block_count,
                                               struct sp_error *reterr);

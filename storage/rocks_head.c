@@ -174,23 +174,36 @@ enum sp_status sp_rocks_entries_to_blocks(struct sp_block_builder *builder,
 
 /* ---- services ---- */
 
-/* Slots in the order in which services came. Under the lock. */
-static bool name_services(struct sp_rocks *rocks, struct sp_rocks_entry *const *entries,
-                          size_t count)
+/* Each service of the entries once, in the order in which they came. */
+static bool find_services(struct sp_rocks_entry *const *entries, size_t count,
+                          struct sp_interner *services)
 {
+    const struct sp_resource *before = NULL;
     for (size_t e = 0; e < count; e++) {
         const struct sp_batch *batch = entries[e]->append->batch;
-        const struct sp_resource *before = NULL;
         for (size_t i = 0; i < batch->span_count; i++) {
             if (batch->spans[i].resource == before)
                 continue;
             before = batch->spans[i].resource;
-            if (sp_interner_add(&rocks->services, 0, sp_span_service(&batch->spans[i])) ==
-                SP_INTERNER_NONE)
+            if (sp_interner_add(services, 0, sp_span_service(&batch->spans[i])) == SP_INTERNER_NONE)
                 return false;
         }
     }
     return true;
+}
+
+bool sp_rocks_name_services(struct sp_rocks *rocks, struct sp_rocks_entry *const *entries,
+                            size_t count)
+{
+    struct sp_interner services;
+    sp_interner_init(&services);
+    bool fits = find_services(entries, count, &services);
+    pthread_mutex_lock(&rocks->lock);
+    for (uint32_t i = 0; i < services.texts.count && fits; i++)
+        fits = sp_interner_add(&rocks->services, 0, services.texts.items[i]) != SP_INTERNER_NONE;
+    pthread_mutex_unlock(&rocks->lock);
+    sp_interner_fini(&services);
+    return fits;
 }
 
 /* ---- the head ---- */
@@ -233,14 +246,13 @@ size_t sp_rocks_queue_peek(const struct sp_rocks_queue *fresh,
     return count;
 }
 
-enum sp_status sp_rocks_head_push(struct sp_rocks *rocks, struct sp_rocks_head *head,
-                                  struct sp_rocks_entry *const *entries, size_t count,
-                                  struct sp_block_shared **blocks, uint32_t block_count,
-                                  struct sp_error *reterr)
+enum sp_status sp_rocks_head_push(struct sp_rocks_head *head, struct sp_rocks_entry *const *entries,
+                                  size_t count, struct sp_block_shared **blocks,
+                                  uint32_t block_count, struct sp_error *reterr)
 {
     uint64_t received_max_unix_ns = 0;
     size_t journal_bytes = 0;
-    if (!sp_vector_reserve(head, block_count) || !name_services(rocks, entries, count))
+    if (!sp_vector_reserve(head, block_count))
         return no_memory(reterr);
     for (size_t i = 0; i < count; i++) {
         journal_bytes += entries[i]->journal_bytes;
@@ -279,8 +291,11 @@ enum sp_status sp_rocks_make_blocks_of(struct sp_rocks *rocks, struct sp_rocks_q
         sp_rocks_entries_to_blocks(rocks->builder, entries, count, &blocks, &block_count, reterr);
     if (status != SP_OK)
         return status;
+    if (!sp_rocks_name_services(rocks, entries, count))
+        status = no_memory(reterr);
     pthread_mutex_lock(&rocks->lock);
-    status = sp_rocks_head_push(rocks, head, entries, count, blocks, block_count, reterr);
+    if (status == SP_OK)
+        status = sp_rocks_head_push(head, entries, count, blocks, block_count, reterr);
     for (size_t i = 0; i < count && status == SP_OK; i++)
         entries[i] = sp_rocks_queue_pop(fresh);
     pthread_mutex_unlock(&rocks->lock);

@@ -331,9 +331,12 @@ static enum sp_status place_group(struct replay *replay, struct group *group,
     }
     for (uint32_t i = 0; i < group->block_count; i++)
         replay->block_bytes += sp_arena_filled_bytes(&group->blocks[i]->arena);
+    enum sp_status status =
+        sp_rocks_name_services(rocks, group->entries, group->count) ? SP_OK : no_memory(reterr);
     pthread_mutex_lock(&rocks->lock);
-    enum sp_status status = sp_rocks_head_push(rocks, &rocks->head, group->entries, group->count,
-                                               group->blocks, group->block_count, reterr);
+    if (status == SP_OK)
+        status = sp_rocks_head_push(&rocks->head, group->entries, group->count, group->blocks,
+                                    group->block_count, reterr);
     pthread_mutex_unlock(&rocks->lock);
     if (status == SP_OK)
         group->block_count = 0;

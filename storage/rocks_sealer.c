@@ -127,8 +127,9 @@ static enum work next_columns(const struct sp_rocks *rocks, uint64_t now_ns, uin
     if (rocks->fresh.count == 0)
         return WORK_NONE;
     *ret_until_ns = rocks->fresh.first->published_ns + SP_ROCKS_FRESH_AGE_NS;
-    return hurries(rocks) || sp_rocks_fresh_is_full(rocks) || now_ns >= *ret_until_ns ? WORK_BLOCKS
-                                                                                      : WORK_NONE;
+    return hurries(rocks) || sp_rocks_queue_is_full(rocks, &rocks->fresh) || now_ns >= *ret_until_ns
+               ? WORK_BLOCKS
+               : WORK_NONE;
 }
 
 static void *columns_main(void *cookie)

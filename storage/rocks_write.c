@@ -88,11 +88,13 @@ void sp_rocks_append(struct sp_store *store, struct sp_append *append)
     bool draining = rocks->draining;
     bool full = backlog > 0 && (backlog > rocks->backlog_bytes_max ||
                                 entry->bytes > rocks->backlog_bytes_max - backlog);
-    if (!draining && !full) {
+    if (!draining && !full)
         sp_rocks_queue_push(&rocks->waiting, entry);
-        pthread_cond_signal(&rocks->committer_wakes);
-    }
     pthread_mutex_unlock(&rocks->lock);
+    /* Behind the lock: who is woken up may get this thread's processor at once, and would wait for the lock until this thread has one
+     * again. */
+    if (!draining && !full)
+        pthread_cond_signal(&rocks->committer_wakes);
 
     if (draining || full) {
         free(entry);
@@ -218,6 +220,7 @@ static struct sp_rocks_entry *publish(struct sp_rocks *rocks, struct sp_rocks_qu
     if (!written)
         return first;
     uint64_t now_ns = sp_rocks_monotonic_ns();
+    bool was_empty = rocks->fresh.count == 0;
     rocks->append_count += group->count;
     rocks->commit_count++;
     while (group->first != NULL) {
@@ -226,7 +229,9 @@ static struct sp_rocks_entry *publish(struct sp_rocks *rocks, struct sp_rocks_qu
         entry->published_ns = now_ns;
         sp_rocks_queue_push(&rocks->fresh, entry);
     }
-    pthread_cond_signal(&rocks->columns_wakes);
+    /* Otherwise it knows already until when it waits. */
+    if (was_empty || sp_rocks_queue_is_full(rocks, &rocks->fresh))
+        pthread_cond_signal(&rocks->columns_wakes);
     return first;
 }
 

@@ -75,12 +75,17 @@ static void mailbox_release(void *cookie)
     free(mailbox);
 }
 
-/* Under the lock. */
-static void mailbox_wake(struct sp_h2_mailbox *mailbox)
+/* Under the lock: is a wake-up call needed, and the caller's then? It is made behind the lock, because the worker may get this thread's
+ * processor at once, and would wait for the lock until this thread has one again. */
+static bool mailbox_is_to_wake(struct sp_h2_mailbox *mailbox)
 {
-    if (mailbox->awake)
-        return;
+    bool asleep = !mailbox->awake;
     mailbox->awake = true;
+    return asleep;
+}
+
+static void mailbox_wake(const struct sp_h2_mailbox *mailbox)
+{
     uint64_t one = 1;
     /* It fails only when the counter is full, and then the worker wakes anyway. */
     ssize_t written = write(mailbox->wake_fd, &one, sizeof(one));
@@ -95,16 +100,24 @@ static void on_replied(struct sp_exchange *exchange)
         return;
     }
     struct sp_h2_mailbox *mailbox = exchange->transport_cookie;
+    bool wake = false;
     pthread_mutex_lock(&mailbox->lock);
     bool closed = mailbox->closed;
     if (!closed) {
         exchange->next = mailbox->replies;
         mailbox->replies = exchange;
-        mailbox_wake(mailbox);
+        wake = mailbox_is_to_wake(mailbox);
     }
+    if (wake)
+        mailbox_retain(
+            mailbox); /* the exchange's own reference may go as soon as the worker has it */
     pthread_mutex_unlock(&mailbox->lock);
     if (closed)
         sp_exchange_release(exchange);
+    if (!wake)
+        return;
+    mailbox_wake(mailbox);
+    mailbox_release(mailbox);
 }
 
 static const struct sp_exchange_transport h2_transport = {.replied = on_replied,
@@ -113,8 +126,10 @@ static const struct sp_exchange_transport h2_transport = {.replied = on_replied,
 void sp_h2_worker_wake(struct sp_h2_worker *worker)
 {
     pthread_mutex_lock(&worker->mailbox->lock);
-    mailbox_wake(worker->mailbox);
+    bool wake = mailbox_is_to_wake(worker->mailbox);
     pthread_mutex_unlock(&worker->mailbox->lock);
+    if (wake)
+        mailbox_wake(worker->mailbox);
 }
 
 void sp_h2_worker_give(struct sp_h2_worker *worker, int fd, const char *peer)
@@ -131,8 +146,10 @@ void sp_h2_worker_give(struct sp_h2_worker *worker, int fd, const char *peer)
     pthread_mutex_lock(&mailbox->lock);
     accepted->next = mailbox->accepted;
     mailbox->accepted = accepted;
-    mailbox_wake(mailbox);
+    bool wake = mailbox_is_to_wake(mailbox);
     pthread_mutex_unlock(&mailbox->lock);
+    if (wake)
+        mailbox_wake(mailbox);
 }
 
 /* ---- connections ---- */
