@@ -39,7 +39,7 @@
  * first is so old. */
 #define SP_ROCKS_HEAD_SPANS         ((uint64_t)1024 * 1024)
 #define SP_ROCKS_HEAD_JOURNAL_BYTES ((uint64_t)96 * 1024 * 1024)
-#define SP_ROCKS_HEAD_BYTES         ((size_t)48 * 1024 * 1024)
+#define SP_ROCKS_HEAD_BYTES         ((size_t)44 * 1024 * 1024)
 #define SP_ROCKS_HEAD_AGE_NS        30000000000ULL
 /* So many neighbouring segments of one tier become one. The first tier is below so many spans, each further one below so many
  * times as many. */

@@ -2,7 +2,8 @@
  *
  * tests/bench/bench_restart.c: how long a start takes that finds a journal of 256 MiB ($SPOOR_JOURNAL_MIB), as a server leaves that was killed. The
  * records are requests of what `spoor load` makes, or of a recording ($SPOOR_CORPUS, a file), and of spans that have no two values in common
- * ("random"), plain and as the store packs them; more of them than a server can have, which takes no more requests above its budget. */
+ * ("random"), plain and as the store packs them; more of them than a server can have, which takes no more requests above its budget. At the
+ * end with as many as that is, of each. */
 #include "tests/bench/corpus.h"
 #include "tests/contract/journal.h"
 #include "tests/support/check_main.h"
@@ -12,6 +13,7 @@
 #include <time.h>
 
 #define REQUEST_SPANS 500
+#define PROBE_BYTES   ((uint64_t)8 << 20)
 
 static double seconds(clockid_t clock)
 {
@@ -51,8 +53,9 @@ static uint64_t fill(const struct fixture *fixture, bool is_random, enum sp_body
     return spans;
 }
 
-static void measure(const char *what, bool is_random, enum sp_body_encoding encoding,
-                    uint64_t bytes)
+/* Returns how many bytes of memory one of the journal takes as columns; of one that is not sealed on the way. */
+static double measure(const char *what, bool is_random, enum sp_body_encoding encoding,
+                      uint64_t bytes)
 {
     struct fixture fixture;
     struct sp_store_stats stats;
@@ -71,6 +74,15 @@ static void measure(const char *what, bool is_random, enum sp_body_encoding enco
            (unsigned long long)stats.segment_count, (unsigned long long)stats.backlog_bytes >> 20);
     fflush(stdout);
     fixture_fini(&fixture);
+    return (double)stats.backlog_bytes / (double)bytes;
+}
+
+/* Requests that are acked stay in memory until they are sealed, so a server leaves no more of them than its memory for that holds. */
+static void measure_full_backlog(const char *what, bool is_random, enum sp_body_encoding encoding)
+{
+    double columns = measure("a few of them", is_random, encoding, PROBE_BYTES);
+    measure(what, is_random, encoding,
+            (uint64_t)((double)SP_STORE_BACKLOG_BYTES_DEFAULT / columns));
 }
 
 START_TEST(restart_with_a_full_journal)
@@ -83,6 +95,10 @@ START_TEST(restart_with_a_full_journal)
         corpus_open(corpus != NULL ? corpus : "synthetic");
     measure("a journal of plain bodies", is_random, SP_BODY_IDENTITY, bytes);
     measure("a journal of zstd bodies", is_random, SP_BODY_ZSTD, bytes);
+    measure_full_backlog("what a server with its backlog full leaves, plain", is_random,
+                         SP_BODY_IDENTITY);
+    measure_full_backlog("what a server with its backlog full leaves, zstd", is_random,
+                         SP_BODY_ZSTD);
 }
 END_TEST
 

@@ -462,7 +462,7 @@ END_TEST
 
 /* One seal is due on the way, of so many blocks that it writes chunks many times. */
 #define CLOSED_REQUESTS   520
-#define CLOSED_BYTES      ((size_t)48 * 1024 * 1024)
+#define CLOSED_BYTES      ((size_t)40 * 1024 * 1024)
 #define CLOSED_WRITES_MAX 12 /* of some 28, until it has noticed */
 
 static struct gate chunks = {.lock = PTHREAD_MUTEX_INITIALIZER,
