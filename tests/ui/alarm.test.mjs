@@ -195,6 +195,10 @@ test("groups count every span, and a list of spans has columns of attributes", a
     const expected = [...groupBy(own, (s) => attribute(s.span.attributes, "payment.currency"))].map(([v, list]) => `${v} ${list.length}`);
     assert.deepEqual([...rows].sort(), expected.sort());
     assert.ok(rows[0].startsWith(FAULT.currency), `impact: ${rows}`);
+    assert.equal(await page.locator(".groups .swatch").count(), 0);
+    await page.goto(at({ group: "resource.service.name" }));
+    await page.locator(".groups .swatch").first().waitFor();
+    assert.equal(await page.locator(".groups .swatch").count(), await page.locator(".groups tbody tr").count());
     await assertAccessible(page, "groups");
     await page.goto(at({ q: query, mode: "spans", cols: "start,span,duration,resource.service.instance.id", sort: "-max(duration)" }));
     await page.locator(".result:not(.head) .attribute").first().waitFor();
@@ -325,7 +329,7 @@ test("rate and errors take a drag as the heatmap beside them does, and the views
     const groups = await page.locator(".groups tbody tr").count();
     await page.route("**/v1/**", (route) => route.abort());
     await page.keyboard.press("r");
-    await page.locator(".banner", { hasText: "true before" }).waitFor();
+    await page.locator(".banner", { hasText: "was read at" }).waitFor();
     assert.equal(await page.locator(".groups tbody tr").count(), groups);
     await page.unroute("**/v1/**");
     await page.locator(".banner").waitFor({ state: "detached" });
@@ -507,6 +511,21 @@ test("preview, basket and export work from the keyboard, and nothing is wider th
     assert.equal(lines.length, 101);
     assert.match(lines[0], /^traceId,start,duration_ns,/);
   });
+  // On a narrow screen names are whole, what opens uses the width there is, and conditions stand in the lines of the other chips.
+  await withPage(site.browser, at({ q: '{ resource.service.name = "payment" && duration > 10ms && kind = server }' }), async (page) => {
+    await page.locator(".result:not(.head)").first().waitFor();
+    const tops = await page.locator(".query-tools > .chip, .chips > *").evaluateAll((list) => new Set(list.map((e) => Math.round(e.getBoundingClientRect().top / 8))).size);
+    assert.ok(tops <= 4, `${tops} lines of chips`);
+    await page.locator(".query-box input").fill("{ span.http");
+    await page.locator(".suggestions li", { hasText: "span.http.response.status_code" }).waitFor();
+    assert.deepEqual(await page.locator(".suggestions .clip").evaluateAll((list) => list.filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent)), []);
+    await page.keyboard.press("Escape");
+    await page.locator(".time-range > button").click();
+    assert.ok((await page.getByLabel("From", { exact: true }).boundingBox()).width > 330);
+    await page.keyboard.press("Escape");
+    await page.locator(".list-tools").getByRole("button", { name: "Group by" }).click();
+    assert.ok((await page.getByLabel("Attribute", { exact: true }).boundingBox()).width > 330);
+  }, { width: 390, height: 844 });
   for (const more of [{}, { group: "name" }, { mode: "spans" }, { as: "table" }, { view: "heatmap" }, { view: "histogram" }, { view: "timeseries", group: "resource.service.name" }]) {
     await withPage(site.browser, at({ ...params, ...more }), async (page) => {
       await page.locator(".panels .chart, .series-charts .chart").first().waitFor();

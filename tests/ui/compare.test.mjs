@@ -99,6 +99,31 @@ test("other roots are warned of; a trace that is not stored is said to be", asyn
   );
 });
 
+test("a server that goes away takes nothing from the comparison; it is asked again, and nothing else stands for what it was not asked", async () => {
+  await withPage(
+    site.browser,
+    at(pair),
+    async (page) => {
+      await page.locator(".cmp-row:not(.head)").first().waitFor();
+      const calls = () => page.locator(".cmp-tree").getAttribute("aria-rowcount");
+      const before = await calls();
+      await page.route("**/v1/**", (route) => route.abort());
+      await page.keyboard.press("r");
+      const away = page.getByRole("heading", { name: /The server does not answer: what is below was read at \d\d:/ });
+      await away.waitFor();
+      assert.equal(await calls(), before);
+      await assertAccessible(page, "a comparison without its server");
+      await page.keyboard.press("s");
+      await page.getByRole("heading", { name: "Spoor does not answer" }).waitFor();
+      assert.equal(await page.locator(".cmp-row").count(), 0);
+      await page.unroute("**/v1/**");
+      await page.locator(".cmp-row:not(.head)").first().waitFor();
+      assert.equal(await page.locator(".problem").count(), 0);
+    },
+    { expectErrors: true },
+  );
+});
+
 test("the drawing has a card for each call and is walked with the arrows", async () => {
   const all = new Set([...paths(left).keys(), ...paths(right).keys()]);
   await withPage(site.browser, at({ ...pair, tab: "graph" }), async (page) => {

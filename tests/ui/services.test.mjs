@@ -124,6 +124,10 @@ describe("the page of one service", { concurrency: 3 }, () => {
       assert.match(await page.getByRole("link", { name: "Compare traces" }).getAttribute("href"), /compare\/\?a=q%3A.*&b=q%3A/);
       await page.getByLabel("compare with").selectOption("");
       await page.locator(".line-before").first().waitFor({ state: "detached" });
+      // The table of steps has in numbers what the dashed lines draw.
+      await page.goto(at({ from: iso(20), vs: "prev", view: "table" }));
+      await page.getByRole("region", { name: "Steps", exact: true }).waitFor();
+      assert.ok((await table(page, "Steps")).every((r) => r[1] === String(CALLS) && /^×10 150 ms$/.test(r[7])), (await table(page, "Steps"))[0].join("; "));
     });
     // A range of another length: lines begin at the left, counts are those of as much time.
     await withPage(site.browser, at({ from: iso(20), vs: `${iso(0)}..${iso(10)}` }), async (page) => {

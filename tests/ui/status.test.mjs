@@ -83,6 +83,55 @@ test("data quality counts what was sent wrong", async () => {
   });
 });
 
+test("what was counted stays when the server goes away, and is counted again when it comes", async () => {
+  await withPage(
+    site.browser,
+    at("quality"),
+    async (page) => {
+      const table = page.getByRole("region", { name: "What is not as it should be" });
+      await table.waitFor();
+      await page.route("**/v1/**", (route) => route.abort());
+      await page.getByRole("button", { name: "Read again" }).click();
+      const away = page.getByRole("heading", { name: /what is below was read at \d\d:/ });
+      await away.waitFor();
+      assert.equal(await table.count(), 1);
+      await page.unroute("**/v1/**");
+      await away.waitFor({ state: "detached" });
+      assert.equal(await table.count(), 1);
+    },
+    { expectErrors: true },
+  );
+});
+
+test("the time goes along to every page, by link and by key; where it says nothing there is no button for it", async () => {
+  await withPage(site.browser, `${site.url}/?from=now-6h&to=now`, async (page) => {
+    const button = page.locator(".topbar .time-range");
+    const goes = async (key, address) => {
+      await page.keyboard.press("g");
+      await page.keyboard.press(key);
+      await page.waitForURL(address);
+    };
+    await button.waitFor();
+    await goes("m", /map\/\?from=now-6h&to=now$/);
+    await goes("s", /service\/\?from=now-6h&to=now$/);
+    await goes("t", /status\/\?from=now-6h&to=now$/);
+    await page.getByRole("tab", { name: "Storage" }).waitFor();
+    assert.equal(await button.count(), 0);
+    await page.getByRole("tab", { name: "Data quality" }).click();
+    await button.filter({ hasText: "Last 6 hours" }).waitFor();
+    await page.locator(".topbar").getByRole("link", { name: "Explore", exact: true }).click();
+    await page.waitForURL(/\/\?from=now-6h&to=now$/);
+    await page.locator(".topbar").getByRole("link", { name: "Status" }).click();
+    await page.waitForURL(/status/);
+    await page.keyboard.press("l");
+    await page.waitForURL(/\/\?from=now-6h&live=1$/);
+    await goes("e", /\/\?from=now-6h$/);
+    await page.locator(".result:not(.head) a").first().click();
+    await page.waitForURL(/\/trace\/\?id=[0-9a-f]{32}$/);
+    await goes("m", /map\/\?from=now-6h$/);
+  });
+});
+
 test("settings are those the server was started with; the page looks at itself", async () => {
   await withPage(site.browser, at("limits"), async (page) => {
     await page.getByRole("region", { name: "Settings" }).waitFor();

@@ -3,15 +3,15 @@
 import { signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import { useEffect } from "preact/hooks";
-import { go, href, type Page, route, startRouting } from "./route";
+import { go, type Page, route, startRouting } from "./route";
 import { dialog, open, openDialog } from "./state/dialog";
 import { startKeys, useActions } from "./state/keys";
 import { nextTheme, zone } from "./state/prefs";
-import { currentRange, linkAddress, shiftRange } from "./state/range";
+import { linkAddress, shiftRange } from "./state/range";
 import { copy, message, say } from "./state/say";
 import { queryWanted } from "./state/searching";
 import { loadStyle } from "./state/style";
-import { compareAddress, rangeOpened, TopBar } from "./ui/topbar";
+import { compareAddress, pageAddress, rangeOpened, TopBar } from "./ui/topbar";
 
 const later = signal<Partial<Record<Page, ComponentType>>>({});
 
@@ -61,14 +61,14 @@ function useEverywhere(): void {
     // Where a page has neither, the list of traces has both.
     "all.find": () => {
       queryWanted.value = true;
-      go(href("explore", { ...currentRange() }));
+      go(pageAddress("explore"));
     },
-    "all.live": () => go(href("explore", { live: "1" })),
-    "all.explore": () => go(href("explore")),
-    "all.map": () => go(href("map")),
-    "all.status": () => go(href("status")),
+    "all.live": () => go(pageAddress("explore", { live: "1", to: "" })),
+    "all.explore": () => go(pageAddress("explore")),
+    "all.map": () => go(pageAddress("map")),
+    "all.status": () => go(pageAddress("status")),
     "all.compare": () => go(compareAddress()),
-    "all.services": () => go(href("service")),
+    "all.services": () => go(pageAddress("service")),
     "all.settings": () => open("settings"),
     "all.range": () => {
       rangeOpened.value++;

@@ -42,6 +42,8 @@ test("differences are of b against a, of sets those of the mean trace", () => {
   assert.deepEqual(nodes.map((n) => n.subtree), [5, 1, 2, 1, 1]);
   assert.deepEqual(nodes.map((n) => changeText(n, "duration")), ["+50 %", "+50 %", "only in A", "only in A", "only in B"]);
   assert.equal(changeText(nodes[1], "count"), "+100 %");
+  const near = compareNodes([{ ...MERGED[0], a: side(1, 100_000, 10), b: side(1, 100_028, 10) }], [1, 1]);
+  assert.equal(changeText(near[0], "duration"), "+0.0 %");
   const means = compareNodes([{ ...MERGED[0], a: side(4, 400, 40, 2), b: side(9, 90, 9, 3) }], [4, 3]);
   assert.deepEqual([means[0].a?.duration, means[0].b?.duration, means[0].a?.share, means[0].b?.share], [100, 30, 0.5, 1]);
   assert.equal(changeText(means[0], "duration"), "−70 %");

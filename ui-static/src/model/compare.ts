@@ -4,7 +4,6 @@
 import type { MergedNode, MergedSide } from "../api/types";
 import { parseTraceRef } from "./ids";
 import { KINDS, operationName, serviceName, type Skeleton } from "./skeleton";
-import { significant } from "./text";
 
 /** What a or b of the address says. */
 export type Side = { kind: "trace"; id: string } | { kind: "set"; query: string; from: string; to: string };
@@ -158,7 +157,7 @@ export function changeText(node: CompareNode, by: Measure): string {
   const percent = (100 * (b - a)) / a;
   if (percent >= 1000) return `×${(b / a).toFixed(0)}`;
   const size = Math.abs(percent);
-  return `${percent > 0 ? "+" : "−"}${size < 0.1 ? significant(size) : size < 10 ? size.toFixed(1) : size.toFixed(0)} %`;
+  return `${percent > 0 ? "+" : "−"}${size < 10 ? size.toFixed(1) : size.toFixed(0)} %`;
 }
 
 /** Rows of a trace by node of the merged tree, in the trace's order. Rows without a node (spans sent twice) are left out. */

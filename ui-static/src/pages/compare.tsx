@@ -6,9 +6,11 @@ import { parseSide, rootsDiffer, type Side } from "../model/compare";
 import { curlOf } from "../model/curl";
 import { formatCount, plural } from "../model/text";
 import { param, patched, replace } from "../route";
-import { answer, type Answer, compare, limitOf, loadPair, measureOf, narrow, pair, sampleOf, SAMPLES, setParams, swap, TABS, tabOf } from "../state/compare";
+import { answer, type Answer, askedKey, compare, limitOf, loadPair, measureOf, narrow, pair, sampleOf, SAMPLES, setParams, swap, TABS, tabOf } from "../state/compare";
 import { useActions } from "../state/keys";
+import { useRetry } from "../state/load";
 import { copy } from "../state/say";
+import { Away } from "../ui/away";
 import { CopyButton, Popover, ProblemPanel, Tabs } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { CompareAttributes, CompareFindings } from "./compare-attributes";
@@ -23,16 +25,16 @@ import { exportCsv, exportJson } from "./compare-export";
 export function ComparePage() {
   const [left, right] = [param("a"), param("b")];
   const [a, b] = [parseSide(left), parseSide(right)];
-  const [traces, limit] = [sampleOf(), limitOf()];
+  const [traces, limit, key] = [sampleOf(), limitOf(), askedKey()];
   const load = () => {
-    if (a && b) void answer.run((stop) => compare(a, b, traces, limit, stop));
+    if (a && b) void answer.run((stop) => compare(key, a, b, traces, limit, stop));
   };
   useEffect(() => {
     document.title = "Compare · Spoor";
     loadSlots();
     load();
     return () => answer.stop();
-  }, [left, right, traces, limit]);
+  }, [key]);
   useActions({
     "compare.swap": swap,
     "all.run": load,
@@ -40,19 +42,25 @@ export function ComparePage() {
       TABS.map(([id], i) => [`compare.tab${i + 1}`, () => replace(patched({ tab: id || null, by: param("by") === "attrs" ? null : param("by") }))]),
     ),
   });
-  const { value, error, loading } = answer.state.value;
+  const { value: last, error, loading } = answer.state.value;
+  // A server that does not answer takes nothing away, but nothing else is shown in its place.
+  const value = error && last?.key !== key ? null : last;
+  useRetry(error, load);
   return (
     <div class={loading ? "compare busy" : "compare"}>
       {a && b ? <h1 class="offscreen">A compared with B</h1> : null}
-      <Slots a={a} b={b} value={a && b && !error ? value : null} />
+      <Slots a={a} b={b} value={a && b ? value : null} />
       {!a || !b ? (
         <CompareHelp a={a} b={b} />
-      ) : error ? (
+      ) : error && !value ? (
         <section class="pad">
           <ProblemPanel error={error} retry={load} title={error.problem.status === 404 ? `Trace ${error.problem.parameter === "b" ? "B" : "A"} is not stored` : undefined} />
         </section>
       ) : value ? (
-        <Compared a={a} b={b} value={value} />
+        <>
+          <Away state={answer.state.value} retry={load} />
+          <Compared a={a} b={b} value={value} />
+        </>
       ) : (
         <div class="trace-loading" role="status">
           Comparing …

@@ -10,7 +10,7 @@ import { formatDuration } from "../model/time";
 import { isEverything, valueCondition, withCondition } from "../model/traceql";
 import { go, param, patched } from "../route";
 import { Loader } from "../state/load";
-import { CopyButton, ProblemPanel } from "../ui/controls";
+import { CopyButton, ProblemPanel, Swatch } from "../ui/controls";
 import { useAsked } from "./explore-asking";
 import { shortName } from "./explore-chips";
 import { listQuery } from "./explore-state";
@@ -26,7 +26,7 @@ function questions(by: string): { q: string; from?: string | undefined; to?: str
   return GROUP_METRICS.map(({ metric, errors }) => ({ q: `${errors ? failed : base} | ${metric} by (${by})`, ...range }));
 }
 
-export function Groups({ by }: { by: string }) {
+export function Groups({ by, slots }: { by: string; slots: Map<string, number> }) {
   const list = questions(by);
   const { value: found, error, busy, run } = useAsked(loader, list, async (stop) => ({ by, groups: groupsOf(await Promise.all(list.map((p): Promise<MetricAnswer> => getMetric(p, stop)))) }));
   // Groups of one field are none of another.
@@ -80,7 +80,7 @@ export function Groups({ by }: { by: string }) {
           </thead>
           <tbody>
             {groups.slice(0, SHOWN).map((g) => (
-              <GroupRow key={`${g.type} ${g.value}`} g={g} by={by} most={most} />
+              <GroupRow key={`${g.type} ${g.value}`} g={g} by={by} most={most} slot={/^(resource\.service\.name|service)$/.test(by) ? slots.get(g.value ?? "") : undefined} />
             ))}
           </tbody>
         </table>
@@ -89,13 +89,13 @@ export function Groups({ by }: { by: string }) {
   );
 }
 
-function GroupRow({ g, by, most }: { g: Group; by: string; most: number }) {
+function GroupRow({ g, by, most, slot }: { g: Group; by: string; most: number; slot: number | undefined }) {
   const condition = valueCondition(by, g.value, g.type);
   const name = g.value === null ? "(none)" : g.value || '""';
   return (
     <tr>
       <td class="clip">
-        {condition ? <a href={patched({ q: withCondition(param("q"), condition), group: null, gsort: null })}>{name}</a> : name}
+        {slot === undefined ? null : <Swatch slot={slot} />} {condition ? <a href={patched({ q: withCondition(param("q"), condition), group: null, gsort: null })}>{name}</a> : name}
       </td>
       <td class="num right">{formatCount(g.count)}</td>
       <td class="num right">{g.errors > 0 ? <span class="error-text">▲ {formatPercent(g.errors, g.count)}</span> : <span class="dim">0 %</span>}</td>

@@ -19,6 +19,7 @@ import { currentRange } from "../state/range";
 import { say } from "../state/say";
 import { queryWanted, running, stopSearch } from "../state/searching";
 import { loadStyle } from "../state/style";
+import { clockOf } from "../ui/away";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { isSlow } from "../ui/progress";
@@ -41,7 +42,7 @@ interface Parts {
   FacetRail?: ComponentType<{ slots: Map<string, number>; close: () => void }>;
   ListTools?: ComponentType<{ value: SearchAnswer | null }>;
   Difference?: ComponentType<{ selected: NonNullable<ReturnType<typeof selection>> }>;
-  Groups?: ComponentType<{ by: string }>;
+  Groups?: ComponentType<{ by: string; slots: Map<string, number> }>;
   LiveLine?: ComponentType;
   Preview?: ComponentType<{ row: ListRow; compare: () => void; close: () => void }>;
   EndedEarly?: ComponentType<{ value: SearchAnswer }>;
@@ -177,13 +178,13 @@ export function Explore() {
           ) : null}
           {away ? (
             <p class="banner" role="status">
-              <span aria-hidden="true">▲</span> {nothing ? "" : "What is below was true before. "}The page asks again by itself.
+              <span aria-hidden="true">▲</span> {nothing ? "" : `What is below was read at ${clockOf(answer.state.value)}. `}The page asks again by itself.
             </p>
           ) : null}
           {nothing || !panelsShown() || error?.problem.parameter === "q" ? null : !large ? <Panels Steps={StepTable} /> : LargeView ? <LargeView view={large} slots={slots} /> : large === "timeseries" ? <SeriesRoom /> : <div class="panels waiting tall" aria-hidden="true" />}
           {selected && Difference ? <Difference selected={selected} /> : null}
           {isLive() && LiveLine && !group ? <LiveLine /> : null}
-          {group ? Groups && !nothing ? <Groups by={group} /> : null : <List value={value} loading={loading} failed={error !== null} />}
+          {group ? Groups && !nothing ? <Groups by={group} slots={slots} /> : null : <List value={value} loading={loading} failed={error !== null} />}
         </div>
         {row && previewOpen.value && Preview && !group ? <Preview row={row} compare={() => compare(row)} close={closePreview} /> : null}
       </div>

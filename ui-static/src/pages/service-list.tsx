@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All services, with their spans, errors, calls and durations; and what the pages of services show when there is nothing, or when it cannot be read.
 import { useEffect } from "preact/hooks";
-import { apiUrl, getLatency } from "../api/client";
+import { apiUrl, getLatency, getServices } from "../api/client";
 import type { LatencyAnswer, LatencyRow, Service } from "../api/types";
 import { curlOf } from "../model/curl";
 import { mainKind } from "../model/service";
@@ -13,12 +13,15 @@ import { href, param, patched, replace } from "../route";
 import { useActions } from "../state/keys";
 import { Loader, useRetry } from "../state/load";
 import { currentRange } from "../state/range";
+import { Away } from "../ui/away";
 import { CopyButton, ProblemPanel, ServiceName } from "../ui/controls";
 import { FindBox, Head, Pages, Share, useAnswer, Ways } from "./service-parts";
 
 export const list = new Loader<{ services: Service[] }>();
 const calls = new Loader<LatencyAnswer>();
 const LIST_PAGE = 200;
+/** Services of similar names. */
+const LIKE = 5;
 const QUANTILES = ["p50", "p95", "p99"];
 const ofQuantile = (name: string) => quantileOf(name.slice(1));
 
@@ -82,7 +85,7 @@ export function AllServices({ retry }: { retry: () => void }) {
   const most = Math.max(1, ...value.services.map((s) => Number(s.spanCount)));
   return (
     <div class="service-page">
-      {error ? <ProblemPanel error={error} retry={retry} title="The server does not answer: what is below was read before" /> : null}
+      <Away state={list.state.value} retry={retry} />
       <div class="service-head">
         <h1>Services</h1>
         <span class="dim">{formatCount(value.services.length)}, every stored span counted</span>
@@ -163,14 +166,33 @@ export function Failed({ title, error, retry }: { title: string; error: Paramete
   );
 }
 
-export function Nothing({ title }: { title: string }) {
+const everything = new Loader<{ services: Service[] }>();
+
+/** A service that is not there at all is another matter than one that was silent for an hour. */
+export function NoService({ name, operation }: { name: string; operation: string }) {
+  useEffect(() => void everything.run((stop) => getServices({}, stop)), []);
+  const { value, error } = everything.state.value;
+  if (!value && !error) return null;
+  const names = value?.services.map((s) => s.name) ?? [name];
+  if (names.includes(name)) return <Nothing title={operation ? `No call of ${operation} of ${name} in this range` : `No span of ${name} in this range`} />;
+  const typed = name.toLowerCase();
+  const like = names.filter((n) => n !== "" && (n.toLowerCase().includes(typed) || typed.includes(n.toLowerCase())));
+  return <Nothing title={`No stored span is of a service ${name}`} like={like.slice(0, LIKE)} />;
+}
+
+export function Nothing({ title, like }: { title: string; like?: string[] }) {
   const { from, to } = currentRange();
   return (
     <section class="empty">
       <h1>{title}</h1>
       <p>Services and their calls are counted from stored spans.</p>
       <ul class="ways">
-        {from || to ? (
+        {like?.map((name) => (
+          <li key={name}>
+            <a href={href("service", { s: name, from, to })}>{name}</a>
+          </li>
+        ))}
+        {(from || to) && !like ? (
           <li>
             <a href={patched({ from: null, to: null })}>Show all time</a>
           </li>

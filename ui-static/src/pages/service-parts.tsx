@@ -88,7 +88,7 @@ export function Delta({ now, before, format }: { now: number; before: number | n
   const text = changeText(now, before);
   return text ? (
     <span class="delta dim" title={`before: ${format(before)}`}>
-      {text}
+      {text}{" "}
     </span>
   ) : null;
 }

@@ -5,11 +5,12 @@ import { formatCount, formatRate } from "../model/text";
 import { formatClock, formatDay, formatDuration, formatFull, toRfc3339 } from "../model/time";
 import { href, patched } from "../route";
 import { zone } from "../state/prefs";
-import { Share } from "./service-parts";
+import { Delta, formatCalls, Share } from "./service-parts";
 import { filterOf, type Found, percentiles } from "./service-state";
 
-/** Each step leads to its traces, and to itself as the range of the page: what dragging over a chart does. */
-export function StepTable({ steps, value }: { steps: Step[]; value: Found }) {
+/** Each step leads to its traces, and to itself as the range of the page: what dragging over a chart does. Beside it how the same step of the range that is
+ * compared with differs. */
+export function StepTable({ steps, before, value }: { steps: Step[]; before: Step[] | null; value: Found }) {
   const names = percentiles().map((p) => `p${p}`);
   const range = (s: Step) => ({ from: toRfc3339(s.from), to: toRfc3339(s.to) });
   return (
@@ -30,20 +31,24 @@ export function StepTable({ steps, value }: { steps: Step[]; value: Found }) {
           </tr>
         </thead>
         <tbody>
-          {steps.map((s) => (
+          {steps.map((s, step) => (
             <tr key={String(s.from)}>
               <td class="num" title={formatFull(s.from, zone.value)}>
                 <a href={patched(range(s))}>
                   {formatDay(s.from, zone.value)} {formatClock(s.from, zone.value, 0)}
                 </a>
               </td>
-              <td class="num right">{formatCount(s.calls)}</td>
+              <td class="num right">
+                <Delta now={s.calls} before={before?.[step]?.calls ?? null} format={formatCalls} />
+                {formatCount(s.calls)}
+              </td>
               <td class="num right">{formatRate(s.rate, 1)}</td>
               <td class="num right">
                 <Share errors={s.errors} calls={s.calls} />
               </td>
               {s.quantiles.map((q, i) => (
                 <td key={names[i]} class="num right">
+                  <Delta now={q ?? 0} before={q === null ? null : (before?.[step]?.quantiles[i] ?? null)} format={formatDuration} />
                   {formatDuration(q)}
                 </td>
               ))}

@@ -3,6 +3,7 @@
 // instances and attributes; beside another range of time if somebody wants so.
 import { useEffect } from "preact/hooks";
 import { apiUrl, getServices } from "../api/client";
+import type { LatencySeries } from "../api/types";
 import { curlOf } from "../model/curl";
 import { stepsOf } from "../model/service";
 import { changeText } from "../model/change";
@@ -14,7 +15,8 @@ import { useActions } from "../state/keys";
 import { useRetry } from "../state/load";
 import { zone } from "../state/prefs";
 import { currentRange } from "../state/range";
-import { CopyButton, ProblemPanel, ServiceName, Tabs } from "../ui/controls";
+import { Away } from "../ui/away";
+import { CopyButton, ServiceName, Tabs } from "../ui/controls";
 import { Neighbours } from "./service-around";
 import { Attributes } from "./service-attributes";
 import { Charts, DurationTools, Held, timeText } from "./service-charts";
@@ -22,7 +24,7 @@ import { Distribution } from "./service-distribution";
 import { Errors } from "./service-errors";
 import { Instances, Versions } from "./service-instances";
 import { Operations } from "./service-operations";
-import { AllServices, Failed, list, Nothing } from "./service-list";
+import { AllServices, Failed, list, NoService } from "./service-list";
 import { Ways } from "./service-parts";
 import { StepTable } from "./service-series";
 import { find, filterOf, type Found, found, isTable, loadVersions, percentiles, versionsParams } from "./service-state";
@@ -74,10 +76,10 @@ function OneService({ name }: { name: string }) {
   });
   if (error && !value) return <Failed title={`${name} cannot be shown`} error={error} retry={load} />;
   if (!value) return <div class="trace-loading" role="status">{loading ? "Reading the service …" : ""}</div>;
-  if (!value.series) return <Nothing title={asked.operation ? `No call of ${asked.operation} of ${name} in this range` : `No span of ${name} in this range`} />;
+  if (!value.series) return <NoService name={name} operation={asked.operation} />;
   return (
     <div class={loading ? "service-page busy" : "service-page"}>
-      {error ? <ProblemPanel error={error} retry={load} title="The server does not answer: what is below was read before" /> : null}
+      <Away state={found.state.value} retry={load} />
       <ServiceHead name={name} operation={asked.operation} value={value} />
       <Summary value={value} />
       <Pictures value={value} />
@@ -109,9 +111,10 @@ function Pictures({ value }: { value: Found }) {
   const row = rowOf(value);
   const distribution = row ? <Distribution value={value} row={row} /> : null;
   if (isTable() && value.series) {
+    const steps = (series: LatencySeries | null) => series && stepsOf(series, value.kind, percentiles().map(quantileOf));
     return (
       <>
-        <StepTable steps={stepsOf(value.series, value.kind, percentiles().map(quantileOf))} value={value} />
+        <StepTable steps={steps(value.series) ?? []} before={steps(value.before)} value={value} />
         {distribution}
       </>
     );

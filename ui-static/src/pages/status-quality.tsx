@@ -6,8 +6,9 @@ import type { QualityAnswer } from "../api/types";
 import { formatBytes, formatCount, formatPercent, plural } from "../model/text";
 import { formatAge, formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
-import { Loader } from "../state/load";
+import { Loader, useRetry } from "../state/load";
 import { currentRange, nowNs } from "../state/range";
+import { Away } from "../ui/away";
 import { ProblemPanel } from "../ui/controls";
 import { Part, Table } from "./status-parts";
 
@@ -23,7 +24,8 @@ export function Quality() {
     return () => quality.stop();
   }, [range.from, range.to, wanted]);
   const { value, error, loading } = quality.state.value;
-  if (error) return <ProblemPanel error={error} retry={load} title="The quality of the data cannot be told" />;
+  useRetry(error, load);
+  if (error && !value) return <ProblemPanel error={error} retry={load} title="The quality of the data cannot be told" />;
   if (!value) {
     return (
       <div class="trace-loading" role="status">
@@ -40,6 +42,7 @@ export function Quality() {
   });
   return (
     <>
+      <Away state={quality.state.value} retry={load} />
       <div class="status-tools">
         <label class="field">
           newest

@@ -4,7 +4,7 @@ import { cancelQuery } from "../api/client";
 import type { RunningQuery, ShownQuery, SystemAnswer } from "../api/types";
 import { addressOf, exploreOf, parameterText, quantileBound } from "../model/system";
 import { formatBytes, formatCount } from "../model/text";
-import { formatClock, formatDuration } from "../model/time";
+import { formatClock, formatDay, formatDuration } from "../model/time";
 import { href } from "../route";
 import { asApiError } from "../state/load";
 import { zone } from "../state/prefs";
@@ -79,7 +79,7 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
           columns={[{ name: "Query" }, { name: "Took", right: true }, { name: "Traces read", right: true }, { name: "Read", right: true }, { name: "Status", right: true }, { name: "At", right: true }]}
           rows={q.slowest.map((r) => ({
             key: r.id,
-            cells: [what(r), formatDuration(Number(r.tookNano)), formatCount(r.tracesRead), formatBytes(r.bytesScanned), String(r.status), formatClock(BigInt(r.endedUnixNano), zone.value, 0)],
+            cells: [what(r), formatDuration(Number(r.tookNano)), formatCount(r.tracesRead), formatBytes(r.bytesScanned), String(r.status), `${formatDay(BigInt(r.endedUnixNano), zone.value).slice(5)} ${formatClock(BigInt(r.endedUnixNano), zone.value, 0)}`],
           }))}
           none="No query has run yet."
         />

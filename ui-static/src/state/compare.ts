@@ -46,7 +46,10 @@ export function swap(): void {
 
 // ---- what is loaded ----
 
-export type Answer = { of: "traces"; value: ComparedTraces; nodes: CompareNode[] } | { of: "sets"; value: Comparison; nodes: CompareNode[] };
+export type Answer = ({ of: "traces"; value: ComparedTraces } | { of: "sets"; value: Comparison }) & { nodes: CompareNode[]; key: string };
+
+/** What is compared, as the address says it. */
+export const askedKey = (): string => JSON.stringify([param("a"), param("b"), sampleOf(), limitOf()]);
 
 /** Two traces, and which of their rows belong to which node of their merged tree. */
 export interface Pair {
@@ -72,13 +75,13 @@ export function setParams(a: Side, b: Side, traces: number, limit: number): Para
   return { a: queryOf(a), b: queryOf(b), aFrom, aTo, bFrom, bTo, traces, limit, nodes: SET_NODES };
 }
 
-export async function compare(a: Side, b: Side, traces: number, limit: number, stop: AbortSignal): Promise<Answer> {
+export async function compare(key: string, a: Side, b: Side, traces: number, limit: number, stop: AbortSignal): Promise<Answer> {
   if (a.kind === "trace" && b.kind === "trace") {
     const value = await getComparedTraces(a.id, b.id, stop);
-    return { of: "traces", value, nodes: compareNodes(value.nodes, [1, 1]) };
+    return { key, of: "traces", value, nodes: compareNodes(value.nodes, [1, 1]) };
   }
   const value = await getComparison(setParams(a, b, traces, limit), stop);
-  return { of: "sets", value, nodes: compareNodes(value.tree?.nodes ?? [], [Math.max(1, value.a.matchedTraces), Math.max(1, value.b.matchedTraces)]) };
+  return { key, of: "sets", value, nodes: compareNodes(value.tree?.nodes ?? [], [Math.max(1, value.a.matchedTraces), Math.max(1, value.b.matchedTraces)]) };
 }
 
 /** The trace itself, or the newest of a set: something to look at. */

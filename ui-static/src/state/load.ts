@@ -8,6 +8,8 @@ export interface Loaded<T> {
   value: T | null;
   loading: boolean;
   error: ApiError | null;
+  /** When the value came: milliseconds. */
+  at?: number;
 }
 
 export class Loader<T> {
@@ -22,13 +24,12 @@ export class Loader<T> {
     this.state.value = { ...this.state.peek(), loading: true };
     try {
       const value = await ask(stopper.signal);
-      if (this.#stopper === stopper) this.state.value = { value, loading: false, error: null };
+      if (this.#stopper === stopper) this.set(value);
     } catch (error) {
       if (isStopped(error) || this.#stopper !== stopper) return;
       const problem = asApiError(error);
       // A server that does not answer takes nothing away: what it said before stays on the screen.
-      const value = isPassing(problem) ? this.state.peek().value : null;
-      this.state.value = { value, loading: false, error: problem };
+      this.state.value = { ...this.state.peek(), ...(isPassing(problem) ? {} : { value: null }), loading: false, error: problem };
     }
   }
 
@@ -38,7 +39,7 @@ export class Loader<T> {
   }
 
   set(value: T): void {
-    this.state.value = { value, loading: false, error: null };
+    this.state.value = { value, loading: false, error: null, at: Date.now() };
   }
 
   stop(): void {

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { useRef, useState } from "preact/hooks";
 import { pending } from "../api/client";
 import { parseTraceRef } from "../model/ids";
-import { go, href, type Page, param, route } from "../route";
+import { go, href, type Page, type ParamPatch, param, route } from "../route";
 import { basket } from "../state/basket";
 import { open } from "../state/dialog";
 import { hint } from "../state/keys";
@@ -18,19 +18,24 @@ import { TimeRange } from "./timerange";
 /** Counts up to open the time range from the keyboard. */
 export const rangeOpened = signal(0);
 
+let time: ParamPatch = {};
+
+/** The same time on another page; a trace has its own, and from there it is that of the page before. */
+export function pageAddress(target: Page, params: ParamPatch = {}): string {
+  if (route.value.page !== "trace") time = { from: param("from"), to: param("to") };
+  return href(target, { ...time, ...params });
+}
+
 /** With two things in the basket there is one thing to compare: they fill the slots. */
 export function compareAddress(): string {
   const items = basket.value;
-  const range = { from: param("from"), to: param("to") };
-  const filled = items.length === 2 && route.value.page !== "compare" ? { a: items[0].ref, b: items[1].ref } : {};
-  return href("compare", route.value.page === "trace" ? filled : { ...range, ...filled });
+  return pageAddress("compare", items.length === 2 && route.value.page !== "compare" ? { a: items[0].ref, b: items[1].ref } : {});
 }
 
 export function TopBar() {
   const page = route.value.page;
-  const range = { from: param("from"), to: param("to") };
   const tab = (target: Page, name: string) => (
-    <a href={href(target, page === "trace" ? {} : range)} aria-current={page === target ? "page" : undefined}>
+    <a href={pageAddress(target)} aria-current={page === target ? "page" : undefined}>
       {name}
     </a>
   );
@@ -54,13 +59,11 @@ export function TopBar() {
             </span>
           ) : null}
         </a>
-        <a href={href("status")} aria-current={page === "status" ? "page" : undefined}>
-          Status
-        </a>
+        {tab("status", "Status")}
       </nav>
       <TraceBox />
       <span class="spring" />
-      {page === "trace" ? null : <TimeRange opened={rangeOpened.value} />}
+      {page === "trace" || (page === "status" && param("tab") !== "quality") ? null : <TimeRange opened={rangeOpened.value} />}
       <button type="button" class="button quiet square" title={`Go to, or do, anything${hint("all.palette")}`} aria-label="Command palette" onClick={() => open("palette")}>
         <Icon name="search" />
       </button>
