@@ -496,14 +496,14 @@ test("preview, basket and export work from the keyboard, and nothing is wider th
     await page.locator(".result:not(.head)").first().waitFor();
     await page.keyboard.press("j");
     await page.keyboard.press("Space");
-    await page.locator(".preview .where").first().waitFor();
+    await page.locator(".details .where").first().waitFor();
     await assertAccessible(page, "preview");
     await page.keyboard.press("b");
     await page.locator(".result .tag", { hasText: "compare" }).waitFor();
     const kept = await page.evaluate(() => JSON.parse(sessionStorage.getItem("spoor.basket")));
     assert.match(kept[0].ref, /^[0-9a-f]{32}$/);
     await page.keyboard.press("Escape");
-    await page.locator(".preview").waitFor({ state: "detached" });
+    await page.locator(".details").waitFor({ state: "detached" });
     await page.getByTitle("Export the list").click();
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV" }).click()]);
     const { readFileSync } = await import("node:fs");
@@ -525,6 +525,15 @@ test("preview, basket and export work from the keyboard, and nothing is wider th
     await page.keyboard.press("Escape");
     await page.locator(".list-tools").getByRole("button", { name: "Group by" }).click();
     assert.ok((await page.getByLabel("Attribute", { exact: true }).boundingBox()).width > 330);
+    await page.keyboard.press("Escape");
+    // Half a screen has room for whole conditions, and for all tools.
+    for (const width of [740, 820, 1024, 1280]) {
+      await page.setViewportSize({ width, height: 800 });
+      await page.waitForTimeout(200);
+      assert.deepEqual(await page.locator(".chips .clip").evaluateAll((list) => list.filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent)), [], `at ${width}`);
+      const tools = await page.locator(".list-tools").boundingBox();
+      assert.ok(tools.x >= 0 && tools.x + tools.width <= width, `at ${width} the tools end at ${tools.x + tools.width}`);
+    }
   }, { width: 390, height: 844 });
   for (const more of [{}, { group: "name" }, { mode: "spans" }, { as: "table" }, { view: "heatmap" }, { view: "histogram" }, { view: "timeseries", group: "resource.service.name" }]) {
     await withPage(site.browser, at({ ...params, ...more }), async (page) => {

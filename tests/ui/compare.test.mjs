@@ -305,6 +305,26 @@ test("on a narrow screen the first row stands in the upper half, values stand be
   );
 });
 
+test("on half a screen the button of a side stands beside what is said of it", async () => {
+  await withPage(
+    site.browser,
+    at(pair),
+    async (page) => {
+      await page.locator(".cmp-row:not(.head)").first().waitFor();
+      for (const width of [740, 820, 1024]) {
+        await page.setViewportSize({ width, height: 800 });
+        await page.waitForTimeout(100);
+        const apart = await page.locator(".slot").evaluateAll((slots) => slots.map((slot) => {
+          const ends = [...slot.querySelectorAll(".slot-facts > *")].map((e) => e.getBoundingClientRect().right);
+          return Math.max(...ends) <= slot.querySelector(".popover-root").getBoundingClientRect().left;
+        }));
+        assert.deepEqual(apart, [true, true], `at ${width}`);
+      }
+    },
+    { width: 820, height: 800 },
+  );
+});
+
 test("every view is accessible in the dark, fits a narrow screen, and survives forced colours", async () => {
   const views = { "": ".cmp-row:not(.head)", graph: ".cmp-card", falls: ".wf-row", attrs: ".cmp-keys", spans: ".cmp-picker" };
   for (const [tab, ready] of Object.entries(views)) {
