@@ -389,7 +389,7 @@ test("as many traces come at once as the address says, and rows take the focus t
     assert.equal(await page.evaluate(() => document.activeElement.tagName), "A");
     const [row] = await page.evaluate(() => [document.activeElement.closest(".result").ariaRowIndex]);
     await page.keyboard.press("Space");
-    await page.locator(".preview").waitFor();
+    await page.getByRole("complementary", { name: "Preview" }).waitFor();
     await page.keyboard.press("Escape");
     // A row that is scrolled away leaves the focus to the list, and the keyboard goes on from there.
     await page.locator(".results .virtual").evaluate((e) => e.scrollTo(0, 12000));

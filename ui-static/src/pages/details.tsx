@@ -14,8 +14,7 @@ import { hint } from "../state/keys";
 import { Loader } from "../state/load";
 import { logsAddress, panelPlace, type PanelPlace, zone } from "../state/prefs";
 import type { TraceSource } from "../state/source";
-import { CopyButton, ProblemPanel, ServiceName } from "../ui/controls";
-import { Icon } from "../ui/icons";
+import { CopyButton, Drawer, ProblemPanel, ServiceName } from "../ui/controls";
 import { Pair } from "../ui/pair";
 import { rankLabel, rankText } from "../views/waterfall-row";
 import { AttributeList, Attributes, Dropped, Long, PinnedAttributes } from "./attributes";
@@ -54,19 +53,18 @@ export function Details(props: Props) {
   const detail = value?.row === row && value.span.spanId.toLowerCase() === spanIdAt(s, row) ? value : null;
   const moved = value?.row === row && value.span.spanId.toLowerCase() !== spanIdAt(s, row);
   return (
-    <aside class="details" aria-label="Span">
-      <div class="details-head">
-        <div>
+    <Drawer
+      label="Span"
+      title={
+        <>
           <h2>{visibleName(operationName(s, row))}</h2>
           <ServiceName name={serviceName(s, row)} slot={s.services[s.service[row]].slot} />
-        </div>
-        <div class="details-tools">
-          <PlaceButtons />
-          <button type="button" class="button quiet square" aria-label="Close details" title={`Close${hint("all.escape")}`} onClick={close}>
-            <Icon name="close" />
-          </button>
-        </div>
-      </div>
+        </>
+      }
+      tools={<PlaceButtons />}
+      close={close}
+      what="details"
+    >
       {detail ? <Sections detail={detail} body={body} /> : null}
       <div class="details-body" tabIndex={0} role="region" aria-label="Details of the span" ref={body}>
         <Timings {...props} />
@@ -74,7 +72,7 @@ export function Details(props: Props) {
         {moved ? <p class="status-message">The trace has grown since it was read: reload the page to see this span.</p> : null}
         {detail ? <Stored detail={detail} s={s} source={source} filter={filter} setFilter={setFilter} /> : null}
       </div>
-    </aside>
+    </Drawer>
   );
 }
 

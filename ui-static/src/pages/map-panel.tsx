@@ -8,10 +8,8 @@ import { formatCount, formatPercent, formatRate } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
 import { href } from "../route";
-import { hint } from "../state/keys";
 import { currentRange } from "../state/range";
-import { NodeName } from "../ui/controls";
-import { Icon } from "../ui/icons";
+import { Drawer, NodeName } from "../ui/controls";
 import type { Selection } from "../views/graph";
 import { callsText } from "./map-state";
 
@@ -33,17 +31,11 @@ export function MapPanel(props: Props) {
   const edge = selection.kind === "edge" ? graph.edges.find((e) => e.id === selection.id) : undefined;
   if (!node && !edge) return null;
   return (
-    <aside class="details" aria-label={node ? "Service" : "Edge"}>
-      <div class="details-head">
-        <div>{node ? <NodeTitle node={node} /> : edge ? <EdgeTitle edge={edge} graph={graph} /> : null}</div>
-        <button type="button" class="button quiet square" aria-label="Close the panel" title={`Close${hint("all.escape")}`} onClick={() => setSelection(null)}>
-          <Icon name="close" />
-        </button>
-      </div>
+    <Drawer label={node ? "Service" : "Edge"} title={node ? <NodeTitle node={node} /> : edge ? <EdgeTitle edge={edge} graph={graph} /> : null} close={() => setSelection(null)} what="the panel">
       <div class="details-body" tabIndex={0} role="region" aria-label="Details">
         {node ? <NodeBody {...props} node={node} /> : edge ? <EdgeBody {...props} edge={edge} /> : null}
       </div>
-    </aside>
+    </Drawer>
   );
 }
 

@@ -13,8 +13,7 @@ import { hint } from "../state/keys";
 import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
 import { compareWithUsual } from "../state/usual";
-import { CopyButton, ErrorMark, ProblemPanel, ServiceName } from "../ui/controls";
-import { Icon } from "../ui/icons";
+import { CopyButton, Drawer, ErrorMark, ProblemPanel, ServiceName } from "../ui/controls";
 
 const loader = new Loader<ColumnsAnswer>();
 /** A person who walks down the list with a key held asks for no trace on the way. */
@@ -39,16 +38,18 @@ export function Preview({ row, compare, close }: Props) {
   const total = Number(trace.durationNano);
   const name = trace.rootServiceName || trace.rootTraceName ? `${trace.rootServiceName} ${trace.rootTraceName}` : "root span not stored";
   return (
-    <aside class="details preview" aria-label="Preview">
-      <div class="details-head">
-        <div>
+    <Drawer
+      label="Preview"
+      title={
+        <>
           <h2>{name}</h2>
           <span class="dim mono">{trace.traceId}</span>
-        </div>
-        <button type="button" class="button quiet square" aria-label="Close the preview" title={`Close${hint("explore.preview")}`} onClick={close}>
-          <Icon name="close" />
-        </button>
-      </div>
+        </>
+      }
+      close={close}
+      what="the preview"
+      action="explore.preview"
+    >
       <div class="details-body" tabIndex={0} role="region" aria-label="The trace at a glance">
         <p class="row">
           <a class="button primary" href={href("trace", { id: trace.traceId, span: row.span?.spanId })}>
@@ -115,7 +116,7 @@ export function Preview({ row, compare, close }: Props) {
           </ul>
         </section>
       </div>
-    </aside>
+    </Drawer>
   );
 }
 

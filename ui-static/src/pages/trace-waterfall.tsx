@@ -8,8 +8,10 @@ import { rowOfSpan, type Skeleton, spanIdAt } from "../model/skeleton";
 import { param, patched, replace } from "../route";
 import { dark, rowPx, showsRank, showsSelf, showsStatus } from "../state/prefs";
 import { enough, rankWindow, type TraceSource } from "../state/source";
+import { Splitter } from "../ui/controls";
 import { Minimap } from "../views/minimap";
 import { Waterfall } from "../views/waterfall";
+import { NAME_MIN } from "../views/waterfall-row";
 import type { Matches } from "./trace-matches";
 
 export interface WaterfallHandle {
@@ -56,6 +58,7 @@ export function WaterfallView(props: Props) {
   const latest = useRef(props);
   latest.current = props;
   const [room, setRoom] = useState<number | null>(null);
+  const [split, setSplit] = useState([0, 0]);
 
   useLayoutEffect(() => {
     if (!host.current || !mapHost.current) return;
@@ -86,6 +89,7 @@ export function WaterfallView(props: Props) {
       },
       settled: askRanks,
       room: setRoom,
+      split: (...found) => setSplit(found),
     });
     const map = new Minimap(mapHost.current, skeleton, dark.peek(), (from, to) => fall.zoom(from, to));
     waterfall.current = fall;
@@ -136,9 +140,9 @@ export function WaterfallView(props: Props) {
   return (
     <div class={`trace-fall${columns}`} hidden={hidden}>
       <div class="minimap" ref={mapHost} />
-      <div class="waterfall">
+      <div class="waterfall" style={{ "--split": `${split[0]}px` }}>
         <div class="wf-host" ref={host} />
-        <Splitter waterfall={waterfall} />
+        <Splitter label="Width of the names" value={split[0]} min={NAME_MIN} max={split[1]} set={(pixels) => waterfall.current?.setNameWidth(pixels)} />
         {details ? (
           <div class="inline-details" hidden={room === null} style={{ top: `${room ?? 0}px`, height: `${INLINE_HEIGHT}px` }}>
             {details}
@@ -179,39 +183,5 @@ function ZoomEnds({ skeleton, zoom }: { skeleton: Skeleton; zoom: (from: number,
         Reset zoom
       </button>
     </form>
-  );
-}
-
-/** Between names and bars: dragged, or moved with the arrow keys. */
-function Splitter({ waterfall }: { waterfall: { current: Waterfall | null } }) {
-  const [width, setWidth] = useState(0);
-  const element = useRef<HTMLDivElement>(null);
-  const set = (pixels: number) => {
-    waterfall.current?.setNameWidth(pixels);
-    setWidth(pixels);
-  };
-  const current = () => width || Number.parseFloat(getComputedStyle(element.current?.previousElementSibling as Element).getPropertyValue("--name-width"));
-  return (
-    <div
-      ref={element}
-      class="splitter"
-      role="separator"
-      tabIndex={0}
-      aria-orientation="vertical"
-      aria-label="Width of the names"
-      aria-valuenow={Math.round(width) || 38}
-      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
-      onPointerMove={(event) => {
-        if (!event.currentTarget.hasPointerCapture(event.pointerId)) return;
-        set(event.clientX - (event.currentTarget.parentElement as Element).getBoundingClientRect().left);
-      }}
-      onKeyDown={(event) => {
-        const by = event.key === "ArrowLeft" ? -20 : event.key === "ArrowRight" ? 20 : 0;
-        if (by === 0) return;
-        event.preventDefault();
-        event.stopPropagation();
-        set(current() + by);
-      }}
-    />
   );
 }

@@ -50,6 +50,12 @@ export const savedColumns = { traces: kept("columns.traces"), spans: kept("colum
 /** Where the details of a span stand. */
 export type PanelPlace = "right" | "bottom" | "inline";
 export const panelPlace = stored<PanelPlace>("panel", ["right", "bottom", "inline"], "right");
+const drawerText = kept("drawer");
+/** How wide the panel at the right is; --drawer in styles. */
+export const drawerPx = computed((): number => Number(drawerText.value) || 420);
+export const setDrawer = (pixels: number): void => {
+  drawerText.value = String(pixels);
+};
 /** Columns of the waterfall besides the names. */
 export const showsSelf = stored<"on" | "off">("column.self", ["on", "off"], "on");
 export const showsRank = stored<"on" | "off">("column.rank", ["on", "off"], "on");
@@ -93,6 +99,7 @@ effect(() => {
 
 effect(() => {
   document.documentElement.style.setProperty("--row", `${rowPx.value}px`);
+  document.documentElement.style.setProperty("--drawer", `${drawerPx.value}px`);
 });
 
 export function nextTheme(): void {

@@ -6,7 +6,8 @@ import type { ApiError } from "../api/client";
 import { curlOf } from "../model/curl";
 import { colourOf, textureOf } from "../model/palette";
 import { shortName } from "../model/text";
-import { dark } from "../state/prefs";
+import { hint } from "../state/keys";
+import { dark, drawerPx, setDrawer } from "../state/prefs";
 import { copy } from "../state/say";
 import { Icon, type IconName } from "./icons";
 
@@ -191,5 +192,83 @@ export function Tabs({ label, tabs, chosen, choose, panel }: TabsProps) {
         </button>
       ))}
     </div>
+  );
+}
+
+interface SplitterProps {
+  label: string;
+  /** Pixels: how wide the part is, and may be. */
+  value: number;
+  min: number;
+  max: number;
+  set: (pixels: number) => void;
+  /** The part that it sizes lies on its right side. */
+  right?: boolean;
+}
+
+/** The edge of a part: dragged, or moved with the arrow keys. */
+export function Splitter({ label, value, min, max, set, right = false }: SplitterProps) {
+  const put = (pixels: number) => set(Math.round(Math.max(min, Math.min(max, pixels))));
+  return (
+    <div
+      class="splitter"
+      role="separator"
+      tabIndex={0}
+      aria-orientation="vertical"
+      aria-label={label}
+      aria-valuenow={value}
+      aria-valuemin={min}
+      aria-valuemax={max}
+      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+      onPointerMove={(event) => {
+        if (!event.currentTarget.hasPointerCapture(event.pointerId)) return;
+        const box = (event.currentTarget.parentElement as Element).getBoundingClientRect();
+        put(right ? box.right - event.clientX : event.clientX - box.left);
+      }}
+      onKeyDown={(event) => {
+        const step = right ? -STEP_PX : STEP_PX;
+        const to = { ArrowLeft: value - step, ArrowRight: value + step, Home: min, End: max }[event.key];
+        if (to === undefined) return;
+        event.preventDefault();
+        event.stopPropagation();
+        put(to);
+      }}
+    />
+  );
+}
+
+const STEP_PX = 20;
+const DRAWER_MIN = 320;
+/** Of the window; styles hold the same. */
+const DRAWER_PART = 0.6;
+
+interface DrawerProps {
+  label: string;
+  title: ComponentChildren;
+  tools?: ComponentChildren;
+  close: () => void;
+  /** What closing closes, and the action whose key does it. */
+  what: string;
+  action?: string;
+  children: ComponentChildren;
+}
+
+/** The panel at the right of a page, as wide as the person wants. */
+export function Drawer({ label, title, tools, close, what, action = "all.escape", children }: DrawerProps) {
+  const max = Math.floor(window.innerWidth * DRAWER_PART);
+  return (
+    <aside class="details" aria-label={label}>
+      <Splitter label="Width of the panel" value={Math.min(max, drawerPx.value)} min={DRAWER_MIN} max={max} set={setDrawer} right />
+      <div class="details-head">
+        <div>{title}</div>
+        <div class="details-tools">
+          {tools}
+          <button type="button" class="button quiet square" aria-label={`Close ${what}`} title={`Close${hint(action)}`} onClick={close}>
+            <Icon name="close" />
+          </button>
+        </div>
+      </div>
+      {children}
+    </aside>
   );
 }

@@ -54,6 +54,8 @@ export function rankLabel(rank: Rank): string {
 /** Deeper levels keep this indent and say their depth in a number, so that names never vanish. */
 export const INDENT_MAX = 18;
 export const INDENT_PX = 10;
+/** Names are never narrower. */
+export const NAME_MIN = 220;
 /** Names narrower than this have no column of self times beside them: the details of a span have its own. */
 export const NAME_TIGHT = 400;
 

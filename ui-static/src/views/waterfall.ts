@@ -25,7 +25,7 @@ import { fitCanvas, type Ink, inkOf } from "./ink";
 import { Ticks } from "./ticks";
 import { ticksOf, TimeAxis, timeAt, type TimeScale } from "./time-axis";
 import { addTimeTouch } from "./touch";
-import { fillRow, INDENT_MAX, INDENT_PX, makeRow, NAME_TIGHT, type RowParts } from "./waterfall-row";
+import { fillRow, INDENT_MAX, INDENT_PX, makeRow, NAME_MIN, NAME_TIGHT, type RowParts } from "./waterfall-row";
 
 export interface WaterfallEvents {
   /** The cursor moved; `open` when details were asked for. */
@@ -35,6 +35,8 @@ export interface WaterfallEvents {
   scroll?: (top: number) => void;
   /** These rows have been in view for a moment. */
   settled?: (rows: number[]) => void;
+  /** How wide the names are, and may be at most. */
+  split?: (pixels: number, most: number) => void;
   /** Where the room for details below the cursor begins, in pixels from the top; null: out of view, or there is none. */
   room?: (top: number | null) => void;
 }
@@ -50,7 +52,6 @@ const NARROW = 720;
 const SCROLL_MAX = 8e6;
 /** The closest zoom, in nanoseconds across the view. */
 const WINDOW_MIN = 20;
-const NAME_MIN = 220;
 /** What a row needs besides its indent: a part of the name, and the numbers behind it. */
 const NAME_ROOM = 230;
 const LEVELS_MIN = 4;
@@ -173,18 +174,18 @@ export class Waterfall {
   }
 
   setNameWidth(pixels: number): void {
-    this.#nameWidth = Math.max(NAME_MIN, Math.min(this.#width - 200, pixels));
-    this.#nameShare = this.#nameWidth / Math.max(1, this.#width);
+    this.#nameShare = pixels / Math.max(1, this.#width);
     this.#placeSplit();
     this.#axis.draw();
     this.#schedule();
   }
 
-  /** The splitter lies beside the host, so it hears of the width through the parent. */
   #placeSplit(): void {
+    const most = Math.max(NAME_MIN, this.#width - 200);
+    this.#nameWidth = Math.max(NAME_MIN, Math.min(most, Math.round(this.#width * this.#nameShare)));
     this.host.style.setProperty("--name-width", `${this.#nameWidth}px`);
     this.host.classList.toggle("tight", this.#nameWidth < NAME_TIGHT);
-    this.host.parentElement?.style.setProperty("--split", `${this.#nameWidth}px`);
+    this.events.split?.(this.#nameWidth, most);
   }
 
   /** How tall a row of one line is; what stands first in view stays there. */
@@ -286,7 +287,6 @@ export class Waterfall {
     this.#width = this.host.clientWidth;
     this.host.classList.toggle("narrow", this.narrow);
     this.#height = this.#scroller.clientHeight;
-    this.#nameWidth = Math.max(NAME_MIN, Math.min(this.#width - 200, Math.round(this.#width * this.#nameShare)));
     this.#placeSplit();
     const wanted = Math.ceil(this.#height / this.rowHeight) + 2;
     while (this.#pool.length < wanted) {

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// The room that parts of a page take: panels are as wide as a person wants, by mouse and by keyboard.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assertAccessible, withPage } from "./browser.mjs";
+import { Mock } from "./mock.mjs";
+import { hex, useBrowser } from "./site.mjs";
+
+const site = useBrowser();
+
+const TRACE = hex(0x51, 32);
+const T0 = BigInt(Date.now() - 600_000) * 1_000_000n;
+const span = (id, parent, kind, name) => ({
+  traceId: TRACE, spanId: hex(id, 16), ...(parent ? { parentSpanId: hex(parent, 16) } : {}), kind, name,
+  startTimeUnixNano: String(T0 + BigInt(id) * 1_000_000n), endTimeUnixNano: String(T0 + 90_000_000n),
+});
+const request = (service, spans) => ({ resourceSpans: [{ resource: { attributes: [{ key: "service.name", value: { stringValue: service } }] }, scopeSpans: [{ spans }] }] });
+
+/** A shop of two services and one trace. */
+async function withShop(run) {
+  const mock = new Mock();
+  for (const r of [request("web", [span(1, 0, 2, "GET /"), span(2, 1, 3, "call cart")]), request("cart", [span(3, 2, 2, "add")])]) mock.add(r);
+  const { url, stop } = await mock.listen(process.env.UI_DIST);
+  try {
+    await run(url, mock);
+  } finally {
+    await stop();
+  }
+}
+
+const edge = (page, name) => page.getByRole("separator", { name });
+const numbers = (locator) => locator.evaluate((e) => ["aria-valuenow", "aria-valuemin", "aria-valuemax"].map((a) => Number(e.getAttribute(a))));
+const widthOf = (page, selector) => page.locator(selector).evaluate((e) => e.getBoundingClientRect().width);
+
+async function dragBy(page, locator, pixels) {
+  const box = await locator.boundingBox();
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  await page.mouse.move(x, y);
+  await page.mouse.down();
+  await page.mouse.move(x + pixels / 2, y, { steps: 3 });
+  await page.mouse.move(x + pixels, y);
+  await page.mouse.up();
+}
+
+/** Each page that has a panel at its right, and what opens it. */
+const PANELS = [
+  ["Explore", "", async (page) => {
+    await page.locator(".result:not(.head)").first().waitFor();
+    await page.keyboard.press("j");
+    await page.keyboard.press("Space");
+  }],
+  ["Trace", `trace/?id=${TRACE}&span=${hex(2, 16)}`, async () => undefined],
+  ["Map", "map/?view=table", async (page) => page.locator(".table-box", { hasText: "Service" }).getByRole("button", { name: "cart" }).first().click()],
+];
+
+for (const [name, address, open] of PANELS) {
+  test(`${name}: the panel is as wide as it is dragged or pushed, from 320 pixels to 60 % of the window, and stays so`, async () => {
+    await withShop(async (url) => {
+      await withPage(site.browser, `${url}/${address}`, async (page) => {
+        await open(page);
+        const handle = edge(page, "Width of the panel");
+        await handle.waitFor();
+        assert.deepEqual(await numbers(handle), [420, 320, 864]);
+        assert.equal(await widthOf(page, ".details"), 420);
+        await dragBy(page, handle, -100);
+        assert.equal(await widthOf(page, ".details"), 520);
+        assert.equal((await numbers(handle))[0], 520);
+        await handle.focus();
+        await page.keyboard.press("ArrowRight");
+        assert.equal(await widthOf(page, ".details"), 500);
+        await page.keyboard.press("ArrowLeft");
+        assert.equal((await numbers(handle))[0], 520);
+        await page.keyboard.press("End");
+        assert.equal(await widthOf(page, ".details"), 864);
+        await page.keyboard.press("Home");
+        assert.equal(await widthOf(page, ".details"), 320);
+        await dragBy(page, handle, 300);
+        assert.equal(await widthOf(page, ".details"), 320, "no narrower than it can be read");
+        await page.keyboard.press("ArrowLeft");
+        await assertAccessible(page, `${name} with its panel`);
+        await page.reload();
+        await open(page);
+        await handle.waitFor();
+        assert.equal(await widthOf(page, ".details"), 340, "kept in this browser");
+        // What was chosen in a larger window leaves room in a smaller one; where the panel is docked below there is nothing to push.
+        await handle.focus();
+        await page.keyboard.press("End");
+        await page.setViewportSize({ width: 1250, height: 800 });
+        assert.equal(await widthOf(page, ".details"), 750);
+        await page.setViewportSize({ width: 1000, height: 800 });
+        await handle.waitFor({ state: "hidden" });
+      });
+    });
+  });
+}
+
+test("the names of the waterfall have an edge that says how wide they are", async () => {
+  await withShop(async (url) => {
+    await withPage(site.browser, `${url}/trace/?id=${TRACE}`, async (page) => {
+      await page.locator(".wf-row").first().waitFor();
+      const handle = edge(page, "Width of the names");
+      const names = () => page.locator(".wf-host").evaluate((e) => Number.parseFloat(getComputedStyle(e).getPropertyValue("--name-width")));
+      const [first, least] = await numbers(handle);
+      assert.equal(first, await names());
+      assert.equal(least, 220);
+      await handle.focus();
+      await page.keyboard.press("ArrowRight");
+      assert.deepEqual([await names(), (await numbers(handle))[0]], [first + 20, first + 20]);
+      await dragBy(page, handle, -80);
+      const dragged = await names();
+      assert.ok(Math.abs(dragged - (first - 60)) <= 5, `${first} + 20 - 80 is not ${dragged}`);
+      assert.equal((await numbers(handle))[0], dragged);
+      await page.keyboard.press("Home");
+      assert.equal(await names(), 220);
+      await page.keyboard.press("End");
+      const [now, , most] = await numbers(handle);
+      assert.deepEqual([now, await names()], [most, most]);
+      // Another width of the window: the edge knows.
+      await page.setViewportSize({ width: 1250, height: 800 });
+      await page.waitForFunction(([element, before]) => Number(element.getAttribute("aria-valuenow")) < before, [await handle.elementHandle(), now]);
+      assert.equal((await numbers(handle))[0], await names());
+    });
+  });
+});
