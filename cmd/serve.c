@@ -246,6 +246,8 @@ static enum sp_status start_rooms(struct server *server, const struct sp_config 
         .may_cancel = sp_config_get(config, "allow-cancel")->flag,
     };
     query.setting_count = server->setting_count;
+    query.limits_shown = sp_serve_limits(config, &server->limits, server->role != ROLE_QUERY,
+                                         &query.limit_shown_count);
     enum sp_status status = SP_OK;
     if (server->role != ROLE_QUERY)
         status = sp_collector_new(&collector, &server->collector, reterr);

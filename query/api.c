@@ -55,6 +55,8 @@ enum sp_status sp_query_api_new(const struct sp_query_options *options, struct s
         free(api);
         return status;
     }
+    api->limits_shown = options->limits_shown;
+    api->limit_shown_count = options->limit_shown_count;
     api->settings = options->settings;
     api->setting_count = options->setting_count;
     api->libraries = options->libraries;

@@ -279,6 +279,8 @@ struct sp_query_api {
     struct sp_turns turns;
     struct sp_running running;
     const struct sp_setting *settings;
+    const struct sp_limit_shown *limits_shown;
+    size_t limit_shown_count;
     size_t setting_count;
     const struct sp_library *libraries;
     size_t library_count;

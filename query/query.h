@@ -57,6 +57,15 @@ struct sp_setting {
     bool is_masked;        /* a secret: its value stays where it is */
 };
 
+/* A limit in force, as people are told of it. Texts are static. */
+struct sp_limit_shown {
+    const char *part; /* the heading of docs/limits.md that it stands under */
+    const char *name; /* "spans of a request" */
+    const char *unit; /* "ns", "bytes", "" for a count */
+    const char *from; /* the option or the constant */
+    uint64_t value;   /* 0: there is none */
+};
+
 struct sp_library {
     const char *name, *version, *license;
 };
@@ -75,6 +84,8 @@ struct sp_query_options {
     /* What /v1/system tells; all of it may be left out. */
     const struct sp_setting *settings; /* borrowed */
     size_t setting_count;
+    const struct sp_limit_shown *limits_shown; /* of other rooms; borrowed */
+    size_t limit_shown_count;
     const struct sp_library *libraries; /* borrowed */
     size_t library_count;
     const char *data_dir;          /* borrowed; NULL: the room on its disk is not told */

@@ -5,7 +5,19 @@
  * was started so. */
 #include <sys/statvfs.h>
 
+#include "query/complete.h"
+#include "query/facets.h"
 #include "query/internal.h"
+#include "query/latency.h"
+#include "query/live.h"
+#include "query/metrics.h"
+#include "query/quantiles.h"
+#include "query/search_result.h"
+#include "query/series.h"
+#include "query/split.h"
+#include "query/steps.h"
+#include "query/trace.h"
+#include "query/trace_columns.h"
 
 /* ---- counters ---- */
 
@@ -154,35 +166,72 @@ static void write_queries(struct sp_query_call *call, struct sp_json_writer *w)
 
 /* ---- what is in force ---- */
 
-static void write_limits(const struct sp_query_limits *limits, struct sp_json_writer *w)
+static void write_limit(const struct sp_limit_shown *limit, struct sp_json_writer *w)
 {
-    const struct {
-        const char *name, *unit, *help;
-        uint64_t value;
-    } rows[] = {
-        {"queries at the same time", "", "--query-threads", limits->threads},
-        {"queries that wait", "", "SP_QUERY_WAITING: more get 503", limits->waiting_max},
-        {"time of a query", "ns", "--query-timeout", limits->time_ns_max},
-        {"memory of a query", "bytes", "--query-memory", limits->memory_bytes_max},
-        {"one answer", "bytes", "SP_QUERY_RESPONSE_BYTES, --reply-memory",
-         limits->response_bytes_max},
-        {"traces of a sample", "", "SP_QUERY_SAMPLE_TRACES_MAX", SP_QUERY_SAMPLE_TRACES_MAX},
-        {"query text", "bytes", "SP_QUERY_STRING_BYTES_MAX", SP_QUERY_STRING_BYTES_MAX},
+    sp_json_object_begin(w);
+    sp_json_key(w, "part");
+    sp_json_cstr(w, limit->part);
+    sp_json_key(w, "name");
+    sp_json_cstr(w, limit->name);
+    sp_json_key(w, "value");
+    sp_json_u64_string(w, limit->value);
+    sp_json_key(w, "unit");
+    sp_json_cstr(w, limit->unit);
+    sp_json_key(w, "from");
+    sp_json_cstr(w, limit->from);
+    sp_json_object_end(w);
+}
+
+/* A limit of this room. */
+#define ASKING(name, unit, from, value)                                                            \
+    {                                                                                              \
+        "Asking", name, unit, from, value                                                          \
+    }
+#define CONSTANT(name, unit, value) ASKING(name, unit, #value, value)
+
+static void write_limits(const struct sp_query_api *api, struct sp_json_writer *w)
+{
+    const struct sp_query_limits *limits = &api->limits;
+    const struct sp_limit_shown own[] = {
+        ASKING("queries at the same time", "", "--query-threads", limits->threads),
+        ASKING("queries that wait", "", "SP_QUERY_WAITING", limits->waiting_max),
+        ASKING("time of a query", "ns", "--query-timeout", limits->time_ns_max),
+        ASKING("memory of a query", "bytes", "--query-memory", limits->memory_bytes_max),
+        ASKING("one answer", "bytes", "SP_QUERY_RESPONSE_BYTES, --reply-memory",
+               limits->response_bytes_max),
+        ASKING("traces looked at for an exact count", "", "SP_QUERY_COUNT_TRACES",
+               limits->count_traces_max),
+        ASKING("spans looked at for an exact count", "", "SP_QUERY_COUNT_SPANS",
+               limits->count_spans_max),
+        ASKING("traces of a clause that is explained", "", "SP_EXPLAIN_TRACES_MAX",
+               limits->explain_traces_max),
+        CONSTANT("query string", "bytes", SP_QUERY_STRING_BYTES_MAX),
+        CONSTANT("traces of a sample", "", SP_QUERY_SAMPLE_TRACES_MAX),
+        CONSTANT("nodes of a merged tree", "", SP_QUERY_TREE_NODES_MAX),
+        CONSTANT("one search result", "bytes", SP_RESULT_BYTES_MAX),
+        CONSTANT("rows of a trace in one request", "", SP_TRACE_ANSWER_ROWS_MAX),
+        CONSTANT("attribute keys listed of a trace", "", SP_TRACE_KEYS_MAX),
+        CONSTANT("events in the columns of a trace", "", SP_COLUMNS_EVENTS_MAX),
+        CONSTANT("points of a series", "", SP_METRICS_POINTS_MAX),
+        CONSTANT("series of an answer", "", SP_METRICS_SERIES_MAX),
+        CONSTANT("series held while they are counted", "", SP_SERIES_HELD_MAX),
+        CONSTANT("steps of a series of graphs or latencies", "", SP_QUERY_STEPS_MAX),
+        CONSTANT("columns of a heatmap", "", SP_HEATMAP_STEPS_MAX),
+        CONSTANT("rows of a heatmap", "", SP_HEATMAP_ROWS_MAX),
+        CONSTANT("keys of facets", "", SP_FACET_KEYS_MAX),
+        CONSTANT("values of a key that are told apart", "", SP_SPLIT_VALUES_MAX),
+        CONSTANT("rows of latencies", "", SP_LATENCY_PAGE_MAX),
+        CONSTANT("quantiles of one question", "", SP_QUERY_QUANTILES_MAX),
+        CONSTANT("keys that a completion looks for", "", SP_COMPLETION_KEYS_MAX),
+        CONSTANT("clients of /v1/live", "", SP_LIVE_STREAMS_MAX),
+        CONSTANT("traces that wait for a client of /v1/live", "", SP_LIVE_WAITING_MAX),
     };
     sp_json_key(w, "limits");
     sp_json_array_begin(w);
-    for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
-        sp_json_object_begin(w);
-        sp_json_key(w, "name");
-        sp_json_cstr(w, rows[i].name);
-        sp_json_key(w, "value");
-        sp_json_u64_string(w, rows[i].value);
-        sp_json_key(w, "unit");
-        sp_json_cstr(w, rows[i].unit);
-        sp_json_key(w, "from");
-        sp_json_cstr(w, rows[i].help);
-        sp_json_object_end(w);
-    }
+    for (size_t i = 0; i < api->limit_shown_count; i++)
+        write_limit(&api->limits_shown[i], w);
+    for (size_t i = 0; i < SP_ARRAY_LEN(own); i++)
+        write_limit(&own[i], w);
     sp_json_array_end(w);
 }
 
@@ -240,7 +289,7 @@ enum sp_status sp_query_answer_system(struct sp_query_call *call, struct sp_erro
     write_counters(api, &w);
     write_store(api, &stats, &w);
     write_queries(call, &w);
-    write_limits(&api->limits, &w);
+    write_limits(api, &w);
     write_settings(api, &w);
     sp_json_object_end(&w);
     return SP_OK;

@@ -138,6 +138,13 @@ test("settings are those the server was started with; the page looks at itself",
     const settings = Object.fromEntries((await rows(page, "Settings")).map((r) => [r[0], r.slice(1)]));
     assert.deepEqual(settings["--retention"], ["30d", "flag"]);
     assert.equal(settings["--query-timeout"][1], "default");
+    // Everything that has a limit, by the headings of docs/limits.md: as it is in force, and what sets it.
+    const limits = async (part) => Object.fromEntries((await rows(page, part)).map((r) => [r[0], r.slice(1)]));
+    assert.deepEqual((await limits("Receiving"))["spans of a request"], ["1,000,000", "SP_LIMIT_SPANS"]);
+    assert.deepEqual((await limits("Connections"))["time for a head"], ["10.0 s", "head_timeout_ms"]);
+    assert.deepEqual((await limits("Keeping"))["age of spans"], ["30 d 0 h", "--retention"]);
+    assert.deepEqual((await limits("Keeping"))["stored"], ["none", "--retention-size"]);
+    assert.deepEqual((await limits("Asking"))["time of a query"], ["30.0 s", "--query-timeout"]);
     await assertAccessible(page, "Status, limits");
     await page.keyboard.press("6");
     await page.getByRole("region", { name: "Libraries" }).waitFor();

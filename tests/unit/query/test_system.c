@@ -35,8 +35,14 @@ START_TEST(system_tells_counters_store_limits_and_masks_secrets)
         {"data-dir", {(const uint8_t *)"/tmp", 4}, "flag", false},
         {"api-token", {NULL, 0}, "file", true},
     };
+    static const struct sp_limit_shown limits[] = {
+        {"Receiving", "spans of a request", "", "SP_LIMIT_SPANS", 1000000},
+        {"Keeping", "stored", "bytes", "--retention-size", 0},
+    };
     struct sp_span span = make_span(&arena, 1, 1, 0, "web", "GET /", T0, MS);
     world_add(&world, &span, 1);
+    world.api->limits_shown = limits;
+    world.api->limit_shown_count = SP_ARRAY_LEN(limits);
     sp_query_api_add_metrics(world.api, rows, 1);
     world.api->settings = settings;
     world.api->setting_count = SP_ARRAY_LEN(settings);
@@ -49,7 +55,16 @@ START_TEST(system_tells_counters_store_limits_and_masks_secrets)
     expect_answer(&world, "/v1/system", 200, "\"retentionAgeNano\":\"5\"");
     expect_answer(&world, "/v1/system", 200, "\"disk\":null");
     expect_answer(&world, "/v1/system", 200,
-                  "{\"name\":\"time of a query\",\"value\":\"30000000000\",\"unit\":\"ns\"");
+                  "\"limits\":[{\"part\":\"Receiving\",\"name\":\"spans of a request\","
+                  "\"value\":\"1000000\",\"unit\":\"\",\"from\":\"SP_LIMIT_SPANS\"},"
+                  "{\"part\":\"Keeping\",\"name\":\"stored\",\"value\":\"0\",\"unit\":\"bytes\","
+                  "\"from\":\"--retention-size\"},{\"part\":\"Asking\",\"name\":\"queries at the");
+    expect_answer(&world, "/v1/system", 200,
+                  "{\"part\":\"Asking\",\"name\":\"points of a series\",\"value\":\"11000\","
+                  "\"unit\":\"\",\"from\":\"SP_METRICS_POINTS_MAX\"}");
+    expect_answer(&world, "/v1/system", 200,
+                  "{\"part\":\"Asking\",\"name\":\"time of a "
+                  "query\",\"value\":\"30000000000\",\"unit\":\"ns\"");
     expect_answer(&world, "/v1/system", 200,
                   "\"settings\":[{\"name\":\"data-dir\",\"value\":\"/tmp\",\"origin\":\"flag\","
                   "\"masked\":false},{\"name\":\"api-token\",\"value\":\"\",\"origin\":\"file\","

@@ -564,7 +564,7 @@ export interface SystemAnswer {
     durationBoundsSeconds: number[];
     endpoints: { path: string; method: string; answered: string; refused: string; failed: string; buckets: string[] }[];
   };
-  limits: { name: string; value: string; unit: string; from: string }[];
+  limits: { part: string; name: string; value: string; unit: string; from: string }[];
   settings: { name: string; value: string; origin: string; masked: boolean }[];
   libraries: { name: string; version: string; license: string }[];
 }

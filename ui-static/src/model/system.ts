@@ -131,5 +131,5 @@ export function exploreOf({ path, parameters }: ReturnType<typeof addressOf>): R
 }
 
 export function limitText(value: string, unit: string): string {
-  return unit === "ns" ? formatDuration(Number(value)) : unit === "bytes" ? formatBytes(value) : formatCount(value);
+  return value === "0" ? "none" : unit === "ns" ? formatDuration(Number(value)) : unit === "bytes" ? formatBytes(value) : formatCount(value);
 }

@@ -9,14 +9,16 @@ import { Figures, Part, Table } from "./status-parts";
 export function Limits({ value }: { value: SystemAnswer }) {
   return (
     <>
-      <Part title="Limits of queries">
-        <Table
-          label="Limits of queries"
-          columns={[{ name: "Limit" }, { name: "Value", right: true }, { name: "Set by" }]}
-          rows={value.limits.map((l) => ({ key: l.name, cells: [l.name, limitText(l.value, l.unit), <code key="c">{l.from}</code>] }))}
-          none=""
-        />
-      </Part>
+      {[...new Set(value.limits.map((l) => l.part))].map((part) => (
+        <Part key={part} title={part}>
+          <Table
+            label={part}
+            columns={[{ name: "Limit" }, { name: "Value", right: true }, { name: "Set by" }]}
+            rows={value.limits.filter((l) => l.part === part).map((l) => ({ key: l.name, cells: [l.name, limitText(l.value, l.unit), <code key="c">{l.from}</code>] }))}
+            none=""
+          />
+        </Part>
+      ))}
       <Part title="Settings" note="As the process was started; they are changed by starting it anew. What looks like a secret is masked.">
         <Table
           label="Settings"
