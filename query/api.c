@@ -154,7 +154,8 @@ static void call_init(struct sp_query_call *call, struct sp_query_api *api,
     call->endpoint = sp_query_route(request->method, request->path, &call->path_id);
 }
 
-/* Large answers shrink about fourfold; an encoding that fails for want of memory leaves the body as it is. */
+/* Large answers shrink about fourfold. How long they were is said in a header, since clients are told the packed length only, and count
+ * what they unpack. An encoding that fails for want of memory leaves the body as it is. */
 static void compress_body(struct sp_query_call *call)
 {
     static const char *const offers[] = {"gzip"};
@@ -167,10 +168,12 @@ static void compress_body(struct sp_query_call *call)
         return;
     struct sp_buf packed;
     sp_buf_init(&packed, reply->body.len);
+    snprintf(reply->body_bytes, sizeof reply->body_bytes, "%zu", reply->body.len);
     if (sp_compress(SP_ENCODING_GZIP, sp_buf_slice(&reply->body), 1, &packed) == SP_OK) {
         sp_buf_fini(&reply->body);
         sp_buf_move(&reply->body, &packed);
         sp_query_reply_header(reply, "content-encoding", "gzip");
+        sp_query_reply_header(reply, "spoor-body-bytes", reply->body_bytes);
     }
     sp_buf_fini(&packed);
 }

@@ -95,10 +95,11 @@ struct sp_query_reply {
     struct sp_buf body;       /* heap; the reply's */
     struct sp_slice fixed;    /* a body in static memory, used when body is empty */
     struct {
-        const char *name, *value; /* static, or location below */
+        const char *name, *value; /* static, or one of the two below */
     } headers[SP_QUERY_HEADERS_MAX];
     size_t header_count;
     char location[SP_QUERY_LOCATION_BYTES]; /* room for one built header value */
+    char body_bytes[24];                    /* of the body before it was packed, as text */
 };
 
 void sp_query_reply_header(struct sp_query_reply *reply, const char *name, const char *value);
@@ -278,9 +279,9 @@ struct sp_query_api {
     struct sp_query_pool *pool;
     struct sp_turns turns;
     struct sp_running running;
-    const struct sp_setting *settings;
     const struct sp_limit_shown *limits_shown;
     size_t limit_shown_count;
+    const struct sp_setting *settings;
     size_t setting_count;
     const struct sp_library *libraries;
     size_t library_count;

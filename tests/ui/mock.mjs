@@ -628,6 +628,7 @@ export class Mock {
           for (const trace of traces) response.write(`${JSON.stringify({ trace })}\n`);
           return void response.end(`${JSON.stringify({ done })}\n`);
         }
+        if (this.speakColumns && url.searchParams.get("view") === "columns") return void this.speakColumns(response, url);
         json(200, this.answer(url, `127.0.0.1:${server.address().port}`));
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;

@@ -279,6 +279,45 @@ const beat = { live: { atUnixNano: String(T0), complete: true, waiting: 0, skipp
 const later = (trace, id, seconds) => ({ trace: { ...trace, traceId: hex(id, 32), rootTraceName: `late ${id}`, startTimeUnixNano: String(T0 + BigInt(seconds) * 1000000000n) } });
 const names = (page) => page.locator(".rows .result").allInnerTexts();
 
+test("a trace that is loading has its head, shades of rows, and a bar that says how much of it has come", async () => {
+  const mock = new Mock();
+  mock.add(request());
+  const trace = hex(1, 32);
+  let answer;
+  mock.speakColumns = (response, url) => {
+    const body = JSON.stringify(mock.answer(url));
+    const half = body.length >> 1;
+    answer = { all: body.length, half, begin: () => response.write(body.slice(0, half)), end: () => response.end(body.slice(half)) };
+    // Packed on the way: the length that counts is that of what is read.
+    response.writeHead(200, { "content-type": "application/json", "spoor-body-bytes": String(body.length) });
+    response.flushHeaders();
+  };
+  const { url, stop } = await mock.listen(process.env.UI_DIST);
+  try {
+    await withPage(site.browser, `${url}/trace/?id=${trace}`, async (page) => {
+      const waiting = page.locator(".trace-loading");
+      await waiting.getByText("cart call 0").waitFor();
+      assert.match(await waiting.innerText(), /5\.00 ms, 1 span/);
+      const bar = page.getByRole("progressbar", { name: "Read of the trace" });
+      assert.equal(await bar.getAttribute("value"), null, "nothing has come");
+      answer.begin();
+      await page.waitForFunction(() => document.querySelector(".trace-loading progress")?.value > 0);
+      assert.deepEqual(await bar.evaluate((e) => [e.value, e.max]), [answer.half, answer.all]);
+      await waiting.getByText(`${answer.half} B of ${answer.all} B read`).waitFor();
+      await assertAccessible(page, "a trace that is loading");
+      // Nothing before somebody waits, then the rows, then the bar; also for those who want no movement.
+      const delays = () => ["", " progress"].map((part) => getComputedStyle(document.querySelector(`.trace-loading${part}`)).animationDelay);
+      assert.deepEqual(await page.evaluate(delays), ["0.15s", "1s"]);
+      assert.equal(await page.locator(".progress").evaluate((e) => getComputedStyle(e).transitionDelay), "1s");
+      answer.end();
+      await page.locator(".wf-row").first().waitFor();
+      assert.equal(await waiting.count(), 0);
+    });
+  } finally {
+    await stop();
+  }
+});
+
 test("live: what comes in joins the top of the list, and Live off closes the connection", async () => {
   await withLive(async (url, next, until) => {
     await withPage(site.browser, `${url}/?sort=-duration`, async (page) => {

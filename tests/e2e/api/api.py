@@ -344,6 +344,8 @@ def test_large_answers_are_packed_when_asked_for(context):
     plain = context.get("/v1/search?limit=100")
     packed = context.get("/v1/search?limit=100", {"accept-encoding": "gzip"})
     assert "content-encoding" not in plain[1] and packed[1]["content-encoding"] == "gzip"
+    # What a client unpacks is as long as the header says: progress can be shown of it.
+    assert packed[1]["spoor-body-bytes"] == str(len(gzip.decompress(packed[2]))) and "spoor-body-bytes" not in plain[1]
     assert "accept-encoding" in plain[1]["vary"] and len(packed[2]) < len(plain[2]) / 2
     assert json.loads(gzip.decompress(packed[2]))["traces"] == json.loads(plain[2])["traces"]
 

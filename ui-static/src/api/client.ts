@@ -135,14 +135,17 @@ export const columnsPath = (id: string) => `v1/traces/${encodeURIComponent(id)}`
 
 const skew = (adjusted: boolean) => (adjusted ? "adjust" : null);
 
-/** Says how many bytes have come, for those who wait. */
-export const getColumns = (id: string, stop?: AbortSignal, adjusted = false, onBytes?: (bytes: number) => void) =>
+/** Says how many bytes have come, and of how many if that is known (else 0), for those who wait. */
+export const getColumns = (id: string, stop?: AbortSignal, adjusted = false, onBytes?: (bytes: number, all: number) => void) =>
   ask(apiUrl(columnsPath(id), { view: "columns", skew: skew(adjusted) }), "application/json", stop, async (response) => {
     let bytes = 0;
+    const { headers } = response;
+    // What is gzipped on the way has another length when it is read.
+    const all = Number(headers.get("spoor-body-bytes") ?? (headers.has("content-encoding") ? 0 : headers.get("content-length")));
     const counted = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
       transform(chunk, controller) {
         bytes += chunk.length;
-        onBytes?.(bytes);
+        onBytes?.(bytes, all);
         controller.enqueue(chunk);
       },
     });

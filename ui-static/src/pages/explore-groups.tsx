@@ -36,7 +36,7 @@ export function Groups({ by, slots }: { by: string; slots: Map<string, number> }
       <ProblemPanel error={error} retry={run} title={error.problem.status === 413 ? `${shortName(by)} has too many values to group by` : "The groups cannot be shown"} />
     );
   }
-  if (!value) return <div class="waiting" aria-hidden="true">{Array.from({ length: 6 }, (_, i) => <div key={i} />)}</div>;
+  if (!value) return <div class="waiting" aria-hidden="true" />;
   const sort = param("gsort") || "-impact";
   const groups = sortGroups(value, sort);
   const spans = value.reduce((sum, g) => sum + g.count, 0);

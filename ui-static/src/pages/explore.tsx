@@ -285,11 +285,7 @@ function Waiting() {
           <Progress />
         </span>
       </div>
-      <div class="waiting" aria-hidden="true">
-        {Array.from({ length: 8 }, (_, i) => (
-          <div key={i} />
-        ))}
-      </div>
+      <div class="waiting" aria-hidden="true" />
     </>
   );
 }

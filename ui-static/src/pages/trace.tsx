@@ -18,7 +18,8 @@ import type { MissingProps } from "./trace-missing";
 import { bringDetails, TraceView } from "./trace-view";
 
 const trace = new Loader<{ skeleton: Skeleton; source: TraceSource }>();
-const bytesRead = signal(0);
+/** Bytes that have come, and how many there are; 0: not known. */
+const read = signal([0, 0]);
 
 /** A key of what is shown: another one begins anew. */
 const keyOf = (source: TraceSource, adjusted: boolean) => `${source.served} ${source.id} ${adjusted}`;
@@ -33,10 +34,10 @@ export function TracePage() {
   const source = useMemo(() => (wanted ? (fromFile ? fileSource(wanted) : serverSource(wanted)) : null), [wanted, fromFile, file]);
   const load = () => {
     if (!source) return;
-    bytesRead.value = 0;
+    read.value = [0, 0];
     void trace.run(async (stop) => {
-      const answer = await source.columns(adjusted, (bytes) => {
-        bytesRead.value = bytes;
+      const answer = await source.columns(adjusted, (...sizes) => {
+        read.value = sizes;
       }, stop);
       return { skeleton: decodeSkeleton(answer), source };
     });
@@ -59,22 +60,23 @@ export function TracePage() {
       ) : shown ? (
         <TraceView key={keyOf(source, adjusted)} skeleton={shown.skeleton} source={source} adjusted={adjusted} reload={load} stale={error !== null} />
       ) : (
-        <Waiting source={source} />
+        <Waiting key={source.id} source={source} />
       )}
     </FileDrop>
   );
 }
 
-/** The head at once, rows as shades, and how much has come. */
+/** The head at once, rows as shades, and how much of it has come. */
 function Waiting({ source }: { source: TraceSource }) {
+  const [bytes, all] = read.value;
   const [head, setHead] = useState<TraceHead | null>(null);
   useEffect(() => {
     if (!source.served) return;
     const stopper = new AbortController();
-    // Small traces are there before their head would be.
+    // Small traces are there before anybody waits.
     const timer = window.setTimeout(() => {
       getHead(source.id, stopper.signal).then(setHead, () => undefined);
-    }, 300);
+    }, 150);
     return () => {
       window.clearTimeout(timer);
       stopper.abort();
@@ -82,26 +84,12 @@ function Waiting({ source }: { source: TraceSource }) {
   }, [source]);
   return (
     <div class="trace-loading">
+      <h1>{head ? `${head.firstServiceName} ${head.firstSpanName}` : `Trace ${source.id}`}</h1>
       <p role="status">
-        {head ? (
-          <>
-            <b>
-              {head.firstServiceName} {head.firstSpanName}
-            </b>{" "}
-            {formatDuration(Number(head.durationNano))}, {plural(head.spanCount, "span")}{" "}
-          </>
-        ) : (
-          <>
-            Reading trace <code>{source.id}</code>{" "}
-          </>
-        )}
-        {bytesRead.value > 0 ? <span class="dim num">{formatBytes(bytesRead.value)} read</span> : null} …
+        {head ? `${formatDuration(Number(head.durationNano))}, ${plural(head.spanCount, "span")} ` : "Reading "}
+        {bytes > 0 ? <span class="dim num">{`${formatBytes(bytes)}${all > 0 ? ` of ${formatBytes(all)}` : ""} read`}</span> : null} …
       </p>
-      <div class="waiting" aria-hidden="true">
-        {Array.from({ length: 12 }, (_, i) => (
-          <div key={i} />
-        ))}
-      </div>
+      <progress {...(all > 0 ? { max: all, value: bytes } : {})} aria-label="Read of the trace" />
     </div>
   );
 }

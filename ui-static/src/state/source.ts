@@ -13,7 +13,7 @@ export interface TraceSource {
   /** True: the server has it, so there are ranks, matches and links to give away. */
   served: boolean;
   id: string;
-  columns: (adjusted: boolean, onBytes: (bytes: number) => void, stop: AbortSignal) => Promise<ColumnsAnswer>;
+  columns: (adjusted: boolean, onBytes: (bytes: number, all: number) => void, stop: AbortSignal) => Promise<ColumnsAnswer>;
   spans: (rows: number[], adjusted: boolean, stop?: AbortSignal) => Promise<SpanDetail[]>;
   keys: (stop: AbortSignal) => Promise<TraceKey[]>;
   column: (scope: string, key: string, adjusted: boolean, stop: AbortSignal) => Promise<TraceColumn>;
