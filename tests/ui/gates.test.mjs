@@ -81,7 +81,7 @@ const movedIn = (page) =>
 const MODULES = /\/(?!theme\.js)[^/]+\.js$/;
 const PAGES = ["", "trace/", "compare/", "map/", "service/", "status/"];
 const STORED = "from=2026-01-01T00:00:00Z";
-const WITH_SPANS = [`?${STORED}`, `?${STORED}&view=heatmap`, `?${STORED}&view=histogram`, `?${STORED}&view=timeseries`, `?${STORED}&view=timeseries&group=name`, `trace/?id=${idOf(SMALL)}`, `compare/?a=${idOf(SMALL)}&b=${idOf(SMALL)}`, `map/?${STORED}`, `service/?${STORED}`];
+const WITH_SPANS = [`?${STORED}`, `?${STORED}&view=heatmap`, `?${STORED}&view=histogram`, `?${STORED}&view=timeseries`, `?${STORED}&view=timeseries&group=name`, ...["", "&view=heatmap", "&view=histogram", "&view=timeseries", "&view=timeseries&group=name"].map((view) => `?${STORED}${view}&as=table`), `trace/?id=${idOf(SMALL)}`, `compare/?a=${idOf(SMALL)}&b=${idOf(SMALL)}`, `map/?${STORED}`, `service/?${STORED}`];
 
 test("the first paint waits for the page, its styles and its theme only, and nothing moves when scripts and answers come", { timeout: 300000 }, async () => {
   over = [];

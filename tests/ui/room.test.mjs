@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The room that parts of a page take: panels are as wide as a person wants, by mouse and by keyboard.
+// The room that parts of a page take: panels are as wide as a person wants, by mouse and by keyboard; what is cut off is told in full; nothing is wider than
+// a window of 320 pixels. And what a window is called.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertAccessible, withPage } from "./browser.mjs";
@@ -121,4 +122,54 @@ test("the names of the waterfall have an edge that says how wide they are", asyn
       assert.equal((await numbers(handle))[0], await names());
     });
   });
+});
+
+test("a window is called by what it shows", async () => {
+  await withShop(async (url) => {
+    const titles = [
+      ["", "Explore · Spoor"],
+      [`?q=${encodeURIComponent("{ status = error }")}`, "{ status = error } · Explore · Spoor"],
+      [`trace/?id=${TRACE}`, `web GET / · ${TRACE.slice(0, 8)} · Spoor`],
+      [`trace/?id=${hex(9, 32)}`, `Trace ${hex(9, 32).slice(0, 8)} · Spoor`],
+      [`compare/?a=${TRACE}&b=q:${encodeURIComponent("{ name = \"add\" }")}`, `${TRACE.slice(0, 8)} and { name = "add" } · Compare · Spoor`],
+      ["compare/", "Compare · Spoor"],
+      ["map/", "Map · Spoor"],
+      ["map/?focus=cart", "cart · Map · Spoor"],
+      ["service/", "Services · Spoor"],
+      ["service/?s=cart", "cart · Spoor"],
+      ["service/?s=cart&op=add", "add · cart · Spoor"],
+      ["status/?tab=limits", "Limits · Status · Spoor"],
+    ];
+    // The mock has no answer for some of what these pages ask.
+    await withPage(site.browser, url, async (page) => {
+      for (const [address, title] of titles) {
+        await page.goto(`${url}/${address}`);
+        await page.waitForFunction((wanted) => document.title === wanted, title).catch(async () => assert.equal(await page.title(), title, address));
+      }
+    }, { expectErrors: true });
+  });
+});
+
+test("a name that is cut off is told in full to the pointer and to the keyboard, and only then", async () => {
+  const name = "a service whose name is longer than any column of a table has room for, as names of services are where people let them be made by machines";
+  const mock = new Mock();
+  for (const r of [request(name, [span(1, 0, 2, "GET /")]), request("short", [span(2, 1, 2, "add")])]) mock.add(r);
+  const { url, stop } = await mock.listen(process.env.UI_DIST);
+  try {
+    await withPage(site.browser, `${url}/map/?view=table`, async (page) => {
+      const cell = (text) => page.getByRole("table", { name: "Services" }).locator(".clip", { hasText: text });
+      await cell(name).waitFor();
+      assert.equal(await cell(name).getAttribute("title"), null);
+      await cell(name).hover();
+      assert.equal(await cell(name).getAttribute("title"), name);
+      await cell("short").hover();
+      assert.equal(await cell("short").getAttribute("title"), null);
+      await page.locator(".trace-box input").focus();
+      await page.keyboard.press("Tab");
+      await page.getByRole("table", { name: "Services" }).locator("button.link", { hasText: name }).focus();
+      await page.locator(".tip", { hasText: name }).waitFor();
+    });
+  } finally {
+    await stop();
+  }
 });

@@ -11,6 +11,7 @@ import { linkAddress, shiftRange } from "./state/range";
 import { copy, message, say } from "./state/say";
 import { queryWanted } from "./state/searching";
 import { loadStyle } from "./state/style";
+import { startTelling } from "./ui/cut";
 import { compareAddress, pageAddress, rangeOpened, TopBar } from "./ui/topbar";
 
 const later = signal<Partial<Record<Page, ComponentType>>>({});
@@ -122,6 +123,7 @@ function App() {
 }
 
 startKeys();
+startTelling();
 // Who walks with the Tab key is told what titles tell the pointer.
 document.addEventListener("keydown", function walk({ key }) {
   if (key !== "Tab") return;

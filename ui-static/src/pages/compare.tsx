@@ -11,7 +11,7 @@ import { useActions } from "../state/keys";
 import { useRetry } from "../state/load";
 import { copy } from "../state/say";
 import { Away } from "../ui/away";
-import { CopyButton, Popover, ProblemPanel, Tabs } from "../ui/controls";
+import { CopyButton, Popover, ProblemPanel, Tabs, useTitle } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { CompareAttributes, CompareFindings } from "./compare-attributes";
 import { CompareFalls } from "./compare-falls";
@@ -22,6 +22,8 @@ import { CompareSpans } from "./compare-spans";
 import { CompareTree } from "./compare-tree";
 import { exportCsv, exportJson } from "./compare-export";
 
+const shortOf = (side: Side): string => (side.kind === "trace" ? side.id.slice(0, 8) : side.query || "{}");
+
 export function ComparePage() {
   const [left, right] = [param("a"), param("b")];
   const [a, b] = [parseSide(left), parseSide(right)];
@@ -29,8 +31,8 @@ export function ComparePage() {
   const load = () => {
     if (a && b) void answer.run((stop) => compare(key, a, b, traces, limit, stop));
   };
+  useTitle(a && b ? `${shortOf(a)} and ${shortOf(b)} · Compare` : "Compare");
   useEffect(() => {
-    document.title = "Compare · Spoor";
     loadSlots();
     load();
     return () => answer.stop();

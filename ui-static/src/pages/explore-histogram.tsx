@@ -32,7 +32,7 @@ export function Histogram() {
     if (error.problem.parameter === "q") return null;
     return <ProblemPanel error={error} title="The histogram cannot be shown" retry={run} />;
   }
-  if (!value) return <div class="panels waiting tall" aria-hidden="true" />;
+  if (!value) return <div class={`panels waiting ${isTwin() ? "twin" : "tall"}`} aria-hidden="true" />;
   if (value.bounds.length < 2) return null;
   return (
     <section class={busy ? "panels busy" : "panels"} aria-label="Durations of all matching spans">
@@ -225,7 +225,7 @@ function tell(bars: Bar[], first: number, last: number, all: number): string {
 function Table({ value, bars, all }: { value: HeatmapAnswer; bars: Bar[]; all: number }) {
   let until = 0;
   return (
-    <div class="table-box steps" tabIndex={0} role="region" aria-label="Spans by duration">
+    <div class="table-box steps tall" tabIndex={0} role="region" aria-label="Spans by duration">
       <table class="edges">
         <thead>
           <tr>

@@ -36,13 +36,13 @@ export function Panels({ Steps }: { Steps: ComponentType<{ value: HeatmapAnswer 
   const nothing = list?.matchedTraces === 0 && list.complete && !listing && !selection();
   const drawable = value !== null && value.bounds.length >= 2;
   if (nothing || (value && !drawable && (list || !listing))) return null;
-  if (!drawable) return <div class={large ? "panels waiting tall heat" : "panels waiting"} aria-hidden="true" />;
   const table = isTwin();
+  if (!drawable) return <div class={`panels waiting${table ? " twin" : large ? " tall heat" : ""}`} aria-hidden="true" />;
   return (
     <section class={loading && !isLive() ? "panels busy" : "panels"} aria-label="All matching spans over time">
       {table || large ? null : <Lines value={value} />}
       <Durations value={value} table={table} large={large} />
-      {table && Steps ? <Steps value={value} /> : null}
+      {table ? Steps ? <Steps value={value} /> : <div class="table-box steps tall" /> : null}
     </section>
   );
 }

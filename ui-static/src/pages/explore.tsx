@@ -20,7 +20,7 @@ import { say } from "../state/say";
 import { queryWanted, running, stopSearch } from "../state/searching";
 import { loadStyle } from "../state/style";
 import { clockOf } from "../ui/away";
-import { CopyButton, ProblemPanel } from "../ui/controls";
+import { CopyButton, ProblemPanel, useTitle } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { isSlow } from "../ui/progress";
 import { QueryBox } from "../ui/querybox";
@@ -99,7 +99,6 @@ export function Explore() {
   const { value, loading, error } = answer.state.value;
   const empty = status.state.value.value?.spanCount === "0";
   useEffect(() => {
-    document.title = "Explore · Spoor";
     if (!empty) return;
     const timer = window.setInterval(() => {
       if (!document.hidden) void status.run(getStatus);
@@ -110,6 +109,7 @@ export function Explore() {
       void services.run((stop) => getServices(currentRange(), stop));
     };
   }, [empty]);
+  useTitle(param("q") ? `${param("q")} · Explore` : "Explore");
   const [selected, group] = [selection(), param("group")];
   const wanted: (keyof Parts)[] = ["ListTools"];
   if (empty) wanted.push("FirstRun");
@@ -181,7 +181,7 @@ export function Explore() {
               <span aria-hidden="true">▲</span> {nothing ? "" : `What is below was read at ${clockOf(answer.state.value)}. `}The page asks again by itself.
             </p>
           ) : null}
-          {nothing || !panelsShown() || error?.problem.parameter === "q" ? null : !large ? <Panels Steps={StepTable} /> : LargeView ? <LargeView view={large} slots={slots} /> : large === "timeseries" ? <SeriesRoom /> : <div class="panels waiting tall" aria-hidden="true" />}
+          {nothing || !panelsShown() || error?.problem.parameter === "q" ? null : !large ? <Panels Steps={StepTable} /> : LargeView ? <LargeView view={large} slots={slots} /> : large === "timeseries" ? <SeriesRoom /> : <div class={`panels waiting ${isTwin() ? "twin" : "tall"}`} aria-hidden="true" />}
           {selected && Difference ? <Difference selected={selected} /> : null}
           {isLive() && LiveLine && !group ? <LiveLine /> : null}
           {group ? Groups && !nothing ? <Groups by={group} slots={slots} /> : null : <List value={value} loading={loading} failed={error !== null} />}

@@ -12,7 +12,7 @@ import { useRetry } from "../state/load";
 import { currentRange } from "../state/range";
 import { say } from "../state/say";
 import { loadStyle } from "../state/style";
-import { ProblemPanel } from "../ui/controls";
+import { ProblemPanel, useTitle } from "../ui/controls";
 import type { GraphView, Selection } from "../views/graph";
 import { Drawing, lastLayout } from "./map-drawing";
 import { NoGraph, NoPairs, TooMany } from "./map-empty";
@@ -35,10 +35,8 @@ async function loadMore(): Promise<void> {
 export function MapPage() {
   const range = currentRange();
   const load = () => loadGraph(range);
-  useEffect(() => {
-    document.title = "Map · Spoor";
-    load();
-  }, [range.from, range.to, withLinks()]);
+  useTitle(param("focus") ? `${param("focus")} · Map` : "Map");
+  useEffect(() => load(), [range.from, range.to, withLinks()]);
   const { value, error, loading } = found.state.value;
   useRetry(error, load);
   const graph = useMemo(() => (value ? readGraph(value.graph, value.p95) : null), [value]);

@@ -16,7 +16,7 @@ import { useRetry } from "../state/load";
 import { zone } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { Away } from "../ui/away";
-import { CopyButton, ServiceName, Tabs } from "../ui/controls";
+import { CopyButton, ServiceName, Tabs, useTitle } from "../ui/controls";
 import { Neighbours } from "./service-around";
 import { Attributes } from "./service-attributes";
 import { Charts, DurationTools, Held, timeText } from "./service-charts";
@@ -57,9 +57,7 @@ function OneService({ name }: { name: string }) {
   const asked = { service: name, operation: param("op"), kind: param("kind"), vs: param("vs"), pct: param("pct") };
   const load = () => void found.run((stop) => find(asked, range, stop));
   useEffect(load, [JSON.stringify(asked), range.from, range.to]);
-  useEffect(() => {
-    document.title = `${name} · Spoor`;
-  }, [name]);
+  useTitle(asked.operation ? `${asked.operation} · ${name}` : name);
   const { value: last, error, loading } = found.state.value;
   const value = last?.service === name ? last : null;
   useRetry(error, load);

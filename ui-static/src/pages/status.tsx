@@ -11,7 +11,7 @@ import { signal } from "@preact/signals";
 import { hint, useActions } from "../state/keys";
 import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
-import { CopyButton, ProblemPanel, Tabs } from "../ui/controls";
+import { CopyButton, ProblemPanel, Tabs, useTitle } from "../ui/controls";
 import { About, Limits } from "./status-about";
 import { Ingest } from "./status-ingest";
 import { Quality } from "./status-quality";
@@ -44,9 +44,9 @@ async function read(): Promise<void> {
 }
 
 export function StatusPage() {
-  const tab = TABS.find(([id]) => id === param("tab"))?.[0] ?? "ingest";
+  const [tab, name] = TABS.find(([id]) => id === param("tab")) ?? TABS[0];
+  useTitle(`${name} · Status`);
   useEffect(() => {
-    document.title = "Status · Spoor";
     void read();
     return () => system.stop();
   }, []);

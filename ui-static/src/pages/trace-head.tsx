@@ -14,7 +14,7 @@ import { nowNs } from "../state/range";
 import { rememberTrace } from "../state/recent";
 import { openFile, type TraceSource } from "../state/source";
 import { type ViewName, VIEWS } from "../state/traceview";
-import { CopyButton, ErrorMark, Swatch } from "../ui/controls";
+import { CopyButton, ErrorMark, Swatch, useTitle } from "../ui/controls";
 import { TraceActions } from "./trace-menu";
 
 const LABELS: Record<ViewName, string> = { waterfall: "Waterfall", flame: "Flame", graph: "Graph", stats: "Stats", spans: "Spans", events: "Events", json: "JSON" };
@@ -22,8 +22,8 @@ const LABELS: Record<ViewName, string> = { waterfall: "Waterfall", flame: "Flame
 export function TraceHeader({ skeleton: s, source, view }: { skeleton: Skeleton; source: TraceSource; view: ViewName }) {
   const rooted = !s.missingParent.has(0);
   const title = `${serviceName(s, 0)} ${operationName(s, 0)}`;
+  useTitle(`${title} · ${s.traceId.slice(0, 8)}`);
   useEffect(() => {
-    document.title = `${title} · Spoor`;
     if (source.served) rememberTrace(source.id, `${title} · ${formatDuration(s.duration)}`);
   }, [title, source]);
   const zoneText = zone.value === "utc" ? "UTC" : zoneName(s.startNs);

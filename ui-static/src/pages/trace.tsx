@@ -13,7 +13,7 @@ import { go, href, param } from "../route";
 import { isPassing, Loader, useRetry } from "../state/load";
 import { fileSource, openFile, readFile, serverSource, type TraceSource } from "../state/source";
 import { say } from "../state/say";
-import { ProblemPanel } from "../ui/controls";
+import { ProblemPanel, useTitle } from "../ui/controls";
 import type { MissingProps } from "./trace-missing";
 import { bringDetails, TraceView } from "./trace-view";
 
@@ -32,6 +32,7 @@ export function TracePage() {
   const file = openFile.value;
   const wanted = fromFile ? (file?.traces.find((t) => t.id === id) ?? (id ? undefined : file?.traces.length === 1 ? file.traces[0] : undefined))?.id : id;
   const source = useMemo(() => (wanted ? (fromFile ? fileSource(wanted) : serverSource(wanted)) : null), [wanted, fromFile, file]);
+  useTitle(wanted ? `Trace ${wanted.slice(0, 8)}` : "Trace");
   const load = () => {
     if (!source) return;
     read.value = [0, 0];
@@ -43,7 +44,6 @@ export function TracePage() {
     });
   };
   useEffect(() => {
-    document.title = "Trace · Spoor";
     if (param("span")) void bringDetails();
     load();
     return () => trace.stop();

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ApiError } from "../api/client";
+import type { ActionId } from "../model/actions";
 import { curlOf } from "../model/curl";
 import { colourOf, textureOf } from "../model/palette";
 import { shortName } from "../model/text";
@@ -25,6 +26,13 @@ export function CopyButton(props: { text: string | (() => string | Promise<strin
       {label}
     </button>
   );
+}
+
+/** What the window is called: what it shows, then the program. */
+export function useTitle(text: string): void {
+  useEffect(() => {
+    document.title = `${text} · Spoor`;
+  }, [text]);
 }
 
 /** The colour of a service: a square with its texture. The name always stands beside it. */
@@ -249,7 +257,7 @@ interface DrawerProps {
   close: () => void;
   /** What closing closes, and the action whose key does it. */
   what: string;
-  action?: string;
+  action?: ActionId;
   children: ComponentChildren;
 }
 

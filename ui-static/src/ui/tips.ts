@@ -28,7 +28,7 @@ function show(target: Element, text: string): void {
 function tell(target: Element | null): void {
   hide();
   if (!target?.matches(":focus-visible")) return;
-  const text = target.getAttribute("title") || target.querySelector(":scope > title")?.textContent;
+  const text = target.getAttribute("title") || target.querySelector(":scope > title")?.textContent || target.querySelector(".clip[title]")?.getAttribute("title");
   if (text) timer = window.setTimeout(() => show(target, text), WAIT_MS);
 }
 
