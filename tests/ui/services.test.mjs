@@ -71,7 +71,8 @@ describe("the page of one service", { concurrency: 3 }, () => {
       assert.deepEqual(await ways(page.locator(".operations tbody tr").first().locator(".ways-on")), [...spans, ["Explore", null, null]]);
       assert.deepEqual(await ways(page.locator(".summary")), spans);
       const sum = calls.reduce((n, c) => n + c.ms, 0);
-      assert.equal(Number.parseInt(first[0][7]), Math.round((100 * sum) / (sum + 2 * calls.length + 120)));
+      assert.equal(first[0][3], "0.10/s");
+      assert.equal(Number.parseInt(first[0][8]), Math.round((100 * sum) / (sum + 2 * calls.length + 120)));
       await page.getByRole("button", { name: "Next 50" }).click();
       await page.locator("nav", { hasText: "51 – 100 of 122 operations" }).waitFor();
       assert.equal((await table(page, "Operations"))[0][0], "step 049");
@@ -83,7 +84,7 @@ describe("the page of one service", { concurrency: 3 }, () => {
     await page.getByRole("link", { name: "Charge" }).click();
     await page.waitForURL(/op=Charge/);
     await page.locator(".operations tr.chosen").waitFor();
-    assert.equal((await table(page, "Operations"))[0][7], first[0][7]);
+    assert.equal((await table(page, "Operations"))[0][8], first[0][8]);
     await page.getByRole("searchbox").fill("nothing like it");
       await page.getByText("No operation with “nothing like it” in its name.").waitFor();
     });
@@ -95,10 +96,27 @@ describe("the page of one service", { concurrency: 3 }, () => {
       const rows = await table(page, "Services");
       assert.deepEqual(rows.map((r) => r[0]), ["payment", "ledger", "shop"]);
       // Of payment its server spans speak, half of which took 10 to 15 ms; shop has nothing but client spans, which do not fail.
-      assert.deepEqual(rows.map((r) => r.slice(4, 6)), [[String(calls.length), "server"], [String(calls.length), "server"], [String(calls.length), "client"]]);
+      assert.deepEqual(rows.map((r) => r.slice(3, 6)), ["server", "server", "client"].map((kind) => [String(calls.length), "0.10/s", kind]));
       assert.match(rows[0][6], /^1[45]\.\d ms$/);
-      assert.equal(rows[0][9], "slowest failed Explore");
-      assert.equal(rows[1][9], "slowest Explore");
+      assert.equal(rows[0][11], "slowest failed Explore");
+      assert.equal(rows[1][11], "slowest Explore");
+      // What the calls took, added up, as a share of all: each call of shop takes 1 ms more than that of payment, each of ledger 1 ms.
+      const sum = calls.reduce((n, c) => n + c.ms, 0);
+      const impact = { payment: sum, ledger: calls.length, shop: sum + calls.length };
+      const whole = 2 * (sum + calls.length);
+      for (const r of rows) assert.ok(Math.abs(Number.parseFloat(r[9]) - (100 * impact[r[0]]) / whole) < 0.6, `${r[0]}: ${r[9]}`);
+      // The lines of all services are one question, and of the column that the table is sorted by.
+      await page.locator("tr .spark .line-1").nth(2).waitFor({ state: "attached" });
+      const asked = () => page.evaluate(() => performance.getEntriesByType("resource").map((r) => new URL(r.name)).filter((u) => u.searchParams.has("step")).map((u) => [u.pathname, u.searchParams.get("by"), u.searchParams.get("q")]));
+      assert.deepEqual(await asked(), [["/v1/latency", "service", "0.5"]]);
+      const line = (name) => page.locator("tr", { hasText: name }).first().locator(".spark path").getAttribute("d");
+      const byCalls = await line("payment");
+      await page.getByRole("button", { name: "p95" }).click();
+      await page.locator("tr .spark .line-3").nth(2).waitFor({ state: "attached" });
+      assert.deepEqual((await asked()).at(-1), ["/v1/latency", "service", "0.95"]);
+      assert.notEqual(await line("payment"), byCalls);
+      await page.getByRole("button", { name: "Errors" }).click();
+      await page.locator("tr .spark .line-error").nth(2).waitFor({ state: "attached" });
       await page.getByRole("button", { name: "p50" }).click();
       assert.deepEqual((await table(page, "Services")).map((r) => r[0]), ["shop", "payment", "ledger"]);
       await page.getByRole("searchbox").fill("LED");
@@ -114,9 +132,9 @@ describe("the page of one service", { concurrency: 3 }, () => {
       assert.equal(await page.locator(".chart .line-before").count(), 5); // rate, errors, the lowest and the highest percentile, distribution
       await page.locator(".operations tbody tr").first().waitFor();
       const rows = await table(page, "Operations");
-      assert.deepEqual([rows[0][0], rows[0][8]], ["Charge", "slower"]);
-      assert.equal(rows.find((r) => r[0] === "book")[8], "");
-      assert.ok(rows.filter((r) => r[0].startsWith("step")).every((r) => r[8] === "gone"));
+      assert.deepEqual([rows[0][0], rows[0][9]], ["Charge", "slower"]);
+      assert.equal(rows.find((r) => r[0] === "book")[9], "");
+      assert.ok(rows.filter((r) => r[0].startsWith("step")).every((r) => r[9] === "gone"));
       await page.getByRole("tab", { name: "Callers and callees" }).click();
       await page.locator(".hops").waitFor();
       assert.deepEqual((await table(page, "Callers")).map((r) => [r[0], r[1], r[5]]), [["shop", String(20 * CALLS), "slower"]]);

@@ -8,6 +8,9 @@ const STEP_MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 1
 /** The chart is readable with so many, and the server answers up to 500. */
 export const STEPS_MAX = 120;
 
+/** Steps of a small line beside its numbers. */
+export const SPARK_STEPS = 40;
+
 /** Minutes of a step, so that a range has at most so many. */
 export function stepMinutes(from: bigint, to: bigint, steps = STEPS_MAX): number {
   const minutes = Number((to - from) / MINUTE) + 1;

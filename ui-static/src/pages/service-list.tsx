@@ -1,24 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // All services, with their spans, errors, calls and durations; and what the pages of services show when there is nothing, or when it cannot be read.
 import { useEffect } from "preact/hooks";
-import { apiUrl, getLatency, getServices } from "../api/client";
-import type { LatencyAnswer, LatencyRow, Service } from "../api/types";
+import { apiUrl, getLatency, getLatencySeries, getServices } from "../api/client";
+import type { LatencyAnswer, LatencyRow, LatencySeries, Service } from "../api/types";
+import type { Span } from "../model/change";
 import { curlOf } from "../model/curl";
-import { mainKind } from "../model/service";
+import { mainKind, SPARK_STEPS, stepMinutes } from "../model/service";
 import { quantileOf } from "../model/service-more";
-import { formatCount } from "../model/text";
+import { formatCount, formatRate } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
+import { endsOf, spanParams } from "../state/ends";
 import { useActions } from "../state/keys";
 import { Loader, useRetry } from "../state/load";
 import { currentRange } from "../state/range";
 import { Away } from "../ui/away";
-import { CopyButton, ProblemPanel, ServiceName } from "../ui/controls";
-import { FindBox, Head, Pages, Share, useAnswer, Ways } from "./service-parts";
+import { CopyButton, ProblemPanel, ServiceName, useTitle } from "../ui/controls";
+import { Spark } from "../ui/spark";
+import { FindBox, Head, Impact, lineOf, Pages, Share, useAnswer, Ways } from "./service-parts";
 
 export const list = new Loader<{ services: Service[] }>();
-const calls = new Loader<LatencyAnswer>();
+/** With both ends of the range, which a rate needs. */
+const calls = new Loader<LatencyAnswer & { ends: Span | null }>();
+const sparks = new Loader<LatencySeries | null>();
 const LIST_PAGE = 200;
 /** Services of similar names. */
 const LIKE = 5;
@@ -40,6 +45,7 @@ const SORTS: Record<string, (s: Listed) => number> = {
   spans: (s) => Number(s.spanCount),
   errors: (s) => Number(s.errorCount) / Math.max(1, Number(s.spanCount)),
   calls: (s) => Number(s.row?.calls ?? 0),
+  impact: (s) => Number(s.row?.durationNano ?? 0),
 };
 
 function listed(services: Service[], rows: LatencyRow[]): Listed[] {
@@ -57,12 +63,22 @@ function listed(services: Service[], rows: LatencyRow[]): Listed[] {
 
 export function AllServices({ retry }: { retry: () => void }) {
   const range = currentRange();
-  useEffect(() => {
-    document.title = "Services · Spoor";
-  }, []);
+  useTitle("Services");
   const { value, error, loading } = list.state.value;
   useRetry(error, retry);
-  const { value: latency, error: latencyError, run } = useAnswer(calls, JSON.stringify(range), (stop) => getLatency({ ...range, by: "service", q: QUANTILES.map(ofQuantile).join(",") }, stop));
+  const { value: latency, error: latencyError, run } = useAnswer(calls, JSON.stringify(range), async (stop) => {
+    const [answer, ends] = await Promise.all([getLatency({ ...range, by: "service", q: QUANTILES.map(ofQuantile).join(",") }, stop), endsOf(range, stop)]);
+    return { ...answer, ends };
+  });
+  const sort = param("sort") || "name";
+  const sign = sort.startsWith("-") ? -1 : 1;
+  const column = sort.replace(/^-/, "");
+  const quantile = ofQuantile(QUANTILES.includes(column) ? column : "p50");
+  // One question for the lines of all services.
+  const lines = useAnswer(sparks, JSON.stringify([range, quantile]), async (stop) => {
+    const ends = await endsOf(range, stop);
+    return ends && getLatencySeries({ ...spanParams(ends), by: "service", q: quantile, step: `${stepMinutes(ends.from, ends.to, SPARK_STEPS)}m` }, stop);
+  }).value;
   useActions({
     "all.run": () => {
       retry();
@@ -74,15 +90,13 @@ export function AllServices({ retry }: { retry: () => void }) {
   if (!value || !(latency || latencyError)) return <div class="trace-loading" role="status">{loading || value ? "Reading the services …" : ""}</div>;
   if (value.services.length === 0) return <Nothing title="No service in this range" />;
   const has = param("has").toLowerCase();
-  const sort = param("sort") || "name";
-  const sign = sort.startsWith("-") ? -1 : 1;
-  const column = sort.replace(/^-/, "");
   const by = SORTS[column] ?? ((s) => durationOf(s, column) ?? -1);
   const named = listed(value.services, latency?.series ?? []).filter((s) => s.name.toLowerCase().includes(has));
   const sorted = named.sort((a, b) => sign * (by(a) - by(b)) || (sort === "-name" ? -1 : 1) * (a.name < b.name ? -1 : 1));
   const offset = Math.min(Number(param("off")) || 0, Math.max(0, sorted.length - 1));
   const shown = sorted.slice(offset, offset + LIST_PAGE);
-  const most = Math.max(1, ...value.services.map((s) => Number(s.spanCount)));
+  const took = named.map((s) => Number(s.row?.durationNano ?? 0));
+  const seconds = latency?.ends ? Number(latency.ends.to - latency.ends.from) / 1e9 : 0;
   return (
     <div class="service-page">
       <Away state={list.state.value} retry={retry} />
@@ -103,19 +117,23 @@ export function AllServices({ retry }: { retry: () => void }) {
               <Head id="spans" usual="name">
                 Spans
               </Head>
-              <th class="wide-only">Share</th>
               <Head id="errors" usual="name">
                 Errors
               </Head>
               <Head id="calls" usual="name" title="Of the kind beside it">
                 Calls
               </Head>
+              <th class="right">Rate</th>
               <th class="wide-only">Kind</th>
               {QUANTILES.map((p) => (
                 <Head key={p} id={p} usual="name">
                   {p}
                 </Head>
               ))}
+              <Head id="impact" usual="name" title="All calls added up, as a share of those of all services">
+                Impact
+              </Head>
+              <th class="wide-only">Over time</th>
               <th>Traces</th>
             </tr>
           </thead>
@@ -128,21 +146,21 @@ export function AllServices({ retry }: { retry: () => void }) {
                   </a>
                 </td>
                 <td class="num right">{formatCount(s.spanCount)}</td>
-                <td class="wide-only share">
-                  <span class="bar">
-                    <span style={{ width: `${(100 * Number(s.spanCount)) / most}%` }} />
-                  </span>
-                </td>
                 <td class="num right">
                   <Share errors={Number(s.errorCount)} calls={Number(s.spanCount)} />
                 </td>
                 <td class="num right">{s.row ? formatCount(s.row.calls) : "–"}</td>
+                <td class="num right">{s.row ? formatRate(Number(s.row.calls), seconds) : "–"}</td>
                 <td class="wide-only dim">{s.row?.kind}</td>
                 {QUANTILES.map((p) => (
                   <td key={p} class="num right">
                     {formatDuration(durationOf(s, p))}
                   </td>
                 ))}
+                <Impact took={Number(s.row?.durationNano ?? 0)} of={took} />
+                <td class="wide-only">
+                  <Spark {...lineOf(lines?.series.find((l) => l.service === s.name && l.kind === s.row?.kind), column, quantile)} />
+                </td>
                 <td>
                   <Ways row={s.row} q={`{ resource.service.name = ${quote(s.name)} }`} range={range} />
                 </td>

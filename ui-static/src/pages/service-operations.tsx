@@ -4,8 +4,8 @@
 import { apiUrl, getLatency, getLatencySeries, type Params } from "../api/client";
 import type { LatencyAnswer, LatencyRow, LatencySeries } from "../api/types";
 import { curlOf } from "../model/curl";
-import { stepMinutes } from "../model/service";
-import { formatCount, formatPercent, visibleName } from "../model/text";
+import { SPARK_STEPS, stepMinutes } from "../model/service";
+import { formatCount, formatRate, visibleName } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
 import { param, patched, replace } from "../route";
@@ -13,11 +13,10 @@ import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Spark } from "../ui/spark";
-import { ChangeMark, Delta, FindBox, Head, Pages, Share, Ways, formatCalls, useAnswer } from "./service-parts";
+import { ChangeMark, Delta, FindBox, Head, Impact, lineOf, Pages, Share, Ways, formatCalls, useAnswer } from "./service-parts";
 import { comparedParams, type Found, inSameTime, spanParams } from "./service-state";
 
 const PAGE = 50;
-const SPARK_STEPS = 40;
 const SHOWN = ["0.5", "0.95", "0.99"];
 /** As the address calls the columns, and as the API does. */
 const ORDERS: Record<string, string> = {
@@ -74,20 +73,10 @@ export function Operations({ value }: { value: Found }) {
   );
 }
 
-/** The line of a row: of the column that the table is sorted by. */
-function lineOf(row: LatencyRow, answer: LatencySeries | null): { values: (number | null)[] | undefined; look: string } {
-  const series = answer?.series.find((s) => s.operation === row.operation && s.kind === row.kind);
-  const by = (param("sort") || "-calls").replace(/^-/, "");
-  if (!series) return { values: undefined, look: "line-1" };
-  if (by === "errors") return { values: series.calls.map((n, i) => (n === "0" ? null : Number(series.errors[i]) / Number(n))), look: "line-error" };
-  const quantile = by.startsWith("p") ? series.quantiles[ORDERS[by]] : undefined;
-  if (quantile) return { values: quantile.map((n) => (n === null ? null : Number(n))), look: "line-3" };
-  return { values: series.calls.map(Number), look: "line-1" };
-}
-
 function Rows({ answer, lines, value }: { answer: Page; lines: LatencySeries | null; value: Found }) {
   const chosen = param("op");
-  const most = Math.max(1, ...answer.series.map((r) => Number(r.durationNano)));
+  const took = answer.series.map((r) => Number(r.durationNano));
+  const by = (param("sort") || "-calls").replace(/^-/, "");
   // Nothing there before: then everything is new, which says nothing.
   const compared = value.compared !== null && answer.series.some((r) => r.before);
   const query = (r: LatencyRow) => `{ resource.service.name = ${quote(r.service)} && name = ${quote(r.operation)} && kind = ${r.kind} }`;
@@ -114,6 +103,7 @@ function Rows({ answer, lines, value }: { answer: Page; lines: LatencySeries | n
             <Head id="calls" usual="-calls" title={seconds > 0 ? `in ${formatDuration(seconds * 1e9)}` : ""}>
               Calls
             </Head>
+            <th class="right">Rate</th>
             <Head id="errors" usual="-calls">
               Errors
             </Head>
@@ -147,23 +137,19 @@ function Rows({ answer, lines, value }: { answer: Page; lines: LatencySeries | n
                 <Delta now={Number(r.calls)} before={r.before ? inSameTime(value, Number(r.before.calls)) : null} format={formatCalls} />
                 {formatCount(r.calls)}
               </td>
+              <td class="num right">{formatRate(Number(r.calls), seconds)}</td>
               <td class="num right">
                 <Share errors={Number(r.errors)} calls={Number(r.calls)} />
               </td>
               {SHOWN.map((q) => cell(r, q))}
-              <td class="num right impact" title={formatDuration(Number(r.durationNano))}>
-                {formatPercent(Number(r.durationNano), answer.whole)}
-                <span class="bar">
-                  <span style={{ width: `${(100 * Number(r.durationNano)) / most}%` }} />
-                </span>
-              </td>
+              <Impact took={Number(r.durationNano)} of={took} whole={answer.whole} />
               {compared ? (
                 <td class="right">
                   <ChangeMark change={r.change} />
                 </td>
               ) : null}
               <td>
-                <Spark {...lineOf(r, lines)} />
+                <Spark {...lineOf(lines?.series.find((l) => l.operation === r.operation && l.kind === r.kind), by, ORDERS[by])} />
               </td>
               <td>
                 <Ways row={r} q={query(r)} range={currentRange()} />

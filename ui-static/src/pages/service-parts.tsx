@@ -3,9 +3,10 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { Range } from "../api/client";
-import type { Change, LatencyExemplars } from "../api/types";
+import type { Change, LatencyExemplars, LatencySeries } from "../api/types";
 import { changeText } from "../model/change";
 import { formatCount, formatPercent } from "../model/text";
+import { formatDuration } from "../model/time";
 import { href, param, patched, replace } from "../route";
 import { useActions } from "../state/keys";
 import { type Loaded, type Loader, useRetry } from "../state/load";
@@ -35,6 +36,26 @@ export function Share({ errors, calls }: { errors: number; calls: number }) {
       {formatPercent(errors, calls)}
     </span>
   );
+}
+
+/** What the calls of a row took, added up: as a share of the whole, and beside the other rows. */
+export function Impact({ took, of, whole = of.reduce((a, b) => a + b, 0) }: { took: number; of: number[]; whole?: number }) {
+  return (
+    <td class="num right impact" title={formatDuration(took)}>
+      {formatPercent(took, whole)}
+      <span class="bar">
+        <span style={{ width: `${(100 * took) / Math.max(1, ...of)}%` }} />
+      </span>
+    </td>
+  );
+}
+
+/** The line of a row, for its Spark: of the column that the table is sorted by. */
+export function lineOf(series: LatencySeries["series"][number] | undefined, by: string, quantile: string | undefined): { values: (number | null)[] | undefined; look: string } {
+  if (!series) return { values: undefined, look: "line-1" };
+  if (by === "errors") return { values: series.calls.map((n, i) => (n === "0" ? null : Number(series.errors[i]) / Number(n))), look: "line-error" };
+  const found = by.startsWith("p") && quantile ? series.quantiles[quantile] : undefined;
+  return found ? { values: found.map((n) => (n === null ? null : Number(n))), look: "line-3" } : { values: series.calls.map(Number), look: "line-1" };
 }
 
 /** From numbers to spans: the slowest, the slowest that failed, and those of a query. */
