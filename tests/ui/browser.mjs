@@ -122,9 +122,18 @@ export async function assertTargets(page, what) {
   assert.deepEqual(small, [], what);
 }
 
+/** WCAG 1.4.10: nothing is wider than the screen, and no part of the bar has to be scrolled to. */
 export async function assertNoSidewaysScroll(page, what) {
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  const { over, outside } = await page.evaluate(() => {
+    const nav = document.querySelector(".topbar nav");
+    const cut = [...document.querySelectorAll(".topbar :is(a,button,input)")].filter((e) => {
+      const { left, right } = e.getBoundingClientRect();
+      return right > left && (left < 0 || right > window.innerWidth || (nav.contains(e) && right > nav.getBoundingClientRect().right + 1));
+    });
+    return { over: document.documentElement.scrollWidth - window.innerWidth, outside: cut.map((e) => e.ariaLabel ?? e.textContent) };
+  });
   assert.ok(over <= 0, `${what} is ${over} pixels wider than the screen`);
+  assert.deepEqual(outside, [], `${what}: of the bar these are not on the screen`);
 }
 
 /** The texts of the elements that match, whitespace folded. */

@@ -338,6 +338,9 @@ test("every view is accessible in the dark, fits a narrow screen, and survives f
         await page.waitForTimeout(100);
         await assertNoSidewaysScroll(page, `Compare ${tab}`);
         await assertAccessible(page, `Compare ${tab}, dark and narrow`);
+        await page.setViewportSize({ width: 320, height: 800 });
+        await page.waitForTimeout(100);
+        await assertNoSidewaysScroll(page, `Compare ${tab} at 320`);
       },
       { dark: true },
     );

@@ -464,7 +464,7 @@ test("no page scrolls sideways at 390 and 320 pixels", async () => {
   const root = span(trace, "a very long operation name that goes on and on and on /with/a/path/{and}/parameters", { length: 5000000 });
   const kids = Array.from({ length: 30 }, (_, i) => span(trace, `child ${i}`, { parentSpanId: i ? "" : root.spanId, start: i * 1000 }));
   await withMock([request("a-service-with-a-rather-long-name", [root, ...kids])], async (url) => {
-    for (const [path, ready] of [["/", ".result:not(.head)"], ["/?settings=keys", "dialog.settings[open]"], [`/trace/?id=${trace}&cp=1`, ".wf-row"], ["/map/", ".graph .node"], ["/map/?view=table", ".edges"], ["/service/", ".edges"], ["/service/?s=a-service-with-a-rather-long-name", ".chart"], ["/service/?s=a-service-with-a-rather-long-name&view=table", ".steps"]]) {
+    for (const [path, ready] of [["/", ".result:not(.head)"], ["/?settings=keys", "dialog.settings[open]"], [`/trace/?id=${trace}&cp=1`, ".wf-row"], ["/?as=table", ".result:not(.head)"], ["/trace/", ".empty"], ["/compare/", "main h1"], ["/map/", ".graph .node"], ["/map/?view=table", ".edges"], ["/service/", ".edges"], ["/service/?s=a-service-with-a-rather-long-name", ".chart"], ["/service/?s=a-service-with-a-rather-long-name&view=table", ".steps"]]) {
       await withPage(
         site.browser,
         url + path,

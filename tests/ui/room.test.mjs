@@ -3,7 +3,7 @@
 // a window of 320 pixels. And what a window is called.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertAccessible, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
 import { hex, useBrowser } from "./site.mjs";
 
@@ -172,4 +172,19 @@ test("a name that is cut off is told in full to the pointer and to the keyboard,
   } finally {
     await stop();
   }
+});
+
+test("at 320 pixels the logo shares its line, and the bar has three lines at most", async () => {
+  await withShop(async (url) => {
+    for (const [address, lines] of [["", 3], [`trace/?id=${TRACE}`, 2]]) {
+      await withPage(site.browser, `${url}/${address}`, async (page) => {
+        await page.getByRole("button", { name: "Command palette" }).waitFor();
+        const middle = (selector) => page.locator(selector).evaluate((e) => (e.getBoundingClientRect().top + e.getBoundingClientRect().bottom) / 2);
+        assert.ok(Math.abs((await middle(".logo")) - (await middle(".trace-box"))) < 8, `${address}: beside the logo`);
+        const height = await page.locator(".topbar").evaluate((e) => e.clientHeight);
+        assert.ok(height <= lines * 44, `${address}: ${height} pixels`);
+        await assertNoSidewaysScroll(page, address);
+      }, { width: 320, height: 720 });
+    }
+  });
 });

@@ -165,6 +165,9 @@ test("every part is accessible in the dark and fits a narrow screen; the tabs ar
         await page.waitForTimeout(100);
         await assertNoSidewaysScroll(page, `Status ${tab}`);
         await assertAccessible(page, `Status ${tab}, dark and narrow`);
+        await page.setViewportSize({ width: 320, height: 800 });
+        await page.waitForTimeout(100);
+        await assertNoSidewaysScroll(page, `Status ${tab} at 320`);
       },
       { dark: true },
     );
