@@ -105,8 +105,9 @@ const struct sp_option sp_serve_options[] = {
     {.name = "frame-ancestors",
      .type = SP_OPTION_LIST,
      .value_name = "ORIGIN,...",
-     .help = "Origins of web pages that may show the web UI in a frame (trace/?id=ID&embed=1), like "
-             "https://grafana.example; self for this one. None by default."},
+     .help =
+         "Origins of web pages that may show the web UI in a frame (trace/?id=ID&embed=1), like "
+         "https://grafana.example; self for this one. None by default."},
     {.name = "threads",
      .type = SP_OPTION_U64,
      .default_text = "0",
