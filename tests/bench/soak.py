@@ -2,6 +2,7 @@
 """tests/bench/soak.py: ten minutes at a steady rate with queries beside it: does anything grow?
 
     python3 tests/bench/soak.py --binary build/spoor --rate 150000 --seconds 600 --plot docs/images/soak.svg
+    ... --keep 2GiB      what a server with a limit for its disk does: the oldest spans go meanwhile
 
 Every few seconds it notes the server's memory, what a small request waits for its ack, a trace by id and a search; at the end it
 prints the first and the last fifth next to each other and, if asked, draws all of it, up to where it failed if it did. Not part of `./dev bench`: it takes as long
@@ -11,6 +12,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -27,6 +29,7 @@ import spoor  # noqa: E402
 QUERY = '{ span.db.system.name = "redis" && duration > 1ms }'
 WIDTH, PANEL, MARGIN = 900, 150, 70
 TRIES_MAX = 100
+KNOWN_MAX = 600  # small requests of the last three minutes or so: no limit for the disk has removed them yet
 
 
 def resident_bytes(pid):
@@ -63,6 +66,7 @@ def sample(server, known):
         refused += tries
         acks.append(seconds * 1e3)
         known.append(trace_id.hex())
+    del known[:-KNOWN_MAX]
     for i in range(10):
         seconds, found = timed(lambda: server.trace(known[i * len(known) // 10]))
         assert found
@@ -77,10 +81,15 @@ def sample(server, known):
     }
 
 
-def soak(binary, rate, seconds, source, samples):
+def removed_spans(server):
+    metric = re.compile(r'^spoor_store_removed_spans_total\{[^}]*\} (\d+)', re.MULTILINE)
+    return sum(int(value) for value in metric.findall(server.request("http", "GET", "/metrics")[2].decode()))
+
+
+def soak(binary, rate, seconds, source, samples, keep):
     """Appends (seconds since the start, round) to samples, which are there as well when it fails."""
-    known = []
-    with spoor.Spoor(binary) as server:
+    known, sent = [], 0
+    with spoor.Spoor(binary, args=["--retention-size", keep] if keep else []) as server:
         host, port = server.address("otlp-grpc")
         load = subprocess.Popen(
             [binary, "load", "--json", "--target", f"{host}:{port}", "--rate", str(rate), "--spans", str(rate * seconds), source],
@@ -93,6 +102,7 @@ def soak(binary, rate, seconds, source, samples):
         began = time.monotonic()
         while load.poll() is None:
             row = sample(server, known)
+            sent += 10
             row["memory, MiB"] = resident_bytes(server.process.pid) / 2**20
             samples.append((time.monotonic() - began, row))
             time.sleep(2)
@@ -100,8 +110,10 @@ def soak(binary, rate, seconds, source, samples):
         if load.returncode != 0:
             raise SystemExit(f"the load failed ({load.returncode}): {out[0]}")
         result = json.loads(out[0])
-        bench.check_stored(server, "soak", result["spansAcked"] + len(known))
-    return result
+        bench.wait_idle(server)
+        removed = removed_spans(server)
+        bench.check_stored(server, "soak", result["spansAcked"] + sent - removed)
+    return result, removed
 
 
 def median(values):
@@ -143,6 +155,7 @@ def main():
     parser.add_argument("--binary", required=True)
     parser.add_argument("--rate", type=int, default=150000, help="spans a second")
     parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--keep", help="a limit for the disk, like 2GiB")
     parser.add_argument("--plot", help="an SVG file to write")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
@@ -151,8 +164,8 @@ def main():
         shop = os.path.dirname(str(next(pathlib.Path(directory).rglob("index.jsonl"))))
         samples = []
         try:
-            result = soak(options.binary, options.rate, options.seconds, shop, samples)
-            print(f"{result['spansAcked']:,} spans, {result['spansAcked'] / result['seconds']:,.0f} a second")
+            result, removed = soak(options.binary, options.rate, options.seconds, shop, samples, options.keep)
+            print(f"{result['spansAcked']:,} spans, {result['spansAcked'] / result['seconds']:,.0f} a second, {removed:,} removed")
         finally:
             if samples:
                 report(samples)
