@@ -5,7 +5,7 @@
     ... --keep 2GiB      what a server with a limit for its disk does: the oldest spans go meanwhile
 
 Every few seconds it notes the server's memory, what a small request waits for its ack, a trace by id and a search; at the end it
-prints the first and the last fifth next to each other and, if asked, draws all of it, up to where it failed if it did. Not part of `./dev bench`: it takes as long
+prints the medians of each fifth and, if asked, draws all of it, up to where it failed if it did. Not part of `./dev bench`: it takes as long
 as it says."""
 
 import argparse
@@ -142,12 +142,13 @@ def draw(samples, path):
 
 
 def report(samples):
-    fifth = max(1, len(samples) // 5)
     print(f"{len(samples)} samples, the last after {samples[-1][0]:,.0f} s\n")
-    print("| | median of the first fifth | median of the last fifth | largest |\n|---|---|---|---|")
+    print("| median of each fifth | 1st | 2nd | 3rd | 4th | 5th | largest |\n|---|---|---|---|---|---|---|")
     for name in samples[0][1]:
         values = [row[name] for _, row in samples]
-        print(f"| {name} | {median(values[:fifth]):,.1f} | {median(values[-fifth:]):,.1f} | {max(values):,.1f} |", flush=True)
+        ends = [len(values) * fifth // 5 for fifth in range(6)]
+        medians = [f"{median(values[i:max(j, i + 1)]):,.1f}" for i, j in zip(ends, ends[1:])]
+        print(f"| {name} | {' | '.join(medians)} | {max(values):,.1f} |", flush=True)
 
 
 def main():
