@@ -98,6 +98,8 @@ void sp_known_forget(struct sp_known *known, uint64_t below)
     uint32_t gone = 0;
     while (gone < known->parts.count && known->parts.items[gone].sequences.last < below)
         free_part(&known->parts.items[gone++]);
+    if (gone == 0)
+        return;
     known->parts.count -= gone;
     memmove(known->parts.items, known->parts.items + gone,
             known->parts.count * sizeof(*known->parts.items));

@@ -160,6 +160,7 @@ START_TEST(known_forgets_what_is_not_stored_any_more)
     static struct segment segment;
     static uint64_t many[SP_KNOWN_TRACES_MIN];
     struct sp_known known = {0};
+    sp_known_forget(&known, 9);
     make_segment(&segment, 0);
     add(&known, &segment);
     ck_assert(sp_known_add(&known, (struct sp_sequences){10, 19}, many, SP_ARRAY_LEN(many)));
