@@ -56,10 +56,13 @@ enum sp_status sp_ui_policy_make(char ret[SP_UI_POLICY_BYTES], const struct sp_s
         else
             status = sp_error_set(reterr, SP_INVALID_ARGUMENT,
                                   "--frame-ancestors has \"self\" or origins like "
-                                  "https://grafana.example:3000");
+                                  "https://grafana.example:3000, not \"%.*s\"",
+                                  SP_SLICE_PRINTF(ancestors[i]));
     }
     if (status == SP_OK && policy.error != SP_OK)
-        status = sp_error_set(reterr, policy.error, "--frame-ancestors is too long");
+        status = sp_error_set(reterr, policy.error,
+                              "--frame-ancestors: the policy would be longer than %d bytes",
+                              SP_UI_POLICY_BYTES - 1);
     if (status == SP_OK) {
         struct sp_slice text = sp_buf_slice(&policy);
         memcpy(ret, text.ptr, text.len);

@@ -137,20 +137,24 @@ static struct sp_segment *next_unknown(const struct sp_rocks *rocks)
     return i > 0 ? rocks->segments.items[i - 1] : NULL;
 }
 
-static enum sp_status read_question(struct sp_rocks *rocks, const struct sp_segment *segment,
-                                    struct sp_known_question *ret, struct sp_error *reterr)
+/* Hashes of a segment's traces: heap, to be freed after an error, too. */
+static enum sp_status read_hashes(struct sp_rocks *rocks, const struct sp_segment *segment,
+                                  uint64_t **ret, size_t *ret_count, struct sp_error *reterr)
 {
     struct sp_block_reader reader;
     struct sp_rocks_ids ids = {0};
-    const struct sp_known nothing = {0};
     enum sp_status status = sp_block_reader_init(&reader, rocks->kv, reterr);
     if (status != SP_OK)
         return status;
     status = sp_rocks_read_ids(&reader, segment, &ids, reterr);
     if (status == SP_OK && ids.damaged_count > 0)
         status = sp_error_set(reterr, SP_CORRUPT, "blocks are damaged");
-    if (status == SP_OK && !sp_known_ask(&nothing, ids.items, ids.count, ret))
+    *ret = status == SP_OK ? calloc(ids.count + 1, sizeof(**ret)) : NULL;
+    *ret_count = ids.count;
+    if (status == SP_OK && *ret == NULL)
         status = no_memory(reterr);
+    for (size_t i = 0; i < ids.count && status == SP_OK; i++)
+        (*ret)[i] = sp_filter_hash(&ids.items[i]);
     free(ids.items);
     sp_block_reader_fini(&reader);
     return status;
@@ -158,15 +162,14 @@ static enum sp_status read_question(struct sp_rocks *rocks, const struct sp_segm
 
 /* Unless a seal had no memory, and has forgotten all meanwhile. */
 static enum sp_status add_learnt(struct sp_rocks *rocks, const struct sp_segment *segment,
-                                 const struct sp_known_question *question, struct sp_error *reterr)
+                                 const uint64_t *hashes, size_t count, struct sp_error *reterr)
 {
     enum sp_status status = SP_OK;
     pthread_mutex_lock(&rocks->history_lock);
     pthread_mutex_lock(&rocks->lock);
     bool is_next = next_unknown(rocks) == segment;
     pthread_mutex_unlock(&rocks->lock);
-    if (is_next && !sp_known_add(&rocks->known, sp_rocks_sequences(segment), question->hashes,
-                                 question->count))
+    if (is_next && !sp_known_add(&rocks->known, sp_rocks_sequences(segment), hashes, count))
         status = no_memory(reterr);
     note_known(rocks);
     pthread_mutex_unlock(&rocks->history_lock);
@@ -175,17 +178,18 @@ static enum sp_status add_learnt(struct sp_rocks *rocks, const struct sp_segment
 
 enum sp_status sp_rocks_learn(struct sp_rocks *rocks, bool *ret_done, struct sp_error *reterr)
 {
-    struct sp_known_question question = {0};
+    uint64_t *hashes = NULL;
+    size_t count = 0;
     struct sp_segment *segment = next_unknown(rocks);
     *ret_done = segment == NULL || segment->id == rocks->not_learnt;
     if (*ret_done)
         return SP_OK;
     sp_segment_ref(segment);
     pthread_mutex_unlock(&rocks->lock);
-    enum sp_status status = read_question(rocks, segment, &question, reterr);
+    enum sp_status status = read_hashes(rocks, segment, &hashes, &count, reterr);
     if (status == SP_OK)
-        status = add_learnt(rocks, segment, &question, reterr);
-    sp_known_question_fini(&question);
+        status = add_learnt(rocks, segment, hashes, count, reterr);
+    free(hashes);
     pthread_mutex_lock(&rocks->lock);
     if (status == SP_CORRUPT || status == SP_VERSION) { /* reads say so */
         rocks->not_learnt = segment->id;

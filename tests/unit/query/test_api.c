@@ -567,11 +567,14 @@ START_TEST(frames_are_for_the_origins_that_were_named)
     for (size_t i = 0; i < SP_ARRAY_LEN(bad); i++)
         ck_assert_ptr_nonnull(
             strstr((const char *)frames_of(&bad[i], 1, policy, &error).ptr, "like https://"));
+    ck_assert(sp_slice_equal_cstr(frames_of(&bad[3], 1, policy, &error),
+                                  "--frame-ancestors has \"self\" or origins like "
+                                  "https://grafana.example:3000, not \"grafana.example\""));
     struct sp_slice many[200];
     for (size_t i = 0; i < SP_ARRAY_LEN(many); i++)
         many[i] = SP_SLICE("https://one.of.too.many.example");
     ck_assert(sp_slice_equal_cstr(frames_of(many, SP_ARRAY_LEN(many), policy, &error),
-                                  "--frame-ancestors is too long"));
+                                  "--frame-ancestors: the policy would be longer than 4095 bytes"));
 }
 END_TEST
 
