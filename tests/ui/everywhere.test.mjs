@@ -66,63 +66,68 @@ const stop = () => {
   return { at: window.__stops.get(e), what: `${e.tagName.toLowerCase()}.${e.getAttribute("class") ?? ""} "${name.replace(/\s+/g, " ").slice(0, 40)}"`, faults };
 };
 
-/** More stops than any page has at its first sight. */
-const STOPS_MAX = 600;
-
-for (const [width, height] of [[1440, 900], [390, 844]]) {
-  test(`at ${width} pixels Tab walks through every page: each stop has a name, a ring, is seen, and none is lost or a trap`, { timeout: 600000 }, async () => {
-    for (const [path, ready] of PAGES) {
-      await withPage(
-        site.browser,
-        site.url + path,
-        async (page) => {
-          await page.locator(ready).first().waitFor();
-          await page.waitForLoadState("networkidle");
-          const faults = [];
-          let count = 0;
-          for (; count < STOPS_MAX; count++) {
-            await page.keyboard.press("Tab");
-            const now = await page.evaluate(stop);
-            // From the last stop on the browser's own frame has it.
-            if (!now || (now.at === 0 && count > 0)) break;
-            if (now.at !== count) faults.push(`${now.what} comes again after ${count} stops`);
-            if (now.at !== count) break;
-            if (now.faults.length > 0) faults.push(`${now.what}: ${now.faults.join(", ")}`);
-          }
-          assert.deepEqual(faults, [], path);
-          assert.ok(count > 8 && count < STOPS_MAX, `${path} has ${count} stops`);
-        },
-        { width, height },
-      );
-    }
-  });
-}
-
-test("in forced colours every page is accessible, and bars have the system's borders", { timeout: 300000 }, async () => {
+/** Opens each page, waits for what it is for, and visits it. */
+async function onEachPage(visit, options) {
   for (const [path, ready] of PAGES) {
     await withPage(
       site.browser,
       site.url + path,
       async (page) => {
         await page.locator(ready).first().waitFor();
-        await assertAccessible(page, path);
-        if (!path.endsWith(traceId)) return;
-        // The bar of the root begins at the left edge of its canvas, 6 pixels below the top.
-        const [edge, text] = await page.evaluate(() => {
-          const probe = document.body.appendChild(document.createElement("i"));
-          probe.style.color = "CanvasText";
-          const text = getComputedStyle(probe).color;
-          probe.remove();
-          const canvas = document.querySelector(".wf-bars");
-          const column = canvas.getContext("2d").getImageData(Math.round(canvas.width / 4), 0, 1, 24).data;
-          const colours = Array.from({ length: 24 }, (_, y) => `rgb(${column[4 * y]}, ${column[4 * y + 1]}, ${column[4 * y + 2]})`);
-          return [colours.filter((c) => c === text).length, text];
-        });
-        assert.ok(edge >= 2, `the border of a bar is ${text}`);
+        await visit(page, path);
       },
-      { forcedColors: "active" },
+      options,
     );
   }
+}
+
+/** More stops than any page has at its first sight. */
+const STOPS_MAX = 600;
+
+for (const [width, height] of [[1440, 900], [390, 844]]) {
+  test(`at ${width} pixels Tab walks through every page: each stop has a name, a ring, is seen, and none is lost or a trap`, { timeout: 600000 }, async () => {
+    await onEachPage(
+      async (page, path) => {
+        await page.waitForLoadState("networkidle");
+        const faults = [];
+        let count = 0;
+        for (; count < STOPS_MAX; count++) {
+          await page.keyboard.press("Tab");
+          const now = await page.evaluate(stop);
+          // From the last stop on the browser's own frame has it.
+          if (!now || (now.at === 0 && count > 0)) break;
+          if (now.at !== count) faults.push(`${now.what} comes again after ${count} stops`);
+          if (now.at !== count) break;
+          if (now.faults.length > 0) faults.push(`${now.what}: ${now.faults.join(", ")}`);
+        }
+        assert.deepEqual(faults, [], path);
+        assert.ok(count > 8 && count < STOPS_MAX, `${path} has ${count} stops`);
+      },
+      { width, height },
+    );
+  });
+}
+
+test("in forced colours every page is accessible, and bars have the system's borders", { timeout: 300000 }, async () => {
+  await onEachPage(
+    async (page, path) => {
+      await assertAccessible(page, path);
+      if (!path.endsWith(traceId)) return;
+      // The bar of the root begins at the left edge of its canvas, 6 pixels below the top.
+      const [edge, text] = await page.evaluate(() => {
+        const probe = document.body.appendChild(document.createElement("i"));
+        probe.style.color = "CanvasText";
+        const text = getComputedStyle(probe).color;
+        probe.remove();
+        const canvas = document.querySelector(".wf-bars");
+        const column = canvas.getContext("2d").getImageData(Math.round(canvas.width / 4), 0, 1, 24).data;
+        const colours = Array.from({ length: 24 }, (_, y) => `rgb(${column[4 * y]}, ${column[4 * y + 1]}, ${column[4 * y + 2]})`);
+        return [colours.filter((c) => c === text).length, text];
+      });
+      assert.ok(edge >= 2, `the border of a bar is ${text}`);
+    },
+    { forcedColors: "active" },
+  );
 });
 
 test("nothing moves by itself when reduced motion is asked for, and something does otherwise", { timeout: 300000 }, async () => {
@@ -133,15 +138,12 @@ test("nothing moves by itself when reduced motion is asked for, and something do
       return s.transitionDuration.split(",").some((t) => Number.parseFloat(t) > 0) || (s.animationName !== "none" && Number.parseFloat(s.animationDuration) > 0.001) || (s.scrollBehavior === "smooth");
     }).length + document.getAnimations().filter((a) => a.effect.getComputedTiming().duration > 1).length;
   let usual = 0;
-  for (const [path, ready] of PAGES) {
-    await withPage(site.browser, site.url + path, async (page) => {
-      await page.locator(ready).first().waitFor();
-      assert.equal(await page.evaluate(moving), 0, path);
-      await page.emulateMedia({ reducedMotion: "no-preference" });
-      usual += await page.evaluate(moving);
-      await page.emulateMedia({ reducedMotion: "reduce" });
-    });
-  }
+  await onEachPage(async (page, path) => {
+    assert.equal(await page.evaluate(moving), 0, path);
+    await page.emulateMedia({ reducedMotion: "no-preference" });
+    usual += await page.evaluate(moving);
+    await page.emulateMedia({ reducedMotion: "reduce" });
+  });
   assert.ok(usual > 0, "transitions of those who did not ask");
 });
 
