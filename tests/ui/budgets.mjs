@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the Trace page may take, measured in a real browser against the real server: median of three, on a machine that does nothing
 // else. Not among the tests, because a busy machine breaks every such number: ./dev bench runs it. What must hold on any machine
-// (processor time, elements in the document, memory) stands in gates.test.mjs.
+// (how much work a page does, elements in the document, memory) stands in gates.test.mjs.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { after, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { idOf, requestsOf } from "./large-traces.mjs";
 import { useSite } from "./site.mjs";
 
@@ -169,6 +174,26 @@ test("scrolling, jumping and finding in 100,000 spans", async () => {
   budget("100k spans, jump to the middle or an end", of("jump"), 50);
   budget("100k spans, find by name until it is painted", of("find"), 50);
   budget("elements of the document", of("elements"), 2000, "");
+});
+
+test("names are found among 100,000 spans", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "spoor-budgets-"));
+  try {
+    const esbuild = createRequire(join(process.env.UI_MODULES, "x.js"))("esbuild");
+    const source = join(dirname(fileURLToPath(import.meta.url)), "../../ui-static/src/model");
+    const contents = ["find", "skeleton"].map((name) => `export * from ${JSON.stringify(join(source, name))};`).join("\n");
+    await esbuild.build({ stdin: { contents, resolveDir: source, loader: "ts" }, bundle: true, format: "esm", platform: "node", target: "node18", outfile: join(folder, "model.mjs") });
+    const { decodeSkeleton, findSpans } = await import(pathToFileURL(join(folder, "model.mjs")).href);
+    const skeleton = decodeSkeleton(await (await fetch(`${site.url}/v1/traces/${idOf(SIZES["100k"])}?view=columns`)).json());
+    const times = Array.from({ length: 15 }, (_, i) => {
+      const begin = performance.now();
+      assert.equal(findSpans(skeleton, `operation ${i}`).count > 0, true);
+      return performance.now() - begin;
+    });
+    budget("100k spans, names found by the model alone", median(times), 16);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test("a file of 100,000 spans, while the page goes on answering", async () => {
