@@ -60,6 +60,7 @@ async function pageOf(browser) {
 
 async function keepPage(browser, page) {
   page.removeAllListeners();
+  comes(page);
   await page.unrouteAll();
   await page.evaluate(() => {
     localStorage.clear();
@@ -72,9 +73,16 @@ async function keepPage(browser, page) {
 /** What a test does on one page: the longest take half a minute on a busy machine. */
 const TEST_MS = 240_000;
 
+/** What a page is answered instead of what the server says. */
+const instead = new WeakMap();
+/** Takes the server away from a page that was opened with `breaks`, or gives these requests another answer. From then on no request gets through:
+ * one that follows the first page.route() at once may pass it by, so the route is there from the beginning. */
+export const goes = (page, answer = (route) => route.abort()) => void instead.set(page, answer);
+export const comes = (page) => void instead.delete(page);
+
 /** Opens an address, runs the test, and looks at what the page has done meanwhile. `prepare` is called before the address is opened.
- * `expectErrors` is for pages whose API call is meant to fail: browsers write failed requests to the console. */
-export async function withPage(browser, address, test, { width = 1440, height = 900, dark = false, forcedColors = "none", expectErrors = false, prepare } = {}) {
+ * `expectErrors` is for pages whose API call is meant to fail: browsers write failed requests to the console. `breaks`: the addresses that goes() takes away. */
+export async function withPage(browser, address, test, { width = 1440, height = 900, dark = false, forcedColors = "none", expectErrors = false, breaks, prepare } = {}) {
   const page = await pageOf(browser);
   await page.setViewportSize({ width, height });
   await page.emulateMedia({ colorScheme: dark ? "dark" : "light", forcedColors });
@@ -90,6 +98,7 @@ export async function withPage(browser, address, test, { width = 1440, height = 
     if (!/^(data|blob):/.test(r.url()) && new URL(r.url()).origin !== origin) faults.push(`off-origin: ${r.url()}`);
   });
   try {
+    if (breaks) await page.route(breaks, (route) => (instead.get(page) ?? ((r) => r.continue()))(route));
     await prepare?.(page);
     await page.goto(address);
     await within(`the test on ${address}`, test(page), TEST_MS);

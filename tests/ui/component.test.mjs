@@ -2,7 +2,7 @@
 // The pages against the mock: every state that is hard to bring about with a real system.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertAccessible, assertNoSidewaysScroll, texts, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, comes, goes, texts, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
 import { hex, useBrowser } from "./site.mjs";
 
@@ -301,11 +301,11 @@ test("a trace that is not stored says so, and a server that goes away is not a b
         await page.locator(".trace-box input").fill("not an id");
         await page.keyboard.press("Enter");
         await page.getByRole("alert").filter({ hasText: "Not a trace id" }).waitFor();
-        await page.route("**/v1/**", (route) => route.abort());
+        goes(page);
         await page.getByRole("link", { name: "Explore" }).click();
         await page.getByRole("heading", { name: "Spoor does not answer" }).waitFor();
       },
-      { expectErrors: true },
+      { expectErrors: true, breaks: "**/v1/**" },
     );
     assert.ok(mock.log.length > 0);
   });
@@ -319,29 +319,29 @@ test("a server that goes away takes nothing from the screen, and comes back by i
       async (page) => {
         await page.locator(".result:not(.head)").waitFor();
         await page.locator(".heat-canvas").waitFor();
-        await page.route("**/v1/**", (route) => route.abort());
+        goes(page);
         await page.keyboard.press("r");
         await page.getByRole("heading", { name: "Spoor does not answer" }).waitFor();
         await page.locator(".banner", { hasText: /What is below was read at \d\d:\d\d:\d\d\. / }).waitFor();
         assert.equal(await page.locator(".result:not(.head)").count(), 1);
         assert.equal(await page.locator(".heat-canvas").count(), 1);
         await assertAccessible(page, "a page without its server");
-        await page.unroute("**/v1/**");
+        comes(page);
         await page.getByRole("heading", { name: "Spoor does not answer" }).waitFor({ state: "detached" });
         // The list of services, too.
         await page.keyboard.press("g");
         await page.keyboard.press("s");
         const service = page.getByRole("link", { name: "shop" });
         await service.waitFor();
-        await page.route("**/v1/**", (route) => route.abort());
+        goes(page);
         await page.keyboard.press("r");
         const problem = page.getByRole("heading", { name: /The server does not answer: what is below was read at \d\d:/ });
         await problem.waitFor();
         assert.equal(await service.count(), 1);
-        await page.unroute("**/v1/**");
+        comes(page);
         await problem.waitFor({ state: "detached" });
       },
-      { expectErrors: true },
+      { expectErrors: true, breaks: "**/v1/**" },
     );
   });
 });
@@ -407,16 +407,16 @@ test("a service that is not there, an empty range, and callers that cannot be re
       `${url}/service/`,
       async (page) => {
         await page.getByRole("link", { name: "shop" }).waitFor();
-        await page.route("**/v1/graph**", (route) => route.fulfill({ status: 500, contentType: "application/problem+json", body: '{"title":"Broken","status":500}' }));
+        goes(page, (route) => route.fulfill({ status: 500, contentType: "application/problem+json", body: '{"title":"Broken","status":500}' }));
         await page.getByRole("link", { name: "shop" }).click();
         await page.getByRole("tab", { name: "Callers and callees" }).click();
         await page.getByRole("heading", { name: "Callers and callees cannot be shown" }).waitFor();
         assert.equal(await page.locator(".chart").count(), 4);
-        await page.unroute("**/v1/graph**");
+        comes(page);
         await page.getByRole("button", { name: "Try again" }).click();
         await page.locator(".neighbour-tables").waitFor();
       },
-      { expectErrors: true },
+      { expectErrors: true, breaks: "**/v1/graph**" },
     );
   });
 });
