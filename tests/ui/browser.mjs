@@ -151,6 +151,17 @@ export async function texts(page, selector) {
   return all.map((t) => t.replace(/\s+/g, " ").trim());
 }
 
+/** The page draws in its own time: looks until it shows what is expected, and says what it showed at last. */
+export async function until(look, expected, what) {
+  let seen;
+  for (let i = 0; i < 100; i++) {
+    seen = await look();
+    if (JSON.stringify(seen) === JSON.stringify(expected)) return;
+    await new Promise((done) => setTimeout(done, 30));
+  }
+  assert.deepEqual(seen, expected, what);
+}
+
 /** What a finger, or two, do: each step a list of places. As the browser takes it from a screen, gestures of its own included. */
 export async function touch(page, steps) {
   const session = await page.context().newCDPSession(page);

@@ -2,7 +2,7 @@
 // Every key of the Trace and the Map page does what the table of keys says, one after the other, on a trace and a graph that are known.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { withPage } from "./browser.mjs";
+import { until, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
 import { hex, requestOf, useBrowser } from "./site.mjs";
 
@@ -35,17 +35,6 @@ async function withMock(requests, path, look) {
   } finally {
     await stop();
   }
-}
-
-/** The page draws in its own time: looks until it shows what is expected, and says what it showed at last. */
-async function until(look, expected, what) {
-  let seen;
-  for (let i = 0; i < 100; i++) {
-    seen = await look();
-    if (JSON.stringify(seen) === JSON.stringify(expected)) return;
-    await new Promise((done) => setTimeout(done, 30));
-  }
-  assert.deepEqual(seen, expected, what);
 }
 
 const withTrace = (look, more = {}) => withMock([requestOf({ "service.name": "shop" }, spans)], `/trace/?${new URLSearchParams({ id: TRACE, ...more })}`, async (page) => {

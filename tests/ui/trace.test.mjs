@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { assertAccessible, assertNoSidewaysScroll, comes, glide, goes, texts, touch, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, comes, glide, goes, texts, touch, until, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
 import { hex, useBrowser } from "./site.mjs";
 
@@ -58,16 +58,6 @@ async function withShop(run, options = {}) {
 }
 
 const row = (page, label) => page.locator(`.wf-row[aria-label^="${label}"]`);
-/** The page draws in its own time: looks until it shows what is expected, and says what it showed at last. */
-async function until(look, expected) {
-  let seen;
-  for (let i = 0; i < 100; i++) {
-    seen = await look();
-    if (JSON.stringify(seen) === JSON.stringify(expected)) return;
-    await new Promise((done) => setTimeout(done, 30));
-  }
-  assert.deepEqual(seen, expected);
-}
 const param = (page, name) => new URL(page.url()).searchParams.get(name);
 const saved = async (page, click) => {
   const [download] = await Promise.all([page.waitForEvent("download"), click()]);

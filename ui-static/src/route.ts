@@ -44,17 +44,21 @@ function setAll(search: URLSearchParams, patch: ParamPatch): void {
   }
 }
 
-/** The address of the same page with some parameters changed. */
-export function patched(patch: ParamPatch): string {
-  const params = new URLSearchParams(route.peek().params);
-  setAll(params, patch);
-  return href(route.peek().page, params);
+/** An address with some parameters changed. */
+export function changed(address: string, patch: ParamPatch): string {
+  const url = new URL(address);
+  setAll(url.searchParams, patch);
+  return url.href;
 }
+
+/** The address of the same page with some parameters changed. */
+export const patched = (patch: ParamPatch): string => changed(href(route.peek().page, route.peek().params), patch);
 
 export function go(address: string): void {
   if (address === shown) return;
   if (writing) write();
-  window.history.pushState(null, "", address);
+  const before = read(address).page !== "trace" ? "" : route.peek().page === "explore" ? shown : searchBefore();
+  window.history.pushState(before ? { before } : null, "", address);
   show(address);
 }
 
@@ -63,7 +67,7 @@ export function replace(address: string): void {
   if (address === shown) return;
   window.clearTimeout(writing);
   writing = 0;
-  window.history.replaceState(null, "", address);
+  window.history.replaceState(window.history.state, "", address);
   show(address);
 }
 
@@ -81,7 +85,7 @@ let writing = 0;
 function write(): void {
   window.clearTimeout(writing);
   writing = 0;
-  window.history.replaceState(null, "", shown);
+  window.history.replaceState(window.history.state, "", shown);
   if (isLong(new URL(shown).search)) void shorten(shown);
 }
 
@@ -93,7 +97,7 @@ function show(address: string): void {
 
 async function shorten(address: string): Promise<void> {
   const packed = await shortAddress(address);
-  if (shown === address) window.history.replaceState(null, "", packed);
+  if (shown === address) window.history.replaceState(window.history.state, "", packed);
 }
 
 /** As it is given to others: with its parameters in a fragment when it is long. */
@@ -122,6 +126,63 @@ async function follow(): Promise<void> {
   show(url.href);
 }
 
+/* ---- the search that a trace was opened from ----
+ *
+ * It is no part of the trace's address, which is given to others: the entry of the history has it, as { before: ADDRESS }. So it outlives a
+ * reload, and each "back" finds its own. A new tab has no history: there the address waits in localStorage "spoor.opened" until the tab
+ * starts, [[TRACE, ADDRESS, MILLISECONDS]], the newest first. (No page learns of another by a referrer: the server forbids them.) */
+
+const OPENED = "spoor.opened";
+const OPENED_MAX = 20;
+/** What nobody has opened by then (a menu that was closed again) is no longer meant. */
+const OPENED_MS = 60_000;
+type Opened = [trace: string, address: string, at: number][];
+
+/** The address of the search; "" if there was none. */
+export function searchBefore(): string {
+  const before: unknown = route.value && window.history.state?.before;
+  return typeof before === "string" && isPage(before) ? before : "";
+}
+
+function opened(): Opened {
+  try {
+    return (JSON.parse(window.localStorage.getItem(OPENED) ?? "[]") as Opened).filter(([, , at]) => Date.now() - at < OPENED_MS);
+  } catch {
+    // Storage is forbidden, or holds what another version wrote.
+    return [];
+  }
+}
+
+function keepOpened(list: Opened): void {
+  try {
+    window.localStorage.setItem(OPENED, JSON.stringify(list.slice(0, OPENED_MAX)));
+  } catch {
+    // As above: the new tab knows of no search.
+  }
+}
+
+/** Before an address is opened in another tab. */
+function handOver(address: string): void {
+  const { page, params } = read(address);
+  if (page === "trace" && route.peek().page === "explore") keepOpened([[params.get("id") ?? "", shown, Date.now()], ...opened()]);
+}
+
+export function openTab(address: string): void {
+  handOver(address);
+  window.open(address, "_blank", "noopener");
+}
+
+function takeOver(): void {
+  if (window.history.state || route.peek().page !== "trace") return;
+  const list = opened();
+  const at = list.findIndex(([trace]) => trace === param("id"));
+  if (at < 0) return;
+  window.history.replaceState({ before: list[at][1] }, "", window.location.href);
+  keepOpened(list.filter((_, i) => i !== at));
+}
+
+const linkOf = ({ target }: Event) => (target instanceof Element ? target.closest("a") : null);
+
 /** Resolves when it is known what to show. */
 export async function startRouting(): Promise<void> {
   // Browsers resolve the icon's relative address anew when the page's address changes: pin it.
@@ -135,13 +196,17 @@ export async function startRouting(): Promise<void> {
   window.addEventListener("pagehide", () => writing && write());
   document.addEventListener("click", (event) => {
     const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
-    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    const link = linkOf(event);
+    if (link && !plain) handOver(link.href);
     if (!plain || !link || event.defaultPrevented || link.target || link.hasAttribute("download")) return;
     if (!isPage(link.href)) return;
     event.preventDefault();
     go(link.href);
   });
+  // The middle button, and the menu of the other one.
+  for (const way of ["auxclick", "contextmenu"]) document.addEventListener(way, (event) => handOver(linkOf(event)?.href ?? window.location.href));
   await follow();
+  takeOver();
 }
 
 function isPage(address: string): boolean {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import test from "node:test";
-import { conditions, contextAt, fieldRef, fieldText, indexOfByte, quote, saidBefore, tokenize, valueText, withCondition } from "../src/model/traceql";
+import { besideCondition, conditions, contextAt, fieldRef, fieldText, indexOfByte, quote, saidBefore, tokenize, valueText, withCondition } from "../src/model/traceql";
 
 test("tokens cover the text without gaps, whatever it holds", () => {
   const texts = ['{ resource.service.name = "a \\" b" && duration > 1.5ms }', "{ span.\"odd key\" =~ `x.*` } | count() > 2", '"open', "{{{ >>!~ é 🎉 \u0000", ""];
@@ -60,6 +60,14 @@ test("conditions are added once and taken apart again", () => {
   assert.deepEqual(conditions('{ name = "x && y" && status = error }'), ['name = "x && y"', "status = error"]);
   assert.deepEqual(conditions("{ a = 1 || b = 2 }"), []);
   assert.deepEqual(conditions("{ a = 1 } >> { b = 2 }"), []);
+});
+
+test("a condition on another span of the trace stands beside the query", () => {
+  assert.equal(besideCondition("{ }", "b = 2"), "{ b = 2 }");
+  assert.equal(besideCondition("{ a = 1 || c = 3 }", "b = 2"), "{ a = 1 || c = 3 } && { b = 2 }");
+  assert.equal(besideCondition("{ a = 1 } && { b = 2 }", "b = 2"), "{ a = 1 } && { b = 2 }");
+  assert.equal(besideCondition("{ a = 1 } >> { b = 2 }", "c = 3"), "({ a = 1 } >> { b = 2 }) && { c = 3 }");
+  assert.equal(besideCondition("{ a = 1 } | count() > 2", "c = 3"), "({ a = 1 } | count() > 2) && { c = 3 }");
 });
 
 test("a byte offset becomes a place in the text", () => {

@@ -171,6 +171,14 @@ export function withCondition(query: string, condition: string): string {
   return splitAt(inner, "||").length > 1 ? `{ (${inner}) && ${condition} }` : `{ ${inner} && ${condition} }`;
 }
 
+/** What a query finds, in traces that have a span with the condition, too, which need not be one of those: { a } and b make { a } && { b }. */
+export function besideCondition(query: string, condition: string): string {
+  const text = query.trim();
+  const other = `{ ${condition} }`;
+  if (isEverything(text)) return other;
+  return text.endsWith(other) ? text : `${innerOf(text) === null ? `(${text})` : text} && ${other}`;
+}
+
 export const isEverything = (query: string): boolean => /^(\{\s*\})?$/.test(query.trim());
 
 /** What stands in the braces of a query that is one filter; null for any other. */

@@ -4,7 +4,7 @@
 import { useRef, useState } from "preact/hooks";
 import type { KeyValue } from "../api/types";
 import { filterAttributes, typeOf, valueToText } from "../model/anyvalue";
-import { formatCount } from "../model/text";
+import { formatCount, shortName } from "../model/text";
 import { fieldText, quote, valueText } from "../model/traceql";
 import { foldedText, MORE_CHARS, prefixOf, type ValueView, viewOf } from "../model/valueview";
 import { href, patched } from "../route";
@@ -101,13 +101,22 @@ export function AttributeList({ scope, list, grouped = false }: { scope: string;
 const SEARCHABLE = ["span", "resource", "event", "link", "instrumentation"];
 const SEARCHABLE_TYPES = ["string", "int", "double", "bool"];
 const SEARCHABLE_MAX = 512;
+/** The address of the search with one more condition: the panel that shows the attributes sets it before it draws them. */
+export const searchWith = { current: (condition: string) => href("explore", { q: `{ ${condition} }` }) };
 const GROUPABLE = ["span", "resource", "instrumentation"];
 
 function Attribute({ scope, attribute: a }: { scope: string; attribute: KeyValue }) {
   const text = valueToText(a.value);
   const type = typeOf(a.value);
   const field = fieldText(scope, a.key);
-  const condition = (operator: string) => `{ ${field} ${operator} ${valueText(field, text, type)} }`;
+  const way = (sign: string, operator: string, which: string) => {
+    const address = searchWith.current(`${field} ${operator} ${valueText(field, text, type)}`);
+    return (
+      <a class="tool" href={address} title={`Search ${shortName(new URL(address).searchParams.get("q") ?? "")}`} aria-label={`Search traces with ${which} ${a.key}`}>
+        {sign}
+      </a>
+    );
+  };
   const searchable = SEARCHABLE.includes(scope) && SEARCHABLE_TYPES.includes(type) && text.length <= SEARCHABLE_MAX;
   const pinned = pinnedList().includes(a.key);
   return (
@@ -120,12 +129,8 @@ function Attribute({ scope, attribute: a }: { scope: string; attribute: KeyValue
         <span class="attribute-tools">
           {searchable ? (
             <>
-              <a class="tool" href={href("explore", { q: condition("=") })} title={`Search ${condition("=")}`} aria-label={`Search traces with this ${a.key}`}>
-                =
-              </a>
-              <a class="tool" href={href("explore", { q: condition("!=") })} title={`Search ${condition("!=")}`} aria-label={`Search traces with another ${a.key}`}>
-                ≠
-              </a>
+              {way("=", "=", "this")}
+              {way("≠", "!=", "another")}
             </>
           ) : null}
           {GROUPABLE.includes(scope) ? (

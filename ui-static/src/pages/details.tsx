@@ -9,15 +9,16 @@ import { curlOf } from "../model/curl";
 import { criticalTime, DUPLICATE, KINDS, operationName, serviceName, type Skeleton, SKEWED, spanIdAt, STATUS } from "../model/skeleton";
 import { formatCount, formatPercent, plural, visibleName } from "../model/text";
 import { formatDuration, formatFull } from "../model/time";
-import { href } from "../route";
+import { besideCondition, isEverything, withCondition } from "../model/traceql";
+import { changed, href } from "../route";
 import { hint } from "../state/keys";
 import { Loader } from "../state/load";
 import { logsAddress, panelPlace, type PanelPlace, zone } from "../state/prefs";
-import type { TraceSource } from "../state/source";
+import { searchOf, type TraceSource } from "../state/source";
 import { CopyButton, Drawer, ProblemPanel, ServiceName } from "../ui/controls";
 import { Pair } from "../ui/pair";
 import { rankLabel, rankText } from "../views/waterfall-row";
-import { AttributeList, Attributes, Dropped, Long, PinnedAttributes } from "./attributes";
+import { AttributeList, Attributes, Dropped, Long, PinnedAttributes, searchWith } from "./attributes";
 import { BackLinks, Durations } from "./details-more";
 
 const loader = new Loader<SpanDetail>();
@@ -52,6 +53,7 @@ export function Details(props: Props) {
   const { value, error } = loader.state.value;
   const detail = value?.row === row && value.span.spanId.toLowerCase() === spanIdAt(s, row) ? value : null;
   const moved = value?.row === row && value.span.spanId.toLowerCase() !== spanIdAt(s, row);
+  searchWith.current = useSearch(props);
   return (
     <Drawer
       label="Span"
@@ -74,6 +76,27 @@ export function Details(props: Props) {
       </div>
     </Drawer>
   );
+}
+
+/** A condition from a span's attributes goes into the search that the trace was opened from: who narrows it down goes on doing that, and takes
+ * back with a click what was too much. Of a span that the search found it is one more condition on that span; of any other one it is a second
+ * span that the trace has to have, since the two would hardly ever be true of one. */
+function useSearch({ skeleton: s, source, adjusted, row }: Props): (condition: string) => string {
+  const address = searchOf(s, source);
+  const query = new URL(address).searchParams.get("q") ?? "";
+  const [found, setFound] = useState<{ query: string; mask: Uint8Array } | null>(null);
+  useEffect(() => {
+    if (isEverything(query)) return;
+    const stopper = new AbortController();
+    source.match(query, s.count, adjusted, stopper.signal).then(
+      (mask) => setFound({ query, mask }),
+      // Not known is as good as no.
+      () => undefined,
+    );
+    return () => stopper.abort();
+  }, [s, query]);
+  const own = found?.query === query && found.mask[row] === 1;
+  return (condition) => changed(address, { q: (own ? withCondition : besideCondition)(query, condition) });
 }
 
 const PLACES: [PanelPlace, string, string][] = [

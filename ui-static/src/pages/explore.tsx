@@ -10,7 +10,7 @@ import { curlOf } from "../model/curl";
 import type { ListRow } from "../model/list";
 import { formatBytes, formatCount, plural } from "../model/text";
 import { formatDuration } from "../model/time";
-import { go, param, patched, replace } from "../route";
+import { go, openTab, param, patched, replace } from "../route";
 import { toggleBasket } from "../state/basket";
 import { hint, useActions } from "../state/keys";
 import { isPassing, Loader, useRetry } from "../state/load";
@@ -343,7 +343,7 @@ function useExploreKeys(): void {
     },
     "explore.openTab": () => {
       const target = address();
-      if (target) window.open(target, "_blank", "noopener");
+      if (target) openTab(target);
     },
     "explore.preview": (event) => {
       if (isScrolled(event) || (!currentRow() && !move(1))) return false;

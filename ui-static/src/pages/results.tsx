@@ -6,7 +6,7 @@ import { attributeOf, columnsOf, type ColumnId, findText, type ListRow, SORT_OF,
 import { formatCount, plural } from "../model/text";
 import { formatClock, formatDay, formatDuration, formatFull } from "../model/time";
 import { isEverything } from "../model/traceql";
-import { go, href, patched } from "../route";
+import { go, href, openTab, patched } from "../route";
 import { inBasket } from "../state/basket";
 import { rowPx, zone } from "../state/prefs";
 import { ErrorMark, Swatch } from "../ui/controls";
@@ -174,7 +174,7 @@ function Row({ row, index, columns, fields, asked, chosen, stop, longest, withDa
         const onLink = event.target instanceof Element && event.target.closest("a");
         if (onLink || window.getSelection()?.toString()) return;
         choose();
-        if (event.ctrlKey || event.metaKey) window.open(target, "_blank", "noopener");
+        if (event.ctrlKey || event.metaKey) openTab(target);
         else go(target);
       }}
     >

@@ -5,16 +5,17 @@ import { getHead } from "../api/client";
 import type { ClockName } from "../api/trace-types";
 import type { ActionId } from "../model/actions";
 import { BACKWARDS, bulkOf, operationName, serviceName, type Skeleton } from "../model/skeleton";
-import { formatCount, plural, visibleName } from "../model/text";
+import { formatCount, plural, shortName, visibleName } from "../model/text";
 import { formatAge, formatClock, formatDay, formatDuration, formatFull, zoneName } from "../model/time";
-import { param, patched, replace } from "../route";
+import { param, patched, replace, searchBefore } from "../route";
 import { hint } from "../state/keys";
 import { zone } from "../state/prefs";
 import { nowNs } from "../state/range";
 import { rememberTrace } from "../state/recent";
-import { openFile, type TraceSource } from "../state/source";
+import { openFile, searchOf, type TraceSource } from "../state/source";
 import { type ViewName, VIEWS } from "../state/traceview";
 import { CopyButton, ErrorMark, Swatch, useTitle } from "../ui/controls";
+import { Icon } from "../ui/icons";
 import { TraceActions } from "./trace-menu";
 
 const LABELS: Record<ViewName, string> = { waterfall: "Waterfall", flame: "Flame", graph: "Graph", stats: "Stats", spans: "Spans", events: "Events", json: "JSON" };
@@ -29,11 +30,14 @@ export function TraceHeader({ skeleton: s, source, view }: { skeleton: Skeleton;
   const zoneText = zone.value === "utc" ? "UTC" : zoneName(s.startNs);
   return (
     <header class="trace-head">
-      <h1 title={title}>
-        <Swatch slot={s.services[s.service[0]].slot} />
-        <span class="root-service">{serviceName(s, 0)}</span> <span class="root-name">{visibleName(operationName(s, 0))}</span>
-        {rooted ? null : <span class="tag">root not stored</span>}
-      </h1>
+      <div class="trace-title">
+        <Back skeleton={s} source={source} />
+        <h1 title={title}>
+          <Swatch slot={s.services[s.service[0]].slot} />
+          <span class="root-service">{serviceName(s, 0)}</span> <span class="root-name">{visibleName(operationName(s, 0))}</span>
+          {rooted ? null : <span class="tag">root not stored</span>}
+        </h1>
+      </div>
       <dl class="facts" title={`${plural(s.count, "span")}, ${s.depthMax + 1} deep`}>
         <Fact name="Duration" value={formatDuration(s.duration)} title={`${formatCount(s.duration)} ns`} strong />
         <Fact name="Spans" value={formatCount(s.count)} />
@@ -60,6 +64,18 @@ export function TraceHeader({ skeleton: s, source, view }: { skeleton: Skeleton;
         ))}
       </nav>
     </header>
+  );
+}
+
+/** To the search that the trace was opened from, as it was: query, range, view, order and box. */
+function Back({ skeleton, source }: { skeleton: Skeleton; source: TraceSource }) {
+  const before = searchBefore();
+  const query = before && new URL(before).searchParams.get("q");
+  const label = before ? `Back to the search: ${shortName(query || "all traces")}` : source.served ? "Explore the hour up to this trace" : "Explore";
+  return (
+    <a class="button quiet square back" href={searchOf(skeleton, source)} aria-label={label} title={label}>
+      <Icon name="back" />
+    </a>
   );
 }
 

@@ -6,6 +6,7 @@ import type { Rank, TraceColumn, TraceKey } from "../api/trace-types";
 import type { ColumnsAnswer, SpanDetail } from "../api/types";
 import { maskOfBitmap } from "../model/find";
 import type { Skeleton } from "../model/skeleton";
+import { href, searchBefore } from "../route";
 import { askFile } from "../views/files";
 import type { FileTrace } from "../worker/file";
 
@@ -77,5 +78,8 @@ export function rankWindow(s: Skeleton): { from: string; to: string } {
   const end = s.startNs + BigInt(Math.ceil(s.duration));
   return { from: String(s.startNs > HOUR_NS ? s.startNs - HOUR_NS : 1n), to: String(end + MINUTE_NS) };
 }
+
+/** The search that the trace was opened from; without one, what there is in the time that its spans are ranked in. */
+export const searchOf = (s: Skeleton, source: TraceSource): string => searchBefore() || href("explore", source.served ? rankWindow(s) : {});
 
 export const enough = (rank: Rank): boolean => Number(rank.calls) >= RANK_CALLS_MIN;

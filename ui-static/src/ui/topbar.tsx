@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { useRef, useState } from "preact/hooks";
 import { pending } from "../api/client";
 import { parseTraceRef } from "../model/ids";
-import { go, href, type Page, type ParamPatch, param, route } from "../route";
+import { changed, go, href, type Page, type ParamPatch, param, route, searchBefore } from "../route";
 import { basket } from "../state/basket";
 import { open } from "../state/dialog";
 import { hint } from "../state/keys";
@@ -20,8 +20,11 @@ export const rangeOpened = signal(0);
 
 let time: ParamPatch = {};
 
-/** The same time on another page; a trace has its own, and from there it is that of the page before. */
+/** The same time on another page; a trace has its own, and from there it is that of the page before. From a trace, Explore is the search that
+ * it was opened from. */
 export function pageAddress(target: Page, params: ParamPatch = {}): string {
+  const before = target === "explore" && route.value.page === "trace" ? searchBefore() : "";
+  if (before) return changed(before, params);
   if (route.value.page !== "trace") time = { from: param("from"), to: param("to") };
   return href(target, { ...time, ...params });
 }

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Trace page against the mock: the way back to the search and on to another one, values as trees, what is copied and saved whole.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assertAccessible, assertNoSidewaysScroll, until, withPage } from "./browser.mjs";
+import { Mock } from "./mock.mjs";
+import { hex, requestOf, useBrowser } from "./site.mjs";
+
+const site = useBrowser();
+const T0 = 1795350535000000000n;
+const TRACE = hex(0x66, 32);
+const ns = (ms) => String(T0 + BigInt(ms) * 1000000n);
+const string = (key, value) => ({ key, value: { stringValue: value } });
+
+/** web calls cart, which fails; both have a user. Another trace has no error. */
+function spans(attributes = []) {
+  const span = (trace, id, parent, name, more) => ({ traceId: trace, spanId: hex(id, 16), parentSpanId: parent ? hex(parent, 16) : "", name, kind: 2, startTimeUnixNano: ns(id), endTimeUnixNano: ns(100 - id), ...more });
+  return [
+    requestOf({ "service.name": "web" }, [span(TRACE, 1, 0, "GET /", { attributes: [string("user", "ada")] }), span(hex(0x67, 32), 1, 0, "GET /")]),
+    requestOf({ "service.name": "cart" }, [span(TRACE, 2, 1, "add", { status: { code: 2 }, attributes: [string("item", "book"), ...attributes] })]),
+  ];
+}
+
+async function withTrace(path, look, { attributes, ...options } = {}) {
+  const mock = new Mock();
+  for (const r of spans(attributes)) mock.add(r);
+  const { url, stop } = await mock.listen(process.env.UI_DIST);
+  try {
+    await withPage(site.browser, url + path, (page) => look(page, url), options);
+  } finally {
+    await stop();
+  }
+}
+
+const row = (page, label) => page.locator(`.wf-row[aria-label^="${label}"]`);
+const back = (page) => page.locator(".trace-head .back");
+const tab = (page) => page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Explore" });
+const QUERY = "{ status = error }";
+const SEARCH = `/?${new URLSearchParams({ q: QUERY, from: "2026-11-01T00:00:00Z", view: "heatmap", sort: "-duration" })}`;
+
+test("from a trace that was opened in a search the arrow and Explore lead to that very search", async () => {
+  await withTrace(SEARCH, async (page) => {
+    const search = page.url();
+    await page.locator(".result:not(.head) a").first().click();
+    await row(page, "cart add").waitFor();
+    assert.equal(await back(page).getAttribute("aria-label"), `Back to the search: ${QUERY}`);
+    for (const link of [back(page), tab(page)]) assert.equal(await link.getAttribute("href"), search);
+    // Through other views, a reload and back, but not from another page.
+    await page.keyboard.press("2");
+    await page.locator(".flame canvas").waitFor();
+    await page.reload();
+    await page.locator(".flame canvas").waitFor();
+    assert.equal(await back(page).getAttribute("href"), search);
+    await page.goBack();
+    assert.equal(await tab(page).getAttribute("href"), search);
+    await assertAccessible(page, "trace with a way back");
+    await back(page).click();
+    await page.locator(".result:not(.head)").first().waitFor();
+    assert.equal(page.url(), search);
+  });
+});
+
+test("a trace in a new tab knows the search that it was opened from, once", async () => {
+  await withTrace(SEARCH, async (page) => {
+    const search = page.url();
+    const link = page.locator(".result:not(.head) a").first();
+    await link.waitFor();
+    const ways = {
+      "Ctrl and a click": () => link.click({ modifiers: ["Control"] }),
+      "the middle button": () => link.click({ button: "middle" }),
+      "Ctrl and Enter": async () => {
+        await page.keyboard.press("j");
+        await page.keyboard.press("Control+Enter");
+      },
+    };
+    for (const [way, open] of Object.entries(ways)) {
+      const [other] = await Promise.all([page.context().waitForEvent("page"), open()]);
+      await back(other).waitFor();
+      assert.equal(await back(other).getAttribute("href"), search, way);
+      const address = other.url();
+      await other.close();
+      assert.equal(await page.evaluate(() => localStorage.getItem("spoor.opened")), "[]", way);
+      const again = await page.context().newPage();
+      await again.goto(address);
+      await back(again).waitFor();
+      assert.notEqual(await back(again).getAttribute("href"), search, `${way}, and its address given to somebody`);
+      await again.close();
+    }
+  });
+});
+
+test("without a search the arrow leads to the time of the trace, and to none that somebody else has made up", async () => {
+  await withTrace(`/trace/?id=${TRACE}`, async (page, url) => {
+    await row(page, "cart add").waitFor();
+    const asked = new URL(await back(page).getAttribute("href")).searchParams;
+    assert.equal(await back(page).getAttribute("aria-label"), "Explore the hour up to this trace");
+    assert.ok(BigInt(asked.get("from")) < T0 && BigInt(asked.get("to")) > T0 && !asked.has("q"));
+    await page.evaluate(() => history.replaceState({ before: "https://example.org/" }, ""));
+    await page.reload();
+    await row(page, "cart add").waitFor();
+    assert.ok((await back(page).getAttribute("href")).startsWith(`${url}/?`));
+    await page.goto(`${url}/trace/?id=${TRACE}&embed=1`);
+    await row(page, "cart add").waitFor();
+    assert.equal(await back(page).isVisible(), false);
+    for (const [width, height] of [[1440, 900], [390, 844]]) {
+      await page.setViewportSize({ width, height });
+      await page.goto(`${url}/trace/?id=${TRACE}`);
+      await back(page).waitFor();
+      await assertNoSidewaysScroll(page, `the head at ${width}`);
+      const [arrow, heading] = [await back(page).boundingBox(), await page.locator("h1").boundingBox()];
+      assert.ok(arrow.x + arrow.width <= heading.x && Math.abs(arrow.y + arrow.height / 2 - heading.y - heading.height / 2) < 8, "the arrow stands before the heading");
+    }
+  });
+});
+
+test("a condition from a span goes into the search: on what it found, or as another span that the trace has", async () => {
+  await withTrace(SEARCH, async (page) => {
+    const search = new URL(page.url()).searchParams;
+    await page.locator(".result:not(.head) a").first().click();
+    const query = async (key, which = "this") => {
+      const link = page.getByRole("link", { name: `Search traces with ${which} ${key}`, exact: true });
+      await link.waitFor();
+      return new URL(await link.getAttribute("href")).searchParams.get("q");
+    };
+    await row(page, "cart add").click();
+    await until(() => query("item"), '{ status = error && span.item = "book" }');
+    assert.equal(await query("item", "another"), '{ status = error && span.item != "book" }');
+    await row(page, "web GET /").click();
+    await until(() => query("user"), '{ status = error } && { span.user = "ada" }');
+    await row(page, "cart add").click();
+    await page.getByRole("link", { name: "Search traces with this item", exact: true }).dispatchEvent("click");
+    await page.locator(".result:not(.head)").first().waitFor();
+    const now = new URL(page.url()).searchParams;
+    search.set("q", '{ status = error && span.item = "book" }');
+    assert.deepEqual([...now].sort(), [...search].sort());
+  });
+});
