@@ -135,3 +135,70 @@ test("a condition from a span goes into the search: on what it found, or as anot
     assert.deepEqual([...now].sort(), [...search].sort());
   });
 });
+
+const copied = (page, click) =>
+  page.evaluate(() => {
+    navigator.clipboard.writeText = async (text) => {
+      window.copied = text;
+    };
+  }).then(click).then(() => page.waitForFunction(() => window.copied !== undefined)).then(() =>
+    page.evaluate(() => {
+      const text = window.copied;
+      delete window.copied;
+      return text;
+    }),
+  );
+
+test("JSON in a value is a tree that opens by key and click, with all of its items, and is copied as it was sent", async () => {
+  const list = { id: 0, items: Array.from({ length: 1250 }, (_, i) => ({ sku: `s${i}` })), deep: JSON.parse("[".repeat(120) + "]".repeat(120)) };
+  const sent = JSON.stringify(list).replace('"id":0', '"id":12345678901234567890');
+  const attributes = [string("payload", sent), string("text", "{not json"), { key: "list", value: { arrayValue: { values: [{ intValue: "1" }, { stringValue: "two" }] } } }];
+  await withTrace(
+    `/trace/?id=${TRACE}&span=${hex(2, 16)}`,
+    async (page) => {
+      const value = (key) => page.locator(".details .attributes > div", { has: page.locator("dt", { hasText: new RegExp(`^${key}$`) }) });
+      const payload = value("payload");
+      await payload.locator(".tree-leaf", { hasText: "id: 12345678901234567890" }).waitFor();
+      assert.deepEqual(await value("list").locator(".tree-leaf").allInnerTexts(), ["0: 1", '1: "two"']);
+      assert.equal(await value("text").locator("dd .value").innerText(), "{not json");
+      assert.equal(await value("text").locator("details").count(), 0);
+      const items = payload.locator("summary", { hasText: "items: [ 1,250 items ]" });
+      assert.match(await items.innerText(), /\{…, \{…, \{…$/);
+      await items.focus();
+      await page.keyboard.press("Enter");
+      // The items, "deep", and all around them.
+      await until(() => payload.locator("summary").count(), 103);
+      await payload.getByRole("button", { name: "Show 1,000 more of 1,250" }).click();
+      await payload.getByRole("button", { name: "Show 150 more of 1,250" }).click();
+      await payload.locator("summary", { hasText: "1249: { 1 key }" }).click();
+      await payload.locator(".tree-leaf", { hasText: 'sku: "s1249"' }).waitFor();
+      await items.click();
+      await until(() => payload.locator("summary").count(), 3);
+      // As deep as it goes.
+      for (let level = 1; level < 100; level++) await payload.locator("summary").last().evaluate((e) => e.click());
+      await payload.getByText("deeper than 100 levels").waitFor();
+      assert.match(await payload.locator("summary").last().innerText(), /level 100$/);
+      assert.equal(await page.locator(".details-body").evaluate((e) => e.scrollWidth - e.clientWidth), 0);
+      await assertAccessible(page, "details with trees");
+      await payload.hover();
+      assert.equal(await copied(page, () => payload.getByRole("button", { name: "Copy value of payload" }).click()), sent);
+      assert.equal(await copied(page, () => payload.getByRole("button", { name: "Copy key payload" }).click()), "payload");
+      assert.equal(await copied(page, () => value("list").getByRole("button", { name: "Copy list with its value" }).click({ force: true })), 'list="[1, \\"two\\"]"');
+      await payload.getByRole("button", { name: "raw" }).click();
+      assert.ok((await payload.locator(".value").innerText()).startsWith('{"id":12345678901234567890,"items":[{"sku":"s0"}'));
+      assert.equal(await payload.locator("details").count(), 0);
+    },
+    { attributes },
+  );
+});
+
+test("a value that is too long for a tree says so", async () => {
+  await withTrace(
+    `/trace/?id=${TRACE}&span=${hex(2, 16)}`,
+    async (page) => {
+      await page.getByText("longer than 262,144 characters: no tree").waitFor();
+      assert.equal(await page.locator(".attributes details").count(), 0);
+    },
+    { attributes: [string("payload", JSON.stringify(["x".repeat(300_000)]))] },
+  );
+});

@@ -259,8 +259,6 @@ test("a find is words, a condition, or a mask of the server", () => {
 });
 
 test("values are taken apart for reading, and long ones folded", () => {
-  assert.equal(viewOf("x", '{"a":[1]}')?.kind, "json");
-  assert.equal(viewOf("x", "{not json"), null);
   assert.deepEqual(viewOf("db.query.text", "SELECT a FROM b WHERE c = 1 AND d = 2")?.text.split("\n"), ["SELECT a", "FROM b", "WHERE c = 1", "  AND d = 2"]);
   assert.deepEqual(viewOf("url.full", "http://h/p?a=1&b=%20x")?.text.split("\n"), ["http://h/p", "  ? a=1", "  & b= x"]);
   assert.equal(viewOf("exception.stacktrace", "E\n at f")?.kind, "stack");

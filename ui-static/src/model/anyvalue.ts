@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// OTLP values as text. No DOM. Nesting is bounded, since a value may be nested as deep as its sender likes.
+// OTLP values as text. No DOM. Nesting is bounded, since in a file a value may be nested as deep as its writer likes.
 import type { AnyValue, KeyValue } from "../api/types";
 
-export const NESTING_MAX = 32;
+/** What the server lets in at most (docs/limits.md). */
+export const NESTING_MAX = 100;
 
 export function typeOf(value: AnyValue | undefined): string {
   if (!value) return "empty";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a value is best read: JSON with its structure, SQL by clause, an address by part. The text itself is always one click away. No DOM.
+// How a text is best read (JSON: json-tree.ts): SQL by clause, an address by part. The text itself is always one click away. No DOM.
 
 export interface ValueView {
-  kind: "json" | "sql" | "url" | "stack";
+  kind: "sql" | "url" | "stack";
   text: string;
 }
 
@@ -13,10 +13,6 @@ const SQL_WORDS = /\s+(FROM|WHERE|(?:LEFT |RIGHT |INNER |OUTER |CROSS )*JOIN|GRO
 export function viewOf(key: string, text: string): ValueView | null {
   if (text.length > PRETTY_MAX) return null;
   const trimmed = text.trim();
-  if (/^[[{]/.test(trimmed)) {
-    const json = prettyJson(trimmed);
-    if (json !== null) return { kind: "json", text: json };
-  }
   if (/(^|\.)(stacktrace|stack_trace|stack)$/.test(key) && trimmed.includes("\n")) return { kind: "stack", text: trimmed };
   if (/^(SELECT|INSERT|UPDATE|DELETE|WITH|MERGE)\s/i.test(trimmed)) {
     const pretty = trimmed.replace(/\s+/g, " ").replace(SQL_WORDS, (_, word: string) => `\n${/^(AND|OR)$/i.test(word) ? "  " : ""}${word}`);
@@ -24,15 +20,6 @@ export function viewOf(key: string, text: string): ValueView | null {
   }
   if (/^[a-z][a-z0-9+.-]*:\/\/[^\s]+\?[^\s]+$/i.test(trimmed)) return urlView(trimmed);
   return null;
-}
-
-function prettyJson(text: string): string | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? JSON.stringify(value, null, 2) : null;
-  } catch {
-    return null;
-  }
 }
 
 function urlView(text: string): ValueView | null {

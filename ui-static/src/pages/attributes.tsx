@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attributes as people read them: grouped by prefix, filtered, pinned, each value in the form that suits it, and a way from each to the
 // search. Long lists and long values cost what is seen of them.
-import { useRef, useState } from "preact/hooks";
-import type { KeyValue } from "../api/types";
+import { useMemo, useRef, useState } from "preact/hooks";
+import type { AnyValue, KeyValue } from "../api/types";
 import { filterAttributes, typeOf, valueToText } from "../model/anyvalue";
+import { isTooLong, TREE_CHARS_MAX, treeOf } from "../model/json-tree";
 import { formatCount, shortName } from "../model/text";
 import { fieldText, quote, valueText } from "../model/traceql";
 import { foldedText, MORE_CHARS, prefixOf, type ValueView, viewOf } from "../model/valueview";
@@ -11,6 +12,7 @@ import { href, patched } from "../route";
 import { pinnedKeys } from "../state/prefs";
 import { CopyButton } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
+import { JsonTree } from "./json-tree";
 
 interface Props {
   part: string;
@@ -125,7 +127,7 @@ function Attribute({ scope, attribute: a }: { scope: string; attribute: KeyValue
         {a.key.split(".").map((part, i) => (i > 0 ? [".", <wbr key={i} />, part] : part))}
       </dt>
       <dd class={`mono type-${type}`}>
-        {type === "empty" ? <span class="dim">empty</span> : <Value name={a.key} text={text} type={type} />}
+        {type === "empty" ? <span class="dim">empty</span> : <Value name={a.key} text={text} value={a.value} />}
         <span class="attribute-tools">
           {searchable ? (
             <>
@@ -139,6 +141,7 @@ function Attribute({ scope, attribute: a }: { scope: string; attribute: KeyValue
             </a>
           ) : null}
           <CopyButton text={text} what={`value of ${a.key}`} />
+          <CopyButton text={a.key} what={`key ${a.key}`} icon="key" />
           <CopyButton text={`${a.key}=${SEARCHABLE_TYPES.includes(type) && type !== "string" ? text : quote(text)}`} what={`${a.key} with its value`} icon="link" />
           <button type="button" class="tool button quiet" aria-pressed={pinned} aria-label={`Pin ${a.key}`} title={pinned ? "Take off the top" : "Keep on top"} onClick={() => togglePin(a.key)}>
             {pinned ? "★" : "☆"}
@@ -175,19 +178,31 @@ export function PinnedAttributes({ lists, filter }: { lists: { scope: string; li
 
 /* ---- values ---- */
 
-function Value({ name, text, type }: { name: string; text: string; type: string }) {
+function Value({ name, text, value }: { name: string; text: string; value: AnyValue | undefined }) {
   const [plain, setPlain] = useState(false);
-  const view: ValueView | null = type === "string" || type === "array" || type === "kvlist" ? viewOf(name, text) : null;
-  if (!view) return <Long text={text} />;
+  const tree = useMemo(() => treeOf(value, text), [value]);
+  const view: ValueView | null = tree === null && value?.stringValue !== undefined ? viewOf(name, text) : null;
+  const kind = tree ? "tree" : view?.kind;
+  if (!kind) {
+    return (
+      <>
+        <Long text={text} />
+        {isTooLong(text) ? <span class="dim"> longer than {formatCount(TREE_CHARS_MAX)} characters: no tree</span> : null}
+      </>
+    );
+  }
   return (
     <>
-      <Long text={plain ? text : view.text} />
-      <button type="button" class="link value-view" title={plain ? `Show as ${view.kind}` : "Show as it was sent"} onClick={() => setPlain(!plain)}>
-        {plain ? view.kind : "raw"}
+      {plain || !tree ? <Long text={plain || !view ? text : view.text} /> : <JsonTree tree={tree} small={text.length <= SMALL} />}
+      <button type="button" class="link value-view" title={plain ? `Show as ${kind}` : "Show as it was sent"} onClick={() => setPlain(!plain)}>
+        {plain ? kind : "raw"}
       </button>
     </>
   );
 }
+
+/** Letters of a tree that is open at once. */
+const SMALL = 300;
 
 /** Long values begin folded, and unfold by as much as a browser lays out at once. */
 export function Long({ text }: { text: string }) {
