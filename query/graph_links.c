@@ -15,6 +15,7 @@
 /* Who linked: what a call shows of it. */
 struct taker {
     struct sp_trace_id trace_id;
+    struct sp_span_id span_id;
     uint64_t start_unix_ns, end_unix_ns;
     struct sp_slice service;
     int32_t status_code;
@@ -98,6 +99,7 @@ static enum sp_status add_call(struct reading *reading, const struct known_link 
     }
     const struct taker *taker = &reading->takers[link->taker];
     const struct sp_span consumer = {.trace_id = taker->trace_id,
+                                     .span_id = taker->span_id,
                                      .start_unix_ns = taker->start_unix_ns,
                                      .end_unix_ns = taker->end_unix_ns,
                                      .status_code = taker->status_code};
@@ -107,6 +109,8 @@ static enum sp_status add_call(struct reading *reading, const struct known_link 
                                   : 0;
     enum sp_status status = sp_graph_add(&question->graphs[part], &call);
     reading->found->resolved += status == SP_OK;
+    if (question->visit)
+        question->visit(question->cookie, &call);
     return status == SP_OK
                ? SP_OK
                : sp_error_set(reading->reterr, status, "the graph of links is too large");
@@ -200,6 +204,7 @@ static enum sp_status add_taker(struct reading *reading, const struct sp_span *s
     reading->takers = takers;
     struct taker *taker = &takers[reading->taker_count];
     *taker = (struct taker){.trace_id = span->trace_id,
+                            .span_id = span->span_id,
                             .start_unix_ns = span->start_unix_ns,
                             .end_unix_ns = span->end_unix_ns,
                             .status_code = span->status_code};

@@ -18,6 +18,9 @@ struct sp_graph_links_question {
     uint64_t deadline_ns;       /* monotonic: ends with what there is then */
     struct sp_graph *graphs;    /* of each step; without steps one */
     const struct sp_query_steps *steps;
+    /* NULL, or is shown each call, too, which is valid during that */
+    void (*visit)(void *cookie, const struct sp_graph_call *call);
+    void *cookie;
 };
 
 /* Adds the calls along all links of the range, and counts links. What time did not suffice for is counted and no error.

@@ -220,6 +220,7 @@ enum sp_status sp_query_answer_match(struct sp_query_call *call, struct sp_error
 enum sp_status sp_query_answer_trace_attributes(struct sp_query_call *call,
                                                 struct sp_error *reterr);
 enum sp_status sp_query_answer_graph(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_graph_calls(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_latency(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_compare(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_compare_traces(struct sp_query_call *call, struct sp_error *reterr);

@@ -149,6 +149,22 @@ static const struct sp_parameter latency[] = {
         .number_max = SP_QUERY_SAMPLE_TRACES_MAX                                                   \
     }
 
+/* The order is that of query/graph_calls.c, and of the choices behind "any" that of enum sp_connection_type. */
+static const struct sp_parameter graph_calls[] = {
+    RANGE,
+    {.name = "client", .type = SP_PARAMETER_TEXT},
+    {.name = "server", .type = SP_PARAMETER_TEXT},
+    {.name = "connectionType",
+     .type = SP_PARAMETER_CHOICE,
+     .choices = "any|direct|messaging_system|database|virtual_node|messaging_link"},
+    TRACES,
+    {.name = "limit",
+     .type = SP_PARAMETER_NUMBER,
+     .preset = 10,
+     .number_min = 1,
+     .number_max = 100},
+};
+
 static const struct sp_parameter quality[] = {RANGE, TRACES};
 
 static const struct sp_parameter critical_path[] = {
@@ -265,6 +281,7 @@ const struct sp_query_endpoint sp_query_endpoints[] = {
     {"/v1/traces/{id}/attributes", SP_QUERY_SHORT, TABLE(trace_attributes),
      sp_query_answer_trace_attributes, NULL},
     {"/v1/graph", SP_QUERY_SHORT, TABLE(graph), sp_query_answer_graph, NULL},
+    {"/v1/graph/calls", SP_QUERY_LONG, TABLE(graph_calls), sp_query_answer_graph_calls, NULL},
     {"/v1/latency", SP_QUERY_SHORT, TABLE(latency), sp_query_answer_latency, NULL},
     {"/v1/compare", SP_QUERY_LONG, TABLE(compare), sp_query_answer_compare, NULL},
     {"/v1/compare/traces", SP_QUERY_SHORT, TABLE(compare_traces), sp_query_answer_compare_traces,

@@ -134,6 +134,10 @@ struct sp_graph_call {
     uint64_t time_unix_ns;
 };
 
+/* The span that a call is looked at by, whose duration is the call's: the client's if there is one; of a LINK the consumer's, in whose trace
+ * the link is found. */
+const struct sp_span *sp_graph_call_span(const struct sp_graph_call *call);
+
 /* ---- assembly: the spans of one trace as a tree in flat arrays. Nothing here recurses: a trace may be a million spans
  * wide or deep. Which decisions were taken, and why: docs/decisions/0025-trace-assembly.md ---- */
 

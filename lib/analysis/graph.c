@@ -207,6 +207,12 @@ static enum sp_status merge_durations(struct sp_histogram *into, const struct sp
     return status;
 }
 
+const struct sp_span *sp_graph_call_span(const struct sp_graph_call *call)
+{
+    bool by_client = call->client_span && call->type != SP_CONNECTION_LINK;
+    return by_client ? call->client_span : call->server_span;
+}
+
 enum sp_status sp_graph_add(struct sp_graph *graph, const struct sp_graph_call *call)
 {
     struct sp_graph_edge *edge = NULL;
@@ -222,9 +228,7 @@ enum sp_status sp_graph_add(struct sp_graph *graph, const struct sp_graph_call *
         return status;
     edge->calls++;
     edge->errors += call->error;
-    /* Who looks at a link finds it in the consumer's trace. */
-    bool by_client = call->client_span && call->type != SP_CONNECTION_LINK;
-    const struct sp_span *span = by_client ? call->client_span : call->server_span;
+    const struct sp_span *span = sp_graph_call_span(call);
     settle_exemplar(edge, &span->trace_id, sp_span_duration_ns(span));
     return SP_OK;
 }

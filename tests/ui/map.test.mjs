@@ -500,3 +500,42 @@ test("services without calls stand there one by one, and it is said why they may
     });
   });
 });
+
+test("the panel lists calls to look at: failed first, then slow and new ones, each a way to its span", async () => {
+  await withPage(site.browser, at({ view: "table" }), async (page) => {
+    const edge = (client, server) => page.getByRole("table", { name: "Edges" }).locator("tbody tr").filter({ has: page.locator(`td:nth-child(1):has-text("${client}")`) }).filter({ has: page.locator(`td:nth-child(2):has-text("${server}")`) }).getByRole("button");
+    const list = page.getByRole("table", { name: "Calls to look at" }).locator("tbody tr");
+    const rows = () => list.evaluateAll((all) => all.map((tr) => [tr.cells[2].innerText.trim(), tr.cells[3].innerText.trim(), ...["id", "span"].map((name) => new URL(tr.querySelector("a").href).searchParams.get(name))]));
+    await edge("web", "pay").click();
+    await list.first().waitFor();
+    const calls = await rows();
+    assert.deepEqual(calls.map(([status, why]) => `${status} ${why}`), [...Array(4).fill("▲ failed failed"), ...Array(3).fill("ok slowest"), "ok newest", "ok newest", "▲ failed newest"], String(calls));
+    assert.equal(new Set(calls.map((c) => c[2])).size, 10, "each trace once");
+    // A database, which has no spans of its own: the calling ones are looked at.
+    await edge("stock", "postgresql").click();
+    await page.locator(".edge-title", { hasText: "postgresql" }).waitFor();
+    await list.first().waitFor();
+    assert.ok((await list.count()) === 10 && (await rows()).every(([status]) => status === "ok"));
+    // A service: whoever calls it. One that nobody calls: whatever it calls.
+    for (const [name, failed] of [["audit", 0], ["web", 4]]) {
+      await page.getByRole("table", { name: "Services" }).getByRole("button", { name, exact: true }).click();
+      await page.locator(".details h2", { hasText: name }).waitFor();
+      await list.first().waitFor();
+      assert.equal((await rows()).filter(([status]) => status === "▲ failed").length, failed, name);
+    }
+    await assertAccessible(page, "calls to look at");
+    const [, , id, span] = (await rows())[0];
+    await list.first().getByRole("link").click();
+    await page.waitForURL((url) => url.pathname.endsWith("/trace/") && url.searchParams.get("id") === id && url.searchParams.get("span") === span);
+    await page.locator(".details h2", { hasText: "call" }).waitFor();
+  });
+});
+
+test("calls along links across traces are looked at by their consumer", async () => {
+  await withPage(site.browser, at({ view: "table", links: "1", from: iso(30), to: iso(32) }), async (page) => {
+    await page.getByRole("row", { name: /^orders mailer/ }).getByRole("button").first().click();
+    const list = page.getByRole("table", { name: "Calls to look at" }).locator("tbody tr");
+    await list.first().waitFor();
+    assert.deepEqual(await list.locator("a").evaluateAll((all) => all.map((a) => new URL(a.href).searchParams.get("id"))), [hex(0xabc003, 32)]);
+  });
+});

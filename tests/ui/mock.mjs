@@ -436,6 +436,21 @@ export class Mock {
     return { facets, spans: String(own.length), ...(chosen ? { selected: String(own.filter(within).length) } : {}), scanned: {}, tookMs: 1 };
   }
 
+  /** Of the edges between services. */
+  graphCalls(url) {
+    const p = url.searchParams;
+    const inRange = this.range(url);
+    const calls = [...this.traces.values()].flatMap((spans) => {
+      const byId = new Map(spans.map((s) => [s.spanId, s]));
+      return spans.filter((s) => inRange(s) && (s.kind === 2 || s.kind === 5) && byId.has(s.parentSpanId)).map((s) => ({ server: s, client: byId.get(s.parentSpanId) }));
+    });
+    const own = calls
+      .filter(({ client, server }) => client.service === (p.get("client") ?? client.service) && server.service === (p.get("server") ?? server.service))
+      .map(({ client, server }) => ({ traceId: client.traceId, spanId: client.spanId, timeUnixNano: String(client.start), durationNano: String(client.duration), error: client.status === 2 || server.status === 2 }));
+    const by = (value) => [...own].sort((a, b) => Number(BigInt(b[value]) - BigInt(a[value]))).slice(0, 10);
+    return { failed: by("durationNano").filter((c) => c.error), slowest: by("durationNano"), newest: by("timeUnixNano"), complete: true, incompleteReason: null, scanned: {} };
+  }
+
   graph(url) {
     const inRange = this.range(url);
     const nodes = new Map();
@@ -588,6 +603,7 @@ export class Mock {
       case "/v1/heatmap": return this.heatmap(url);
       case "/v1/facets": return this.facets(url);
       case "/v1/graph": return this.graph(url);
+      case "/v1/graph/calls": return this.graphCalls(url);
       case "/v1/latency": return this.latency(url);
       case "/v1/metrics/query_range": return { series: [], from: url.searchParams.get("from"), to: url.searchParams.get("to"), stepNano: "60000000000" };
     }

@@ -2,8 +2,10 @@
 // The map: orders, rings, steps, differences and files, each against what is worked out here by hand or by brute force.
 import assert from "node:assert/strict";
 import test from "node:test";
+import type { GraphCalls } from "../src/api/types";
 import { comparedRange } from "../src/model/change";
 import { distancesFrom, edgeLine, estimateText, graphAt, layoutEstimate, measureBefore, measureOf, measureText, readGraph, shownOf, walk, WHOLE, withDifference, withNumbers } from "../src/model/graph";
+import { callsToShow } from "../src/model/graph-calls";
 import { FORMATS, pngWithText, writeGraph } from "../src/model/graph-export";
 import { callOrder, matrixOf, nextCell } from "../src/model/graph-order";
 import { layoutRadial } from "../src/model/radial";
@@ -204,3 +206,12 @@ function crcByBits(data: Uint8Array): number {
   }
   return (crc ^ 0xffffffff) >>> 0;
 }
+
+test("ten calls at most are listed, each once: errors first, with room for slow and new ones", () => {
+  const call = (n: number, error = false) => ({ traceId: String(n), spanId: "1", timeUnixNano: "0", durationNano: "0", error });
+  const of = (from: number, count: number, error = false) => Array.from({ length: count }, (_, i) => call(from + i, error));
+  const listed = (answer: Partial<GraphCalls>) => callsToShow({ failed: [], slowest: [], newest: [], complete: true, ...answer }).map(({ call: { traceId }, why }) => `${why} ${traceId}`);
+  assert.deepEqual(listed({ failed: of(0, 9, true), slowest: of(2, 9), newest: of(50, 9) }), ["failed 0", "failed 1", "failed 2", "failed 3", "slowest 4", "slowest 5", "slowest 6", "newest 50", "newest 51", "newest 52"]);
+  assert.deepEqual(listed({ slowest: of(0, 2), newest: of(0, 2) }), ["slowest 0", "slowest 1"]);
+  assert.deepEqual(listed({ newest: of(0, 12) }), Array.from({ length: 10 }, (_, i) => `newest ${i}`));
+});

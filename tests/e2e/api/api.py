@@ -82,6 +82,10 @@ def test_every_reply_is_what_the_document_says(context):
             asked = {"client": edge["client"], "server": edge["server"], "connectionType": edge["connectionType"] or "direct", "side": side}
             cells = context.check("/v1/heatmap?steps=5&" + urllib.parse.urlencode(asked) + "&" + whole)["cells"]
             assert bool(cells) == bool(latency) and sum(cell[2] for cell in cells) <= int(edge["calls"]), edge
+        asked = {"client": edge["client"], "server": edge["server"], "connectionType": edge["connectionType"] or "direct", "limit": 3}
+        calls = context.check("/v1/graph/calls?traces=100000&" + urllib.parse.urlencode(asked) + "&" + whole)
+        assert calls["complete"] and calls["slowest"][0]["traceId"] == edge["exemplarTraceId"], (edge, calls)
+        assert bool(calls["failed"]) == (edge["errors"] != "0") and 0 < len(calls["newest"]) <= 3, (edge, calls)
     for edge in context.check("/v1/graph?q=0.5,0.999,1&" + whole)["edges"]:
         for side in ("client", "server"):
             four, asked = edge[side + "Latency"], edge[side + "Quantiles"]
@@ -520,6 +524,8 @@ def test_links_across_traces_are_edges_when_asked_for(context):
     edge, = [e for e in graph["edges"] if e["connectionType"] == "messaging_link" and e["client"] == "sender"]
     assert (edge["server"], edge["calls"], edge["errors"], edge["exemplarTraceId"]) == ("taker", "2", "0", trace(3).hex())
     assert int(graph["links"]["seen"]) == count + 4 and graph["links"]["complete"], graph["links"]
+    calls = context.check("/v1/graph/calls?client=sender&server=taker&connectionType=messaging_link")
+    assert [(call["traceId"], call["spanId"]) for call in calls["slowest"]] == [(trace(3).hex(), span(3).hex())], calls
     assert all(b"links_seen" in texts[name] for name in ("dot", "graphml", "csv", "nodes", "mermaid"))
     plain = context.check("/v1/graph")
     assert "links" not in plain and plain["edges"] == [e for e in graph["edges"] if e["connectionType"] != "messaging_link"]

@@ -45,6 +45,7 @@ def test_bad_requests_are_named(context):
             (f"/v1/traces/{trace}/span", 404, {}),
             ("/v1/graph?format=svg", 400, {"parameter": "format", "detail": "mermaid"}),
             ("/v1/graph?hops=65", 400, {"parameter": "hops"}),
+            ("/v1/graph/calls", 400, {"parameter": "server"}),
             ("/v1/latency?q=2", 400, {"parameter": "q"}),
             ("/v1/latency?kind=sever", 400, {"parameter": "kind"}),
             ("/v1", 404, {}), ("/v2/services", 404, {}), ("/v1/services/", 404, {}), ("/v1/traces", 404, {}),

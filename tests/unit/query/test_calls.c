@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Calls one by one: exact latencies of the graph's edges, and heatmaps of an edge, beside brute force over all traces. */
+ * Calls one by one: exact latencies of the graph's edges, heatmaps of an edge and calls to look at, beside brute force over all traces. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -353,6 +353,173 @@ START_TEST(heatmap_of_an_edge_needs_both_ends_and_no_query)
 }
 END_TEST
 
+/* ---- some calls to look at ---- */
+
+enum { FAILED, SLOWEST, NEWEST };
+
+static uint64_t value_of(const struct sp_graph_call *call, int list)
+{
+    return list == NEWEST ? call->time_unix_ns : sp_span_duration_ns(sp_graph_call_span(call));
+}
+
+static bool is_better(const struct sp_graph_call *a, const struct sp_graph_call *b, int list)
+{
+    const struct sp_span *x = sp_graph_call_span(a), *y = sp_graph_call_span(b);
+    if (value_of(a, list) != value_of(b, list))
+        return value_of(a, list) > value_of(b, list);
+    int order = sp_trace_id_compare(&x->trace_id, &y->trace_id);
+    return order != 0 ? order < 0 : sp_span_id_compare(&x->span_id, &y->span_id) < 0;
+}
+
+/* The best max calls of a list as the answer shows them: of each trace its best one. */
+static void describe_list(const struct sp_graph_call *calls, size_t count, int list, size_t max,
+                          struct sp_json_writer *w)
+{
+    static struct sp_trace_id shown[CALLS_MAX];
+    for (size_t n = 0; n < max; n++) {
+        const struct sp_graph_call *best = NULL;
+        for (size_t i = 0; i < count; i++) {
+            bool seen = list == FAILED && !calls[i].error;
+            for (size_t k = 0; k < n && !seen; k++)
+                seen =
+                    sp_trace_id_compare(&shown[k], &sp_graph_call_span(&calls[i])->trace_id) == 0;
+            if (!seen && (!best || is_better(&calls[i], best, list)))
+                best = &calls[i];
+        }
+        if (!best)
+            return;
+        const struct sp_span *span = sp_graph_call_span(best);
+        shown[n] = span->trace_id;
+        sp_json_object_begin(w);
+        sp_json_key(w, "traceId");
+        sp_json_hex(w, sp_slice_make(span->trace_id.bytes, SP_TRACE_ID_BYTES));
+        sp_json_key(w, "spanId");
+        sp_json_hex(w, sp_slice_make(span->span_id.bytes, SP_SPAN_ID_BYTES));
+        sp_json_key(w, "timeUnixNano");
+        sp_json_u64_string(w, best->time_unix_ns);
+        sp_json_key(w, "durationNano");
+        sp_json_u64_string(w, sp_span_duration_ns(span));
+        sp_json_key(w, "error");
+        sp_json_bool(w, best->error);
+        sp_json_object_end(w);
+    }
+}
+
+static void expect_examples(const struct sp_graph_call *calls, size_t count, const char *url,
+                            size_t max)
+{
+    static const char *const names[] = {"failed", "slowest", "newest"};
+    struct sp_json_writer w;
+    struct sp_buf expected;
+    sp_buf_init(&expected, 1 << 20);
+    sp_json_writer_init(&w, &expected);
+    sp_json_object_begin(&w);
+    for (int list = FAILED; list <= NEWEST; list++) {
+        sp_json_key(&w, names[list]);
+        sp_json_array_begin(&w);
+        describe_list(calls, count, list, max, &w);
+        sp_json_array_end(&w);
+    }
+    sp_json_key(&w, "complete");
+    sp_json_bool(&w, true);
+    sp_buf_append_byte(&expected, 0);
+    expect_answer(&world, url, 200, (const char *)expected.ptr);
+    sp_buf_fini(&expected);
+}
+
+START_TEST(calls_of_an_edge_are_the_failed_the_slowest_and_the_newest)
+{
+    static const char *const types[] = {[SP_CONNECTION_DIRECT] = "direct",
+                                        [SP_CONNECTION_MESSAGING] = "messaging_system",
+                                        [SP_CONNECTION_DATABASE] = "database",
+                                        [SP_CONNECTION_VIRTUAL] = "virtual_node"};
+    static struct calls calls;
+    static char url[8192];
+    const struct sp_batch *batch = add_random_spans(80 + (uint64_t)_i, _i % 2 ? 10 : 0);
+    struct sp_time_range range = {T0 / SP_ROLLUP_NS * SP_ROLLUP_NS,
+                                  (T0 / SP_ROLLUP_NS + 20) * SP_ROLLUP_NS};
+    find_calls(batch, range, &calls);
+    size_t edges = 0;
+    for (size_t first = 0, end; first < calls.count; first = end, edges++) {
+        const struct sp_graph_call *call = &calls.items[first];
+        for (end = first + 1; end < calls.count && by_edge(call, &calls.items[end]) == 0;)
+            end++;
+        /* an empty name asks for any; and there are addresses of thousands of bytes */
+        if (call->client.len == 0 || call->server.len == 0 || call->server.len > 1000)
+            continue;
+        snprintf(
+            url, sizeof(url),
+            "/v1/graph/calls?limit=4&traces=100000&from=%llu&to=%llu&connectionType=%s&client=",
+            (unsigned long long)range.from_unix_ns, (unsigned long long)range.to_unix_ns,
+            types[call->type]);
+        append_encoded(call->client, url, sizeof(url));
+        snprintf(url + strlen(url), sizeof(url) - strlen(url), "&server=");
+        append_encoded(call->server, url, sizeof(url));
+        expect_examples(call, end - first, url, 4);
+    }
+    ck_assert_uint_gt(edges, 5);
+}
+END_TEST
+
+/* Of a node: whoever calls it, or whomever it calls. */
+START_TEST(calls_of_a_node_are_those_of_all_its_edges)
+{
+    static struct calls calls, of_node;
+    static char url[8192];
+    const struct sp_batch *batch = add_random_spans(90, 0);
+    find_calls(batch, (struct sp_time_range){0, UINT64_MAX}, &calls);
+    for (int of_server = 0; of_server < 2; of_server++)
+        for (size_t i = 0; i < calls.count; i += 97) {
+            struct sp_slice name = of_server ? calls.items[i].server : calls.items[i].client;
+            of_node.count = 0;
+            if (name.len == 0 || name.len > 1000)
+                continue;
+            for (size_t k = 0; k < calls.count; k++)
+                if (sp_slice_equal(name, of_server ? calls.items[k].server : calls.items[k].client))
+                    of_node.items[of_node.count++] = calls.items[k];
+            snprintf(url, sizeof(url),
+                     "/v1/graph/calls?traces=100000&%s=", of_server ? "server" : "client");
+            append_encoded(name, url, sizeof(url));
+            expect_examples(of_node.items, of_node.count, url, 10);
+        }
+}
+END_TEST
+
+/* An hour of calls, the first of which was the slowest: it is shown although it is far behind the newest trace, the only one that is looked for. */
+START_TEST(slowest_call_is_of_the_whole_range)
+{
+    struct sp_span spans[120];
+    for (unsigned i = 0; i < 60; i++) {
+        uint64_t start = T0 + i * 60000 * MS;
+        spans[2 * i] = make_span(&arena, i + 1, 1, 0, "web", "GET", start, (i ? 8 : 900) * MS);
+        spans[2 * i + 1] = make_span(&arena, i + 1, 2, 1, "cart", "GET", start, 2 * MS);
+        spans[2 * i].kind = SP_KIND_CLIENT;
+        spans[2 * i + 1].kind = SP_KIND_SERVER;
+    }
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+    expect_answer(&world, "/v1/graph/calls?client=web&server=cart&traces=1", 200,
+                  "\"slowest\":[{\"traceId\":\"00000000000000000000000000000001\",\"spanId\":"
+                  "\"0000000000000001\"");
+    expect_answer(&world, "/v1/graph/calls?client=web&server=cart&traces=1", 200,
+                  "\"newest\":[{\"traceId\":\"0000000000000000000000000000003c\"");
+    expect_answer(&world, "/v1/graph/calls?client=web&server=cart&traces=1", 200,
+                  "\"complete\":false,\"incompleteReason\":\"traces\"");
+    expect_answer(&world, "/v1/graph/calls?client=web&server=cart&traces=60", 200,
+                  "\"complete\":true,\"incompleteReason\":null");
+}
+END_TEST
+
+START_TEST(calls_to_look_at_are_of_an_edge_or_of_a_node)
+{
+    expect_answer(&world, "/v1/graph/calls", 400, "\"parameter\":\"server\"");
+    expect_answer(&world, "/v1/graph/calls?client=a&limit=0", 400, "\"parameter\":\"limit\"");
+    expect_answer(&world, "/v1/graph/calls?client=a&connectionType=x", 400,
+                  "\"parameter\":\"connectionType\"");
+    expect_answer(&world, "/v1/graph/calls?client=a&server=b", 200,
+                  "{\"failed\":[],\"slowest\":[],\"newest\":[],\"complete\":true");
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("query_calls");
@@ -364,6 +531,10 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, graph_says_in_a_header_how_many_edges_it_has);
     tcase_add_loop_test(tcase, heatmap_of_an_edge_has_every_call, 0, 4);
     tcase_add_test(tcase, calls_of_an_edge_stand_where_they_began);
+    tcase_add_loop_test(tcase, calls_of_an_edge_are_the_failed_the_slowest_and_the_newest, 0, 4);
+    tcase_add_test(tcase, calls_of_a_node_are_those_of_all_its_edges);
+    tcase_add_test(tcase, slowest_call_is_of_the_whole_range);
+    tcase_add_test(tcase, calls_to_look_at_are_of_an_edge_or_of_a_node);
     tcase_add_test(tcase, heatmap_of_an_edge_needs_both_ends_and_no_query);
     suite_add_tcase(suite, tcase);
     return suite;

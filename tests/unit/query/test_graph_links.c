@@ -141,6 +141,20 @@ START_TEST(links_of_a_batch_are_a_call_each)
 }
 END_TEST
 
+START_TEST(calls_along_links_are_looked_at_by_their_consumer)
+{
+    add_batch_of_two();
+    expect_answer(&world, "/v1/graph/calls?client=a&server=b&connectionType=messaging_link" DAY,
+                  200,
+                  "{\"failed\":[{\"traceId\":\"00000000000000000000000000000003\",\"spanId\":"
+                  "\"0000000000000003\",\"timeUnixNano\":\"1767226200000000000\",\"durationNano\":"
+                  "\"8000000\",\"error\":true}],\"slowest\":[{\"traceId\":"
+                  "\"00000000000000000000000000000003\"");
+    expect_answer(&world, "/v1/graph/calls?client=a&server=b" DAY, 200,
+                  "\"failed\":[],\"slowest\":[]");
+}
+END_TEST
+
 START_TEST(links_lie_in_the_minute_of_their_consumer)
 {
     add_batch_of_two();
@@ -590,6 +604,7 @@ Suite *sp_test_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, links_of_a_batch_are_a_call_each);
+    tcase_add_test(tcase, calls_along_links_are_looked_at_by_their_consumer);
     tcase_add_test(tcase, links_lie_in_the_minute_of_their_consumer);
     tcase_add_test(tcase, links_that_are_no_messages_between_traces_are_counted_as_what_they_are);
     tcase_add_test(tcase, links_name_the_half_of_a_shared_span_that_sends);

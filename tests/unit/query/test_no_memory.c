@@ -54,6 +54,8 @@ static const char *const urls[] = {
     "/v1/graph?format=dot",
     "/v1/graph?step=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z",
     "/v1/graph?links=true",
+    "/v1/graph/calls?server=cart",
+    "/v1/graph/calls?server=cart&connectionType=messaging_link",
     "/v1/graph?links=1&step=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z",
     "/v1/graph?compareFrom=2026-01-01T00:00:00Z&compareTo=2026-01-01T00:02:00Z",
     "/v1/latency?by=service&step=1m&from=2026-01-01T00:00:00Z&to=2026-01-01T00:02:00Z",

@@ -193,6 +193,8 @@ export const getGraphSeries = (params: Params & { step: string }, stop?: AbortSi
 export const getLatencySeries = (params: Params & { step: string }, stop?: AbortSignal) =>
   get<api.LatencySeries>("v1/latency", params, stop);
 
+export const getGraphCalls = (params: Params, stop?: AbortSignal) => get<api.GraphCalls>("v1/graph/calls", params, stop);
+
 export const graphUrl = (range: GraphRange, format: string) => apiUrl("v1/graph", { ...range, format });
 
 export const getSystem = (stop?: AbortSignal) => get<api.SystemAnswer>("v1/system", {}, stop);

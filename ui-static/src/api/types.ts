@@ -253,6 +253,22 @@ export interface GraphLinks {
   complete: boolean;
 }
 
+/** One call of /v1/graph/calls, by the span it is looked at by. */
+export interface GraphCall {
+  traceId: string;
+  spanId: string;
+  timeUnixNano: string;
+  durationNano: string;
+  error: boolean;
+}
+
+export interface GraphCalls {
+  failed: GraphCall[];
+  slowest: GraphCall[];
+  newest: GraphCall[];
+  complete: boolean;
+}
+
 /** /v1/graph against another range. */
 export interface GraphDifference {
   edges: { client: string; server: string; connectionType: string; change: Change; before: (Pick<GraphEdge, "calls" | "errors"> & Partial<Pick<GraphEdge, "clientLatency" | "serverLatency">>) | null }[];

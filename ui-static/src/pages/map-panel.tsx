@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of one service or one edge of the map.
-import type { ComponentType } from "preact";
 import type { Quantiles } from "../api/types";
 import { changeText } from "../model/change";
 import { type Edge, type Graph, latencyOf, LINK, type Node } from "../model/graph";
@@ -21,8 +20,8 @@ interface Props {
   focus: string;
   setSelection: (selection: Selection | null) => void;
   setFocus: (service: string) => void;
-  /** What it did over time, when that part is loaded. */
-  OverTime: ComponentType<{ edge: Edge }> | undefined;
+  /** What it did over time and its calls, when that part is loaded. */
+  parts: typeof import("./map-more") | null;
 }
 
 export function MapPanel(props: Props) {
@@ -30,10 +29,12 @@ export function MapPanel(props: Props) {
   const node = selection.kind === "node" ? graph.nodes.get(selection.id) : undefined;
   const edge = selection.kind === "edge" ? graph.edges.find((e) => e.id === selection.id) : undefined;
   if (!node && !edge) return null;
+  const Calls = props.parts?.CallList;
   return (
     <Drawer label={node ? "Service" : "Edge"} title={node ? <NodeTitle node={node} /> : edge ? <EdgeTitle edge={edge} graph={graph} /> : null} close={() => setSelection(null)} what="the panel">
       <div class="details-body" tabIndex={0} role="region" aria-label="Details">
         {node ? <NodeBody {...props} node={node} /> : edge ? <EdgeBody {...props} edge={edge} /> : null}
+        {Calls && graph.edges.some((e) => (edge ? e === edge && e.callCount > 0 : e.client === node?.service || e.server === node?.service)) ? <Calls selection={selection} edge={edge} node={node} graph={graph} /> : null}
       </div>
     </Drawer>
   );
@@ -158,7 +159,8 @@ function NodeBody({ node, graph, seconds, setSelection, setFocus, focus }: Props
 
 const QUANTILES = ["p50", "p90", "p95", "p99"] as const;
 
-function EdgeBody({ edge, graph, seconds, relativeError, OverTime }: Props & { edge: Edge }) {
+function EdgeBody({ edge, graph, seconds, relativeError, parts }: Props & { edge: Edge }) {
+  const OverTime = parts?.EdgeOverTime;
   const most = Math.max(Number(edge.clientLatency?.p99 ?? 0), Number(edge.serverLatency?.p99 ?? 0), 1);
   const server = graph.nodes.get(edge.server)?.type === "service";
   const query = server
@@ -205,11 +207,6 @@ function EdgeBody({ edge, graph, seconds, relativeError, OverTime }: Props & { e
         <p class="dim">Quantiles of all calls, ± {(100 * relativeError).toFixed(1)} % of the value.</p>
       </section>
       <p class="row">
-        {edge.exemplarTraceId ? (
-          <a class="button" href={href("trace", { id: edge.exemplarTraceId })}>
-            A trace with this call
-          </a>
-        ) : null}
         <a class="button" href={href("explore", { q: query, ...currentRange() })} title={query}>
           Search its spans
         </a>

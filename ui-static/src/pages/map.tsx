@@ -21,7 +21,7 @@ import { difference, found, groups, loadDifference, loadGraph, loadGroups, loadS
 import { EdgeTable } from "./map-table";
 import { exportOpened, MapTools } from "./map-tools";
 
-/** Matrix, replay and what the panel shows over time: loaded when somebody wants them. */
+/** Matrix, replay and what the panel asks for: loaded when somebody wants them. */
 const more = signal<typeof import("./map-more") | null>(null);
 async function loadMore(): Promise<void> {
   try {
@@ -94,7 +94,7 @@ function MapView({ graph, value, load }: { graph: Graph; value: GraphAnswer; loa
   const seconds = at ? Number(series.state.value.value?.stepNano ?? 0) / 1e9 : secondsOf(value);
   const own = look();
   const replay = param("at") !== "";
-  const lazy = own === "matrix" || replay || selection?.kind === "edge";
+  const lazy = own === "matrix" || replay || selection !== null;
   useEffect(() => {
     if (lazy && !more.peek()) void loadMore();
   }, [lazy]);
@@ -136,7 +136,7 @@ function MapView({ graph, value, load }: { graph: Graph; value: GraphAnswer; loa
         )}
       </div>
       {selection ? (
-        <MapPanel selection={selection} graph={at ?? base} seconds={seconds} relativeError={value.relativeError} setSelection={setSelection} setFocus={setFocus} focus={wanted.focus} OverTime={more.value?.EdgeOverTime} />
+        <MapPanel selection={selection} graph={at ?? base} seconds={seconds} relativeError={value.relativeError} setSelection={setSelection} setFocus={setFocus} focus={wanted.focus} parts={more.value} />
       ) : null}
     </div>
   );
