@@ -24,6 +24,7 @@ const idOf = (name) => hex(1 + SPANS.findIndex(([n]) => n === name), 16);
 const ns = (ms) => String(T0 + BigInt(ms) * 1000000n);
 const spans = SPANS.map(([name, parent, from, to, failed]) => ({
   traceId: TRACE, spanId: idOf(name), parentSpanId: parent && idOf(parent), name, kind: 1, startTimeUnixNano: ns(from), endTimeUnixNano: ns(to), status: failed ? { code: 2 } : {},
+  events: name.startsWith("beta") && name !== "beta one" ? [{ name: "tick", timeUnixNano: ns(from + 1) }, { name: "tock", timeUnixNano: ns(to - 1) }] : [],
 }));
 
 async function withMock(requests, path, look) {
@@ -80,6 +81,68 @@ test("errors, matches and the critical path are walked in both directions", asyn
     },
     { find: "beta" },
   );
+});
+
+test("the critical path is walked part by part, in the order of time, and each part is told and in sight", async () => {
+  await withTrace(
+    async (page) => {
+      const path = ["alpha", "alpha one", "alpha", "beta", "beta one", "beta two", "beta one", "beta", "gamma", "root"];
+      await page.keyboard.press("Home");
+      await walk(page, current, path.map((name) => ["p", name]));
+      await page.locator(".toast", { hasText: "Critical path: 10 of 10, 5.00 ms" }).waitFor();
+      await until(() => param(page, "z"), "90000000-100000000", "the window moved along");
+      await walk(page, current, [...path.slice(0, -1).reverse().map((name) => ["P", name]), ["P", "root"]]);
+    },
+    { z: "0-10000000" },
+  );
+});
+
+test("matches, errors and the critical path are walked in the other views, too, and help says where", async () => {
+  const chosen = { flame: ".flame-scroll", graph: ".graph .node.chosen", stats: ".stats tr.chosen td:first-child", spans: ".span-line.chosen", events: ".event-line.chosen" };
+  const said = {
+    // By name as the waterfall has them: e e n n n p p, from the root.
+    flame: ["alpha one", "beta two", "beta", "beta one", "beta two", "beta one", "beta"],
+    stats: ["alpha one", "beta two", "beta", "beta one", "beta two", "beta one", "beta"],
+    graph: ["alpha one", "beta two", "beta", "beta one", "beta two", "beta one", "beta"],
+    // Those that were found, the longest first.
+    spans: ["beta two", "beta two", "beta", "beta one", "beta two", "beta one", "beta"],
+    // Of those that were found, with events.
+    events: ["beta two", "beta two", "beta", "beta two", "beta", "", "beta two"],
+  };
+  for (const [view, names] of Object.entries(said)) {
+    const look = async (page) => {
+      const show = async () => {
+        const at = page.locator(chosen[view]).first();
+        if ((await at.count()) === 0) return "";
+        const text = view === "flame" ? await at.getAttribute("aria-label") : await at.textContent();
+        return SPANS.map(([name]) => name).filter((name) => text.includes(name)).sort((a, b) => b.length - a.length)[0] ?? "";
+      };
+      await page.locator(view === "flame" ? ".flame canvas" : chosen[view].replace(".chosen", "")).first().waitFor();
+      await page.locator(".find-count", { hasText: "3 of 7" }).waitFor();
+      for (const [i, key] of ["e", "e", "n", "n", "n", "p", "p"].entries()) {
+        await page.keyboard.press(key);
+        await until(show, names[i], `${view}: ${key} number ${i}`);
+      }
+      assert.equal(await page.getByRole("button", { name: "Next match" }).isVisible(), true);
+    };
+    await withTrace(look, { view, find: "beta", span: idOf("root"), ...(view === "stats" ? { by: "operation" } : view === "graph" ? { nodes: "operation" } : view === "spans" ? { sort: "-duration" } : {}) });
+  }
+  await withTrace(async (page) => {
+    const help = async () => {
+      await page.keyboard.press("?");
+      const text = await page.locator(".help-keys").innerText();
+      await page.keyboard.press("Escape");
+      return text;
+    };
+    assert.match(await help(), /Next error \(not in JSON\)[^]*Zoom in\n/);
+    await page.keyboard.press("2");
+    await page.locator(".flame canvas").waitFor();
+    assert.match(await help(), /Next part of the critical path \(not in JSON\)/);
+    assert.doesNotMatch(await help(), /Zoom in\n/);
+    await page.keyboard.press("7");
+    await page.locator(".json-line").first().waitFor();
+    assert.doesNotMatch(await help(), /critical path \(/);
+  });
 });
 
 test("time is zoomed, moved and fitted by keys", async () => {

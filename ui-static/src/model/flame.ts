@@ -24,6 +24,8 @@ export interface Flame {
   width: number;
   /** Boxes that found no lane of their own and lie in the last one. */
   crowded: number;
+  /** The box of a row. */
+  boxOf: (row: number) => number;
 }
 
 /** More lanes than this can neither be drawn nor read. */
@@ -46,7 +48,7 @@ export function timeFlame(s: Skeleton): Flame {
     free[at] = Math.max(free[at] ?? 0, to);
     boxes.push({ lane: at, from: s.start[row], to, service: s.service[row], operation: s.operation[row], row, count: 1, self: s.self[row], errors: s.flags[row] & ERROR, parent });
   }
-  return { boxes, lanes: free.length, width: Math.max(1, s.duration), crowded };
+  return { boxes, lanes: free.length, width: Math.max(1, s.duration), crowded, boxOf: (row) => row };
 }
 
 interface Sum {
@@ -81,10 +83,10 @@ export function leftHeavy(s: Skeleton): Flame {
     sums[i].total += sums[i].box.self;
     if (sums[i].box.parent >= 0) sums[sums[i].box.parent].total += sums[i].total;
   }
-  return place(sums, top);
+  return place(sums, top, sumOf);
 }
 
-function place(sums: Sum[], top: Map<number, number>): Flame {
+function place(sums: Sum[], top: Map<number, number>, sumOf: Int32Array): Flame {
   const largest = (list: Iterable<number>) => [...list].sort((a, b) => sums[b].total - sums[a].total || a - b);
   const boxes: Box[] = [];
   const newIndex = new Int32Array(sums.length);
@@ -111,7 +113,7 @@ function place(sums: Sum[], top: Map<number, number>): Flame {
     lanes = Math.max(lanes, lane + 1);
     push(largest(kids.values()), next.from);
   }
-  return { boxes, lanes, width: Math.max(1, width), crowded };
+  return { boxes, lanes, width: Math.max(1, width), crowded, boxOf: (row) => newIndex[sumOf[row]] };
 }
 
 export interface Sandwich {

@@ -9,6 +9,7 @@ import type { ViewProps } from "../state/traceview";
 import { Swatch } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
 import { fitCanvas, inkOf } from "../views/ink";
+import { useJumps } from "./trace-jumps";
 
 const LANE = 18;
 /** Names with a lane of their own; the rest share the last. */
@@ -24,7 +25,8 @@ function lanesOf(s: Skeleton): { name: string; count: number }[] {
   return [...sorted.slice(0, LANES - 1), { name: "", count: rest.reduce((sum, x) => sum + x.count, 0) }];
 }
 
-export function EventsView({ skeleton: s, matches, row: current, select }: ViewProps) {
+export function EventsView(props: ViewProps) {
+  const { skeleton: s, matches, row: current, select } = props;
   const { events } = s;
   const [filter, setFilter] = useState("");
   const scrollTop = useRef(0);
@@ -36,6 +38,11 @@ export function EventsView({ skeleton: s, matches, row: current, select }: ViewP
     for (let i = 0; i < events.row.length; i++) if (named[events.name[i]] && (!matches || matches[events.row[i]])) list.push(i);
     return list.sort((a, b) => events.time[a] - events.time[b] || a - b);
   }, [s, filter, matches]);
+  useJumps(props, useMemo(() => [...new Set(shown.map((at) => events.row[at]))], [shown]));
+  // A span that was chosen elsewhere is gone to; what is clicked here is in view.
+  const clicked = useRef(-1);
+  if (clicked.current !== current) clicked.current = -1;
+  const cursor = clicked.current >= 0 ? -1 : shown.findIndex((at) => events.row[at] === current);
   return (
     <section class="trace-part" tabIndex={-1} aria-label="Events">
       <div class="part-tools">
@@ -67,7 +74,7 @@ export function EventsView({ skeleton: s, matches, row: current, select }: ViewP
               <VirtualRows
                 count={shown.length}
                 rowHeight={rowPx.value}
-                cursor={-1}
+                cursor={cursor}
                 scrollTop={scrollTop}
                 row={(i) => {
                   const at = shown[i];
@@ -83,7 +90,14 @@ export function EventsView({ skeleton: s, matches, row: current, select }: ViewP
                         {visibleName(name)}
                       </span>
                       <span role="cell" class="clip">
-                        <button type="button" class="link" onClick={() => select(row, true)}>
+                        <button
+                          type="button"
+                          class="link"
+                          onClick={() => {
+                            clicked.current = row;
+                            select(row, true);
+                          }}
+                        >
                           <Swatch slot={s.services[s.service[row]].slot} /> {serviceName(s, row)} {operationName(s, row)}
                         </button>
                       </span>

@@ -10,6 +10,7 @@ import { dark } from "../state/prefs";
 import type { ViewProps } from "../state/traceview";
 import { ErrorMark, ServiceName } from "../ui/controls";
 import { FlameCanvas } from "../views/flame";
+import { useJumps } from "./trace-jumps";
 
 const KINDS = [
   ["time", "Time order"],
@@ -18,6 +19,7 @@ const KINDS = [
 ] as const;
 
 export function FlameView(props: ViewProps) {
+  useJumps(props);
   const kind = KINDS.find(([k]) => k === param("flame"))?.[0] ?? "time";
   return (
     <section class="trace-part" tabIndex={-1} aria-label="Flame graph">
@@ -35,7 +37,7 @@ export function FlameView(props: ViewProps) {
   );
 }
 
-function FlameDrawing({ skeleton: s, matches, select, heavy }: ViewProps & { heavy: boolean }) {
+function FlameDrawing({ skeleton: s, matches, row, select, heavy }: ViewProps & { heavy: boolean }) {
   const host = useRef<HTMLDivElement>(null);
   const canvas = useRef<FlameCanvas | null>(null);
   const flame = useMemo<Flame>(() => (heavy ? leftHeavy(s) : timeFlame(s)), [s, heavy]);
@@ -56,6 +58,9 @@ function FlameDrawing({ skeleton: s, matches, select, heavy }: ViewProps & { hea
     setAt(-1);
     canvas.current?.show(flame);
   }, [flame]);
+  useEffect(() => {
+    if (row >= 0) canvas.current?.goTo(flame.boxOf(row));
+  }, [flame, row]);
   useEffect(() => canvas.current?.setDark(dark.value), [dark.value]);
   // A box of a sum stands for many spans: whether its slowest matches says little.
   useEffect(() => canvas.current?.setMatches(heavy ? null : matches), [matches, heavy]);
@@ -80,7 +85,7 @@ function FlameDrawing({ skeleton: s, matches, select, heavy }: ViewProps & { hea
   );
 }
 
-function SandwichTable({ skeleton: s, select }: ViewProps) {
+function SandwichTable({ skeleton: s, row, select }: ViewProps) {
   const lines = useMemo(() => sandwich(s), [s]);
   const all = useMemo(() => s.self.reduce((sum, x) => sum + x, 0), [s]);
   const [chosen, setChosen] = useState(0);
@@ -88,6 +93,14 @@ function SandwichTable({ skeleton: s, select }: ViewProps) {
   const line = lines[chosen];
   const around = useMemo(() => neighbours(s, line.service, line.operation), [s, line]);
   const shown = more ? lines : lines.slice(0, LINES);
+  const table = useRef<HTMLTableSectionElement>(null);
+  useEffect(() => {
+    const at = lines.findIndex((l) => l.service === s.service[row] && l.operation === s.operation[row]);
+    if (at < 0) return;
+    setChosen(at);
+    if (at >= LINES) setMore(true);
+  }, [row]);
+  useEffect(() => table.current?.children[chosen]?.scrollIntoView({ block: "nearest" }), [chosen, more]);
   return (
     <div class="sandwich">
       <div class="table-box">
@@ -104,7 +117,7 @@ function SandwichTable({ skeleton: s, select }: ViewProps) {
               <th class="right">Share</th>
             </tr>
           </thead>
-          <tbody>
+          <tbody ref={table}>
             {shown.map((l, i) => (
               <tr key={l.name} class={i === chosen ? "chosen" : ""}>
                 <td>

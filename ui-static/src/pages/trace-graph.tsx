@@ -12,11 +12,13 @@ import type { ViewProps } from "../state/traceview";
 import { ErrorMark, NodeName } from "../ui/controls";
 import { GraphView, NODE_HEIGHT, NODE_WIDTH, type Selection } from "../views/graph";
 import { askLayout } from "../views/layouter";
+import { useJumps } from "./trace-jumps";
 
 const NARROW = 720;
 const ROWS = 500;
 
-export function GraphOfTrace({ skeleton: s, select }: ViewProps) {
+export function GraphOfTrace(props: ViewProps) {
+  const { skeleton: s, row: current, select } = props;
   const by: GraphBy = param("nodes") === "operation" ? "operation" : "service";
   const table = param("as") === "table";
   const all = param("all") === "1";
@@ -26,8 +28,15 @@ export function GraphOfTrace({ skeleton: s, select }: ViewProps) {
   const choose = (selection: Selection | null) => {
     setChosen(selection);
     const row = selection ? rowOf(s, by, selection) : -1;
+    own.current = row;
     if (row >= 0) select(row, true);
   };
+  useJumps(props, null, true);
+  // A span that was chosen elsewhere is in its node; a call that was chosen here stays what is chosen.
+  const own = useRef(-1);
+  useEffect(() => {
+    if (current >= 0 && own.current !== current) setChosen({ kind: "node", id: nodeOf(s, by, current) });
+  }, [current, by]);
   const toggle = (name: string, value: string, on: boolean, label: string) => (
     <button type="button" class="button toggle" aria-pressed={on} onClick={() => replace(patched({ [name]: value || null }))}>
       {label}
@@ -59,9 +68,11 @@ export function GraphOfTrace({ skeleton: s, select }: ViewProps) {
   );
 }
 
+const nodeOf = (s: Skeleton, by: GraphBy, row: number) => (by === "service" ? serviceName(s, row) : `${serviceName(s, row)} ${operationName(s, row)}`);
+
 /** The slowest span that a node or a call stands for. */
 function rowOf(s: Skeleton, by: GraphBy, { kind, id }: Selection): number {
-  const nameOf = (row: number) => (by === "service" ? serviceName(s, row) : `${serviceName(s, row)} ${operationName(s, row)}`);
+  const nameOf = (row: number) => nodeOf(s, by, row);
   const [client, server] = kind === "edge" ? (JSON.parse(id) as string[]) : ["", id];
   let found = -1;
   for (let row = 0; row < s.count; row++) {

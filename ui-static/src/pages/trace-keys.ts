@@ -12,6 +12,8 @@ export interface Actions {
   up: () => void;
   folds: () => void;
   critical: () => void;
+  /** To the next part of the critical path. */
+  segment: (step: 1 | -1) => void;
   mark: () => void;
   compare: () => void;
   show: (view: ViewName) => void;
@@ -22,7 +24,8 @@ export function useTraceKeys(command: (name: string) => void, view: ViewName, ac
   // Pressed in the box, Ctrl F is the browser's own search.
   const find = () => document.activeElement?.id !== "trace-find" && actions.find();
   useActions({
-    ...waterfallActions("trace", (name) => view === "waterfall" && command(name)),
+    ...(view === "waterfall" ? waterfallActions("trace", command) : {}),
+    ...(view === "json" ? {} : { "trace.nextCritical": () => actions.segment(1), "trace.previousCritical": () => actions.segment(-1) }),
     ...(Object.fromEntries(views) as Bound),
     "all.find": find,
     "trace.find": find,

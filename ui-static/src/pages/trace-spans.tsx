@@ -11,6 +11,7 @@ import { rowPx } from "../state/prefs";
 import type { ViewProps } from "../state/traceview";
 import { Swatch } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
+import { useJumps } from "./trace-jumps";
 import { saveAs } from "./trace-menu";
 
 /** A page of rows, as keys go. */
@@ -65,11 +66,13 @@ function sortedRows(s: Skeleton, order: string, keep: Uint8Array | null): Uint32
   return Uint32Array.from(rows).sort((a, b) => down * (value(a) - value(b)) || a - b);
 }
 
-export function SpansView({ skeleton: s, matches, row: current, select }: ViewProps) {
+export function SpansView(props: ViewProps) {
+  const { skeleton: s, matches, row: current, select } = props;
   const order = param("sort") || "start";
   const scrollTop = useRef(0);
   const rows = useMemo(() => sortedRows(s, order, matches), [s, order, matches]);
   const cursor = useMemo(() => rows.indexOf(current), [rows, current]);
+  useJumps(props, rows);
   const wanted = useRef(false);
   /** The row so far on, or this one with its details; it takes the focus, so that it is told. */
   const step = (by: number) => () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stats: the spans of the trace in groups by at most two of service, operation, kind, status and any attribute.
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { TraceKey } from "../api/trace-types";
 import { csvLine } from "../model/exports";
 import { attributeKey, type Group, type GroupColumn, type GroupKey, groupsOf, INTRINSIC_KEYS, intrinsicKey, sortGroups } from "../model/stats";
@@ -10,6 +10,7 @@ import { param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import type { ViewProps } from "../state/traceview";
 import { ErrorMark, ProblemPanel } from "../ui/controls";
+import { useJumps } from "./trace-jumps";
 import { saveAs } from "./trace-menu";
 
 const ROWS = 500;
@@ -32,7 +33,9 @@ function attributeOf(name: string): { scope: string; key: string } {
 /** The two keys of the address; the second may be "". An attribute's name may hold commas, so they stand in two parameters. */
 const chosenKeys = (): [string, string] => [param("by") || "service", param("by2")];
 
-export function StatsView({ skeleton: s, source, adjusted, select }: ViewProps) {
+export function StatsView(props: ViewProps) {
+  const { skeleton: s, source, adjusted, row, select } = props;
+  useJumps(props, null, true);
   const [keys] = useState(() => new Loader<TraceKey[]>());
   const [columns] = useState(() => new Loader<{ names: string; keys: GroupKey[] }>());
   const [first, second] = chosenKeys();
@@ -66,6 +69,13 @@ export function StatsView({ skeleton: s, source, adjusted, select }: ViewProps) 
   const groups = useMemo(() => (value?.names === id ? groupsOf(s, value.keys) : null), [value, id, s]);
   const sorted = useMemo(() => (groups ? sortGroups(groups, order) : []), [groups, order]);
   const shown = more ? sorted : sorted.slice(0, ROWS);
+  // The group of the chosen span.
+  const body = useRef<HTMLTableSectionElement>(null);
+  const here = groups && value && row >= 0 ? sorted.findIndex((g) => value.keys.every((k) => k.codes[row] === k.codes[g.slowest])) : -1;
+  useEffect(() => {
+    if (here >= ROWS) setMore(true);
+    body.current?.children[here]?.scrollIntoView({ block: "nearest" });
+  }, [here, more]);
   return (
     <section class="trace-part" tabIndex={-1} aria-label="Statistics">
       <div class="part-tools">
@@ -88,9 +98,9 @@ export function StatsView({ skeleton: s, source, adjusted, select }: ViewProps) 
               <th class="right">Share of self</th>
             </tr>
           </thead>
-          <tbody>
-            {shown.map((g) => (
-              <Row key={g.values.join("\0")} group={g} select={select} />
+          <tbody ref={body}>
+            {shown.map((g, i) => (
+              <Row key={g.values.join("\0")} group={g} chosen={i === here} select={select} />
             ))}
           </tbody>
         </table>
@@ -106,9 +116,9 @@ export function StatsView({ skeleton: s, source, adjusted, select }: ViewProps) 
   );
 }
 
-function Row({ group: g, select }: { group: Group; select: ViewProps["select"] }) {
+function Row({ group: g, chosen, select }: { group: Group; chosen: boolean; select: ViewProps["select"] }) {
   return (
-    <tr>
+    <tr class={chosen ? "chosen" : ""}>
       <td>
         <button type="button" class="link" title="Its slowest span" onClick={() => select(g.slowest, true)}>
           {g.values.map((v, i) => (

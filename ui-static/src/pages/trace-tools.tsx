@@ -6,7 +6,7 @@ import { criticalTime, operationName, selfByService, type Skeleton } from "../mo
 import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { param, patched, replace, replaceSoon } from "../route";
-import { hint } from "../state/keys";
+import { hint, runAction } from "../state/keys";
 import { showsRank, showsSelf, showsStatus } from "../state/prefs";
 import type { TraceSource } from "../state/source";
 import type { ViewName } from "../state/traceview";
@@ -83,7 +83,7 @@ export function TraceTools(props: ToolsProps) {
             aria-label="Find in the trace"
             onSubmit={(event) => {
               event.preventDefault();
-              command("nextMatch");
+              runAction("trace.nextMatch");
             }}
           >
             <Icon name="search" />
@@ -106,16 +106,16 @@ export function TraceTools(props: ToolsProps) {
           </form>
           {found ? (
             <>
-              {waterfall ? (
+              {view === "json" ? null : (
                 <>
-                  <button type="button" class="button quiet square" aria-label="Previous match" title={`Previous match${hint("trace.previousMatch")}`} disabled={found.count === 0} onClick={() => command("previousMatch")}>
+                  <button type="button" class="button quiet square" aria-label="Previous match" title={`Previous match${hint("trace.previousMatch")}`} disabled={found.count === 0} onClick={() => runAction("trace.previousMatch")}>
                     <Icon name="up" />
                   </button>
-                  <button type="button" class="button quiet square" aria-label="Next match" title={`Next match${hint("trace.nextMatch")}`} disabled={found.count === 0} onClick={() => command("nextMatch")}>
+                  <button type="button" class="button quiet square" aria-label="Next match" title={`Next match${hint("trace.nextMatch")}`} disabled={found.count === 0} onClick={() => runAction("trace.nextMatch")}>
                     <Icon name="down" />
                   </button>
                 </>
-              ) : null}
+              )}
               <Toggle on={param("only") === "1"} title="Hide everything but matches and their ancestors" onClick={toggled("only")}>
                 Only matches
               </Toggle>

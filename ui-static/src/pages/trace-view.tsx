@@ -5,6 +5,8 @@ import { signal } from "@preact/signals";
 import type { ComponentType } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ancestors, rowOfSpan, type Skeleton, spanIdAt } from "../model/skeleton";
+import { formatDuration } from "../model/time";
+import { nextSegment } from "../model/walk";
 import { go, param, patched, replace, route } from "../route";
 import { panelPlace } from "../state/prefs";
 import { traceTime } from "../state/range";
@@ -144,6 +146,19 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     const next = a < 0 ? [row] : b < 0 && row !== a ? [a, row] : [];
     replace(patched({ marks: next.map((r) => spanIdAt(skeleton, r)).join(",") }));
   };
+  const segmentAt = useRef(-1);
+  const segment = (step: 1 | -1) => {
+    const { critical, criticalNote } = skeleton;
+    const at = nextSegment(skeleton, segmentAt.current, row, step, (r) => matches.keep === null || matches.keep[r] === 1);
+    if (at < 0) return say(critical.length > 0 ? "No span of the critical path is shown" : `No critical path: ${criticalNote}`);
+    segmentAt.current = at;
+    const part = critical[at];
+    // A node of a graph, and a group, stand for many spans: which one is meant is seen in its details.
+    select(part.row, view === "graph" || view === "stats");
+    if (view === "waterfall") fall.current?.goTo(part.row);
+    fall.current?.bring(part.start, part.end);
+    say(`Critical path: ${at + 1} of ${critical.length}, ${formatDuration(part.end - part.start)}`);
+  };
   const command = (name: string) => fall.current?.command(name);
   const toggle = (name: string, on = "1") => replace(patched({ [name]: param(name) === on ? null : on }));
   useTraceKeys(command, view, {
@@ -154,6 +169,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     up: () => setIsolated(isolated < 0 ? -1 : skeleton.parent[isolated]),
     folds: () => toggle("fold", "0"),
     critical: () => toggle("cp"),
+    segment,
     mark,
     compare: () => toggleCompared(skeleton, source),
     show: (name) => go(patched({ view: name === "waterfall" ? null : name })),

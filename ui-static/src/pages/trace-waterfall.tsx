@@ -19,6 +19,8 @@ export interface WaterfallHandle {
   goTo: (row: number) => void;
   focus: () => void;
   zoom: (from: number, to: number) => void;
+  /** Moves the window to a time that it does not show, or shows cut off. */
+  bring: (from: number, to: number) => void;
   addRanks: (ranks: Rank[]) => void;
   rankOf: (row: number) => Rank | undefined;
 }
@@ -99,6 +101,11 @@ export function WaterfallView(props: Props) {
       goTo: (row) => fall.goTo(row, false),
       focus: () => fall.focus(),
       zoom: (from, to) => fall.zoom(from, to),
+      bring: (from, to) => {
+        const by = (from + to - fall.from - fall.to) / 2;
+        const [outside, fits] = [from < fall.from || to > fall.to, to - from <= fall.to - fall.from];
+        if (outside && (fits || to <= fall.from || from >= fall.to)) fall.zoom(fall.from + by, fall.to + by);
+      },
       addRanks: learn,
       rankOf: (row) => ranks.current.get(row) ?? undefined,
     };

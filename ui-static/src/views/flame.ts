@@ -24,7 +24,7 @@ export class FlameCanvas {
   readonly #observer: ResizeObserver;
   /** Boxes of each lane, by their left ends. */
   #byLane: number[][] = [];
-  #flame: Flame = { boxes: [], lanes: 0, width: 1, crowded: 0 };
+  #flame: Flame = { boxes: [], lanes: 0, width: 1, crowded: 0, boxOf: () => -1 };
   #ink: Ink;
   #from = 0;
   #to = 1;
@@ -224,7 +224,7 @@ export class FlameCanvas {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (/^Arrow/.test(event.key)) {
       const next = this.#step(event);
-      if (next !== null && next >= 0) this.#showBox(next);
+      if (next !== null && next >= 0) this.goTo(next);
     } else if (event.key === "Enter") this.#choose(this.#current);
     else if (event.key === "w" || event.key === "+") this.#zoomAt(0.5, middle);
     else if (event.key === "s" || event.key === "-") this.#zoomAt(2, middle);
@@ -235,7 +235,8 @@ export class FlameCanvas {
     event.stopPropagation();
   };
 
-  #showBox(box: number): void {
+  /** Shows a box wherever it is. */
+  goTo(box: number): void {
     const { lane, from, to } = this.#flame.boxes[box];
     const y = lane * LANE;
     if (y < this.#scroller.scrollTop) this.#scroller.scrollTop = y;

@@ -2,7 +2,7 @@
 // The keys of a waterfall: its commands are named as the actions that ask for them, on Trace and on Compare.
 import { type ActionId, actionIds, scopeOf } from "../model/actions";
 
-const COMMANDS = ["nextError", "previousError", "nextMatch", "previousMatch", "nextCritical", "previousCritical", "zoomIn", "zoomOut", "panLeft", "panRight", "fit", "reset", "foldAll", "unfoldAll", "foldLevel", "unfoldLevel"];
+const COMMANDS = ["nextError", "previousError", "nextMatch", "previousMatch", "zoomIn", "zoomOut", "panLeft", "panRight", "fit", "reset", "foldAll", "unfoldAll", "foldLevel", "unfoldLevel"];
 
 /** All of those of rows, and what else the page has keys for. */
 export function waterfallActions(page: "trace" | "compare", run: (command: string) => unknown): Partial<Record<ActionId, () => unknown>> {

@@ -547,8 +547,6 @@ export class Waterfall {
       case "nextMatch": return this.#jump(1, (row) => this.#matches?.[row] === 1);
       case "previousMatch": return this.#jump(-1, (row) => this.#matches?.[row] === 1);
       case "nextOrphan": return this.#jump(1, (row) => (this.skeleton.flags[row] & ORPHAN) !== 0);
-      case "nextCritical": return this.#jump(1, (row) => this.#criticalOf[row] > 0);
-      case "previousCritical": return this.#jump(-1, (row) => this.#criticalOf[row] > 0);
     }
   }
 
