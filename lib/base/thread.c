@@ -9,8 +9,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The shortest that Linux takes. */
+/* Of those that somebody waits for: the shortest that Linux takes. */
 #define TURN_NS 100000
+
+/* Of all others. A thread that wakes up takes the processor of another at once if its own turns are shorter, and waits for the next tick of the
+ * clock, 4 ms, if they are as short. */
+#define TURN_BEHIND_NS 3000000
 
 /* The first version of the kernel's struct sched_attr, which libc has no declaration of: sched_setattr(2). */
 struct scheduling {
@@ -30,7 +34,8 @@ void sp_thread_begin(const char *name, int nice)
 {
     pthread_setname_np(pthread_self(), name);
     int inherited = getpriority(PRIO_PROCESS, 0); /* Linux: of this thread */
-    struct scheduling wanted = {
-        .size = sizeof(wanted), .nice = nice > inherited ? nice : inherited, .turn_ns = TURN_NS};
+    struct scheduling wanted = {.size = sizeof(wanted),
+                                .nice = nice > inherited ? nice : inherited,
+                                .turn_ns = nice == 0 ? TURN_NS : TURN_BEHIND_NS};
     syscall(SYS_sched_setattr, 0, &wanted, 0);
 }
