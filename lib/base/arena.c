@@ -57,17 +57,15 @@ static void block_free(struct sp_arena *arena, struct sp_arena_block *block)
     size_t bytes = block->bytes;
     UNPOISON(block_begin(block), bytes - HEADER_BYTES);
     free(block);
-    if (arena->account) {
+    if (arena->account)
         sp_account_give(arena->account, bytes);
-    }
 }
 
 /* Bytes an allocation takes: never zero, so that every allocation has an address of its own. 0: too large to round. */
 static size_t rounded(size_t bytes)
 {
-    if (bytes > SIZE_MAX - ALIGNMENT) {
+    if (bytes > SIZE_MAX - ALIGNMENT)
         return 0;
-    }
     return bytes ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
 }
 
@@ -79,9 +77,8 @@ void sp_arena_init(struct sp_arena *arena, size_t cap_bytes)
 bool sp_arena_defer(struct sp_arena *arena, void (*fini)(void *cookie), void *cookie)
 {
     struct sp_arena_deferred *deferred = sp_arena_alloc(arena, sizeof(*deferred));
-    if (!deferred) {
+    if (!deferred)
         return false;
-    }
     *deferred =
         (struct sp_arena_deferred){.older = arena->deferred, .fini = fini, .cookie = cookie};
     arena->deferred = deferred;
@@ -108,9 +105,8 @@ static void free_blocks(struct sp_arena *arena, struct sp_arena_block *block)
 
 void sp_arena_fini(struct sp_arena *arena)
 {
-    if (!arena) {
+    if (!arena)
         return;
-    }
     run_deferred(arena);
     free_blocks(arena, arena->block);
     arena->block = NULL;
@@ -120,18 +116,16 @@ void sp_arena_fini(struct sp_arena *arena)
 size_t sp_arena_filled_bytes(const struct sp_arena *arena)
 {
     size_t bytes = 0;
-    for (const struct sp_arena_block *block = arena->block; block; block = block->older) {
+    for (const struct sp_arena_block *block = arena->block; block; block = block->older)
         bytes += (size_t)(block->next - (const uint8_t *)block);
-    }
     return bytes;
 }
 
 void sp_arena_reset(struct sp_arena *arena)
 {
     struct sp_arena_block *block = arena->block;
-    if (!block) {
+    if (!block)
         return;
-    }
     if (block->bytes > BLOCK_MAX) {
         /* One unusually large request must not hold its memory for the rest of a connection's life. */
         sp_arena_fini(arena);
@@ -150,16 +144,14 @@ static struct sp_arena_block *block_take(struct sp_arena *arena, size_t bytes)
 {
     if (arena->account) {
         arena->error = sp_account_take(arena->account, bytes);
-        if (arena->error != SP_OK) {
+        if (arena->error != SP_OK)
             return NULL;
-        }
     }
     struct sp_arena_block *block = malloc(bytes);
     if (!block) {
         arena->error = SP_NO_MEMORY;
-        if (arena->account) {
+        if (arena->account)
             sp_account_give(arena->account, bytes);
-        }
     }
     return block;
 }
@@ -173,23 +165,19 @@ static bool block_add(struct sp_arena *arena, size_t need)
         return false;
     }
     size_t bytes = arena->block ? arena->block->bytes * 2 : BLOCK_MIN;
-    if (bytes > BLOCK_MAX) {
+    if (bytes > BLOCK_MAX)
         bytes = BLOCK_MAX;
-    }
-    if (bytes < HEADER_BYTES + need) {
+    if (bytes < HEADER_BYTES + need)
         bytes = HEADER_BYTES + need;
-    }
-    if (bytes > left) {
+    if (bytes > left)
         bytes = left;
-    }
     struct sp_arena_block *block = block_take(arena, bytes);
     if (!block && arena->error != SP_NO_MEMORY && bytes > HEADER_BYTES + need) {
         bytes = HEADER_BYTES + need; /* the account has no room for a generous one */
         block = block_take(arena, bytes);
     }
-    if (!block) {
+    if (!block)
         return false;
-    }
     *block = (struct sp_arena_block){.older = arena->block, .bytes = bytes};
     block->next = block_begin(block);
     block->end = (uint8_t *)block + bytes;
@@ -207,9 +195,8 @@ void *sp_arena_alloc(struct sp_arena *arena, size_t bytes)
         return NULL;
     }
     if (!arena->block || need > (size_t)(arena->block->end - arena->block->next)) {
-        if (!block_add(arena, need)) {
+        if (!block_add(arena, need))
             return NULL;
-        }
     }
     uint8_t *ptr = arena->block->next;
     arena->block->next += need;
@@ -225,17 +212,15 @@ void *sp_arena_calloc(struct sp_arena *arena, size_t count, size_t size)
         return NULL;
     }
     void *ptr = sp_arena_alloc(arena, bytes);
-    if (ptr) {
+    if (ptr)
         memset(ptr, 0, bytes);
-    }
     return ptr;
 }
 
 void *sp_arena_grow(struct sp_arena *arena, void *ptr, size_t old_bytes, size_t new_bytes)
 {
-    if (!ptr) {
+    if (!ptr)
         return sp_arena_alloc(arena, new_bytes);
-    }
     size_t old_taken = rounded(old_bytes), need = rounded(new_bytes);
     if (need == 0) {
         arena->error = SP_LIMIT;
@@ -249,13 +234,11 @@ void *sp_arena_grow(struct sp_arena *arena, void *ptr, size_t old_bytes, size_t 
         UNPOISON(begin, new_bytes);
         return ptr;
     }
-    if (new_bytes <= old_bytes) {
+    if (new_bytes <= old_bytes)
         return ptr;
-    }
     void *grown = sp_arena_alloc(arena, new_bytes);
-    if (grown) {
+    if (grown)
         memcpy(grown, ptr, old_bytes);
-    }
     return grown;
 }
 
@@ -278,12 +261,10 @@ enum sp_status sp_arena_failed(const struct sp_arena *arena, struct sp_error *re
 bool sp_arena_copy(struct sp_arena *arena, struct sp_slice s, struct sp_slice *ret)
 {
     uint8_t *copy = sp_arena_alloc(arena, s.len);
-    if (!copy) {
+    if (!copy)
         return false;
-    }
-    if (s.len) {
+    if (s.len)
         memcpy(copy, s.ptr, s.len);
-    }
     *ret = sp_slice_make(copy, s.len);
     return true;
 }

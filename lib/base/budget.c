@@ -34,9 +34,8 @@ void sp_budget_give(struct sp_budget *budget, size_t bytes)
 
 enum sp_status sp_account_take(struct sp_account *account, size_t bytes)
 {
-    if (!account->budget) {
+    if (!account->budget)
         return SP_OK;
-    }
     size_t max_bytes = account->budget->max_bytes;
     if (account->bytes > max_bytes || bytes > max_bytes - account->bytes) {
         account->error = SP_LIMIT;

@@ -16,13 +16,11 @@ void sp_buf_init(struct sp_buf *buf, size_t max_bytes)
 
 void sp_buf_fini(struct sp_buf *buf)
 {
-    if (!buf) {
+    if (!buf)
         return;
-    }
     free(buf->ptr);
-    if (buf->account) {
+    if (buf->account)
         sp_account_give(buf->account, buf->cap);
-    }
     buf->ptr = NULL;
     buf->len = buf->cap = 0;
     buf->error = SP_OK;
@@ -64,24 +62,20 @@ static bool buf_grow(struct sp_buf *buf, size_t more_bytes)
     }
     size_t need = buf->len + more_bytes;
     size_t cap = buf->cap > buf->max / 2 ? buf->max : buf->cap * 2;
-    if (cap < CAP_MIN) {
+    if (cap < CAP_MIN)
         cap = CAP_MIN < buf->max ? CAP_MIN : buf->max;
-    }
-    if (cap < need) {
+    if (cap < need)
         cap = need;
-    }
     if (buf->account) {
         buf->error = sp_account_take(buf->account, cap - buf->cap);
-        if (buf->error != SP_OK) {
+        if (buf->error != SP_OK)
             return false;
-        }
     }
     uint8_t *grown = realloc(buf->ptr, cap);
     if (!grown) {
         buf->error = SP_NO_MEMORY;
-        if (buf->account) {
+        if (buf->account)
             sp_account_give(buf->account, cap - buf->cap);
-        }
         return false;
     }
     buf->ptr = grown;
@@ -94,12 +88,10 @@ uint8_t *sp_buf_reserve(struct sp_buf *buf, size_t more_bytes)
     /* What an empty buffer points to when nothing is asked of it; never written. */
     static uint8_t nothing;
 
-    if (SP_UNLIKELY(buf->error != SP_OK)) {
+    if (SP_UNLIKELY(buf->error != SP_OK))
         return NULL;
-    }
-    if (more_bytes > buf->cap - buf->len && !buf_grow(buf, more_bytes)) {
+    if (more_bytes > buf->cap - buf->len && !buf_grow(buf, more_bytes))
         return NULL;
-    }
     return buf->ptr ? buf->ptr + buf->len : &nothing;
 }
 

@@ -14,15 +14,13 @@
 static size_t room_for(struct sp_slice rest, const struct sp_buf *out)
 {
     size_t left = out->max - out->len, room = out->cap - out->len;
-    if (room > 0) {
+    if (room > 0)
         return room;
-    }
     room = out->len > ROOM_MIN ? out->len : ROOM_MIN;
     unsigned long long told = ZSTD_getFrameContentSize(rest.ptr, rest.len);
     if (told != ZSTD_CONTENTSIZE_UNKNOWN && told != ZSTD_CONTENTSIZE_ERROR &&
-        told / 1024 <= rest.len && told > room) {
+        told / 1024 <= rest.len && told > room)
         room = (size_t)told;
-    }
     return room < left ? room : left;
 }
 
@@ -35,9 +33,8 @@ static enum sp_status failed(size_t result, size_t offset, int window_log_max,
                                "the zstd body needs a window above %d MiB",
                                (1 << window_log_max) >> 20);
     }
-    if (code == ZSTD_error_memory_allocation) {
+    if (code == ZSTD_error_memory_allocation)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory for a decompressor");
-    }
     if (code == ZSTD_error_prefix_unknown) {
         return sp_error_set_at(reterr, SP_MALFORMED, offset,
                                offset == 0 ? "the body is not zstd"
@@ -56,15 +53,13 @@ static enum sp_status decompress(ZSTD_DCtx *context, struct sp_slice in, int win
         uint8_t beyond; /* at the ceiling: where a byte too many shows */
         size_t room = room_for(sp_slice_sub(in, from.pos, in.len - from.pos), out);
         uint8_t *ptr = room ? sp_buf_reserve(out, room) : &beyond;
-        if (!ptr) {
+        if (!ptr)
             return out->error;
-        }
         ZSTD_outBuffer to = {ptr, room ? room : 1, 0};
         size_t pos = from.pos;
         result = ZSTD_decompressStream(context, &to, &from);
-        if (ZSTD_isError(result)) {
+        if (ZSTD_isError(result))
             return failed(result, frame, window_log_max, reterr);
-        }
         if (room == 0 && to.pos > 0) {
             out->error = SP_LIMIT;
             return out->error;
@@ -72,9 +67,8 @@ static enum sp_status decompress(ZSTD_DCtx *context, struct sp_slice in, int win
         out->len += to.pos;
         if (result == 0) {
             frame = from.pos;
-            if (from.pos == in.len) {
+            if (from.pos == in.len)
                 return SP_OK;
-            }
         } else if (from.pos == in.len && to.pos < to.size) {
             return sp_error_set_at(reterr, SP_MALFORMED, in.len, "the zstd body is cut off");
         } else if (from.pos == pos && to.pos == 0 && room > 0) {
@@ -86,13 +80,11 @@ static enum sp_status decompress(ZSTD_DCtx *context, struct sp_slice in, int win
 enum sp_status sp_zstd_decompress(struct sp_slice in, int window_log_max, struct sp_buf *out,
                                   struct sp_error *reterr)
 {
-    if (in.len == 0) {
+    if (in.len == 0)
         return sp_error_set_at(reterr, SP_MALFORMED, 0, "the zstd body is empty");
-    }
     ZSTD_DCtx *context = ZSTD_createDCtx();
-    if (!context) {
+    if (!context)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory for a decompressor");
-    }
     ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, window_log_max);
     enum sp_status status = decompress(context, in, window_log_max, out, reterr);
     ZSTD_freeDCtx(context);
@@ -127,9 +119,8 @@ struct sp_zstd_packer *sp_zstd_packer_new(void)
         free(packer);
         return NULL;
     }
-    if (packer) {
+    if (packer)
         ZSTD_CCtx_setParameter(packer->context, ZSTD_c_contentSizeFlag, 0);
-    }
     return packer;
 }
 
@@ -175,8 +166,7 @@ bool sp_zstd_unpack(struct sp_zstd_unpacker *unpacker, struct sp_slice in, uint8
 {
     /* One frame: libzstd would take several, and skippable ones that hold anything. */
     size_t frame = ZSTD_findFrameCompressedSize(in.ptr, in.len);
-    if (ZSTD_isError(frame) || frame != in.len) {
+    if (ZSTD_isError(frame) || frame != in.len)
         return false;
-    }
     return ZSTD_decompressDCtx(unpacker->context, out, len, in.ptr, in.len) == len;
 }

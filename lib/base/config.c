@@ -23,11 +23,9 @@ struct loader {
 
 const struct sp_option *sp_config_find(const struct sp_config *config, struct sp_slice name)
 {
-    for (size_t i = 0; i < config->option_count; i++) {
-        if (sp_slice_equal_cstr(name, config->options[i].name)) {
+    for (size_t i = 0; i < config->option_count; i++)
+        if (sp_slice_equal_cstr(name, config->options[i].name))
             return &config->options[i];
-        }
-    }
     return NULL;
 }
 
@@ -36,12 +34,10 @@ const struct sp_option *sp_config_find(const struct sp_config *config, struct sp
 static size_t edit_distance(struct sp_slice a, struct sp_slice b)
 {
     size_t row[NAME_BYTES_MAX + 1];
-    if (a.len > NAME_BYTES_MAX || b.len > NAME_BYTES_MAX) {
+    if (a.len > NAME_BYTES_MAX || b.len > NAME_BYTES_MAX)
         return SIZE_MAX;
-    }
-    for (size_t j = 0; j <= b.len; j++) {
+    for (size_t j = 0; j <= b.len; j++)
         row[j] = j;
-    }
     for (size_t i = 1; i <= a.len; i++) {
         size_t diagonal = row[0];
         row[0] = i;
@@ -108,9 +104,8 @@ static enum sp_status take_flag(struct loader *l, int argc, char *const *argv, i
     size_t name_len = sp_slice_find(whole, '=');
     struct sp_slice name = sp_slice_sub(whole, 0, name_len);
     const struct sp_option *option = sp_config_find(l->config, name);
-    if (!option) {
+    if (!option)
         return unknown_flag(l, name);
-    }
     const char *value = name_len < whole.len ? argument + name_len + 1 : NULL;
     if (!value && option->type == SP_OPTION_BOOL) {
         value = "true";
@@ -131,9 +126,8 @@ static enum sp_status take_flag(struct loader *l, int argc, char *const *argv, i
 static enum sp_status collect_flags(struct loader *l, int argc, char *const *argv)
 {
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--") == 0) {
+        if (strcmp(argv[i], "--") == 0)
             break;
-        }
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             l->config->help = true;
             return SP_OK;
@@ -152,9 +146,8 @@ static enum sp_status collect_flags(struct loader *l, int argc, char *const *arg
                 "unknown flag %s; flags begin with two dashes, --help lists them", argument);
         } else {
             enum sp_status status = take_flag(l, argc, argv, &i);
-            if (status != SP_OK) {
+            if (status != SP_OK)
                 return status;
-            }
         }
     }
     return SP_OK;
@@ -166,11 +159,9 @@ static void collect_variables(struct loader *l, char *const *env)
         char name[NAME_BYTES_MAX + 8];
         variable_name(l->config->options[i].name, name);
         size_t len = strlen(name);
-        for (char *const *entry = env; *entry; entry++) {
-            if (strncmp(*entry, name, len) == 0 && (*entry)[len] == '=' && (*entry)[len + 1] != 0) {
+        for (char *const *entry = env; *entry; entry++)
+            if (strncmp(*entry, name, len) == 0 && (*entry)[len] == '=' && (*entry)[len + 1] != 0)
                 l->variables[i] = *entry + len + 1;
-            }
-        }
     }
 }
 
@@ -192,9 +183,8 @@ static enum sp_status apply_defaults(struct loader *l)
             enum sp_status status = apply(l, i, option->default_text, "default", option->name);
             SP_ASSERT(status == SP_OK ||
                       status == SP_LIMIT); /* a default that is not valid is our bug */
-            if (status != SP_OK) {
+            if (status != SP_OK)
                 return status;
-            }
         }
     }
     return SP_OK;
@@ -204,9 +194,8 @@ static enum sp_status apply_defaults(struct loader *l)
 static enum sp_status apply_file(struct loader *l)
 {
     const struct sp_option *option = sp_config_find(l->config, SP_SLICE("config"));
-    if (!option) {
+    if (!option)
         return SP_OK;
-    }
     size_t i = (size_t)(option - l->config->options);
     const char *path = l->flags[i]       ? l->flags[i]
                        : l->variables[i] ? l->variables[i]
@@ -227,9 +216,8 @@ static enum sp_status apply_variables_and_flags(struct loader *l)
             snprintf(name, sizeof(name), "--%s", l->config->options[i].name);
             status = apply(l, i, l->flags[i], "flag", name);
         }
-        if (status != SP_OK) {
+        if (status != SP_OK)
             return status;
-        }
     }
     return SP_OK;
 }
@@ -251,16 +239,14 @@ enum sp_status sp_config_load(struct sp_arena *arena, const struct sp_option *op
     }
     enum sp_status status = collect_flags(&l, argc, argv);
     if (status == SP_OK && !config.help) {
-        if (env) {
+        if (env)
             collect_variables(&l, env);
-        }
         status = apply_defaults(&l);
         status = status == SP_OK ? apply_file(&l) : status;
         status = status == SP_OK ? apply_variables_and_flags(&l) : status;
     }
-    if (status == SP_OK) {
+    if (status == SP_OK)
         *ret = config;
-    }
     return status;
 }
 

@@ -73,9 +73,8 @@ static bool is_group(const struct reader *r)
 {
     for (size_t i = 0; i < r->config->option_count; i++) {
         const char *name = r->config->options[i].name;
-        if (strncmp(name, r->name, r->name_len) == 0 && name[r->name_len] == '-') {
+        if (strncmp(name, r->name, r->name_len) == 0 && name[r->name_len] == '-')
             return true;
-        }
     }
     return false;
 }
@@ -84,9 +83,8 @@ static enum sp_status unknown_key(struct reader *r)
 {
     const struct sp_option *near =
         sp_config_nearest(r->config, sp_slice_make(r->name, r->name_len));
-    if (near) {
+    if (near)
         return refuse(r, "unknown key '%s', did you mean '%s'?", r->name, near->name);
-    }
     return refuse(r, "unknown key '%s'", r->name);
 }
 
@@ -94,9 +92,8 @@ static enum sp_status take_key(struct reader *r, const yaml_event_t *event)
 {
     struct sp_slice key = scalar_text(event);
     size_t len = r->prefix_len[r->depth - 1];
-    if (len > 0) {
+    if (len > 0)
         r->name[len++] = '-';
-    }
     size_t room = len < NAME_BYTES_MAX ? NAME_BYTES_MAX - len : 0;
     size_t copied = key.len < room ? key.len : room;
     bool possible = copied == key.len && sp_slice_find(key, 0) == key.len;
@@ -105,9 +102,8 @@ static enum sp_status take_key(struct reader *r, const yaml_event_t *event)
     r->name[r->name_len] = 0;
     r->after_key = true;
     if (!possible ||
-        (!sp_config_find(r->config, sp_slice_make(r->name, r->name_len)) && !is_group(r))) {
+        (!sp_config_find(r->config, sp_slice_make(r->name, r->name_len)) && !is_group(r)))
         return unknown_key(r);
-    }
     return SP_OK;
 }
 
@@ -115,15 +111,12 @@ static enum sp_status take_key(struct reader *r, const yaml_event_t *event)
 static enum sp_status option_for_value(struct reader *r, const struct sp_option **ret)
 {
     const struct sp_option *option = sp_config_find(r->config, sp_slice_make(r->name, r->name_len));
-    if (!option) {
+    if (!option)
         return refuse(r, "'%s' is a group of keys, not a value", r->name);
-    }
-    if (strcmp(option->name, "config") == 0) {
+    if (strcmp(option->name, "config") == 0)
         return refuse(r, "a configuration file cannot name another one");
-    }
-    if (r->seen[option - r->config->options]) {
+    if (r->seen[option - r->config->options])
         return refuse(r, "'%s' is given twice", r->name);
-    }
     r->seen[option - r->config->options] = true;
     *ret = option;
     return SP_OK;
@@ -133,20 +126,17 @@ static enum sp_status set_value(struct reader *r, const struct sp_slice *scalar)
 {
     const struct sp_option *option = NULL;
     enum sp_status status = option_for_value(r, &option);
-    if (status != SP_OK) {
+    if (status != SP_OK)
         return status;
-    }
     char name[400];
     print_place(r, r->name, name, sizeof(name));
     struct sp_config_place place = {"file", name};
     struct sp_option_value *value = &r->config->values[option - r->config->options];
     r->after_key = false;
-    if (scalar) {
+    if (scalar)
         return sp_config_set(r->arena, option, *scalar, &place, value, r->reterr);
-    }
-    if (option->type != SP_OPTION_LIST) {
+    if (option->type != SP_OPTION_LIST)
         return refuse(r, "'%s' takes one value, not a list", r->name);
-    }
     return sp_config_set_items(r->arena, option, r->items, r->item_count, &place, value, r->reterr);
 }
 
@@ -156,9 +146,8 @@ static enum sp_status take_scalar(struct reader *r, const yaml_event_t *event)
     if (r->in_list) {
         if (r->item_count < SP_ARRAY_LEN(r->items)) {
             /* The event's memory ends with the event. */
-            if (!sp_arena_copy(r->arena, text, &r->items[r->item_count])) {
+            if (!sp_arena_copy(r->arena, text, &r->items[r->item_count]))
                 return sp_error_set(r->reterr, SP_LIMIT, "%s: too large", r->path);
-            }
             r->item_count++;
         }
         return SP_OK;
@@ -168,29 +157,23 @@ static enum sp_status take_scalar(struct reader *r, const yaml_event_t *event)
                    ? SP_OK
                    : refuse(r, "expected keys and values, such as 'data-dir: /var/lib/spoor'");
     }
-    if (!r->after_key) {
+    if (!r->after_key)
         return take_key(r, event);
-    }
-    if (scalar_is_null(event)) {
+    if (scalar_is_null(event))
         return refuse(r, "'%s' has no value", r->name);
-    }
     return set_value(r, &text);
 }
 
 static enum sp_status open_mapping(struct reader *r)
 {
-    if (r->in_list) {
+    if (r->in_list)
         return refuse(r, "the items of '%s' are texts, not groups of keys", r->name);
-    }
-    if (r->depth > 0 && !r->after_key) {
+    if (r->depth > 0 && !r->after_key)
         return refuse(r, "a key must be a plain name");
-    }
-    if (r->depth == SP_CONFIG_DEPTH_MAX) {
+    if (r->depth == SP_CONFIG_DEPTH_MAX)
         return refuse(r, "nested deeper than %d levels", SP_CONFIG_DEPTH_MAX);
-    }
-    if (r->depth > 0 && !is_group(r)) {
+    if (r->depth > 0 && !is_group(r))
         return refuse(r, "'%s' is a value, not a group of keys", r->name);
-    }
     r->prefix_len[r->depth++] = r->name_len;
     r->after_key = false;
     return SP_OK;
@@ -198,12 +181,10 @@ static enum sp_status open_mapping(struct reader *r)
 
 static enum sp_status open_list(struct reader *r)
 {
-    if (r->depth == 0) {
+    if (r->depth == 0)
         return refuse(r, "expected keys and values, not a list");
-    }
-    if (r->in_list || !r->after_key) {
+    if (r->in_list || !r->after_key)
         return refuse(r, r->in_list ? "a list inside a list" : "a key must be a plain name");
-    }
     r->in_list = true;
     r->item_count = 0;
     r->list_line = r->line;
@@ -220,9 +201,8 @@ static bool has_anchor(const yaml_event_t *event)
 static enum sp_status take_event(struct reader *r, const yaml_event_t *event)
 {
     r->line = event->start_mark.line + 1;
-    if (event->type == YAML_ALIAS_EVENT || has_anchor(event)) {
+    if (event->type == YAML_ALIAS_EVENT || has_anchor(event))
         return refuse(r, "anchors and aliases are not supported");
-    }
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
         return r->done ? refuse(r, "a second document") : SP_OK;
@@ -255,9 +235,8 @@ static enum sp_status take_event(struct reader *r, const yaml_event_t *event)
 static enum sp_status parse_failed(struct reader *r, const yaml_parser_t *parser)
 {
     r->name[0] = 0;
-    if (parser->error == YAML_MEMORY_ERROR) {
+    if (parser->error == YAML_MEMORY_ERROR)
         return sp_error_set(r->reterr, SP_NO_MEMORY, "%s: out of memory", r->path);
-    }
     size_t marked = parser->problem_mark.line, reached = parser->mark.line;
     r->line = (marked > reached ? marked : reached) + 1;
     return refuse(r, "not valid YAML: %s", parser->problem ? parser->problem : "syntax error");
@@ -266,9 +245,8 @@ static enum sp_status parse_failed(struct reader *r, const yaml_parser_t *parser
 static enum sp_status read_yaml(struct reader *r, struct sp_slice content)
 {
     yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser)) {
+    if (!yaml_parser_initialize(&parser))
         return sp_error_set(r->reterr, SP_NO_MEMORY, "%s: out of memory", r->path);
-    }
     yaml_parser_set_input_string(&parser, content.len ? content.ptr : (const uint8_t *)"",
                                  content.len);
     enum sp_status status = SP_OK;
@@ -299,19 +277,17 @@ static enum sp_status file_failed(const char *path, int error, struct sp_error *
 static enum sp_status load_file(const char *path, struct sp_buf *content, struct sp_error *reterr)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+    if (fd < 0)
         return file_failed(path, errno, reterr);
-    }
     enum sp_status status = SP_OK;
     ssize_t got = 1;
     while (status == SP_OK && got != 0) {
         uint8_t piece[16384];
         got = read(fd, piece, sizeof(piece));
-        if (got > 0) {
+        if (got > 0)
             sp_buf_append(content, piece, (size_t)got);
-        } else if (got < 0 && errno != EINTR) {
+        else if (got < 0 && errno != EINTR)
             status = file_failed(path, errno, reterr);
-        }
         if (content->error == SP_LIMIT) {
             status = sp_error_set_parameter(reterr, SP_LIMIT, "config", "%s: larger than %d bytes",
                                             path, SP_CONFIG_FILE_BYTES_MAX);
@@ -328,15 +304,13 @@ enum sp_status sp_config_read_file(struct sp_arena *arena, const char *path,
 {
     struct reader reader = {.arena = arena, .config = config, .reterr = reterr, .path = path};
     reader.seen = sp_arena_calloc(arena, config->option_count, sizeof(*reader.seen));
-    if (!reader.seen) {
+    if (!reader.seen)
         return sp_error_set(reterr, SP_LIMIT, "%s: no memory left for the configuration", path);
-    }
     struct sp_buf content;
     sp_buf_init(&content, SP_CONFIG_FILE_BYTES_MAX);
     enum sp_status status = load_file(path, &content, reterr);
-    if (status == SP_OK) {
+    if (status == SP_OK)
         status = read_yaml(&reader, sp_buf_slice(&content));
-    }
     sp_buf_fini(&content);
     return status;
 }

@@ -69,13 +69,11 @@ enum sp_status sp_json_fail(struct sp_json_reader *r, const char *format, ...)
 /* "expected X but found Y" at the reader's place. */
 static enum sp_json_event unexpected(struct sp_json_reader *r, const char *expected)
 {
-    if (r->pos >= r->in.len) {
+    if (r->pos >= r->in.len)
         return fail_at(r, SP_MALFORMED, r->in.len, "expected %s but the input ends", expected);
-    }
     uint8_t byte = r->in.ptr[r->pos];
-    if (byte > 0x20 && byte < 0x7f) {
+    if (byte > 0x20 && byte < 0x7f)
         return fail_at(r, SP_MALFORMED, r->pos, "expected %s but found '%c'", expected, byte);
-    }
     return fail_at(r, SP_MALFORMED, r->pos, "expected %s but found byte 0x%02x", expected, byte);
 }
 
@@ -83,9 +81,8 @@ static void skip_space(struct sp_json_reader *r)
 {
     while (r->pos < r->in.len) {
         uint8_t byte = r->in.ptr[r->pos];
-        if (byte != ' ' && byte != '\n' && byte != '\t' && byte != '\r') {
+        if (byte != ' ' && byte != '\n' && byte != '\t' && byte != '\r')
             break;
-        }
         r->pos++;
     }
 }
@@ -96,9 +93,8 @@ static void skip_space(struct sp_json_reader *r)
 static int32_t hex4(struct sp_slice in, size_t pos)
 {
     uint8_t bytes[2];
-    if (!sp_hex_decode(sp_slice_sub(in, pos, 4), bytes, 2)) {
+    if (!sp_hex_decode(sp_slice_sub(in, pos, 4), bytes, 2))
         return -1;
-    }
     return bytes[0] << 8 | bytes[1];
 }
 
@@ -111,24 +107,21 @@ static bool decode_escape(struct sp_slice in, size_t pos, uint32_t *ret_code, si
     uint8_t name = pos + 1 < in.len ? in.ptr[pos + 1] : 0;
     if (name != 'u') {
         const char *found = name ? strchr(names, name) : NULL;
-        if (!found) {
+        if (!found)
             return false;
-        }
         *ret_code = (uint8_t)codes[found - names];
         *ret_len = 2;
         return true;
     }
     int32_t unit = hex4(in, pos + 2);
     *ret_len = 6;
-    if (unit < 0 || (unit >= 0xdc00 && unit <= 0xdfff)) {
+    if (unit < 0 || (unit >= 0xdc00 && unit <= 0xdfff))
         return false;
-    }
     if (unit >= 0xd800 && unit <= 0xdbff) {
         bool pair = pos + 7 < in.len && in.ptr[pos + 6] == '\\' && in.ptr[pos + 7] == 'u';
         int32_t low = pair ? hex4(in, pos + 8) : -1;
-        if (low < 0xdc00 || low > 0xdfff) {
+        if (low < 0xdc00 || low > 0xdfff)
             return false;
-        }
         *ret_code = 0x10000 + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(low - 0xdc00);
         *ret_len = 12;
         return true;
@@ -157,9 +150,8 @@ static size_t put_utf8(uint8_t *out, uint32_t code)
 static bool unescape(struct sp_arena *arena, struct sp_slice raw, struct sp_slice *ret)
 {
     uint8_t *out = sp_arena_alloc(arena, raw.len);
-    if (!out) {
+    if (!out)
         return false;
-    }
     size_t len = 0;
     for (size_t pos = 0; pos < raw.len;) {
         const uint8_t *backslash = memchr(raw.ptr + pos, '\\', raw.len - pos);
@@ -193,9 +185,8 @@ static bool read_string(struct sp_json_reader *r)
             return false;
         }
         uint8_t byte = r->in.ptr[pos];
-        if (byte == '"') {
+        if (byte == '"')
             break;
-        }
         if (byte > 0x7f) {
             high = true; /* checked as a whole below; ASCII, the usual case, needs no second look */
             continue;
@@ -233,9 +224,8 @@ static bool read_string(struct sp_json_reader *r)
 static size_t digits_at(struct sp_slice in, size_t pos)
 {
     size_t count = 0;
-    while (pos + count < in.len && in.ptr[pos + count] >= '0' && in.ptr[pos + count] <= '9') {
+    while (pos + count < in.len && in.ptr[pos + count] >= '0' && in.ptr[pos + count] <= '9')
         count++;
-    }
     return count;
 }
 
@@ -252,28 +242,24 @@ static enum sp_json_event read_number(struct sp_json_reader *r)
     /* A leading zero stands alone: the digit behind it is what the next event stumbles over. */
     bool zero = r->pos < in.len && in.ptr[r->pos] == '0';
     size_t count = zero ? 1 : digits_at(in, r->pos);
-    if (count == 0) {
+    if (count == 0)
         return unexpected(r, "a digit");
-    }
     r->pos += count;
-    if (zero && digits_at(in, r->pos)) {
+    if (zero && digits_at(in, r->pos))
         return fail_at(r, SP_MALFORMED, begin, "a number has a leading zero");
-    }
     if (r->pos < in.len && in.ptr[r->pos] == '.') {
         r->pos++;
         count = digits_at(in, r->pos);
-        if (count == 0) {
+        if (count == 0)
             return unexpected(r, "a digit");
-        }
         r->pos += count;
     }
     if (byte_is(in, r->pos, 'e')) {
         r->pos++;
         r->pos += r->pos < in.len && (in.ptr[r->pos] == '+' || in.ptr[r->pos] == '-');
         count = digits_at(in, r->pos);
-        if (count == 0) {
+        if (count == 0)
             return unexpected(r, "a digit");
-        }
         r->pos += count;
     }
     r->text = sp_slice_make(in.ptr + begin, r->pos - begin);
@@ -283,9 +269,8 @@ static enum sp_json_event read_number(struct sp_json_reader *r)
 static enum sp_json_event read_literal(struct sp_json_reader *r, struct sp_slice name,
                                        enum sp_json_event event)
 {
-    if (!sp_slice_starts_with(sp_slice_sub(r->in, r->pos, r->in.len), name)) {
+    if (!sp_slice_starts_with(sp_slice_sub(r->in, r->pos, r->in.len), name))
         return unexpected(r, "a value");
-    }
     r->pos += name.len;
     return event;
 }
@@ -294,9 +279,8 @@ static enum sp_json_event read_literal(struct sp_json_reader *r, struct sp_slice
 
 static enum sp_json_event open_level(struct sp_json_reader *r, uint8_t kind)
 {
-    if (r->depth >= r->depth_max) {
+    if (r->depth >= r->depth_max)
         return fail_at(r, SP_LIMIT, r->pos, "nested deeper than %u levels", r->depth_max);
-    }
     r->pos++;
     r->state[r->depth++] = kind;
     r->expect = kind == LEVEL_OBJECT ? EXPECT_FIRST_KEY : EXPECT_FIRST_VALUE;
@@ -347,24 +331,20 @@ static enum sp_json_event read_value(struct sp_json_reader *r)
     default:
         return unexpected(r, "a value");
     }
-    if (event != SP_JSON_ERROR) {
+    if (event != SP_JSON_ERROR)
         r->expect = r->depth ? EXPECT_AFTER : EXPECT_DONE;
-    }
     return event;
 }
 
 static enum sp_json_event read_key(struct sp_json_reader *r, const char *expected)
 {
-    if (r->pos >= r->in.len || r->in.ptr[r->pos] != '"') {
+    if (r->pos >= r->in.len || r->in.ptr[r->pos] != '"')
         return unexpected(r, expected);
-    }
-    if (!read_string(r)) {
+    if (!read_string(r))
         return SP_JSON_ERROR;
-    }
     skip_space(r);
-    if (r->pos >= r->in.len || r->in.ptr[r->pos] != ':') {
+    if (r->pos >= r->in.len || r->in.ptr[r->pos] != ':')
         return unexpected(r, "':'");
-    }
     r->pos++;
     r->expect = EXPECT_VALUE;
     return SP_JSON_KEY;
@@ -372,9 +352,8 @@ static enum sp_json_event read_key(struct sp_json_reader *r, const char *expecte
 
 enum sp_json_event sp_json_next(struct sp_json_reader *r)
 {
-    if (r->expect == EXPECT_NOTHING) {
+    if (r->expect == EXPECT_NOTHING)
         return SP_JSON_ERROR;
-    }
     skip_space(r);
     uint8_t byte = r->pos < r->in.len ? r->in.ptr[r->pos] : 0;
     if (r->expect == EXPECT_AFTER) {
@@ -383,24 +362,20 @@ enum sp_json_event sp_json_next(struct sp_json_reader *r)
             r->event_pos = r->pos;
             return close_level(r);
         }
-        if (byte != ',') {
+        if (byte != ',')
             return unexpected(r, object ? "',' or '}'" : "',' or ']'");
-        }
         r->pos++;
         skip_space(r);
         r->expect = object ? EXPECT_KEY : EXPECT_VALUE;
     }
     r->event_pos = r->pos;
-    if (r->expect == EXPECT_DONE) {
+    if (r->expect == EXPECT_DONE)
         return r->pos == r->in.len ? SP_JSON_END : unexpected(r, "the end of the input");
-    }
     if ((r->expect == EXPECT_FIRST_VALUE && byte == ']') ||
-        (r->expect == EXPECT_FIRST_KEY && byte == '}')) {
+        (r->expect == EXPECT_FIRST_KEY && byte == '}'))
         return close_level(r);
-    }
-    if (r->expect == EXPECT_FIRST_KEY || r->expect == EXPECT_KEY) {
+    if (r->expect == EXPECT_FIRST_KEY || r->expect == EXPECT_KEY)
         return read_key(r, r->expect == EXPECT_KEY ? "a key" : "a key or '}'");
-    }
     return read_value(r);
 }
 
@@ -423,8 +398,7 @@ enum sp_status sp_json_skip(struct sp_json_reader *r)
 
 enum sp_status sp_json_skip_rest(struct sp_json_reader *r)
 {
-    if (r->error.status == SP_OK) {
+    if (r->error.status == SP_OK)
         SP_ASSERT(r->depth > 0);
-    }
     return skip_to_depth(r, r->depth ? r->depth - 1 : 0);
 }

@@ -31,9 +31,8 @@ static inline size_t sp_json_plain_run(const uint8_t *p, size_t len, int high_is
     }
     for (; pos < len; pos++) {
         uint8_t byte = p[pos];
-        if (byte < 0x20 || byte == '"' || byte == '\\' || (byte > 0x7f && !high_is_plain)) {
+        if (byte < 0x20 || byte == '"' || byte == '\\' || (byte > 0x7f && !high_is_plain))
             break;
-        }
     }
     return pos;
 }

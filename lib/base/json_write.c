@@ -25,18 +25,16 @@ static void before_value(struct sp_json_writer *w)
         w->done = true;
         return;
     }
-    if (w->depth > SP_JSON_DEPTH_MAX) {
+    if (w->depth > SP_JSON_DEPTH_MAX)
         return; /* the buffer is in error; nothing is written any more */
-    }
     uint8_t *level = &w->state[w->depth - 1];
     if (*level & LEVEL_OBJECT) {
         SP_ASSERT(w->after_key);
         w->after_key = false;
         return;
     }
-    if (*level & LEVEL_FILLED) {
+    if (*level & LEVEL_FILLED)
         sp_buf_append_byte(w->out, ',');
-    }
     *level |= LEVEL_FILLED;
 }
 
@@ -44,11 +42,10 @@ static void begin(struct sp_json_writer *w, uint8_t kind, uint8_t bracket)
 {
     before_value(w);
     sp_buf_append_byte(w->out, bracket);
-    if (w->depth < SP_JSON_DEPTH_MAX) {
+    if (w->depth < SP_JSON_DEPTH_MAX)
         w->state[w->depth] = kind;
-    } else if (w->out->error == SP_OK) {
+    else if (w->out->error == SP_OK)
         w->out->error = SP_LIMIT;
-    }
     w->depth++;
 }
 
@@ -56,9 +53,8 @@ static void end(struct sp_json_writer *w, uint8_t kind, uint8_t bracket)
 {
     SP_ASSERT(w->depth > 0);
     w->depth--;
-    if (w->depth < SP_JSON_DEPTH_MAX) {
+    if (w->depth < SP_JSON_DEPTH_MAX)
         SP_ASSERT((w->state[w->depth] & LEVEL_OBJECT) == kind && !w->after_key);
-    }
     sp_buf_append_byte(w->out, bracket);
 }
 
@@ -104,9 +100,8 @@ static void put_string(struct sp_buf *out, struct sp_slice s)
         uint8_t *quoted = s.len <= SIZE_MAX - 2 ? sp_buf_reserve(out, s.len + 2) : NULL;
         if (quoted) {
             quoted[0] = '"';
-            if (s.len) {
+            if (s.len)
                 memcpy(quoted + 1, s.ptr, s.len);
-            }
             quoted[s.len + 1] = '"';
             out->len += s.len + 2;
         }
@@ -121,11 +116,10 @@ static void put_string(struct sp_buf *out, struct sp_slice s)
             continue;
         }
         sp_buf_append(out, s.ptr + begin, pos - begin);
-        if (step == 1) {
+        if (step == 1)
             put_escape(out, s.ptr[pos]);
-        } else {
+        else
             sp_buf_append_cstr(out, "\xef\xbf\xbd");
-        }
         begin = ++pos;
     }
     sp_buf_append(out, s.ptr + begin, s.len - begin);
@@ -135,14 +129,12 @@ static void put_string(struct sp_buf *out, struct sp_slice s)
 void sp_json_key_slice(struct sp_json_writer *w, struct sp_slice key)
 {
     SP_ASSERT(w->depth > 0 && !w->after_key);
-    if (w->depth > SP_JSON_DEPTH_MAX) {
+    if (w->depth > SP_JSON_DEPTH_MAX)
         return;
-    }
     uint8_t *level = &w->state[w->depth - 1];
     SP_ASSERT(*level & LEVEL_OBJECT);
-    if (*level & LEVEL_FILLED) {
+    if (*level & LEVEL_FILLED)
         sp_buf_append_byte(w->out, ',');
-    }
     *level |= LEVEL_FILLED;
     put_string(w->out, key);
     sp_buf_append_byte(w->out, ':');
@@ -216,16 +208,13 @@ static uint8_t *put_digits(uint8_t *out, uint64_t value)
 static void put_integer(struct sp_json_writer *w, bool negative, uint64_t value, bool quoted)
 {
     uint8_t text[24], *at = text;
-    if (quoted) {
+    if (quoted)
         *at++ = '"';
-    }
-    if (negative) {
+    if (negative)
         *at++ = '-';
-    }
     at = put_digits(at, value);
-    if (quoted) {
+    if (quoted)
         *at++ = '"';
-    }
     before_value(w);
     sp_buf_append(w->out, text, (size_t)(at - text));
 }
@@ -265,13 +254,11 @@ void sp_json_integers(struct sp_json_writer *w, const int64_t *values, size_t co
                 continue;
             }
             SP_ASSERT(!(w->state[w->depth - 1] & LEVEL_OBJECT));
-            if (w->state[w->depth - 1] & LEVEL_FILLED) {
+            if (w->state[w->depth - 1] & LEVEL_FILLED)
                 *at++ = ',';
-            }
             w->state[w->depth - 1] |= LEVEL_FILLED;
-            if (negative) {
+            if (negative)
                 *at++ = '-';
-            }
             at = put_digits(at, value);
         }
         w->out->len += begin ? (size_t)(at - begin) : 0;

@@ -49,17 +49,15 @@ static bool put_escaped(struct line *line, const uint8_t *p, size_t len, size_t 
     char text[8];
     size_t step = sp_utf8_sequence(p, len);
     *ret_step = step ? step : 1;
-    if (step == 0) {
+    if (step == 0)
         return put(line, "\xef\xbf\xbd", 3);
-    }
     if (step == 1 && (p[0] < 0x20 || p[0] == 0x7f)) {
         const char *name = p[0] == '\n'   ? "\\n"
                            : p[0] == '\t' ? "\\t"
                            : p[0] == '\r' ? "\\r"
                                           : NULL;
-        if (name) {
+        if (name)
             return put(line, name, 2);
-        }
         snprintf(text, sizeof(text), "\\u%04x", p[0]);
         return put(line, text, 6);
     }
@@ -73,9 +71,8 @@ static bool put_escaped(struct line *line, const uint8_t *p, size_t len, size_t 
 
 static void put_quoted(struct line *line, struct sp_slice s)
 {
-    if (!put(line, "\"", 1)) {
+    if (!put(line, "\"", 1))
         return;
-    }
     size_t step;
     for (size_t pos = 0; pos < s.len; pos += step) {
         if (!put_escaped(line, s.ptr + pos, s.len - pos, &step)) {
@@ -91,9 +88,8 @@ static bool is_bare(struct sp_slice s)
 {
     for (size_t i = 0; i < s.len; i++) {
         uint8_t byte = s.ptr[i];
-        if (byte <= ' ' || byte >= 0x7f || byte == '"' || byte == '=' || byte == '\\') {
+        if (byte <= ' ' || byte >= 0x7f || byte == '"' || byte == '=' || byte == '\\')
             return false;
-        }
     }
     return s.len > 0 && s.len <= 256;
 }
@@ -106,9 +102,8 @@ static bool put_key(struct line *line, const char *key)
     bool first = json ? line->len == 1 : line->len == 0;
     if (!line->full && (first || put(line, json ? "," : " ", 1)) && (!json || put(line, "\"", 1)) &&
         put(line, key, len) && put(line, json ? "\":" : "=", json ? 2 : 1) &&
-        line->len + 1 + TAIL_BYTES <= sizeof(line->bytes)) {
+        line->len + 1 + TAIL_BYTES <= sizeof(line->bytes))
         return true;
-    }
     line->full = true;
     line->len = before;
     return false;
@@ -117,13 +112,11 @@ static bool put_key(struct line *line, const char *key)
 static void put_text(struct line *line, const char *key, struct sp_slice value)
 {
     size_t before = line->len;
-    if (!put_key(line, key)) {
+    if (!put_key(line, key))
         return;
-    }
     if (line->format == SP_LOG_LOGFMT && is_bare(value)) {
-        if (!put(line, (const char *)value.ptr, value.len)) {
+        if (!put(line, (const char *)value.ptr, value.len))
             line->len = before;
-        }
     } else {
         put_quoted(line, value);
     }
@@ -135,9 +128,8 @@ static void put_number(struct line *line, const char *key, const char *text, boo
     size_t before = line->len;
     const char *quote = quoted && line->format == SP_LOG_JSON ? "\"" : "";
     if (put_key(line, key) && !(put(line, quote, strlen(quote)) && put(line, text, strlen(text)) &&
-                                put(line, quote, strlen(quote)))) {
+                                put(line, quote, strlen(quote))))
         line->len = before;
-    }
 }
 
 static void put_double(struct line *line, const char *key, double value)
@@ -179,29 +171,25 @@ void sp_log_write(const struct sp_log *log, enum sp_log_level level, const char 
                   const char *message, const struct sp_log_field *fields)
 {
     static const char *const level_names[] = {"debug", "info", "warn", "error"};
-    if (!log || level < log->level) {
+    if (!log || level < log->level)
         return;
-    }
     int saved_errno = errno;
     struct line line;
     line.format = log->format;
     line.len = 0;
     line.full = false;
     bool json = log->format == SP_LOG_JSON;
-    if (json) {
+    if (json)
         put_tail(&line, "{");
-    }
     char time[40];
     size_t time_len = sp_format_time(sp_clock_unix_ns(log->clock), time);
     put_text(&line, "time", sp_slice_make(time, time_len));
     put_text(&line, "level", sp_slice_cstr(level_names[level]));
     put_text(&line, "event", sp_slice_cstr(event));
-    if (message) {
+    if (message)
         put_text(&line, "message", sp_slice_cstr(message));
-    }
-    for (; fields->kind != SP_LOG_FIELD_END; fields++) {
+    for (; fields->kind != SP_LOG_FIELD_END; fields++)
         put_field(&line, fields);
-    }
     put_tail(&line, json ? "}\n" : "\n");
     ssize_t written;
     do {

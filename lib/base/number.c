@@ -25,13 +25,11 @@ static bool is_digit(struct sp_slice text, size_t pos)
 
 static size_t scan_digits(struct sp_slice text, size_t pos, struct decimal *decimal)
 {
-    for (; is_digit(text, pos); pos++) {
-        if (decimal->mantissa >= (UINT64_C(1) << 53) / 10) {
+    for (; is_digit(text, pos); pos++)
+        if (decimal->mantissa >= (UINT64_C(1) << 53) / 10)
             decimal->exact = false;
-        } else {
+        else
             decimal->mantissa = decimal->mantissa * 10 + (text.ptr[pos] - (unsigned)'0');
-        }
-    }
     return pos;
 }
 
@@ -52,20 +50,17 @@ static bool scan_decimal(struct sp_slice text, struct decimal *decimal)
         digits += pos - fraction;
         decimal->power = -(int64_t)(pos - fraction);
     }
-    if (digits == 0) {
+    if (digits == 0)
         return false;
-    }
     if (pos < text.len && (text.ptr[pos] | 0x20) == 'e') {
         pos++;
         bool minus = pos < text.len && text.ptr[pos] == '-';
         pos += pos < text.len && (text.ptr[pos] == '-' || text.ptr[pos] == '+');
-        if (!is_digit(text, pos)) {
+        if (!is_digit(text, pos))
             return false;
-        }
         int64_t power = 0;
-        for (; is_digit(text, pos); pos++) {
+        for (; is_digit(text, pos); pos++)
             power = power < 100000 ? power * 10 + (text.ptr[pos] - '0') : power;
-        }
         decimal->power += minus ? -power : power;
     }
     return pos == text.len;
@@ -78,9 +73,8 @@ bool sp_parse_double(struct sp_slice text, double *ret)
                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     struct decimal decimal;
-    if (text.len > SP_DOUBLE_TEXT_MAX || !scan_decimal(text, &decimal)) {
+    if (text.len > SP_DOUBLE_TEXT_MAX || !scan_decimal(text, &decimal))
         return false;
-    }
     double value;
     if (decimal.exact && decimal.power > -23 && decimal.power < 23) {
         value = (double)decimal.mantissa;
@@ -91,15 +85,13 @@ bool sp_parse_double(struct sp_slice text, double *ret)
         memcpy(copy, text.ptr, text.len);
         copy[text.len] = 0;
         locale_t locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-        if (!locale) {
+        if (!locale)
             return false;
-        }
         value = strtod_l(copy, NULL, locale);
         freelocale(locale);
     }
-    if (!isfinite(value)) {
+    if (!isfinite(value))
         return false;
-    }
     *ret = value;
     return true;
 }
@@ -114,15 +106,13 @@ static size_t round_digits(double value, int count, char *digits, int *ret_point
     const char *at = text;
     for (; *at && *at != 'e'; at++) {
         /* Whatever the locale puts between the digits is skipped. */
-        if (*at >= '0' && *at <= '9') {
+        if (*at >= '0' && *at <= '9')
             digits[len++] = *at;
-        }
     }
     SP_ASSERT(*at == 'e');
     *ret_point = (int)strtol(at + 1, NULL, 10) + 1;
-    while (len > 1 && digits[len - 1] == '0') {
+    while (len > 1 && digits[len - 1] == '0')
         len--;
-    }
     return len;
 }
 
@@ -179,8 +169,7 @@ size_t sp_format_double(double value, char *out)
         size_t whole = len + lay_out(digits, digit_count, point, out + len);
         double back;
         if (count >= DBL_DECIMAL_DIG ||
-            (sp_parse_double(sp_slice_make(out + len, whole - len), &back) && back == value)) {
+            (sp_parse_double(sp_slice_make(out + len, whole - len), &back) && back == value))
             return whole;
-        }
     }
 }

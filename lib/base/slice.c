@@ -5,9 +5,8 @@
 
 struct sp_slice sp_slice_sub(struct sp_slice s, size_t from, size_t len)
 {
-    if (from >= s.len) {
+    if (from >= s.len)
         return sp_slice_make(NULL, 0);
-    }
     size_t rest = s.len - from;
     return sp_slice_make(s.ptr + from, len < rest ? len : rest);
 }
@@ -26,14 +25,11 @@ static uint8_t ascii_lower(uint8_t byte)
 
 bool sp_slice_equal_nocase(struct sp_slice a, struct sp_slice b)
 {
-    if (a.len != b.len) {
+    if (a.len != b.len)
         return false;
-    }
-    for (size_t i = 0; i < a.len; i++) {
-        if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i])) {
+    for (size_t i = 0; i < a.len; i++)
+        if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
             return false;
-        }
-    }
     return true;
 }
 
@@ -54,8 +50,7 @@ struct sp_slice sp_slice_trim(struct sp_slice s)
         s.ptr++;
         s.len--;
     }
-    while (s.len && ascii_blank(s.ptr[s.len - 1])) {
+    while (s.len && ascii_blank(s.ptr[s.len - 1]))
         s.len--;
-    }
     return s;
 }

@@ -67,16 +67,14 @@ static void message_copy(char *out, size_t room, const char *raw, size_t raw_len
             cut = true;
             break;
         }
-        if (printable) {
+        if (printable)
             memcpy(out + len, raw + pos, width);
-        } else {
+        else
             out[len] = '?';
-        }
         len += width;
         pos += step ? step : 1;
-        if (len + sizeof("...") <= room) {
+        if (len + sizeof("...") <= room)
             last_fit = len;
-        }
     }
     if (cut && room >= sizeof("...")) {
         memcpy(out + last_fit, "...", 3);

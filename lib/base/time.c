@@ -49,13 +49,11 @@ static bool take_quantity(struct sp_slice *text, const struct unit *units, size_
 {
     enum { FRACTION_DIGITS_MAX = 18 }; /* 10^18 fits 64 bits; digits beyond count for nothing */
     size_t pos = 0;
-    while (is_digit(*text, pos)) {
+    while (is_digit(*text, pos))
         pos++;
-    }
     uint64_t whole, fraction = 0, scale = 1;
-    if (!sp_parse_u64(sp_slice_sub(*text, 0, pos), &whole)) {
+    if (!sp_parse_u64(sp_slice_sub(*text, 0, pos), &whole))
         return false;
-    }
     if (pos < text->len && text->ptr[pos] == '.') {
         size_t first = ++pos;
         for (; is_digit(*text, pos); pos++) {
@@ -64,20 +62,17 @@ static bool take_quantity(struct sp_slice *text, const struct unit *units, size_
                 scale *= 10;
             }
         }
-        if (pos == first) {
+        if (pos == first)
             return false;
-        }
     }
     *text = sp_slice_sub(*text, pos, text->len);
     for (size_t i = 0; i < unit_count; i++) {
         struct sp_slice name = sp_slice_cstr(units[i].name);
-        if (!sp_slice_starts_with(*text, name)) {
+        if (!sp_slice_starts_with(*text, name))
             continue;
-        }
         wide value = (wide)whole * units[i].size + (wide)fraction * units[i].size / scale;
-        if (value > UINT64_MAX - *sum) {
+        if (value > UINT64_MAX - *sum)
             return false;
-        }
         *sum += (uint64_t)value;
         *text = sp_slice_sub(*text, name.len, text->len);
         return true;
@@ -90,9 +85,8 @@ bool sp_parse_duration_ns(struct sp_slice text, uint64_t *ret_ns)
     uint64_t sum = 0;
     if (!sp_slice_equal_cstr(text, "0")) {
         do {
-            if (!take_quantity(&text, duration_units, SP_ARRAY_LEN(duration_units), &sum)) {
+            if (!take_quantity(&text, duration_units, SP_ARRAY_LEN(duration_units), &sum))
                 return false;
-            }
         } while (text.len);
     }
     *ret_ns = sum;
@@ -101,13 +95,11 @@ bool sp_parse_duration_ns(struct sp_slice text, uint64_t *ret_ns)
 
 bool sp_parse_bytes(struct sp_slice text, uint64_t *ret_bytes)
 {
-    if (sp_parse_u64(text, ret_bytes)) {
+    if (sp_parse_u64(text, ret_bytes))
         return true;
-    }
     uint64_t sum = 0;
-    if (!take_quantity(&text, byte_units, SP_ARRAY_LEN(byte_units), &sum) || text.len) {
+    if (!take_quantity(&text, byte_units, SP_ARRAY_LEN(byte_units), &sum) || text.len)
         return false;
-    }
     *ret_bytes = sum;
     return true;
 }
@@ -119,16 +111,14 @@ size_t sp_format_duration(uint64_t duration_ns, char *out)
         {"m", NS_PER_MIN}, {"h", NS_PER_H},   {"d", NS_PER_DAY},
     };
     size_t i = SP_ARRAY_LEN(units) - 1;
-    while (i > 0 && duration_ns < units[i].size) {
+    while (i > 0 && duration_ns < units[i].size)
         i--;
-    }
     for (;; i++) {
         uint64_t size = units[i].size, whole = duration_ns / size;
         uint64_t tens = size == 1 || whole >= 100 ? 1 : whole >= 10 ? 10 : 100;
         uint64_t scaled = whole * tens + (duration_ns % size * tens + size / 2) / size;
-        if (i + 1 < SP_ARRAY_LEN(units) && scaled / tens >= units[i + 1].size / size) {
+        if (i + 1 < SP_ARRAY_LEN(units) && scaled / tens >= units[i + 1].size / size)
             continue; /* rounding has made it one of the next unit: 999.6ms is 1s */
-        }
         if (scaled >= 1000 && tens > 1) {
             scaled = scaled / 10; /* 9.999 has become 10.00 */
             tens /= 10;
@@ -140,9 +130,8 @@ size_t sp_format_duration(uint64_t duration_ns, char *out)
             digits--;
         }
         int len = sprintf(out, "%llu", (unsigned long long)(scaled / tens));
-        if (digits) {
+        if (digits)
             len += sprintf(out + len, ".%0*llu", digits, (unsigned long long)fraction);
-        }
         return (size_t)(len + sprintf(out + len, "%s", units[i].name));
     }
 }
@@ -173,9 +162,8 @@ static bool take_number(struct sp_slice s, size_t pos, size_t digits, unsigned m
 {
     uint64_t value;
     if (pos > s.len || s.len - pos < digits ||
-        !sp_parse_u64(sp_slice_sub(s, pos, digits), &value) || value > max) {
+        !sp_parse_u64(sp_slice_sub(s, pos, digits), &value) || value > max)
         return false;
-    }
     *ret = (unsigned)value;
     return true;
 }
@@ -195,9 +183,8 @@ static bool parse_zone(struct sp_slice s, size_t pos, int64_t *ret_s)
     unsigned hours, minutes;
     bool west = byte_at(s, pos, '-');
     if ((!west && !byte_at(s, pos, '+')) || s.len != pos + 6 || !byte_at(s, pos + 3, ':') ||
-        !take_number(s, pos + 1, 2, 23, &hours) || !take_number(s, pos + 4, 2, 59, &minutes)) {
+        !take_number(s, pos + 1, 2, 23, &hours) || !take_number(s, pos + 4, 2, 59, &minutes))
         return false;
-    }
     int64_t seconds = (int64_t)hours * 3600 + (int64_t)minutes * 60;
     *ret_s = west ? -seconds : seconds;
     return true;
@@ -212,36 +199,30 @@ static bool parse_rfc3339(struct sp_slice s, uint64_t *ret_unix_ns)
         !take_number(s, 8, 2, 31, &day) || !(byte_at(s, 10, 'T') || byte_at(s, 10, 't')) ||
         !take_number(s, 11, 2, 23, &hour) || !byte_at(s, 13, ':') ||
         !take_number(s, 14, 2, 59, &minute) || !byte_at(s, 16, ':') ||
-        !take_number(s, 17, 2, 60, &second)) { /* 60: a leap second is the next minute's first */
+        !take_number(s, 17, 2, 60, &second)) /* 60: a leap second is the next minute's first */
         return false;
-    }
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     /* The last hours of 1969 in a zone west of Greenwich are 1970 in UTC. */
     if (year < 1969 || month < 1 || day < 1 || day > month_days[month - 1] ||
-        (month == 2 && day == 29 && !leap)) {
+        (month == 2 && day == 29 && !leap))
         return false;
-    }
     size_t pos = 19;
     uint64_t ns = 0;
     if (byte_at(s, pos, '.')) {
         size_t first = ++pos;
-        for (uint64_t scale = NS_PER_S / 10; is_digit(s, pos); pos++, scale /= 10) {
+        for (uint64_t scale = NS_PER_S / 10; is_digit(s, pos); pos++, scale /= 10)
             ns += (s.ptr[pos] - (unsigned)'0') * scale;
-        }
-        if (pos == first) {
+        if (pos == first)
             return false;
-        }
     }
     int64_t zone_s;
-    if (!parse_zone(s, pos, &zone_s)) {
+    if (!parse_zone(s, pos, &zone_s))
         return false;
-    }
     int64_t seconds =
         days_from_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - zone_s;
     wide total = (wide)(uint64_t)seconds * NS_PER_S + ns;
-    if (seconds < 0 || total > UINT64_MAX) {
+    if (seconds < 0 || total > UINT64_MAX)
         return false;
-    }
     *ret_unix_ns = (uint64_t)total;
     return true;
 }
@@ -263,9 +244,8 @@ static bool parse_now(struct sp_slice s, uint64_t now_unix_ns, uint64_t *ret_uni
     }
     bool back = rest.ptr[0] == '-';
     if ((!back && rest.ptr[0] != '+') ||
-        !sp_parse_duration_ns(sp_slice_sub(rest, 1, rest.len), &shift)) {
+        !sp_parse_duration_ns(sp_slice_sub(rest, 1, rest.len), &shift))
         return false;
-    }
     return back ? !__builtin_sub_overflow(now_unix_ns, shift, ret_unix_ns)
                 : !__builtin_add_overflow(now_unix_ns, shift, ret_unix_ns);
 }

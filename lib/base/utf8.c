@@ -18,17 +18,15 @@ size_t sp_utf8_valid_prefix(struct sp_slice s)
         while (s.len - pos >= 16) {
             uint64_t words[2];
             memcpy(words, s.ptr + pos, sizeof(words));
-            if (((words[0] | words[1]) & HIGH_BITS) != 0) {
+            if (((words[0] | words[1]) & HIGH_BITS) != 0)
                 break;
-            }
             pos += 16;
         }
         /* Up to sixteen sequences before the fast path is tried again: text in other scripts stays in this loop. */
         for (int i = 0; i < 16 && pos < s.len; i++) {
             size_t step = sp_utf8_sequence(s.ptr + pos, s.len - pos);
-            if (step == 0) {
+            if (step == 0)
                 return pos;
-            }
             pos += step;
         }
     }
@@ -59,8 +57,7 @@ static bool short_is_ascii(const uint8_t *p, size_t len)
 
 bool sp_utf8_valid(struct sp_slice s)
 {
-    if (s.len == 0 || (s.len <= SHORT_BYTES_MAX && short_is_ascii(s.ptr, s.len))) {
+    if (s.len == 0 || (s.len <= SHORT_BYTES_MAX && short_is_ascii(s.ptr, s.len)))
         return true;
-    }
     return sp_utf8_valid_prefix(s) == s.len;
 }

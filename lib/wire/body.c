@@ -32,9 +32,8 @@ const char *sp_encoding_name(enum sp_encoding encoding)
 
 enum sp_status sp_decompress_no_room(const struct sp_buf *out, struct sp_error *reterr)
 {
-    if (out->account && out->account->error != SP_OK) {
+    if (out->account && out->account->error != SP_OK)
         return sp_error_set(reterr, out->error, "no room for the decompressed body");
-    }
     if (out->error == SP_LIMIT) {
         return sp_error_set(reterr, SP_LIMIT, "the body has more than %zu bytes when decompressed",
                             out->max);
@@ -85,9 +84,8 @@ enum sp_status sp_otlp_decode_body(struct sp_arena *arena, enum sp_wire_format f
         plain->max = ceiling < limits->body_bytes_max ? ceiling : limits->body_bytes_max;
         enum sp_status status = sp_decompress(encoding, body, plain, reterr);
         plain->max = ceiling;
-        if (status != SP_OK) {
+        if (status != SP_OK)
             return status;
-        }
         message = sp_buf_slice(plain);
     }
     switch (format) {

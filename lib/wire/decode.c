@@ -29,12 +29,10 @@ static void place_format(const struct sp_decoder *d, enum sp_level level, const 
         snprintf(out, out_bytes, "%s", names[0]);
         return;
     }
-    for (enum sp_level i = SP_LEVEL_RESOURCE; i <= level && len < out_bytes; i++) {
+    for (enum sp_level i = SP_LEVEL_RESOURCE; i <= level && len < out_bytes; i++)
         len += (size_t)snprintf(out + len, out_bytes - len, "%s[%u]", names[i], d->index[i]);
-    }
-    if (part && len < out_bytes) {
+    if (part && len < out_bytes)
         snprintf(out + len, out_bytes - len, ".%s", part);
-    }
 }
 
 bool sp_decoder_fail(struct sp_decoder *d, enum sp_status status, const uint8_t *at,
@@ -69,9 +67,8 @@ void sp_decoder_refuse(struct sp_decoder *d, enum sp_level level, const char *fo
     bool first = d->rejected_count == 0 && !d->refused[SP_LEVEL_RESOURCE] &&
                  !d->refused[SP_LEVEL_SCOPE] && !d->refused[SP_LEVEL_SPAN];
     d->refused[level] = true;
-    if (!first) {
+    if (!first)
         return;
-    }
     char place[128], text[256];
     place_format(d, level, level == d->level ? d->part : NULL, place, sizeof(place));
     va_list args;
@@ -92,17 +89,15 @@ bool sp_joined_add(struct sp_decoder *d, struct sp_joined *joined, struct sp_sli
     if (bytes.len > joined->cap - (joined->own ? len : 0)) {
         size_t cap = (len + bytes.len) * 2;
         uint8_t *grown = sp_arena_alloc(d->arena, cap);
-        if (!grown) {
+        if (!grown)
             return sp_decoder_no_memory(d);
-        }
         memcpy(grown, joined->bytes.ptr, len);
         joined->own = grown;
         joined->bytes.ptr = grown;
         joined->cap = cap;
     }
-    if (bytes.len > 0) {
+    if (bytes.len > 0)
         memcpy(joined->own + len, bytes.ptr, bytes.len);
-    }
     joined->bytes.len = len + bytes.len;
     return true;
 }
@@ -124,9 +119,8 @@ bool sp_decoder_grow_children(struct sp_decoder *d)
     size_t cap = d->child_cap ? d->child_cap * 2 : CHILDREN_MIN;
     struct sp_child *grown = sp_arena_grow(
         d->arena, d->children, d->child_cap * sizeof(*d->children), cap * sizeof(*d->children));
-    if (!grown) {
+    if (!grown)
         return sp_decoder_no_memory(d);
-    }
     d->children = grown;
     d->child_cap = cap;
     return true;
@@ -150,17 +144,15 @@ static bool scope_message(struct sp_decoder *d, struct sp_slice bytes, struct sp
             sp_decoder_check_text(d, SP_LEVEL_SCOPE, f.bytes, "version");
             break;
         case SP_TAG(3, SP_WIRE_LEN):
-            if (!sp_decoder_push_attribute(d, f)) {
+            if (!sp_decoder_push_attribute(d, f))
                 return false;
-            }
             break;
         case SP_TAG(4, SP_WIRE_VARINT):
             ret->attributes.dropped = (uint32_t)f.number;
             break;
         default:
-            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_SCOPE, &residue)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_SCOPE, &residue))
                 return false;
-            }
         }
     }
     bool ok = sp_decode_attributes(d, SP_LEVEL_SCOPE, base, 3, (uint32_t)(d->child_count - base),
@@ -180,17 +172,15 @@ static bool resource_message(struct sp_decoder *d, struct sp_slice bytes, struct
         NEXT_FIELD(d, &scan, &f);
         switch (f.tag) {
         case SP_TAG(1, SP_WIRE_LEN):
-            if (!sp_decoder_push_attribute(d, f)) {
+            if (!sp_decoder_push_attribute(d, f))
                 return false;
-            }
             break;
         case SP_TAG(2, SP_WIRE_VARINT):
             ret->attributes.dropped = (uint32_t)f.number;
             break;
         default:
-            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_RESOURCE, &residue)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_RESOURCE, &residue))
                 return false;
-            }
         }
     }
     bool ok = sp_decode_attributes(d, SP_LEVEL_RESOURCE, base, 1, (uint32_t)(d->child_count - base),
@@ -208,9 +198,8 @@ static bool scope_children(struct sp_decoder *d, size_t base, const struct sp_re
     d->level = SP_LEVEL_SPAN;
     for (size_t i = base; i < top; i++) {
         d->index[SP_LEVEL_SPAN] = (uint32_t)(i - base);
-        if (!sp_decode_span(d, d->children[i].bytes)) {
+        if (!sp_decode_span(d, d->children[i].bytes))
             return false;
-        }
         if (d->refused[SP_LEVEL_RESOURCE] || d->refused[SP_LEVEL_SCOPE] ||
             d->refused[SP_LEVEL_SPAN]) {
             d->rejected_count++;
@@ -233,9 +222,8 @@ static bool scope_spans(struct sp_decoder *d, struct sp_slice bytes,
     struct sp_joined message = {0}, residue = {0};
     size_t base = d->child_count;
     struct sp_scope *scope = sp_arena_calloc(d->arena, 1, sizeof(*scope));
-    if (!scope) {
+    if (!scope)
         return sp_decoder_no_memory(d);
-    }
     d->refused[SP_LEVEL_SCOPE] = d->refused[SP_LEVEL_SPAN] = false;
     while (scan.at < scan.end) {
         NEXT_FIELD(d, &scan, &f);
@@ -255,15 +243,13 @@ static bool scope_spans(struct sp_decoder *d, struct sp_slice bytes,
         default:
             ok = sp_decoder_unknown(d, f, scan.at, KNOWN_SCOPE_SPANS, &residue);
         }
-        if (!ok) {
+        if (!ok)
             return false;
-        }
     }
     scope->group_residue = residue.bytes;
     d->part = "scope";
-    if (!scope_message(d, message.bytes, scope) || !scope_children(d, base, resource, scope)) {
+    if (!scope_message(d, message.bytes, scope) || !scope_children(d, base, resource, scope))
         return false;
-    }
     d->child_count = base;
     return true;
 }
@@ -275,9 +261,8 @@ static bool resource_spans(struct sp_decoder *d, struct sp_slice bytes)
     struct sp_joined message = {0}, residue = {0};
     size_t base = d->child_count;
     struct sp_resource *resource = sp_arena_calloc(d->arena, 1, sizeof(*resource));
-    if (!resource) {
+    if (!resource)
         return sp_decoder_no_memory(d);
-    }
     memset(d->refused, 0, sizeof(d->refused));
     while (scan.at < scan.end) {
         NEXT_FIELD(d, &scan, &f);
@@ -297,23 +282,20 @@ static bool resource_spans(struct sp_decoder *d, struct sp_slice bytes)
         default:
             ok = sp_decoder_unknown(d, f, scan.at, KNOWN_RESOURCE_SPANS, &residue);
         }
-        if (!ok) {
+        if (!ok)
             return false;
-        }
     }
     resource->group_residue = residue.bytes;
     d->part = "resource";
-    if (!resource_message(d, message.bytes, resource)) {
+    if (!resource_message(d, message.bytes, resource))
         return false;
-    }
     d->part = NULL;
     size_t top = d->child_count;
     for (size_t i = base; i < top; i++) {
         d->level = SP_LEVEL_SCOPE;
         d->index[SP_LEVEL_SCOPE] = (uint32_t)(i - base);
-        if (!scope_spans(d, d->children[i].bytes, resource)) {
+        if (!scope_spans(d, d->children[i].bytes, resource))
             return false;
-        }
         d->level = SP_LEVEL_RESOURCE;
     }
     d->child_count = base;
@@ -329,17 +311,15 @@ static bool count_spans(struct sp_decoder *d, size_t *ret)
     for (uint32_t r = 0; request.at < request.end;) {
         d->level = SP_LEVEL_REQUEST;
         NEXT_FIELD(d, &request, &f);
-        if (f.tag != SP_TAG(1, SP_WIRE_LEN)) {
+        if (f.tag != SP_TAG(1, SP_WIRE_LEN))
             continue;
-        }
         d->index[SP_LEVEL_RESOURCE] = r++;
         resource = sp_scan_make(f.bytes);
         for (uint32_t s = 0; resource.at < resource.end;) {
             d->level = SP_LEVEL_RESOURCE;
             NEXT_FIELD(d, &resource, &f);
-            if (f.tag != SP_TAG(2, SP_WIRE_LEN)) {
+            if (f.tag != SP_TAG(2, SP_WIRE_LEN))
                 continue;
-            }
             d->level = SP_LEVEL_SCOPE;
             d->index[SP_LEVEL_SCOPE] = s++;
             scope = sp_scan_make(f.bytes);
@@ -368,16 +348,14 @@ static bool decode_request(struct sp_decoder *d)
         d->part = NULL;
         NEXT_FIELD(d, &scan, &f);
         if (f.tag != SP_TAG(1, SP_WIRE_LEN)) {
-            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_REQUEST, NULL)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_REQUEST, NULL))
                 return false;
-            }
             continue;
         }
         d->level = SP_LEVEL_RESOURCE;
         d->index[SP_LEVEL_RESOURCE] = index++;
-        if (!resource_spans(d, f.bytes)) {
+        if (!resource_spans(d, f.bytes))
             return false;
-        }
     }
     return true;
 }
@@ -399,18 +377,16 @@ enum sp_status sp_otlp_decode(struct sp_arena *arena, struct sp_slice in,
                             limits->body_bytes_max);
     }
     size_t count = 0;
-    if (!count_spans(&d, &count)) {
+    if (!count_spans(&d, &count))
         return d.status;
-    }
     struct sp_batch *batch = sp_arena_calloc(arena, 1, sizeof(*batch));
     d.spans = sp_arena_alloc(arena, count * sizeof(*d.spans));
     if (!batch || !d.spans) {
         sp_decoder_no_memory(&d);
         return d.status;
     }
-    if (!decode_request(&d)) {
+    if (!decode_request(&d))
         return d.status;
-    }
     if (d.rejected_count > 0 &&
         !sp_arena_copy(arena, sp_slice_cstr(d.reason), &batch->rejected_reason)) {
         sp_decoder_no_memory(&d);

@@ -11,9 +11,8 @@ enum { KNOWN_SPAN = 0x1fffe, KNOWN_EVENT = 0x1e, KNOWN_LINK = 0x7e, KNOWN_STATUS
 /* ids of one span or link as they came, judged when all fields were read: the last one wins */
 static bool id_copy(struct sp_slice from, uint8_t *to, size_t len)
 {
-    if (from.len != len) {
+    if (from.len != len)
         return false;
-    }
     memcpy(to, from.ptr, len);
     return true;
 }
@@ -36,17 +35,15 @@ static bool decode_event(struct sp_decoder *d, struct sp_slice bytes, struct sp_
             sp_decoder_check_text(d, SP_LEVEL_SPAN, f.bytes, "the name of an event");
             break;
         case SP_TAG(3, SP_WIRE_LEN):
-            if (!sp_decoder_push_attribute(d, f)) {
+            if (!sp_decoder_push_attribute(d, f))
                 return false;
-            }
             break;
         case SP_TAG(4, SP_WIRE_VARINT):
             ret->attributes.dropped = (uint32_t)f.number;
             break;
         default:
-            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_EVENT, &residue)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_EVENT, &residue))
                 return false;
-            }
         }
     }
     bool ok = sp_decode_attributes(d, SP_LEVEL_SPAN, base, 3, (uint32_t)(d->child_count - base),
@@ -92,9 +89,8 @@ static bool decode_link(struct sp_decoder *d, struct sp_slice bytes, struct sp_l
             sp_decoder_check_text(d, SP_LEVEL_SPAN, f.bytes, "trace_state of a link");
             break;
         case SP_TAG(4, SP_WIRE_LEN):
-            if (!sp_decoder_push_attribute(d, f)) {
+            if (!sp_decoder_push_attribute(d, f))
                 return false;
-            }
             break;
         case SP_TAG(5, SP_WIRE_VARINT):
             ret->attributes.dropped = (uint32_t)f.number;
@@ -103,9 +99,8 @@ static bool decode_link(struct sp_decoder *d, struct sp_slice bytes, struct sp_l
             ret->flags = (uint32_t)f.number;
             break;
         default:
-            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_LINK, &residue)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_LINK, &residue))
                 return false;
-            }
         }
     }
     bool ok = link_ids(d, trace_id, span_id, ret) &&
@@ -132,9 +127,8 @@ static bool decode_status(struct sp_decoder *d, struct sp_slice bytes, struct sp
             span->status_code = (int32_t)(uint32_t)f.number;
             break;
         default:
-            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_STATUS, &residue)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_STATUS, &residue))
                 return false;
-            }
         }
     }
     span->status_residue = residue.bytes;
@@ -224,9 +218,8 @@ static bool span_fields(struct sp_decoder *d, struct sp_slice bytes, struct sp_s
             ok = span_number(span, &f) ||
                  sp_decoder_unknown(d, f, scan.at, KNOWN_SPAN, &parts->residue);
         }
-        if (SP_UNLIKELY(!ok)) {
+        if (SP_UNLIKELY(!ok))
             return false;
-        }
     }
     return true;
 }
@@ -257,9 +250,8 @@ static bool span_events_and_links(struct sp_decoder *d, const struct span_parts 
 {
     struct sp_event *events = sp_arena_alloc(d->arena, span->event_count * sizeof(*events));
     struct sp_link *links = sp_arena_alloc(d->arena, span->link_count * sizeof(*links));
-    if (!events || !links) {
+    if (!events || !links)
         return sp_decoder_no_memory(d);
-    }
     span->events = events;
     span->links = links;
     size_t top = d->child_count;
@@ -267,9 +259,8 @@ static bool span_events_and_links(struct sp_decoder *d, const struct span_parts 
         struct sp_child child = d->children[i]; /* by value: the stack may move */
         d->part = child.number == 11 ? "events" : "links";
         if ((child.number == 11 && !decode_event(d, child.bytes, events++)) ||
-            (child.number == 13 && !decode_link(d, child.bytes, links++))) {
+            (child.number == 13 && !decode_link(d, child.bytes, links++)))
             return false;
-        }
     }
     return true;
 }
@@ -281,23 +272,19 @@ bool sp_decode_span(struct sp_decoder *d, struct sp_slice bytes)
     memset(span, 0, sizeof(*span));
     d->refused[SP_LEVEL_SPAN] = false;
     d->part = NULL;
-    if (!span_fields(d, bytes, span, &parts)) {
+    if (!span_fields(d, bytes, span, &parts))
         return false;
-    }
     span_ids(d, &parts, span);
     span->residue = parts.residue.bytes;
     d->part = "attributes";
     if (!sp_decode_attributes(d, SP_LEVEL_SPAN, parts.base, 9, parts.attribute_count,
-                              &span->attributes)) {
+                              &span->attributes))
         return false;
-    }
-    if (span->event_count + span->link_count > 0 && !span_events_and_links(d, &parts, span)) {
+    if (span->event_count + span->link_count > 0 && !span_events_and_links(d, &parts, span))
         return false;
-    }
     d->part = "status";
-    if (!decode_status(d, parts.status.bytes, span)) {
+    if (!decode_status(d, parts.status.bytes, span))
         return false;
-    }
     d->child_count = parts.base;
     return true;
 }

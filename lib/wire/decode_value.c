@@ -21,9 +21,8 @@ static bool later(struct sp_decoder *d, struct sp_value *target, enum sp_value_k
         d->unused = p->next;
     } else {
         p = sp_arena_alloc(d->arena, sizeof(*p));
-        if (!p) {
+        if (!p)
             return sp_decoder_no_memory(d);
-        }
     }
     *p = (struct sp_pending){d->pending, target, bytes, kind, depth};
     d->pending = p;
@@ -65,16 +64,14 @@ static bool any_value(struct sp_decoder *d, enum sp_level level, struct sp_slice
             *ret = (struct sp_value){.kind = SP_VALUE_BYTES, .string = f.bytes};
             break;
         default:
-            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_ANY_VALUE, NULL)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_ANY_VALUE, NULL))
                 return false;
-            }
             continue;
         }
         /* A container that is replaced is decoded all the same: its framing counts. */
         if (SP_UNLIKELY(before.kind >= SP_VALUE_ARRAY) &&
-            !later(d, &d->sink, before.kind, before.string, depth)) {
+            !later(d, &d->sink, before.kind, before.string, depth))
             return false;
-        }
     }
     return SP_LIKELY(ret->kind < SP_VALUE_ARRAY) || later(d, ret, ret->kind, ret->string, depth);
 }
@@ -94,14 +91,12 @@ static bool key_value_fields(struct sp_decoder *d, enum sp_level level, struct s
             ret->key = f.bytes;
             break;
         case SP_TAG(2, SP_WIRE_LEN):
-            if (!sp_joined_add(d, &value, f.bytes)) {
+            if (!sp_joined_add(d, &value, f.bytes))
                 return false;
-            }
             break;
         default:
-            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_KEY_VALUE, NULL)) {
+            if (!sp_decoder_unknown(d, f, scan.at, KNOWN_KEY_VALUE, NULL))
                 return false;
-            }
         }
     }
     return any_value(d, level, value.bytes, depth, &ret->value);
@@ -114,14 +109,12 @@ static inline bool key_value(struct sp_decoder *d, enum sp_level level, struct s
 {
     const uint8_t *p = bytes.ptr;
     size_t key_len = bytes.len > 2 ? p[1] : 0;
-    if (key_len >= 0x80 || bytes.len < 2 + key_len + 4 || p[0] != SP_TAG(1, SP_WIRE_LEN)) {
+    if (key_len >= 0x80 || bytes.len < 2 + key_len + 4 || p[0] != SP_TAG(1, SP_WIRE_LEN))
         return key_value_fields(d, level, bytes, depth, ret);
-    }
     const uint8_t *v = p + 2 + key_len;
     size_t rest = bytes.len - 2 - key_len;
-    if (v[0] != SP_TAG(2, SP_WIRE_LEN) || v[1] >= 0x80 || v[1] != rest - 2) {
+    if (v[0] != SP_TAG(2, SP_WIRE_LEN) || v[1] >= 0x80 || v[1] != rest - 2)
         return key_value_fields(d, level, bytes, depth, ret);
-    }
     ret->key = sp_slice_make(p + 2, key_len);
     if (v[2] != SP_TAG(1, SP_WIRE_LEN) || v[3] >= 0x80 || v[3] != rest - 4) {
         sp_decoder_check_text(d, level, ret->key, "a key");
@@ -145,11 +138,10 @@ static bool list_count(struct sp_decoder *d, struct sp_slice bytes, size_t *ret)
     *ret = 0;
     while (scan.at < scan.end) {
         NEXT_FIELD(d, &scan, &f);
-        if (f.tag == SP_TAG(1, SP_WIRE_LEN)) {
+        if (f.tag == SP_TAG(1, SP_WIRE_LEN))
             *ret += 1;
-        } else if (!sp_decoder_unknown(d, f, scan.at, KNOWN_LIST, NULL)) {
+        else if (!sp_decoder_unknown(d, f, scan.at, KNOWN_LIST, NULL))
             return false;
-        }
     }
     if (*ret > d->attributes_left) {
         return sp_decoder_fail(d, SP_LIMIT, bytes.ptr, "more than %zu attributes in one request",
@@ -162,38 +154,32 @@ static bool list_count(struct sp_decoder *d, struct sp_slice bytes, size_t *ret)
 static bool container(struct sp_decoder *d, enum sp_level level, const struct sp_pending *p)
 {
     size_t count = 0, done = 0;
-    if (!list_count(d, p->bytes, &count)) {
+    if (!list_count(d, p->bytes, &count))
         return false;
-    }
     bool array = p->kind == SP_VALUE_ARRAY;
     struct sp_value *items = NULL;
     struct sp_attribute *entries = NULL;
-    if (array) {
+    if (array)
         items = sp_arena_calloc(d->arena, count, sizeof(*items));
-    } else {
+    else
         entries = sp_arena_calloc(d->arena, count, sizeof(*entries));
-    }
-    if (!items && !entries) {
+    if (!items && !entries)
         return sp_decoder_no_memory(d);
-    }
     struct sp_scan scan = sp_scan_make(p->bytes);
     struct sp_field f;
     while (done < count && !sp_scan_field(&scan, &f)) { /* list_count found every field sound */
-        if (f.tag != SP_TAG(1, SP_WIRE_LEN)) {
+        if (f.tag != SP_TAG(1, SP_WIRE_LEN))
             continue;
-        }
         if (array ? !any_value(d, level, f.bytes, p->depth + 1, &items[done])
-                  : !key_value(d, level, f.bytes, p->depth + 1, &entries[done])) {
+                  : !key_value(d, level, f.bytes, p->depth + 1, &entries[done]))
             return false;
-        }
         done++;
     }
     *p->target = (struct sp_value){.kind = p->kind, .count = (uint32_t)count};
-    if (array) {
+    if (array)
         p->target->items = items;
-    } else {
+    else
         p->target->entries = entries;
-    }
     return true;
 }
 
@@ -204,9 +190,8 @@ static bool containers(struct sp_decoder *d, enum sp_level level)
         d->pending = p->next;
         p->next = d->unused;
         d->unused = p;
-        if (!container(d, level, &copy)) {
+        if (!container(d, level, &copy))
             return false;
-        }
     }
     return true;
 }
@@ -216,20 +201,16 @@ bool sp_decode_attributes(struct sp_decoder *d, enum sp_level level, size_t from
 {
     ret->items = NULL;
     ret->count = count;
-    if (count == 0) {
+    if (count == 0)
         return true;
-    }
     struct sp_attribute *items = sp_arena_alloc(d->arena, count * sizeof(*items));
-    if (!items) {
+    if (!items)
         return sp_decoder_no_memory(d);
-    }
     size_t done = 0;
-    for (size_t i = from; done < count; i++) {
+    for (size_t i = from; done < count; i++)
         if (d->children[i].number == number &&
-            !key_value(d, level, d->children[i].bytes, 1, &items[done++])) {
+            !key_value(d, level, d->children[i].bytes, 1, &items[done++]))
             return false;
-        }
-    }
     ret->items = items;
     return containers(d, level);
 }

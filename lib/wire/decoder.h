@@ -85,9 +85,8 @@ SP_MUST_USE bool sp_decoder_grow_children(struct sp_decoder *d);
 
 SP_MUST_USE static inline bool sp_decoder_push(struct sp_decoder *d, struct sp_field field)
 {
-    if (SP_UNLIKELY(d->child_count == d->child_cap) && !sp_decoder_grow_children(d)) {
+    if (SP_UNLIKELY(d->child_count == d->child_cap) && !sp_decoder_grow_children(d))
         return false;
-    }
     d->children[d->child_count++] = (struct sp_child){field.bytes, field.tag >> 3};
     return true;
 }
@@ -130,18 +129,16 @@ static inline bool sp_text_is_ascii(struct sp_slice text)
 static inline void sp_decoder_check_text(struct sp_decoder *d, enum sp_level level,
                                          struct sp_slice text, const char *what)
 {
-    if (SP_UNLIKELY(!sp_text_is_ascii(text)) && !sp_utf8_valid(text)) {
+    if (SP_UNLIKELY(!sp_text_is_ascii(text)) && !sp_utf8_valid(text))
         sp_decoder_refuse(d, level, "%s is not valid UTF-8", what);
-    }
 }
 
 /* The next field, or out of the function with the error. */
 #define NEXT_FIELD(d, scan, f)                                                                     \
     do {                                                                                           \
         const char *wrong = sp_scan_field((scan), (f));                                            \
-        if (SP_UNLIKELY(wrong != NULL)) {                                                          \
+        if (SP_UNLIKELY(wrong != NULL))                                                            \
             return sp_decoder_fail((d), SP_MALFORMED, (f)->begin, "%s", wrong);                    \
-        }                                                                                          \
     } while (0)
 
 /* Makes attributes of the count children with that number between the stack's index from and its top. */

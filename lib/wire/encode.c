@@ -30,9 +30,8 @@ static uint8_t *put_varint(uint8_t *at, uint64_t value)
 static uint8_t *put_slice(uint8_t *at, struct sp_slice s)
 {
     at = put_varint(at, s.len);
-    if (s.len > 0) {
+    if (s.len > 0)
         memcpy(at, s.ptr, s.len);
-    }
     return at + s.len;
 }
 
@@ -96,14 +95,12 @@ static size_t message_begin(struct encoder *e, uint32_t number)
 
 static void message_end(struct encoder *e, size_t content)
 {
-    if (e->out->error != SP_OK) {
+    if (e->out->error != SP_OK)
         return;
-    }
     size_t len = e->out->len - content, more = varint_len(len) - 1;
     if (more > 0) {
-        if (!sp_buf_reserve(e->out, more)) {
+        if (!sp_buf_reserve(e->out, more))
             return;
-        }
         memmove(e->out->ptr + content + more, e->out->ptr + content, len);
         e->out->len += more;
     }
@@ -196,9 +193,8 @@ static bool container_lengths(struct encoder *e, const struct sp_value *root)
             memcpy(e->lengths.ptr + open[walk.depth].index, &open[walk.depth].len, sizeof(size_t));
             any_value = len_field_size(open[walk.depth].len);
         }
-        if (walk.depth > 0) {
+        if (walk.depth > 0)
             open[walk.depth - 1].len += element_size(walk.entry, any_value);
-        }
     }
     return true;
 }
@@ -208,9 +204,8 @@ static void element_begin(struct encoder *e, const struct sp_attribute *entry, s
 {
     size_t key_len = entry ? entry->key.len : 0;
     uint8_t *begin = sp_buf_reserve(e->out, 4 * FIELD_MAX + key_len);
-    if (!begin) {
+    if (!begin)
         return;
-    }
     uint8_t *at = begin;
     *at++ = SP_TAG(1, SP_WIRE_LEN);
     if (entry) {
@@ -227,9 +222,8 @@ static void put_container(struct encoder *e, const struct sp_value *root)
 {
     struct sp_value_walk walk;
     size_t next = 0;
-    if (!container_lengths(e, root)) {
+    if (!container_lengths(e, root))
         return;
-    }
     sp_value_walk_init(&walk, root);
     for (enum sp_walk_event event; (event = sp_value_walk_next(&walk)) != SP_WALK_END;) {
         if (event == SP_WALK_SCALAR) {
@@ -244,9 +238,8 @@ static void put_container(struct encoder *e, const struct sp_value *root)
             size_t len;
             memcpy(&len, e->lengths.ptr + next, sizeof(len));
             next += sizeof(len);
-            if (walk.value != root) {
+            if (walk.value != root)
                 element_begin(e, walk.entry, len_field_size(len));
-            }
             uint8_t *begin = sp_buf_reserve(e->out, FIELD_MAX);
             if (begin) {
                 *begin = walk.value->kind == SP_VALUE_ARRAY ? SP_TAG(5, SP_WIRE_LEN)
@@ -284,9 +277,8 @@ static void put_attribute(struct encoder *e, uint32_t number, const struct sp_at
 
 static void put_attributes(struct encoder *e, uint32_t number, const struct sp_attributes *list)
 {
-    for (uint32_t i = 0; i < list->count; i++) {
+    for (uint32_t i = 0; i < list->count; i++)
         put_attribute(e, number, &list->items[i]);
-    }
 }
 
 /* ---- the fixed levels ---- */
@@ -337,22 +329,19 @@ static void put_span(struct encoder *e, const struct sp_span *span)
     field_slice(e, 1, sp_slice_make(span->trace_id.bytes, SP_TRACE_ID_BYTES));
     field_slice(e, 2, sp_slice_make(span->span_id.bytes, SP_SPAN_ID_BYTES));
     field_slice(e, 3, span->trace_state);
-    if (!sp_span_id_is_zero(&span->parent_span_id)) {
+    if (!sp_span_id_is_zero(&span->parent_span_id))
         field_slice(e, 4, sp_slice_make(span->parent_span_id.bytes, SP_SPAN_ID_BYTES));
-    }
     field_slice(e, 5, span->name);
     field_varint(e, 6, (uint64_t)(int64_t)span->kind);
     field_i64(e, 7, span->start_unix_ns);
     field_i64(e, 8, span->end_unix_ns);
     put_attributes(e, 9, &span->attributes);
     field_varint(e, 10, span->attributes.dropped);
-    for (uint32_t i = 0; i < span->event_count; i++) {
+    for (uint32_t i = 0; i < span->event_count; i++)
         put_event(e, &span->events[i]);
-    }
     field_varint(e, 12, span->dropped_events);
-    for (uint32_t i = 0; i < span->link_count; i++) {
+    for (uint32_t i = 0; i < span->link_count; i++)
         put_link(e, &span->links[i]);
-    }
     field_varint(e, 14, span->dropped_links);
     put_status(e, span);
     field_i32(e, 16, span->flags);
@@ -392,9 +381,8 @@ static size_t put_scope_spans(struct encoder *e, const struct sp_span *const *sp
     size_t content = message_begin(e, 2), i = begin;
     put_scope(e, scope);
     while (i < count && sp_scope_equal(spans[i]->scope, scope) &&
-           sp_resource_equal(spans[i]->resource, spans[begin]->resource)) {
+           sp_resource_equal(spans[i]->resource, spans[begin]->resource))
         put_span(e, spans[i++]);
-    }
     field_slice(e, 3, scope->schema_url);
     put_residue(e, scope->group_residue);
     message_end(e, content);
@@ -409,9 +397,8 @@ enum sp_status sp_otlp_encode(const struct sp_span *const *spans, size_t count, 
         const struct sp_resource *resource = spans[i]->resource;
         size_t content = message_begin(&e, 1);
         put_resource(&e, resource);
-        while (i < count && sp_resource_equal(spans[i]->resource, resource)) {
+        while (i < count && sp_resource_equal(spans[i]->resource, resource))
             i = put_scope_spans(&e, spans, i, count);
-        }
         field_slice(&e, 3, resource->schema_url);
         put_residue(&e, resource->group_residue);
         message_end(&e, content);

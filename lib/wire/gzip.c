@@ -28,24 +28,21 @@ static enum sp_status member(struct libdeflate_decompressor *decompressor, struc
                              struct sp_buf *out, size_t *ret_used, struct sp_error *reterr)
 {
     size_t room = out->cap - out->len;
-    if (room < GUESS_MIN) {
+    if (room < GUESS_MIN)
         room = first_guess(in, out->max - out->len);
-    }
     for (;;) {
         size_t written = 0;
         uint8_t *to = sp_buf_reserve(out, room);
-        if (!to) {
+        if (!to)
             return sp_decompress_no_room(out, reterr);
-        }
         enum libdeflate_result result = libdeflate_gzip_decompress_ex(decompressor, in.ptr, in.len,
                                                                       to, room, ret_used, &written);
         if (result == LIBDEFLATE_SUCCESS) {
             out->len += written;
             return SP_OK;
         }
-        if (result != LIBDEFLATE_INSUFFICIENT_SPACE) {
+        if (result != LIBDEFLATE_INSUFFICIENT_SPACE)
             return sp_error_set(reterr, SP_MALFORMED, "the gzip body is damaged or cut off");
-        }
         if (room == out->max - out->len) {
             out->error = SP_LIMIT;
             return sp_decompress_no_room(out, reterr);
@@ -58,9 +55,8 @@ static enum sp_status member(struct libdeflate_decompressor *decompressor, struc
 enum sp_status sp_gzip_decompress(struct sp_slice in, struct sp_buf *out, struct sp_error *reterr)
 {
     struct libdeflate_decompressor *decompressor = libdeflate_alloc_decompressor();
-    if (!decompressor) {
+    if (!decompressor)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory for a decompressor");
-    }
     enum sp_status status = SP_OK;
     size_t pos = 0;
     do {

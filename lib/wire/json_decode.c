@@ -12,9 +12,8 @@ static bool decode_event(struct sp_json_decoder *d, struct sp_event *ret)
     int field;
     for (;;) {
         bool ok = sp_json_decoder_key(d, names, SP_ARRAY_LEN(names), &field);
-        if (ok && field < 0) {
+        if (ok && field < 0)
             return true;
-        }
         switch (ok ? field : -1) {
         case 0:
             ok = sp_json_decoder_u64(d, &ret->time_unix_ns);
@@ -31,9 +30,8 @@ static bool decode_event(struct sp_json_decoder *d, struct sp_event *ret)
         default:
             break;
         }
-        if (!ok) {
+        if (!ok)
             return false;
-        }
     }
 }
 
@@ -41,13 +39,11 @@ static bool decode_event(struct sp_json_decoder *d, struct sp_event *ret)
 static bool id_field(struct sp_json_decoder *d, const char *name, uint8_t *id, size_t id_bytes)
 {
     struct sp_slice text = {NULL, 0};
-    if (!sp_json_decoder_text(d, &text)) {
+    if (!sp_json_decoder_text(d, &text))
         return false;
-    }
     memset(id, 0, id_bytes);
-    if (text.len > 0 && !sp_hex_decode(text, id, id_bytes)) {
+    if (text.len > 0 && !sp_hex_decode(text, id, id_bytes))
         sp_json_decoder_refuse(d, "%s is not %zu hex digits", name, 2 * id_bytes);
-    }
     return true;
 }
 
@@ -58,9 +54,8 @@ static bool decode_link(struct sp_json_decoder *d, struct sp_link *ret)
     int field;
     for (;;) {
         bool ok = sp_json_decoder_key(d, names, SP_ARRAY_LEN(names), &field);
-        if (ok && field < 0) {
+        if (ok && field < 0)
             return true;
-        }
         switch (ok ? field : -1) {
         case 0:
             ok = id_field(d, "traceId of a link", ret->trace_id.bytes, SP_TRACE_ID_BYTES);
@@ -83,9 +78,8 @@ static bool decode_link(struct sp_json_decoder *d, struct sp_link *ret)
         default:
             break;
         }
-        if (!ok) {
+        if (!ok)
             return false;
-        }
     }
 }
 
@@ -96,11 +90,10 @@ static bool decode_status(struct sp_json_decoder *d, struct sp_span *span)
     bool ok = sp_json_decoder_object(d, &span->status_present);
     while (ok && span->status_present && field >= 0) {
         ok = sp_json_decoder_key(d, names, SP_ARRAY_LEN(names), &field);
-        if (ok && field == 0) {
+        if (ok && field == 0)
             ok = sp_json_decoder_text(d, &span->status_message);
-        } else if (ok && field == 1) {
+        else if (ok && field == 1)
             ok = sp_json_decoder_enum(d, &span->status_code);
-        }
     }
     return ok;
 }
@@ -108,27 +101,22 @@ static bool decode_status(struct sp_json_decoder *d, struct sp_span *span)
 static bool decode_events(struct sp_json_decoder *d, struct sp_span *span)
 {
     bool more;
-    if (!sp_json_decoder_array(d, &more) || !more) {
+    if (!sp_json_decoder_array(d, &more) || !more)
         return d->status == SP_OK;
-    }
     for (;;) {
         struct sp_event event = {0};
-        if (!sp_json_decoder_element(d, &more)) {
+        if (!sp_json_decoder_element(d, &more))
             return false;
-        }
-        if (!more) {
+        if (!more)
             break;
-        }
         if (!decode_event(d, &event) ||
-            !sp_json_decoder_append(d, &d->events, &event, sizeof(event))) {
+            !sp_json_decoder_append(d, &d->events, &event, sizeof(event)))
             return false;
-        }
     }
     void *items;
     span->event_count = (uint32_t)(d->events.len / sizeof(struct sp_event));
-    if (!sp_json_decoder_keep(d, &d->events, 0, &items)) {
+    if (!sp_json_decoder_keep(d, &d->events, 0, &items))
         return false;
-    }
     span->events = items;
     return true;
 }
@@ -136,26 +124,21 @@ static bool decode_events(struct sp_json_decoder *d, struct sp_span *span)
 static bool decode_links(struct sp_json_decoder *d, struct sp_span *span)
 {
     bool more;
-    if (!sp_json_decoder_array(d, &more) || !more) {
+    if (!sp_json_decoder_array(d, &more) || !more)
         return d->status == SP_OK;
-    }
     for (;;) {
         struct sp_link link = {0};
-        if (!sp_json_decoder_element(d, &more)) {
+        if (!sp_json_decoder_element(d, &more))
             return false;
-        }
-        if (!more) {
+        if (!more)
             break;
-        }
-        if (!decode_link(d, &link) || !sp_json_decoder_append(d, &d->links, &link, sizeof(link))) {
+        if (!decode_link(d, &link) || !sp_json_decoder_append(d, &d->links, &link, sizeof(link)))
             return false;
-        }
     }
     void *items;
     span->link_count = (uint32_t)(d->links.len / sizeof(struct sp_link));
-    if (!sp_json_decoder_keep(d, &d->links, 0, &items)) {
+    if (!sp_json_decoder_keep(d, &d->links, 0, &items))
         return false;
-    }
     span->links = items;
     return true;
 }
@@ -246,25 +229,19 @@ static bool decode_span(struct sp_json_decoder *d, const struct sp_resource *res
     d->refused = false;
     for (;;) {
         d->part = NULL;
-        if (!sp_json_decoder_key(d, span_names, SP_ARRAY_LEN(span_names), &field)) {
+        if (!sp_json_decoder_key(d, span_names, SP_ARRAY_LEN(span_names), &field))
             return false;
-        }
-        if (field < 0) {
+        if (field < 0)
             break;
-        }
-        if (!span_field(d, (enum span_field)field, &span)) {
+        if (!span_field(d, (enum span_field)field, &span))
             return false;
-        }
     }
-    if (sp_trace_id_is_zero(&span.trace_id)) {
+    if (sp_trace_id_is_zero(&span.trace_id))
         sp_json_decoder_refuse(d, "traceId is missing or zero");
-    }
-    if (sp_span_id_is_zero(&span.span_id)) {
+    if (sp_span_id_is_zero(&span.span_id))
         sp_json_decoder_refuse(d, "spanId is missing or zero");
-    }
-    if (d->rejected_count + d->spans.len / sizeof(span) >= d->limits->spans_max) {
+    if (d->rejected_count + d->spans.len / sizeof(span) >= d->limits->spans_max)
         return sp_json_decoder_limit(d, "more than %zu spans in one request", d->limits->spans_max);
-    }
     if (d->refused) {
         d->rejected_count++;
         return true;
@@ -276,20 +253,16 @@ static bool decode_spans(struct sp_json_decoder *d, const struct sp_resource *re
                          const struct sp_scope *scope)
 {
     bool more;
-    if (!sp_json_decoder_array(d, &more) || !more) {
+    if (!sp_json_decoder_array(d, &more) || !more)
         return d->status == SP_OK;
-    }
     d->level = SP_JSON_SPAN;
     for (d->index[SP_JSON_SPAN] = 0;; d->index[SP_JSON_SPAN]++) {
-        if (!sp_json_decoder_element(d, &more)) {
+        if (!sp_json_decoder_element(d, &more))
             return false;
-        }
-        if (!more) {
+        if (!more)
             break;
-        }
-        if (!decode_span(d, resource, scope)) {
+        if (!decode_span(d, resource, scope))
             return false;
-        }
     }
     d->level = SP_JSON_SCOPE;
     return true;
@@ -329,11 +302,10 @@ static bool decode_resource(struct sp_json_decoder *d, struct sp_resource *resou
     bool ok = sp_json_decoder_object(d, &resource->present);
     while (ok && resource->present && field >= 0) {
         ok = sp_json_decoder_key(d, names, SP_ARRAY_LEN(names), &field);
-        if (ok && field == 0) {
+        if (ok && field == 0)
             ok = sp_json_decode_attributes(d, &resource->attributes);
-        } else if (ok && field == 1) {
+        else if (ok && field == 1)
             ok = sp_json_decoder_u32(d, &resource->attributes.dropped);
-        }
     }
     return ok;
 }
@@ -342,18 +314,15 @@ static bool decode_scope_spans(struct sp_json_decoder *d, const struct sp_resour
 {
     static const char *const names[] = {"scope", "spans", "schemaUrl"};
     struct sp_scope *scope = sp_arena_calloc(d->arena, 1, sizeof(*scope));
-    if (!scope) {
+    if (!scope)
         return sp_json_decoder_no_memory(d, d->arena->error);
-    }
     for (int field = 0;;) {
         d->part = NULL;
         bool ok = sp_json_decoder_key(d, names, SP_ARRAY_LEN(names), &field);
-        if (ok && field < 0) {
+        if (ok && field < 0)
             return true;
-        }
-        if (ok && field != 1) {
+        if (ok && field != 1)
             d->part = names[field];
-        }
         switch (ok ? field : -1) {
         case 0:
             ok = decode_scope(d, scope);
@@ -367,9 +336,8 @@ static bool decode_scope_spans(struct sp_json_decoder *d, const struct sp_resour
         default:
             break;
         }
-        if (!ok) {
+        if (!ok)
             return false;
-        }
     }
 }
 
@@ -377,20 +345,16 @@ static bool decode_scope_spans(struct sp_json_decoder *d, const struct sp_resour
 static bool decode_scopes(struct sp_json_decoder *d, const struct sp_resource *resource)
 {
     bool more;
-    if (!sp_json_decoder_array(d, &more) || !more) {
+    if (!sp_json_decoder_array(d, &more) || !more)
         return d->status == SP_OK;
-    }
     d->level = SP_JSON_SCOPE;
     for (d->index[SP_JSON_SCOPE] = 0;; d->index[SP_JSON_SCOPE]++) {
-        if (!sp_json_decoder_element(d, &more)) {
+        if (!sp_json_decoder_element(d, &more))
             return false;
-        }
-        if (!more) {
+        if (!more)
             break;
-        }
-        if (!decode_scope_spans(d, resource)) {
+        if (!decode_scope_spans(d, resource))
             return false;
-        }
     }
     d->level = SP_JSON_RESOURCE;
     return true;
@@ -400,18 +364,15 @@ static bool decode_resource_spans(struct sp_json_decoder *d)
 {
     static const char *const names[] = {"resource", "scopeSpans", "schemaUrl"};
     struct sp_resource *resource = sp_arena_calloc(d->arena, 1, sizeof(*resource));
-    if (!resource) {
+    if (!resource)
         return sp_json_decoder_no_memory(d, d->arena->error);
-    }
     for (int field = 0;;) {
         d->part = NULL;
         bool ok = sp_json_decoder_key(d, names, SP_ARRAY_LEN(names), &field);
-        if (ok && field < 0) {
+        if (ok && field < 0)
             return true;
-        }
-        if (ok && field != 1) {
+        if (ok && field != 1)
             d->part = names[field];
-        }
         switch (ok ? field : -1) {
         case 0:
             ok = decode_resource(d, resource);
@@ -425,29 +386,24 @@ static bool decode_resource_spans(struct sp_json_decoder *d)
         default:
             break;
         }
-        if (!ok) {
+        if (!ok)
             return false;
-        }
     }
 }
 
 static bool decode_resources(struct sp_json_decoder *d)
 {
     bool more;
-    if (!sp_json_decoder_array(d, &more) || !more) {
+    if (!sp_json_decoder_array(d, &more) || !more)
         return d->status == SP_OK;
-    }
     d->level = SP_JSON_RESOURCE;
     for (d->index[SP_JSON_RESOURCE] = 0;; d->index[SP_JSON_RESOURCE]++) {
-        if (!sp_json_decoder_element(d, &more)) {
+        if (!sp_json_decoder_element(d, &more))
             return false;
-        }
-        if (!more) {
+        if (!more)
             break;
-        }
-        if (!decode_resource_spans(d)) {
+        if (!decode_resource_spans(d))
             return false;
-        }
     }
     d->level = SP_JSON_REQUEST;
     return true;
@@ -457,15 +413,12 @@ static bool decode_request(struct sp_json_decoder *d)
 {
     static const char *const names[] = {"resourceSpans"};
     int field = 0;
-    if (sp_json_next(&d->r) != SP_JSON_OBJECT_BEGIN) {
+    if (sp_json_next(&d->r) != SP_JSON_OBJECT_BEGIN)
         return sp_json_decoder_expected(d, "an object");
-    }
-    while (field >= 0) {
+    while (field >= 0)
         if (!sp_json_decoder_key(d, names, SP_ARRAY_LEN(names), &field) ||
-            (field == 0 && !decode_resources(d))) {
+            (field == 0 && !decode_resources(d)))
             return false;
-        }
-    }
     return sp_json_next(&d->r) == SP_JSON_END || sp_json_decoder_failed(d);
 }
 
@@ -474,13 +427,11 @@ static bool finish(struct sp_json_decoder *d, const struct sp_batch **ret_batch)
     struct sp_batch *batch = sp_arena_calloc(d->arena, 1, sizeof(*batch));
     size_t count = d->spans.len / sizeof(struct sp_span);
     void *spans;
-    if (!sp_json_decoder_keep(d, &d->spans, 0, &spans)) {
+    if (!sp_json_decoder_keep(d, &d->spans, 0, &spans))
         return false;
-    }
     if (!batch || (d->rejected_count > 0 &&
-                   !sp_arena_copy(d->arena, sp_slice_cstr(d->reason), &batch->rejected_reason))) {
+                   !sp_arena_copy(d->arena, sp_slice_cstr(d->reason), &batch->rejected_reason)))
         return sp_json_decoder_no_memory(d, d->arena->error);
-    }
     batch->spans = spans;
     batch->span_count = count;
     batch->rejected_count = d->rejected_count;
@@ -511,8 +462,7 @@ enum sp_status sp_otlp_json_decode(struct sp_arena *arena, struct sp_slice in,
     }
     sp_json_reader_init(&d.r, in, arena, SP_JSON_DEPTH_MAX);
     bool ok = decode_request(&d) && finish(&d, ret_batch);
-    for (size_t i = 0; i < SP_ARRAY_LEN(arrays); i++) {
+    for (size_t i = 0; i < SP_ARRAY_LEN(arrays); i++)
         sp_buf_fini(arrays[i]);
-    }
     return ok ? SP_OK : d.status;
 }

@@ -95,16 +95,14 @@ void sp_otlp_json_value(const struct sp_value *value, struct sp_json_writer *w)
             sp_json_string(w, walk.entry->key);
             sp_json_key(w, "value");
         }
-        if (event == SP_WALK_SCALAR) {
+        if (event == SP_WALK_SCALAR)
             scalar(w, walk.value);
-        } else if (event == SP_WALK_ENTER) {
+        else if (event == SP_WALK_ENTER)
             container_begin(w, walk.value->kind);
-        } else {
+        else
             container_end(w);
-        }
-        if (walk.entry && event != SP_WALK_ENTER) {
+        if (walk.entry && event != SP_WALK_ENTER)
             sp_json_object_end(w);
-        }
     }
 }
 
@@ -156,18 +154,16 @@ static void events_and_links(struct sp_json_writer *w, const struct sp_span *spa
     if (span->event_count > 0) {
         sp_json_key(w, "events");
         sp_json_array_begin(w);
-        for (uint32_t i = 0; i < span->event_count; i++) {
+        for (uint32_t i = 0; i < span->event_count; i++)
             write_event(w, &span->events[i]);
-        }
         sp_json_array_end(w);
     }
     field_number(w, "droppedEventsCount", span->dropped_events);
     if (span->link_count > 0) {
         sp_json_key(w, "links");
         sp_json_array_begin(w);
-        for (uint32_t i = 0; i < span->link_count; i++) {
+        for (uint32_t i = 0; i < span->link_count; i++)
             write_link(w, &span->links[i]);
-        }
         sp_json_array_end(w);
     }
     field_number(w, "droppedLinksCount", span->dropped_links);
@@ -179,9 +175,8 @@ void sp_otlp_json_span(const struct sp_span *span, struct sp_json_writer *w)
     field_hex(w, "traceId", span->trace_id.bytes, SP_TRACE_ID_BYTES);
     field_hex(w, "spanId", span->span_id.bytes, SP_SPAN_ID_BYTES);
     field_text(w, "traceState", span->trace_state);
-    if (!sp_span_id_is_zero(&span->parent_span_id)) {
+    if (!sp_span_id_is_zero(&span->parent_span_id))
         field_hex(w, "parentSpanId", span->parent_span_id.bytes, SP_SPAN_ID_BYTES);
-    }
     field_number(w, "flags", span->flags);
     field_text(w, "name", span->name);
     sp_json_key(w, "kind");
@@ -230,9 +225,8 @@ static size_t scope_spans(struct sp_json_writer *w, const struct sp_span *const 
     sp_json_key(w, "spans");
     sp_json_array_begin(w);
     while (i < count && sp_scope_equal(spans[i]->scope, scope) &&
-           sp_resource_equal(spans[i]->resource, spans[begin]->resource)) {
+           sp_resource_equal(spans[i]->resource, spans[begin]->resource))
         sp_otlp_json_span(spans[i++], w);
-    }
     sp_json_array_end(w);
     field_text(w, "schemaUrl", scope->schema_url);
     sp_json_object_end(w);
@@ -253,9 +247,8 @@ void sp_otlp_json_encode(const struct sp_span *const *spans, size_t count, struc
         }
         sp_json_key(w, "scopeSpans");
         sp_json_array_begin(w);
-        while (i < count && sp_resource_equal(spans[i]->resource, resource)) {
+        while (i < count && sp_resource_equal(spans[i]->resource, resource))
             i = scope_spans(w, spans, i, count);
-        }
         sp_json_array_end(w);
         field_text(w, "schemaUrl", resource->schema_url);
         sp_json_object_end(w);

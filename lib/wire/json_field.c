@@ -15,12 +15,10 @@ static void place_format(const struct sp_json_decoder *d, char *out, size_t out_
         snprintf(out, out_bytes, "%s", names[0]);
         return;
     }
-    for (enum sp_json_level i = SP_JSON_RESOURCE; i <= d->level && len < out_bytes; i++) {
+    for (enum sp_json_level i = SP_JSON_RESOURCE; i <= d->level && len < out_bytes; i++)
         len += (size_t)snprintf(out + len, out_bytes - len, "%s[%u]", names[i], d->index[i]);
-    }
-    if (d->part && len < out_bytes) {
+    if (d->part && len < out_bytes)
         snprintf(out + len, out_bytes - len, ".%s", d->part);
-    }
 }
 
 bool sp_json_decoder_failed(struct sp_json_decoder *d)
@@ -75,18 +73,16 @@ bool sp_json_decoder_key(struct sp_json_decoder *d, const char *const *names, si
             *ret = -1;
             return true;
         }
-        if (event != SP_JSON_KEY) {
+        if (event != SP_JSON_KEY)
             return sp_json_decoder_failed(d);
-        }
         for (size_t i = 0; i < count; i++) {
             if (sp_slice_equal_cstr(d->r.text, names[i])) {
                 *ret = (int)i;
                 return true;
             }
         }
-        if (sp_json_skip(&d->r) != SP_OK) {
+        if (sp_json_skip(&d->r) != SP_OK)
             return sp_json_decoder_failed(d);
-        }
     }
 }
 
@@ -132,13 +128,11 @@ bool sp_json_decoder_i64(struct sp_json_decoder *d, int64_t *ret, bool *ret_pres
     enum sp_json_event event = sp_json_next(&d->r);
     double number;
     *ret_present = event != SP_JSON_NULL;
-    if (event == SP_JSON_NULL) {
+    if (event == SP_JSON_NULL)
         return true;
-    }
     if (event == SP_JSON_STRING || event == SP_JSON_NUMBER) {
-        if (sp_parse_i64(d->r.text, ret)) {
+        if (sp_parse_i64(d->r.text, ret))
             return true;
-        }
         if (whole_double(d->r.text, &number)) {
             *ret = (int64_t)number;
             return true;
@@ -151,13 +145,11 @@ bool sp_json_decoder_u64(struct sp_json_decoder *d, uint64_t *ret)
 {
     enum sp_json_event event = sp_json_next(&d->r);
     double number;
-    if (event == SP_JSON_NULL) {
+    if (event == SP_JSON_NULL)
         return true;
-    }
     if (event == SP_JSON_STRING || event == SP_JSON_NUMBER) {
-        if (sp_parse_u64(d->r.text, ret)) {
+        if (sp_parse_u64(d->r.text, ret))
             return true;
-        }
         if (whole_double(d->r.text, &number) && number >= 0) {
             *ret = (uint64_t)number;
             return true;
@@ -169,12 +161,10 @@ bool sp_json_decoder_u64(struct sp_json_decoder *d, uint64_t *ret)
 bool sp_json_decoder_u32(struct sp_json_decoder *d, uint32_t *ret)
 {
     uint64_t number = *ret;
-    if (!sp_json_decoder_u64(d, &number)) {
+    if (!sp_json_decoder_u64(d, &number))
         return false;
-    }
-    if (number > UINT32_MAX) {
+    if (number > UINT32_MAX)
         return sp_json_decoder_expected(d, "a whole number of 32 bits, not negative");
-    }
     *ret = (uint32_t)number;
     return true;
 }
@@ -184,17 +174,15 @@ bool sp_json_decoder_enum(struct sp_json_decoder *d, int32_t *ret)
     enum sp_json_event event = sp_json_next(&d->r);
     int64_t number = 0;
     double whole;
-    if (event == SP_JSON_NULL) {
+    if (event == SP_JSON_NULL)
         return true;
-    }
     bool ok = event == SP_JSON_NUMBER && sp_parse_i64(d->r.text, &number);
     if (!ok && event == SP_JSON_NUMBER && whole_double(d->r.text, &whole)) {
         number = (int64_t)whole;
         ok = true;
     }
-    if (!ok || number < INT32_MIN || number > INT32_MAX) {
+    if (!ok || number < INT32_MIN || number > INT32_MAX)
         return sp_json_decoder_expected(d, "the number of an enum value, not its name,");
-    }
     *ret = (int32_t)number;
     return true;
 }
@@ -222,12 +210,10 @@ bool sp_json_decoder_keep(struct sp_json_decoder *d, struct sp_buf *array, size_
 {
     size_t bytes = array->len - from;
     *ret = sp_arena_alloc(d->arena, bytes);
-    if (!*ret) {
+    if (!*ret)
         return sp_json_decoder_no_memory(d, d->arena->error);
-    }
-    if (bytes > 0) {
+    if (bytes > 0)
         memcpy(*ret, array->ptr + from, bytes);
-    }
     array->len = from;
     return true;
 }

@@ -53,15 +53,12 @@ static bool push_counted(struct sp_json_decoder *d, enum frame_kind kind)
 static bool push_list(struct sp_json_decoder *d, enum sp_value_kind list)
 {
     bool object;
-    if (!sp_json_decoder_object(d, &object)) {
+    if (!sp_json_decoder_object(d, &object))
         return false;
-    }
-    if (!object) {
+    if (!object)
         return true;
-    }
-    if (top(d)->depth >= d->nesting_max) {
+    if (top(d)->depth >= d->nesting_max)
         return sp_json_decoder_limit(d, "values are nested in more than %u levels", d->nesting_max);
-    }
     return push(d, FRAME_LIST, list);
 }
 
@@ -74,18 +71,16 @@ static bool double_field(struct sp_json_decoder *d, struct sp_value *ret)
         {"NaN", __builtin_nan("")}, {"Infinity", __builtin_inf()}, {"-Infinity", -__builtin_inf()}};
     enum sp_json_event event = sp_json_next(&d->r);
     double number;
-    if (event == SP_JSON_NULL) {
+    if (event == SP_JSON_NULL)
         return true;
-    }
     bool ok =
         (event == SP_JSON_NUMBER || event == SP_JSON_STRING) && sp_parse_double(d->r.text, &number);
     for (size_t i = 0; !ok && event == SP_JSON_STRING && i < SP_ARRAY_LEN(names); i++) {
         ok = sp_slice_equal_cstr(d->r.text, names[i].name);
         number = names[i].number;
     }
-    if (!ok) {
+    if (!ok)
         return sp_json_decoder_expected(d, "a number");
-    }
     *ret = (struct sp_value){.kind = SP_VALUE_DOUBLE, .number = number};
     return true;
 }
@@ -93,22 +88,18 @@ static bool double_field(struct sp_json_decoder *d, struct sp_value *ret)
 static bool bytes_field(struct sp_json_decoder *d, struct sp_value *ret)
 {
     enum sp_json_event event = sp_json_next(&d->r);
-    if (event == SP_JSON_NULL) {
+    if (event == SP_JSON_NULL)
         return true;
-    }
     sp_buf_reset(&d->scratch);
     bool is_base64 = event == SP_JSON_STRING && sp_base64_decode(d->r.text, &d->scratch);
-    if (d->scratch.error != SP_OK) {
+    if (d->scratch.error != SP_OK)
         return sp_json_decoder_no_memory(d, d->scratch.error);
-    }
-    if (!is_base64) {
+    if (!is_base64)
         return sp_json_decoder_expected(d, "a string in base64");
-    }
     void *bytes;
     size_t len = d->scratch.len;
-    if (!sp_json_decoder_keep(d, &d->scratch, 0, &bytes)) {
+    if (!sp_json_decoder_keep(d, &d->scratch, 0, &bytes))
         return false;
-    }
     *ret = (struct sp_value){.kind = SP_VALUE_BYTES, .string = sp_slice_make(bytes, len)};
     return true;
 }
@@ -116,12 +107,10 @@ static bool bytes_field(struct sp_json_decoder *d, struct sp_value *ret)
 static bool bool_field(struct sp_json_decoder *d, struct sp_value *ret)
 {
     enum sp_json_event event = sp_json_next(&d->r);
-    if (event == SP_JSON_NULL) {
+    if (event == SP_JSON_NULL)
         return true;
-    }
-    if (event != SP_JSON_TRUE && event != SP_JSON_FALSE) {
+    if (event != SP_JSON_TRUE && event != SP_JSON_FALSE)
         return sp_json_decoder_expected(d, "true or false");
-    }
     *ret = (struct sp_value){.kind = SP_VALUE_BOOL, .boolean = event == SP_JSON_TRUE};
     return true;
 }
@@ -129,12 +118,10 @@ static bool bool_field(struct sp_json_decoder *d, struct sp_value *ret)
 static bool string_field(struct sp_json_decoder *d, struct sp_value *ret)
 {
     enum sp_json_event event = sp_json_next(&d->r);
-    if (event == SP_JSON_NULL) {
+    if (event == SP_JSON_NULL)
         return true;
-    }
-    if (event != SP_JSON_STRING) {
+    if (event != SP_JSON_STRING)
         return sp_json_decoder_expected(d, "a string");
-    }
     *ret = (struct sp_value){.kind = SP_VALUE_STRING, .string = d->r.text};
     return true;
 }
@@ -143,12 +130,10 @@ static bool int_field(struct sp_json_decoder *d, struct sp_value *ret)
 {
     int64_t number = 0;
     bool present;
-    if (!sp_json_decoder_i64(d, &number, &present)) {
+    if (!sp_json_decoder_i64(d, &number, &present))
         return false;
-    }
-    if (present) {
+    if (present)
         *ret = (struct sp_value){.kind = SP_VALUE_INT, .integer = number};
-    }
     return true;
 }
 
@@ -158,9 +143,8 @@ static bool value_step(struct sp_json_decoder *d)
     static const char *const names[] = {"stringValue", "intValue",    "boolValue", "doubleValue",
                                         "arrayValue",  "kvlistValue", "bytesValue"};
     int field;
-    if (!sp_json_decoder_key(d, names, SP_ARRAY_LEN(names), &field)) {
+    if (!sp_json_decoder_key(d, names, SP_ARRAY_LEN(names), &field))
         return false;
-    }
     switch (field) {
     case 0:
         return string_field(d, &top(d)->value);
@@ -180,9 +164,8 @@ static bool value_step(struct sp_json_decoder *d)
         break;
     }
     struct frame done = pop(d);
-    if (top(d)->kind == FRAME_ARRAY) {
+    if (top(d)->kind == FRAME_ARRAY)
         return sp_json_decoder_append(d, &d->values, &done.value, sizeof(done.value));
-    }
     top(d)->value = done.value; /* of an ENTRY */
     return true;
 }
@@ -193,12 +176,10 @@ static bool entry_step(struct sp_json_decoder *d)
     static const char *const names[] = {"key", "value"};
     int field;
     bool object;
-    if (!sp_json_decoder_key(d, names, SP_ARRAY_LEN(names), &field)) {
+    if (!sp_json_decoder_key(d, names, SP_ARRAY_LEN(names), &field))
         return false;
-    }
-    if (field == 0) {
+    if (field == 0)
         return sp_json_decoder_text(d, &top(d)->key);
-    }
     if (field == 1) {
         return sp_json_decoder_object(d, &object) &&
                (!object || push(d, FRAME_VALUE, SP_VALUE_EMPTY));
@@ -214,9 +195,8 @@ static bool list_step(struct sp_json_decoder *d)
     static const char *const names[] = {"values"};
     int field;
     bool array;
-    if (!sp_json_decoder_key(d, names, SP_ARRAY_LEN(names), &field)) {
+    if (!sp_json_decoder_key(d, names, SP_ARRAY_LEN(names), &field))
         return false;
-    }
     if (field == 0) {
         bool entries = top(d)->list == SP_VALUE_KVLIST;
         return sp_json_decoder_array(d, &array) &&
@@ -232,26 +212,22 @@ static bool list_step(struct sp_json_decoder *d)
 static bool array_step(struct sp_json_decoder *d, bool entries, bool *ret_bottom)
 {
     bool more;
-    if (!sp_json_decoder_element(d, &more)) {
+    if (!sp_json_decoder_element(d, &more))
         return false;
-    }
-    if (more) {
+    if (more)
         return push_counted(d, entries ? FRAME_ENTRY : FRAME_VALUE);
-    }
     struct frame done = pop(d);
     struct sp_buf *array = entries ? &d->attributes : &d->values;
     size_t size = entries ? sizeof(struct sp_attribute) : sizeof(struct sp_value);
     struct sp_value value = {.kind = entries ? SP_VALUE_KVLIST : SP_VALUE_ARRAY,
                              .count = (uint32_t)((array->len - done.base) / size)};
     void *items;
-    if (!sp_json_decoder_keep(d, array, done.base, &items)) {
+    if (!sp_json_decoder_keep(d, array, done.base, &items))
         return false;
-    }
-    if (entries) {
+    if (entries)
         value.entries = items;
-    } else {
+    else
         value.items = items;
-    }
     *ret_bottom = d->frames.len == 0;
     if (*ret_bottom) {
         done.value = value;
@@ -264,15 +240,12 @@ static bool array_step(struct sp_json_decoder *d, bool entries, bool *ret_bottom
 bool sp_json_decode_attributes(struct sp_json_decoder *d, struct sp_attributes *ret)
 {
     bool array, bottom = false;
-    if (!sp_json_decoder_array(d, &array)) {
+    if (!sp_json_decoder_array(d, &array))
         return false;
-    }
-    if (!array) {
+    if (!array)
         return true;
-    }
-    if (!push(d, FRAME_KVLIST, SP_VALUE_EMPTY)) {
+    if (!push(d, FRAME_KVLIST, SP_VALUE_EMPTY))
         return false;
-    }
     while (!bottom) {
         bool ok = false;
         switch (top(d)->kind) {
@@ -292,9 +265,8 @@ bool sp_json_decode_attributes(struct sp_json_decoder *d, struct sp_attributes *
             ok = list_step(d);
             break;
         }
-        if (!ok) {
+        if (!ok)
             return false;
-        }
     }
     struct sp_value done = pop(d).value;
     ret->items = done.entries;

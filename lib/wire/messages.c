@@ -93,9 +93,8 @@ enum sp_status sp_export_response_encode(enum sp_wire_format format, uint64_t re
         sp_arena_fini(&arena);
         return SP_NO_MEMORY;
     }
-    if (rejected_spans > 0 || reason.len > 0) {
+    if (rejected_spans > 0 || reason.len > 0)
         response.partial_success = &partial;
-    }
     append_packed(out, &response.base);
     sp_arena_fini(&arena);
     return out->error;
@@ -107,9 +106,8 @@ enum sp_status sp_export_response_decode(struct sp_arena *arena, struct sp_slice
 {
     const Spoor__Wire__ExportResponse *response = (const Spoor__Wire__ExportResponse *)unpack(
         arena, in, &spoor__wire__export_response__descriptor);
-    if (!response) {
+    if (!response)
         return sp_error_set(reterr, SP_MALFORMED, "not an ExportTraceServiceResponse");
-    }
     const Spoor__Wire__ExportPartialSuccess *partial = response->partial_success;
     *ret_rejected_spans =
         partial && partial->rejected_spans > 0 ? (uint64_t)partial->rejected_spans : 0;
@@ -133,13 +131,12 @@ static struct details details_of(const struct sp_error *error, uint64_t retry_af
         .bad_request = error->status == SP_MALFORMED || error->status == SP_INVALID_ARGUMENT,
         .retry_after_ns = retry_after_ns,
     };
-    if (error->parameter[0]) {
+    if (error->parameter[0])
         snprintf(details.field, sizeof(details.field), "%s", error->parameter);
-    } else if (error->offset != SP_ERROR_NO_OFFSET) {
+    else if (error->offset != SP_ERROR_NO_OFFSET)
         snprintf(details.field, sizeof(details.field), "body, byte %" PRIu64, error->offset);
-    } else {
+    else
         snprintf(details.field, sizeof(details.field), "body");
-    }
     return details;
 }
 
@@ -235,9 +232,8 @@ static void rpc_status_protobuf(const struct sp_error *error, struct details *de
         anys[status.n_details++] = any_of(bad_type, &bad);
     }
     append_packed(out, &status.base);
-    if (out->error == SP_OK && (retry.error != SP_OK || bad.error != SP_OK)) {
+    if (out->error == SP_OK && (retry.error != SP_OK || bad.error != SP_OK))
         out->error = SP_NO_MEMORY;
-    }
     sp_buf_fini(&retry);
     sp_buf_fini(&bad);
 }
@@ -246,11 +242,10 @@ enum sp_status sp_rpc_status_encode(enum sp_wire_format format, const struct sp_
                                     uint64_t retry_after_ns, struct sp_buf *out)
 {
     struct details details = details_of(error, retry_after_ns);
-    if (format == SP_WIRE_JSON) {
+    if (format == SP_WIRE_JSON)
         rpc_status_json(error, &details, out);
-    } else {
+    else
         rpc_status_protobuf(error, &details, out);
-    }
     return out->error;
 }
 
@@ -259,9 +254,8 @@ enum sp_status sp_rpc_status_decode(struct sp_arena *arena, struct sp_slice in, 
 {
     const Spoor__Wire__RpcStatus *status =
         (const Spoor__Wire__RpcStatus *)unpack(arena, in, &spoor__wire__rpc_status__descriptor);
-    if (!status) {
+    if (!status)
         return sp_error_set(reterr, SP_MALFORMED, "not a google.rpc.Status");
-    }
     *ret_code = status->code;
     *ret_message = sp_slice_cstr(status->message);
     return SP_OK;
@@ -274,9 +268,8 @@ enum sp_status sp_health_request_decode(struct sp_arena *arena, struct sp_slice 
 {
     const Spoor__Wire__HealthRequest *request = (const Spoor__Wire__HealthRequest *)unpack(
         arena, in, &spoor__wire__health_request__descriptor);
-    if (!request) {
+    if (!request)
         return sp_error_set(reterr, SP_MALFORMED, "not a grpc.health.v1.HealthCheckRequest");
-    }
     *ret_service = sp_slice_cstr(request->service);
     return SP_OK;
 }

@@ -77,23 +77,19 @@ static inline __attribute__((always_inline)) const char *sp_scan_field(struct sp
 {
     uint64_t key, len;
     ret->begin = scan->at;
-    if (SP_UNLIKELY(!sp_scan_varint32(scan, &key) || key > UINT32_MAX)) {
+    if (SP_UNLIKELY(!sp_scan_varint32(scan, &key) || key > UINT32_MAX))
         return "the key of a field is not a number of 32 bits";
-    }
-    if (SP_UNLIKELY(key < 8)) {
+    if (SP_UNLIKELY(key < 8))
         return "a field has the number 0";
-    }
     ret->tag = (uint32_t)key;
     size_t left = (size_t)(scan->end - scan->at);
     switch (key & 7) {
     case SP_WIRE_LEN:
-        if (SP_UNLIKELY(!sp_scan_varint32(scan, &len) || len > INT32_MAX)) {
+        if (SP_UNLIKELY(!sp_scan_varint32(scan, &len) || len > INT32_MAX))
             return "the length of a field is not a number of 31 bits";
-        }
         left = (size_t)(scan->end - scan->at);
-        if (SP_UNLIKELY(len > left)) {
+        if (SP_UNLIKELY(len > left))
             return "the length of a field reaches past the end";
-        }
         ret->bytes = sp_slice_make(scan->at, (size_t)len);
         scan->at += len;
         return NULL;
@@ -102,17 +98,15 @@ static inline __attribute__((always_inline)) const char *sp_scan_field(struct sp
                    ? NULL
                    : "a number is cut off or longer than ten bytes";
     case SP_WIRE_I64:
-        if (SP_UNLIKELY(left < 8)) {
+        if (SP_UNLIKELY(left < 8))
             return "a number of 64 bits is cut off";
-        }
         memcpy(&ret->number, scan->at, 8);
         scan->at += 8;
         return NULL;
     case SP_WIRE_I32: {
         uint32_t number;
-        if (SP_UNLIKELY(left < 4)) {
+        if (SP_UNLIKELY(left < 4))
             return "a number of 32 bits is cut off";
-        }
         memcpy(&number, scan->at, 4);
         ret->number = number;
         scan->at += 4;
