@@ -202,3 +202,49 @@ test("a value that is too long for a tree says so", async () => {
     { attributes: [string("payload", JSON.stringify(["x".repeat(300_000)]))] },
   );
 });
+
+test("details that are docked below are as high as the person wants, by pointer and key", async () => {
+  await withTrace(
+    `/trace/?id=${TRACE}&span=${hex(2, 16)}`,
+    async (page) => {
+      const edge = page.getByRole("separator", { name: "Height of the panel" });
+      const high = async () => Math.round((await page.locator(".details").boundingBox()).height);
+      const step = async (key, expected) => {
+        await page.keyboard.press(key);
+        await until(high, expected, key);
+        await until(async () => Number(await edge.getAttribute("aria-valuenow")), expected, `${key}, told`);
+      };
+      await edge.waitFor();
+      const usual = await high();
+      await edge.focus();
+      await until(async () => Number(await edge.getAttribute("aria-valuenow")), usual, "told before it was moved");
+      await step("ArrowUp", usual + 20);
+      await step("ArrowDown", usual);
+      await step("End", 540);
+      await step("Home", 180);
+      await assertAccessible(page, "details below");
+      const { x, y, width } = await edge.boundingBox();
+      await page.mouse.move(x + width / 2, y + 4);
+      await page.mouse.down();
+      await page.mouse.move(x + width / 2, 500, { steps: 4 });
+      await page.mouse.up();
+      await until(high, 400, "dragged");
+      await page.reload();
+      await edge.waitFor();
+      assert.equal(await high(), 400, "kept");
+      assert.equal(await page.getByRole("separator", { name: "Width of the panel" }).isVisible(), false);
+      // Where it is wide a person may dock it below; on a narrow screen it is a sheet.
+      await page.setViewportSize({ width: 1440, height: 900 });
+      assert.equal(await edge.isVisible(), false);
+      await page.getByRole("button", { name: "Details at the bottom" }).click();
+      await edge.waitFor();
+      assert.equal(await page.getByRole("separator", { name: "Width of the panel" }).isVisible(), false);
+      await edge.focus();
+      await step("ArrowUp", 420);
+      await page.setViewportSize({ width: 390, height: 844 });
+      await until(high, 844, "a sheet");
+      assert.equal(await edge.isVisible(), false);
+    },
+    { width: 1000 },
+  );
+});

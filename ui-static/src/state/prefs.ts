@@ -56,6 +56,12 @@ export const drawerPx = computed((): number => Number(drawerText.value) || 420);
 export const setDrawer = (pixels: number): void => {
   drawerText.value = String(pixels);
 };
+const highText = kept("drawer.high");
+/** How high it is where it is docked below; --drawer-high in styles. 0: as high as is usual there. */
+export const drawerHigh = computed((): number => Number(highText.value) || 0);
+export const setDrawerHigh = (pixels: number): void => {
+  highText.value = String(pixels);
+};
 /** Columns of the waterfall besides the names. */
 export const showsSelf = stored<"on" | "off">("column.self", ["on", "off"], "on");
 export const showsRank = stored<"on" | "off">("column.rank", ["on", "off"], "on");
@@ -100,6 +106,7 @@ effect(() => {
 effect(() => {
   document.documentElement.style.setProperty("--row", `${rowPx.value}px`);
   document.documentElement.style.setProperty("--drawer", `${drawerPx.value}px`);
+  document.documentElement.style.setProperty("--drawer-high", drawerHigh.value ? `clamp(180px, ${drawerHigh.value}px, 60vh)` : null);
 });
 
 export function nextTheme(): void {

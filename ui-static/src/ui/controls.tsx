@@ -8,7 +8,7 @@ import { curlOf } from "../model/curl";
 import { colourOf, textureOf } from "../model/palette";
 import { shortName } from "../model/text";
 import { hint } from "../state/keys";
-import { dark, drawerPx, setDrawer } from "../state/prefs";
+import { dark, drawerHigh, drawerPx, setDrawer, setDrawerHigh } from "../state/prefs";
 import { copy } from "../state/say";
 import { Icon, type IconName } from "./icons";
 
@@ -205,37 +205,46 @@ export function Tabs({ label, tabs, chosen, choose, panel }: TabsProps) {
 
 interface SplitterProps {
   label: string;
-  /** Pixels: how wide the part is, and may be. */
+  /** Pixels: how wide, or high, the part is, and may be; 0: as its style says. */
   value: number;
   min: number;
   max: number;
   set: (pixels: number) => void;
-  /** The part that it sizes lies on its right side. */
-  right?: boolean;
+  /** Which edge of the part it is. */
+  edge?: "right" | "left" | "top";
 }
 
 /** The edge of a part: dragged, or moved with the arrow keys. */
-export function Splitter({ label, value, min, max, set, right = false }: SplitterProps) {
+export function Splitter({ label, value, min, max, set, edge = "right" }: SplitterProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const top = edge === "top";
+  const part = () => (box.current?.parentElement as Element).getBoundingClientRect();
+  const size = () => value || Math.round(part().height);
   const put = (pixels: number) => set(Math.round(Math.max(min, Math.min(max, pixels))));
+  // What has the focus has a value to tell.
+  const [told, setTold] = useState(min);
   return (
     <div
-      class="splitter"
+      ref={box}
+      class={top ? "splitter top" : "splitter"}
       role="separator"
       tabIndex={0}
-      aria-orientation="vertical"
+      aria-orientation={top ? "horizontal" : "vertical"}
       aria-label={label}
-      aria-valuenow={value}
+      aria-valuenow={value || told}
+      onFocus={() => setTold(size())}
       aria-valuemin={min}
       aria-valuemax={max}
       onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
       onPointerMove={(event) => {
         if (!event.currentTarget.hasPointerCapture(event.pointerId)) return;
-        const box = (event.currentTarget.parentElement as Element).getBoundingClientRect();
-        put(right ? box.right - event.clientX : event.clientX - box.left);
+        const { left, right, bottom } = part();
+        put(top ? bottom - event.clientY : edge === "left" ? right - event.clientX : event.clientX - left);
       }}
       onKeyDown={(event) => {
-        const step = right ? -STEP_PX : STEP_PX;
-        const to = { ArrowLeft: value - step, ArrowRight: value + step, Home: min, End: max }[event.key];
+        const step = edge === "right" ? STEP_PX : -STEP_PX;
+        const moved = top ? { ArrowUp: size() - step, ArrowDown: size() + step } : { ArrowLeft: value - step, ArrowRight: value + step };
+        const to = ({ ...moved, Home: min, End: max } as Record<string, number>)[event.key];
         if (to === undefined) return;
         event.preventDefault();
         event.stopPropagation();
@@ -247,6 +256,7 @@ export function Splitter({ label, value, min, max, set, right = false }: Splitte
 
 const STEP_PX = 20;
 const DRAWER_MIN = 320;
+const DRAWER_MIN_HEIGHT = 180;
 /** Of the window; styles hold the same. */
 const DRAWER_PART = 0.6;
 
@@ -261,12 +271,14 @@ interface DrawerProps {
   children: ComponentChildren;
 }
 
-/** The panel at the right of a page, as wide as the person wants. */
+/** The panel at the right of a page, or docked below it, as wide and as high as the person wants. Styles say which of the two edges is there. */
 export function Drawer({ label, title, tools, close, what, action = "all.escape", children }: DrawerProps) {
   const max = Math.floor(window.innerWidth * DRAWER_PART);
+  const highest = Math.max(DRAWER_MIN_HEIGHT, Math.floor(window.innerHeight * DRAWER_PART));
   return (
     <aside class="details" aria-label={label}>
-      <Splitter label="Width of the panel" value={Math.min(max, drawerPx.value)} min={DRAWER_MIN} max={max} set={setDrawer} right />
+      <Splitter label="Width of the panel" value={Math.min(max, drawerPx.value)} min={DRAWER_MIN} max={max} set={setDrawer} edge="left" />
+      <Splitter label="Height of the panel" value={Math.min(highest, drawerHigh.value)} min={DRAWER_MIN_HEIGHT} max={highest} set={setDrawerHigh} edge="top" />
       <div class="details-head">
         <div>{title}</div>
         <div class="details-tools">
