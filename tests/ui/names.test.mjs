@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A name may be as long as it likes, and some are: a whole statement of SQL. No page becomes wide or slow by one.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { assertNoSidewaysScroll, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
@@ -56,15 +57,35 @@ test("a name of 300,000 letters is shown by its beginning and its length, and la
   for (const r of longNames(300_000)) mock.add(r);
   const { url, stop } = await mock.listen(process.env.UI_DIST);
   try {
-    await withPage(site.browser, `${url}/trace/?id=${hex(1, 32)}`, async (page) => {
+    await withPage(site.browser, `${url}/trace/?id=${hex(1, 32)}&by=operation`, async (page) => {
       await page.locator(".wf-row:visible").nth(2).waitFor();
       assert.match(await page.locator(".wf-row").first().getAttribute("title"), /^c+ … 300,000 characters call c+ … 300,005 characters, /);
-      for (const key of ["2", "3", "5", "1"]) {
+      for (const key of ["2", "3", "4", "5", "1"]) {
         await page.keyboard.press(key);
-        await page.locator(".view-tabs [aria-current]", { hasText: { 1: "Waterfall", 2: "Flame", 3: "Graph", 5: "Spans" }[key] }).waitFor();
+        await page.locator(".view-tabs [aria-current]", { hasText: { 1: "Waterfall", 2: "Flame", 3: "Graph", 4: "Stats", 5: "Spans" }[key] }).waitFor();
       }
       const letters = await page.evaluate(() => document.documentElement.outerHTML.length);
       assert.ok(letters < 200_000, `the document has ${letters} letters`);
+    });
+    // Files have it whole.
+    await withPage(site.browser, `${url}/trace/?id=${hex(1, 32)}&by=operation&view=stats`, async (page) => {
+      const take = async (click) => {
+        const [download] = await Promise.all([page.waitForEvent("download"), click()]);
+        return readFileSync(await download.path(), "utf8");
+      };
+      const whole = `serve ${"s".repeat(300_000)}`;
+      await page.locator("table.stats tbody tr").first().waitFor();
+      assert.ok((await page.locator("table.stats").innerText()).includes("300,006 characters"));
+      const files = { stats: await take(() => page.getByRole("button", { name: "CSV" }).click()) };
+      for (const name of ["CSV", "Perfetto", "speedscope"]) {
+        files[name] = await take(async () => {
+          await page.getByRole("button", { name: "Export" }).click();
+          await page.locator(".menu .option", { hasText: name }).click();
+        });
+      }
+      for (const [name, text] of Object.entries(files)) assert.ok(text.includes(whole), name);
+      JSON.parse(files.Perfetto);
+      JSON.parse(files.speedscope);
     });
     await withPage(site.browser, `${url}/map/`, async (page) => {
       await page.locator(".graph .node").nth(1).waitFor();

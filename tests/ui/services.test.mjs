@@ -105,6 +105,16 @@ describe("the page of one service", { concurrency: 3 }, () => {
       const impact = { payment: sum, ledger: calls.length, shop: sum + calls.length };
       const whole = 2 * (sum + calls.length);
       for (const r of rows) assert.ok(Math.abs(Number.parseFloat(r[9]) - (100 * impact[r[0]]) / whole) < 0.6, `${r[0]}: ${r[9]}`);
+      // Its number stands below its heading, not its bar.
+      const ends = await page.getByRole("region", { name: "Services" }).locator("th:nth-child(10) button, .impact > :last-child").evaluateAll((list) =>
+        list.map((e) => {
+          const letters = document.createRange();
+          letters.selectNodeContents(e);
+          return letters.getBoundingClientRect().right;
+        }),
+      );
+      assert.equal(ends.length, 4);
+      assert.ok(Math.max(...ends) - Math.min(...ends) < 1, ends.join(" "));
       // The lines of all services are one question, and of the column that the table is sorted by.
       await page.locator("tr .spark .line-1").nth(2).waitFor({ state: "attached" });
       const asked = () => page.evaluate(() => performance.getEntriesByType("resource").map((r) => new URL(r.name)).filter((u) => u.searchParams.has("step")).map((u) => [u.pathname, u.searchParams.get("by"), u.searchParams.get("q")]));

@@ -14,7 +14,7 @@ import { jaegerOf } from "../src/model/jaeger";
 import { otlpOf, readSpans, type Stored } from "../src/model/otlp";
 import { foldedDepth, foldFrom, type Folding, groupOfItem, isPeer, isRun, newFolding, nextShown, positionOf, reveal, rowOfItem, shownDepth, visibleItems } from "../src/model/rows";
 import { bulkOf, decodeSkeleton, errorsBefore, eventsOf, rowOfSpan, type Skeleton, spanIdAt } from "../src/model/skeleton";
-import { attributeKey, groupsOf, intrinsicKey, sortGroups } from "../src/model/stats";
+import { attributeKey, type GroupKey, groupsOf, intrinsicKey, sortGroups } from "../src/model/stats";
 import { graphOfTrace } from "../src/model/tracegraph";
 import { FOLDED_CHARS, foldedText, prefixOf, viewOf } from "../src/model/valueview";
 
@@ -108,6 +108,8 @@ test("OTLP, Jaeger and Zipkin files are read, and other texts are refused with a
   assert.throws(() => readSpans('{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"?","spanId":"1"}]}]}]}'), /no id/);
 });
 
+const textOf = (pieces: Iterable<string>) => [...pieces].join("");
+
 test("exports nest where the format needs it, and hold every span", () => {
   const s = traceOf([[1, 0, 0, 10, "web"], [2, 1, 1, 6, "web", '=cmd, "x"'], [3, 1, 4, 9, "web"], [4, 3, 5, 8, "web"]]);
   const lanes = nestingLanes(s);
@@ -118,10 +120,10 @@ test("exports nest where the format needs it, and hold every span", () => {
       assert.ok(endA <= s.start[b] || endB <= s.start[a] || (s.start[a] <= s.start[b] && endB <= endA) || (s.start[b] <= s.start[a] && endA <= endB));
     }
   }
-  const chrome = JSON.parse(chromeOf(s)) as { traceEvents: { ph: string; dur: number; name: string }[] };
+  const chrome = JSON.parse(textOf(chromeOf(s))) as { traceEvents: { ph: string; dur: number; name: string }[] };
   assert.equal(chrome.traceEvents.filter((e) => e.ph === "X").length, 4);
   assert.equal(chrome.traceEvents.find((e) => e.name === "op 1")?.dur, 10000);
-  const speed = JSON.parse(speedscopeOf(s)) as { profiles: { events: { type: string; frame: number; at: number }[] }[] };
+  const speed = JSON.parse(textOf(speedscopeOf(s))) as { profiles: { events: { type: string; frame: number; at: number }[] }[] };
   for (const { events } of speed.profiles) {
     const stack: number[] = [];
     let at = 0;
@@ -133,10 +135,29 @@ test("exports nest where the format needs it, and hold every span", () => {
     }
     assert.equal(stack.length, 0);
   }
-  const csv = csvOf(s).split("\r\n");
+  const csv = textOf(csvOf(s)).split("\r\n");
   assert.equal(csv.length, 6);
   assert.ok(csv[2].includes(`"'=cmd, ""x"""`), csv[2]);
   assert.equal(csvLine(["+1", 2, "a"]), "'+1,2,a\r\n");
+});
+
+test("files have names whole, and may be longer than a text can be", () => {
+  const long = "x".repeat(2000);
+  const s = traceOf([[1, 0, 0, 10, `s${long}`, `a${long}`], [2, 1, 1, 6, "web", `b${long}`]]);
+  assert.match(s.operations[0], /2,001 characters$/);
+  const [, first, second] = textOf(csvOf(s)).split("\r\n").map((line) => line.split(","));
+  assert.deepEqual([first[2], first[3], second[3]], [`s${long}`, `a${long}`, `b${long}`]);
+  const chrome = JSON.parse(textOf(chromeOf(s))) as { traceEvents: { ph: string; name: string; cat: string; args: { name: string } }[] };
+  assert.deepEqual(chrome.traceEvents.filter((e) => e.ph === "X").map((e) => [e.cat, e.name]), [[`s${long}`, `a${long}`], ["web", `b${long}`]]);
+  assert.ok(chrome.traceEvents.some((e) => e.ph === "M" && e.args.name === `s${long}`));
+  const speed = JSON.parse(textOf(speedscopeOf(s))) as { shared: { frames: { name: string }[] } };
+  assert.deepEqual(speed.shared.frames.map((f) => f.name), [`s${long} a${long}`, `web b${long}`]);
+  assert.deepEqual(groupsOf(s, [intrinsicKey(s, "operation") as GroupKey]).map((g) => g.values[0]).sort(), [`a${long}`, `b${long}`]);
+  // 600 lines of a megabyte: the longest text has 512.
+  const huge = { ...s, whole: { ...s.whole, operations: ["x".repeat(1 << 20), ""] } };
+  let letters = 0;
+  for (const line of csvOf(huge, new Uint32Array(600))) letters += line.length;
+  assert.ok(letters > 600 << 20);
 });
 
 test("flame graphs: nothing of a lane overlaps in time; sums are as wide as the work in them", () => {

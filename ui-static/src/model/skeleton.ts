@@ -51,6 +51,8 @@ export interface Skeleton {
   depthMax: number;
   services: { name: string; slot: number }[];
   operations: string[];
+  /** The same names as they were sent: what is shown is shortened, what is written to files is not. */
+  whole: { services: string[]; operations: string[] };
   start: Float64Array;
   length: Float64Array;
   self: Float64Array;
@@ -93,6 +95,7 @@ export function decodeSkeleton(answer: ColumnsAnswer): Skeleton {
     depthMax: answer.depthMax,
     services: answer.services,
     operations: answer.operations.map(shortName),
+    whole: { services: answer.services.map((x) => x.name), operations: answer.operations },
     start: Float64Array.from(column("start")),
     length: Float64Array.from(column("duration")),
     self: Float64Array.from(column("self")),

@@ -14,9 +14,9 @@ export interface GroupKey {
 export function intrinsicKey(s: Skeleton, name: string): GroupKey | null {
   switch (name) {
     case "service":
-      return { texts: s.services.map((x) => x.name), codes: s.service };
+      return { texts: s.whole.services, codes: s.service };
     case "operation":
-      return { texts: s.operations, codes: s.operation };
+      return { texts: s.whole.operations, codes: s.operation };
     case "kind":
       return { texts: KINDS, codes: s.kind };
     case "status":

@@ -42,10 +42,10 @@ export function Share({ errors, calls }: { errors: number; calls: number }) {
 export function Impact({ took, of, whole = of.reduce((a, b) => a + b, 0) }: { took: number; of: number[]; whole?: number }) {
   return (
     <td class="num right impact" title={formatDuration(took)}>
-      {formatPercent(took, whole)}
       <span class="bar">
         <span style={{ width: `${(100 * took) / Math.max(1, ...of)}%` }} />
       </span>
+      <span>{formatPercent(took, whole)}</span>
     </td>
   );
 }

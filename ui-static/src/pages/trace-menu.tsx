@@ -12,9 +12,27 @@ import { copy, say } from "../state/say";
 import type { TraceSource } from "../state/source";
 import { Popover } from "../ui/controls";
 
-/** Hands text to the browser as a file. */
-export function saveAs(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+/** Letters of a file that are waited with: what came before is the browser's, which keeps it where it has room. */
+const PIECE = 1 << 22;
+
+function blobOf(pieces: Iterable<string>, type: string): Blob {
+  const done: Blob[] = [];
+  let waiting: string[] = [];
+  let letters = 0;
+  for (const piece of pieces) {
+    waiting.push(piece);
+    letters += piece.length;
+    if (letters < PIECE) continue;
+    done.push(new Blob(waiting));
+    waiting = [];
+    letters = 0;
+  }
+  return new Blob([...done, ...waiting], { type });
+}
+
+/** Hands a text, or the pieces of one, to the browser as a file. */
+export function saveAs(name: string, type: string, text: string | Iterable<string>): void {
+  const url = URL.createObjectURL(blobOf(typeof text === "string" ? [text] : text, type));
   const link = document.createElement("a");
   link.href = url;
   link.download = name;
@@ -27,7 +45,7 @@ interface Format {
   hint: string;
   end: string;
   type: string;
-  text: (s: Skeleton, source: TraceSource) => Promise<string> | string;
+  text: (s: Skeleton, source: TraceSource) => Promise<string> | Iterable<string>;
 }
 
 export const FORMATS: Format[] = [

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { TraceKey } from "../api/trace-types";
 import { csvLine } from "../model/exports";
 import { attributeKey, type Group, type GroupColumn, type GroupKey, groupsOf, INTRINSIC_KEYS, intrinsicKey, sortGroups } from "../model/stats";
-import { formatCount, formatPercent } from "../model/text";
+import { formatCount, formatPercent, shortName } from "../model/text";
 import { formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
 import { Loader } from "../state/load";
@@ -100,7 +100,7 @@ export function StatsView(props: ViewProps) {
           </thead>
           <tbody ref={body}>
             {shown.map((g, i) => (
-              <Row key={g.values.join("\0")} group={g} chosen={i === here} select={select} />
+              <Row key={g.slowest} group={g} chosen={i === here} select={select} />
             ))}
           </tbody>
         </table>
@@ -124,7 +124,7 @@ function Row({ group: g, chosen, select }: { group: Group; chosen: boolean; sele
           {g.values.map((v, i) => (
             <span key={i}>
               {i > 0 ? <span class="dim"> · </span> : null}
-              {v === null ? <span class="dim">none</span> : v === "" ? <span class="dim">empty</span> : v.slice(0, 200)}
+              {v === null ? <span class="dim">none</span> : v === "" ? <span class="dim">empty</span> : shortName(v)}
             </span>
           ))}
         </button>
@@ -177,7 +177,7 @@ function KeySelect({ label, value, keys, set, optional = false }: { label: strin
   );
 }
 
-function csvOfGroups(names: string[], groups: Group[]): string {
-  const head = csvLine([...names, "spans", "errors", "sum_nano", "self_nano", "p50_nano", "p95_nano", "max_nano"]);
-  return head + groups.map((g) => csvLine([...g.values.map((v) => v ?? ""), g.count, g.errors, g.sum, g.self, g.p50, g.p95, g.max])).join("");
+function* csvOfGroups(names: string[], groups: Group[]): Generator<string> {
+  yield csvLine([...names, "spans", "errors", "sum_nano", "self_nano", "p50_nano", "p95_nano", "max_nano"]);
+  for (const g of groups) yield csvLine([...g.values.map((v) => v ?? ""), g.count, g.errors, g.sum, g.self, g.p50, g.p95, g.max]);
 }
