@@ -93,7 +93,7 @@ test("without a search the arrow leads to the time of the trace, and to none tha
   await withTrace(`/trace/?id=${TRACE}`, async (page, url) => {
     await row(page, "cart add").waitFor();
     const asked = new URL(await back(page).getAttribute("href")).searchParams;
-    assert.equal(await back(page).getAttribute("aria-label"), "Explore the hour up to this trace");
+    assert.equal(await back(page).getAttribute("aria-label"), "Search the hour up to this trace");
     assert.ok(BigInt(asked.get("from")) < T0 && BigInt(asked.get("to")) > T0 && !asked.has("q"));
     await page.evaluate(() => history.replaceState({ before: "https://example.org/" }, ""));
     await page.reload();

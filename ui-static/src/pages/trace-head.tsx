@@ -71,7 +71,7 @@ export function TraceHeader({ skeleton: s, source, view }: { skeleton: Skeleton;
 function Back({ skeleton, source }: { skeleton: Skeleton; source: TraceSource }) {
   const before = searchBefore();
   const query = before && new URL(before).searchParams.get("q");
-  const label = before ? `Back to the search: ${shortName(query || "all traces")}` : source.served ? "Explore the hour up to this trace" : "Explore";
+  const label = before ? `Back to the search: ${shortName(query || "all traces")}` : source.served ? "Search the hour up to this trace" : "To the search";
   return (
     <a class="button quiet square back" href={searchOf(skeleton, source)} aria-label={label} title={label}>
       <Icon name="back" />
