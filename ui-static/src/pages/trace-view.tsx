@@ -60,13 +60,15 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   const isolated = param("root") ? rowOfSpan(skeleton, param("root")) : -1;
   const view = currentView();
   const matches = useMatches(skeleton, source, adjusted, (ranks) => fall.current?.addRanks(ranks));
+  const [here] = useState(pageKey);
   const later = (patch: Record<string, string | null>) => {
     pending.current = { ...pending.current, ...patch };
     window.clearTimeout(timer.current);
     timer.current = window.setTimeout(() => {
       const all = pending.current;
       pending.current = {};
-      replace(patched(all));
+      // What was gone to meanwhile is not ours to write to.
+      if (pageKey() === here) replace(patched(all));
     }, ADDRESS_MS);
   };
   useEffect(() => () => window.clearTimeout(timer.current), []);
@@ -220,6 +222,9 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     </div>
   );
 }
+
+/** Of which trace the address is. */
+const pageKey = (): string => `${route.peek().page} ${route.peek().params.get("id")}`;
 
 /** "SPAN" or "SPAN,SPAN" to rows; -1 where there is none. */
 function marksOf(s: Skeleton, text: string): [number, number] {
