@@ -10,7 +10,7 @@ import { hint } from "../state/keys";
 import { dark } from "../state/prefs";
 import { GraphView, NODE_HEIGHT, NODE_WIDTH, type Selection } from "../views/graph";
 import { askLayout } from "../views/layouter";
-import type { LayoutAnswer } from "../worker/layout";
+import type { LayoutAnswer } from "../worker/layers";
 import { keepPins, look, measure, pinsOf } from "./map-state";
 
 const NARROW = 720;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the lines of a graph go, from places of cards. Pure geometry.
 import type { Edge, Place } from "../model/graph";
-import type { LayoutAnswer } from "../worker/layout";
+import type { LayoutAnswer } from "../worker/layers";
 
 export const NODE_WIDTH = 190;
 export const NODE_HEIGHT = 40;

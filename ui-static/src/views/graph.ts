@@ -5,7 +5,7 @@ import { type Edge, edgeWidth, FAILING, LINK, type Node, type Place, type Shown,
 import { colourOf, textureOf } from "../model/palette";
 import { formatPercent } from "../model/text";
 import { iconPath } from "../ui/icons";
-import type { LayoutAnswer } from "../worker/layout";
+import type { LayoutAnswer } from "../worker/layers";
 import { arrow, before, curve, loopAt, middleOf, NODE_HEIGHT, NODE_WIDTH, routeEdges, smooth, straightEdges } from "./graph-paths";
 import { type Ink, inkOf } from "./ink";
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Asks the worker for a layout. It is started with the first request, so only the map pays for it.
-import type { LayoutAnswer, LayoutRequest } from "../worker/layout";
+import type { LayoutAnswer, LayoutRequest } from "../worker/layers";
 
 let worker: Worker | null = null;
 let tickets = 0;
