@@ -55,18 +55,41 @@ static enum sp_status close_range(struct sp_query_call *call, struct sp_time_ran
 }
 
 static enum sp_status add_links(struct sp_query_call *call, struct sp_time_range range,
-                                struct sp_graph_edge **edges, size_t *edge_count,
-                                struct sp_graph_links *ret, struct sp_error *reterr)
+                                struct sp_search_stream *stream, struct sp_graph_edge **edges,
+                                size_t *edge_count, struct sp_graph_links *ret,
+                                struct sp_error *reterr)
 {
     struct sp_graph graph;
-    const struct sp_graph_links_question question = {
-        .range = range, .deadline_ns = sp_population_deadline(call, 1, 1), .graphs = &graph};
+    const struct sp_graph_links_question question = {.range = range,
+                                                     .deadline_ns =
+                                                         sp_population_deadline(call, 1, 1),
+                                                     .graphs = &graph,
+                                                     .stream = stream};
     sp_graph_init(&graph);
     enum sp_status status = sp_graph_links_read(call, &question, ret, reterr);
     if (status == SP_OK)
         status = sp_graph_links_merge(call, &graph, edges, edge_count, reterr);
     sp_graph_fini(&graph);
     return status;
+}
+
+/* As the last line of a reply in lines, or whole. */
+static void write_view(struct sp_query_call *call, const struct sp_graph_view *view, bool lines)
+{
+    size_t format = call->values[PARAMETER_FORMAT].number;
+    bool nodes = call->values[PARAMETER_ROWS].number != 0;
+    struct sp_buf *body = &call->reply.body;
+    if (lines) {
+        sp_buf_append_cstr(body, "{\"graph\":");
+        sp_graph_write_json(view, body);
+        sp_buf_append_cstr(body, "}\n");
+        return;
+    }
+    call->reply.status = 200;
+    call->reply.content_type = graph_formats[format].content_type;
+    snprintf(call->reply.location, sizeof(call->reply.location), "%zu", view->edge_count);
+    sp_query_reply_header(&call->reply, "spoor-graph-edges", call->reply.location);
+    (nodes ? sp_graph_write_csv_nodes : graph_formats[format].write)(view, body);
 }
 
 static enum sp_status answer_whole(struct sp_query_call *call,
@@ -80,10 +103,14 @@ static enum sp_status answer_whole(struct sp_query_call *call,
     size_t service_count, edge_count, format = call->values[PARAMETER_FORMAT].number;
     struct sp_graph_view view;
     struct sp_graph_links links;
+    struct sp_search_stream stream = {0};
     struct sp_query_quantile quantiles[SP_QUERY_QUANTILES_MAX];
     size_t quantile_count;
     enum sp_status status = sp_query_quantiles_parse("q", call->values[PARAMETER_QUANTILES].text,
                                                      "", quantiles, &quantile_count, reterr);
+    /* All else is sums that are kept, and not worth a word about how far it is. */
+    if (status == SP_OK && question->links && format == FORMAT_JSON)
+        status = sp_search_stream_begin(&stream, call, reterr);
     if (status == SP_OK)
         status = sp_store_services(call->api->store, question->range, &call->stop, &call->arena,
                                    &services, &service_count, reterr);
@@ -98,7 +125,7 @@ static enum sp_status answer_whole(struct sp_query_call *call,
     edge_count = exact.edge_count;
     struct sp_time_range range = question->range;
     if (question->links)
-        status = add_links(call, range, &edges, &edge_count, &links, reterr);
+        status = add_links(call, range, &stream, &edges, &edge_count, &links, reterr);
     if (status == SP_OK)
         status = close_range(call, &range, reterr);
     if (status == SP_OK &&
@@ -111,12 +138,7 @@ static enum sp_status answer_whole(struct sp_query_call *call,
         view.quantile_count = quantile_count;
         view.links = question->links ? &links : NULL;
         view.exact = is_exact ? &exact : NULL;
-        bool nodes = call->values[PARAMETER_ROWS].number != 0;
-        call->reply.status = 200;
-        call->reply.content_type = graph_formats[format].content_type;
-        snprintf(call->reply.location, sizeof(call->reply.location), "%zu", view.edge_count);
-        sp_query_reply_header(&call->reply, "spoor-graph-edges", call->reply.location);
-        (nodes ? sp_graph_write_csv_nodes : graph_formats[format].write)(&view, &call->reply.body);
+        write_view(call, &view, stream.open);
     }
     sp_graph_edges_fini(edges, edge_count);
     return status;

@@ -44,6 +44,7 @@ struct reading {
     struct sp_arena target_arena;     /* of one that is looked up */
     struct sp_arena names;            /* services of takers */
     size_t looked_up;                 /* of links */
+    uint64_t known;                   /* traces that are read, or are to be */
     enum sp_status status;            /* of a visit */
     struct sp_error *reterr;
 };
@@ -58,6 +59,9 @@ static enum sp_status no_memory(struct reading *reading)
 static enum sp_status ask_until(const struct reading *reading, uint64_t deadline_ns,
                                 struct sp_error *reterr)
 {
+    struct sp_search_stream *stream = reading->question->stream;
+    if (stream && sp_search_stream_is_due(stream))
+        sp_graph_links_progress(stream, reading->found, reading->known);
     enum sp_status status = sp_query_check(reading->call, reterr);
     if (status == SP_OK && sp_clock_monotonic_ns(reading->call->api->clock) >= deadline_ns)
         status = sp_error_set(reterr, SP_DEADLINE, "the time for links is used up");
@@ -165,6 +169,7 @@ static enum sp_status look_up_links(struct reading *reading)
         if (count == 0 || sp_trace_id_compare(&ids[count - 1], &reading->links[i].trace_id) != 0)
             ids[count++] = reading->links[i].trace_id;
     reading->looked_up = 0;
+    reading->known += count;
     enum sp_status status =
         sp_store_traces_read(reading->call->api->store, ids, count, &reader, reading->reterr);
     size_t left = reading->link_count - reading->looked_up;
@@ -295,6 +300,7 @@ static enum sp_visit visit(void *cookie, const struct sp_candidate *candidate)
 {
     struct reading *reading = cookie;
     reading->traces[reading->trace_count++] = candidate->trace_id;
+    reading->known++;
     return reading->trace_count == reading->trace_max ? read_batch(reading) : SP_VISIT_CONTINUE;
 }
 

@@ -6,6 +6,7 @@
 
 #include "query/graph.h"
 #include "query/internal.h"
+#include "query/search_stream.h"
 #include "query/steps.h"
 
 /* Links that are looked up at once take no more than this part of a query's memory; who linked, and the ids of traces, three times as
@@ -18,6 +19,7 @@ struct sp_graph_links_question {
     uint64_t deadline_ns;       /* monotonic: ends with what there is then */
     struct sp_graph *graphs;    /* of each step; without steps one */
     const struct sp_query_steps *steps;
+    struct sp_search_stream *stream; /* NULL, or is told how far it is */
     /* NULL, or is shown each call, too, which is valid during that */
     void (*visit)(void *cookie, const struct sp_graph_call *call);
     void *cookie;
@@ -34,3 +36,7 @@ SP_MUST_USE enum sp_status sp_graph_links_read(struct sp_query_call *call,
 SP_MUST_USE enum sp_status sp_graph_links_merge(struct sp_query_call *call, struct sp_graph *links,
                                                 struct sp_graph_edge **edges, size_t *edge_count,
                                                 struct sp_error *reterr);
+
+/* {"progress":{...}}, as that of a search: how far looking links up is. known: traces that are to be read, those of found included. */
+void sp_graph_links_progress(const struct sp_search_stream *stream,
+                             const struct sp_graph_links *found, uint64_t known);

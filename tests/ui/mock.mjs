@@ -639,8 +639,10 @@ export class Mock {
           // A test may speak for itself, as slowly as it likes.
           if (this.speak && url.pathname === "/v1/search") return void this.speak(response, url);
           if (this.speakLive && url.pathname === "/v1/live") return void this.speakLive(response, url);
-          const { traces, ...done } = this.answer(url);
+          if (this.speakGraph && url.pathname === "/v1/graph") return void this.speakGraph(response, url);
+          const { traces = [], ...done } = this.answer(url);
           response.writeHead(200, { "content-type": "application/x-ndjson" });
+          if (url.pathname === "/v1/graph") return void response.end(`${JSON.stringify({ graph: done })}\n`);
           for (const trace of traces) response.write(`${JSON.stringify({ trace })}\n`);
           return void response.end(`${JSON.stringify({ done })}\n`);
         }

@@ -2,7 +2,7 @@
 // Searches that take long, against a mock that speaks as slowly as the test likes: progress, first results, Stop, and answers that end badly.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertAccessible, assertNoSidewaysScroll, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, goes, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
 import { hex, useBrowser } from "./site.mjs";
 
@@ -34,7 +34,7 @@ async function withSlow(which, run) {
   const asked = [];
   const wake = [];
   mock[which] = (response, url) => {
-    const { traces, ...done } = mock.answer(new URL(`/v1/search${url.search.replace(/spss=\d+/, "")}`, url));
+    const { traces, ...done } = mock.answer(new URL(`${which === "speakGraph" ? "/v1/graph" : "/v1/search"}${url.search.replace(/spss=\d+/, "")}`, url));
     const answer = {
       traces, done, url, gone: false,
       send: (...lines) => response.write(lines.map((line) => `${JSON.stringify(line)}\n`).join("")),
@@ -59,7 +59,7 @@ async function withSlow(which, run) {
   };
   const { url, stop } = await mock.listen(process.env.UI_DIST);
   try {
-    await run(url, next, until);
+    await run(url, next, until, mock);
   } finally {
     await stop();
   }
@@ -410,5 +410,53 @@ test("live: a server that goes away is asked again", async () => {
       await page.getByText("late 100").waitFor();
       await page.getByText("Live", { exact: true }).first().waitFor();
     });
+  });
+});
+
+test("links of the map are looked up while it is said how far that is; who leaves ends it", async () => {
+  await withSlow("speakGraph", async (url, next, until, mock) => {
+    await withPage(site.browser, `${url}/map/`, async (page) => {
+      await page.locator(".graph .node").first().waitFor();
+      assert.deepEqual(mock.log.filter((path) => /^\/v1\/graph/.test(path)).length, 1);
+      await page.getByRole("button", { name: "Links across traces" }).click();
+      const answer = await next();
+      answer.send(progress(375005, 400));
+      const said = page.getByRole("status").getByText("of the links looked up");
+      await said.waitFor();
+      assert.equal(await said.textContent(), "25 % of the links looked up, 50 traces read");
+      assert.equal(await page.locator(".progress.known").count(), 0, "nobody waits yet");
+      answer.send(progress(750009, 1200));
+      await page.locator(".progress.busy.known").waitFor();
+      answer.send(progress(600000, 1300)); // it does not go back
+      await assertAccessible(page, "links are looked up");
+      await assertNoSidewaysScroll(page, "links are looked up");
+      assert.equal(await said.textContent(), "50 % of the links looked up, 50 traces read");
+      answer.end({ graph: { ...answer.done, links: { seen: "7", resolved: "7", sameTrace: "0", notFound: "0", otherKind: "0", notLookedUp: "0", complete: true } } });
+      await page.getByText("7 links of consumers").waitFor();
+      assert.equal(await said.count(), 0);
+      await page.locator(".progress.busy").waitFor({ state: "detached" });
+      // The first answer of a page: it has nothing else to show.
+      await page.reload();
+      const second = await next();
+      second.send(progress(1500018, 1100));
+      await page.locator(".trace-loading").getByText("100 % of the links looked up").waitFor();
+      second.end({ problem: { title: "The server is stopping", status: 503 } });
+      await page.getByRole("heading", { name: "The map cannot be shown" }).waitFor();
+      const third = await next();
+      await page.getByRole("link", { name: "Status" }).first().click();
+      await until(() => third.gone);
+    });
+  });
+});
+
+test("the map stays while the server does not answer, and says when it was read", async () => {
+  await withSlow("speakGraph", async (url) => {
+    await withPage(site.browser, `${url}/map/`, async (page) => {
+      await page.locator(".graph .node").first().waitFor();
+      goes(page);
+      await page.keyboard.press("r");
+      await page.getByText(/The server does not answer: what is below was read at \d\d:\d\d:\d\d/).waitFor();
+      assert.equal(await page.locator(".graph .node").count(), 1);
+    }, { expectErrors: true, breaks: "**/v1/graph*" });
   });
 });

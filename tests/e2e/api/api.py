@@ -527,6 +527,7 @@ def test_links_across_traces_are_edges_when_asked_for(context):
     calls = context.check("/v1/graph/calls?client=sender&server=taker&connectionType=messaging_link")
     assert [(call["traceId"], call["spanId"]) for call in calls["slowest"]] == [(trace(3).hex(), span(3).hex())], calls
     assert all(b"links_seen" in texts[name] for name in ("dot", "graphml", "csv", "nodes", "mermaid"))
+    assert context.lines("/v1/graph?links=true")[-1]["graph"]["edges"] == graph["edges"]
     plain = context.check("/v1/graph")
     assert "links" not in plain and plain["edges"] == [e for e in graph["edges"] if e["connectionType"] != "messaging_link"]
     series = context.check("/v1/graph?links=1&step=1m&from=now-10m&to=now%2B2m")

@@ -106,10 +106,10 @@ class Context:
         return self.check("/v1/search?" + urllib.parse.urlencode({"q": query, **parameters}))
 
     def lines(self, path):
-        """The lines of a search that is answered while it runs, each checked against the document."""
+        """The lines of an answer that comes while it is made, each checked against the document."""
         status, headers, body = self.get(path, {"accept": "application/x-ndjson"})
         assert status == 200 and headers["content-type"] == "application/x-ndjson", f"GET {path}: {status} {headers} {body[:500]!r}"
-        said = self.document.operation("/v1/search")["responses"]["200"]["content"]["application/x-ndjson"]["schema"]
+        said = self.document.operation(path.partition("?")[0])["responses"]["200"]["content"]["application/x-ndjson"]["schema"]
         assert body.endswith(b"\n")
         lines = [json.loads(line) for line in body.splitlines()]
         for line in lines:

@@ -249,6 +249,69 @@ START_TEST(progress_is_told_at_most_ten_times_a_second)
 }
 END_TEST
 
+/* A consumer of a trace of its own for each of so many messages. */
+static void add_links(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct sp_span spans[] = {
+            make_span(&arena, 2 * i + 1, 1, 0, "a", "send", T0 + i * MS, 2 * MS),
+            make_span(&arena, 2 * i + 2, 2, 0, "b", "take", T0 + i * MS, 3 * MS)};
+        struct sp_link *link = sp_arena_calloc(&arena, 1, sizeof(*link));
+        *link = (struct sp_link){.trace_id = spans[0].trace_id, .span_id = spans[0].span_id};
+        spans[0].kind = SP_KIND_PRODUCER;
+        spans[1].kind = SP_KIND_CONSUMER;
+        spans[1].links = link;
+        spans[1].link_count = 1;
+        world_add(&world, spans, SP_ARRAY_LEN(spans));
+    }
+}
+
+START_TEST(graph_with_links_tells_how_far_it_is_and_is_the_same_graph)
+{
+    static const char url[] = "/v1/graph?links=true";
+    struct sink sink;
+    add_links(300);
+    struct sp_query_call *call = ask(&world, url);
+    char *whole = answer_text(call);
+    answer_fini(call);
+    world.clock.monotonic_ns = ticking_ns;
+    tick_ns = 3 * MS;
+    sink_init(&sink, SIZE_MAX);
+    uint64_t before = world.monotonic_ns;
+    ask_lines(&world, url, "application/x-ndjson", &sink, NULL, NULL);
+    uint64_t took = world.monotonic_ns - before;
+    size_t lines = sink_count(&sink, "{\"progress\":{");
+    ck_assert_uint_gt(lines, 5);
+    ck_assert_uint_le(lines, took / SP_SEARCH_PROGRESS_NS);
+    char *progress = collect(&sink, "{\"progress\":", "\n");
+    char *graph = collect(&sink, "{\"graph\":", "\n");
+    char member[64];
+    const char *last = strrchr(progress, '\n') + 1;
+    json_member(last, "traces", member, sizeof(member));
+    ck_assert_int_gt(atoi(member), 500);
+    json_member(last, "knownTraces", member, sizeof(member));
+    ck_assert_str_eq(member, "600");
+    json_member(last, "passedRows", member, sizeof(member));
+    ck_assert_str_eq(member, "600");
+    ck_assert_str_eq(graph, whole);
+    free(graph);
+    free(progress);
+    sink_fini(&sink);
+    /* What is not asked for in lines, or has no links to look up, or is no JSON, comes whole. */
+    static const char *const others[][2] = {
+        {"/v1/graph?links=true", "application/json"},
+        {"/v1/graph", "application/x-ndjson"},
+        {"/v1/graph?links=1&format=csv", "application/x-ndjson"}};
+    for (size_t i = 0; i < SP_ARRAY_LEN(others); i++) {
+        sink_init(&sink, SIZE_MAX);
+        ck_assert_int_eq(ask_lines(&world, others[i][0], others[i][1], &sink, NULL, NULL), 200);
+        ck_assert_uint_eq(sink.begun, 0);
+        sink_fini(&sink);
+    }
+    free(whole);
+}
+END_TEST
+
 /* ---- failures ---- */
 
 START_TEST(what_is_refused_at_once_is_a_problem_document_with_its_status)
@@ -392,6 +455,7 @@ Suite *sp_test_suite(void)
     tcase_add_loop_test(tcase, lines_of_random_searches_say_what_the_whole_answer_says, 0, 6);
     tcase_add_test(tcase, results_go_early_in_the_order_of_the_scan_only);
     tcase_add_test(tcase, results_without_room_go_at_the_end);
+    tcase_add_test(tcase, graph_with_links_tells_how_far_it_is_and_is_the_same_graph);
     tcase_add_test(tcase, progress_is_told_at_most_ten_times_a_second);
     tcase_add_test(tcase, what_is_refused_at_once_is_a_problem_document_with_its_status);
     tcase_add_test(tcase, lines_come_only_to_who_prefers_them);

@@ -174,8 +174,25 @@ export const getOtlpText = (id: string, stop?: AbortSignal) => ask(apiUrl(column
 /** links: "true" for edges along links across traces, too. */
 export type GraphRange = Range & { links?: "true" };
 
-export const getGraph = (range: GraphRange, stop?: AbortSignal) =>
-  get<api.GraphAnswer>("v1/graph", { ...range, format: "json" }, stop);
+/** With links, which are looked up at each question, it is told how far that is. */
+export async function getGraph(range: GraphRange, stop?: AbortSignal, tell?: (progress: api.GraphProgress) => void): Promise<api.GraphAnswer> {
+  if (!range.links) return get<api.GraphAnswer>("v1/graph", { ...range, format: "json" }, stop);
+  const url = graphUrl(range, "json");
+  const splitter = new LineSplitter();
+  let found: api.GraphAnswer | undefined;
+  return ask(url, "application/x-ndjson", stop, async (response) => {
+    await readPieces(response, (piece) => {
+      for (const text of splitter.take(piece)) {
+        const line = JSON.parse(text) as { progress?: api.GraphProgress; graph?: api.GraphAnswer; problem?: api.Problem };
+        if (line.problem) throw new ApiError(line.problem, url);
+        if (line.progress) tell?.(line.progress);
+        found = line.graph;
+      }
+    });
+    if (!found) throw new Error("the answer was cut off");
+    return found;
+  });
+}
 
 export const getFocus = (range: Range, service: string, stop?: AbortSignal) =>
   get<api.GraphAnswer>("v1/graph", { ...range, format: "json", service, hops: 1 }, stop);

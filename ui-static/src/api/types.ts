@@ -253,6 +253,9 @@ export interface GraphLinks {
   complete: boolean;
 }
 
+/** How far looking links up is: the same numbers as of a search. */
+export type GraphProgress = Pick<SearchProgress, "scanned" | "passedRows" | "totalRows" | "knownTraces" | "elapsedMs">;
+
 /** One call of /v1/graph/calls, by the span it is looked at by. */
 export interface GraphCall {
   traceId: string;

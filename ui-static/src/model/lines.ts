@@ -57,7 +57,7 @@ export class SearchLines {
 }
 
 /** How much is behind the search, 0 to 1: of the spans in range, and of the candidates that were found in them. */
-export function shareOf(p: SearchProgress): number {
+export function shareOf(p: Pick<SearchProgress, "scanned" | "passedRows" | "totalRows" | "knownTraces">): number {
   const [total, known] = [Number(p.totalRows), Number(p.knownTraces)];
   const looked = known > 0 ? Math.min(1, Number(p.scanned.traces) / known) : 1;
   return total > 0 ? (Number(p.passedRows) / total) * looked : 0;

@@ -2,9 +2,10 @@
 // What the map asks, and what of it the address chooses: the graph, another range beside it, its steps over time, groups of services.
 import { signal } from "@preact/signals";
 import { getGraph, getGraphDifference, getGraphSeries, getLatency, getMetric, graphUrl, isStopped, type Range } from "../api/client";
-import type { GraphAnswer, GraphDifference, GraphSeries, LatencyRow } from "../api/types";
+import type { GraphAnswer, GraphDifference, GraphProgress, GraphSeries, LatencyRow } from "../api/types";
 import { comparedRange, type Span } from "../model/change";
 import { type Direction, type Graph, HOPS_MAX, type Measure, MEASURES, type Place, type Shown, type View } from "../model/graph";
+import { shareOf } from "../model/lines";
 import { mainKind, stepMinutes } from "../model/service";
 import { formatRate, plural } from "../model/text";
 import { fieldText } from "../model/traceql";
@@ -12,6 +13,7 @@ import { param } from "../route";
 import { comparedParams, endsOf, spanParams } from "../state/ends";
 import { Loader } from "../state/load";
 import { currentRange, nowNs } from "../state/range";
+import { share } from "../state/searching";
 import type { GraphView } from "../views/graph";
 
 /** What the parts around a drawing have in common. */
@@ -75,11 +77,32 @@ export const asked = <T extends object>(range: T): T & { links?: "true" } => (wi
 
 export const found = new Loader<Found>();
 
+/** How far looking links up is, as part of 1 and in traces; null: nobody waits for that. */
+export const reading = signal<{ part: number; traces: string } | null>(null);
+
+/** The line under the top bar says it, too, once somebody waits. */
+function tell(p: GraphProgress | null): void {
+  const part = p ? Math.max(reading.peek()?.part ?? 0, shareOf(p)) : 0;
+  reading.value = p && { part, traces: p.scanned.traces };
+  share.value = p && p.elapsedMs >= 1000 ? part : null;
+}
+
 export const loadGraph = (range: Range): void =>
   void found.run(async (stop) => {
-    const [graph, p95] = await Promise.all([getGraph(asked(range), stop), p95OfServices(range, stop)]);
-    return { graph, p95 };
+    tell(null);
+    try {
+      const [graph, p95] = await Promise.all([getGraph(asked(range), stop, (p) => stop.aborted || tell(p)), p95OfServices(range, stop)]);
+      return { graph, p95 };
+    } finally {
+      // Another question has begun where this one was ended.
+      if (!stop.aborted) tell(null);
+    }
   });
+
+export function stopGraph(): void {
+  found.stop();
+  tell(null);
+}
 
 /** Of the kind of spans that speaks for each service. Without it the map is still a map. */
 async function p95OfServices(range: Range, stop: AbortSignal): Promise<Map<string, number>> {

@@ -12,12 +12,13 @@ import { useRetry } from "../state/load";
 import { currentRange } from "../state/range";
 import { say } from "../state/say";
 import { loadStyle } from "../state/style";
+import { Away } from "../ui/away";
 import { ProblemPanel, useTitle } from "../ui/controls";
 import type { GraphView, Selection } from "../views/graph";
 import { Drawing, lastLayout } from "./map-drawing";
 import { NoGraph, NoPairs, TooMany } from "./map-empty";
 import { MapPanel } from "./map-panel";
-import { difference, found, groups, loadDifference, loadGraph, loadGroups, loadSeries, look, LOOKS, secondsOf, series, stepAt, viewOf, withLinks } from "./map-state";
+import { difference, found, groups, loadDifference, loadGraph, loadGroups, loadSeries, look, LOOKS, reading, secondsOf, series, stepAt, stopGraph, viewOf, withLinks } from "./map-state";
 import { EdgeTable } from "./map-table";
 import { exportOpened, MapTools } from "./map-tools";
 
@@ -37,6 +38,7 @@ export function MapPage() {
   const load = () => loadGraph(range);
   useTitle(param("focus") ? `${param("focus")} · Map` : "Map");
   useEffect(() => load(), [range.from, range.to, withLinks()]);
+  useEffect(() => stopGraph, []);
   const { value, error, loading } = found.state.value;
   useRetry(error, load);
   const graph = useMemo(() => (value ? readGraph(value.graph, value.p95) : null), [value]);
@@ -48,11 +50,11 @@ export function MapPage() {
       </section>
     );
   }
-  if (!value || !graph) return <div class="trace-loading" role="status">{loading ? "Reading the service graph …" : ""}</div>;
+  if (!value || !graph) return <div class="trace-loading" role="status">{loading ? "Reading the service graph …" : ""} <Reading /></div>;
   if (graph.nodes.size === 0) return <NoGraph />;
   return (
     <>
-      {error ? <ProblemPanel error={error} retry={load} title="The server does not answer: what is below was read before" /> : null}
+      <Away state={found.state.value} retry={load} />
       <MapView graph={graph} value={value.graph} load={load} />
     </>
   );
@@ -163,11 +165,17 @@ function Counts({ graph, shown, wanted, answer }: { graph: Graph; shown: Shown; 
         </span>
       )}
       {wanted.all ? <a href={patched({ all: null })}>Show what can be read</a> : null}
+      <Reading />
       {answer.links ? <span>{linksText(answer.links)}</span> : null}
       {answer.links && !answer.links.complete ? <span class="hidden-chip">the time was up before all links were looked at: take a shorter range</span> : null}
       <span class="dim">every stored span counted · quantiles ± {(100 * answer.relativeError).toFixed(1)} %{drawn && !shown.tooMany ? " · cards: calls, p95, ▲ errors" : ""}</span>
     </div>
   );
+}
+
+function Reading() {
+  const now = reading.value;
+  return now ? <span class="dim num">{`${formatPercent(now.part, 1)} of the links looked up, ${plural(now.traces, "trace")} read`}</span> : null;
 }
 
 interface Keys {

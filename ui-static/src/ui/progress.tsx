@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a search is, as the line under the top bar. Short searches show nothing.
+// How far a search, or another long question, is, as the line under the top bar. Short searches show nothing.
 import { extended, running, share } from "../state/searching";
 
 /** Before that a person has not begun to wait. */
@@ -9,7 +9,7 @@ export const isSlow = (): boolean => running.value !== null && (extended.value |
 
 /** The line under the top bar: filled as far as the search is, or moving when nobody knows. */
 export function ProgressLine({ busy }: { busy: boolean }) {
-  const known = busy && share.value !== null && isSlow();
+  const known = busy && share.value !== null && (!running.value || isSlow());
   const style = { "--share": String(share.value ?? 0) };
   return <div class={known ? "progress busy known" : busy ? "progress busy" : "progress"} style={style} aria-hidden="true" />;
 }
