@@ -302,7 +302,7 @@ test("a trace that is not stored says so, and a server that goes away is not a b
         await page.keyboard.press("Enter");
         await page.getByRole("alert").filter({ hasText: "Not a trace id" }).waitFor();
         goes(page);
-        await page.getByRole("link", { name: "Explore" }).click();
+        await page.getByRole("link", { name: "Explore", exact: true }).click();
         await page.getByRole("heading", { name: "Spoor does not answer" }).waitFor();
       },
       { expectErrors: true, breaks: "**/v1/**" },
