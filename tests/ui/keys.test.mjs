@@ -98,10 +98,12 @@ test("the critical path is walked part by part, in the order of time, and each p
 });
 
 test("matches, errors and the critical path are walked in the other views, too, and help says where", async () => {
-  const chosen = { flame: ".flame-scroll", graph: ".graph .node.chosen", stats: ".stats tr.chosen td:first-child", spans: ".span-line.chosen", events: ".event-line.chosen" };
+  const chosen = { flame: ".flame-scroll", heavy: ".flame-scroll", sandwich: ".sandwich tr.chosen td:first-child", graph: ".graph .node.chosen", stats: ".stats tr.chosen td:first-child", spans: ".span-line.chosen", events: ".event-line.chosen" };
   const said = {
     // By name as the waterfall has them: e e n n n p p, from the root.
     flame: ["alpha one", "beta two", "beta", "beta one", "beta two", "beta one", "beta"],
+    heavy: ["alpha one", "beta two", "beta", "beta one", "beta two", "beta one", "beta"],
+    sandwich: ["alpha one", "beta two", "beta", "beta one", "beta two", "beta one", "beta"],
     stats: ["alpha one", "beta two", "beta", "beta one", "beta two", "beta one", "beta"],
     graph: ["alpha one", "beta two", "beta", "beta one", "beta two", "beta one", "beta"],
     // Those that were found, the longest first.
@@ -114,10 +116,10 @@ test("matches, errors and the critical path are walked in the other views, too, 
       const show = async () => {
         const at = page.locator(chosen[view]).first();
         if ((await at.count()) === 0) return "";
-        const text = view === "flame" ? await at.getAttribute("aria-label") : await at.textContent();
+        const text = chosen[view] === chosen.flame ? await at.getAttribute("aria-label") : await at.textContent();
         return SPANS.map(([name]) => name).filter((name) => text.includes(name)).sort((a, b) => b.length - a.length)[0] ?? "";
       };
-      await page.locator(view === "flame" ? ".flame canvas" : chosen[view].replace(".chosen", "")).first().waitFor();
+      await page.locator(chosen[view] === chosen.flame ? ".flame canvas" : chosen[view].replace(".chosen", "")).first().waitFor();
       await page.locator(".find-count", { hasText: "3 of 7" }).waitFor();
       for (const [i, key] of ["e", "e", "n", "n", "n", "p", "p"].entries()) {
         await page.keyboard.press(key);
@@ -125,7 +127,8 @@ test("matches, errors and the critical path are walked in the other views, too, 
       }
       assert.equal(await page.getByRole("button", { name: "Next match" }).isVisible(), true);
     };
-    await withTrace(look, { view, find: "beta", span: idOf("root"), ...(view === "stats" ? { by: "operation" } : view === "graph" ? { nodes: "operation" } : view === "spans" ? { sort: "-duration" } : {}) });
+    const more = { heavy: { view: "flame", flame: "heavy" }, sandwich: { view: "flame", flame: "sandwich" }, stats: { by: "operation" }, graph: { nodes: "operation" }, spans: { sort: "-duration" } };
+    await withTrace(look, { view, find: "beta", span: idOf("root"), ...more[view] });
   }
   await withTrace(async (page) => {
     const help = async () => {
