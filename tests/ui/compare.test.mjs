@@ -66,7 +66,18 @@ test("two traces: every call of either, what only one has, and the numbers of a 
     await page.keyboard.press("ArrowDown");
     const root = rootOf(left);
     await page.locator(".cmp-foot .cmp-path", { hasText: `${root.service} ${root.name}` }).waitFor();
-    await page.keyboard.press("ArrowLeft");
+    // In words, since not everybody sees the columns.
+    const said = await page.locator(".cmp-row.chosen").getAttribute("aria-label");
+    assert.ok(said.startsWith(`${root.service} ${root.name}, A `), said);
+    assert.match(said, /, A [\d.]+ m?s.*, B [\d.]+ m?s.*, difference [+−][\d.]+ /);
+    // The tab that opens takes the focus of the row that is gone.
+    await page.getByRole("treegrid").focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/tab=spans/);
+    await page.waitForFunction(() => document.activeElement?.id === "main");
+    await page.keyboard.press("1");
+    await page.locator(".cmp-row:not(.head)").first().waitFor();
+    for (const key of ["ArrowDown", "ArrowLeft"]) await page.keyboard.press(key);
     assert.equal(await page.locator(".cmp-tree").getAttribute("aria-rowcount"), "2");
     await page.keyboard.press("ArrowRight");
     assert.equal(await page.locator(".cmp-tree").getAttribute("aria-rowcount"), String(all.size + 1));

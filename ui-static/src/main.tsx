@@ -2,13 +2,13 @@
 // Where the pages start: the frame, the route, the keys that work everywhere.
 import { signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { go, type Page, route, startRouting } from "./route";
 import { dialog, open, openDialog } from "./state/dialog";
 import { startKeys, useActions } from "./state/keys";
 import { nextTheme, zone } from "./state/prefs";
 import { linkAddress, shiftRange } from "./state/range";
-import { copy, message, say } from "./state/say";
+import { copy, heard, message, say } from "./state/say";
 import { queryWanted } from "./state/searching";
 import { loadStyle } from "./state/style";
 import { startTelling } from "./ui/cut";
@@ -92,6 +92,13 @@ function App() {
   useEffect(() => {
     rangeOpened.value = 0;
   }, [page]);
+  const to = route.value;
+  const first = useRef(true);
+  useEffect(() => {
+    // What had the focus went with what the address showed before.
+    if (!first.current && document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
+    first.current = false;
+  }, [to.page, to.params.get("tab")]);
   const wanted = openDialog() !== "";
   useEffect(() => {
     if (wanted && !dialogs.peek()) void loadDialogs();
@@ -118,6 +125,9 @@ function App() {
       <div class={message.value ? "toast shown" : "toast"} role="status" aria-live="polite">
         {message.value}
       </div>
+      <p class="offscreen" role="status">
+        {heard.value}
+      </p>
     </>
   );
 }

@@ -54,8 +54,12 @@ export function changed(address: string, patch: ParamPatch): string {
 /** The address of the same page with some parameters changed. */
 export const patched = (patch: ParamPatch): string => changed(href(route.peek().page, route.peek().params), patch);
 
+/** Somebody has gone on without the browser loading a page, which would have told so. */
+export let moved = false;
+
 export function go(address: string): void {
   if (address === shown) return;
+  moved = true;
   if (writing) write();
   const before = read(address).page !== "trace" ? "" : route.peek().page === "explore" ? shown : searchBefore();
   window.history.pushState(before ? { before } : null, "", address);

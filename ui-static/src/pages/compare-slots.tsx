@@ -24,7 +24,7 @@ export function Slots({ a, b, value }: { a: Side | null; b: Side | null; value: 
       </button>
       <Slot name="b" side={b} value={value} />
       {a && b ? (
-        <button type="button" class="button quiet square slots-more" aria-expanded={open} aria-label="All about A and B" title="All about A and B" onClick={() => setOpen(!open)}>
+        <button type="button" class="button quiet square slots-more" aria-expanded={open} title="All about A and B" onClick={() => setOpen(!open)}>
           <Icon name={open ? "up" : "down"} />
         </button>
       ) : null}

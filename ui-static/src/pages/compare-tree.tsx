@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The calls of both sides as one tree: numbers, differences, and a bar to the left (A is slower) or to the right (B is slower).
 import { useMemo, useRef, useState } from "preact/hooks";
-import { alignByName, changeText, type CompareNode, deltaOf, type Measure, measureName, rowsOfTree, valueOf } from "../model/compare";
+import { alignByName, changeText, type CompareNode, deltaOf, type Measure, measureName, type Numbers, rowsOfTree, valueOf } from "../model/compare";
 import { formatMean, formatPercent, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
@@ -172,6 +172,7 @@ function Row({ index, id, node, by, flat, open, chosen, most, longest, choose, t
       aria-level={flat ? undefined : node.depth + 1}
       aria-expanded={!flat && node.subtree > 1 ? open : undefined}
       aria-selected={chosen}
+      aria-label={rowLabel(node, by)}
       tabIndex={-1}
       onClick={choose}
     >
@@ -207,6 +208,14 @@ function Row({ index, id, node, by, flat, open, chosen, most, longest, choose, t
       </span>
     </div>
   );
+}
+
+/** A row in words: numbers alone say nothing to who does not see their columns. */
+function rowLabel(node: CompareNode, by: Measure): string {
+  const { a, b, change } = node;
+  const side = (name: string, n: Numbers | null) => (n ? [`${name} ${measureText(valueOf(n, by), by)}${by === "count" ? " calls" : ""}${n.errors > 0 ? ` and ${formatMean(n.errors)} error${n.errors === 1 ? "" : "s"}` : ""}`] : []);
+  const moved = change === "both" ? [`difference ${deltaText(deltaOf(node, by), by)}`, changeText(node, by)] : [change === "new" ? "only in B" : "only in A"];
+  return [`${node.service} ${node.operation}`, ...side("A", a), ...side("B", b), ...moved].filter(Boolean).join(", ");
 }
 
 export function DeltaBar({ delta, most, only }: { delta: number; most: number; only: boolean }) {

@@ -150,8 +150,7 @@ function Sections({ detail: { span, resource }, body }: { detail: SpanDetail; bo
         .filter(([, , count]) => count !== 0)
         .map(([name, label, count]) => (
           <button key={name} type="button" class="link" onClick={() => show(name)}>
-            {label}
-            {count === null ? null : <span class="count">{formatCount(count)}</span>}
+            {label} {count === null ? null : <span class="count">{formatCount(count)}</span>}
           </button>
         ))}
     </nav>

@@ -42,7 +42,7 @@ export function FacetRail({ slots, close }: { slots: Map<string, number>; close:
         <h2>Facets</h2>
         <span class="dim num clip">{fixed.value ? plural(spans, "span") : ""}</span>
         <span class="spring" />
-        <button type="button" class="button quiet square" aria-expanded={adding} aria-label="Add a facet" title="Add a facet" onClick={() => setAdding(!adding)}>
+        <button type="button" class="button quiet square" aria-expanded={adding} title="Add a facet" onClick={() => setAdding(!adding)}>
           +
         </button>
         <CopyButton text={() => curlOf(apiUrl("v1/facets", fixedQuestion()))} what="curl command of the facets" icon="terminal" />
@@ -101,15 +101,16 @@ function FacetPart({ facet, spans, query, slots }: PartProps) {
         {facet.complete && (more > 0 || searching) ? (
           <button type="button" class="link" onClick={() => setSearching(!searching)}>
             {searching ? "most frequent" : `${formatCount(more)} more, search`}
+            <span class="offscreen"> {shortName(key)}</span>
           </button>
         ) : null}
         {removable ? (
           <button type="button" class="link" onClick={() => replace(patched({ facets: addedKeys().filter((k) => k !== key).join(",") }))}>
-            remove facet
+            remove facet<span class="offscreen"> {shortName(key)}</span>
           </button>
         ) : null}
-        <button type="button" class="link" title={`Groups by ${key}`} onClick={() => go(patched({ group: key }))}>
-          group by
+        <button type="button" class="link" title={key} onClick={() => go(patched({ group: key }))}>
+          group by<span class="offscreen"> {shortName(key)}</span>
         </button>
       </p>
     </details>

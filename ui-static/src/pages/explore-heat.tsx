@@ -4,10 +4,12 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { HeatmapAnswer } from "../api/types";
 import { boxOf, type CellBox, cornersOf, countIn, gridOf, rowAt, type Selection, selectionOf } from "../model/heat";
-import { formatCount, formatPercent, plural } from "../model/text";
+import { formatPercent, plural } from "../model/text";
 import { formatClock, formatDay, formatDuration, toRfc3339 } from "../model/time";
 import { go, patched } from "../route";
 import { dark, zone } from "../state/prefs";
+import { walked } from "../ui/chart";
+import { HOW } from "../ui/steps";
 import { BOTTOM, drawHeatmap, LEFT, RIGHT, TOP } from "../views/heatmap";
 import { inkOf } from "../views/ink";
 
@@ -119,10 +121,13 @@ export function Heatmap({ answer, selected, linear, errors, onSelect, height = H
         ref={canvas}
         class="heat-canvas"
         height={height}
-        tabIndex={0}
-        role="application"
-        aria-roledescription="heatmap"
-        aria-label={`Durations over time, ${plural(grid.columns, "step")} by ${plural(grid.rows, "row")}. Arrows move, Shift and arrows extend a box, Enter selects it, z zooms to its time. The table view has every number.`}
+        {...walked(
+          "Durations over time",
+          `Heatmap, ${plural(grid.columns, "step")} by ${plural(grid.rows, "row")}. ${HOW}`,
+          grid.columns * grid.rows,
+          cursor ? cursor.c * grid.rows + cursor.r : null,
+          cursor ? text : "",
+        )}
         onKeyDown={onKeyDown}
         onBlur={() => setCursor(null)}
         onPointerDown={(event) => {
@@ -145,9 +150,6 @@ export function Heatmap({ answer, selected, linear, errors, onSelect, height = H
         onPointerCancel={() => setDrag(null)}
         onPointerLeave={() => setHover(null)}
       />
-      <span class="offscreen" role="status">
-        {cursor ? text : ""}
-      </span>
     </div>
   );
 }
@@ -164,7 +166,7 @@ function busiest(grid: ReturnType<typeof gridOf>): Cell {
 function describe(grid: ReturnType<typeof gridOf>, box: CellBox): string {
   const s = selectionOf(grid, box);
   const { count, errors } = countIn(grid, box);
-  const share = errors > 0 ? `, ▲ ${formatCount(errors)} (${formatPercent(errors, count)})` : "";
+  const share = errors > 0 ? `, ▲ ${plural(errors, "error")} (${formatPercent(errors, count)})` : "";
   return `${formatClock(s.t0, zone.value, 0)}–${formatClock(s.t1, zone.value, 0)} · ${formatDuration(Number(s.d0))}–${formatDuration(Number(s.d1))} · ${plural(count, "span")}${share}`;
 }
 

@@ -11,6 +11,7 @@ import { formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
+import { walked } from "../ui/chart";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { useAsked } from "./explore-asking";
 import { Toggle, TwinToggle } from "./explore-parts";
@@ -139,10 +140,7 @@ function Picture({ value, bars, all, log }: PictureProps) {
       <div
         ref={box}
         class="hist-box"
-        tabIndex={0}
-        role="application"
-        aria-roledescription="histogram"
-        aria-label={`Spans by duration, ${plural(bars.length, "bar")}. Arrows move, Shift and arrows extend, Enter selects. The table has every number.`}
+        {...walked("Spans by duration", `Histogram, ${plural(bars.length, "bar")}. Arrows move, Shift and arrows extend, Enter selects. The table has every number.`, bars.length, here, told)}
         onKeyDown={onKeyDown}
         onBlur={() => (setAt(null), setAnchor(null), setSpoken(false))}
         onPointerMove={(event) => setAt(barAt(event))}
@@ -208,9 +206,6 @@ function Picture({ value, bars, all, log }: PictureProps) {
             );
           })}
         </svg>
-        <span class="offscreen" role="status">
-          {spoken ? told : ""}
-        </span>
       </div>
     </>
   );
@@ -218,7 +213,7 @@ function Picture({ value, bars, all, log }: PictureProps) {
 
 function tell(bars: Bar[], first: number, last: number, all: number): string {
   const { count, errors } = sumOf(bars, first, last);
-  const failed = errors > 0 ? `, ▲ ${formatCount(errors)} (${formatPercent(errors, count)})` : "";
+  const failed = errors > 0 ? `, ▲ ${plural(errors, "error")} (${formatPercent(errors, count)})` : "";
   return `${formatDuration(bars[first].low)} – ${formatDuration(bars[last].high)} · ${plural(count, "span")}, ${formatPercent(count, all)}${failed} · ${upToText(sumOf(bars, 0, last).count, all)} took less than ${formatDuration(bars[last].high)}`;
 }
 

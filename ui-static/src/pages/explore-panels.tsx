@@ -12,7 +12,7 @@ import { isPassing } from "../state/load";
 import { zone } from "../state/prefs";
 import { Chart } from "../ui/chart";
 import { CopyButton, ProblemPanel } from "../ui/controls";
-import { StepCursor } from "../ui/steps";
+import { HOW, StepCursor } from "../ui/steps";
 import { Heatmap, QuantileKeys } from "./explore-heat";
 import { timeBand, Toggle, TwinToggle } from "./explore-parts";
 import { answer, heat, heatQuestion, isAway, isLive, isTwin, runHeat, select, selection, selectTime, viewOf } from "./explore-state";
@@ -58,18 +58,14 @@ function Lines({ value }: { value: HeatmapAnswer }) {
   const axis = { from: BigInt(value.from), step: BigInt(value.stepNano), steps: value.steps.length };
   const range = (a: number, b: number): [bigint, bigint] => [BigInt(value.steps[a].timeUnixNano), b === axis.steps - 1 ? BigInt(value.to) : BigInt(value.steps[b + 1].timeUnixNano)];
   useEffect(() => cursor.clear(), [value]);
-  const now = cursor.at.value;
   const frame = {
     cursor: cursor.at,
     under: (x: (i: number) => number, height: number) => timeBand(x, height, axis, cursor.taken()),
-    box: cursor.handlers(
-      {
-        count: axis.steps,
-        select: (a, b) => selectTime(...range(a, b)),
-        zoom: (a, b) => go(patched({ from: toRfc3339(range(a, b)[0]), to: toRfc3339(range(a, b)[1]), sel: null })),
-      },
-      "Steps: arrows move, Shift and arrows extend, Enter selects, z zooms",
-    ),
+    box: cursor.handlers({
+      count: axis.steps,
+      select: (a, b) => selectTime(...range(a, b)),
+      zoom: (a, b) => go(patched({ from: toRfc3339(range(a, b)[0]), to: toRfc3339(range(a, b)[1]), sel: null })),
+    }),
     height: CHART_PX,
     ends: [time(BigInt(value.from)), time(BigInt(value.to))] as [string, string],
     stepName: (i: number) => time(BigInt(value.steps[i].timeUnixNano)),
@@ -81,23 +77,18 @@ function Lines({ value }: { value: HeatmapAnswer }) {
     <>
       <Chart
         title={`Rate ${formatRate(spans, whole)}`}
-        description={`Spans a second, at most ${formatRate(most, seconds)}. The table view has every number.`}
+        description={`Spans a second, at most ${formatRate(most, seconds)}. ${HOW}`}
         lines={[{ name: "spans", values: counts.map((n) => n / seconds), look: "line-1" }]}
         format={(v) => formatRate(v, 1)}
         {...frame}
       />
       <Chart
         title={`Errors ${formatPercent(errors, spans)}`}
-        description={`Share of spans with an error, at most ${formatPercent(worst, 1)}. The table view has every number.`}
+        description={`Share of spans with an error, at most ${formatPercent(worst, 1)}. ${HOW}`}
         lines={[{ name: "▲ errors", values: shares, look: "line-error" }]}
         format={(v) => formatPercent(v, 1)}
         {...frame}
       />
-      <span class="offscreen" role="status">
-        {cursor.spoken.value && now !== null && now < counts.length
-          ? `${frame.stepName(now)}: ${plural(counts[now], "span")}, ${formatRate(counts[now], seconds)}, ${formatPercent(shares[now] ?? 0, 1)} with errors`
-          : ""}
-      </span>
     </>
   );
 }

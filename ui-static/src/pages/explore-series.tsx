@@ -17,7 +17,7 @@ import { dark, zone } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { Chart } from "../ui/chart";
 import { CopyButton, ProblemPanel } from "../ui/controls";
-import { StepCursor } from "../ui/steps";
+import { HOW, StepCursor } from "../ui/steps";
 import { useAsked } from "./explore-asking";
 import { shortName } from "./explore-chips";
 import { SeriesRoom, timeBand, TwinToggle } from "./explore-parts";
@@ -123,14 +123,11 @@ function Charts({ value, slots }: { value: Found; slots: Map<string, number> }) 
   const slotOf = (i: number) => (value.by === "resource.service.name" ? (slots.get(lines[i]?.group?.value ?? "") ?? i) : i);
   const colours = Object.fromEntries(Array.from({ length: COLOURS }, (_, i) => [`--series-${i}`, colourOf(slotOf(i), dark.value)]));
   const range = (a: number, b: number): [bigint, bigint] => [startOf(value, a), startOf(value, b + 1)];
-  const handlers = cursor.handlers(
-    {
-      count: axis.steps,
-      select: (a, b) => selectTime(...range(a, b)),
-      zoom: (a, b) => go(patched({ from: toRfc3339(range(a, b)[0]), to: toRfc3339(range(a, b)[1]), sel: null })),
-    },
-    "Steps: arrows move, Shift and arrows extend, Enter selects, z zooms",
-  );
+  const handlers = cursor.handlers({
+    count: axis.steps,
+    select: (a, b) => selectTime(...range(a, b)),
+    zoom: (a, b) => go(patched({ from: toRfc3339(range(a, b)[0]), to: toRfc3339(range(a, b)[1]), sel: null })),
+  });
   const frame = {
     ends: [time(axis.from), time(end)] as [string, string],
     stepName: (i: number) => time(startOf(value, i)),
@@ -147,14 +144,13 @@ function Charts({ value, slots }: { value: Found; slots: Map<string, number> }) 
         key={title}
         title={title}
         log={log}
-        description={`${title}: ${shown.map((l) => `${l.name} at most ${format(most(l.values))}`).join(", ")}. The table has every number.`}
+        description={`${shown.map((l) => `${l.name} at most ${format(most(l.values))}`).join(", ")}. ${HOW}`}
         lines={shown.map((l) => ({ ...l, quiet: true }))}
         format={format}
         {...frame}
       />
     );
   };
-  const now = cursor.at.value;
   return (
     <>
       <div class="series-charts" style={colours}>
@@ -174,7 +170,7 @@ function Charts({ value, slots }: { value: Found; slots: Map<string, number> }) 
           <Chart
             title="Duration"
             log
-            description="Percentiles of duration. The table has every number."
+            description={`Percentiles of duration. ${HOW}`}
             lines={QUANTILES.map((q, k) => ({ name: `p${Number(q) * 100}`, values: lines[0].quantiles[k], look: ["line-1", "line-2", "line-3"][k] }))}
             format={formatDuration}
             {...frame}
@@ -183,9 +179,6 @@ function Charts({ value, slots }: { value: Found; slots: Map<string, number> }) 
           QUANTILES.map((q, k) => chart(`p${Number(q) * 100}`, (l) => l.quantiles[k] ?? [], formatDuration, true))
         )}
       </div>
-      <span class="offscreen" role="status">
-        {cursor.spoken.value && now !== null && now < axis.steps ? `${time(startOf(value, now))}: ${lines.map((l) => `${nameOf(l)} ${plural(l.counts[now], "span")}, ${formatPercent(l.errors[now], l.counts[now])} with errors`).join("; ")}` : ""}
-      </span>
     </>
   );
 }

@@ -223,13 +223,16 @@ function FaultLine({ fault, said }: { fault: { offset: number; text: string }; s
   const before = new TextDecoder().decode(bytes.slice(0, fault.offset));
   return (
     <>
-      <pre class="fault-line mono">
+      <pre class="fault-line mono" aria-hidden="true">
         {fault.text}
         {"\n"}
         {" ".repeat([...before].length)}
         <b>^</b>
       </pre>
-      <p>{said.charAt(0).toUpperCase() + said.slice(1)}</p>
+      <p>
+        {said.charAt(0).toUpperCase() + said.slice(1)}
+        <span class="offscreen"> (at character {[...before].length + 1})</span>
+      </p>
     </>
   );
 }

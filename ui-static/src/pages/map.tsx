@@ -153,8 +153,8 @@ function Counts({ graph, shown, wanted, answer }: { graph: Graph; shown: Shown; 
   const left = [shown.hiddenNodes > 0 ? plural(shown.hiddenNodes, "service") : "", shown.hiddenEdges > 0 ? plural(shown.hiddenEdges, "edge") : ""].filter((t) => t).join(", ");
   const everything = patched({ all: "1", top: null, min: null, only: null, q: null, focus: null, hops: null, dir: null });
   return (
-    <div class="summary" role="status">
-      <span>
+    <div class="summary">
+      <span role="status">
         <b>{complete ? plural(nodes, "service") : `${formatCount(shown.nodes.length)} of ${plural(nodes, "service")}`}</b>, {complete ? plural(edges, "edge") : `${formatCount(shown.edges.length)} of ${plural(edges, "edge")}`}
         {complete ? "" : ` (${formatPercent(shown.calls, graph.calls)} of calls)`}
       </span>

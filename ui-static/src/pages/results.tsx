@@ -254,7 +254,13 @@ function Cell({ id, row, target, longest, withDay, tab }: CellProps) {
     case "status":
       return (
         <span role="gridcell" class="status">
-          {span?.status === "error" ? <span class="error-text">▲ error</span> : <span class="dim">{span?.status}</span>}
+          {span?.status === "error" ? (
+            <span class="error-text">
+              <span aria-hidden="true">▲</span> error
+            </span>
+          ) : (
+            <span class="dim">{span?.status}</span>
+          )}
         </span>
       );
     case "kind":
@@ -305,7 +311,11 @@ function Why({ trace, tab }: { trace: TraceSummary; tab: 0 | -1 }) {
         href={href("trace", { id: trace.traceId, span: first.spanId, find: findText(first) })}
         title={`${first.serviceName}: ${first.name}, ${formatDuration(Number(first.durationNano))}, ${first.kind}, ${first.status}`}
       >
-        {first.status === "error" ? <span class="error-text">▲ </span> : null}
+        {first.status === "error" ? (
+          <span class="error-text" aria-hidden="true">
+            ▲{" "}
+          </span>
+        ) : null}
         {first.serviceName} {first.name}
       </a>
       <span class="dim num" title={`${plural(trace.matchedSpanCount, "span")} of the trace match; this is the first`}>

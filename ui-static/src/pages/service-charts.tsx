@@ -23,8 +23,6 @@ import { filterOf, type Found, percentiles, spanParams, versions } from "./servi
 const cursor = signal<number | null>(null);
 const anchor = signal<number | null>(null);
 const held = signal<number | null>(null);
-/** The cursor was moved by keys: then it is read out, too. */
-const spoken = signal(false);
 
 export const timeText = (ns: bigint) => `${formatDay(ns, zone.value).slice(5)} ${formatClock(ns, zone.value, 0)}`;
 
@@ -77,9 +75,6 @@ export function Charts({ value }: { value: Found }) {
         format={(v) => formatPercent(v, 1)}
         {...frame}
       />
-      <span class="offscreen" role="status">
-        {spoken.value && cursor.value !== null && steps[cursor.value] ? tell(steps[cursor.value], percentiles()) : ""}
-      </span>
       {param("dur") === "heat" ? (
         <Durations value={value} />
       ) : (
@@ -98,9 +93,6 @@ export function Charts({ value }: { value: Found }) {
     </>
   );
 }
-
-const tell = (s: Step, names: string[]): string =>
-  `${timeText(s.from)}: ${plural(s.calls, "call")}, ${formatPercent(s.errors, s.calls)} with errors, ${names.map((p, i) => `p${p} ${formatDuration(s.quantiles[i])}`).join(", ")}`;
 
 export function DurationTools() {
   const heat = param("dur") === "heat";
@@ -140,9 +132,6 @@ function handlers(count: number, zoom: (a: number, b: number) => void): HTMLAttr
     return Math.max(0, Math.min(count - 1, Math.floor(((event.clientX - area.left - LEFT) / (area.width - LEFT - RIGHT)) * count)));
   };
   return {
-    tabIndex: 0,
-    role: "group",
-    "aria-label": "Steps",
     onPointerDown: (event: PointerEvent) => {
       if (event.button !== 0) return;
       (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
@@ -159,7 +148,6 @@ function handlers(count: number, zoom: (a: number, b: number) => void): HTMLAttr
       anchor.value = null;
     },
     onBlur: () => {
-      spoken.value = false;
       cursor.value = anchor.value = null;
     },
     onKeyDown: (event: KeyboardEvent) => {
@@ -169,7 +157,6 @@ function handlers(count: number, zoom: (a: number, b: number) => void): HTMLAttr
         const next = now === null ? (by > 0 ? 0 : count - 1) : Math.max(0, Math.min(count - 1, now + by));
         anchor.value = event.shiftKey ? (anchor.peek() ?? now ?? next) : null;
         cursor.value = next;
-        spoken.value = true;
       } else if (event.key === "Enter" && now !== null) held.value = held.peek() === now ? null : now;
       else if (event.key === "z" && now !== null && !event.ctrlKey && !event.metaKey) zoom(anchor.peek() ?? now, now);
       else return;

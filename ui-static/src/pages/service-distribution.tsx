@@ -9,7 +9,7 @@ import { formatCount, formatPercent, upToText } from "../model/text";
 import { formatDuration } from "../model/time";
 import { go, href } from "../route";
 import { currentRange } from "../state/range";
-import { useWidth } from "../ui/chart";
+import { useWidth, walked } from "../ui/chart";
 import { CopyButton } from "../ui/controls";
 import { filterOf, type Found, isTable, percentiles } from "./service-state";
 
@@ -77,13 +77,7 @@ function Picture({ value, row, bars, now, before, curl }: { value: Found; row: L
       <div
         ref={box}
         class="distribution-box"
-        tabIndex={0}
-        role="slider"
-        aria-label="Share of calls up to a duration. Arrows move, Enter opens the traces of a bar"
-        aria-valuemin={0}
-        aria-valuemax={bars.length - 1}
-        aria-valuenow={here ?? 0}
-        aria-valuetext={text || "not set"}
+        {...walked("Share of calls up to a duration", "Arrows move, Enter opens the traces of a bar", bars.length, here, text)}
         onKeyDown={onKeyDown}
         onBlur={() => setAt(null)}
         onPointerMove={(e) => setAt(Math.max(0, Math.min(bars.length - 1, Math.floor((e.clientX - (box.current?.getBoundingClientRect().left ?? 0)) / step))))}

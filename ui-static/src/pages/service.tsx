@@ -210,9 +210,12 @@ function Summary({ value }: { value: Found }) {
   const p = percentiles().at(-1) ?? "99";
   const [now, old] = [Number(row.quantiles[quantileOf(p)]), Number(before?.quantiles[quantileOf(p)] ?? 0)];
   return (
-    <div class="summary" role="status">
+    <div class="summary">
       <span>
-        <b>{formatCount(calls)}</b> {value.kind} calls, <b>{formatCount(errors)}</b> with errors ({formatPercent(errors, calls)}) <Ways row={row} />
+        <span role="status">
+          <b>{formatCount(calls)}</b> {value.kind} calls, <b>{formatCount(errors)}</b> with errors ({formatPercent(errors, calls)})
+        </span>{" "}
+        <Ways row={row} />
       </span>
       {value.compared ? (
         <span title={`${formatFull(value.compared.from, zone.value)} – ${formatFull(value.compared.to, zone.value)}`}>

@@ -67,7 +67,7 @@ function FlameDrawing({ skeleton: s, matches, row, select, heavy }: ViewProps & 
   const box = flame.boxes[at];
   return (
     <>
-      <p class="part-note num" role="status">
+      <p class="part-note num">
         {box ? (
           <>
             <ServiceName name={s.services[box.service].name} slot={s.services[box.service].slot} /> <b>{s.operations[box.operation]}</b> {formatDuration(box.to - box.from)}, self {formatDuration(box.self)}

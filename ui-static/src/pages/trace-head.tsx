@@ -73,7 +73,7 @@ function Back({ skeleton, source }: { skeleton: Skeleton; source: TraceSource })
   const query = before && new URL(before).searchParams.get("q");
   const label = before ? `Back to the search: ${shortName(query || "all traces")}` : source.served ? "Search the hour up to this trace" : "To the search";
   return (
-    <a class="button quiet square back" href={searchOf(skeleton, source)} aria-label={label} title={label}>
+    <a class="button quiet square back" href={searchOf(skeleton, source)} title={label}>
       <Icon name="back" />
     </a>
   );

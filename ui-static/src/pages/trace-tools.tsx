@@ -108,10 +108,10 @@ export function TraceTools(props: ToolsProps) {
             <>
               {view === "json" ? null : (
                 <>
-                  <button type="button" class="button quiet square" aria-label="Previous match" title={`Previous match${hint("trace.previousMatch")}`} disabled={found.count === 0} onClick={() => runAction("trace.previousMatch")}>
+                  <button type="button" class="button quiet square" title={`Previous match${hint("trace.previousMatch")}`} disabled={found.count === 0} onClick={() => runAction("trace.previousMatch")}>
                     <Icon name="up" />
                   </button>
-                  <button type="button" class="button quiet square" aria-label="Next match" title={`Next match${hint("trace.nextMatch")}`} disabled={found.count === 0} onClick={() => runAction("trace.nextMatch")}>
+                  <button type="button" class="button quiet square" title={`Next match${hint("trace.nextMatch")}`} disabled={found.count === 0} onClick={() => runAction("trace.nextMatch")}>
                     <Icon name="down" />
                   </button>
                 </>
@@ -151,10 +151,10 @@ export function TraceTools(props: ToolsProps) {
             ) : null}
             <ColumnsPopover served={source.served} />
             <span class="button-group wide-only" role="group" aria-label="Fold">
-              <button type="button" class="button square" aria-label="Close one level" title={`Close one level${hint("trace.foldLevel")}`} onClick={() => command("foldLevel")}>
+              <button type="button" class="button square" title={`Close one level${hint("trace.foldLevel")}`} onClick={() => command("foldLevel")}>
                 −
               </button>
-              <button type="button" class="button square" aria-label="Open one level" title={`Open one level${hint("trace.unfoldLevel")}`} onClick={() => command("unfoldLevel")}>
+              <button type="button" class="button square" title={`Open one level${hint("trace.unfoldLevel")}`} onClick={() => command("unfoldLevel")}>
                 +
               </button>
             </span>

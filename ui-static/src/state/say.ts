@@ -14,6 +14,14 @@ export function say(text: string): void {
   }, SHOWN_MS);
 }
 
+/** What readers are told and the screen shows anyway: a page that was gone to, a panel that opened. */
+export const heard = signal("");
+
+export function tell(text: string): void {
+  // The same text again is told again.
+  heard.value = heard.peek() === text ? `${text}\u00a0` : text;
+}
+
 /** Copies text; browsers allow it on secure pages and localhost only, so there is an older way behind it. */
 export async function copy(wanted: string | Promise<string>, what: string): Promise<void> {
   const text = await wanted;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small line chart in SVG. Its numbers stand in a table of the page, so the drawing is one picture to screen readers.
+// A small line chart in SVG. Its numbers stand in a table of the page, so the drawing is one picture to screen readers; one that keys walk
+// is a slider to them: they leave it the arrow keys, and read the numbers of the step as its value.
 import type { ComponentChildren, HTMLAttributes } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { fitEnds } from "../model/axis";
@@ -83,6 +84,7 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
   const y = (v: number) => height - BOTTOM - share(v) * (height - TOP - BOTTOM);
   const here = at !== null && at < count ? at : null;
   const inLegend = cursor ? null : here;
+  const told = here === null ? "" : `${stepName(here)}: ${lines.map((l) => `${l.name} ${textAt(l, here, format)}`).join(", ")}`;
   const point = (event: PointerEvent) => {
     const left = event.clientX - (box.current?.getBoundingClientRect().left ?? 0) - LEFT;
     const i = Math.floor((left / inner) * count);
@@ -97,8 +99,8 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
           {lines.map((l) => (l.quiet ? null : <Key key={l.name} line={l} at={inLegend} format={format} />))}
         </span>
       </figcaption>
-      <div class="chart-box" ref={box} onPointerMove={point} onPointerLeave={() => setAt(null)} {...more}>
-        <svg width={width} height={height} role="img" aria-label={description}>
+      <div class="chart-box" ref={box} onPointerMove={point} onPointerLeave={() => setAt(null)} {...more} {...(more ? walked(title, description, count, here, told) : null)}>
+        <svg width={width} height={height} role={more ? undefined : "img"} aria-label={description} aria-hidden={more !== undefined}>
           {[0, 0.5, 1].map((part) => (
             <g key={part}>
               <line class="chart-grid" x1={LEFT} x2={width - RIGHT} y1={y(valueAt(part))} y2={y(valueAt(part))} />
@@ -131,12 +133,30 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
   );
 }
 
+/** What a drawing is to a screen reader whose arrow keys are the page's. */
+export function walked(name: string, description: string, count: number, at: number | null, told: string) {
+  return {
+    tabIndex: 0,
+    role: "slider" as const,
+    "aria-label": name,
+    "aria-description": description,
+    "aria-valuemin": 0,
+    "aria-valuemax": Math.max(0, count - 1),
+    "aria-valuenow": at ?? 0,
+    "aria-valuetext": told.replaceAll("▲ ", "") || "nothing chosen",
+  };
+}
+
+const textAt = (line: Line, at: number, format: (value: number) => string): string => {
+  const value = line.values[at];
+  return value === null || value === undefined ? "–" : format(value);
+};
+
 function Key({ line, at, format }: { line: Line; at: number | null; format: (value: number) => string }) {
-  const value = at === null ? null : line.values[at];
   return (
     <span>
       <span class={`chart-key ${line.look}`} aria-hidden="true" /> {line.name}
-      {at === null ? null : ` ${value === null || value === undefined ? "–" : format(value)}`}
+      {at === null ? null : ` ${textAt(line, at, format)}`}
     </span>
   );
 }

@@ -7,9 +7,10 @@ import type { ActionId } from "../model/actions";
 import { curlOf } from "../model/curl";
 import { colourOf, textureOf } from "../model/palette";
 import { shortName } from "../model/text";
+import { moved } from "../route";
 import { hint } from "../state/keys";
 import { dark, drawerHigh, drawerPx, setDrawer, setDrawerHigh } from "../state/prefs";
-import { copy } from "../state/say";
+import { copy, tell } from "../state/say";
 import { Icon, type IconName } from "./icons";
 
 export function CopyButton(props: { text: string | (() => string | Promise<string>); what: string; label?: string; icon?: IconName }) {
@@ -28,10 +29,11 @@ export function CopyButton(props: { text: string | (() => string | Promise<strin
   );
 }
 
-/** What the window is called: what it shows, then the program. */
+/** What the window is called: what it shows, then the program. Browsers tell the title of what they load only. */
 export function useTitle(text: string): void {
   useEffect(() => {
     document.title = `${text} · Spoor`;
+    if (moved) tell(text);
   }, [text]);
 }
 
@@ -86,12 +88,14 @@ interface ProblemProps {
 export function ProblemPanel({ error, retry, title, children }: ProblemProps) {
   const { problem, url } = error;
   return (
-    <section class="problem" role="alert">
-      <h2>
-        <span aria-hidden="true">▲</span> {title ?? sentence(problem.title)}
-      </h2>
-      {children}
-      {!children && problem.detail && problem.detail !== problem.title ? <p>{sentence(problem.detail)}</p> : null}
+    <section class="problem">
+      <div role="alert">
+        <h2>
+          <span aria-hidden="true">▲</span> {title ?? sentence(problem.title)}
+        </h2>
+        {children}
+        {!children && problem.detail && problem.detail !== problem.title ? <p>{sentence(problem.detail)}</p> : null}
+      </div>
       <p class="row">
         {retry ? (
           <button type="button" class="button" onClick={retry}>
@@ -275,6 +279,7 @@ interface DrawerProps {
 export function Drawer({ label, title, tools, close, what, action = "all.escape", children }: DrawerProps) {
   const max = Math.floor(window.innerWidth * DRAWER_PART);
   const highest = Math.max(DRAWER_MIN_HEIGHT, Math.floor(window.innerHeight * DRAWER_PART));
+  useEffect(() => tell(`${label}: panel opened`), []);
   return (
     <aside class="details" aria-label={label}>
       <Splitter label="Width of the panel" value={Math.min(max, drawerPx.value)} min={DRAWER_MIN} max={max} set={setDrawer} edge="left" />

@@ -4,6 +4,8 @@ import { signal } from "@preact/signals";
 import type { HTMLAttributes } from "preact";
 import { LEFT, RIGHT } from "./chart";
 
+export const HOW = "Arrows move, Shift and arrows extend, Enter selects, z zooms. The table has every number.";
+
 /** A pointer that moves less than this has clicked. */
 const CLICK_PX = 4;
 
@@ -18,13 +20,10 @@ export class StepCursor {
   /** The step that is pointed at, and the other end of what is being taken. */
   readonly at = signal<number | null>(null);
   readonly anchor = signal<number | null>(null);
-  /** Moved by keys: then it is read out, too. */
-  readonly spoken = signal(false);
   private downX = 0;
 
   clear(): void {
     this.at.value = this.anchor.value = null;
-    this.spoken.value = false;
   }
 
   /** What is being taken now: first and last step. */
@@ -33,8 +32,8 @@ export class StepCursor {
     return a === null || b === null ? null : [Math.min(a, b), Math.max(a, b)];
   }
 
-  handlers({ count, select, zoom }: Acts, label: string): HTMLAttributes<HTMLDivElement> {
-    const { at, anchor, spoken } = this;
+  handlers({ count, select, zoom }: Acts): HTMLAttributes<HTMLDivElement> {
+    const { at, anchor } = this;
     const stepAt = (event: PointerEvent) => {
       const area = (event.currentTarget as HTMLElement).getBoundingClientRect();
       return Math.max(0, Math.min(count - 1, Math.floor(((event.clientX - area.left - LEFT) / (area.width - LEFT - RIGHT)) * count)));
@@ -45,9 +44,6 @@ export class StepCursor {
       (zooming ? zoom : select)(Math.min(from, end), Math.max(from, end));
     };
     return {
-      tabIndex: 0,
-      role: "group",
-      "aria-label": label,
       onPointerDown: (event: PointerEvent) => {
         if (event.button !== 0) return;
         (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
@@ -70,7 +66,6 @@ export class StepCursor {
           const next = now === null ? (by > 0 ? 0 : count - 1) : Math.max(0, Math.min(count - 1, now + by));
           anchor.value = event.shiftKey ? (anchor.peek() ?? now ?? next) : null;
           at.value = next;
-          spoken.value = true;
         } else if (event.key === "Enter" && now !== null) take(now, false);
         else if (event.key === "z" && now !== null && !event.ctrlKey && !event.metaKey) take(now, true);
         else if (event.key === "Escape" && anchor.peek() !== null) anchor.value = null;

@@ -71,14 +71,13 @@ export function TopBar() {
         <Icon name="search" />
       </button>
       <CopyButton text={linkAddress} what="link" icon="link" />
-      <button type="button" class="button quiet square" title={`Theme: ${themeName}${hint("all.theme")}`} aria-label={`Theme: ${themeName}`} onClick={nextTheme}>
+      <button type="button" class="button quiet square" title={`Theme: ${themeName}${hint("all.theme")}`} onClick={nextTheme}>
         <Icon name={theme.value === "auto" ? "auto" : theme.value === "light" ? "sun" : "moon"} />
       </button>
       <button
         type="button"
         class="button quiet square"
         title={`Help and keyboard${hint("all.help")}`}
-        aria-label="Help and keyboard"
         onClick={() => open("help")}
       >
         <Icon name="help" />

@@ -2,6 +2,8 @@
 // Draws a flame graph on a canvas and lets people walk it: arrows go up, down and sideways, Enter chooses, the wheel zooms. What the
 // picture shows is said of the box under the cursor; the tables beside it have all of it.
 import type { Box, Flame } from "../model/flame";
+import { plural } from "../model/text";
+import { formatDuration } from "../model/time";
 import { barColour, fillOf, fitCanvas, type Ink, inkOf, labelColour } from "./ink";
 
 export interface FlameEvents {
@@ -42,8 +44,11 @@ export class FlameCanvas {
     this.#ink = inkOf(dark);
     this.#scroller.className = "flame-scroll";
     this.#scroller.tabIndex = 0;
-    this.#scroller.setAttribute("role", "application");
+    // A slider has a value that is read out, and readers leave it the arrow keys.
+    this.#scroller.setAttribute("role", "slider");
     this.#scroller.setAttribute("aria-label", "Flame graph");
+    this.#scroller.setAttribute("aria-valuetext", "nothing chosen");
+    this.#scroller.setAttribute("aria-description", "Arrow keys walk, Enter shows details");
     this.#canvas.setAttribute("aria-hidden", "true");
     this.#scroller.append(this.#canvas, this.#spacer);
     host.replaceChildren(this.#scroller);
@@ -65,6 +70,7 @@ export class FlameCanvas {
 
   show(flame: Flame): void {
     this.#flame = flame;
+    this.#scroller.setAttribute("aria-valuemax", String(Math.max(0, flame.boxes.length - 1)));
     this.#byLane = Array.from({ length: flame.lanes }, () => []);
     flame.boxes.forEach((box, i) => this.#byLane[box.lane].push(i));
     for (const lane of this.#byLane) lane.sort((a, b) => flame.boxes[a].from - flame.boxes[b].from);
@@ -182,9 +188,15 @@ export class FlameCanvas {
     if (box === this.#current) return;
     this.#current = box;
     const found = this.#flame.boxes[box];
-    this.#scroller.setAttribute("aria-label", found ? `Flame graph: ${this.nameOf(found)}` : "Flame graph");
+    this.#scroller.setAttribute("aria-valuenow", String(Math.max(0, box)));
+    this.#scroller.setAttribute("aria-valuetext", found ? this.#tell(found) : "nothing chosen");
     this.events.point(box);
     this.#schedule();
+  }
+
+  #tell(box: Box): string {
+    const failed = box.errors > 0 ? `, ${plural(box.errors, "error")}` : "";
+    return `${this.nameOf(box)}, ${formatDuration(box.to - box.from)}, self ${formatDuration(box.self)}${box.count > 1 ? `, ${plural(box.count, "span")}` : ""}${failed}`;
   }
 
   #choose(box: number): void {

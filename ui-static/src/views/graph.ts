@@ -289,7 +289,9 @@ export class GraphView {
         transform: `translate(${at.x - NODE_WIDTH / 2} ${at.y - NODE_HEIGHT / 2})`,
         role: "button",
         tabindex: -1,
-        "aria-label": `${name} ${line}${failed}, ${n.service} is a ${n.type}`,
+        "aria-label": `${name} ${line}${failed}, ${n.type}${name === n.service ? "" : ` ${n.service}`}`.replace("▲ ", ""),
+        // The title says the same to the pointer.
+        "aria-description": "",
       },
       this.#scene,
     );

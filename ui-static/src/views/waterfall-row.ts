@@ -70,6 +70,8 @@ export function makeRow(): RowParts {
   const row = document.createElement("div");
   row.className = "wf-row";
   row.setAttribute("role", "row");
+  // Its title is for the pointer and says what its name says: readers would say both.
+  row.setAttribute("aria-description", "");
   row.tabIndex = -1;
   const name = part("div", "wf-name", row);
   name.setAttribute("role", "gridcell");
