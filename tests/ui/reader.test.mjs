@@ -114,6 +114,8 @@ test("controls of one kind are told apart, and none says its name twice", async 
   });
   await withShop("/map/", async (page) => {
     await page.locator(".graph .node").nth(1).waitFor();
+    // A sign on a button is no name.
+    for (const name of ["Zoom in", "Zoom out"]) assert.equal(await page.getByRole("button", { name }).count(), 1, name);
     const nodes = (await given(page, "button")).filter((b) => /, service$/.test(b.name));
     assert.deepEqual(nodes.map((b) => [b.name.split(" ")[0], b.description]).sort(), [["bank", ""], ["shop", ""]]);
     assert.match(await page.locator(".summary [role=status]").innerText(), /^2 services, 1 edge$/);

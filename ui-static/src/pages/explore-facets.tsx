@@ -42,7 +42,7 @@ export function FacetRail({ slots, close }: { slots: Map<string, number>; close:
         <h2>Facets</h2>
         <span class="dim num clip">{fixed.value ? plural(spans, "span") : ""}</span>
         <span class="spring" />
-        <button type="button" class="button quiet square" aria-expanded={adding} title="Add a facet" onClick={() => setAdding(!adding)}>
+        <button type="button" class="button quiet square" aria-expanded={adding} aria-label="Add a facet" title="Add a facet" onClick={() => setAdding(!adding)}>
           +
         </button>
         <CopyButton text={() => curlOf(apiUrl("v1/facets", fixedQuestion()))} what="curl command of the facets" icon="terminal" />

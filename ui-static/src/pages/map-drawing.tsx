@@ -109,10 +109,10 @@ export function Drawing(props: Props) {
       {problem ? <p class="banner">The graph could not be laid out ({problem}). The table has the same data.</p> : null}
       <div class="graph-host" ref={host} aria-busy={laid?.of !== layers} />
       <span class="zoom-buttons button-group" role="group" aria-label="Zoom">
-        <button type="button" class="button square" title={`Zoom out${hint("map.zoomOut")}`} onClick={() => view.current?.zoomBy(0.8)}>
+        <button type="button" class="button square" aria-label="Zoom out" title={`Zoom out${hint("map.zoomOut")}`} onClick={() => view.current?.zoomBy(0.8)}>
           −
         </button>
-        <button type="button" class="button square" title={`Zoom in${hint("map.zoomIn")}`} onClick={() => view.current?.zoomBy(1.25)}>
+        <button type="button" class="button square" aria-label="Zoom in" title={`Zoom in${hint("map.zoomIn")}`} onClick={() => view.current?.zoomBy(1.25)}>
           +
         </button>
         <button type="button" class="button" title={`Fit${hint("map.fit")}`} onClick={() => view.current?.fit()}>

@@ -151,10 +151,10 @@ export function TraceTools(props: ToolsProps) {
             ) : null}
             <ColumnsPopover served={source.served} />
             <span class="button-group wide-only" role="group" aria-label="Fold">
-              <button type="button" class="button square" title={`Close one level${hint("trace.foldLevel")}`} onClick={() => command("foldLevel")}>
+              <button type="button" class="button square" aria-label="Close one level" title={`Close one level${hint("trace.foldLevel")}`} onClick={() => command("foldLevel")}>
                 −
               </button>
-              <button type="button" class="button square" title={`Open one level${hint("trace.unfoldLevel")}`} onClick={() => command("unfoldLevel")}>
+              <button type="button" class="button square" aria-label="Open one level" title={`Open one level${hint("trace.unfoldLevel")}`} onClick={() => command("unfoldLevel")}>
                 +
               </button>
             </span>
