@@ -116,7 +116,7 @@ test("matches, errors and the critical path are walked in the other views, too, 
       const show = async () => {
         const at = page.locator(chosen[view]).first();
         if ((await at.count()) === 0) return "";
-        const text = chosen[view] === chosen.flame ? await at.getAttribute("aria-label") : await at.textContent();
+        const text = chosen[view] === chosen.flame ? await at.getAttribute("aria-valuetext") : await at.textContent();
         return SPANS.map(([name]) => name).filter((name) => text.includes(name)).sort((a, b) => b.length - a.length)[0] ?? "";
       };
       await page.locator(chosen[view] === chosen.flame ? ".flame canvas" : chosen[view].replace(".chosen", "")).first().waitFor();

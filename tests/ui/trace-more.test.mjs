@@ -43,7 +43,7 @@ test("from a trace that was opened in a search the arrow and Explore lead to tha
     const search = page.url();
     await page.locator(".result:not(.head) a").first().click();
     await row(page, "cart add").waitFor();
-    assert.equal(await back(page).getAttribute("aria-label"), `Back to the search: ${QUERY}`);
+    assert.equal(await back(page).getAttribute("title"), `Back to the search: ${QUERY}`);
     for (const link of [back(page), tab(page)]) assert.equal(await link.getAttribute("href"), search);
     // Through other views, a reload and back, but not from another page.
     await page.keyboard.press("2");
@@ -93,7 +93,7 @@ test("without a search the arrow leads to the time of the trace, and to none tha
   await withTrace(`/trace/?id=${TRACE}`, async (page, url) => {
     await row(page, "cart add").waitFor();
     const asked = new URL(await back(page).getAttribute("href")).searchParams;
-    assert.equal(await back(page).getAttribute("aria-label"), "Search the hour up to this trace");
+    assert.equal(await back(page).getAttribute("title"), "Search the hour up to this trace");
     assert.ok(BigInt(asked.get("from")) < T0 && BigInt(asked.get("to")) > T0 && !asked.has("q"));
     await page.evaluate(() => history.replaceState({ before: "https://example.org/" }, ""));
     await page.reload();

@@ -156,7 +156,7 @@ function Counts({ graph, shown, wanted, answer }: { graph: Graph; shown: Shown; 
     <div class="summary">
       <span role="status">
         <b>{complete ? plural(nodes, "service") : `${formatCount(shown.nodes.length)} of ${plural(nodes, "service")}`}</b>, {complete ? plural(edges, "edge") : `${formatCount(shown.edges.length)} of ${plural(edges, "edge")}`}
-        {complete ? "" : ` (${formatPercent(shown.calls, graph.calls)} of calls)`}
+        {complete ? "" : ` (${formatPercent(shown.calls, graph.calls)} of calls)`} <Reading />
       </span>
       {complete ? null : (
         <span class="hidden-chip">
@@ -165,7 +165,6 @@ function Counts({ graph, shown, wanted, answer }: { graph: Graph; shown: Shown; 
         </span>
       )}
       {wanted.all ? <a href={patched({ all: null })}>Show what can be read</a> : null}
-      <Reading />
       {answer.links ? <span>{linksText(answer.links)}</span> : null}
       {answer.links && !answer.links.complete ? <span class="hidden-chip">the time was up before all links were looked at: take a shorter range</span> : null}
       <span class="dim">every stored span counted · quantiles ± {(100 * answer.relativeError).toFixed(1)} %{drawn && !shown.tooMany ? " · cards: calls, p95, ▲ errors" : ""}</span>
