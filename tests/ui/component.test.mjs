@@ -399,8 +399,9 @@ test("a service that is not there, an empty range, and callers that cannot be re
       await page.getByRole("heading", { name: "No span of shop in this range" }).waitFor();
       await page.getByRole("link", { name: "Show all time" }).click();
       await page.locator(".chart").first().waitFor();
-      assert.equal(await page.evaluate(() => window.__pwned), undefined);
+      await page.locator(".operations tbody td").first().waitFor();
       assert.ok((await texts(page, ".operations tbody td:first-child")).includes(HOSTILE[0]));
+      assert.equal(await page.evaluate(() => window.__pwned), undefined);
     });
     await withPage(
       site.browser,
