@@ -60,8 +60,12 @@ static enum sp_status ask_until(const struct reading *reading, uint64_t deadline
                                 struct sp_error *reterr)
 {
     struct sp_search_stream *stream = reading->question->stream;
-    if (stream && sp_search_stream_is_due(stream))
-        sp_graph_links_progress(stream, reading->found, reading->known);
+    if (stream && sp_search_stream_is_due(stream)) {
+        const struct sp_search_progress progress = {.scanned = &reading->found->scanned,
+                                                    .considered = reading->found->trace_count,
+                                                    .known = reading->known};
+        sp_search_stream_progress(stream, &progress);
+    }
     enum sp_status status = sp_query_check(reading->call, reterr);
     if (status == SP_OK && sp_clock_monotonic_ns(reading->call->api->clock) >= deadline_ns)
         status = sp_error_set(reterr, SP_DEADLINE, "the time for links is used up");

@@ -36,7 +36,3 @@ SP_MUST_USE enum sp_status sp_graph_links_read(struct sp_query_call *call,
 SP_MUST_USE enum sp_status sp_graph_links_merge(struct sp_query_call *call, struct sp_graph *links,
                                                 struct sp_graph_edge **edges, size_t *edge_count,
                                                 struct sp_error *reterr);
-
-/* {"progress":{...}}, as that of a search: how far looking links up is. known: traces that are to be read, those of found included. */
-void sp_graph_links_progress(const struct sp_search_stream *stream,
-                             const struct sp_graph_links *found, uint64_t known);

@@ -7,8 +7,6 @@
 #include "query/answer.h"
 #include "query/graph_links.h"
 
-#define PROGRESS_BYTES_MAX ((size_t)1024) /* a dozen numbers and their names */
-
 static const struct {
     const char *json, *name;
     size_t offset;
@@ -55,35 +53,6 @@ void sp_graph_links_json(struct sp_json_writer *w, const char *key,
         sp_json_cstr(w, "timeBudget");
     sp_answer_json_scanned(w, &links->scanned, links->trace_count);
     sp_json_object_end(w);
-}
-
-void sp_graph_links_progress(const struct sp_search_stream *stream,
-                             const struct sp_graph_links *found, uint64_t known)
-{
-    const struct sp_query_call *call = stream->call;
-    struct sp_buf line;
-    struct sp_json_writer w;
-    sp_buf_init(&line, PROGRESS_BYTES_MAX);
-    sp_json_writer_init(&w, &line);
-    sp_json_object_begin(&w);
-    sp_json_key(&w, "progress");
-    sp_json_object_begin(&w);
-    sp_answer_json_scanned(&w, &found->scanned, found->trace_count);
-    sp_json_key(&w, "passedRows");
-    sp_json_u64_string(&w, found->scanned.rows_passed);
-    sp_json_key(&w, "totalRows");
-    sp_json_u64_string(&w, found->scanned.rows_total);
-    sp_json_key(&w, "knownTraces");
-    sp_json_u64_string(&w, known);
-    sp_json_key(&w, "elapsedMs");
-    sp_json_u64(&w, (sp_clock_monotonic_ns(call->api->clock) - call->begin_ns) / 1000000);
-    sp_json_object_end(&w);
-    sp_json_object_end(&w);
-    sp_buf_append_byte(&line, '\n');
-    SP_ASSERT(line.error != SP_LIMIT);
-    if (line.error == SP_OK)
-        (void)sp_query_stream_write(stream->call, sp_buf_slice(&line));
-    sp_buf_fini(&line);
 }
 
 void sp_graph_links_dot(const struct sp_graph_links *links, struct sp_buf *out)

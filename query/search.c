@@ -53,11 +53,12 @@ static enum sp_status ask_to_stop(void *cookie, struct sp_error *reterr)
 {
     struct sp_search *search = cookie;
     if (sp_search_stream_is_due(&search->stream)) {
+        const uint64_t matched = search->matched;
         const struct sp_search_progress progress = {
             .scanned = &search->scanned,
             .considered = search->considered + search->batch_looked,
             .known = search->scanned.traces + search->scanned.traces_waiting,
-            .matched = search->matched,
+            .matched = &matched,
         };
         sp_search_stream_progress(&search->stream, &progress);
     }

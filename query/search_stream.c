@@ -65,12 +65,16 @@ void sp_search_stream_progress(const struct sp_search_stream *stream,
     sp_json_u64_string(&w, scanned->rows_passed);
     sp_json_key(&w, "totalRows");
     sp_json_u64_string(&w, scanned->rows_total);
-    sp_json_key(&w, "totalSegments");
-    sp_json_u64(&w, scanned->segments_total);
+    if (progress->matched) {
+        sp_json_key(&w, "totalSegments");
+        sp_json_u64(&w, scanned->segments_total);
+    }
     sp_json_key(&w, "knownTraces");
     sp_json_u64_string(&w, progress->known);
-    sp_json_key(&w, "matchedTraces");
-    sp_json_u64(&w, progress->matched);
+    if (progress->matched) {
+        sp_json_key(&w, "matchedTraces");
+        sp_json_u64(&w, *progress->matched);
+    }
     sp_json_key(&w, "elapsedMs");
     sp_json_u64(&w, (sp_clock_monotonic_ns(call->api->clock) - call->begin_ns) / 1000000);
     sp_json_object_end(&w);

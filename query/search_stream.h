@@ -18,7 +18,9 @@ struct sp_search_stream {
 
 struct sp_search_progress {
     const struct sp_scanned *scanned;
-    uint64_t considered, known, matched; /* traces; known: candidates found so far */
+    uint64_t considered, known; /* traces; known: candidates found so far */
+    const uint64_t
+        *matched; /* traces; NULL: not a search, so neither these nor segments are told */
 };
 
 /* Sends the head of the reply if the request asked for lines. SP_OVERLOADED, SP_NO_MEMORY. */
