@@ -206,6 +206,13 @@ START_TEST(scan_never_leaves_out_a_trace_that_satisfies_its_conditions)
     struct fixture fixture;
     fixture_init(&fixture, (enum engine)_i);
     append(&fixture, batch_of(&fixture.arena, spans, 4));
+    for (int any = 0; any <= 1; any++) { /* of no conditions: every span */
+        struct sp_scan scan = {.range = SP_TIME_RANGE_ALL, .match_any = any};
+        struct candidate_list list = scan_all(fixture.store, &fixture.arena, &scan);
+        for (unsigned i = 0; i < 4; i++)
+            ck_assert_msg(lists(&list, &spans[i].trace_id), "no conditions, any %d, span %u", any,
+                          i);
+    }
     for (size_t a = 0; a < SP_ARRAY_LEN(cases); a++) {
         for (size_t b = 0; b < SP_ARRAY_LEN(cases); b++) {
             struct sp_condition both[] = {cases[a].condition, cases[b].condition};

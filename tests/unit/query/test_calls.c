@@ -509,6 +509,28 @@ START_TEST(slowest_call_is_of_the_whole_range)
 }
 END_TEST
 
+/* More callers than are told apart: all traces of the range are looked at. */
+START_TEST(calls_of_a_node_with_many_callers)
+{
+    static char names[70][8];
+    struct sp_span spans[140];
+    for (unsigned i = 0; i < 70; i++) {
+        snprintf(names[i], sizeof(names[i]), "web%u", i);
+        spans[2 * i] = make_span(&arena, i + 1, 1, 0, names[i], "GET", T0 + i * MS, (i + 2) * MS);
+        spans[2 * i + 1] = make_span(&arena, i + 1, 2, 1, "hub", "GET", T0 + i * MS, MS);
+        spans[2 * i].kind = SP_KIND_CLIENT;
+        spans[2 * i + 1].kind = SP_KIND_SERVER;
+    }
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+    expect_answer(&world, "/v1/graph/calls?server=hub&limit=1", 200,
+                  "\"newest\":[{\"traceId\":\"00000000000000000000000000000046\"");
+    expect_answer(&world, "/v1/graph/calls?server=hub&limit=1", 200,
+                  "\"complete\":true,\"incompleteReason\":null");
+    expect_answer(&world, "/v1/graph/calls?server=hub&traces=69", 200,
+                  "\"complete\":false,\"incompleteReason\":\"traces\"");
+}
+END_TEST
+
 START_TEST(calls_to_look_at_are_of_an_edge_or_of_a_node)
 {
     expect_answer(&world, "/v1/graph/calls", 400, "\"parameter\":\"server\"");
@@ -534,6 +556,7 @@ Suite *sp_test_suite(void)
     tcase_add_loop_test(tcase, calls_of_an_edge_are_the_failed_the_slowest_and_the_newest, 0, 4);
     tcase_add_test(tcase, calls_of_a_node_are_those_of_all_its_edges);
     tcase_add_test(tcase, slowest_call_is_of_the_whole_range);
+    tcase_add_test(tcase, calls_of_a_node_with_many_callers);
     tcase_add_test(tcase, calls_to_look_at_are_of_an_edge_or_of_a_node);
     tcase_add_test(tcase, heatmap_of_an_edge_needs_both_ends_and_no_query);
     suite_add_tcase(suite, tcase);

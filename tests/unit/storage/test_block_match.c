@@ -197,6 +197,9 @@ START_TEST(nothing_is_loaded_that_does_not_decide)
     ck_assert_uint_eq(loads_of(&f, both, 2, false, SP_SHARE_NONE), 0);
     const struct sp_condition either[] = {number, any_service};
     ck_assert_uint_eq(loads_of(&f, either, 2, true, SP_SHARE_ALL), 0);
+    /* without conditions every span matches, all or any of them */
+    ck_assert_uint_eq(loads_of(&f, NULL, 0, false, SP_SHARE_ALL), 0);
+    ck_assert_uint_eq(loads_of(&f, NULL, 0, true, SP_SHARE_ALL), 0);
     block_fixture_fini(&f);
 }
 END_TEST
