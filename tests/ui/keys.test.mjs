@@ -148,6 +148,28 @@ test("matches, errors and the critical path are walked in the other views, too, 
   });
 });
 
+test("help that was closed opens again at once, though the browser says late that it is closed", async () => {
+  await withTrace(async (page) => {
+    await page.evaluate(() =>
+      addEventListener("close", (event) => {
+        if (!event.isTrusted) return;
+        event.stopImmediatePropagation();
+        setTimeout(() => event.target.dispatchEvent(new Event("close")), 200);
+      }, true),
+    );
+    const help = page.locator("dialog.help .help-keys");
+    for (let i = 0; i < 2; i++) {
+      await page.keyboard.press("?");
+      await help.waitFor();
+      await page.keyboard.press("Escape");
+      await help.waitFor({ state: "hidden" });
+    }
+    await page.keyboard.press("?");
+    await page.waitForTimeout(500);
+    assert.equal(await help.isVisible(), true);
+  });
+});
+
 test("time is zoomed, moved and fitted by keys", async () => {
   await withTrace(async (page) => {
     const shown = async () => (param(page, "z") ?? "0-100000000").split("-").map((n) => Math.round(Number(n) / 1e4) / 100);

@@ -31,6 +31,12 @@ export function DialogFrame({ label, class: name, head, children }: Props) {
       class={`dialog ${name}`}
       aria-label={label}
       onClose={() => here.current && close()}
+      // By itself the browser says that it closed one with its next frame only: who opens it again before that would see it go.
+      onKeyDown={(event) => {
+        if (event.key !== "Escape" || event.isComposing || event.defaultPrevented) return;
+        event.preventDefault();
+        close();
+      }}
       onClick={(event) => {
         if (event.target === dialog.current) close();
       }}
