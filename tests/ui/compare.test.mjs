@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { assertAccessible, assertNoSidewaysScroll, comes, goes, texts, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, comes, goes, texts, until, withPage } from "./browser.mjs";
 import { useSite } from "./site.mjs";
 import { groupBy, recordedRequests, spansOf } from "./spans.mjs";
 
@@ -325,11 +325,11 @@ test("on half a screen the button of a side stands beside what is said of it", a
       for (const width of [740, 820, 1024]) {
         await page.setViewportSize({ width, height: 800 });
         await page.waitForTimeout(100);
-        const apart = await page.locator(".slot").evaluateAll((slots) => slots.map((slot) => {
+        const apart = () => page.locator(".slot").evaluateAll((slots) => slots.map((slot) => {
           const ends = [...slot.querySelectorAll(".slot-facts > *")].map((e) => e.getBoundingClientRect().right);
           return Math.max(...ends) <= slot.querySelector(".popover-root").getBoundingClientRect().left;
         }));
-        assert.deepEqual(apart, [true, true], `at ${width}`);
+        await until(apart, [true, true], `at ${width}`);
       }
     },
     { width: 820, height: 800 },

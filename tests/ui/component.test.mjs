@@ -2,7 +2,7 @@
 // The pages against the mock: every state that is hard to bring about with a real system.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertAccessible, assertNoSidewaysScroll, comes, goes, texts, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, comes, goes, texts, until, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
 import { hex, useBrowser } from "./site.mjs";
 
@@ -248,8 +248,9 @@ test("a trace of 100,000 spans scrolls and is searched with a small document", a
         await page.locator(".wf-scroll").evaluate((e, at) => {
           e.scrollTop = at * e.scrollHeight;
         }, part);
-        await page.waitForTimeout(60);
-        seen.add(await page.locator(".wf-row:visible").first().getAttribute("aria-rowindex"));
+        const top = () => page.locator(".wf-row:visible").first().getAttribute("aria-rowindex");
+        await until(async () => seen.has(await top()), false, `other rows at ${part}`);
+        seen.add(await top());
         assert.ok((await count()) < 2000);
       }
       assert.equal(seen.size, 4);

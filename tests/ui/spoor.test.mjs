@@ -417,9 +417,8 @@ test("the live shop: what the services send is what the pages show", { skip: pro
     }
     await withPage(site.browser, `http://${spoor.http}/`, async (page) => {
       await page.locator(".result:not(.head)").first().waitFor();
-      const summary = await page.locator(".summary").innerText();
       const ids = new Set(sent.map((s) => s.traceId));
-      assert.match(summary, new RegExp(`^${ids.size} traces`));
+      await page.locator(".summary", { hasText: new RegExp(`^${ids.size} traces`) }).waitFor();
       await page.locator(".facets-head", { hasText: `${count(sent.length)} spans` }).waitFor();
       const [route, calls] = Object.entries(routes).find(([name]) => name.startsWith("POST /checkout"));
       await page.locator(".query-box input").fill(`{ resource.service.name = "frontend" && kind = server && name = "${route}" }`);

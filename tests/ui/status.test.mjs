@@ -37,7 +37,8 @@ test("what came in and what was refused, with the reason, and the rate once it w
     await page.locator(".chart").waitFor();
     await assertAccessible(page, "Status, ingest");
     await page.getByRole("button", { name: "View as table" }).click();
-    assert.notEqual((await rows(page, "Spans a second"))[0][2], "0/s");
+    // A page that reads by itself meanwhile has steps in which nothing came.
+    assert.ok((await rows(page, "Spans a second")).some((r) => r[2] !== "0/s"));
     // Paused, nothing is read any more.
     await page.keyboard.press("p");
     await page.getByRole("button", { name: "Go on" }).waitFor();

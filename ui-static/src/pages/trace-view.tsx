@@ -3,7 +3,7 @@
 // cursor, what was found, what is isolated. The address is the state.
 import { signal } from "@preact/signals";
 import type { ComponentType } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ancestors, rowOfSpan, type Skeleton, spanIdAt } from "../model/skeleton";
 import { formatDuration } from "../model/time";
 import { nextSegment } from "../model/walk";
@@ -72,7 +72,8 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     }, ADDRESS_MS);
   };
   useEffect(() => () => window.clearTimeout(timer.current), []);
-  useEffect(() => {
+  // Before the page is painted: a link that is copied at once has it, too.
+  useLayoutEffect(() => {
     if (!source.served) return;
     traceTime.value = skeleton.startNs;
     return () => {
