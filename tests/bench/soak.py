@@ -69,7 +69,8 @@ def sample(server, known):
     del known[:-KNOWN_MAX]
     for i in range(10):
         seconds, found = timed(lambda: server.trace(known[i * len(known) // 10]))
-        assert found
+        if not found:
+            raise SystemExit("a trace of the last three minutes is gone: choose a larger --keep, or a lower --rate")
         traces.append(seconds * 1e3)
     query = urllib.parse.urlencode({"q": QUERY, "limit": 20, "from": "now-1m", "to": "now"})
     seconds, _ = timed(lambda: server.get_json(f"/v1/search?{query}"))
