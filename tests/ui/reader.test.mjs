@@ -72,6 +72,30 @@ test("a row of a trace is said once, and opening a panel is told", async () => {
   });
 });
 
+test("keys of a trace that move no focus tell where they led", async () => {
+  await withShop(`/trace/?id=${hex(2, 32)}`, async (page) => {
+    await page.locator(".wf-row").nth(2).waitFor();
+    await page.locator(".wf-scroll").focus();
+    // The same text again is told again, with a space more.
+    const tells = (key, text) => page.keyboard.press(key).then(() => until(() => told(page).then((t) => t.trim()), text, key));
+    await page.keyboard.press("ArrowDown");
+    await tells("m", "Mark A");
+    await page.keyboard.press("ArrowDown");
+    await tells("m", "Mark B, start to start 1.00 ms");
+    await tells("m", "No marks");
+    await tells("o", "Only pay, 2 spans");
+    await tells("Backspace", "Only order, 3 spans");
+    await tells("Backspace", "Whole trace");
+    await tells("x", "Repeats one by one");
+    await tells("x", "Repeats folded");
+    await tells("f", "1.00 ms to 59.0 ms");
+    await page.keyboard.press("/");
+    await page.keyboard.type("charge");
+    await until(() => page.locator(".find-count").textContent(), "1 of 3");
+    await tells("Enter", "bank charge, 56.0 ms");
+  });
+});
+
 test("a page that is gone to takes the focus and tells its title; one that is loaded leaves that to the browser", async () => {
   await withShop("/", async (page) => {
     await page.locator(".result:not(.head)").first().waitFor();

@@ -4,13 +4,14 @@
 import { signal } from "@preact/signals";
 import type { ComponentType } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { ancestors, rowOfSpan, type Skeleton, spanIdAt } from "../model/skeleton";
+import { ancestors, operationName, rowOfSpan, type Skeleton, spanIdAt } from "../model/skeleton";
+import { plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { nextSegment } from "../model/walk";
 import { go, param, patched, replace, route } from "../route";
 import { panelPlace } from "../state/prefs";
 import { traceTime } from "../state/range";
-import { say } from "../state/say";
+import { say, tell } from "../state/say";
 import type { TraceSource } from "../state/source";
 import { loadStyle } from "../state/style";
 import { currentView, type ViewName, type ViewProps } from "../state/traceview";
@@ -100,6 +101,8 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   const select = (at: number, wantOpen: boolean) => {
     setRow(at);
     if (wantOpen) setOpen(true);
+    // From the box of find, or a button beside it, the focus does not go along.
+    if (at >= 0 && document.activeElement?.closest(".find-part")) tell(spoken(at));
     later({ span: at >= 0 ? spanIdAt(skeleton, at) : null });
   };
   /** A span chosen outside the waterfall: there it is found as well. */
@@ -107,7 +110,11 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     select(target, true);
     fall.current?.goTo(target);
   };
-  const setIsolated = (target: number) => go(patched({ root: target >= 0 ? spanIdAt(skeleton, target) : null }));
+  const spoken = (at: number) => `${skeleton.services[skeleton.service[at]].name} ${operationName(skeleton, at)}, ${formatDuration(skeleton.length[at])}`;
+  const setIsolated = (target: number) => {
+    tell(target < 0 ? "Whole trace" : `Only ${operationName(skeleton, target)}, ${plural(skeleton.subtree[target], "span")}`);
+    go(patched({ root: target >= 0 ? spanIdAt(skeleton, target) : null }));
+  };
   // Another address of the same trace (a link to a span, "back"): go there.
   const wantedSpan = route.value.params.get("span") ?? "";
   useEffect(() => {
@@ -147,6 +154,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     if (row < 0) return say("Choose a span first");
     const [a, b] = marks;
     const next = a < 0 ? [row] : b < 0 && row !== a ? [a, row] : [];
+    tell(next.length === 0 ? "No marks" : `Mark ${next.length > 1 ? `B, start to start ${formatDuration(skeleton.start[row] - skeleton.start[a])}` : "A"}`);
     replace(patched({ marks: next.map((r) => spanIdAt(skeleton, r)).join(",") }));
   };
   const segmentAt = useRef(-1);
@@ -162,7 +170,12 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     fall.current?.bring(part.start, part.end);
     say(`Critical path: ${at + 1} of ${critical.length}, ${formatDuration(part.end - part.start)}`);
   };
-  const command = (name: string) => fall.current?.command(name);
+  const command = (name: string) => {
+    const before = fall.current?.window();
+    fall.current?.command(name);
+    const after = fall.current?.window() ?? "";
+    if (after !== before) tell(after);
+  };
   const toggle = (name: string, on = "1") => replace(patched({ [name]: param(name) === on ? null : on }));
   useTraceKeys(command, view, {
     escape,
@@ -170,7 +183,10 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     find: openFind,
     isolate: () => setIsolated(row),
     up: () => setIsolated(isolated < 0 ? -1 : skeleton.parent[isolated]),
-    folds: () => toggle("fold", "0"),
+    folds: () => {
+      tell(param("fold") === "0" ? "Repeats folded" : "Repeats one by one");
+      toggle("fold", "0");
+    },
     critical: () => toggle("cp"),
     segment,
     mark,

@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { getRanks } from "../api/client";
 import type { Rank } from "../api/trace-types";
 import { rowOfSpan, type Skeleton, spanIdAt } from "../model/skeleton";
+import { formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
 import { dark, rowPx, showsRank, showsSelf, showsStatus } from "../state/prefs";
 import { enough, rankWindow, type TraceSource } from "../state/source";
@@ -19,6 +20,8 @@ export interface WaterfallHandle {
   goTo: (row: number) => void;
   focus: () => void;
   zoom: (from: number, to: number) => void;
+  /** The time that is shown, in words. */
+  window: () => string;
   /** Moves the window to a time that it does not show, or shows cut off. */
   bring: (from: number, to: number) => void;
   addRanks: (ranks: Rank[]) => void;
@@ -101,6 +104,7 @@ export function WaterfallView(props: Props) {
       goTo: (row) => fall.goTo(row, false),
       focus: () => fall.focus(),
       zoom: (from, to) => fall.zoom(from, to),
+      window: () => `${formatDuration(fall.from)} to ${formatDuration(fall.to)}`,
       bring: (from, to) => {
         const by = (from + to - fall.from - fall.to) / 2;
         const [outside, fits] = [from < fall.from || to > fall.to, to - from <= fall.to - fall.from];
