@@ -90,6 +90,7 @@ test("keys of a trace that move no focus tell where they led", async () => {
     await tells("x", "Repeats folded");
     await tells("f", "1.00 ms to 59.0 ms");
     await page.keyboard.press("/");
+    await page.locator(".find-count:empty").waitFor({ state: "attached" });
     await page.keyboard.type("charge");
     await until(() => page.locator(".find-count").textContent(), "1 of 3");
     await tells("Enter", "bank charge, 56.0 ms");
@@ -100,6 +101,9 @@ test("a page that is gone to takes the focus and tells its title; one that is lo
   await withShop("/", async (page) => {
     await page.locator(".result:not(.head)").first().waitFor();
     assert.equal(await told(page), "");
+    // A region that is not there before it has a text is not listened to by all.
+    const there = (e) => e.checkVisibility({ visibilityProperty: true });
+    for (const region of [".toast", "p.offscreen[role=status]"]) assert.equal(await page.locator(region).evaluate(there), true, region);
     await page.locator(".result:not(.head) a").first().click();
     await page.locator(".wf-row").first().waitFor();
     await until(() => told(page), `shop order · ${hex(2, 32).slice(0, 8)}`);
@@ -114,12 +118,19 @@ test("what is wrong is told without its buttons, and where it is wrong in words"
       await page.locator(".result:not(.head)").first().waitFor();
       const problem = { title: "Not a query", status: 400, parameter: "q", offset: 4, expected: "a value", requestId: "abc" };
       goes(page, (route) => route.fulfill({ status: 400, contentType: "application/problem+json", body: JSON.stringify(problem) }));
+      // Readers that look at what was added, and not into it, have to find the alert there.
+      await page.evaluate(() => {
+        window.__alerts = [];
+        const alerts = (m) => [...m.addedNodes].filter((n) => n.role === "alert").map((n) => n.textContent);
+        new MutationObserver((list) => window.__alerts.push(...list.flatMap(alerts))).observe(document.body, { childList: true, subtree: true });
+      });
       await page.getByRole("combobox", { name: "Query" }).fill("{ a }");
       await page.keyboard.press("Enter");
       const alert = page.getByRole("alert").filter({ hasText: "This query cannot be read" });
       await alert.waitFor();
       assert.equal(await alert.getByRole("button").count(), 0);
       await until(() => alert.locator(":scope > :not([aria-hidden])").allInnerTexts().then((l) => l.join(" ").replace(/\s+/g, " ")), "▲ This query cannot be read Expected a value (at character 5)");
+      assert.ok((await page.evaluate(() => window.__alerts)).some((text) => text.includes("This query cannot be read")));
       comes(page);
     },
     { expectErrors: true, breaks: "**/v1/**" },

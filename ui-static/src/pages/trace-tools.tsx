@@ -98,11 +98,9 @@ export function TraceTools(props: ToolsProps) {
               autocomplete="off"
               onInput={(e) => setFind(e.currentTarget.value)}
             />
-            {found || matches.waiting ? (
-              <span class="find-count num" role="status">
-                {matches.waiting ? "…" : found ? `${formatCount(found.count)} of ${formatCount(s.count)}` : ""}
-              </span>
-            ) : null}
+            <span class="find-count num" role="status">
+              {matches.waiting ? "…" : found ? `${formatCount(found.count)} of ${formatCount(s.count)}` : ""}
+            </span>
           </form>
           {found ? (
             <>
