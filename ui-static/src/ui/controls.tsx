@@ -87,15 +87,20 @@ interface ProblemProps {
 /** What went wrong, where it went wrong: never a page of its own. */
 export function ProblemPanel({ error, retry, title, children }: ProblemProps) {
   const { problem, url } = error;
+  // An alert that comes inside of something else that is new is not told by all: it comes by itself, after its frame.
+  const [framed, setFramed] = useState(false);
+  useEffect(() => setFramed(true), []);
   return (
     <section class="problem">
-      <div role="alert">
-        <h2>
-          <span aria-hidden="true">▲</span> {title ?? sentence(problem.title)}
-        </h2>
-        {children}
-        {!children && problem.detail && problem.detail !== problem.title ? <p>{sentence(problem.detail)}</p> : null}
-      </div>
+      {framed ? (
+        <div role="alert">
+          <h2>
+            <span aria-hidden="true">▲</span> {title ?? sentence(problem.title)}
+          </h2>
+          {children}
+          {!children && problem.detail && problem.detail !== problem.title ? <p>{sentence(problem.detail)}</p> : null}
+        </div>
+      ) : null}
       <p class="row">
         {retry ? (
           <button type="button" class="button" onClick={retry}>
