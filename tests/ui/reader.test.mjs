@@ -79,7 +79,16 @@ test("keys of a trace that move no focus tell where they led", async () => {
     // The same text again is told again, with a space more.
     const tells = (key, text) => page.keyboard.press(key).then(() => until(() => told(page).then((t) => t.trim()), text, key));
     await page.keyboard.press("ArrowDown");
+    // What is written anew is read anew: the mark alone, though the bar of marks makes the room smaller and all rows are drawn again.
+    await page.evaluate(() => {
+      window.__written = [];
+      const part = (m) => m.target.className || m.target.parentElement?.className;
+      new MutationObserver((list) => window.__written.push(...list.map(part))).observe(document.querySelector(".wf-scroll"), { childList: true, characterData: true, subtree: true });
+    });
     await tells("m", "Mark A");
+    await page.getByRole("region", { name: "Marks" }).waitFor();
+    await page.locator('.wf-row.current[aria-label*="mark A"]').waitFor();
+    assert.deepEqual(await page.evaluate(() => window.__written.filter((name) => /^wf-(service|operation|self|status|time)/.test(name))), []);
     await page.keyboard.press("ArrowDown");
     await tells("m", "Mark B, start to start 1.00 ms");
     await tells("m", "No marks");

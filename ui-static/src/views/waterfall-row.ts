@@ -66,6 +66,11 @@ function part(tag: string, className: string, parent: HTMLElement): HTMLElement 
   return element;
 }
 
+/** The same text written anew is another text to who listens to the page, and a screen reader drops what is too much. */
+function put(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 export function makeRow(): RowParts {
   const row = document.createElement("div");
   row.className = "wf-row";
@@ -123,7 +128,7 @@ export function fillRow(parts: RowParts, state: RowState): void {
 
   const levels = Math.min(depth, state.levels);
   parts.indent.style.width = `${levels * INDENT_PX}px`;
-  parts.indent.textContent = depth > state.levels ? String(depth) : "";
+  put(parts.indent, depth > state.levels ? String(depth) : "");
   parts.twisty.className = `wf-twisty${foldable ? (open ? " open" : "") : " leaf"}`;
   const slot = s.services[s.service[row]].slot;
   parts.swatch.className = `swatch ${textureOf(slot)}`;
@@ -131,14 +136,14 @@ export function fillRow(parts: RowParts, state: RowState): void {
   // The service is said where it changes; below its own kind it would only repeat.
   const parent = s.parent[row];
   const same = parent >= 0 && s.service[parent] === s.service[row];
-  parts.service.textContent = visibleName(serviceName(s, row), "(no service name)");
+  put(parts.service, visibleName(serviceName(s, row), "(no service name)"));
   parts.service.classList.toggle("same", same);
-  parts.operation.textContent = visibleName(operationName(s, row));
-  parts.time.textContent = formatDuration(s.length[row]);
+  put(parts.operation, visibleName(operationName(s, row)));
+  put(parts.time, formatDuration(s.length[row]));
   const single = item >= 0;
-  parts.self.textContent = single ? formatDuration(s.self[row]) : "";
-  parts.status.textContent = single ? (STATUS[s.status[row]] ?? String(s.status[row])) : "";
-  parts.rank.textContent = rank ? rankText(rank) : "";
+  put(parts.self, single ? formatDuration(s.self[row]) : "");
+  put(parts.status, single ? (STATUS[s.status[row]] ?? String(s.status[row])) : "");
+  put(parts.rank, rank ? rankText(rank) : "");
   parts.rank.classList.toggle("slow", rank !== undefined && rank.shorter >= SLOW);
   if (peer) fillPeer(parts, s, row);
   else if (group >= 0) fillGroup(parts, folding, group, open);
@@ -152,7 +157,7 @@ function fillGroup(parts: RowParts, folding: Folding, group: number, open: boole
   const { parent, spans, errors, start, end } = groupAt(folding, group);
   fillNoSpan(parts, `(missing parent ${parent})`, `${open || errors === 0 ? "" : `△${formatCount(errors)} `}${plural(spans, "span")}`);
   parts.mark.classList.toggle("error", !open && errors > 0);
-  parts.time.textContent = formatDuration(end - start);
+  put(parts.time, formatDuration(end - start));
 }
 
 function groupLabel(folding: Folding, group: number): string {
@@ -163,11 +168,11 @@ function groupLabel(folding: Folding, group: number): string {
 
 function fillNoSpan(parts: RowParts, name: string, mark: string): void {
   parts.swatch.className = "swatch peer";
-  parts.service.textContent = name;
+  put(parts.service, name);
   parts.service.classList.remove("same");
-  parts.operation.textContent = "";
+  put(parts.operation, "");
   parts.mark.className = "wf-mark";
-  parts.mark.textContent = mark;
+  put(parts.mark, mark);
 }
 
 /** What sent no span: its name and kind, without a colour of its own. */
@@ -196,7 +201,7 @@ function fillMark(mark: HTMLElement, { skeleton: s, folding, item, errorsBefore,
   if (item >= 0 && marks.includes(row)) texts.unshift(marks[0] === row ? "Ⓐ" : "Ⓑ");
   const error = flags & ERROR ? "▲" : !open && flags & ERROR_BELOW ? `△${formatCount(below)}` : "";
   mark.className = `wf-mark${error ? " error" : ""}${flags & ORPHAN ? " orphan" : ""}`;
-  mark.textContent = [error, ...texts].filter((t) => t !== "").join(" ");
+  put(mark, [error, ...texts].filter((t) => t !== "").join(" "));
 }
 
 function spanLabel({ skeleton: s, criticalTime, errorsBefore, ranks, marks }: RowState, row: number, open: boolean): string {
