@@ -176,6 +176,8 @@ test("the drawing opens with the root and what is next to it, at a size that can
 test("two waterfalls share a scale, zoom together, and find the same call in the other", async () => {
   await withPage(site.browser, at({ ...pair, tab: "falls" }), async (page) => {
     await page.locator(".cmp-fall:nth-child(2) .wf-row").first().waitFor();
+    const widths = await page.locator(".cmp-fall .wf-host").evaluateAll((hosts) => hosts.map((h) => h.clientWidth));
+    assert.equal(widths[0], widths[1], "both change to rows of two lines at the same width");
     const scales = () => page.locator(".wf-axis").evaluateAll((list) => list.map((e) => [...e.children].map((c) => c.textContent).join(" ")));
     const before = await scales();
     assert.equal(before[0], before[1]);

@@ -92,7 +92,7 @@ export function EventsView(props: ViewProps) {
                       <span role="cell" class="clip">
                         <button
                           type="button"
-                          class="link"
+                          class="link clip"
                           onClick={() => {
                             clicked.current = row;
                             select(row, true);
