@@ -386,7 +386,7 @@ test("as many traces come at once as the address says, and rows take the focus t
     // The list is one stop of the Tab key; the links of its row are the next.
     assert.equal(await page.locator('.rows [role=row][tabindex="0"]').count(), 1);
     await page.keyboard.press("Tab");
-    assert.equal(await page.evaluate(() => document.activeElement.tagName), "A");
+    await until(() => page.evaluate(() => document.activeElement.tagName), "A", "the focus");
     const [row] = await page.evaluate(() => [document.activeElement.closest(".result").ariaRowIndex]);
     await page.keyboard.press("Space");
     await page.getByRole("complementary", { name: "Preview" }).waitFor();

@@ -450,7 +450,7 @@ test("a long address becomes a short one that opens the same page, on this serve
       // The way past the top bar leaves the address as it is.
       await page.locator(".skip").focus();
       await page.keyboard.press("Enter");
-      assert.equal(await page.evaluate(() => document.activeElement?.id), "main");
+      await until(() => page.evaluate(() => document.activeElement?.id), "main", "the focus");
       assert.match(page.url(), /#z=/);
     }, { expectErrors: true });
     await withPage(site.browser, packed.slice(0, -9), async (page) => {
@@ -579,7 +579,7 @@ test("the palette goes to pages, services, operations and traces, does what the 
       await page.locator(".query-box input").focus();
       await page.keyboard.press("Control+k");
       await box.waitFor();
-      assert.equal(await box.evaluate((e) => e === document.activeElement), true);
+      await until(() => box.evaluate((e) => e === document.activeElement), true, "the focus");
       await page.locator(".palette [role=option]").filter({ hasText: "Go to Map" }).waitFor();
       await assertAccessible(page, "palette");
       const before = await chosen.innerText();
@@ -588,7 +588,7 @@ test("the palette goes to pages, services, operations and traces, does what the 
       assert.equal(await box.getAttribute("aria-activedescendant"), await chosen.getAttribute("id"));
       await page.keyboard.press("Escape");
       await page.locator("dialog[open]").waitFor({ state: "detached" });
-      assert.equal(await page.locator(".query-box input").evaluate((e) => e === document.activeElement), true);
+      await until(() => page.locator(".query-box input").evaluate((e) => e === document.activeElement), true, "the focus");
 
       await run("pay", "shop POST /pay");
       await page.waitForURL(/service\/\?s=shop&op=POST/);
@@ -643,12 +643,12 @@ test("keys that a page has not, Explore has: / is the query from anywhere, and t
       await page.goto(`${url}/map/`);
       await page.locator(".graph .node").first().waitFor();
       await page.keyboard.press("/");
-      assert.equal(await page.evaluate(() => document.activeElement?.id), "map-find");
+      await until(() => page.evaluate(() => document.activeElement?.id), "map-find", "the focus");
       await page.keyboard.press("Escape");
       await page.goto(`${url}/service/`);
       await page.getByRole("link", { name: "shop" }).waitFor();
       await page.keyboard.press("/");
-      assert.equal(await page.evaluate(() => document.activeElement?.ariaLabel), "Services whose name contains");
+      await until(() => page.evaluate(() => document.activeElement?.ariaLabel), "Services whose name contains", "the focus");
       await page.keyboard.press("Escape");
       // There is no earlier than all time, which is said.
       await page.goto(`${url}/service/`);

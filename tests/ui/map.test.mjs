@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { assertAccessible, assertNoSidewaysScroll, glide, texts, touch, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, glide, texts, touch, until, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
 import { hex, MINUTE, MS, requestOf, useSite } from "./site.mjs";
 
@@ -172,7 +172,7 @@ test("a card that is dragged, or pushed by keys, stays there, also after a reloa
     await page.locator('.graph [data-node="legacy"]').focus();
     await page.keyboard.press("Shift+ArrowDown");
     await page.getByRole("button", { name: "Unpin 2" }).waitFor();
-    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("data-node")), "legacy");
+    await until(() => page.evaluate(() => document.activeElement?.getAttribute("data-node")), "legacy", "the focus");
     const round = (text) => text.match(/-?\d+(\.\d+)?/g).map((n) => Math.round(Number(n)));
     await page.reload();
     await ready(page);

@@ -3,7 +3,7 @@
 // times as slow, later a new version comes; each failed order has a message of its own.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { assertAccessible, assertNoSidewaysScroll, texts, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, texts, until, withPage } from "./browser.mjs";
 import { count, hex, MINUTE, MS, requestOf, rowsOf as table, useSite } from "./site.mjs";
 
 const MINUTES = 40;
@@ -260,7 +260,7 @@ describe("the page of one service", { concurrency: 3 }, () => {
       await page.getByRole("checkbox", { name: "p90", exact: true }).uncheck();
       await page.waitForURL(/pct=50%2C95%2C99/);
       await page.keyboard.press("Escape");
-      assert.equal(await page.evaluate(() => document.activeElement?.textContent), "p50 p95 p99");
+      await until(() => page.evaluate(() => document.activeElement?.textContent), "p50 p95 p99", "the focus");
     });
   });
 

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureModules, Missing, startShop, startSpoor } from "../e2e/shop.mjs";
-import { assertAccessible, assertNoSidewaysScroll, texts, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, texts, until, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
 import { count, useSite } from "./site.mjs";
 import { attribute, groupBy, recordedRequests, spansOf, summaryOf } from "./spans.mjs";
@@ -213,7 +213,7 @@ test("the keyboard alone goes from the list to an error and back", async () => {
     await page.locator('.wf-row.current[aria-rowindex="2"]').waitFor();
     await page.keyboard.press("Escape");
     await page.locator(".details").waitFor({ state: "detached" });
-    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("role")), "row");
+    await until(() => page.evaluate(() => document.activeElement?.getAttribute("role")), "row", "the focus");
     for (const key of ["w", "w", "d", "s", "0", "f", "[", "]", "{", "}", "x", "c", "End", "Home", "ArrowRight", "ArrowLeft", "o", "Backspace", "p", "n"]) await page.keyboard.press(key);
     await page.keyboard.press("g");
     await page.keyboard.press("e");

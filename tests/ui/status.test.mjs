@@ -2,7 +2,7 @@
 // The Status page against a real server: what was sent is what it says came in, what is wrong with it is what it counts.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertAccessible, assertNoSidewaysScroll, comes, goes, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, comes, goes, until, withPage } from "./browser.mjs";
 import { hex, requestOf, rowsOf as rows, send as sendTo, useSite } from "./site.mjs";
 
 const T0 = BigInt(Date.now() - 3600000) * 1000000n;
@@ -180,7 +180,7 @@ test("every part is accessible in the dark and fits a narrow screen; the tabs ar
       await page.getByRole("tab", { name: "Ingest" }).focus();
       await page.keyboard.press("ArrowRight");
       await page.waitForURL(/tab=storage/);
-      assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Storage");
+      await until(() => page.evaluate(() => document.activeElement?.textContent), "Storage", "the focus");
       await assertAccessible(page, "Status, forced colours");
     },
     { forcedColors: "active" },

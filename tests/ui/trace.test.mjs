@@ -128,7 +128,7 @@ test("on a narrow screen find is a sheet that a button or a key opens, and Escap
     await assertNoSidewaysScroll(page);
     await page.keyboard.press("Escape");
     assert.equal(await box.isVisible(), false);
-    assert.equal(await opener.evaluate((e) => document.activeElement === e), true);
+    await until(() => opener.evaluate((e) => document.activeElement === e), true, "the focus");
     assert.equal((await opener.innerText()).trim(), "Find 6");
     await page.keyboard.press("Control+f");
     await until(() => box.evaluate((e) => document.activeElement === e), true);
