@@ -485,17 +485,22 @@ START_TEST(calls_of_a_node_are_those_of_all_its_edges)
 }
 END_TEST
 
+/* The two spans of a call that is a trace of its own. */
+static void make_call(struct sp_span *pair, uint64_t trace, const char *client, const char *server,
+                      uint64_t start, uint64_t duration)
+{
+    pair[0] = make_span(&arena, trace, 1, 0, client, "GET", start, duration);
+    pair[1] = make_span(&arena, trace, 2, 1, server, "GET", start, MS);
+    pair[0].kind = SP_KIND_CLIENT;
+    pair[1].kind = SP_KIND_SERVER;
+}
+
 /* An hour of calls, the first of which was the slowest: it is shown although it is far behind the newest trace, the only one that is looked for. */
 START_TEST(slowest_call_is_of_the_whole_range)
 {
     struct sp_span spans[120];
-    for (unsigned i = 0; i < 60; i++) {
-        uint64_t start = T0 + i * 60000 * MS;
-        spans[2 * i] = make_span(&arena, i + 1, 1, 0, "web", "GET", start, (i ? 8 : 900) * MS);
-        spans[2 * i + 1] = make_span(&arena, i + 1, 2, 1, "cart", "GET", start, 2 * MS);
-        spans[2 * i].kind = SP_KIND_CLIENT;
-        spans[2 * i + 1].kind = SP_KIND_SERVER;
-    }
+    for (unsigned i = 0; i < 60; i++)
+        make_call(&spans[2 * i], i + 1, "web", "cart", T0 + i * 60000 * MS, (i ? 8 : 900) * MS);
     world_add(&world, spans, SP_ARRAY_LEN(spans));
     expect_answer(&world, "/v1/graph/calls?client=web&server=cart&traces=1", 200,
                   "\"slowest\":[{\"traceId\":\"00000000000000000000000000000001\",\"spanId\":"
@@ -516,10 +521,7 @@ START_TEST(calls_of_a_node_with_many_callers)
     struct sp_span spans[140];
     for (unsigned i = 0; i < 70; i++) {
         snprintf(names[i], sizeof(names[i]), "web%u", i);
-        spans[2 * i] = make_span(&arena, i + 1, 1, 0, names[i], "GET", T0 + i * MS, (i + 2) * MS);
-        spans[2 * i + 1] = make_span(&arena, i + 1, 2, 1, "hub", "GET", T0 + i * MS, MS);
-        spans[2 * i].kind = SP_KIND_CLIENT;
-        spans[2 * i + 1].kind = SP_KIND_SERVER;
+        make_call(&spans[2 * i], i + 1, names[i], "hub", T0 + i * MS, (i + 2) * MS);
     }
     world_add(&world, spans, SP_ARRAY_LEN(spans));
     expect_answer(&world, "/v1/graph/calls?server=hub&limit=1", 200,

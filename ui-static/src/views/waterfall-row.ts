@@ -136,10 +136,13 @@ export function fillRow(parts: RowParts, state: RowState): void {
   // The service is said where it changes; below its own kind it would only repeat.
   const parent = s.parent[row];
   const same = parent >= 0 && s.service[parent] === s.service[row];
-  put(parts.service, visibleName(serviceName(s, row), "(no service name)"));
   parts.service.classList.toggle("same", same);
-  put(parts.operation, visibleName(operationName(s, row)));
-  put(parts.time, formatDuration(s.length[row]));
+  // Others have names of their own.
+  if (!peer && group < 0) {
+    put(parts.service, visibleName(serviceName(s, row), "(no service name)"));
+    put(parts.operation, visibleName(operationName(s, row)));
+  }
+  if (group < 0) put(parts.time, formatDuration(s.length[row]));
   const single = item >= 0;
   put(parts.self, single ? formatDuration(s.self[row]) : "");
   put(parts.status, single ? (STATUS[s.status[row]] ?? String(s.status[row])) : "");
