@@ -37,7 +37,7 @@ function make() {
       }
     }
   }
-  return [...[...by].map(([service, spans]) => requestOf({ "service.name": service, "service.namespace": RESOURCES[service] }, spans)), ...messages()];
+  return [...[...by].map(([service, spans]) => requestOf({ "service.name": service, "service.namespace": RESOURCES[service] }, spans)), ...messages(), ...sales()];
 }
 
 /** Later than all of it: two messages, and who takes both in a trace of its own; one more link leads nowhere. */
@@ -46,6 +46,18 @@ function messages() {
   const span = (n, name, kind, links = []) => ({ traceId: hex(0xabc000 + n, 32), spanId: hex(0xabc000 + n, 16), name, kind, startTimeUnixNano: String(start), endTimeUnixNano: String(start + 20n * MS), links });
   const to = (n) => ({ traceId: hex(0xabc000 + n, 32), spanId: hex(0xabc000 + n, 16) });
   return [requestOf({ "service.name": "orders" }, [span(1, "send", 4), span(2, "send", 4)]), requestOf({ "service.name": "mailer" }, [span(3, "take", 5, [to(1), to(2), to(9)])])];
+}
+
+/** Later still: three calls between the same two, and a message of which each delivery fails. */
+function sales() {
+  const start = T0 + 40n * MINUTE;
+  const span = (n, trace, name, kind, more = {}) => ({ traceId: hex(0xdef000 + trace, 32), spanId: hex(0xdef000 + n, 16), name, kind, startTimeUnixNano: String(start), endTimeUnixNano: String(start + 20n * MS), ...more });
+  const of = (n) => ({ parentSpanId: hex(0xdef000 + n, 16) });
+  const calls = [1, 2, 3];
+  return [
+    requestOf({ "service.name": "till" }, [...calls.map((n) => span(n, n, "call", 3)), span(4, 4, "send", 4)]),
+    requestOf({ "service.name": "books" }, [...calls.map((n) => span(10 + n, n, "POST /sales", 2, of(n))), span(14, 4, "take", 5, { ...of(4), status: { code: 2 } })]),
+  ];
 }
 
 const site = useSite({ requests: make });
@@ -303,6 +315,37 @@ test("links across traces are edges when they are asked for, and what became of 
     await page.locator(".replay").waitFor();
     assert.equal(await edge.count(), 1);
   });
+});
+
+test("calls of several kinds between the same two are one line, and each is a press away", async () => {
+  const range = { from: iso(40), to: iso(41) };
+  for (const view of ["layered", "radial"]) {
+    await withPage(site.browser, at({ ...range, view }), async (page) => {
+      await ready(page);
+      assert.equal(await page.locator(".graph .edge").count(), 1, view);
+      assert.match(await page.locator(".summary").innerText(), /2 services, 2 edges/);
+      assert.deepEqual(await page.locator(".graph .label tspan").allTextContents(), ["0.050/s", "▲ 0.017/s"]);
+      assert.ok(await page.locator(".graph .edge.failing").count(), "one of two that fails is seen");
+      await page.locator(".graph .edge").dispatchEvent("pointerover", { pointerType: "mouse", bubbles: true });
+      const rows = await page.locator(".graph .label tspan").evaluateAll((list) => list.map((e) => [e.textContent, e.getBoundingClientRect().y]));
+      assert.match(rows[0][0], /^0\.050\/s · 0 % errors · p50 .* · call$/);
+      assert.match(rows[1][0], /^0\.017\/s · ▲ 100 % errors · .*messaging_system$/);
+      assert.ok(rows[1][1] > rows[0][1], "below each other");
+      const [ground, words] = [await page.locator(".graph .label rect").boundingBox(), await page.locator(".graph .label text").boundingBox()];
+      assert.ok(words.x >= ground.x && words.x + words.width <= ground.x + ground.width && words.y >= ground.y && words.y + words.height <= ground.y + ground.height, "on a ground of their size");
+      await page.locator(".graph .edge").dispatchEvent("pointerdown", { button: 0, bubbles: true });
+      await page.locator(".graph .edge").dispatchEvent("pointerup", { button: 0, bubbles: true });
+      const kinds = page.getByRole("group", { name: "Kinds of calls between the two" }).getByRole("button");
+      await kinds.first().waitFor();
+      assert.deepEqual((await kinds.allInnerTexts()).map((t) => t.replace(/\s+/g, " ")), ["call 0.050/s", "messaging_system 0.017/s"]);
+      assert.equal(await kinds.first().getAttribute("aria-pressed"), "true");
+      await kinds.nth(1).click();
+      await until(() => kinds.nth(1).getAttribute("aria-pressed"), "true", "the other is chosen");
+      assert.equal(await page.locator(".details .facts dd").first().innerText(), "1");
+      assert.ok(await page.locator(".graph .edge.chosen").count(), "and the line still is");
+      await assertAccessible(page, "an edge beside another");
+    });
+  }
 });
 
 test("what is left out is counted, and services stand in their groups", async () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { curlOf, firstSpanCurl, shellQuote } from "../src/model/curl";
-import { DRAW_ALL_MAX, DRAW_TOP_MAX, distancesFrom, edgeWidth, graphAt, LINK, linksText, readGraph, shownOf, TOP, towards, WHOLE } from "../src/model/graph";
+import { DRAW_ALL_MAX, DRAW_TOP_MAX, distancesFrom, edgeWidth, graphAt, isFailing, LINK, linesOf, linksText, readGraph, shownOf, TOP, towards, WHOLE } from "../src/model/graph";
 import { formatBytes, formatCount, formatMean, formatPercent, formatRate, plural, shortName, visibleName } from "../src/model/text";
 import { filterAttributes, NESTING_MAX, valueToText } from "../src/model/anyvalue";
 import type { AnyValue } from "../src/api/types";
@@ -69,6 +69,17 @@ test("calls along links are shown and not counted twice", () => {
   const links = { seen: "5", resolved: "2", sameTrace: "1", notFound: "1", otherKind: "0", notLookedUp: "1", complete: false };
   assert.equal(linksText(links), "5 links of consumers, 2 calls across traces; 1 to spans that are not stored, 1 in their own trace, 1 not looked up");
   assert.equal(linksText({ ...links, seen: "1", resolved: "1", sameTrace: "0", notFound: "0", notLookedUp: "0", complete: true }), "1 link of consumers, 1 call across traces");
+});
+
+test("edges of one pair and direction are one line; its name does not depend on their calls", () => {
+  const [a, b] = chain(3).edges;
+  const queue = { ...a, connectionType: "messaging_system", id: "queue", callCount: 9, errorCount: 9 };
+  const back = { ...a, client: a.server, server: a.client, id: "back" };
+  const lines = linesOf([queue, a, b, back]);
+  assert.deepEqual(lines.map((l) => [l.client, l.server, l.callCount, l.edges.map((e) => e.id)]), [["s0", "s1", 9 + a.callCount, ["queue", a.id]], ["s1", "s2", b.callCount, [b.id]], ["s1", "s0", a.callCount, ["back"]]]);
+  assert.equal(linesOf([a, queue])[0].id, lines[0].id);
+  assert.equal(new Set(lines.map((l) => l.id)).size, 3);
+  assert.deepEqual([queue, b].map(isFailing), [true, false]);
 });
 
 test("only errors keeps the edges that fail", () => {

@@ -35,6 +35,15 @@ export interface Graph {
   calls: number;
 }
 
+/** One line of a drawing: all edges from one service to another, of whatever type, the one with most calls first. */
+export interface Line {
+  id: string;
+  client: string;
+  server: string;
+  edges: Edge[];
+  callCount: number;
+}
+
 export type Direction = "both" | "up" | "down";
 
 export interface View {
@@ -162,6 +171,26 @@ export function shownOf(graph: Graph, view: View): Shown {
   };
 }
 
+/** In the order of the edges; a line has the same name whatever its edges count. */
+export function linesOf(edges: Edge[]): Line[] {
+  const lines = new Map<string, Line>();
+  for (const e of edges) {
+    const id = JSON.stringify([e.client, e.server]);
+    const line = lines.get(id);
+    if (!line) lines.set(id, { id, client: e.client, server: e.server, edges: [e], callCount: e.callCount });
+    else {
+      line.edges.push(e);
+      line.callCount += e.callCount;
+    }
+  }
+  return [...lines.values()];
+}
+
+/** The edges that share its line. */
+export const besides = (edges: Edge[], edge: Edge): Edge[] => edges.filter((e) => e.client === edge.client && e.server === edge.server);
+
+export const isFailing = (e: Edge): boolean => e.errorCount > 0 && e.errorCount >= FAILING * e.callCount;
+
 /** The same services and edges with the numbers of another graph: layouts stay as they are. */
 export function withNumbers(shown: Shown, graph: Graph): Shown {
   const edges = new Map(graph.edges.map((e) => [e.id, e]));
@@ -234,11 +263,14 @@ export function measureText(value: number | null, measure: Measure, seconds: num
   return measure === "err" ? formatPercent(value, 1) : formatDuration(value);
 }
 
+/** What a type of edges is called. */
+export const kindOf = (e: Edge): string => e.connectionType || "call";
+
 /** All of an edge in one line: rate, errors, p50, p95 and p99. */
 export function edgeLine(e: Edge, seconds: number): string {
   if (e.callCount === 0) return e.change === "gone" ? "no calls any more" : "no calls";
   const quantiles = (["p50", "p95", "p99"] as const).map((q) => `${q} ${formatDuration(latencyOf(e, q))}`);
-  return [measureText(e.callCount, "rate", seconds), `${e.errorCount > 0 ? "▲ " : ""}${formatPercent(e.errorCount, e.callCount)} errors`, ...(latencyOf(e, "p50") === null ? [] : quantiles), e.connectionType || "call"].join(" · ");
+  return [measureText(e.callCount, "rate", seconds), `${e.errorCount > 0 ? "▲ " : ""}${formatPercent(e.errorCount, e.callCount)} errors`, ...(latencyOf(e, "p50") === null ? [] : quantiles), kindOf(e)].join(" · ");
 }
 
 /** Line width of an edge: the logarithm of its calls, 1.25 to 5 pixels. */

@@ -31,9 +31,9 @@ export interface Radial {
 
 /** Cards are wide and low, so the rings are ellipses. */
 const ASPECT = 1.7;
-const GAP = 14;
-/** Beside a card of another ring, there is room for what the line between them is labelled by. */
-const LABEL_GAP = 76;
+const GAP = { x: 14, y: 14 };
+/** Beside, above and below a card of another ring there is room for the line between them, and for what it is labelled by. */
+const LINE_GAP = { x: 76, y: 44 };
 const RING_GAP = 84;
 const GROWTH = 16;
 const MARGIN = 24;
@@ -126,6 +126,6 @@ function anglesOf(nodes: RadialNode[], edges: RadialEdge[], centre: string, far:
 
 /** Whether cards of one ring lie on each other or on those of the rings inside of it. */
 function overlap(some: Placed[], others: Placed[]): boolean {
-  const hit = (a: Placed, b: Placed, gap: number) => Math.abs(a.x - b.x) < (a.width + b.width) / 2 + gap && Math.abs(a.y - b.y) < (a.height + b.height) / 2 + GAP;
-  return some.some((a, i) => others.some((b) => hit(a, b, LABEL_GAP)) || some.slice(0, i).some((b) => hit(a, b, GAP)));
+  const hit = (a: Placed, b: Placed, gap: { x: number; y: number }) => Math.abs(a.x - b.x) < (a.width + b.width) / 2 + gap.x && Math.abs(a.y - b.y) < (a.height + b.height) / 2 + gap.y;
+  return some.some((a, i) => others.some((b) => hit(a, b, LINE_GAP)) || some.slice(0, i).some((b) => hit(a, b, GAP)));
 }

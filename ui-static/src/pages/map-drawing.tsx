@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { changeText } from "../model/change";
-import { type Edge, edgeLine, formatShort, type Measure, measureBefore, measureOf, measureText, type Node, type Shown } from "../model/graph";
+import { type Edge, edgeLine, formatShort, linesOf, type Measure, measureBefore, measureOf, measureText, type Node, type Shown } from "../model/graph";
 import { formatRate } from "../model/text";
 import { formatDuration } from "../model/time";
 import { hint } from "../state/keys";
@@ -80,7 +80,7 @@ export function Drawing(props: Props) {
     const begun = performance.now();
     askLayout({
       nodes: inOrder(layers.nodes, laid?.layout).map((n) => ({ id: n.service, width: NODE_WIDTH, height: NODE_HEIGHT, group: groups.get(n.service) })),
-      edges: layers.edges.map((e) => ({ id: e.id, from: e.client, to: e.server, weight: e.callCount })),
+      edges: linesOf(layers.edges).map((l) => ({ id: l.id, from: l.client, to: l.server, weight: l.callCount })),
       vertical: vertical && !radial,
       around: radial ? focus : undefined,
     }).then(
@@ -101,7 +101,7 @@ export function Drawing(props: Props) {
   useEffect(() => {
     if (!laid || laid.of !== layers) return;
     const label = (e: Edge) => edgeLabel(e, by, seconds);
-    view.current?.draw(shown, laid.layout, label, (n) => nodeLine(n, seconds), dark.value, { pins, detail: (e) => edgeLine(e, seconds) });
+    view.current?.draw(shown, laid.layout, label, (n) => nodeLine(n, shown.edges, seconds), dark.value, { pins, detail: (e) => edgeLine(e, seconds) });
   }, [laid, shown, by, seconds, dark.value, pinned]);
   useEffect(() => view.current?.setSelection(selection), [selection]);
   return (
@@ -128,7 +128,12 @@ export function Drawing(props: Props) {
   );
 }
 
-const nodeLine = (n: Node, seconds: number): string => [seconds > 0 ? formatRate(n.callCount, seconds) : formatShort(n.callCount), ...(n.p95 === null ? [] : [formatDuration(n.p95)])].join(" · ");
+/** What a card says. Who is only known by what it calls, like a user, answers nothing: its calls are those that it makes. */
+function nodeLine(n: Node, edges: Edge[], seconds: number): string {
+  const answers = n.type !== "client" || n.callCount > 0;
+  const calls = answers ? n.callCount : edges.reduce((sum, e) => sum + (e.client === n.service ? e.callCount : 0), 0);
+  return [`${answers ? "" : "calls "}${seconds > 0 ? formatRate(calls, seconds) : formatShort(calls)}`, ...(n.p95 === null ? [] : [formatDuration(n.p95)])].join(" · ");
+}
 
 /** Services as they stood before, so that the next layout begins with their order. */
 function inOrder(nodes: Node[], before: LayoutAnswer | undefined): Node[] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The map as a matrix: callers down, callees across, callers before those whom they call. Any number of services: only what is in view is in the document.
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type Edge, edgeLine, FAILING, type Graph, type Measure, measureOf, measureText, type Shown } from "../model/graph";
+import { type Edge, edgeLine, type Graph, isFailing, type Measure, measureOf, measureText, type Shown } from "../model/graph";
 import { type Matrix as Cells, matrixOf, nextCell } from "../model/graph-order";
 import { formatCount, plural } from "../model/text";
 import { NodeName } from "../ui/controls";
@@ -146,7 +146,7 @@ interface CellProps {
 
 function Cell({ id, column, left, step, edges, here, chosen, by, seconds, level, label, choose }: CellProps) {
   const edge = mostOf(edges, by);
-  const failing = edges.some((e) => e.errorCount > 0 && e.errorCount >= FAILING * e.callCount);
+  const failing = edges.some(isFailing);
   const value = edge ? measureOf(edge, by) : null;
   const text = edge ? `${failing ? "▲" : ""}${edge.change ? edgeLabel(edge, by, seconds) : measureText(value, by, seconds)}${edges.length > 1 ? ` +${edges.length - 1}` : ""}` : "";
   // What is seen is part of what is said.

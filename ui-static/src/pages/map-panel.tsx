@@ -2,7 +2,7 @@
 // What is known of one service or one edge of the map.
 import type { Quantiles } from "../api/types";
 import { changeText } from "../model/change";
-import { type Edge, type Graph, latencyOf, LINK, type Node } from "../model/graph";
+import { besides, type Edge, type Graph, kindOf, latencyOf, LINK, type Node } from "../model/graph";
 import { formatCount, formatPercent, formatRate } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
@@ -59,7 +59,7 @@ function EdgeTitle({ edge, graph }: { edge: Edge; graph: Graph }) {
         <span aria-label="calls">→</span>
         <NodeName node={graph.nodes.get(edge.server)} />
       </h2>
-      <span class="dim">{edge.connectionType || "call"}</span>
+      <span class="dim">{kindOf(edge)}</span>
     </>
   );
 }
@@ -117,6 +117,7 @@ function NodeBody({ node, graph, seconds, setSelection, setFocus, focus }: Props
             <button type="button" class="link" onClick={() => setSelection({ kind: "edge", id: e.id })}>
               <NodeName node={graph.nodes.get(other(e))} />
             </button>
+            {besides(edges, e).length > 1 ? <span class="dim">{kindOf(e)}</span> : null}
             <span class="dim num">
               {callsText(e.callCount, seconds)} · p95 {formatDuration(latencyOf(e, "p95"))}
             </span>
@@ -159,7 +160,7 @@ function NodeBody({ node, graph, seconds, setSelection, setFocus, focus }: Props
 
 const QUANTILES = ["p50", "p90", "p95", "p99"] as const;
 
-function EdgeBody({ edge, graph, seconds, relativeError, parts }: Props & { edge: Edge }) {
+function EdgeBody({ edge, graph, seconds, relativeError, setSelection, parts }: Props & { edge: Edge }) {
   const OverTime = parts?.EdgeOverTime;
   const most = Math.max(Number(edge.clientLatency?.p99 ?? 0), Number(edge.serverLatency?.p99 ?? 0), 1);
   const server = graph.nodes.get(edge.server)?.type === "service";
@@ -177,8 +178,20 @@ function EdgeBody({ edge, graph, seconds, relativeError, parts }: Props & { edge
     ) : (
       <span class="dim">–</span>
     );
+  const kinds = besides(graph.edges, edge);
   return (
     <>
+      {kinds.length > 1 ? (
+        <p class="row">
+          <span class="button-group" role="group" aria-label="Kinds of calls between the two">
+            {kinds.map((e) => (
+              <button key={e.id} type="button" class="button toggle" aria-pressed={e === edge} onClick={() => setSelection({ kind: "edge", id: e.id })}>
+                {kindOf(e)} <span class="count">{callsText(e.callCount, seconds)}</span>
+              </button>
+            ))}
+          </span>
+        </p>
+      ) : null}
       <Facts calls={edge.callCount} errors={edge.errorCount} seconds={seconds} />
       {edge.change ? <Before edge={edge} /> : null}
       {OverTime ? <OverTime edge={edge} /> : null}

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { changeText } from "../model/change";
-import { type Edge, type Graph, latencyOf, type Node, type Shown } from "../model/graph";
+import { type Edge, type Graph, kindOf, latencyOf, type Node, type Shown } from "../model/graph";
 import { formatCount, formatPercent } from "../model/text";
 import { formatDuration } from "../model/time";
 import { NodeName } from "../ui/controls";
@@ -104,7 +104,7 @@ export function EdgeTable({ shown, graph, seconds, groups, select }: Props) {
     quantile("p95"),
     quantile("p99"),
     ...(compared ? [{ id: "change", name: "Change", right: true, key: (e: Edge) => (e.before ? e.callCount / Math.max(1, e.before.callCount) : 1e9), cell: (e: Edge) => <Change edge={e} /> }] : []),
-    { id: "kind", name: "Kind", key: (e) => e.connectionType, cell: (e) => <span class="dim">{e.connectionType || "call"}</span> },
+    { id: "kind", name: "Kind", key: (e) => e.connectionType, cell: (e) => <span class="dim">{kindOf(e)}</span> },
   ];
   const nodeColumns: Column<Node>[] = [
     { id: "service", name: "Service", key: (n) => n.service, cell: (n) => link({ kind: "node", id: n.service }) },

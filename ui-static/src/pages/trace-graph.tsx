@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Graph: the services, or the operations, of one trace and the calls between them, as a layered drawing and as a table.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type Edge, readGraph, type Shown, shownOf, WHOLE } from "../model/graph";
+import { type Edge, linesOf, readGraph, type Shown, shownOf, WHOLE } from "../model/graph";
 import { operationName, serviceName, type Skeleton } from "../model/skeleton";
 import { formatCount, plural } from "../model/text";
 import { formatDuration } from "../model/time";
@@ -102,7 +102,7 @@ function Drawing({ shown, chosen, choose }: { shown: Shown; chosen: Selection | 
     let current = true;
     askLayout({
       nodes: shown.nodes.map((n) => ({ id: n.service, width: NODE_WIDTH, height: NODE_HEIGHT })),
-      edges: shown.edges.map((e) => ({ id: e.id, from: e.client, to: e.server, weight: e.callCount })),
+      edges: linesOf(shown.edges).map((l) => ({ id: l.id, from: l.client, to: l.server, weight: l.callCount })),
       vertical: window.innerWidth < NARROW,
     }).then(
       (layout) => current && view.current?.draw(shown, layout, edgeLabel, (n) => plural(n.callCount, "span"), dark.value),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the lines of a graph go, from places of cards. Pure geometry.
-import type { Edge, Place } from "../model/graph";
+import type { Line, Place } from "../model/graph";
 import type { LayoutAnswer } from "../worker/layers";
 
 export const NODE_WIDTH = 190;
@@ -12,8 +12,8 @@ const APART = 22;
  * between they go where the layout sends them.
  *
  * moved  cards that do not stand where the layout put them: the way that it found for their edges leads elsewhere. */
-export function routeEdges(edges: Edge[], layout: LayoutAnswer, places: Map<string, Place>, moved: Set<string>): Map<string, Place[]> {
-  const byId = new Map(edges.map((e) => [e.id, e]));
+export function routeLines(lines: Line[], layout: LayoutAnswer, places: Map<string, Place>, moved: Set<string>): Map<string, Place[]> {
+  const byId = new Map(lines.map((e) => [e.id, e]));
   const stays = (id: string) => {
     const e = byId.get(id);
     return e !== undefined && !moved.has(e.client) && !moved.has(e.server);
@@ -22,13 +22,13 @@ export function routeEdges(edges: Edge[], layout: LayoutAnswer, places: Map<stri
   const inner = new Map(layout.edges.map((e) => [e.id, e.points.length > 3 && stays(e.id) ? e.points.slice(1, -1) : []]));
   const across = layout.vertical ? "x" : "y";
   const ports = new Map<string, { edge: string; at: number }[]>();
-  const sideOf = (e: Edge, end: "client" | "server") => {
+  const sideOf = (e: Line, end: "client" | "server") => {
     const [a, b] = [places.get(e.client), places.get(e.server)];
     const forward = !a || !b || (layout.vertical ? b.y >= a.y : b.x >= a.x);
     return { service: e[end], side: (end === "client") === forward ? 1 : -1 };
   };
   const key = ({ service, side }: { service: string; side: number }) => `${side} ${service}`;
-  for (const e of edges) {
+  for (const e of lines) {
     for (const end of ["client", "server"] as const) {
       const way = [...(inner.get(e.id) ?? [])];
       const other = end === "client" ? (way[0] ?? places.get(e.server)) : (way.at(-1) ?? places.get(e.client));
@@ -44,22 +44,22 @@ export function routeEdges(edges: Edge[], layout: LayoutAnswer, places: Map<stri
     const step = Math.min(layout.vertical ? 24 : 9, room / Math.max(1, list.length - 1));
     list.forEach((port, i) => offset.set(port.edge, (i - (list.length - 1) / 2) * step));
   }
-  const port = (e: Edge, end: "client" | "server"): Place => {
+  const port = (e: Line, end: "client" | "server"): Place => {
     const { service, side } = sideOf(e, end);
     const at = places.get(service) ?? { x: 0, y: 0 };
     const by = offset.get(`${end} ${e.id}`) ?? 0;
     return layout.vertical ? { x: at.x + by, y: at.y + (side * NODE_HEIGHT) / 2 } : { x: at.x + (side * NODE_WIDTH) / 2, y: at.y + by };
   };
-  return new Map(edges.filter((e) => e.client !== e.server).map((e): [string, Place[]] => [e.id, [port(e, "client"), ...(inner.get(e.id) ?? []), port(e, "server")]]));
+  return new Map(lines.filter((e) => e.client !== e.server).map((e): [string, Place[]] => [e.id, [port(e, "client"), ...(inner.get(e.id) ?? []), port(e, "server")]]));
 }
 
-/** Straight from card to card: begin, a point that bends it where several lead between the same two, end. */
-export function straightEdges(edges: Edge[], places: Map<string, Place>): Map<string, Place[]> {
-  const pair = (e: Edge) => JSON.stringify([e.client, e.server].sort());
-  const between = new Map<string, Edge[]>();
-  for (const e of edges) between.set(pair(e), [...(between.get(pair(e)) ?? []), e]);
+/** Straight from card to card: begin, a point that bends it where another leads back, end. */
+export function straightLines(lines: Line[], places: Map<string, Place>): Map<string, Place[]> {
+  const pair = (e: Line) => JSON.stringify([e.client, e.server].sort());
+  const between = new Map<string, Line[]>();
+  for (const e of lines) between.set(pair(e), [...(between.get(pair(e)) ?? []), e]);
   const routed = new Map<string, Place[]>();
-  for (const e of edges) {
+  for (const e of lines) {
     const [a, b] = [places.get(e.client), places.get(e.server)];
     if (!a || !b || e.client === e.server) continue;
     const all = between.get(pair(e)) ?? [e];

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draws the service graph as SVG: real elements, so that it can be walked with the keyboard, read aloud and saved as it is.
 // Colours are presentation attributes, which a strict content security policy allows and a saved file keeps.
-import { type Edge, edgeWidth, FAILING, LINK, type Node, type Place, type Shown, walk } from "../model/graph";
+import { type Edge, edgeWidth, isFailing, type Line, linesOf, LINK, type Node, type Place, type Shown, walk } from "../model/graph";
 import { colourOf, textureOf } from "../model/palette";
 import { formatPercent } from "../model/text";
 import { iconPath } from "../ui/icons";
 import type { LayoutAnswer } from "../worker/layers";
-import { arrow, before, curve, loopAt, middleOf, NODE_HEIGHT, NODE_WIDTH, routeEdges, smooth, straightEdges } from "./graph-paths";
+import { arrow, before, curve, loopAt, middleOf, NODE_HEIGHT, NODE_WIDTH, routeLines, smooth, straightLines } from "./graph-paths";
 import { type Ink, inkOf } from "./ink";
 
 export { NODE_HEIGHT, NODE_WIDTH } from "./graph-paths";
@@ -70,6 +70,8 @@ export class GraphView {
   readonly #scene = make("g", {}, this.#svg);
   readonly #nodes = new Map<string, SVGElement>();
   readonly #edges = new Map<string, SVGElement>();
+  /** Of what is shown, in the order in which they are drawn. */
+  #drawn: Line[] = [];
   readonly #places = new Map<string, Place>();
   readonly #observer: ResizeObserver;
   readonly #lines = make("g", {});
@@ -81,7 +83,7 @@ export class GraphView {
   /** What is drawn, with what stands outside of where the layout ends. */
   #area = { x: 0, y: 0, width: 1, height: 1 };
   #view = { x: 0, y: 0, scale: 1 };
-  #labels: { x: number; y: number; half: number }[] = [];
+  #labels: { x: number; y: number; half: number; below: number }[] = [];
   #vertical = false;
   #touched = false;
   /** Where each finger is, or the mouse with its button down, and whether any of them has moved since the first came. */
@@ -120,7 +122,7 @@ export class GraphView {
       if (this.#touched) this.#place();
       else this.fit();
       // A panel has opened, and took room.
-      if (this.#selection) this.#bringIntoView(this.#selection.kind === "node" ? this.#selection.id : (this.#edgeOf(this.#selection.id)?.server ?? ""));
+      if (this.#selection) this.#bringIntoView(this.#selection.kind === "node" ? this.#selection.id : (this.#lineOf(this.#selection.id)?.server ?? ""));
     });
     this.#observer.observe(host);
   }
@@ -134,6 +136,7 @@ export class GraphView {
     const focused = this.#svg.contains(document.activeElement);
     this.#ink = inkOf(dark);
     this.#shown = shown;
+    this.#drawn = linesOf(shown.edges);
     this.#layout = layout;
     this.#label = label;
     this.#extras = extras;
@@ -187,9 +190,8 @@ export class GraphView {
   }
 
   #drawLines(): void {
-    const shown = this.#shown;
     const layout = this.#layout;
-    if (!shown || !layout) return;
+    if (!layout) return;
     this.#labels = [];
     this.#whole = "";
     this.#edges.clear();
@@ -197,65 +199,83 @@ export class GraphView {
     this.#labelLayer.replaceChildren();
     this.#scene.querySelector(":scope > .label")?.remove();
     const moved = new Set(layout.nodes.filter((n) => this.#places.get(n.id) !== n).map((n) => n.id));
-    const points = layout.rings ? straightEdges(shown.edges, this.#places) : routeEdges(shown.edges, layout, this.#places, moved);
-    const most = shown.edges.reduce((m, e) => Math.max(m, e.callCount), 1);
-    for (const e of shown.edges) this.#drawEdge(e, points.get(e.id) ?? loopAt(this.#places.get(e.client) ?? { x: 0, y: 0 }), most);
+    const points = layout.rings ? straightLines(this.#drawn, this.#places) : routeLines(this.#drawn, layout, this.#places, moved);
+    const most = this.#drawn.reduce((m, l) => Math.max(m, l.callCount), 1);
+    for (const line of this.#drawn) this.#drawLine(line, points.get(line.id) ?? loopAt(this.#places.get(line.client) ?? { x: 0, y: 0 }), most);
   }
 
-  #drawEdge(e: Edge, points: Place[], most: number): void {
-    const failing = e.errorCount > 0 && e.errorCount >= FAILING * e.callCount;
-    const quiet = e.callCount === 0;
+  #drawLine(line: Line, points: Place[], most: number): void {
+    const failing = line.edges.some(isFailing);
+    const quiet = line.callCount === 0;
+    const all = (type: string) => line.edges.every((e) => e.connectionType === type);
     const colour = failing ? this.#ink.error : quiet ? this.#ink.line : this.#ink.text2;
     const opacity = failing || this.#ink.forced ? 1 : 0.72;
-    const width = edgeWidth(e.callCount, most);
-    const group = make("g", { class: failing ? "edge failing" : "edge", "data-edge": e.id }, this.#lines);
-    const round = e.client === e.server || this.#layout?.rings;
+    const width = edgeWidth(line.callCount, most);
+    const group = make("g", { class: failing ? "edge failing" : "edge", "data-edge": line.edges[0].id }, this.#lines);
+    const round = line.client === line.server || this.#layout?.rings;
     const path = round ? curve(points) : smooth(points, this.#vertical);
     make("path", { d: path, fill: "none", stroke: "transparent", "stroke-width": Math.max(14, width + 8) }, group);
     const stroke = make("path", { d: path, fill: "none", stroke: colour, "stroke-width": width.toFixed(2), "stroke-opacity": opacity, class: "line" }, group);
-    if (e.connectionType === "virtual_node" || quiet) stroke.setAttribute("stroke-dasharray", "2 5");
+    if (all("virtual_node") || quiet) stroke.setAttribute("stroke-dasharray", "2 5");
     else if (failing) stroke.setAttribute("stroke-dasharray", `${4 + 2 * width} ${2 + width}`);
-    else if (e.connectionType === LINK) stroke.setAttribute("stroke-dasharray", "10 3");
+    else if (all(LINK)) stroke.setAttribute("stroke-dasharray", "10 3");
     const heading = round ? points : [...points.slice(0, -1), before(points, this.#vertical), points[points.length - 1]];
     make("path", { d: arrow(heading, width), fill: colour, "fill-opacity": opacity, class: "head" }, group);
-    const mark = failing ? "▲ " : "";
-    const label = mark + this.#label(e);
+    const rows = this.#short(line);
     const title = make("title", {}, group);
-    title.textContent = `${e.client} → ${e.server}: ${this.#extras.detail?.(e) ?? label}`;
+    title.textContent = `${line.client} → ${line.server}: ${(this.#extras.detail ? line.edges.map(this.#extras.detail) : rows).join("\n")}`;
     const at = middleOf(points);
     // Above a loop, which it would cover.
-    if (e.client === e.server) at.y -= LABEL_HEIGHT;
-    const middle = this.#freePlace(at, halfOf(label));
-    const box = make("g", { class: this.#shownLabels() ? "label" : "label hidden", "data-label": e.id, "pointer-events": "none" }, this.#labelLayer);
+    if (line.client === line.server) at.y -= LABEL_HEIGHT;
+    const middle = this.#freePlace(at, rows);
+    const box = make("g", { class: this.#shownLabels() ? "label" : "label hidden", "data-label": line.id, "pointer-events": "none" }, this.#labelLayer);
     make("rect", { height: LABEL_HEIGHT, y: middle.y - 9, rx: 4, fill: this.#ink.bg, "fill-opacity": 0.92 }, box);
-    text(label, { x: middle.x, y: middle.y + 3.5, "text-anchor": "middle", "font-size": 11, fill: failing ? this.#ink.error : this.#ink.text2 }, box);
-    widen(box, middle.x, label);
-    this.#edges.set(e.id, group);
+    const words = make("text", { x: middle.x, y: middle.y + 3.5, "text-anchor": "middle", "font-size": 11 }, box);
+    this.#write(words, line, rows);
+    this.#edges.set(line.id, group);
+  }
+
+  /** What a line is labelled by, a row for each of its edges. */
+  #short(line: Line): string[] {
+    return line.edges.map((e) => (isFailing(e) ? "▲ " : "") + this.#label(e));
   }
 
   #labelOf(id: string): Element | null {
     return this.#scene.querySelector(`[data-label="${CSS.escape(id)}"]`);
   }
 
-  #edgeOf(id: string): Edge | undefined {
-    return this.#shown?.edges.find((e) => e.id === id);
+  /** Writes a row for each edge of the line, and makes the ground that they stand on as large. */
+  #write(words: Element, line: Line, rows: string[]): void {
+    const x = Number(words.getAttribute("x"));
+    const parts = rows.map((row, i) => {
+      const part = make("tspan", { x, dy: i === 0 ? 0 : LABEL_HEIGHT, fill: isFailing(line.edges[i]) ? this.#ink.error : this.#ink.text2 });
+      part.textContent = row;
+      return part;
+    });
+    words.replaceChildren(...parts);
+    const half = halfOf(rows);
+    for (const [name, value] of Object.entries({ x: x - half, width: 2 * half, height: LABEL_HEIGHT * rows.length })) words.previousElementSibling?.setAttribute(name, String(value));
   }
 
-  /** The label of the edge that is pointed at says everything; of the others what they are labelled by. */
+  /** That the edge is part of. */
+  #lineOf(edge: string): Line | undefined {
+    return this.#drawn.find((l) => l.edges.some((e) => e.id === edge));
+  }
+
+  /** The label of the line that is pointed at says everything, an edge a row; of the others what they are labelled by. */
   #relabel(id: string, whole: boolean): void {
-    const edge = this.#edgeOf(id);
+    const line = this.#drawn.find((l) => l.id === id);
     const box = this.#labelOf(id);
     const shown = box?.querySelector("text");
-    if (!edge || !box || !shown || !this.#extras.detail) return;
-    const failing = edge.errorCount > 0 && edge.errorCount >= FAILING * edge.callCount;
-    shown.textContent = whole ? this.#extras.detail(edge) : (failing ? "▲ " : "") + this.#label(edge);
-    widen(box, Number(shown.getAttribute("x")), shown.textContent);
+    if (!line || !box || !shown || !this.#extras.detail) return;
+    const rows = whole ? line.edges.map(this.#extras.detail) : this.#short(line);
+    this.#write(shown, line, rows);
     // All of it is long: it stands above other cards, and below the two that it is of.
     (whole ? this.#scene : this.#labelLayer).append(box);
     const [x, y] = [Number(shown.getAttribute("x")), Number(shown.getAttribute("y"))];
-    const half = halfOf(shown.textContent);
-    const ends = [edge.client, edge.server].map((id) => this.#places.get(id)).filter((p): p is Place => p !== undefined);
-    const hit = ends.filter((p) => whole && Math.abs(p.x - x) < NODE_WIDTH / 2 + half && Math.abs(p.y - y) < (NODE_HEIGHT + LABEL_HEIGHT) / 2);
+    const half = halfOf(rows);
+    const ends = [line.client, line.server].map((id) => this.#places.get(id)).filter((p): p is Place => p !== undefined);
+    const hit = ends.filter((p) => whole && Math.abs(p.x - x) < NODE_WIDTH / 2 + half && p.y - y < NODE_HEIGHT / 2 + (rows.length - 0.5) * LABEL_HEIGHT && y - p.y < (NODE_HEIGHT + LABEL_HEIGHT) / 2);
     const down = Math.max(0, ...hit.map((p) => p.y + NODE_HEIGHT / 2 + LABEL_HEIGHT - y));
     // And within what is seen.
     const [left, right] = [x - half, x + half].map((at) => at * this.#view.scale + this.#view.x);
@@ -264,16 +284,18 @@ export class GraphView {
   }
 
   /** Labels of edges side by side would lie on one another: the later one moves down. */
-  #freePlace(at: Place, half: number): Place {
-    let y = at.y;
-    const near = (l: { x: number; y: number; half: number }) => Math.abs(l.x - at.x) < l.half + half && Math.abs(l.y - y) < LABEL_HEIGHT;
+  #freePlace(at: Place, rows: string[]): Place {
+    const half = halfOf(rows);
+    const below = (rows.length - 1) * LABEL_HEIGHT;
+    let y = at.y - below / 2;
+    const near = (l: { x: number; y: number; half: number; below: number }) => Math.abs(l.x - at.x) < l.half + half && y - l.y < l.below + LABEL_HEIGHT && l.y - y < below + LABEL_HEIGHT;
     for (let tries = 0; tries < 8 && this.#labels.some(near); tries++) y += LABEL_HEIGHT;
-    this.#labels.push({ x: at.x, y, half });
+    this.#labels.push({ x: at.x, y, half, below });
     return { x: at.x, y };
   }
 
   #shownLabels(): boolean {
-    return (this.#shown?.edges.length ?? 0) <= LABELS_MAX;
+    return this.#drawn.length <= LABELS_MAX;
   }
 
   #drawNode(n: Node, line: string): void {
@@ -332,15 +354,16 @@ export class GraphView {
 
   /** Dims whatever does not touch the node or edge. */
   #highlight(target: Selection | null): void {
-    const touches = (e: Edge) => !target || (target.kind === "edge" ? e.id === target.id : e.client === target.id || e.server === target.id);
+    const chosenLine = target?.kind === "edge" ? this.#lineOf(target.id) : undefined;
+    const touches = (l: Line) => !target || (target.kind === "edge" ? l === chosenLine : l.client === target.id || l.server === target.id);
     const near = new Set<string>();
-    for (const e of this.#shown?.edges ?? []) {
-      const on = touches(e);
-      if (target && on) near.add(e.client).add(e.server);
-      const group = this.#edges.get(e.id);
+    for (const line of this.#drawn) {
+      const on = touches(line);
+      if (target && on) near.add(line.client).add(line.server);
+      const group = this.#edges.get(line.id);
       group?.classList.toggle("dim", !on);
       group?.classList.toggle("chosen", this.#selection !== null && target === this.#selection && on);
-      this.#labelOf(e.id)?.classList.toggle("hidden", target ? !on : !this.#shownLabels());
+      this.#labelOf(line.id)?.classList.toggle("hidden", target ? !on : !this.#shownLabels());
     }
     for (const [id, group] of this.#nodes) {
       const chosen = this.#selection?.kind === "node" && this.#selection.id === id;
@@ -348,7 +371,7 @@ export class GraphView {
       group.classList.toggle("chosen", chosen);
       group.setAttribute("aria-pressed", String(chosen));
     }
-    const whole = target?.kind === "edge" ? target.id : "";
+    const whole = chosenLine?.id ?? "";
     if (whole === this.#whole) return;
     if (this.#whole) this.#relabel(this.#whole, false);
     this.#whole = whole;
@@ -552,13 +575,8 @@ export class GraphView {
   }
 }
 
-const halfOf = (label: string) => label.length * 3.1 + 5;
-
-function widen(box: Element, x: number, label: string): void {
-  const half = halfOf(label);
-  box.firstElementChild?.setAttribute("x", String(x - half));
-  box.firstElementChild?.setAttribute("width", String(2 * half));
-}
+/** Half of the width of a label with these rows. */
+const halfOf = (rows: string[]) => Math.max(...rows.map((r) => r.length)) * 3.1 + 5;
 
 let ruler: CanvasRenderingContext2D | null = null;
 
