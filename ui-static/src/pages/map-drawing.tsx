@@ -128,11 +128,12 @@ export function Drawing(props: Props) {
   );
 }
 
-/** What a card says. Who is only known by what it calls, like a user, answers nothing: its calls are those that it makes. */
+/** What a card says. Who answers nothing, like a user or a generator of load, has the calls that it makes. */
 function nodeLine(n: Node, edges: Edge[], seconds: number): string {
-  const answers = n.type !== "client" || n.callCount > 0;
-  const calls = answers ? n.callCount : edges.reduce((sum, e) => sum + (e.client === n.service ? e.callCount : 0), 0);
-  return [`${answers ? "" : "calls "}${seconds > 0 ? formatRate(calls, seconds) : formatShort(calls)}`, ...(n.p95 === null ? [] : [formatDuration(n.p95)])].join(" · ");
+  const made = n.callCount > 0 ? 0 : edges.reduce((sum, e) => sum + (e.client === n.service ? e.callCount : 0), 0);
+  const calls = made || n.callCount;
+  const verb = made === 0 ? "" : n.type === "messaging" ? "delivers " : "calls ";
+  return [`${verb}${seconds > 0 ? formatRate(calls, seconds) : formatShort(calls)}`, ...(n.p95 === null ? [] : [formatDuration(n.p95)])].join(" · ");
 }
 
 /** Services as they stood before, so that the next layout begins with their order. */
