@@ -32,7 +32,7 @@ static enum sp_status parse_step(struct sp_slice text, uint64_t *ret_ns, struct 
 {
     double seconds;
     if (sp_parse_double(text, &seconds) && seconds > 0 && seconds < 1e9)
-        *ret_ns = (uint64_t)(seconds * 1e9);
+        *ret_ns = (uint64_t)llround(seconds * 1e9); /* 1.001 seconds are a bit less as a double */
     else if (!sp_parse_duration_ns(text, ret_ns))
         *ret_ns = 0;
     if (*ret_ns == 0)
@@ -41,22 +41,24 @@ static enum sp_status parse_step(struct sp_slice text, uint64_t *ret_ns, struct 
     return SP_OK;
 }
 
-/* Whole steps: from down, to up. */
+/* Whole steps: from down, to up. A range without an end has its last nanosecond, too, and a step for it. */
 static enum sp_status make_moments(struct sp_time_range range, uint64_t step_ns,
                                    struct sp_moments *ret, struct sp_error *reterr)
 {
     uint64_t from = range.from_unix_ns / step_ns * step_ns;
-    uint64_t count = (range.to_unix_ns - from) / step_ns;
-    bool cut = (range.to_unix_ns - from) % step_ns != 0;
-    count += cut;
+    uint64_t length = range.to_unix_ns - from, whole, to;
+    bool open_ended = range.to_unix_ns == UINT64_MAX;
+    uint64_t count = length / step_ns;
+    count += open_ended || length % step_ns != 0;
     if (count > SP_METRICS_POINTS_MAX)
         return sp_error_set_parameter(
             reterr, SP_INVALID_ARGUMENT, "step",
             "the range has %llu steps, more than the limit of %llu: take a longer step",
             (unsigned long long)count, (unsigned long long)SP_METRICS_POINTS_MAX);
-    bool fits = !cut || range.to_unix_ns <= UINT64_MAX - step_ns;
+    bool fits = !__builtin_mul_overflow(count, step_ns, &whole) &&
+                !__builtin_add_overflow(from, whole, &to);
     *ret = (struct sp_moments){.from_unix_ns = from,
-                               .to_unix_ns = fits ? from + count * step_ns : UINT64_MAX,
+                               .to_unix_ns = fits ? to : UINT64_MAX,
                                .step_ns = step_ns,
                                .per_ns = 1 / (double)step_ns,
                                .count = (uint32_t)count};

@@ -40,7 +40,7 @@ static enum sp_status find_moments(const struct counter *counter, struct sp_shee
     uint64_t first = sheet->start_min_unix_ns, last = sheet->start_max_unix_ns;
     if (first < moments->from_unix_ns)
         first = moments->from_unix_ns;
-    if (last >= moments->to_unix_ns)
+    if (last >= moments->to_unix_ns && moments->to_unix_ns != UINT64_MAX)
         last = moments->to_unix_ns - 1;
     *ret_starts = NULL;
     *ret_only = sp_moment_of(moments, first);

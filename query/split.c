@@ -60,7 +60,8 @@ static bool is_one_moment(const struct sp_split *split, const struct sp_sheet *s
     if (!split->moments || split->moments->count == 1)
         return true;
     first = first < range.from_unix_ns ? range.from_unix_ns : first;
-    last = last >= range.to_unix_ns ? range.to_unix_ns - 1 : last;
+    if (last >= range.to_unix_ns && range.to_unix_ns != UINT64_MAX)
+        last = range.to_unix_ns - 1;
     *ret = sp_moment_of(split->moments, first);
     return first <= last && *ret == sp_moment_of(split->moments, last);
 }

@@ -335,6 +335,7 @@ START_TEST(steps_have_a_limit_and_fit_the_range)
                    400, "more than the limit of 11000");
     expect_problem("{} | rate()", "query_range?step=0", 400, "\\\"step\\\" must be a duration");
     expect_problem("{} | rate()", "query_range?step=fast", 400, "\\\"step\\\" must be a duration");
+    expect_problem("{} | rate()", "query_range?step=1.001", 200, "\"stepNano\":\"1001000000\"");
     /* what is stored are 120 seconds, and fewer than so many points: 1 s; of an hour: 30 s */
     expect_problem("{} | rate()", "query_range?exact=false", 200, "\"stepNano\":\"1000000000\"");
     expect_problem("{} | rate()", "query_range?from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z",
@@ -344,6 +345,28 @@ START_TEST(steps_have_a_limit_and_fit_the_range)
                    "query_range?from=2026-01-01T00:00:30Z&to=2026-01-01T00:01:30Z&step=60", 200,
                    "\"from\":\"1767225600000000000\",\"to\":\"1767225720000000000\"");
     expect_problem("{} | rate()", "query_range?from=now&to=now&step=60", 200, "\"points\":[]");
+}
+END_TEST
+
+/* 2^64 - 1 is a multiple of 1, 3 and 5, so that a step can begin with it. */
+START_TEST(last_nanosecond_of_all_has_a_step)
+{
+    const struct sp_span last = make_span(&arena, 1, 1, 0, "web", "last", UINT64_MAX, 0);
+    const struct sp_span before =
+        make_span(&arena, 1, 2, 0, "web", "before", UINT64_MAX - 1, 2 * MS);
+    const struct sp_span spans[] = {before, last};
+    static const char end[] = "query_range?from=18446744073709551615&step=1ns";
+    world_add(&world, spans, 2);
+    expect_series("{} | count_over_time()", end,
+                  "[{\"labels\":[],\"points\":[[\"18446744073709551615\",1]]}]");
+    expect_series("{} | max_over_time(duration)", end,
+                  "[{\"labels\":[],\"points\":[[\"18446744073709551615\",0]]}]");
+    expect_series("{} | count_over_time()", "query_range?from=18446744073709551614&step=1ns",
+                  "[{\"labels\":[],\"points\":[[\"18446744073709551614\",1],"
+                  "[\"18446744073709551615\",1]]}]");
+    expect_problem("{} | compare({ name = \"last\" })",
+                   "query_range?from=18446744073709551614&step=1ns", 200,
+                   "\"points\":[[\"18446744073709551614\",0],[\"18446744073709551615\",1]]");
 }
 END_TEST
 
@@ -554,6 +577,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, hints_are_checked);
     tcase_add_test(tcase, arithmetic_has_no_exemplars);
     tcase_add_test(tcase, steps_have_a_limit_and_fit_the_range);
+    tcase_add_test(tcase, last_nanosecond_of_all_has_a_step);
     tcase_add_test(tcase, metrics_explain_themselves);
     tcase_add_test(tcase, explanations_list_so_many_passes);
     tcase_add_test(tcase, all_of_time_has_steps_of_its_own);
