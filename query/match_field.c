@@ -28,6 +28,16 @@ static void set_duration(uint64_t ns, struct sp_operand *ret)
     set_number(SP_TRACEQL_TYPE_DURATION, ns > INT64_MAX ? INT64_MAX : (int64_t)ns, ret);
 }
 
+/* From one moment to another, which may lie before it. */
+static void set_distance(uint64_t from_unix_ns, uint64_t to_unix_ns, struct sp_operand *ret)
+{
+    uint64_t back = from_unix_ns - to_unix_ns;
+    if (to_unix_ns >= from_unix_ns)
+        set_duration(to_unix_ns - from_unix_ns, ret);
+    else
+        set_number(SP_TRACEQL_TYPE_DURATION, back > INT64_MAX ? INT64_MIN : -(int64_t)back, ret);
+}
+
 static void set_trace_id(const struct sp_trace_id *id, struct sp_operand *ret)
 {
     sp_trace_id_format(id, ret->text);
@@ -303,8 +313,7 @@ void sp_operand_each(const struct sp_span_place *place, const struct sp_traceql_
     if (field->intrinsic == SP_TRACEQL_EVENT_NAME)
         set_string(event->name, ret);
     else if (field->intrinsic == SP_TRACEQL_EVENT_TIME_SINCE_START)
-        set_number(SP_TRACEQL_TYPE_DURATION, (int64_t)(event->time_unix_ns - span->start_unix_ns),
-                   ret);
+        set_distance(span->start_unix_ns, event->time_unix_ns, ret);
     else
         set_attribute(&event->attributes, field->key, ret);
 }

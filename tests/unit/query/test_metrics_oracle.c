@@ -161,6 +161,14 @@ static bool value_number(const struct sp_value *value, double *ret)
     return true;
 }
 
+/* At most what 64 bits with a sign can tell. */
+static double since_start(const struct sp_span *span, const struct sp_event *event)
+{
+    __extension__ __int128 apart = (__int128)event->time_unix_ns - span->start_unix_ns;
+    apart = apart > INT64_MAX ? INT64_MAX : apart < INT64_MIN ? INT64_MIN : apart;
+    return (double)apart;
+}
+
 /* The numbers that a span has: of events and links each counts. */
 static size_t numbers_of(const struct question *question, const struct sp_span *span, double *ret)
 {
@@ -180,7 +188,7 @@ static size_t numbers_of(const struct question *question, const struct sp_span *
         for (size_t i = 0; i < span->event_count; i++) {
             const struct sp_event *event = &span->events[i];
             if (question->number == EVENT_TIME)
-                ret[count++] = (double)(int64_t)(event->time_unix_ns - span->start_unix_ns);
+                ret[count++] = since_start(span, event);
             else
                 count += value_number(find(&event->attributes, "retry.count"), &ret[count]);
         }

@@ -631,6 +631,34 @@ START_TEST(search_reads_parents_and_positions)
 }
 END_TEST
 
+/* More than 292 years before or behind the start counts as 292. */
+START_TEST(events_far_from_their_span_stay_on_their_side)
+{
+    struct sp_event late = {.name = SP_SLICE("late"), .time_unix_ns = UINT64_MAX};
+    struct sp_event early = {.name = SP_SLICE("early"), .time_unix_ns = 1};
+    struct sp_span spans[] = {make_span(&arena, 1, 1, 0, "web", "first", 1, MS),
+                              make_span(&arena, 2, 1, 0, "web", "last", UINT64_MAX, 0)};
+    static const struct {
+        const char *query, *contains;
+    } rows[] = {
+        {"{ event:timeSinceStart > 1h }", "00000000000000000000000000000001"},
+        {"{ event:timeSinceStart < -1h }", "00000000000000000000000000000002"},
+        {"{ event:timeSinceStart = maxInt }", "00000000000000000000000000000001"},
+        {"{ event:timeSinceStart = minInt }", "00000000000000000000000000000002"},
+    };
+    spans[0].events = &late;
+    spans[1].events = &early;
+    spans[0].event_count = spans[1].event_count = 1;
+    world_add(&world, spans, SP_ARRAY_LEN(spans));
+    for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
+        char url[512];
+        search_url(url, sizeof(url), rows[i].query, "");
+        expect_answer(&world, url, 200, rows[i].contains);
+        expect_answer(&world, url, 200, "\"matchedTraces\":1,");
+    }
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("query search");
@@ -656,6 +684,7 @@ Suite *sp_test_suite(void)
                         SP_ARRAY_LEN(refused));
     tcase_add_test(tcase, search_refuses_bad_parameters);
     tcase_add_test(tcase, search_reads_parents_and_positions);
+    tcase_add_test(tcase, events_far_from_their_span_stay_on_their_side);
     suite_add_tcase(suite, tcase);
     return suite;
 }
