@@ -90,6 +90,22 @@ describe("the page of one service", { concurrency: 3 }, () => {
     });
   });
 
+  test("a rate is of the minutes that are counted, whole ones, on this page, in the list and on the map", async () => {
+    const halves = { from: iso(2).replace(":00Z", ":30Z"), to: iso(6).replace(":00Z", ":30Z") };
+    await withPage(site.browser, at(halves), async (page) => {
+      // Five minutes of six calls, in 300 seconds, not in the 240 that were asked for.
+      await page.locator(".summary", { hasText: `${5 * CALLS} server calls` }).waitFor();
+      await page.locator(".operations tbody tr").first().waitFor();
+      assert.equal((await table(page, "Operations")).find((r) => r[0] === "Charge")[3], "0.10/s");
+      await page.goto(`${site.url}/service/?${new URLSearchParams(halves)}`);
+      await page.getByRole("region", { name: "Services" }).locator("tbody tr").first().waitFor();
+      assert.deepEqual((await table(page, "Services")).map((r) => r[4]), ["0.10/s", "0.10/s", "0.10/s"]);
+      await page.goto(`${site.url}/map/?${new URLSearchParams({ ...halves, view: "table" })}`);
+      await page.getByRole("table", { name: "Edges" }).waitFor();
+      assert.deepEqual([...new Set(await texts(page, "table[aria-label=Edges] tbody td:nth-child(3)"))], ["0.10/s"]);
+    });
+  });
+
   test("the list of services is sorted and searched", async () => {
     await withPage(site.browser, `${site.url}/service/?sort=-spans`, async (page) => {
       await page.getByRole("region", { name: "Services" }).locator("tbody tr").first().waitFor();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { linePath, mainKind, neighboursOf, STEPS_MAX, stepMinutes, stepsOf } from "../src/model/service";
+import { linePath, mainKind, neighboursOf, STEPS_MAX, stepMinutes, stepsOf, summedSeconds } from "../src/model/service";
 
 const MINUTE = 60_000_000_000n;
 
@@ -11,6 +11,14 @@ test("a step is whole minutes, and no range has more than the chart can show", (
   for (const minutes of [1, 59, 119, 120, 121, 10_000, 525_600, 50_000_000]) {
     assert.ok(minutes / stepMinutes(0n, BigInt(minutes) * MINUTE) <= STEPS_MAX, String(minutes));
   }
+});
+
+test("sums by minute are of whole minutes, and of the last one what has passed of it", () => {
+  const [half, second] = [MINUTE / 2n, MINUTE / 60n];
+  assert.equal(summedSeconds(2n * MINUTE, 5n * MINUTE, 99n * MINUTE), 180);
+  assert.equal(summedSeconds(2n * MINUTE + half, 5n * MINUTE + half, 99n * MINUTE), 240);
+  assert.equal(summedSeconds(2n * MINUTE + half, 5n * MINUTE + half, 5n * MINUTE + half + second), 211);
+  assert.equal(summedSeconds(2n * MINUTE, 5n * MINUTE, MINUTE), 0);
 });
 
 test("incoming calls speak for a service; without them the kind with most calls", () => {

@@ -18,6 +18,12 @@ export function stepMinutes(from: bigint, to: bigint, steps = STEPS_MAX): number
   return STEP_MINUTES.find((m) => m >= least) ?? least;
 }
 
+/** Seconds that sums by minute of a range are of: whole minutes, those at the ends included, and of the last one what has passed of it. */
+export function summedSeconds(from: bigint, to: bigint, now: bigint): number {
+  const end = to + ((MINUTE - (to % MINUTE)) % MINUTE);
+  return Math.max(0, Number((end < now ? end : now) - (from - (from % MINUTE))) / 1e9);
+}
+
 /** Calls that come in are what a service does for others: server, then consumer, then whatever has most calls. */
 export function mainKind(rows: LatencyRow[]): string {
   const calls = new Map<string, number>();

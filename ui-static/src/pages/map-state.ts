@@ -10,7 +10,7 @@ import { mainKind, stepMinutes } from "../model/service";
 import { formatRate, plural } from "../model/text";
 import { fieldText } from "../model/traceql";
 import { param } from "../route";
-import { comparedParams, endsOf, spanParams } from "../state/ends";
+import { comparedParams, endsOf, secondsOf, spanParams } from "../state/ends";
 import { Loader } from "../state/load";
 import { currentRange, nowNs } from "../state/range";
 import { share } from "../state/searching";
@@ -56,12 +56,8 @@ export function viewOf(graph: Graph): View {
   };
 }
 
-/** Seconds of the range, if it has two ends. */
-export function secondsOf(a: GraphAnswer): number {
-  const from = a.from ? BigInt(a.from) : null;
-  const to = a.to ? BigInt(a.to) : nowNs();
-  return from === null ? 0 : Number(to - from) / 1e9;
-}
+/** Seconds of the range, if it is known when it begins. */
+export const graphSeconds = (a: GraphAnswer): number => secondsOf(a.from ? { from: BigInt(a.from), to: a.to ? BigInt(a.to) : nowNs() } : null);
 
 export const callsText = (calls: number, seconds: number) => (seconds > 0 ? formatRate(calls, seconds) : plural(calls, "call"));
 

@@ -18,7 +18,7 @@ import type { GraphView, Selection } from "../views/graph";
 import { Drawing, lastLayout } from "./map-drawing";
 import { NoGraph, NoPairs, TooMany } from "./map-empty";
 import { MapPanel } from "./map-panel";
-import { difference, found, groups, loadDifference, loadGraph, loadGroups, loadSeries, look, LOOKS, reading, secondsOf, series, stepAt, stopGraph, viewOf, withLinks } from "./map-state";
+import { difference, found, groups, loadDifference, loadGraph, loadGroups, loadSeries, look, LOOKS, reading, graphSeconds, series, stepAt, stopGraph, viewOf, withLinks } from "./map-state";
 import { EdgeTable } from "./map-table";
 import { exportOpened, MapTools } from "./map-tools";
 
@@ -93,7 +93,7 @@ function MapView({ graph, value, load }: { graph: Graph; value: GraphAnswer; loa
   const shown = useMemo(() => (at ? withNumbers(layers, at) : layers), [layers, at]);
   const [selection, setSelection] = useState<Selection | null>(null);
   const view = useRef<GraphView | null>(null);
-  const seconds = at ? Number(series.state.value.value?.stepNano ?? 0) / 1e9 : secondsOf(value);
+  const seconds = at ? Number(series.state.value.value?.stepNano ?? 0) / 1e9 : graphSeconds(value);
   const own = look();
   const replay = param("at") !== "";
   const lazy = own === "matrix" || replay || selection !== null;

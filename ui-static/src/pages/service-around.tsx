@@ -12,7 +12,7 @@ import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, NodeName, ProblemPanel } from "../ui/controls";
 import { ChangeMark, Delta, formatCalls, Pages, Share, useAnswer } from "./service-parts";
-import { comparedParams, type Found, inSameTime, spanParams } from "./service-state";
+import { comparedParams, type Found, inSameTime, secondsOf, spanParams } from "./service-state";
 
 interface Around {
   graph: GraphAnswer;
@@ -41,7 +41,7 @@ export function Neighbours({ value }: { value: Found }) {
   if (error) return <ProblemPanel error={error} retry={run} title="Callers and callees cannot be shown" />;
   if (!around) return null;
   const { callers, callees } = neighboursOf(around.graph.edges, service);
-  const seconds = value.range ? Number(value.range.to - value.range.from) / 1e9 : 0;
+  const seconds = secondsOf(value.range);
   return (
     <>
       <Drawing callers={callers} callees={callees} graph={around.graph} seconds={seconds} />

@@ -11,7 +11,7 @@ import { formatCount, formatRate } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
-import { endsOf, spanParams } from "../state/ends";
+import { endsOf, secondsOf, spanParams } from "../state/ends";
 import { useActions } from "../state/keys";
 import { Loader, useRetry } from "../state/load";
 import { currentRange } from "../state/range";
@@ -96,7 +96,7 @@ export function AllServices({ retry }: { retry: () => void }) {
   const offset = Math.min(Number(param("off")) || 0, Math.max(0, sorted.length - 1));
   const shown = sorted.slice(offset, offset + LIST_PAGE);
   const took = named.map((s) => Number(s.row?.durationNano ?? 0));
-  const seconds = latency?.ends ? Number(latency.ends.to - latency.ends.from) / 1e9 : 0;
+  const seconds = secondsOf(latency?.ends);
   return (
     <div class="service-page">
       <Away state={list.state.value} retry={retry} />
@@ -117,7 +117,7 @@ export function AllServices({ retry }: { retry: () => void }) {
               <Head id="spans" usual="name">
                 Spans
               </Head>
-              <Head id="errors" usual="name">
+              <Head id="errors" usual="name" title="Of all its spans, calls that it makes included">
                 Errors
               </Head>
               <Head id="calls" usual="name" title="Of the kind beside it">

@@ -14,7 +14,7 @@ import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Spark } from "../ui/spark";
 import { ChangeMark, Delta, FindBox, Head, Impact, lineOf, Pages, Share, Ways, formatCalls, useAnswer } from "./service-parts";
-import { comparedParams, type Found, inSameTime, spanParams } from "./service-state";
+import { comparedParams, type Found, inSameTime, secondsOf, spanParams } from "./service-state";
 
 const PAGE = 50;
 const SHOWN = ["0.5", "0.95", "0.99"];
@@ -80,7 +80,7 @@ function Rows({ answer, lines, value }: { answer: Page; lines: LatencySeries | n
   // Nothing there before: then everything is new, which says nothing.
   const compared = value.compared !== null && answer.series.some((r) => r.before);
   const query = (r: LatencyRow) => `{ resource.service.name = ${quote(r.service)} && name = ${quote(r.operation)} && kind = ${r.kind} }`;
-  const seconds = value.range ? Number(value.range.to - value.range.from) / 1e9 : 0;
+  const seconds = secondsOf(value.range);
   const cell = (r: LatencyRow, q: string) => {
     const now = r.quantiles[q];
     return (

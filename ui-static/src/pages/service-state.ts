@@ -34,7 +34,7 @@ export const versions = new Loader<MetricRange>();
 export const percentiles = (): string[] => percentilesOf(param("pct"));
 export const isTable = (): boolean => param("view") === "table";
 
-export { comparedParams, spanParams } from "../state/ends";
+export { comparedParams, secondsOf, spanParams } from "../state/ends";
 
 export interface Question {
   service: string;

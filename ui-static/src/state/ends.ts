@@ -2,6 +2,7 @@
 // The ends of the range of time, for questions that need both of them.
 import { getStatus, type Params, type Range } from "../api/client";
 import type { Span } from "../model/change";
+import { summedSeconds } from "../model/service";
 import { parseTime } from "../model/time";
 import { nowNs } from "./range";
 
@@ -15,6 +16,9 @@ export async function endsOf(range: Range, stop: AbortSignal): Promise<Span | nu
   const to = range.to ? parseTime(range.to, now) : newest;
   return from === null || to === null || to <= from ? null : { from, to };
 }
+
+/** What the counts of a range are divided by to be a rate. */
+export const secondsOf = (s: Span | null | undefined): number => (s ? summedSeconds(s.from, s.to, nowNs()) : 0);
 
 export const spanParams = (s: Span): Params => ({ from: String(s.from), to: String(s.to) });
 export const comparedParams = (s: Span | null): Params => (s ? { compareFrom: String(s.from), compareTo: String(s.to) } : {});
