@@ -81,6 +81,22 @@ test("data quality counts what was sent wrong", async () => {
     assert.equal(found["Spans without service.name"], "0");
     await page.getByText("5 traces, 8 spans").waitFor();
     await assertAccessible(page, "Status, quality");
+    // It is read when somebody asks for it: nothing to pause, and the time is that of this answer.
+    assert.equal(await page.getByRole("button", { name: "Pause" }).count(), 0);
+    await page.getByText(/as of \d\d:\d\d:\d\d/).waitFor();
+    const asked = page.waitForRequest((r) => r.url().includes("/v1/quality") && r.url().includes("traces=10000"));
+    await page.getByLabel("newest").selectOption("10000");
+    await asked;
+    const again = page.waitForRequest((r) => r.url().includes("/v1/quality") && r.url().includes("traces=10000"));
+    await page.keyboard.press("r");
+    await again;
+    await page.evaluate(() => {
+      navigator.clipboard.writeText = async (text) => {
+        window.copied = text;
+      };
+    });
+    await page.getByRole("button", { name: "Copy curl command" }).click();
+    assert.match(await page.evaluate(() => window.copied), /v1\/quality\?.*traces=10000/);
   });
 });
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SystemAnswer } from "../src/api/types";
-import { addressOf, compressionOf, counterOf, exploreOf, forecastOf, labelOf, parameterText, quantileBound, ratesOf, sampleOf } from "../src/model/system";
+import { addressOf, compressionOf, counterOf, exploreOf, forecastOf, labelOf, limitText, parameterText, quantileBound, ratesOf, sampleOf } from "../src/model/system";
 
 const counter = (name: string, labels: string, value: number) => ({ name, labels, help: "", counts: true, value: String(value) });
 const answer = (grpc: number, http: number, at: bigint) =>
@@ -35,7 +35,15 @@ test("a forecast says what it is worked out from, and when there is none", () =>
   assert.equal(forecastOf(store({ ...hour, retentionBytes: "13000000" })).fullInNs, 43200e9);
   assert.equal(forecastOf(store({ ...hour, retentionBytes: "13000000", retentionAgeNano: "7200000000000" })).fullInNs, null);
   assert.equal(forecastOf(store(hour)).fullInNs, null);
+  // A disk that is full before the limit is reached is what ends it.
+  const small = forecastOf(store({ ...hour, retentionBytes: "900000000", disk: { freeBytes: "24000000", allBytes: "99000000" } }));
+  assert.deepEqual([small.fullInNs, small.until], [86400e9, "then nothing is taken any more: the disk has no more room"]);
+  assert.equal(forecastOf(store({ ...hour, retentionBytes: "900000", disk: { freeBytes: "1", allBytes: "1" } })).fullInNs, 0);
   assert.deepEqual(forecastOf(store({ ...hour, disk: { freeBytes: "24000000000000", allBytes: "1" } })).until, "not within ten years at this growth");
+});
+
+test("limits are written as options are: whole KiB, MiB and GiB; anything else in decimal units", () => {
+  assert.deepEqual(["0", "67108864", "1073741824", "1610612736", "32768", "1500", "1000000"].map((n) => limitText(n, "bytes")), ["none", "64 MiB", "1 GiB", "1,536 MiB", "32 KiB", "1.50 kB", "1.00 MB"]);
 });
 
 test("compression is what a span took on the wire against what it takes in the store", () => {

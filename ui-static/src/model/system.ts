@@ -71,14 +71,15 @@ export function forecastOf(value: SystemAnswer): Forecast {
   const bytesADay = (Number(s.storedBytes) / length) * DAY_NS;
   const basis = `${formatBytes(s.storedBytes)} stand for ${formatDuration(length)}`;
   const limit = Number(s.retentionBytes);
-  const free = s.disk ? Number(s.disk.freeBytes) : null;
+  const free = s.disk ? Number(s.disk.freeBytes) : Number.POSITIVE_INFINITY;
+  const allowed = limit > 0 ? Math.max(0, limit - Number(s.storedBytes)) : Number.POSITIVE_INFINITY;
   const age = Number(s.retentionAgeNano);
-  const left = limit > 0 ? Math.max(0, limit - Number(s.storedBytes)) : free;
-  if (left === null || bytesADay <= 0) return { bytesADay, basis, fullInNs: null, until: "the room on the disk is not known" };
+  const left = Math.min(free, allowed);
+  if (left === Number.POSITIVE_INFINITY || bytesADay <= 0) return { bytesADay, basis, fullInNs: null, until: "the room on the disk is not known" };
   const fullInNs = (left / bytesADay) * DAY_NS;
   if (fullInNs > FORECAST_NS_MAX) return { bytesADay, basis, fullInNs: null, until: "not within ten years at this growth" };
   if (age > 0 && length + fullInNs > age) return { bytesADay, basis, fullInNs: null, until: `not before spans are ${formatDuration(age)} old and go` };
-  return { bytesADay, basis, fullInNs, until: limit > 0 ? "then the oldest spans go, as --retention-size says" : "then nothing is taken any more: the disk has no more room" };
+  return { bytesADay, basis, fullInNs, until: allowed <= free ? "then the oldest spans go, as --retention-size says" : "then nothing is taken any more: the disk has no more room" };
 }
 
 /** What a span took on the wire since the start, and takes in the store: "352 B a span came, 16.0 B are kept: a 22nd". Null before the first span. */
@@ -130,6 +131,13 @@ export function exploreOf({ path, parameters }: ReturnType<typeof addressOf>): R
   return Object.fromEntries(names.map(([here, there]) => [there, of.get(here) ?? ""]));
 }
 
+/** 64 MiB, as options are written; what is no whole number of these in decimal units. */
+function optionBytes(bytes: number): string {
+  let [n, unit] = [bytes, -1];
+  for (; unit < 2 && n >= 1024 && n % 1024 === 0; unit++) n /= 1024;
+  return unit < 0 ? formatBytes(n) : `${formatCount(n)} ${["KiB", "MiB", "GiB"][unit]}`;
+}
+
 export function limitText(value: string, unit: string): string {
-  return value === "0" ? "none" : unit === "ns" ? formatDuration(Number(value)) : unit === "bytes" ? formatBytes(value) : formatCount(value);
+  return value === "0" ? "none" : unit === "ns" ? formatDuration(Number(value)) : unit === "bytes" ? optionBytes(Number(value)) : formatCount(value);
 }

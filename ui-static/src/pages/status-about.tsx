@@ -2,6 +2,7 @@
 // Status, what is in force and what runs: limits, settings (secrets masked), libraries, and the page's look at itself.
 import type { SystemAnswer } from "../api/types";
 import { limitText } from "../model/system";
+import { formatBytes } from "../model/text";
 import { formatAge, formatDuration, formatFull } from "../model/time";
 import { zone } from "../state/prefs";
 import { Figures, Part, Table } from "./status-parts";
@@ -13,17 +14,17 @@ export function Limits({ value }: { value: SystemAnswer }) {
         <Part key={part} title={part}>
           <Table
             label={part}
-            columns={[{ name: "Limit" }, { name: "Value", right: true }, { name: "Set by" }]}
-            rows={value.limits.filter((l) => l.part === part).map((l) => ({ key: l.name, cells: [l.name, limitText(l.value, l.unit), <code key="c">{l.from}</code>] }))}
-            none=""
+            columns={["Limit", ">Value", "Set by"]}
+            rows={value.limits.filter((l) => l.part === part).map((l) => [l.name, limitText(l.value, l.unit), <code key="c">{l.from}</code>])}
+           
           />
         </Part>
       ))}
       <Part title="Settings" note="As the process was started; they are changed by starting it anew. What looks like a secret is masked.">
         <Table
           label="Settings"
-          columns={[{ name: "Option" }, { name: "Value" }, { name: "From" }]}
-          rows={value.settings.map((s) => ({ key: s.name, cells: [<code key="c">--{s.name}</code>, s.masked ? "••••••" : s.value === "" ? <span class="dim">(not set)</span> : <code>{s.value}</code>, s.origin] }))}
+          columns={["Option", "Value", "From"]}
+          rows={value.settings.map((s) => [<code key={s.name}>--{s.name}</code>, s.masked ? "••••••" : s.value === "" ? <span class="dim">(not set)</span> : <code>{s.value}</code>, s.origin])}
           none="This process was started without options."
         />
       </Part>
@@ -42,7 +43,7 @@ function storageWorks(which: "localStorage" | "sessionStorage"): boolean {
 }
 
 /** What this page is made of, and how long it took to come. */
-function selfCheck(): { key: string; cells: string[] }[] {
+function selfCheck(): string[][] {
   const script = document.querySelector<HTMLScriptElement>("script[type=module]")?.src ?? "";
   const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
   const paint = performance.getEntriesByName("first-contentful-paint")[0];
@@ -50,12 +51,12 @@ function selfCheck(): { key: string; cells: string[] }[] {
   const bytes = loaded.filter((r) => /\/assets\//.test(r.name)).reduce((sum, r) => sum + r.encodedBodySize, navigation?.encodedBodySize ?? 0);
   const ms = (n: number | undefined) => (n === undefined ? "not measured" : formatDuration(n * 1e6));
   return [
-    { key: "script", cells: ["Script", script.split("/").slice(-2).join("/"), "its folder has a part of the hash of all files"] },
-    { key: "paint", cells: ["First paint", ms(paint?.startTime), "after the address was opened"] },
-    { key: "ready", cells: ["Document ready", ms(navigation?.domContentLoadedEventEnd), ""] },
-    { key: "bytes", cells: ["Page and scripts", `${(bytes / 1024).toFixed(1)} KiB`, "as they came over the network; 0 from the browser's cache"] },
-    { key: "local", cells: ["Preferences are kept", storageWorks("localStorage") ? "yes" : "no: the browser forbids it", "theme, zone, keys"] },
-    { key: "session", cells: ["The basket is kept", storageWorks("sessionStorage") ? "yes" : "no: the browser forbids it", "as long as this tab"] },
+    ["Script", script.split("/").slice(-2).join("/"), "its folder has a part of the hash of all files"],
+    ["First paint", ms(paint?.startTime), "after the address was opened"],
+    ["Document ready", ms(navigation?.domContentLoadedEventEnd), ""],
+    ["Page and scripts", formatBytes(bytes), "compressed; from the network or the browser's cache"],
+    ["Preferences are kept", storageWorks("localStorage") ? "yes" : "no: the browser forbids it", "theme, zone, keys"],
+    ["The basket is kept", storageWorks("sessionStorage") ? "yes" : "no: the browser forbids it", "as long as this tab"],
   ];
 }
 
@@ -73,13 +74,13 @@ export function About({ value }: { value: SystemAnswer }) {
       <Part title="Libraries" note="As they were when this was built.">
         <Table
           label="Libraries"
-          columns={[{ name: "Library" }, { name: "Version" }, { name: "Licence" }]}
-          rows={value.libraries.map((l) => ({ key: l.name, cells: [l.name, l.version, l.license] }))}
+          columns={["Library", "Version", "Licence"]}
+          rows={value.libraries.map((l) => [l.name, l.version, l.license])}
           none="The build does not say."
         />
       </Part>
       <Part title="This page">
-        <Table label="This page" columns={[{ name: "What" }, { name: "Value" }, { name: "Remark" }]} rows={selfCheck()} none="" />
+        <Table label="This page" columns={["What", "Value", "Remark"]} rows={selfCheck()} />
       </Part>
     </>
   );

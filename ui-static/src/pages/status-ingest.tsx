@@ -65,9 +65,9 @@ export function Ingest({ value, samples }: { value: SystemAnswer; samples: Sampl
         ) : table ? (
           <Table
             label="Spans a second"
-            columns={[{ name: "Until" }, { name: "OTLP/gRPC", right: true }, { name: "OTLP/HTTP", right: true }, { name: "Requests", right: true }]}
-            rows={[...rates].reverse().map((r) => ({ key: String(r.at), cells: [time(r.at), formatRate(r.grpc, 1), formatRate(r.http, 1), formatRate(r.requests, 1)] }))}
-            none=""
+            columns={["Until", ">OTLP/gRPC", ">OTLP/HTTP", ">Requests"]}
+            rows={[...rates].reverse().map((r) => [time(r.at), ...[r.grpc, r.http, r.requests].map((n) => formatRate(n, 1))])}
+           
           />
         ) : (
           <div class="status-chart">
@@ -85,11 +85,8 @@ export function Ingest({ value, samples }: { value: SystemAnswer; samples: Sampl
       <Part title="Requests refused, by reason" note="Since start. Senders try those again that may be tried again.">
         <Table
           label="Reasons"
-          columns={[{ name: "Reason" }, { name: "Requests", right: true }, { name: "Of all", right: true }, { name: "Tried again" }]}
-          rows={reasons.map((c) => ({
-            key: c.labels,
-            cells: [words(labelOf(c, "reason")), formatCount(c.value), formatPercent(Number(c.value), requests), labelOf(c, "retryable") === "true" ? "yes" : "no"],
-          }))}
+          columns={["Reason", ">Requests", ">Of all", "Tried again"]}
+          rows={reasons.map((c) => [words(labelOf(c, "reason")), formatCount(c.value), formatPercent(Number(c.value), requests), labelOf(c, "retryable") === "true" ? "yes" : "no"])}
           none="None was refused."
         />
       </Part>

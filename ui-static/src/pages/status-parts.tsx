@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the parts of the Status page are made of: figures, and tables of names and values.
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, VNode } from "preact";
 
 export interface Figure {
   name: string;
@@ -27,30 +27,35 @@ export function Figures({ list }: { list: Figure[] }) {
   );
 }
 
-export interface Column {
-  name: string;
-  right?: boolean;
+interface TableProps {
+  label: string;
+  /** Names; a `>` before one: numbers, which stand at the right. */
+  columns: string[];
+  /** Cells. A row that is more than text is the same one as before if its first cell has the same key. */
+  rows: ComponentChildren[][];
+  none?: string;
 }
 
-export function Table({ label, columns, rows, none }: { label: string; columns: Column[]; rows: { key: string; cells: ComponentChildren[] }[]; none: string }) {
+export function Table({ label, columns, rows, none }: TableProps) {
   if (rows.length === 0) return <p class="pad dim">{none}</p>;
+  const right = columns.map((c) => c[0] === ">");
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={label}>
       <table class="edges">
         <thead>
           <tr>
-            {columns.map((c) => (
-              <th key={c.name} class={c.right ? "right" : undefined}>
-                {c.name}
+            {columns.map((c, i) => (
+              <th key={c} class={right[i] ? "right" : undefined}>
+                {right[i] ? c.slice(1) : c}
               </th>
             ))}
           </tr>
         </thead>
         <tbody>
-          {rows.map((r) => (
-            <tr key={r.key}>
-              {r.cells.map((cell, i) => (
-                <td key={columns[i].name} class={columns[i].right ? "num right" : undefined}>
+          {rows.map((r, n) => (
+            <tr key={(r[0] as VNode | null)?.key ?? n}>
+              {r.map((cell, i) => (
+                <td key={i} class={right[i] ? "num right" : undefined}>
                   {cell}
                 </td>
               ))}

@@ -6,23 +6,27 @@ import type { QualityAnswer } from "../api/types";
 import { formatBytes, formatCount, formatPercent, plural } from "../model/text";
 import { formatAge, formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
+import { hint } from "../state/keys";
 import { Loader, useRetry } from "../state/load";
 import { currentRange, nowNs } from "../state/range";
 import { Away } from "../ui/away";
 import { ProblemPanel } from "../ui/controls";
 import { Part, Table } from "./status-parts";
 
-const quality = new Loader<QualityAnswer>();
+export const quality = new Loader<QualityAnswer>();
 const SIZES = [1000, 10000, 100000];
 
+/** What the address asks for. */
+export const qualityParams = () => ({ ...currentRange(), traces: SIZES.find((n) => String(n) === param("traces")) ?? SIZES[0] });
+export const loadQuality = (): void => void quality.run((stop) => getQuality(qualityParams(), stop));
+
 export function Quality() {
-  const range = currentRange();
-  const wanted = SIZES.find((n) => String(n) === param("traces")) ?? SIZES[0];
-  const load = () => void quality.run((stop) => getQuality({ ...range, traces: wanted }, stop));
+  const load = loadQuality;
+  const { from, to, traces: wanted } = qualityParams();
   useEffect(() => {
     load();
     return () => quality.stop();
-  }, [range.from, range.to, wanted]);
+  }, [from, to, wanted]);
   const { value, error, loading } = quality.state.value;
   useRetry(error, load);
   if (error && !value) return <ProblemPanel error={error} retry={load} title="The quality of the data cannot be told" />;
@@ -36,10 +40,7 @@ export function Quality() {
   const spans = Number(value.spans);
   const traces = value.matchedTraces;
   const n = (key: keyof QualityAnswer) => Number(value[key]);
-  const row = (key: string, name: string, count: number, of: number, note: string) => ({
-    key,
-    cells: [name, count === 0 ? <span class="dim">0</span> : formatCount(count), count === 0 ? "" : formatPercent(count, of), note],
-  });
+  const row = (name: string, count: number, of: number, note: string) => [name, count === 0 ? <span class="dim">0</span> : formatCount(count), count === 0 ? "" : formatPercent(count, of), note];
   return (
     <>
       <Away state={quality.state.value} retry={load} />
@@ -54,7 +55,7 @@ export function Quality() {
             ))}
           </select>
         </label>
-        <button type="button" class="button" disabled={loading} onClick={load}>
+        <button type="button" class="button" title={`Read again${hint("all.run")}`} disabled={loading} onClick={load}>
           {loading ? "Reading …" : "Read again"}
         </button>
         <span role="status">
@@ -66,31 +67,28 @@ export function Quality() {
       <Part title="What is not as it should be">
         <Table
           label="What is not as it should be"
-          columns={[{ name: "What" }, { name: "Number", right: true }, { name: "Share", right: true }, { name: "Remark" }]}
+          columns={["What", ">Number", ">Share", "Remark"]}
           rows={[
-            row("parents", "Spans whose parent is not stored", n("missingParents"), spans, "sampled away, lost, late, or sent to another place"),
-            row("tparents", "Traces with such spans", n("tracesMissingParents"), traces, "their durations and critical paths may be of a part"),
-            row("root", "Traces without a root", n("tracesWithoutRoot"), traces, "no span without a parent"),
-            row("service", "Spans without service.name", n("withoutService"), spans, "or with the SDK's unknown_service: set OTEL_SERVICE_NAME"),
-            row("skew", "Spans of a clock that differs", n("skewed"), spans, "the clocks are below"),
-            row("tskew", "Traces with such spans", n("tracesSkewed"), traces, "the Trace page can take the difference out"),
-            row("back", "Spans that end before they start", n("endBeforeStart"), spans, "their duration counts as 0"),
-            row("large", "Spans with a value above 4 KiB", n("spansWithOversized"), spans, n("oversizedAttributes") > 0 ? `${plural(n("oversizedAttributes"), "value")}, the largest ${formatBytes(value.oversizedBytesMax)}` : "documents belong into logs"),
-            row("dropped", "Attributes that the sender dropped", n("droppedAttributes"), spans, "as it says itself; share: a span"),
-            row("twice", "Spans that came twice", n("duplicates"), spans, "the same id again"),
-            row("cycle", "Cycles of parents", n("cycles"), traces, "cut where they begin"),
+            row("Spans whose parent is not stored", n("missingParents"), spans, "sampled away, lost, late, or sent to another place"),
+            row("Traces with such spans", n("tracesMissingParents"), traces, "their durations and critical paths may be of a part"),
+            row("Traces without a root", n("tracesWithoutRoot"), traces, "no span without a parent"),
+            row("Spans without service.name", n("withoutService"), spans, "or with the SDK's unknown_service: set OTEL_SERVICE_NAME"),
+            row("Spans of a clock that differs", n("skewed"), spans, "the clocks are below"),
+            row("Traces with such spans", n("tracesSkewed"), traces, "the Trace page can take the difference out"),
+            row("Spans that end before they start", n("endBeforeStart"), spans, "their duration counts as 0"),
+            row("Spans with a value above 4 KiB", n("spansWithOversized"), spans, n("oversizedAttributes") > 0 ? `${plural(n("oversizedAttributes"), "value")}, the largest ${formatBytes(value.oversizedBytesMax)}` : "documents belong into logs"),
+            row("Attributes that the sender dropped", n("droppedAttributes"), spans, "as it says itself; share: a span"),
+            row("Spans that came twice", n("duplicates"), spans, "the same id again"),
+            row("Cycles of parents", n("cycles"), traces, "cut where they begin"),
           ]}
-          none=""
+         
         />
       </Part>
       <Part title="Clocks that differ" note="From the first span of the same trace, by the calls between them; the largest difference of each. Times are shown as they were sent.">
         <Table
           label="Clocks that differ"
-          columns={[{ name: "Clock" }, { name: "of a" }, { name: "Traces", right: true }, { name: "Difference", right: true }]}
-          rows={value.clocks.map((c) => ({
-            key: `${c.host} ${c.name}`,
-            cells: [c.name || "(no name)", c.host ? "host" : "service", formatCount(c.traces), `${Number(c.offsetNano) > 0 ? "+" : ""}${formatDuration(Number(c.offsetNano))}`],
-          }))}
+          columns={["Clock", "of a", ">Traces", ">Difference"]}
+          rows={value.clocks.map((c) => [c.name || "(no name)", c.host ? "host" : "service", formatCount(c.traces), `${Number(c.offsetNano) > 0 ? "+" : ""}${formatDuration(Number(c.offsetNano))}`])}
           none="None: no call begins before its caller, and none ends after it without need."
         />
         {value.clockCount > value.clocks.length || value.clocksLeftOut > 0 ? (

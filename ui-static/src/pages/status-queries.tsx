@@ -27,7 +27,7 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
     const { path, parameters } = address;
     const explore = query.cut ? null : exploreOf(address);
     return (
-      <span class="query-shown">
+      <span class="query-shown" key={query.id}>
         <code>{path}</code> {parameters.map(([k, v]) => (
           <span key={k}>
             <span class="dim">{k}</span> <code title={v}>{parameterText(k, v, zone.value)}</code>{" "}
@@ -38,6 +38,7 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
       </span>
     );
   };
+  const cost = (r: ShownQuery) => [what(r), formatDuration(Number(r.tookNano)), formatCount(r.tracesRead), formatBytes(r.bytesScanned)];
   const limit = value.limits.find((l) => l.name === "queries at the same time")?.value ?? "";
   const bounds = q.durationBoundsSeconds;
   const used = q.endpoints.filter((e) => e.buckets.some((b) => b !== "0")).sort((a, b) => total(b.buckets) - total(a.buckets));
@@ -53,45 +54,36 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
       <Part title="Running now">
         <Table
           label="Running now"
-          columns={[{ name: "Query" }, { name: "For", right: true }, { name: "Traces read", right: true }, { name: "Read", right: true }, ...(q.mayCancel ? [{ name: "End" }] : [])]}
-          rows={q.running.map((r) => ({
-            key: r.id,
-            cells: [
-              what(r),
-              formatDuration(Number(r.tookNano)),
-              formatCount(r.tracesRead),
-              formatBytes(r.bytesScanned),
-              ...(q.mayCancel
-                ? [
-                    <button key="end" type="button" class="button" disabled={r.cancelled} onClick={() => void cancel(r)}>
-                      {r.cancelled ? "Ending …" : "End"}
-                    </button>,
-                  ]
-                : []),
-            ],
-          }))}
+          columns={["Query", ">For", ">Traces read", ">Read", ...(q.mayCancel ? ["End"] : [])]}
+          rows={q.running.map((r) => [
+            ...cost(r),
+            ...(q.mayCancel
+              ? [
+                  <button key="end" type="button" class="button" disabled={r.cancelled} onClick={() => void cancel(r)}>
+                    {r.cancelled ? "Ending …" : "End"}
+                  </button>,
+                ]
+              : []),
+          ])}
           none="No query runs at this moment."
         />
       </Part>
       <Part title="The slowest since start">
         <Table
           label="The slowest since start"
-          columns={[{ name: "Query" }, { name: "Took", right: true }, { name: "Traces read", right: true }, { name: "Read", right: true }, { name: "Status", right: true }, { name: "At", right: true }]}
-          rows={q.slowest.map((r) => ({
-            key: r.id,
-            cells: [what(r), formatDuration(Number(r.tookNano)), formatCount(r.tracesRead), formatBytes(r.bytesScanned), String(r.status), `${formatDay(BigInt(r.endedUnixNano), zone.value).slice(5)} ${formatClock(BigInt(r.endedUnixNano), zone.value, 0)}`],
-          }))}
+          columns={["Query", ">Took", ">Traces read", ">Read", ">Status", ">At"]}
+          rows={q.slowest.map((r) => [...cost(r), String(r.status), `${formatDay(BigInt(r.endedUnixNano), zone.value).slice(5)} ${formatClock(BigInt(r.endedUnixNano), zone.value, 0)}`])}
           none="No query has run yet."
         />
       </Part>
       <Part title="Answers" note="Since start. Durations are counted in steps, so a quantile is known as the step it lies in.">
         <Table
           label="Answers"
-          columns={[{ name: "Address" }, { name: "Answered", right: true }, { name: "Refused (4xx)", right: true }, { name: "Failed (5xx)", right: true }, { name: "p50", right: true }, { name: "p95", right: true }]}
-          rows={used.map((e) => ({
-            key: `${e.method} ${e.path}`,
-            cells: [<code key="a">{e.method === "GET" ? e.path : `${e.method} ${e.path}`}</code>, formatCount(e.answered), formatCount(e.refused), formatCount(e.failed), quantileBound(e.buckets, bounds, 0.5), quantileBound(e.buckets, bounds, 0.95)],
-          }))}
+          columns={["Address", ">Answered", ">Refused (4xx)", ">Failed (5xx)", ">p50", ">p95"]}
+          rows={used.map((e) => {
+            const address = e.method === "GET" ? e.path : `${e.method} ${e.path}`;
+            return [<code key={address}>{address}</code>, ...[e.answered, e.refused, e.failed].map(formatCount), ...[0.5, 0.95].map((p) => quantileBound(e.buckets, bounds, p))];
+          })}
           none="Nothing was asked yet."
         />
       </Part>

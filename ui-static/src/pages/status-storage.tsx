@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Status, what is kept: how much, from when to when, how long it will fit, and what the store is behind with.
 import type { SystemAnswer } from "../api/types";
-import { compressionOf, forecastOf } from "../model/system";
+import { compressionOf, forecastOf, limitText } from "../model/system";
 import { formatBytes, formatCount, formatPercent } from "../model/text";
 import { formatAge, formatDuration, formatFull } from "../model/time";
 import { zone } from "../state/prefs";
@@ -24,7 +24,7 @@ export function Storage({ value }: { value: SystemAnswer }) {
           {
             name: "Compression",
             value: compression ? `${compression.ratio.toFixed(compression.ratio < 10 ? 1 : 0)} : 1` : "–",
-            note: compression ? `${compression.received.toFixed(0)} B a span came since start, as sent; ${compression.stored.toFixed(1)} B are kept` : "no span came since start",
+            note: compression ? `${formatCount(Math.round(compression.received))} B a span came since start, as sent; ${compression.stored.toFixed(1)} B are kept` : "no span came since start",
           },
           { name: "Oldest", ...at(s.oldestUnixNano) },
           { name: "Newest", ...at(s.newestUnixNano) },
@@ -35,32 +35,29 @@ export function Storage({ value }: { value: SystemAnswer }) {
       <Part title="How long it fits">
         <Table
           label="Room"
-          columns={[{ name: "What" }, { name: "Value", right: true }, { name: "Remark" }]}
+          columns={["What", ">Value", "Remark"]}
           rows={[
-            { key: "age", cells: ["Removed by age", s.retentionAgeNano === "0" ? "never" : formatDuration(Number(s.retentionAgeNano)), "--retention"] },
-            { key: "size", cells: ["Removed by size", s.retentionBytes === "0" ? "never" : `above ${formatBytes(s.retentionBytes)}`, "--retention-size"] },
-            {
-              key: "free",
-              cells: ["Free on the disk", s.disk ? formatBytes(s.disk.freeBytes) : "not known", s.disk ? `${formatPercent(Number(s.disk.freeBytes), Number(s.disk.allBytes))} of ${formatBytes(s.disk.allBytes)}` : ""],
-            },
-            { key: "growth", cells: ["Growth", forecast.bytesADay === null ? "not known yet" : `${formatBytes(Math.round(forecast.bytesADay))} a day`, forecast.basis] },
-            { key: "full", cells: ["Full", forecast.fullInNs === null ? "–" : `in ${formatDuration(forecast.fullInNs)}`, forecast.until] },
+            ["Removed by age", s.retentionAgeNano === "0" ? "never" : formatDuration(Number(s.retentionAgeNano)), "--retention"],
+            ["Removed by size", s.retentionBytes === "0" ? "never" : `above ${limitText(s.retentionBytes, "bytes")}`, "--retention-size"],
+            ["Free on the disk", s.disk ? formatBytes(s.disk.freeBytes) : "not known", s.disk ? `${formatPercent(Number(s.disk.freeBytes), Number(s.disk.allBytes))} of ${formatBytes(s.disk.allBytes)}` : ""],
+            ["Growth", forecast.bytesADay === null ? "not known yet" : `${formatBytes(Math.round(forecast.bytesADay))} a day`, forecast.basis],
+            ["Full", forecast.fullInNs === null ? "–" : forecast.fullInNs === 0 ? "now" : `in ${formatDuration(forecast.fullInNs)}`, forecast.until],
           ]}
-          none=""
+         
         />
       </Part>
       <Part title="Work of the store" note="Since start.">
         <Table
           label="Work of the store"
-          columns={[{ name: "What" }, { name: "Number", right: true }, { name: "Remark" }]}
+          columns={["What", ">Number", "Remark"]}
           rows={[
-            { key: "requests", cells: ["Requests made durable", formatCount(s.requestsStored), `in ${formatCount(s.commits)} commits to the disk`] },
-            { key: "merges", cells: ["Merges", formatCount(s.merges), `${formatCount(s.mergedSpans)} spans, ${formatDuration(Number(s.mergeCpuNano))} of CPU`] },
-            { key: "failures", cells: ["Merges that failed", formatCount(s.mergeFailures), "they are tried again"] },
-            { key: "apply", cells: ["Acked requests that could not be put in place", formatCount(s.applyFailures), s.applyFails ? "▲ the last try failed; the journal keeps them" : "none is waiting for another try"] },
-            { key: "removed", cells: ["Spans removed", formatCount(removed), `${formatCount(s.removedByAgeSpans)} by age, ${formatCount(s.removedBySizeSpans)} by size`] },
+            ["Requests made durable", formatCount(s.requestsStored), `in ${formatCount(s.commits)} commits to the disk`],
+            ["Merges", formatCount(s.merges), `${formatCount(s.mergedSpans)} spans, ${formatDuration(Number(s.mergeCpuNano))} of CPU`],
+            ["Merges that failed", formatCount(s.mergeFailures), "they are tried again"],
+            ["Acked requests that could not be put in place", formatCount(s.applyFailures), s.applyFails ? "▲ the last try failed; the journal keeps them" : "none is waiting for another try"],
+            ["Spans removed", formatCount(removed), `${formatCount(s.removedByAgeSpans)} by age, ${formatCount(s.removedBySizeSpans)} by size`],
           ]}
-          none=""
+         
         />
       </Part>
     </>

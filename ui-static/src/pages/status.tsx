@@ -14,7 +14,7 @@ import { zone } from "../state/prefs";
 import { CopyButton, ProblemPanel, Tabs, useTitle } from "../ui/controls";
 import { About, Limits } from "./status-about";
 import { Ingest } from "./status-ingest";
-import { Quality } from "./status-quality";
+import { loadQuality, Quality, quality, qualityParams } from "./status-quality";
 import { Queries } from "./status-queries";
 import { Storage } from "./status-storage";
 
@@ -45,6 +45,8 @@ async function read(): Promise<void> {
 
 export function StatusPage() {
   const [tab, name] = TABS.find(([id]) => id === param("tab")) ?? TABS[0];
+  /** Read when somebody asks for it, not every five seconds. */
+  const own = tab === "quality";
   useTitle(`${name} · Status`);
   useEffect(() => {
     void read();
@@ -62,26 +64,30 @@ export function StatusPage() {
   };
   useActions({
     "status.pause": toggle,
-    "all.run": () => void read(),
+    "all.run": () => (own ? loadQuality() : void read()),
     ...Object.fromEntries(TABS.map(([id], i) => [`status.tab${i + 1}`, () => replace(patched({ tab: id }))])),
   });
   const { value, error } = system.state.value;
   const last = samples.value.at(-1);
+  const at = own ? quality.state.value.at : last && Number(last.at / 1_000_000n);
+  const away = error && !own;
   return (
     <div class="status-page">
       <h1 class="offscreen">Status</h1>
       <div class="status-bar">
         <Tabs label="Parts of the status" tabs={TABS} chosen={tab} choose={(id) => replace(patched({ tab: id }))} />
         <span class="spring" />
-        <span class={error ? "num error-text" : "num dim"}>{last ? `${error ? "no answer since " : "as of "}${formatClock(last.at, zone.value, 0)}` : ""}</span>
-        <button type="button" class="button" aria-pressed={paused.value} title={(paused.value ? "Go on" : "Pause") + hint("status.pause")} onClick={toggle}>
-          {paused.value ? "Go on" : "Pause"}
-        </button>
-        <CopyButton text={() => curlOf(apiUrl(tab === "quality" ? "v1/quality" : "v1/system"))} what="curl command" icon="terminal" />
+        <span class={away ? "num error-text" : "num dim"}>{at ? `${away ? "no answer since " : "as of "}${formatClock(BigInt(at) * 1_000_000n, zone.value, 0)}` : ""}</span>
+        {own ? null : (
+          <button type="button" class="button" aria-pressed={paused.value} title={(paused.value ? "Go on" : "Pause") + hint("status.pause")} onClick={toggle}>
+            {paused.value ? "Go on" : "Pause"}
+          </button>
+        )}
+        <CopyButton text={() => curlOf(own ? apiUrl("v1/quality", qualityParams()) : apiUrl("v1/system"))} what="curl command" icon="terminal" />
       </div>
       {error ? <ProblemPanel error={error} retry={() => void read()} title={last ? "Spoor does not answer; it is asked again every five seconds" : undefined} /> : null}
       <div class={error ? "status-body stale" : "status-body"}>
-        {tab === "quality" ? (
+        {own ? (
           <Quality />
         ) : !value ? (
           error ? null : (
