@@ -7,6 +7,14 @@ export interface Span {
   to: bigint;
 }
 
+/** What can be compared with, as it stands in an address, and its name. */
+export const BEFORE: [string, string][] = [
+  ["", "nothing"],
+  ["prev", "the period before"],
+  ["-1d", "a day before"],
+  ["-7d", "a week before"],
+];
+
 /** vs=prev, -1d or from..to. A shift is rounded up to whole steps, so that two series have the same steps. Null: none, or not one. */
 export function comparedRange(vs: string, range: Span, stepNs: bigint, now: bigint): Span | null {
   const absolute = /^(.+)\.\.(.+)$/.exec(vs);

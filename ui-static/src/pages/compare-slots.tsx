@@ -10,7 +10,7 @@ import { type Answer, swap } from "../state/compare";
 import { hint } from "../state/keys";
 import { zone } from "../state/prefs";
 import { currentRange } from "../state/range";
-import { Popover } from "../ui/controls";
+import { Marked, Popover } from "../ui/controls";
 import { Icon } from "../ui/icons";
 
 /** On narrow screens one line says what is compared; a button shows all of it, and the ways to change it. */
@@ -119,12 +119,7 @@ function SideFacts({ side, value }: { side: "a" | "b"; value: Answer }) {
     return (
       <p class="slot-facts num">
         <b>{formatDuration(Number(t.durationNano))}</b>
-        {t.errorCount > 0 ? (
-          <span class="error-mark">
-            <span aria-hidden="true">▲</span>
-            {plural(t.errorCount, "error")}
-          </span>
-        ) : null}
+        {t.errorCount > 0 ? <Marked>{plural(t.errorCount, "error")}</Marked> : null}
         <span>{plural(t.spanCount, "span")}</span>
         <span class="dim slot-least">{formatFull(BigInt(t.startTimeUnixNano), zone.value).replace(/(\.\d{3})\d+/, "$1")}</span>
       </p>

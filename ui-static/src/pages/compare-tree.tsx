@@ -9,6 +9,7 @@ import { href, param, patched, replace } from "../route";
 import { type Answer, measureOf, narrow, pair, placeOf } from "../state/compare";
 import { useActions } from "../state/keys";
 import { rowPx } from "../state/prefs";
+import { Marked } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
 import { ServiceLabel } from "./compare-name";
 
@@ -186,12 +187,11 @@ function Row({ index, id, node, by, flat, open, chosen, most, longest, choose, t
         <ServiceLabel service={node.service} operation={node.operation} kind={node.kind} />
         {node.change === "both" ? null : <span class={`only only-${node.change === "new" ? "b" : "a"}`}>{node.change === "new" ? "only in B" : "only in A"}</span>}
         {errors !== 0 ? (
-          <span class="error-mark" title={`errors: A ${formatMean(node.a?.errors ?? 0)}, B ${formatMean(node.b?.errors ?? 0)}`}>
-            <span aria-hidden="true">▲</span>
+          <Marked title={`errors: A ${formatMean(node.a?.errors ?? 0)}, B ${formatMean(node.b?.errors ?? 0)}`}>
             {errors > 0 ? "+" : "−"}
             {formatMean(Math.abs(errors))}
             <span class="offscreen"> errors</span>
-          </span>
+          </Marked>
         ) : null}
         {node.merged > 1 ? <span class="dim">{node.merged} paths</span> : null}
       </span>

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The map as a matrix: callers down, callees across, callers before those whom they call. Any number of services: only what is in view is in the document.
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Edge, edgeLine, type Graph, isFailing, type Measure, measureOf, measureText, type Shown } from "../model/graph";
 import { type Matrix as Cells, matrixOf, nextCell } from "../model/graph-order";
 import { formatCount, plural } from "../model/text";
 import { NodeName } from "../ui/controls";
+import { useView } from "../ui/virtual";
 import { edgeLabel } from "./map-drawing";
 import { measure } from "./map-state";
 
@@ -50,18 +51,7 @@ export function Matrix({ shown, graph, seconds, groups, chosen, select }: Props)
   const left = window.innerWidth < NARROW ? LEFT_NARROW : LEFT;
   const head = Math.min(HEAD_MOST, Math.round(20 + LETTER * Math.max(8, ...matrix.columns.map((name) => name.length))));
   const at = { row: Math.min(cursor.row, matrix.rows.length - 1), column: Math.min(cursor.column, matrix.columns.length - 1) };
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const look = () => setView({ x: element.scrollLeft, y: element.scrollTop, width: element.clientWidth, height: element.clientHeight });
-    const observer = new ResizeObserver(look);
-    observer.observe(element);
-    element.addEventListener("scroll", look, { passive: true });
-    return () => {
-      observer.disconnect();
-      element.removeEventListener("scroll", look);
-    };
-  }, []);
+  useView(box, (e) => setView({ x: e.scrollLeft, y: e.scrollTop, width: e.clientWidth, height: e.clientHeight }));
   useEffect(() => {
     const first = nextCell(matrix, { row: 0, column: -1 }, { row: 0, column: 1 });
     if (first) setCursor(first);

@@ -8,7 +8,7 @@ import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
 import { href } from "../route";
 import { currentRange } from "../state/range";
-import { Drawer, NodeName } from "../ui/controls";
+import { Drawer, Marked, NodeName, Share } from "../ui/controls";
 import type { Selection } from "../views/graph";
 import { callsText } from "./map-state";
 
@@ -81,10 +81,9 @@ function Facts({ calls, errors, seconds, p95 }: { calls: number; errors: number;
         <dt>Errors</dt>
         <dd class="num">
           {errors > 0 ? (
-            <span class="error-mark">
-              <span aria-hidden="true">▲</span>
+            <Marked>
               {formatCount(errors)} · {formatPercent(errors, calls)}
-            </span>
+            </Marked>
           ) : (
             "0"
           )}
@@ -121,12 +120,7 @@ function NodeBody({ node, graph, seconds, setSelection, setFocus, focus }: Props
             <span class="dim num">
               {callsText(e.callCount, seconds)} · p95 {formatDuration(latencyOf(e, "p95"))}
             </span>
-            {e.errorCount > 0 ? (
-              <span class="error-mark">
-                <span aria-hidden="true">▲</span>
-                {formatPercent(e.errorCount, e.callCount)}
-              </span>
-            ) : null}
+            {e.errorCount > 0 ? <Share errors={e.errorCount} calls={e.callCount} /> : null}
           </li>
         ))}
       </ul>

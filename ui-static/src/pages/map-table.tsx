@@ -6,7 +6,7 @@ import { changeText } from "../model/change";
 import { type Edge, type Graph, kindOf, latencyOf, type Node, type Shown } from "../model/graph";
 import { formatCount, formatPercent } from "../model/text";
 import { formatDuration } from "../model/time";
-import { NodeName } from "../ui/controls";
+import { NodeName, Share } from "../ui/controls";
 import type { Selection } from "../views/graph";
 import { callsText } from "./map-state";
 
@@ -76,15 +76,7 @@ interface Props {
   select: (selection: Selection) => void;
 }
 
-const errors = (n: { errorCount: number; callCount: number }) =>
-  n.errorCount > 0 ? (
-    <span class="error-mark">
-      <span aria-hidden="true">▲</span>
-      {formatPercent(n.errorCount, n.callCount)}
-    </span>
-  ) : (
-    <span class="dim">0</span>
-  );
+const errors = (n: { errorCount: number; callCount: number }) => <Share errors={n.errorCount} calls={n.callCount} />;
 
 export function EdgeTable({ shown, graph, seconds, groups, select }: Props) {
   const calls = (n: { callCount: number }) => <span title={formatCount(n.callCount)}>{seconds > 0 ? callsText(n.callCount, seconds) : formatCount(n.callCount)}</span>;

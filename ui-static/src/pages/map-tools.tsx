@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
+import { BEFORE } from "../model/change";
 import { type Graph, HOPS_MAX, MEASURES, TOP, type View } from "../model/graph";
 import { curlOf } from "../model/curl";
 import { go, param, patched, replace } from "../route";
@@ -122,12 +123,6 @@ function Focus({ wanted }: { wanted: View }) {
 }
 
 const MEASURE_NAMES: Record<string, string> = { rate: "rate", err: "errors", p50: "p50", p95: "p95", p99: "p99" };
-const VS: [string, string][] = [
-  ["", "nothing"],
-  ["prev", "the period before"],
-  ["-1d", "a day before"],
-  ["-7d", "a week before"],
-];
 
 /** A choice of the address that is none of those that are offered is offered, too. */
 const withOwn = (list: [string, string][], value: string, text: string): [string, string][] => (list.some(([id]) => id === value) ? list : [...list, [value, text]]);
@@ -140,7 +135,7 @@ function Filters({ wanted }: { wanted: View }) {
       {look() === "table" ? null : (
         <Select label="edges by" value={measure()} options={MEASURES.map((m) => [m, MEASURE_NAMES[m]] as const)} choose={(v) => replace(patched({ edge: v === "rate" ? null : v }))} />
       )}
-      <Select label="compare with" value={vs} options={withOwn(VS, vs, vs)} choose={set("vs", "")} />
+      <Select label="compare with" value={vs} options={withOwn(BEFORE, vs, vs)} choose={set("vs", "")} />
       <Select label="top" value={top} options={withOwn([["0", look() === "matrix" || look() === "table" ? "all" : `readable (${TOP})`], ["25", "25"], ["50", "50"], ["100", "100"], ["500", "500"]], top, top)} choose={set("top", "0")} />
       <Select label="edges from" value={min} options={withOwn([["", "any share"], ["0.01", "≥ 0.01 % of calls"], ["0.1", "≥ 0.1 % of calls"], ["1", "≥ 1 % of calls"], ["5", "≥ 5 % of calls"]], min, `≥ ${min} %`)} choose={set("min", "")} />
       <Select label="group by" value={group} options={withOwn([["", "nothing"], ...GROUPS.map((g): [string, string] => [g, g])], group, group)} choose={set("group", "")} />

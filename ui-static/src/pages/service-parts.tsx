@@ -11,6 +11,8 @@ import { href, param, patched, replace } from "../route";
 import { useActions } from "../state/keys";
 import { type Loaded, type Loader, useRetry } from "../state/load";
 
+export { Share } from "../ui/controls";
+
 /** Asks whenever the key changes, and again by itself when the server does not answer; forgets with the part that asks, so that no service is shown with what
  * another one does. */
 export function useAnswer<T>(loader: Loader<T>, key: string, ask: (stop: AbortSignal) => Promise<T>): Loaded<T> & { run: () => void } {
@@ -26,16 +28,6 @@ export function useAnswer<T>(loader: Loader<T>, key: string, ask: (stop: AbortSi
     [],
   );
   return { ...state, run };
-}
-
-export function Share({ errors, calls }: { errors: number; calls: number }) {
-  if (errors === 0) return <span class="dim">0</span>;
-  return (
-    <span class="error-mark" title={`${formatCount(errors)} of ${formatCount(calls)}`}>
-      <span aria-hidden="true">▲</span>
-      {formatPercent(errors, calls)}
-    </span>
-  );
 }
 
 /** What the calls of a row took, added up: as a share of the whole, and beside the other rows. */

@@ -6,7 +6,7 @@ import { apiUrl, getServices } from "../api/client";
 import type { LatencySeries } from "../api/types";
 import { curlOf } from "../model/curl";
 import { stepsOf } from "../model/service";
-import { changeText } from "../model/change";
+import { BEFORE, changeText } from "../model/change";
 import { quantileOf } from "../model/service-more";
 import { formatCount, formatPercent } from "../model/text";
 import { formatDuration, formatFull, toRfc3339 } from "../model/time";
@@ -128,18 +128,11 @@ function Pictures({ value }: { value: Found }) {
   );
 }
 
-const VS: [string, string][] = [
-  ["", "nothing"],
-  ["prev", "the period before"],
-  ["-1d", "a day before"],
-  ["-7d", "a week before"],
-];
-
 function ServiceHead({ name, operation, value }: { name: string; operation: string; value: Found }) {
   const slot = list.state.value.value?.services.find((s) => s.name === name)?.slot ?? 0;
   const vs = param("vs");
-  const choices = [...VS];
-  if (vs && !VS.some(([id]) => id === vs)) choices.push([vs, value.compared && vs.includes("..") ? `${timeText(value.compared.from)} – ${timeText(value.compared.to)}` : vs]);
+  const choices = [...BEFORE];
+  if (vs && !BEFORE.some(([id]) => id === vs)) choices.push([vs, value.compared && vs.includes("..") ? `${timeText(value.compared.from)} – ${timeText(value.compared.to)}` : vs]);
   const here = value.range ? `${toRfc3339(value.range.from)}..${toRfc3339(value.range.to)}` : "";
   // What is shown is kept as the other side, and somebody chooses a new range beside it.
   if (here && here !== vs) choices.push([here, "this range, then choose another"]);

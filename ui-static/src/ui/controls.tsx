@@ -6,7 +6,7 @@ import type { ApiError } from "../api/client";
 import type { ActionId } from "../model/actions";
 import { curlOf } from "../model/curl";
 import { colourOf, textureOf } from "../model/palette";
-import { shortName } from "../model/text";
+import { formatCount, formatPercent, shortName } from "../model/text";
 import { moved } from "../route";
 import { hint } from "../state/keys";
 import { dark, drawerHigh, drawerPx, setDrawer, setDrawerHigh } from "../state/prefs";
@@ -65,14 +65,28 @@ export function NodeName({ node }: { node: { service: string; type: IconName; sl
   );
 }
 
-export function ErrorMark({ count }: { count: number }) {
+/** What is said of errors, with its sign. */
+export function Marked({ title, children }: { title?: string; children: ComponentChildren }) {
   return (
-    <span class="error-mark">
+    <span class="error-mark" title={title}>
       <span aria-hidden="true">▲</span>
-      {count.toLocaleString("en-US")}
-      <span class="offscreen">{count === 1 ? " error" : " errors"}</span>
+      {children}
     </span>
   );
+}
+
+export function ErrorMark({ count }: { count: number }) {
+  return (
+    <Marked>
+      {formatCount(count)}
+      <span class="offscreen">{count === 1 ? " error" : " errors"}</span>
+    </Marked>
+  );
+}
+
+/** The part of calls that failed. */
+export function Share({ errors, calls }: { errors: number; calls: number }) {
+  return errors === 0 ? <span class="dim">0</span> : <Marked title={`${formatCount(errors)} of ${formatCount(calls)}`}>{formatPercent(errors, calls)}</Marked>;
 }
 
 interface ProblemProps {
@@ -142,7 +156,8 @@ export function Popover({ label, title, children, opened = 0, class: name = "" }
   }, [opened]);
   useEffect(() => {
     if (!open) return;
-    const first = root.current?.querySelector<HTMLElement>(".popover :is(a,button,input,select)");
+    // What is still being loaded has nothing to focus: Escape closes it all the same.
+    const first = root.current?.querySelector<HTMLElement>(".popover :is(a,button,input,select)") ?? button.current;
     first?.focus();
     const away = (event: Event) => {
       if (!root.current?.contains(event.target as globalThis.Node)) setOpen(false);

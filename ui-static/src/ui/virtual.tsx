@@ -20,17 +20,12 @@ interface Props {
 
 const BEYOND = 6;
 
-export function VirtualRows({ count, rowHeight, row, cursor, scrollTop, role, wanted }: Props) {
-  const box = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState({ top: scrollTop.current, height: 800 });
+/** Looks at an element whenever what is in view of it may be another part. */
+export function useView(box: { current: HTMLElement | null }, look: (element: HTMLElement) => void): void {
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
-    element.scrollTop = scrollTop.current;
-    const measure = () => {
-      scrollTop.current = element.scrollTop;
-      setView({ top: element.scrollTop, height: element.clientHeight });
-    };
+    const measure = () => look(element);
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     element.addEventListener("scroll", measure, { passive: true });
@@ -39,6 +34,18 @@ export function VirtualRows({ count, rowHeight, row, cursor, scrollTop, role, wa
       element.removeEventListener("scroll", measure);
     };
   }, []);
+}
+
+export function VirtualRows({ count, rowHeight, row, cursor, scrollTop, role, wanted }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ top: scrollTop.current, height: 800 });
+  useLayoutEffect(() => {
+    if (box.current) box.current.scrollTop = scrollTop.current;
+  }, []);
+  useView(box, (element) => {
+    scrollTop.current = element.scrollTop;
+    setView({ top: element.scrollTop, height: element.clientHeight });
+  });
   useEffect(() => {
     const element = box.current;
     if (!element || cursor < 0) return;
