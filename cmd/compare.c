@@ -3,7 +3,6 @@
  * cmd/compare.c: `spoor compare A B`: two traces by id, or two samples of traces by query. */
 #include "cmd/show.h"
 
-#include <math.h>
 #include <stdio.h>
 
 #include "lib/model/model.h"
@@ -53,20 +52,11 @@ static struct sp_slice signed_duration(struct sp_table *table, struct sp_slice t
     return sp_table_text(table, "%c%s", ns < 0 ? '-' : '+', duration);
 }
 
-/* The server may say more than a number of nanoseconds can be, and less. */
-static uint64_t whole_ns(double ns)
-{
-    return ns >= 0x1p64 ? UINT64_MAX : ns > 0 ? (uint64_t)ns : 0;
-}
-
 static struct sp_slice difference_of_means(struct sp_table *table, double ns)
 {
-    char duration[40];
-    uint64_t apart = whole_ns(fabs(ns) + 0.5);
-    if (apart == 0)
-        return (struct sp_slice){0};
-    duration[sp_format_duration(apart, duration)] = 0;
-    return sp_table_text(table, "%c%s", ns < 0 ? '-' : '+', duration);
+    char text[40];
+    snprintf(text, sizeof(text), "%.0f", ns);
+    return signed_duration(table, sp_slice_cstr(text));
 }
 
 /* ---- two traces ---- */
@@ -216,7 +206,7 @@ static struct sp_slice in_unit(struct sp_table *table, enum unit unit, double va
     case SHARES:
         return sp_table_percent(table, value);
     case DURATIONS:
-        return sp_table_duration(table, whole_ns(value));
+        return sp_table_duration(table, (uint64_t)value);
     case NUMBERS:
         return sp_table_text(table, "%.3g", value);
     }

@@ -30,13 +30,10 @@ static void write_side(const char *key, const struct sp_call_side *side, bool wi
     sp_json_object_end(w);
 }
 
-/* More than 292 years count as that. */
 static void write_difference(const char *key, uint64_t a, uint64_t b, struct sp_json_writer *w)
 {
-    uint64_t apart = a < b ? b - a : a - b;
-    int64_t shown = apart > INT64_MAX ? INT64_MAX : (int64_t)apart;
     sp_json_key(w, key);
-    sp_json_i64_string(w, a < b ? shown : -shown);
+    sp_json_i64_string(w, (int64_t)(b - a));
 }
 
 /* number: of each node in the array, by its row in the tree. */

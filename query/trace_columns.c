@@ -283,15 +283,6 @@ static void write_skew(const struct sp_trace_clocks *clocks, struct sp_json_writ
 
 /* ---- events ---- */
 
-/* From one moment to another; more than 292 years count as that. */
-static int64_t distance_ns(uint64_t from_unix_ns, uint64_t to_unix_ns)
-{
-    bool behind = to_unix_ns >= from_unix_ns;
-    uint64_t apart = behind ? to_unix_ns - from_unix_ns : from_unix_ns - to_unix_ns;
-    int64_t shown = apart > INT64_MAX ? INT64_MAX : (int64_t)apart;
-    return behind ? shown : -shown;
-}
-
 /* Three arrays with one entry for each event, in the order of the rows: so a page can draw them before it asks for any span. */
 static bool write_events(struct sp_arena *arena, const struct sp_trace *trace,
                          struct sp_json_writer *w)
@@ -312,7 +303,7 @@ static bool write_events(struct sp_arena *arena, const struct sp_trace *trace,
         for (uint32_t i = 0; i < span->event_count && n < count; i++, n++) {
             rows[n] = row;
             texts[n] = span->events[i].name;
-            times[n] = distance_ns(trace->start_unix_ns, span->events[i].time_unix_ns);
+            times[n] = (int64_t)(span->events[i].time_unix_ns - trace->start_unix_ns);
         }
     }
     if (!sp_dictionary_make(arena, texts, count, &names))

@@ -35,9 +35,7 @@ struct entry {
 };
 
 struct bucket {
-    uint64_t path_count;
-    sp_path_time duration_sum_ns;
-    uint64_t duration_min_ns, duration_max_ns;
+    uint64_t path_count, duration_sum_ns, duration_min_ns, duration_max_ns;
 };
 
 struct sp_path_sum {

@@ -32,25 +32,21 @@ SP_MUST_USE enum sp_status sp_path_sum_add(struct sp_path_sum *sum, const struct
 SP_MUST_USE enum sp_status sp_path_sum_merge(struct sp_path_sum *into,
                                              const struct sp_path_sum *from);
 
-/* Times of many paths added up: one may be 584 years long. */
-__extension__ typedef unsigned __int128 sp_path_time;
-
 /* The paths around a quantile of their durations: by rank, q - w to q + w of all, where w is 0.05, or what there is on the
  * shorter side; at least one. Paths whose durations share a bucket of sp_histogram stay together, so there may be some more.
  * q below 0: all paths. */
 struct sp_path_band {
     double q; /* in */
     uint64_t path_count;
-    sp_path_time duration_sum_ns;
-    uint64_t duration_min_ns, duration_max_ns;
-    uint16_t first_bucket, last_bucket; /* internal */
+    uint64_t duration_sum_ns, duration_min_ns, duration_max_ns; /* modulo 2^64, as sp_histogram */
+    uint16_t first_bucket, last_bucket;                         /* internal */
 };
 void sp_path_sum_band(const struct sp_path_sum *sum, double q, struct sp_path_band *ret);
 
 struct sp_path_share {
-    sp_path_time self_ns;  /* on the paths of the band, at work itself */
-    sp_path_time total_ns; /* with what it waited for; a node or edge inside itself counts once */
-    uint64_t path_count;   /* paths of the band that it is on */
+    uint64_t self_ns;    /* on the paths of the band, at work itself */
+    uint64_t total_ns;   /* with what it waited for; a node or edge inside itself counts once */
+    uint64_t path_count; /* paths of the band that it is on */
     /* of these the one with the largest total, and that; the smaller id among equals */
     struct sp_trace_id exemplar;
     uint64_t exemplar_ns;

@@ -244,6 +244,11 @@ test("two sets: traces counted, values ranked, a mean tree, and two traces to lo
     const error = rows.find((r) => r[0] === "status" && r[1] === "error");
     assert.equal(error?.[3], "100 %");
     assert.equal(error?.[5], "✓ found");
+    // Two examples of a value are two targets, and a call is told from another of the same name by the one above it.
+    const [a, b] = await page.locator(".cmp-values td:last-child", { has: page.locator("a + a") }).first().locator("a").evaluateAll((list) => list.map((e) => e.getBoundingClientRect()).map((r) => r.x + r.width / 2));
+    assert.ok(b - a >= 16, `${a} ${b}`);
+    const under = (await page.locator(".cmp-values").nth(1).locator("tbody td:first-child").allInnerTexts()).filter((t) => t.includes(" · under "));
+    assert.ok(under.length > 0 && under.every((t) => traces.flat().some((s) => t.endsWith(`under ${s.service} ${s.name}`))), under.join("; "));
     await assertAccessible(page, "Compare, findings");
     await page.keyboard.press("3");
     await page.locator(".cmp-fall:nth-child(2) .wf-row").first().waitFor();

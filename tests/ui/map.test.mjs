@@ -421,6 +421,34 @@ test("X opens the files: of what is shown or of all, each says what it is of, pi
   });
 });
 
+test("the menu of files closes while it is still being loaded, and has the focus once it is there; a file of an open range says which time it is of", async () => {
+  let hold;
+  const held = new Promise((done) => {
+    hold = done;
+  });
+  await withPage(
+    site.browser,
+    `${site.url}/map/`,
+    async (page) => {
+      await ready(page);
+      const menu = page.getByRole("dialog", { name: /^Export the graph/ });
+      await page.keyboard.press("X");
+      await menu.waitFor();
+      await page.keyboard.press("Escape");
+      await menu.waitFor({ state: "detached" });
+      await page.evaluate(() => document.activeElement?.blur());
+      await page.keyboard.press("X");
+      await menu.waitFor();
+      hold();
+      await menu.getByLabel(/what is shown/).and(page.locator(":focus")).waitFor();
+      const { about } = JSON.parse((await saved(page, () => menu.locator(".option", { hasText: "JSON" }).click())).bytes);
+      const { from, to } = await (await fetch(`${site.url}/v1/graph`)).json();
+      assert.deepEqual([about.from, about.to].map((t) => String(BigInt(Date.parse(t)) * MS)), [from, to]);
+    },
+    { prepare: (page) => page.route("**/map-more.js", async (route) => (await held, route.continue())) },
+  );
+});
+
 test("pointing at an edge shows all of it and dims the rest", async () => {
   await withPage(site.browser, at(), async (page) => {
     await ready(page);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { changeText, comparedRange } from "../src/model/change";
-import { arrivals, barsOf, bucketsOf, callsUntil, errorGroups, foldNumbers, percentilesOf, quantileOf, versionsOf } from "../src/model/service-more";
+import { arrivals, barsOf, bucketsOf, callsUntil, errorGroups, foldNumbers, namesOfMarks, percentilesOf, quantileOf, versionsOf } from "../src/model/service-more";
 
 const MINUTE = 60_000_000_000n;
 
@@ -11,6 +11,24 @@ test("percentiles of the address are those that can be drawn, in their order, or
   assert.deepEqual(percentilesOf("99.9,50,42"), ["50", "99.9"]);
   assert.deepEqual(percentilesOf("nothing"), ["50", "90", "95", "99"]);
   assert.deepEqual(["50", "99", "99.9"].map(quantileOf), ["0.5", "0.99", "0.999"]);
+});
+
+test("every mark has its name: where two would lie on each other they stand side by side, within the picture", () => {
+  const marks = (...x: number[]) => x.map((at, i) => ({ text: ["p50", "p90", "p95", "p99"][i], x: at }));
+  const text = (list: { text: string }[]) => list.map((n) => n.text);
+  assert.deepEqual(text(namesOfMarks(marks(20, 100, 180, 260), 300)), ["p99", "p95", "p90", "p50"]);
+  assert.deepEqual(text(namesOfMarks(marks(20, 200, 280, 299), 300)), ["p95 p99", "p90", "p50"]);
+  // A name that grows meets the next one.
+  assert.deepEqual(text(namesOfMarks(marks(20, 252, 290, 299), 300)), ["p90 p95 p99", "p50"]);
+  for (let i = 0; i < 300; i += 7) {
+    const names = namesOfMarks(marks(...[i, i * 1.1, 150, 299].sort((a, b) => a - b)), 300).reverse();
+    const half = (n: { text: string }) => 3.5 * n.text.length;
+    assert.equal(text(names).join(" "), "p50 p90 p95 p99");
+    for (const [k, n] of names.entries()) {
+      assert.ok(n.x - half(n) >= 0 && n.x + half(n) <= 300, String(i));
+      if (k > 0) assert.ok(names[k - 1].x + half(names[k - 1]) < n.x - half(n), String(i));
+    }
+  }
 });
 
 test("the other range lies whole steps away, so that both series have the same steps", () => {

@@ -294,31 +294,6 @@ START_TEST(two_traces_are_one_tree)
 }
 END_TEST
 
-/* As long as time is: sums of such have more than 64 bits, and their differences a sign besides. */
-START_TEST(times_of_584_years_are_added_and_compared)
-{
-    struct sp_span spans[4];
-    for (unsigned i = 0; i < 3; i++)
-        spans[i] = make_span(&arena, i + 1, 1, 0, "web", "long", 1, UINT64_MAX - 1);
-    spans[3] = make_span(&arena, 9, 1, 0, "web", "long", 1, 1000 * MS);
-    world_add(&world, spans, 3);
-    expect_answer(&world, "/v1/critical-path", 200,
-                  "\"paths\":3,\"durationMinNano\":\"18446744073709551614\",\"durationMeanNano\":"
-                  "\"18446744073709551614\"");
-    expect_answer(&world, "/v1/critical-path", 200,
-                  "\"share\":1,\"selfShare\":1,\"meanNano\":\"18446744073709551614\"");
-    world_add(&world, spans + 3, 1);
-    expect_answer(
-        &world,
-        "/v1/compare/traces?a=00000000000000000000000000000001&b=00000000000000000000000000000009",
-        200, "\"durationDifferenceNano\":\"-9223372036854775807\"");
-    expect_answer(
-        &world,
-        "/v1/compare/traces?a=00000000000000000000000000000009&b=00000000000000000000000000000001",
-        200, "\"durationDifferenceNano\":\"9223372036854775807\"");
-}
-END_TEST
-
 /* ---- graphs and latencies over time ---- */
 
 #define MINUTE (60000 * MS)
@@ -612,7 +587,6 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, populations_of_two_ranges_and_of_nothing);
     tcase_add_test(tcase, merged_tree_of_two_samples);
     tcase_add_test(tcase, two_traces_are_one_tree);
-    tcase_add_test(tcase, times_of_584_years_are_added_and_compared);
     tcase_add_test(tcase, graph_as_a_series);
     tcase_add_test(tcase, minutes_are_not_compared_with_themselves);
     tcase_add_test(tcase, graph_against_another_range);

@@ -111,17 +111,6 @@ START_TEST(columns_tell_of_so_many_events_and_count_all)
 }
 END_TEST
 
-START_TEST(events_far_from_their_trace_stay_on_their_side)
-{
-    struct sp_span span = make_span(&arena, 1, 1, 0, "web", "GET /", 1, 100 * MS);
-    const struct sp_event event = {.time_unix_ns = UINT64_MAX, .name = SP_SLICE("e")};
-    span.events = &event;
-    span.event_count = 1;
-    world_add(&world, &span, 1);
-    expect_answer(&world, TRACE1 "?view=columns", 200, "\"time\":[9223372036854775807]");
-}
-END_TEST
-
 /* Bit 0 of the first byte is row 0. "AA==" is none. */
 START_TEST(matches_are_a_bitmap_of_rows)
 {
@@ -259,7 +248,6 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, columns_are_those_of_the_golden_file);
     tcase_add_test(tcase, summary_heads_a_trace);
     tcase_add_test(tcase, columns_tell_of_so_many_events_and_count_all);
-    tcase_add_test(tcase, events_far_from_their_trace_stay_on_their_side);
     tcase_add_test(tcase, matches_are_a_bitmap_of_rows);
     tcase_add_test(tcase, attributes_of_a_trace_are_listed_and_laid_out_by_row);
     tcase_add_test(tcase, attribute_keys_have_a_limit_that_is_said);

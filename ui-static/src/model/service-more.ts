@@ -149,3 +149,21 @@ export const arrivals = (versions: Version[]): Version[] => {
 };
 
 export const boundsText = (b: Bucket): string => (b.low <= 0 ? `below ${formatDuration(b.high)}` : `${formatDuration(b.low)} – ${formatDuration(b.high)}`);
+
+/** Of a letter of the names of marks, in pixels, and of the room between two names. */
+const [LETTER, BETWEEN] = [7, 6];
+
+/** Where the names of marks stand, each in the middle: those that would lie on each other side by side, in the order of their marks. Marks from left to right. */
+export function namesOfMarks(marks: { text: string; x: number }[], width: number): { text: string; x: number }[] {
+  const names: { text: string; x: number; low: number; high: number }[] = [];
+  for (const { text, x } of [...marks].reverse()) {
+    const half = (LETTER * text.length) / 2;
+    const next = names.at(-1);
+    const meets = next && Math.min(x, width - half) + half + BETWEEN > next.x - (LETTER * next.text.length) / 2;
+    const name = meets ? { text: `${text} ${next.text}`, low: x, high: next.high } : { text, low: x, high: x };
+    if (meets) names.pop();
+    const own = (LETTER * name.text.length) / 2;
+    names.push({ ...name, x: Math.max(own, Math.min(width - own, (name.low + name.high) / 2)) });
+  }
+  return names;
+}

@@ -152,7 +152,7 @@ function ValueTable({ rows }: { rows: ComparedValue[] }) {
               <td>
                 <Found found={r.found} q={r.qValue} />
               </td>
-              <td class="row tight">
+              <td>
                 {r.aExemplarTraceId ? <a href={href("trace", { id: r.aExemplarTraceId })}>A</a> : null}
                 {r.bExemplarTraceId ? <a href={href("trace", { id: r.bExemplarTraceId })}>B</a> : null}
               </td>
@@ -187,13 +187,13 @@ function Calls({ title, list, text, what }: { title: string; list: { rows: Compa
             </thead>
             <tbody>
               {list.rows.map((r) => {
-                const last = r.path[r.path.length - 1];
+                const [last, above] = [...r.path].reverse();
                 const path = r.path.map((p) => `${p.service} ${p.operation}`).join(" › ");
                 return (
                   <tr key={`${path} ${last.kind}`}>
                     <td class="cmp-value-name" title={path}>
                       <span class="dim">{last.service}</span> {last.operation}
-                      {r.path.length > 1 ? <span class="dim"> · under {r.path[r.path.length - 2].service}</span> : null}
+                      {above ? <span class="dim"> · under {above.service} {above.operation}</span> : null}
                     </td>
                     <td class="num right of-a">{text(r.a)}</td>
                     <td class="num right of-b">{text(r.b)}</td>

@@ -112,10 +112,9 @@ function OfSets() {
   if (!two) return null;
   return (
     <div class="banner">
-      <span aria-hidden="true">ⓘ</span>
-      <span>
-        One trace of each set, the newest: <code>{two.a.trace.traceId.slice(0, 8)}…</code> and <code>{two.b.trace.traceId.slice(0, 8)}…</code>.
-      </span>
+      <div>
+        One trace of each set, the newest: <code>{two.a.trace.traceId.slice(0, 8)}…</code> and <code>{two.b.trace.traceId.slice(0, 8)}…</code>
+      </div>
       <a href={patched({ a: two.a.trace.traceId, b: two.b.trace.traceId })}>Compare these two</a>
     </div>
   );

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The graph as files: as it is shown, or the whole of it; pictures of the drawing. Each file says what it is of. Loaded when the menu is opened.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { getStatus } from "../api/client";
 import { curlOf } from "../model/curl";
 import { type About, aboutLines, FORMATS, type Format, pngWithText, writeGraph } from "../model/graph-export";
 import { FAILING, type View } from "../model/graph";
 import { formatPercent } from "../model/text";
-import { parseTime, toRfc3339 } from "../model/time";
+import { toRfc3339 } from "../model/time";
 import { param } from "../route";
-import { linkAddress, currentRange, nowNs } from "../state/range";
+import { linkAddress, nowNs } from "../state/range";
 import { copy, say } from "../state/say";
 import { CopyButton } from "../ui/controls";
 import { pinsKey } from "./map-drawing";
@@ -28,6 +28,9 @@ const PIXELS_MAX = 16384;
 export function ExportMenu(props: Props) {
   const { graph, shown, wanted, seconds, groups, view, close } = props;
   const [whole, setWhole] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  // The first time it comes after the menu was opened.
+  useEffect(() => box.current?.querySelector("input")?.focus(), []);
   const drawn = wanted.drawn && !shown.tooMany;
   const hidden = shown.hiddenEdges + shown.hiddenNodes > 0;
   const save = async (format: Format, type: string) => {
@@ -45,7 +48,7 @@ export function ExportMenu(props: Props) {
     else await savePng(file, scale, aboutLines(about).join("\n"));
   };
   return (
-    <div class="export">
+    <div class="export" ref={box}>
       <fieldset class="checks">
         <legend>What is in the file</legend>
         <label>
@@ -111,11 +114,6 @@ function PinsLink({ close }: { close: () => void }) {
 }
 
 async function aboutOf(wanted: View, whole: boolean): Promise<About> {
-  const range = currentRange();
-  const end = (text: string | undefined) => {
-    const ns = text ? parseTime(text, nowNs()) : null;
-    return ns === null ? "" : toRfc3339(ns);
-  };
   const [page, status] = await Promise.all([linkAddress(), getStatus().catch(() => null)]);
   const limits: Record<string, string> = whole
     ? {}
@@ -125,15 +123,16 @@ async function aboutOf(wanted: View, whole: boolean): Promise<About> {
           min: wanted.min ? formatPercent(wanted.min, 1) : "", only: wanted.onlyErrors ? "errors" : "", step: param("at") ? toRfc3339(BigInt(param("at")) * 1000000000n) : "", compareWith: param("vs"),
         }).filter(([, v]) => v !== ""),
       );
-  const relativeError = found.state.peek().value?.graph.relativeError ?? 0;
+  const graph = found.state.peek().value?.graph;
+  const end = (ns: string | null | undefined) => (ns ? toRfc3339(BigInt(ns)) : "");
   return {
     page,
     query: apiOf(),
-    from: end(range.from),
-    to: end(range.to),
+    from: end(graph?.from),
+    to: end(graph?.to),
     generatedAt: toRfc3339(nowNs()),
     version: `Spoor ${status?.version ?? "(not known)"}`,
-    thresholds: { scope: whole ? "full" : "visible", ...limits, failingFrom: formatPercent(FAILING, 1), quantileError: `${(100 * relativeError).toFixed(1)} %` },
+    thresholds: { scope: whole ? "full" : "visible", ...limits, failingFrom: formatPercent(FAILING, 1), quantileError: `${(100 * (graph?.relativeError ?? 0)).toFixed(1)} %` },
   };
 }
 

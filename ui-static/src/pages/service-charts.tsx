@@ -215,9 +215,11 @@ function HeldStep({ value, step }: { value: Found; step: Step }) {
         {plural(step.calls, "call")}, {formatCount(step.errors)} with errors
       </span>
       <Ways row={answer?.step === step.from ? answer.rows.find((r) => r.service === value.service) : undefined} />
-      <a class="button" href={href("explore", { q: filterOf(value), sort: "-duration", ...range })}>
-        Slowest traces
-      </a>
+      {step.calls > 0 ? (
+        <a class="button" href={href("explore", { q: filterOf(value), sort: "-duration", ...range })}>
+          Slowest traces
+        </a>
+      ) : null}
       {step.errors > 0 ? (
         <a class="button" href={href("explore", { q: filterOf(value, "status = error"), ...range })}>
           Traces with errors

@@ -4,7 +4,7 @@ import { useMemo, useRef, useState } from "preact/hooks";
 import { apiUrl } from "../api/client";
 import type { LatencyRow } from "../api/types";
 import { curlOf } from "../model/curl";
-import { barsOf, boundsText, bucketsOf, type Bar, type Bucket, callsUntil, quantileOf } from "../model/service-more";
+import { barsOf, boundsText, bucketsOf, type Bar, type Bucket, callsUntil, namesOfMarks, quantileOf } from "../model/service-more";
 import { formatCount, formatPercent, upToText } from "../model/text";
 import { formatDuration } from "../model/time";
 import { go, href } from "../route";
@@ -54,15 +54,7 @@ function Picture({ value, row, bars, now, before, curl }: { value: Found; row: L
     else return;
     event.preventDefault();
   };
-  const marks = percentiles().map((p) => ({ p, ns: Number(row.quantiles[quantileOf(p)] ?? 0) }));
-  // Names that would lie on each other: the higher percentile is the more telling one.
-  let free = Number.POSITIVE_INFINITY;
-  const named = new Set<string>();
-  for (const m of [...marks].reverse()) {
-    if (x(m.ns) + 16 > free) continue;
-    free = x(m.ns) - 16;
-    named.add(m.p);
-  }
+  const marks = percentiles().map((p) => ({ text: `p${p}`, x: x(Number(row.quantiles[quantileOf(p)] ?? 0)) }));
   return (
     <figure class="chart distribution">
       <figcaption>
@@ -99,14 +91,12 @@ function Picture({ value, row, bars, now, before, curl }: { value: Found; row: L
             <path class="chart-line line-before" d={`M0 ${HEIGHT}${bars.map((b, i) => `V${y(b.before * ratio).toFixed(1)}H${((i + 1) * step).toFixed(1)}`).join("")}V${HEIGHT}`} />
           ) : null}
           {marks.map((m) => (
-            <g key={m.p}>
-              <line class="chart-mark" x1={x(m.ns)} x2={x(m.ns)} y1={named.has(m.p) ? 12 : TOP} y2={HEIGHT} />
-              {named.has(m.p) ? (
-                <text class="chart-label" x={Math.min(x(m.ns), width - 2)} y={10} text-anchor={x(m.ns) > width - 26 ? "end" : "middle"}>
-                  p{m.p}
-                </text>
-              ) : null}
-            </g>
+            <line key={m.text} class="chart-mark" x1={m.x} x2={m.x} y1={12} y2={HEIGHT} />
+          ))}
+          {namesOfMarks(marks, width).map((name) => (
+            <text key={name.text} class="chart-label" x={name.x} y={10} text-anchor="middle">
+              {name.text}
+            </text>
           ))}
           {here === null ? null : <line class="chart-cursor" x1={(here + 1) * step} x2={(here + 1) * step} y1={TOP} y2={HEIGHT} />}
         </svg>
