@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small parts that pages share: copy button, service chip, problem panel, popover.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ApiError } from "../api/client";
 import type { ActionId } from "../model/actions";
 import { curlOf } from "../model/curl";
@@ -154,7 +154,8 @@ export function Popover({ label, title, children, opened = 0, class: name = "" }
   useEffect(() => {
     if (opened > 0) setOpen(true);
   }, [opened]);
-  useEffect(() => {
+  // With the panel, not after the next frame: a key that follows at once is its own.
+  useLayoutEffect(() => {
     if (!open) return;
     // What is still being loaded has nothing to focus: Escape closes it all the same.
     const first = root.current?.querySelector<HTMLElement>(".popover :is(a,button,input,select)") ?? button.current;
