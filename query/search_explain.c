@@ -24,14 +24,14 @@ struct clause {
 struct id_set {
     struct sp_trace_id *ids;
     size_t capacity, count;
+    uint64_t seed;
 };
 
 static struct sp_trace_id *find_place(const struct id_set *set, const struct sp_trace_id *id)
 {
     static const struct sp_trace_id none;
-    uint64_t hash;
-    memcpy(&hash, id->bytes + 8, sizeof(hash));
-    size_t at = (hash * 0x9e3779b97f4a7c15u >> 20) & (set->capacity - 1);
+    struct sp_slice bytes = sp_slice_make(id->bytes, SP_TRACE_ID_BYTES);
+    size_t at = (size_t)sp_hash(set->seed, bytes) & (set->capacity - 1);
     while (sp_trace_id_compare(&set->ids[at], &none) != 0 &&
            sp_trace_id_compare(&set->ids[at], id) != 0)
         at = (at + 1) & (set->capacity - 1);
@@ -41,7 +41,8 @@ static struct sp_trace_id *find_place(const struct id_set *set, const struct sp_
 static bool grow(struct id_set *set)
 {
     static const struct sp_trace_id none;
-    struct id_set larger = {.capacity = set->capacity > 0 ? 2 * set->capacity : 1024};
+    struct id_set larger = {.capacity = set->capacity > 0 ? 2 * set->capacity : 1024,
+                            .seed = sp_hash_seed()};
     larger.ids = calloc(larger.capacity, sizeof(*larger.ids));
     if (!larger.ids)
         return false;

@@ -2,8 +2,8 @@
  *
  * storage/block_count_values.c: the values of one attribute key in a block. Where a span can carry a value only once, values are
  * counted column by column, each text and number once; otherwise row by row. Knows neither disks nor engines. */
+#include "lib/base/base.h"
 #include "storage/block_counting.h"
-#include "storage/hash.h"
 #include "storage/pack.h"
 
 /* The rows of the tally for the values in the attributes of one resource or scope. */

@@ -5,7 +5,7 @@
  * nothing. */
 #pragma once
 
-#include "storage/hash.h"
+#include "lib/base/base.h"
 
 #include <stdlib.h>
 

@@ -79,6 +79,8 @@ static bool make_nodes(struct sp_edge_counter *counter, uint32_t trace)
         !sp_vector_reserve(&counter->slots, slot_count))
         return false;
     counter->slot_mask = slot_count - 1;
+    if (counter->seed == 0 && slot_count > SP_HASH_SMALL)
+        counter->seed = sp_hash_seed();
     counter->nodes.count = count;
     counter->trace_id = &block->trace_ids[trace];
     for (uint32_t i = 0; i < count; i++) {
@@ -100,7 +102,7 @@ static bool make_nodes(struct sp_edge_counter *counter, uint32_t trace)
 
 static uint32_t *find_slot(const struct sp_edge_counter *counter, uint64_t id)
 {
-    uint32_t slot = (uint32_t)((id * 0x9e3779b97f4a7c15u) >> 32) & counter->slot_mask;
+    uint32_t slot = (uint32_t)sp_hash_id(counter->seed, id) & counter->slot_mask;
     while (counter->slots.items[slot] != 0 &&
            node_at(counter, counter->slots.items[slot] - 1)->id != id)
         slot = (slot + 1) & counter->slot_mask;

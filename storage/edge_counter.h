@@ -47,6 +47,7 @@ struct sp_edge_counter {
     SP_VECTOR(struct sp_edge_node) nodes;
     SP_VECTOR(uint32_t) slots; /* hash table of span ids: node plus 1 */
     uint32_t slot_mask;
+    uint64_t seed; /* of the slots, once there were many */
     const struct sp_trace_id *trace_id;
 };
 

@@ -3,7 +3,7 @@
  * storage/idset.c: a set of trace ids. */
 #include "storage/idset.h"
 
-#include "storage/hash.h"
+#include "lib/base/base.h"
 
 #include <stdlib.h>
 

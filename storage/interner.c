@@ -3,29 +3,9 @@
  * storage/interner.c: an open-addressing table of numbers beside the texts. Knows no spans. */
 #include "storage/interner.h"
 
-#include <sys/random.h>
-
 #define FIRST_SLOTS 64u
 /* Kept over a reset; a table that was once larger is given back. */
 #define KEPT_SLOTS (64u * 1024)
-
-uint64_t sp_hash_seed(void)
-{
-    uint64_t seed;
-    /* Without entropy an address has to do: a predictable seed costs speed under attack, never a wrong answer. */
-    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
-        seed = (uint64_t)(uintptr_t)&seed;
-    return seed;
-}
-
-void *sp_hash_slots(size_t count, size_t size)
-{
-    const size_t page_bytes = 4096;
-    uint8_t *slots = calloc(count, size);
-    for (size_t at = 0; slots != NULL && at < count * size; at += page_bytes)
-        ((volatile uint8_t *)slots)[at] = 0;
-    return slots;
-}
 
 void sp_interner_init(struct sp_interner *interner)
 {

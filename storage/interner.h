@@ -4,7 +4,7 @@
  * owner at a time. */
 #pragma once
 
-#include "storage/hash.h"
+#include "lib/base/base.h"
 #include "storage/vector.h"
 
 struct sp_interner {

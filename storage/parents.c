@@ -2,7 +2,7 @@
  *
  * storage/parents.c: parents as references to rows, and back. Knows no bytes on disk. */
 #include "storage/parents.h"
-#include "storage/hash.h"
+#include "lib/base/base.h"
 
 enum reference {
     REFERENCE_NONE = 0,

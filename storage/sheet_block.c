@@ -2,7 +2,7 @@
  *
  * storage/sheet_block.c: a block as a sheet. A field is decided once a template where resource, scope or name say it; what is in
  * columns goes from values to rows by what the templates say of them. Knows neither disks nor engines. */
-#include "storage/hash.h"
+#include "lib/base/base.h"
 #include "storage/pack.h"
 #include "storage/sheet.h"
 

@@ -3,7 +3,7 @@
  * storage/tally.c: counts by key. Rows live in the caller's arena, so that answers can point at their texts; only the
  * two index arrays are on the heap. */
 #include "storage/tally.h"
-#include "storage/hash.h"
+#include "lib/base/base.h"
 
 #include <stdlib.h>
 

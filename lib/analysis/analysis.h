@@ -309,6 +309,7 @@ struct sp_graph {
     size_t edge_count, edge_cap;
     uint32_t *slots; /* heap; hash table of keys: number of the edge that has the key, plus 1 */
     size_t slot_cap; /* a power of two, more than twice edge_count; 0: to be built */
+    uint64_t seed;   /* of the slots */
     struct sp_arena names; /* owns client and server of the edges */
 };
 

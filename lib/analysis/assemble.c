@@ -26,6 +26,7 @@ struct assembly {
     /* hash table of span ids: position of the first span that has the id, plus 1 */
     uint32_t *slots;
     uint32_t slot_mask;
+    uint64_t seed; /* of the table */
     uint32_t *parent, *first, *next;
     uint32_t *other; /* of the first span with an id: the other half of a shared span, or NONE */
     uint32_t *mark;  /* walk in which a position was passed on the way up, plus 1; then its row */
@@ -78,6 +79,7 @@ static bool allocate(struct sp_arena *arena, struct assembly *a)
     while (slot_count < 2 * (uint64_t)a->count)
         slot_count *= 2;
     a->slot_mask = slot_count - 1;
+    a->seed = slot_count > SP_HASH_SMALL ? sp_hash_seed() : 0;
     a->keys = sp_arena_calloc(arena, a->count, sizeof *a->keys);
     a->slots = sp_arena_calloc(arena, slot_count, sizeof *a->slots);
     a->mark = sp_arena_calloc(arena, a->count, sizeof *a->mark);
@@ -95,7 +97,7 @@ static bool allocate(struct sp_arena *arena, struct assembly *a)
 
 static uint32_t *find_slot(const struct assembly *a, uint64_t id)
 {
-    uint32_t slot = (uint32_t)((id * 0x9e3779b97f4a7c15u) >> 32) & a->slot_mask;
+    uint32_t slot = (uint32_t)sp_hash_id(a->seed, id) & a->slot_mask;
     while (a->slots[slot] != 0 && a->keys[a->slots[slot] - 1].id != id)
         slot = (slot + 1) & a->slot_mask;
     return &a->slots[slot];

@@ -69,24 +69,18 @@ void sp_graph_fini(struct sp_graph *graph)
 
 /* ---- edges by their key ---- */
 
-/* FNV-1a over both names and the type. */
-static uint64_t hash_key(struct sp_slice client, struct sp_slice server,
+static uint64_t hash_key(uint64_t seed, struct sp_slice client, struct sp_slice server,
                          enum sp_connection_type type)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)type;
-    for (size_t i = 0; i < client.len; i++)
-        hash = (hash ^ client.ptr[i]) * UINT64_C(0x100000001b3);
-    hash = (hash ^ 0xff) * UINT64_C(0x100000001b3); /* no UTF-8 byte: where one name ends */
-    for (size_t i = 0; i < server.len; i++)
-        hash = (hash ^ server.ptr[i]) * UINT64_C(0x100000001b3);
-    return hash ^ hash >> 32;
+    uint64_t hash = sp_hash_mix(sp_hash(seed, client), sp_hash(~seed, server));
+    return sp_hash_mix(hash, (uint64_t)type);
 }
 
 /* The slot of the key: with its edge, or empty. */
 static uint32_t *find_slot(const struct sp_graph *graph, struct sp_slice client,
                            struct sp_slice server, enum sp_connection_type type)
 {
-    size_t at = (size_t)hash_key(client, server, type) & (graph->slot_cap - 1);
+    size_t at = (size_t)hash_key(graph->seed, client, server, type) & (graph->slot_cap - 1);
     while (graph->slots[at]) {
         const struct sp_graph_edge *edge = &graph->edges[graph->slots[at] - 1];
         if (edge->type == type && sp_slice_equal(edge->client, client) &&
@@ -117,6 +111,7 @@ static enum sp_status make_room(struct sp_graph *graph)
     free(graph->slots);
     graph->slots = slots;
     graph->slot_cap = cap;
+    graph->seed = cap > SP_HASH_SMALL ? sp_hash_seed() : 0;
     for (size_t i = 0; i < graph->edge_count; i++) {
         const struct sp_graph_edge *edge = &graph->edges[i];
         *find_slot(graph, edge->client, edge->server, edge->type) = (uint32_t)i + 1;

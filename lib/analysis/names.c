@@ -3,19 +3,10 @@
  * lib/analysis/names.c: see lib/analysis/names.h. */
 #include "lib/analysis/names.h"
 
-/* FNV-1a, 64 bits, folded. */
-static uint32_t hash_of(struct sp_slice key)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < key.len; i++)
-        hash = (hash ^ key.ptr[i]) * UINT64_C(0x100000001b3);
-    return (uint32_t)(hash ^ hash >> 32);
-}
-
 /* The slot of a key: with its number, or empty. */
 static uint32_t find_slot(const struct sp_names *names, struct sp_slice key)
 {
-    uint32_t at = hash_of(key) & (names->slot_cap - 1);
+    uint32_t at = (uint32_t)sp_hash(names->seed, key) & (names->slot_cap - 1);
     while (names->slots[at] != 0 && !sp_slice_equal(names->items[names->slots[at] - 1], key))
         at = (at + 1) & (names->slot_cap - 1);
     return at;
@@ -37,6 +28,8 @@ static bool make_room(struct sp_names *names)
     names->cap = cap;
     names->slots = slots;
     names->slot_cap = 2 * cap;
+    if (names->seed == 0 && names->slot_cap > SP_HASH_SMALL)
+        names->seed = sp_hash_seed();
     for (uint32_t i = 0; i < names->count; i++)
         slots[find_slot(names, items[i])] = i + 1;
     return true;

@@ -14,6 +14,7 @@ struct sp_names {
     uint32_t count, cap;
     uint32_t *slots; /* number + 1 by hash; 0: empty */
     uint32_t slot_cap;
+    uint64_t seed; /* of the slots, once there are many */
 };
 
 /* The number of a key, which is copied when it is new. SP_NAMES_NONE: arena->error says why. */

@@ -14,6 +14,7 @@
 #include "lib/base/compiler.h"
 #include "lib/base/compress.h"
 #include "lib/base/config.h"
+#include "lib/base/hash.h"
 #include "lib/base/json.h"
 #include "lib/base/log.h"
 #include "lib/base/slice.h"

@@ -355,6 +355,30 @@ START_TEST(assemble_takes_a_million_spans_in_one_chain_and_in_one_fan)
 }
 END_TEST
 
+/* Multiples of the inverse of a constant that tables are often placed by, without a seed: there they all have one place. It is the end of the
+ * test's time that says so. */
+START_TEST(assemble_takes_a_million_ids_that_were_chosen_to_fall_together)
+{
+    struct sp_arena arena;
+    sp_arena_init(&arena, ARENA_BYTES);
+    uint32_t count = 1000000;
+    struct sp_batch batch = big_trace(&arena, count, false);
+    struct sp_span *spans = must(sp_arena_calloc(&arena, count, sizeof *spans));
+    for (uint32_t i = 0; i < count; i++) {
+        spans[i] = batch.spans[i];
+        uint64_t id = (i + 1) * UINT64_C(0xf1de83e19937733d);
+        for (int byte = SP_SPAN_ID_BYTES - 1; byte >= 0; byte--, id >>= 8)
+            spans[i].span_id.bytes[byte] = (uint8_t)id;
+        spans[i].parent_span_id = i > 0 ? spans[0].span_id : (struct sp_span_id){{0}};
+    }
+    batch.spans = spans;
+    struct sp_trace trace = assemble(&arena, &batch);
+    ck_assert_uint_eq(trace.row_count, count);
+    ck_assert_uint_eq(trace.rows[0].subtree_size, count);
+    sp_arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(assemble_of_nothing_is_empty)
 {
     struct sp_arena arena;
@@ -408,6 +432,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, assemble_cuts_a_cycle_at_its_first_span);
     tcase_add_test(tcase, assemble_hangs_the_server_half_of_a_shared_span_from_the_client_half);
     tcase_add_loop_test(tcase, assemble_takes_a_million_spans_in_one_chain_and_in_one_fan, 0, 2);
+    tcase_add_test(tcase, assemble_takes_a_million_ids_that_were_chosen_to_fall_together);
     tcase_add_test(tcase, assemble_of_nothing_is_empty);
     tcase_add_test(tcase, assemble_path_and_calls_say_limit_when_the_arena_is_full);
     suite_add_tcase(suite, tcase);

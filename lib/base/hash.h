@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/hash.h: a seeded 64-bit hash of bytes for tables in memory: not for disk, not for secrets. Keys come from the
- * network, so every table has a seed of its own. Internal to storage/. Knows nothing. */
+ * lib/base/hash.h: a seeded 64-bit hash of bytes for tables in memory: not for disk, not for secrets. Keys come from the
+ * network, so every table has a seed of its own: with a known one somebody could send keys that all fall into one place. */
 #pragma once
 
-#include "lib/base/base.h"
+#include "lib/base/slice.h"
+
+#include <string.h>
 
 static inline uint64_t sp_hash_mix(uint64_t a, uint64_t b)
 {
@@ -42,6 +44,12 @@ static inline uint64_t sp_hash(uint64_t seed, struct sp_slice s)
     return sp_hash_mix(sp_hash_mix(hash ^ seed, sp_hash_word(s.ptr + s.len - 8)), seed);
 }
 
+/* Of an id that was sent. */
+static inline uint64_t sp_hash_id(uint64_t seed, uint64_t id)
+{
+    return sp_hash_mix(seed, id);
+}
+
 /* The same as sp_slice_equal, without a call for texts that are short, as most are. */
 static inline bool sp_hash_equal(struct sp_slice a, struct sp_slice b)
 {
@@ -60,7 +68,10 @@ static inline bool sp_hash_equal(struct sp_slice a, struct sp_slice b)
     return difference == 0;
 }
 
-uint64_t sp_hash_seed(void); /* a new random one */
+uint64_t sp_hash_seed(void); /* a new random one; a system call */
+
+/* A table of so few slots may do without: keys that all fall into one place cost little there. */
+#define SP_HASH_SMALL 256u
 
 /* Zeroes for the slots of a table; free() gives them back. NULL: no memory. Each page is written once here: a look at a fresh one gives it
  * the page of zeroes that all share, and the write behind that costs another fault and stops the other threads for a moment. */
