@@ -110,6 +110,21 @@ test("other roots are warned of; a trace that is not stored is said to be", asyn
   );
 });
 
+test("a query that cannot be read is said to be that of A or of B, and where it ends to be one", async () => {
+  for (const [side, params, read] of [["A", { a: 'q:{ name = "ä" && }', b: "q:{ }" }, '{ name = "ä" &&'], ["B", { a: "q:{ }", b: "q:{ status = }" }, "{ status ="]]) {
+    await withPage(
+      site.browser,
+      at(params),
+      async (page) => {
+        await page.getByRole("heading", { name: `The query of ${side} cannot be read` }).waitFor();
+        await page.locator(".problem code").waitFor();
+        assert.equal((await page.locator(".problem code").innerText()).trim(), read);
+      },
+      { expectErrors: true },
+    );
+  }
+});
+
 test("a server that goes away takes nothing from the comparison; it is asked again, and nothing else stands for what it was not asked", async () => {
   await withPage(
     site.browser,

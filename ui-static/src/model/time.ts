@@ -91,6 +91,9 @@ export function formatFull(ns: bigint, zone: Zone): string {
   return `${formatDay(ns, zone)} ${formatClock(ns, zone, 9)} ${zone === "utc" ? "UTC" : zoneName(ns)}`;
 }
 
+/** To the millisecond, where the rest would be in the way. */
+export const formatMilli = (ns: bigint, zone: Zone): string => formatFull(ns, zone).replace(/(\.\d{3})\d+/, "$1");
+
 /** UTC+02:00, as it is here at that time. */
 export function zoneName(ns: bigint): string {
   const minutes = -new Date(Number(ns / 1000000n)).getTimezoneOffset();

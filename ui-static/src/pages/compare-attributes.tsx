@@ -12,7 +12,7 @@ import { fieldText, quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
 import { limitOf, type Pair, ROWS_FEW, ROWS_MANY } from "../state/compare";
 import { Loader } from "../state/load";
-import { ProblemPanel } from "../ui/controls";
+import { ProblemPanel, Waiting } from "../ui/controls";
 import { DeltaBar } from "./compare-tree";
 import { KeyTable } from "./compare-keys";
 
@@ -66,9 +66,7 @@ export function CompareAttributes({ pair }: { pair: Pair }) {
   if (error) return <ProblemPanel error={error} retry={load} title="The attributes cannot be read" />;
   if (value?.pair !== pair) {
     return (
-      <div class="trace-loading" role="status">
-        Reading attributes …
-      </div>
+      <Waiting>Reading attributes …</Waiting>
     );
   }
   return <KeyTable rows={value.rows} label="Attributes of A and B" note="A resource is that of the first span of its service." />;

@@ -5,7 +5,7 @@ import { spanIdAt } from "../model/skeleton";
 import { plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { href, param, patched, replace } from "../route";
-import { type Pair, type PairSide, sameRow } from "../state/compare";
+import { type Pair, type PairSide, rowOfAddress, sameRow } from "../state/compare";
 import { useActions } from "../state/keys";
 import { dark, rowPx } from "../state/prefs";
 import { Waterfall } from "../views/waterfall";
@@ -69,12 +69,10 @@ export function CompareFalls({ pair }: { pair: Pair }) {
     const made = { a: make("a", a.current), b: make("b", b.current) };
     falls.current = made;
     for (const name of ["a", "b"] as Name[]) {
-      const s = pair[name].skeleton;
-      const at = param(`s${name}`) ? s.spanIds.indexOf(param(`s${name}`)) : -1;
-      if (at >= 0 && at % 16 === 0) {
-        made[name].goTo(at / 16);
-        break;
-      }
+      const row = rowOfAddress(name, pair[name]);
+      if (row < 0) continue;
+      made[name].goTo(row);
+      break;
     }
     return () => {
       made.a.stop();

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import { parseSide, type Side, typedRef } from "../model/compare";
 import { formatPercent, plural } from "../model/text";
-import { formatDuration, formatFull } from "../model/time";
+import { formatDuration, formatMilli } from "../model/time";
 import { go, href, param, patched } from "../route";
 import { basket, type BasketItem, clearBasket, removeFromBasket } from "../state/basket";
 import { type Answer, swap } from "../state/compare";
@@ -46,19 +46,18 @@ function Slot({ name, side, value }: { name: "a" | "b"; side: Side | null; value
         {title}
       </span>
       <div class="slot-what">
-        {side?.kind === "trace" ? (
+        {side ? (
           <p class="clip slot-name">
-            <a href={href("trace", { id: side.id })} title={`Trace ${side.id}`}>
-              {root || label || "Trace"}
-            </a>{" "}
-            <code class="dim">{side.id}</code>
-          </p>
-        ) : side ? (
-          <p class="clip slot-name">
-            <a href={href("explore", { q: side.query, from: side.from, to: side.to })} class="mono" title={side.query || "every trace"}>
-              {side.query || "{}"}
-            </a>{" "}
-            <span class="dim">{rangeText(side)}</span>
+            {side.kind === "trace" ? (
+              <a href={href("trace", { id: side.id })} title={`Trace ${side.id}`}>
+                {root || label || "Trace"}
+              </a>
+            ) : (
+              <a href={href("explore", { q: side.query, from: side.from, to: side.to })} class="mono" title={side.query || "every trace"}>
+                {side.query || "{}"}
+              </a>
+            )}{" "}
+            {side.kind === "trace" ? <code class="dim">{side.id}</code> : <span class="dim">{rangeText(side)}</span>}
           </p>
         ) : (
           <p class="dim">{wrong ? "Neither a trace id nor a set" : "Empty"}</p>
@@ -121,7 +120,7 @@ function SideFacts({ side, value }: { side: "a" | "b"; value: Answer }) {
         <b>{formatDuration(Number(t.durationNano))}</b>
         {t.errorCount > 0 ? <Marked>{plural(t.errorCount, "error")}</Marked> : null}
         <span>{plural(t.spanCount, "span")}</span>
-        <span class="dim slot-least">{formatFull(BigInt(t.startTimeUnixNano), zone.value).replace(/(\.\d{3})\d+/, "$1")}</span>
+        <span class="dim slot-least">{formatMilli(BigInt(t.startTimeUnixNano), zone.value)}</span>
       </p>
     );
   }
@@ -174,12 +173,11 @@ function Basket({ items }: { items: BasketItem[] }) {
               {parseSide(item.ref)?.kind === "set" ? <span class="tag">set</span> : null} {item.label}
             </span>
             {chosen(item.ref) ? <span class="dim">is {chosen(item.ref)}</span> : null}
-            <a class="button" href={patched({ a: item.ref, sa: null })} aria-label={`${item.label} as A`}>
-              As A
-            </a>
-            <a class="button" href={patched({ b: item.ref, sb: null })} aria-label={`${item.label} as B`}>
-              As B
-            </a>
+            {["A", "B"].map((side) => (
+              <a key={side} class="button" href={patched({ [side.toLowerCase()]: item.ref, [`s${side.toLowerCase()}`]: null })} aria-label={`${item.label} as ${side}`}>
+                As {side}
+              </a>
+            ))}
             <button type="button" class="button quiet square" aria-label={`Take ${item.label} out`} title="Take out" onClick={() => removeFromBasket(item.ref)}>
               <Icon name="close" />
             </button>

@@ -3,17 +3,18 @@
 import { useEffect } from "preact/hooks";
 import { getSpans } from "../api/client";
 import type { SpanDetail } from "../api/types";
+import { changeText } from "../model/compare";
 import { compareSpans } from "../model/compare-keys";
-import { rowOfSpan, spanIdAt } from "../model/skeleton";
+import { spanIdAt } from "../model/skeleton";
 import { formatCount } from "../model/text";
 import { formatDuration } from "../model/time";
-import { href, param, patched, replace } from "../route";
-import { type Pair, type PairSide, placeOf } from "../state/compare";
+import { href, patched, replace } from "../route";
+import { type Pair, type PairSide, placeOf, rowOfAddress } from "../state/compare";
 import { Loader } from "../state/load";
-import { ProblemPanel } from "../ui/controls";
+import { ProblemPanel, Select, Waiting } from "../ui/controls";
 import { ServiceLabel } from "./compare-name";
 import { KeyTable } from "./compare-keys";
-import { nodeOfAddress } from "./compare-tree";
+import { nodeOfAddress, openSpans } from "./compare-tree";
 
 const spans = new Loader<{ key: string; a: SpanDetail; b: SpanDetail }>();
 
@@ -27,7 +28,7 @@ async function detail(side: PairSide, row: number, stop: AbortSignal): Promise<S
 export function CompareSpans({ pair }: { pair: Pair }) {
   const node = Math.min(nodeOfAddress(), pair.nodes.length - 1);
   const rowOf = (side: "a" | "b"): number => {
-    const wanted = param(`s${side}`) ? rowOfSpan(pair[side].skeleton, param(`s${side}`)) : -1;
+    const wanted = rowOfAddress(side, pair[side]);
     return wanted >= 0 ? wanted : (pair[side].rows.get(node)?.[0] ?? -1);
   };
   const [ra, rb] = [rowOf("a"), rowOf("b")];
@@ -40,26 +41,12 @@ export function CompareSpans({ pair }: { pair: Pair }) {
   return (
     <>
       <div class="cmp-tools">
-        <label class="field">
-          Call
-          <select
-            value={String(node)}
-            onChange={(e) => {
-              const n = Number(e.currentTarget.value);
-              const first = (side: "a" | "b") => {
-                const row = pair[side].rows.get(n)?.[0];
-                return row === undefined ? null : spanIdAt(pair[side].skeleton, row);
-              };
-              replace(patched({ node: n, sa: first("a"), sb: first("b") }));
-            }}
-          >
-            {pair.nodes.map((n, i) => (
-              <option key={i} value={String(i)}>
-                {`${"  ".repeat(Math.min(n.depth, 12))}${n.service} ${n.operation}${n.change === "both" ? "" : n.change === "new" ? " (only B)" : " (only A)"}`}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Select
+          label="Call"
+          value={String(node)}
+          options={pair.nodes.map((n, i) => [String(i), `${"  ".repeat(Math.min(n.depth, 12))}${n.service} ${n.operation}${n.change === "both" ? "" : ` (${changeText(n, "count")})`}`])}
+          choose={(n) => openSpans(Number(n))}
+        />
       </div>
       <div class="cmp-pair">
         <Picker name="a" side={pair.a} row={ra} />
@@ -72,9 +59,7 @@ export function CompareSpans({ pair }: { pair: Pair }) {
       ) : value?.key === key ? (
         <KeyTable rows={compareSpans(value.a, value.b)} label="The two spans" />
       ) : (
-        <div class="trace-loading" role="status">
-          Reading the spans …
-        </div>
+        <Waiting>Reading the spans …</Waiting>
       )}
     </>
   );

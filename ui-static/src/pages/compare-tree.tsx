@@ -2,11 +2,12 @@
 // The calls of both sides as one tree: numbers, differences, and a bar to the left (A is slower) or to the right (B is slower).
 import { useMemo, useRef, useState } from "preact/hooks";
 import { alignByName, changeText, type CompareNode, deltaOf, type Measure, measureName, type Numbers, rowsOfTree, valueOf } from "../model/compare";
+import { spanIdAt } from "../model/skeleton";
 import { formatMean, formatPercent, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
-import { type Answer, measureOf, narrow, pair, placeOf } from "../state/compare";
+import { type Answer, measureOf, narrow, pair, placeOf, rowOfAddress } from "../state/compare";
 import { useActions } from "../state/keys";
 import { rowPx } from "../state/prefs";
 import { Marked } from "../ui/controls";
@@ -72,13 +73,11 @@ export function CompareTree({ value }: { value: Answer }) {
         <div role="rowgroup">
           <div class="cmp-row head" role="row" aria-rowindex={1}>
             <span role="columnheader">Call{value.of === "sets" ? " (a mean trace of each set)" : ""}</span>
-            <span role="columnheader" class="right wide-only">calls A</span>
-            <span role="columnheader" class="right wide-only">calls B</span>
-            <span role="columnheader" class="right wide-only">{by === "self" ? "self A" : "duration A"}</span>
-            <span role="columnheader" class="right wide-only">{by === "self" ? "self B" : "duration B"}</span>
-            <span role="columnheader" class="right">Δ {by === "count" ? "calls" : by === "self" ? "self" : "duration"}</span>
-            <span role="columnheader" class="right">Δ %</span>
-            <span role="columnheader" class="right wide-only">{by === "self" ? "Δ duration" : "Δ self"}</span>
+            {["calls A", "calls B", `${timeOf(by)} A`, `${timeOf(by)} B`, `Δ ${by === "count" ? "calls" : by}`, "Δ %", by === "self" ? "Δ duration" : "Δ self"].map((name, i) => (
+              <span key={name} role="columnheader" class={i === 4 || i === 5 ? "right" : "right wide-only"}>
+                {name}
+              </span>
+            ))}
             <span role="columnheader" class="cmp-scale">
               <span>◂ A {by === "count" ? "more" : "slower"}</span>
               <span>B {by === "count" ? "more" : "slower"} ▸</span>
@@ -120,7 +119,7 @@ export function openSpans(node: number): void {
   const two = pair.state.peek().value;
   const first = (side: "a" | "b") => {
     const row = two?.[side].rows.get(node)?.[0];
-    return two && row !== undefined ? two[side].skeleton.spanIds.slice(row * 16, row * 16 + 16) : null;
+    return two && row !== undefined ? spanIdAt(two[side].skeleton, row) : null;
   };
   replace(patched({ tab: "spans", node, sa: first("a"), sb: first("b") }));
 }
@@ -129,9 +128,8 @@ export function openSpans(node: number): void {
 export function nodeOfAddress(): number {
   const two = pair.state.value.value;
   if (two) {
-    for (const [side, name] of [["a", "sa"], ["b", "sb"]] as const) {
-      const at = two[side].skeleton.spanIds.indexOf(param(name));
-      const place = param(name) && at >= 0 && at % 16 === 0 ? placeOf(two[side], at / 16) : null;
+    for (const side of ["a", "b"] as const) {
+      const place = placeOf(two[side], rowOfAddress(side, two[side]));
       if (place) return place.node;
     }
   }
@@ -185,7 +183,7 @@ function Row({ index, id, node, by, flat, open, chosen, most, longest, choose, t
         )}
         {node.depth > INDENT_MAX ? <span class="dim num">{node.depth}</span> : null}
         <ServiceLabel service={node.service} operation={node.operation} kind={node.kind} />
-        {node.change === "both" ? null : <span class={`only only-${node.change === "new" ? "b" : "a"}`}>{node.change === "new" ? "only in B" : "only in A"}</span>}
+        {node.change === "both" ? null : <span class={`only only-${node.change === "new" ? "b" : "a"}`}>{changeText(node, by)}</span>}
         {errors !== 0 ? (
           <Marked title={`errors: A ${formatMean(node.a?.errors ?? 0)}, B ${formatMean(node.b?.errors ?? 0)}`}>
             {errors > 0 ? "+" : "−"}
@@ -212,10 +210,9 @@ function Row({ index, id, node, by, flat, open, chosen, most, longest, choose, t
 
 /** A row in words: numbers alone say nothing to who does not see their columns. */
 function rowLabel(node: CompareNode, by: Measure): string {
-  const { a, b, change } = node;
+  const { a, b } = node;
   const side = (name: string, n: Numbers | null) => (n ? [`${name} ${measureText(valueOf(n, by), by)}${by === "count" ? " calls" : ""}${n.errors > 0 ? ` and ${formatMean(n.errors)} error${n.errors === 1 ? "" : "s"}` : ""}`] : []);
-  const moved = change === "both" ? [`difference ${deltaText(deltaOf(node, by), by)}`, changeText(node, by)] : [change === "new" ? "only in B" : "only in A"];
-  return [`${node.service} ${node.operation}`, ...side("A", a), ...side("B", b), ...moved].filter(Boolean).join(", ");
+  return [`${node.service} ${node.operation}`, ...side("A", a), ...side("B", b), ...(a && b ? [`difference ${deltaText(deltaOf(node, by), by)}`] : []), changeText(node, by)].join(", ");
 }
 
 export function DeltaBar({ delta, most, only }: { delta: number; most: number; only: boolean }) {

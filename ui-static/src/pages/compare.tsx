@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compare: two traces, or two sets of traces. Two slots, and five ways to look at what differs between them.
 import { useEffect } from "preact/hooks";
-import { apiUrl } from "../api/client";
-import { parseSide, rootsDiffer, type Side } from "../model/compare";
+import { type ApiError, apiUrl } from "../api/client";
+import { parseSide, queryOf, rootsDiffer, type Side } from "../model/compare";
 import { curlOf } from "../model/curl";
+import { indexOfByte } from "../model/traceql";
 import { formatCount, plural } from "../model/text";
 import { param, patched, replace } from "../route";
 import { answer, type Answer, askedKey, compare, limitOf, loadPair, measureOf, narrow, pair, sampleOf, SAMPLES, setParams, swap, TABS, tabOf } from "../state/compare";
@@ -11,7 +12,7 @@ import { useActions } from "../state/keys";
 import { useRetry } from "../state/load";
 import { copy } from "../state/say";
 import { Away } from "../ui/away";
-import { CopyButton, Popover, ProblemPanel, Tabs, useTitle } from "../ui/controls";
+import { CopyButton, Popover, ProblemPanel, Select, Tabs, useTitle, Waiting } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { CompareAttributes, CompareFindings } from "./compare-attributes";
 import { CompareFalls } from "./compare-falls";
@@ -23,6 +24,8 @@ import { CompareTree } from "./compare-tree";
 import { exportCsv, exportJson } from "./compare-export";
 
 const shortOf = (side: Side): string => (side.kind === "trace" ? side.id.slice(0, 8) : side.query || "{}");
+
+const chooseTab = (id: string) => replace(patched({ tab: id || null, by: param("by") === "attrs" ? null : param("by") }));
 
 export function ComparePage() {
   const [left, right] = [param("a"), param("b")];
@@ -41,7 +44,7 @@ export function ComparePage() {
     "compare.swap": swap,
     "all.run": load,
     ...Object.fromEntries(
-      TABS.map(([id], i) => [`compare.tab${i + 1}`, () => replace(patched({ tab: id || null, by: param("by") === "attrs" ? null : param("by") }))]),
+      TABS.map(([id], i) => [`compare.tab${i + 1}`, () => chooseTab(id)]),
     ),
   });
   const { value: last, error, loading } = answer.state.value;
@@ -56,7 +59,7 @@ export function ComparePage() {
         <CompareHelp a={a} b={b} />
       ) : error && !value ? (
         <section class="pad">
-          <ProblemPanel error={error} retry={load} title={error.problem.status === 404 ? `Trace ${error.problem.parameter === "b" ? "B" : "A"} is not stored` : undefined} />
+          <Failed error={error} retry={load} a={a} b={b} />
         </section>
       ) : value ? (
         <>
@@ -64,11 +67,25 @@ export function ComparePage() {
           <Compared a={a} b={b} value={value} />
         </>
       ) : (
-        <div class="trace-loading" role="status">
-          Comparing …
-        </div>
+        <Waiting>Comparing …</Waiting>
       )}
     </div>
+  );
+}
+
+/** Which of the two it is about. */
+function Failed({ error, retry, a, b }: { error: ApiError; retry: () => void; a: Side; b: Side }) {
+  const { status, parameter, offset, detail = "" } = error.problem;
+  const [name, side] = parameter === "b" ? ["B", b] : ["A", a];
+  const title = status === 404 ? `Trace ${name} is not stored` : offset === undefined ? undefined : `The query of ${name} cannot be read`;
+  return (
+    <ProblemPanel error={error} retry={retry} title={title}>
+      {offset === undefined ? null : (
+        <p>
+          {detail}, after <code>{queryOf(side).slice(0, indexOfByte(queryOf(side), offset))}</code>
+        </p>
+      )}
+    </ProblemPanel>
   );
 }
 
@@ -93,9 +110,7 @@ function Compared({ a, b, value }: { a: Side; b: Side; value: Answer }) {
           <ProblemPanel error={error} retry={load} title="The two traces cannot be read" />
         </section>
       ) : wantsPair && !current ? (
-        <div class="trace-loading" role="status">
-          Reading both traces …
-        </div>
+        <Waiting>Reading both traces …</Waiting>
       ) : current && wantsPair ? (
         <>
           {value.of === "sets" ? <OfSets /> : null}
@@ -156,24 +171,15 @@ const SHORT_NAMES: Record<string, string> = { spans: "Spans" };
 function Bar({ a, b, value, tab }: { a: Side; b: Side; value: Answer; tab: string }) {
   const [by, align] = [measureOf(), param("align") === "name" ? "name" : "path"];
   const url = value.of === "traces" ? apiUrl("v1/compare/traces", { a: param("a"), b: param("b") }) : apiUrl("v1/compare", setParams(a, b, sampleOf(), limitOf()));
-  const pick = (name: string, label: string, chosen: string, options: [string, string][], usual: string) => (
-    <label class="field">
-      {label}
-      <select value={chosen} onChange={(e) => replace(patched({ [name]: e.currentTarget.value === usual ? null : e.currentTarget.value }))}>
-        {options.map(([id, text]) => (
-          <option key={id} value={id}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </label>
+  const pick = (name: string, label: string, chosen: string, options: [string, string][]) => (
+    <Select label={label} value={chosen} options={options} choose={(v) => replace(patched({ [name]: v === options[0][0] ? null : v }))} />
   );
   const fields = (
     <>
-      {tab === "" || tab === "graph" ? pick("by", "by", by, [["duration", "duration"], ["self", "self time"], ["count", "calls"]], "duration") : null}
-      {tab === "" || tab === "graph" ? pick("order", "order", param("order") === "calls" ? "calls" : "delta", [["delta", "greatest difference"], ["calls", "as called"]], "delta") : null}
-      {tab === "" ? pick("align", "align", align, [["path", "by path"], ["name", "by name"]], "path") : null}
-      {value.of === "sets" ? pick("traces", "newest", String(sampleOf()), SAMPLES.map((n) => [String(n), `${formatCount(n)} traces`]), String(SAMPLES[0])) : null}
+      {tab === "" || tab === "graph" ? pick("by", "by", by, [["duration", "duration"], ["self", "self time"], ["count", "calls"]]) : null}
+      {tab === "" || tab === "graph" ? pick("order", "order", param("order") === "calls" ? "calls" : "delta", [["delta", "greatest difference"], ["calls", "as called"]]) : null}
+      {tab === "" ? pick("align", "align", align, [["path", "by path"], ["name", "by name"]]) : null}
+      {value.of === "sets" ? pick("traces", "newest", String(sampleOf()), SAMPLES.map((n) => [String(n), `${formatCount(n)} traces`])) : null}
     </>
   );
   const files = (close: () => void) => {
@@ -196,7 +202,7 @@ function Bar({ a, b, value, tab }: { a: Side; b: Side; value: Answer; tab: strin
         label="Views of the comparison"
         tabs={narrow.value ? TABS.map(([id, name]) => [id, SHORT_NAMES[id] ?? name] as const) : TABS}
         chosen={tab}
-        choose={(id) => replace(patched({ tab: id || null, by: param("by") === "attrs" ? null : param("by") }))}
+        choose={chooseTab}
       />
       {narrow.value ? (
         <Popover

@@ -16,7 +16,7 @@ import { Loader } from "../state/load";
 import { dark, zone } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { Chart } from "../ui/chart";
-import { CopyButton, ProblemPanel } from "../ui/controls";
+import { CopyButton, ProblemPanel, Select } from "../ui/controls";
 import { HOW, StepCursor } from "../ui/steps";
 import { useAsked } from "./explore-asking";
 import { shortName } from "./explore-chips";
@@ -89,16 +89,7 @@ function Head({ value }: { value: Found }) {
       </span>
       <span class="spring" />
       {value.by === "" ? null : (
-        <label class="field">
-          groups
-          <select value={String(topOf())} onChange={(e) => go(patched({ top: e.currentTarget.value === "5" ? null : e.currentTarget.value }))}>
-            {TOPS.map((n) => (
-              <option key={n} value={String(n)}>
-                {n}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Select label="groups" value={String(topOf())} options={TOPS.map((n) => [String(n), String(n)])} choose={(n) => go(patched({ top: n === "5" ? null : n }))} />
       )}
       <TwinToggle />
       <button type="button" class="button small" onClick={csv}>

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tools of the map: find, focus and hops, what is shown of it and how, and its files.
 import { signal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { BEFORE } from "../model/change";
 import { type Graph, HOPS_MAX, MEASURES, TOP, type View } from "../model/graph";
 import { curlOf } from "../model/curl";
 import { go, param, patched, replace } from "../route";
 import { hint } from "../state/keys";
-import { CopyButton, Popover } from "../ui/controls";
+import { CopyButton, Popover, Select } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { apiOf, GROUPS, look, LOOKS, type MapParts, measure, withLinks } from "./map-state";
 
@@ -87,21 +86,6 @@ function Chip({ text, close, label }: { text: string; close: string; label: stri
         <Icon name="close" />
       </a>
     </span>
-  );
-}
-
-function Select({ label, value, options, choose }: { label: ComponentChildren; value: string; options: readonly (readonly [string, string])[]; choose: (value: string) => void }) {
-  return (
-    <label class="field">
-      {label}
-      <select value={value} onChange={(e) => choose(e.currentTarget.value)}>
-        {options.map(([id, text]) => (
-          <option key={id} value={id}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }
 

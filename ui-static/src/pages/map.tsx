@@ -13,7 +13,7 @@ import { currentRange } from "../state/range";
 import { say } from "../state/say";
 import { loadStyle } from "../state/style";
 import { Away } from "../ui/away";
-import { ProblemPanel, useTitle } from "../ui/controls";
+import { ProblemPanel, useTitle, Waiting } from "../ui/controls";
 import type { GraphView, Selection } from "../views/graph";
 import { Drawing, lastLayout } from "./map-drawing";
 import { NoGraph, NoPairs, TooMany } from "./map-empty";
@@ -50,7 +50,7 @@ export function MapPage() {
       </section>
     );
   }
-  if (!value || !graph) return <div class="trace-loading" role="status">{loading ? "Reading the service graph …" : ""} <Reading /></div>;
+  if (!value || !graph) return <Waiting>{loading ? "Reading the service graph …" : ""} <Reading /></Waiting>;
   if (graph.nodes.size === 0) return <NoGraph />;
   return (
     <>

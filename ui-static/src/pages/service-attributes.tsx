@@ -8,7 +8,7 @@ import { valueCondition } from "../model/traceql";
 import { href } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
-import { CopyButton, ProblemPanel } from "../ui/controls";
+import { CopyButton, ProblemPanel, Waiting } from "../ui/controls";
 import { useAnswer } from "./service-parts";
 import { filterOf, type Found, spanParams } from "./service-state";
 
@@ -24,7 +24,7 @@ export function Attributes({ value }: { value: Found }) {
     return getFacets({ ...params, keys: keys.join(",") || "name", selection: FAILED }, stop);
   });
   if (error) return <ProblemPanel error={error} retry={run} title="The attributes cannot be shown" />;
-  if (!answer) return <div class="trace-loading" role="status">{loading ? "Counting values …" : ""}</div>;
+  if (!answer) return <Waiting>{loading ? "Counting values …" : ""}</Waiting>;
   if (answer.facets.length === 0) return <p class="dim pad">No attribute tells these calls apart.</p>;
   const spans = Number(answer.spans);
   const failed = Number(answer.selected ?? 0);

@@ -11,7 +11,7 @@ import { fieldText, quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
-import { CopyButton, ProblemPanel } from "../ui/controls";
+import { CopyButton, ProblemPanel, Waiting } from "../ui/controls";
 import { Spark } from "../ui/spark";
 import { ChangeMark, Delta, formatCalls, Pages, useAnswer } from "./service-parts";
 import { filterOf, type Found, inSameTime, spanParams } from "./service-state";
@@ -41,7 +41,7 @@ export function Errors({ value }: { value: Found }) {
       </ProblemPanel>
     );
   }
-  if (!answer) return <div class="trace-loading" role="status">{loading ? "Reading the errors …" : ""}</div>;
+  if (!answer) return <Waiting>{loading ? "Reading the errors …" : ""}</Waiting>;
   const fold = param("raw") !== "1";
   const { now, before } = answer;
   const steps: string[] = [];

@@ -11,7 +11,7 @@ import { valueCondition } from "../model/traceql";
 import { param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
-import { CopyButton, ProblemPanel } from "../ui/controls";
+import { CopyButton, ProblemPanel, Select, Waiting } from "../ui/controls";
 import { Spark } from "../ui/spark";
 import { stepTexts } from "./service-charts";
 import { Delta, formatCalls, Head, Pages, Share, useAnswer, Ways } from "./service-parts";
@@ -57,16 +57,7 @@ export function Instances({ value }: { value: Found }) {
         <h2>
           Instances <span class="count">{answer ? formatCount(answer.now.series.length) : ""}</span>
         </h2>
-        <label class="field">
-          by
-          <select value={grouping} onChange={(e) => replace(patched({ inst: e.currentTarget.value, ioff: null }))}>
-            {Object.keys(FIELDS).map((name) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Select label="by" value={grouping} options={Object.keys(FIELDS).map((name) => [name, name])} choose={(inst) => replace(patched({ inst, ioff: null }))} />
         <span class="spring" />
         <CopyButton text={() => curlOf(apiUrl("v1/latency", params))} what="curl command of the instances" icon="terminal" />
       </div>
@@ -75,7 +66,7 @@ export function Instances({ value }: { value: Found }) {
       ) : answer ? (
         <Rows answer={answer} value={value} />
       ) : (
-        <div class="trace-loading" role="status">{loading ? "Reading all spans of the service …" : ""}</div>
+        <Waiting>{loading ? "Reading all spans of the service …" : ""}</Waiting>
       )}
     </section>
   );

@@ -16,7 +16,7 @@ import { useActions } from "../state/keys";
 import { Loader, useRetry } from "../state/load";
 import { currentRange } from "../state/range";
 import { Away } from "../ui/away";
-import { CopyButton, ProblemPanel, ServiceName, useTitle } from "../ui/controls";
+import { CopyButton, ProblemPanel, ServiceName, useTitle, Waiting } from "../ui/controls";
 import { Spark } from "../ui/spark";
 import { FindBox, Head, Impact, lineOf, Pages, Share, useAnswer, Ways } from "./service-parts";
 
@@ -87,7 +87,7 @@ export function AllServices({ retry }: { retry: () => void }) {
   });
   if (error && !value) return <Failed title="The services cannot be shown" error={error} retry={retry} />;
   // Both at once: columns do not move when the second answer comes.
-  if (!value || !(latency || latencyError)) return <div class="trace-loading" role="status">{loading || value ? "Reading the services …" : ""}</div>;
+  if (!value || !(latency || latencyError)) return <Waiting>{loading || value ? "Reading the services …" : ""}</Waiting>;
   if (value.services.length === 0) return <Nothing title="No service in this range" />;
   const has = param("has").toLowerCase();
   const by = SORTS[column] ?? ((s) => durationOf(s, column) ?? -1);
@@ -102,7 +102,7 @@ export function AllServices({ retry }: { retry: () => void }) {
       <Away state={list.state.value} retry={retry} />
       <div class="service-head">
         <h1>Services</h1>
-        <span class="dim">{formatCount(value.services.length)}, every stored span counted</span>
+        <span class="dim">{formatCount(value.services.length)}, every stored span counted{latency ? ` · quantiles ± ${(100 * latency.relativeError).toFixed(1)} %` : ""}</span>
         <FindBox value={param("has")} label="Services whose name contains" find={(has) => replace(patched({ has, off: null }))} />
         <span class="spring" />
         <CopyButton text={() => curlOf(apiUrl("v1/services", { ...range }))} what="curl command" icon="terminal" />

@@ -16,7 +16,7 @@ import { useRetry } from "../state/load";
 import { zone } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { Away } from "../ui/away";
-import { CopyButton, ServiceName, Tabs, useTitle } from "../ui/controls";
+import { CopyButton, Select, ServiceName, Tabs, useTitle, Waiting } from "../ui/controls";
 import { Neighbours } from "./service-around";
 import { Attributes } from "./service-attributes";
 import { Charts, DurationTools, Held, timeText } from "./service-charts";
@@ -73,7 +73,7 @@ function OneService({ name }: { name: string }) {
     "all.run": load,
   });
   if (error && !value) return <Failed title={`${name} cannot be shown`} error={error} retry={load} />;
-  if (!value) return <div class="trace-loading" role="status">{loading ? "Reading the service …" : ""}</div>;
+  if (!value) return <Waiting>{loading ? "Reading the service …" : ""}</Waiting>;
   if (!value.series) return <NoService name={name} operation={asked.operation} />;
   return (
     <div class={loading ? "service-page busy" : "service-page"}>
@@ -149,26 +149,8 @@ function ServiceHead({ name, operation, value }: { name: string; operation: stri
           </a>
         </span>
       ) : null}
-      <label class="field">
-        kind
-        <select value={value.kind} onChange={(e) => go(patched({ kind: e.currentTarget.value }))}>
-          {value.kinds.map((k) => (
-            <option key={k} value={k}>
-              {k}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label class="field">
-        compare with
-        <select value={vs} onChange={(e) => go(patched({ vs: e.currentTarget.value }))}>
-          {choices.map(([id, text]) => (
-            <option key={id} value={id}>
-              {text}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Select label="kind" value={value.kind} options={value.kinds.map((k) => [k, k])} choose={(kind) => go(patched({ kind }))} />
+      <Select label="compare with" value={vs} options={choices} choose={(v) => go(patched({ vs: v }))} />
       <Versions value={value} />
       <span class="spring" />
       <span class="button-group" role="group" aria-label="View">

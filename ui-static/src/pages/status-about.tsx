@@ -3,7 +3,7 @@
 import type { SystemAnswer } from "../api/types";
 import { limitText } from "../model/system";
 import { formatBytes } from "../model/text";
-import { formatAge, formatDuration, formatFull } from "../model/time";
+import { formatAge, formatDuration, formatMilli } from "../model/time";
 import { zone } from "../state/prefs";
 import { Figures, Part, Table } from "./status-parts";
 
@@ -67,7 +67,7 @@ export function About({ value }: { value: SystemAnswer }) {
       <Figures
         list={[
           { name: "Spoor", value: value.version, note: "Apache-2.0" },
-          { name: "Started", value: formatAge(started, BigInt(value.nowUnixNano)), note: formatFull(started, zone.value).replace(/(\.\d{3})\d+/, "$1") },
+          { name: "Started", value: formatAge(started, BigInt(value.nowUnixNano)), note: formatMilli(started, zone.value) },
           { name: "Role", value: value.store.follows ? "query" : "store", note: value.store.follows ? "reads what another process keeps" : "takes in, keeps and answers" },
         ]}
       />

@@ -10,7 +10,7 @@ import { hint } from "../state/keys";
 import { Loader, useRetry } from "../state/load";
 import { currentRange, nowNs } from "../state/range";
 import { Away } from "../ui/away";
-import { ProblemPanel } from "../ui/controls";
+import { ProblemPanel, Select, Waiting } from "../ui/controls";
 import { Part, Table } from "./status-parts";
 
 export const quality = new Loader<QualityAnswer>();
@@ -31,11 +31,7 @@ export function Quality() {
   useRetry(error, load);
   if (error && !value) return <ProblemPanel error={error} retry={load} title="The quality of the data cannot be told" />;
   if (!value) {
-    return (
-      <div class="trace-loading" role="status">
-        {loading ? "Reading traces …" : ""}
-      </div>
-    );
+    return <Waiting>{loading ? "Reading traces …" : ""}</Waiting>;
   }
   const spans = Number(value.spans);
   const traces = value.matchedTraces;
@@ -45,16 +41,7 @@ export function Quality() {
     <>
       <Away state={quality.state.value} retry={load} />
       <div class="status-tools">
-        <label class="field">
-          newest
-          <select value={String(wanted)} onChange={(e) => replace(patched({ traces: e.currentTarget.value === String(SIZES[0]) ? null : e.currentTarget.value }))}>
-            {SIZES.map((size) => (
-              <option key={size} value={String(size)}>
-                {formatCount(size)} traces
-              </option>
-            ))}
-          </select>
-        </label>
+        <Select label="newest" value={String(wanted)} options={SIZES.map((size) => [String(size), `${formatCount(size)} traces`])} choose={(traces) => replace(patched({ traces }))} />
         <button type="button" class="button" title={`Read again${hint("all.run")}`} disabled={loading} onClick={load}>
           {loading ? "Reading …" : "Read again"}
         </button>

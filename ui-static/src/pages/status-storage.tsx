@@ -3,7 +3,7 @@
 import type { SystemAnswer } from "../api/types";
 import { compressionOf, forecastOf, limitText } from "../model/system";
 import { formatBytes, formatCount, formatPercent } from "../model/text";
-import { formatAge, formatDuration, formatFull } from "../model/time";
+import { formatAge, formatDuration, formatMilli } from "../model/time";
 import { zone } from "../state/prefs";
 import { Figures, Part, Table } from "./status-parts";
 
@@ -11,7 +11,7 @@ export function Storage({ value }: { value: SystemAnswer }) {
   const s = value.store;
   const now = BigInt(value.nowUnixNano);
   const spans = Number(s.spanCount);
-  const at = (ns: string | null) => (ns ? { value: formatAge(BigInt(ns), now), note: formatFull(BigInt(ns), zone.value).replace(/(\.\d{3})\d+/, "$1") } : { value: "–", note: "nothing is stored" });
+  const at = (ns: string | null) => (ns ? { value: formatAge(BigInt(ns), now), note: formatMilli(BigInt(ns), zone.value) } : { value: "–", note: "nothing is stored" });
   const forecast = forecastOf(value);
   const compression = compressionOf(value);
   const removed = Number(s.removedByAgeSpans) + Number(s.removedBySizeSpans);

@@ -11,7 +11,7 @@ import { signal } from "@preact/signals";
 import { hint, useActions } from "../state/keys";
 import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
-import { CopyButton, ProblemPanel, Tabs, useTitle } from "../ui/controls";
+import { CopyButton, ProblemPanel, Tabs, useTitle, Waiting } from "../ui/controls";
 import { About, Limits } from "./status-about";
 import { Ingest } from "./status-ingest";
 import { loadQuality, Quality, quality, qualityParams } from "./status-quality";
@@ -91,9 +91,7 @@ export function StatusPage() {
           <Quality />
         ) : !value ? (
           error ? null : (
-            <div class="trace-loading" role="status">
-              Reading …
-            </div>
+            <Waiting>Reading …</Waiting>
           )
         ) : tab === "ingest" ? (
           <Ingest value={value} samples={samples.value} />

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { getColumns, getComparedTraces, getComparison, type Params, search } from "../api/client";
 import type { ComparedTrace, ComparedTraces, Comparison } from "../api/types";
 import { type CompareNode, compareNodes, type Measure, MEASURES, queryOf, rowsByNode, type Side } from "../model/compare";
-import { decodeSkeleton, type Skeleton } from "../model/skeleton";
+import { decodeSkeleton, rowOfSpan, type Skeleton } from "../model/skeleton";
 import { go, param, patched } from "../route";
 import { Loader } from "./load";
 
@@ -99,6 +99,9 @@ export async function loadPair(a: Side, b: Side, known: ComparedTraces | null, s
   const side = (trace: ComparedTrace, skeleton: Skeleton): PairSide => ({ trace, skeleton, rows: rowsByNode(skeleton, nodes) });
   return { nodes, a: side(merged.a, decodeSkeleton(left)), b: side(merged.b, decodeSkeleton(right)) };
 }
+
+/** The row of the span that the address names on a side; -1: it names none of its own. */
+export const rowOfAddress = (name: "a" | "b", side: PairSide): number => (param(`s${name}`) ? rowOfSpan(side.skeleton, param(`s${name}`)) : -1);
 
 /** The node that a row belongs to, and which of its rows it is; null for a span that was sent twice. */
 export function placeOf(side: PairSide, row: number): { node: number; at: number } | null {

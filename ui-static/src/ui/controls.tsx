@@ -187,6 +187,36 @@ export function Popover({ label, title, children, opened = 0, class: name = "" }
   );
 }
 
+interface SelectProps {
+  label: ComponentChildren;
+  value: string;
+  /** [value, text] */
+  options: readonly (readonly [string, string])[];
+  choose: (value: string) => void;
+}
+
+export function Select({ label, value, options, choose }: SelectProps) {
+  return (
+    <label class="field">
+      {label}
+      <select value={value} onChange={(e) => choose(e.currentTarget.value)}>
+        {options.map(([id, text]) => (
+          <option key={id} value={id}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** Nothing for as long as nobody has begun to wait (main.css), then what is waited for. */
+export const Waiting = ({ children }: { children?: ComponentChildren }) => (
+  <div class="trace-loading" role="status">
+    {children}
+  </div>
+);
+
 interface TabsProps {
   label: string;
   /** [id, name], which the keys 1, 2 ... choose, too, unless there is a panel. */
