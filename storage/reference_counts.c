@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "storage/reference.h"
+#include "storage/slots.h"
 
 /* ---- catalogue ---- */
 
@@ -21,15 +22,19 @@ static enum sp_status fill_slots(struct sp_reference *reference, struct sp_servi
         const struct sp_batch *batch = reference->batches[b]->batch;
         struct sp_tally_row *row;
         for (size_t s = 0; s < batch->span_count && status == SP_OK; s++)
-            status = sp_tally_row(&seen, sp_span_service(&batch->spans[s]), SP_SLICE(""), 0, &row,
-                                  reterr);
+            if (sp_slot_fits(sp_span_service(&batch->spans[s])))
+                status = sp_tally_row(&seen, sp_span_service(&batch->spans[s]), SP_SLICE(""), 0,
+                                      &row, reterr);
     }
     pthread_mutex_unlock(&reference->lock);
     for (size_t i = 0; i < row_count && status == SP_OK; i++) {
         struct sp_tally_row *row;
+        rows[i].slot = SP_SLOTS_MAX;
+        if (!sp_slot_fits(rows[i].name))
+            continue;
         status = sp_tally_row(&seen, rows[i].name, SP_SLICE(""), 0, &row, reterr);
-        if (status == SP_OK)
-            rows[i].slot = row->index;
+        if (status == SP_OK && row->index < SP_SLOTS_MAX)
+            rows[i].slot = (uint32_t)row->index;
     }
     sp_tally_fini(&seen);
     sp_arena_fini(&arena);

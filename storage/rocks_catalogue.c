@@ -4,6 +4,7 @@
  * cuts at its ends, attribute values, and what is in memory is counted block by block. Knows the database through kv.h only. */
 #include "storage/block_count.h"
 #include "storage/rocks.h"
+#include "storage/slots.h"
 
 /* ---- counting ---- */
 
@@ -204,6 +205,7 @@ static enum sp_status fill_slots(struct sp_rocks *rocks, const struct sp_rocks_v
             struct sp_tally_row *row;
             struct sp_slice service = sp_span_service(&batch->spans[i]);
             if ((i == 0 || batch->spans[i].resource != batch->spans[i - 1].resource) &&
+                sp_slot_fits(service) &&
                 sp_interner_find(&rocks->services, 0, service) == SP_INTERNER_NONE)
                 status = sp_tally_row(&coming, service, SP_SLICE(""), 0, &row, reterr);
         }
@@ -213,8 +215,11 @@ static enum sp_status fill_slots(struct sp_rocks *rocks, const struct sp_rocks_v
         rows[i].slot = sp_interner_find(&rocks->services, 0, rows[i].name);
         if (rows[i].slot != SP_INTERNER_NONE)
             continue;
+        rows[i].slot = SP_SLOTS_MAX;
+        if (!sp_slot_fits(rows[i].name))
+            continue;
         status = sp_tally_row(&coming, rows[i].name, SP_SLICE(""), 0, &row, reterr);
-        if (status == SP_OK)
+        if (status == SP_OK && (uint64_t)rocks->services.texts.count + row->index < SP_SLOTS_MAX)
             rows[i].slot = rocks->services.texts.count + row->index;
     }
     pthread_mutex_unlock(&rocks->lock);

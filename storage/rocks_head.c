@@ -3,6 +3,7 @@
  * storage/rocks_head.c: fresh entries, which are rows as they were decoded, become blocks of columns in memory. Knows no
  * database. */
 #include "storage/rocks.h"
+#include "storage/slots.h"
 
 /* ---- sorting by trace ----
  * Requests come with a few spans of each of many traces: a table finds the traces, which are then sorted, and the spans are
@@ -174,7 +175,7 @@ enum sp_status sp_rocks_entries_to_blocks(struct sp_block_builder *builder,
 
 /* ---- services ---- */
 
-/* Each service of the entries once, in the order in which they came. */
+/* Each service of the entries that may have a slot once, in the order in which they came. */
 static bool find_services(struct sp_rocks_entry *const *entries, size_t count,
                           struct sp_interner *services)
 {
@@ -185,7 +186,8 @@ static bool find_services(struct sp_rocks_entry *const *entries, size_t count,
             if (batch->spans[i].resource == before)
                 continue;
             before = batch->spans[i].resource;
-            if (sp_interner_add(services, 0, sp_span_service(&batch->spans[i])) == SP_INTERNER_NONE)
+            struct sp_slice service = sp_span_service(&batch->spans[i]);
+            if (sp_slot_fits(service) && sp_interner_add(services, 0, service) == SP_INTERNER_NONE)
                 return false;
         }
     }
@@ -199,8 +201,11 @@ bool sp_rocks_name_services(struct sp_rocks *rocks, struct sp_rocks_entry *const
     sp_interner_init(&services);
     bool fits = find_services(entries, count, &services);
     pthread_mutex_lock(&rocks->lock);
-    for (uint32_t i = 0; i < services.texts.count && fits; i++)
+    for (uint32_t i = 0; i < services.texts.count && fits; i++) {
+        if (rocks->services.texts.count >= SP_SLOTS_MAX)
+            break;
         fits = sp_interner_add(&rocks->services, 0, services.texts.items[i]) != SP_INTERNER_NONE;
+    }
     pthread_mutex_unlock(&rocks->lock);
     sp_interner_fini(&services);
     return fits;

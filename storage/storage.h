@@ -307,7 +307,7 @@ static inline enum sp_status sp_stop_ask(const struct sp_stop *stop, struct sp_e
 struct sp_service_row {
     struct sp_slice name;
     uint64_t span_count, error_count;
-    /* colour slot: given in order of first appearance, kept for ever, unique for each service */
+    /* colour slot: given in order of first appearance, kept for ever, unique but for SP_SLOTS_MAX, which the rest has in common (slots.h) */
     uint32_t slot;
 };
 

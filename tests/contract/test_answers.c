@@ -2,6 +2,7 @@
  *
  * tests/contract/test_answers.c: catalogue, latency, graph, scans and state, against answers worked out by hand or by the
  * test itself; on both engines, right after the ack, after a drain and after a restart. */
+#include "storage/slots.h"
 #include "tests/contract/fixture.h"
 #include "tests/support/check_main.h"
 
@@ -93,6 +94,47 @@ START_TEST(services_are_counted_sorted_and_keep_their_slots)
     ck_assert(text_is(rows[0].name, "aardvark"));
     ck_assert_uint_eq(rows[0].slot, 4);
     ck_assert_uint_eq(rows[4].slot, 0);
+    fixture_fini(&fixture);
+}
+END_TEST
+
+/* "a", one with a name that is too long, and s00000, s00001 ... up to one more than there are slots for. */
+START_TEST(services_that_come_later_have_one_slot_in_common)
+{
+    enum { COUNT = SP_SLOTS_MAX + 2, LONG = 1 };
+    static char names[COUNT][8], long_name[SP_SLOT_NAME_BYTES_MAX + 1];
+    static struct sp_attribute attributes[COUNT];
+    static struct sp_resource resources[COUNT];
+    static struct sp_span spans[COUNT];
+    struct fixture fixture;
+    fixture_init(&fixture, (enum engine)_i);
+    memset(long_name, 'l', sizeof(long_name));
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(names[i], sizeof(names[i]), i == 0 ? "a" : "s%05u", i - LONG - 1);
+        struct sp_slice name =
+            i == LONG ? sp_slice_make(long_name, sizeof(long_name)) : sp_slice_cstr(names[i]);
+        attributes[i] = (struct sp_attribute){.key = SP_SLICE("service.name"),
+                                              .value = {.kind = SP_VALUE_STRING, .string = name}};
+        resources[i].present = true;
+        resources[i].attributes = (struct sp_attributes){.items = &attributes[i], .count = 1};
+        spans[i] = simple_span(i + 1, 1, noon_unix_ns, 5, "", "a");
+        spans[i].resource = &resources[i];
+    }
+    append_spans(&fixture, spans, COUNT);
+    for (int stage = 0; stage < STAGES; stage++) {
+        enter_stage(&fixture, stage);
+        const struct sp_service_row *rows;
+        size_t count;
+        ck_assert_int_eq(sp_store_services(fixture.store, SP_TIME_RANGE_ALL, NULL, &fixture.arena,
+                                           &rows, &count, NULL),
+                         SP_OK);
+        ck_assert_uint_eq(count, COUNT);
+        ck_assert_uint_eq(rows[0].slot, 0);
+        ck_assert_uint_eq(rows[1].slot, SP_SLOTS_MAX); /* "lll..." */
+        ck_assert_uint_eq(rows[2].slot, 1);
+        ck_assert_uint_eq(rows[COUNT - 2].slot, SP_SLOTS_MAX - 1);
+        ck_assert_uint_eq(rows[COUNT - 1].slot, SP_SLOTS_MAX);
+    }
     fixture_fini(&fixture);
 }
 END_TEST
@@ -634,6 +676,7 @@ Suite *sp_test_suite(void)
     TCase *tcase = tcase_create("both engines");
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, services_are_counted_sorted_and_keep_their_slots, 0, ENGINE_COUNT);
+    tcase_add_loop_test(tcase, services_that_come_later_have_one_slot_in_common, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, operations_are_counted_by_service_name_and_kind, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, range_takes_its_first_nanosecond_and_not_its_last, 0, ENGINE_COUNT);
     tcase_add_loop_test(tcase, empty_range_answers_nothing_and_no_error, 0, ENGINE_COUNT);
