@@ -226,8 +226,11 @@ static enum sp_status visit_meta(struct sp_check *check, struct sp_slice key, st
 {
     const struct sp_check_place totals = part("totals");
     const struct sp_check_place slots = part("services");
+    const struct sp_check_place pins = part("pinned traces");
     const struct sp_check_place others = part("family \"default\"");
     bool *has_totals = cookie;
+    struct sp_trace_id trace_id;
+    uint64_t pinned_unix_ns;
     uint32_t slot;
     if (sp_slice_equal(key, SP_LAYOUT_TOTALS_KEY)) {
         *has_totals = true;
@@ -242,6 +245,9 @@ static enum sp_status visit_meta(struct sp_check *check, struct sp_slice key, st
             sp_check_found(check, SP_FINDING_DISAGREEMENT, &slots,
                            "slot %u holds \"%.*s\", which is the %u. service", slot,
                            SP_SLICE_PRINTF(value), number + 1);
+    } else if (sp_layout_pin_parse(key, &trace_id)) {
+        if (!sp_layout_pin_read(value, &pinned_unix_ns))
+            sp_check_found(check, SP_FINDING_UNREADABLE, &pins, "one is not what was written");
     } else {
         sp_check_found(check, SP_FINDING_LEFTOVER, &others, "a key \"%.*s\" that is not known",
                        SP_SLICE_PRINTF(key));

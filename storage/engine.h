@@ -4,7 +4,7 @@
  * Internal to storage/. Knows no engine. */
 #pragma once
 
-#include "storage/storage.h"
+#include "storage/pins.h"
 
 struct sp_store_ops {
     void (*append)(struct sp_store *store, struct sp_append *append);
@@ -75,6 +75,12 @@ struct sp_store_ops {
                                     struct sp_error *reterr);
     enum sp_status (*retain)(struct sp_store *store, const struct sp_retain *retain,
                              struct sp_error *reterr);
+    enum sp_status (*pin)(struct sp_store *store, const struct sp_trace_id *id,
+                          uint64_t now_unix_ns, struct sp_error *reterr);
+    enum sp_status (*unpin)(struct sp_store *store, const struct sp_trace_id *id,
+                            struct sp_error *reterr);
+    enum sp_status (*pins)(struct sp_store *store, struct sp_arena *arena, struct sp_pins *ret,
+                           struct sp_error *reterr);
     enum sp_status (*stats)(struct sp_store *store, struct sp_store_stats *ret,
                             struct sp_error *reterr);
 };

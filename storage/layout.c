@@ -86,6 +86,21 @@ bool sp_layout_slot_parse(struct sp_slice key, uint32_t *ret_slot)
     return true;
 }
 
+struct sp_layout_key sp_layout_pin_key(const struct sp_trace_id *id)
+{
+    struct sp_layout_key key = {.bytes = {'p'}, .len = 1 + sizeof(id->bytes)};
+    memcpy(key.bytes + 1, id->bytes, sizeof(id->bytes));
+    return key;
+}
+
+bool sp_layout_pin_parse(struct sp_slice key, struct sp_trace_id *ret_id)
+{
+    if (key.len != 1 + sizeof(ret_id->bytes) || key.ptr[0] != 'p')
+        return false;
+    memcpy(ret_id->bytes, key.ptr + 1, sizeof(ret_id->bytes));
+    return true;
+}
+
 /* ---- values ---- */
 
 void sp_layout_totals_write(const struct sp_totals *totals, struct sp_buf *out)
@@ -103,6 +118,18 @@ bool sp_layout_totals_read(struct sp_slice value, struct sp_totals *ret)
         return false;
     *ret = totals;
     return true;
+}
+
+void sp_layout_pin_write(uint64_t pinned_unix_ns, struct sp_buf *out)
+{
+    sp_buf_append_byte(out, VALUE_VERSION);
+    put_u64(out, pinned_unix_ns);
+}
+
+bool sp_layout_pin_read(struct sp_slice value, uint64_t *ret_pinned_unix_ns)
+{
+    return take_byte(&value) == VALUE_VERSION && take_u64(&value, ret_pinned_unix_ns) &&
+           value.len == 0;
 }
 
 /* Of LZ4: the quickest that still saves nearly as much (docs/decisions/0068-journal-bodies-in-lz4.md). */

@@ -7,6 +7,7 @@
  *
  *   family     key             value
  *   meta       "totals"        struct sp_totals
+ *              "p" trace id    since when the trace is pinned
  *              "s" slot        the service whose colour slot it is
  *   journal    sequence        version, format, encoding, receive time, tenant, body as received, or packed if it came plain */
 #pragma once
@@ -16,7 +17,7 @@
 /* ---- keys ---- */
 
 struct sp_layout_key {
-    uint8_t bytes[8];
+    uint8_t bytes[24];
     size_t len;
 };
 
@@ -27,10 +28,13 @@ static inline struct sp_slice sp_layout_key_slice(const struct sp_layout_key *ke
 
 struct sp_layout_key sp_layout_journal_key(uint64_t sequence);
 struct sp_layout_key sp_layout_slot_key(uint32_t slot);
+#define SP_LAYOUT_PIN_PREFIX SP_SLICE("p")
+struct sp_layout_key sp_layout_pin_key(const struct sp_trace_id *id);
 
 /* The parts of a key; false when it is not one of that kind. */
 bool sp_layout_journal_parse(struct sp_slice key, uint64_t *ret_sequence);
 bool sp_layout_slot_parse(struct sp_slice key, uint32_t *ret_slot);
+bool sp_layout_pin_parse(struct sp_slice key, struct sp_trace_id *ret_id);
 
 /* ---- values ---- */
 
@@ -44,6 +48,9 @@ struct sp_totals {
 
 void sp_layout_totals_write(const struct sp_totals *totals, struct sp_buf *out);
 bool sp_layout_totals_read(struct sp_slice value, struct sp_totals *ret);
+
+void sp_layout_pin_write(uint64_t pinned_unix_ns, struct sp_buf *out);
+bool sp_layout_pin_read(struct sp_slice value, uint64_t *ret_pinned_unix_ns);
 
 struct sp_journal_record {
     enum sp_body_format format;

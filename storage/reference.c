@@ -92,6 +92,80 @@ static void reference_close(struct sp_store *store)
     free(reference);
 }
 
+/* ---- pinned traces ---- */
+
+/* Under the lock. The number of a pin, or how many there are. */
+static size_t find_pin(const struct sp_reference *reference, const struct sp_trace_id *id)
+{
+    size_t i = 0;
+    while (i < reference->pin_count && sp_trace_id_compare(&reference->pins[i].trace_id, id) != 0)
+        i++;
+    return i;
+}
+
+static enum sp_status reference_pin(struct sp_store *store, const struct sp_trace_id *id,
+                                    uint64_t now_unix_ns, struct sp_error *reterr)
+{
+    struct sp_reference *reference = sp_reference_of(store);
+    struct sp_trace_measure found;
+    enum sp_status status = sp_reference_traces_measure(store, id, 1, NULL, &found, reterr);
+    if (status == SP_OK && found.span_count == 0)
+        status = sp_error_set(reterr, SP_NOT_FOUND, "no span of the trace is stored");
+    if (status != SP_OK)
+        return status;
+    pthread_mutex_lock(&reference->lock);
+    if (find_pin(reference, id) == reference->pin_count) {
+        if (reference->pin_count == SP_PINS_MAX)
+            status = sp_error_set(reterr, SP_LIMIT, "%d traces are pinned already: unpin one first",
+                                  SP_PINS_MAX);
+        else
+            reference->pins[reference->pin_count++] =
+                (struct sp_pin){.trace_id = *id, .pinned_unix_ns = now_unix_ns};
+    }
+    pthread_mutex_unlock(&reference->lock);
+    return status;
+}
+
+static enum sp_status reference_unpin(struct sp_store *store, const struct sp_trace_id *id,
+                                      struct sp_error *reterr)
+{
+    struct sp_reference *reference = sp_reference_of(store);
+    pthread_mutex_lock(&reference->lock);
+    size_t at = find_pin(reference, id);
+    bool is_pinned = at < reference->pin_count;
+    if (is_pinned) {
+        reference->pin_count--;
+        memmove(reference->pins + at, reference->pins + at + 1,
+                (reference->pin_count - at) * sizeof(struct sp_pin));
+    }
+    pthread_mutex_unlock(&reference->lock);
+    return is_pinned ? SP_OK : sp_error_set(reterr, SP_NOT_FOUND, "the trace is not pinned");
+}
+
+static enum sp_status reference_pins(struct sp_store *store, struct sp_arena *arena,
+                                     struct sp_pins *ret, struct sp_error *reterr)
+{
+    struct sp_reference *reference = sp_reference_of(store);
+    struct sp_pin *rows = sp_arena_calloc(arena, SP_PINS_MAX, sizeof(*rows));
+    if (rows == NULL)
+        return sp_arena_failed(arena, reterr, "pinned traces do not fit into this query's memory");
+    pthread_mutex_lock(&reference->lock);
+    *ret = (struct sp_pins){.rows = rows, .count = reference->pin_count};
+    memcpy(rows, reference->pins, reference->pin_count * sizeof(*rows));
+    pthread_mutex_unlock(&reference->lock);
+    return SP_OK;
+}
+
+/* Under the lock. */
+static bool is_pinned(const struct sp_reference *reference, const struct sp_reference_batch *kept)
+{
+    for (size_t i = 0; i < kept->batch->span_count && reference->pin_count > 0; i++) {
+        if (find_pin(reference, &kept->batch->spans[i].trace_id) < reference->pin_count)
+            return true;
+    }
+    return false;
+}
+
 /* ---- retention ---- */
 
 static bool is_old(const struct sp_reference_batch *kept, uint64_t cutoff_unix_ns)
@@ -121,7 +195,7 @@ static enum sp_status reference_retain(struct sp_store *store, const struct sp_r
     for (size_t i = 0; i < reference->batch_count; i++) {
         struct sp_reference_batch *kept = reference->batches[i];
         if (kept->is_removed || age_ns == 0 || retain->now_unix_ns <= age_ns ||
-            !is_old(kept, retain->now_unix_ns - age_ns))
+            !is_old(kept, retain->now_unix_ns - age_ns) || is_pinned(reference, kept))
             continue;
         kept->is_removed = true;
         if (retain->removed != NULL)
@@ -208,6 +282,9 @@ static const struct sp_store_ops reference_ops = {
     .graph = sp_reference_graph,
     .survey = sp_reference_survey,
     .retain = reference_retain,
+    .pin = reference_pin,
+    .unpin = reference_unpin,
+    .pins = reference_pins,
     .stats = sp_reference_stats,
 };
 

@@ -26,6 +26,8 @@ struct sp_reference {
     bool draining;
     struct sp_reference_batch **batches; /* in the order they were acked */
     size_t batch_count, batch_cap;
+    struct sp_pin pins[SP_PINS_MAX];
+    size_t pin_count;
 };
 
 /* The spans of one moment, sorted by trace and, within one, by the order they were acked. */

@@ -202,6 +202,9 @@ struct sp_rocks {
     uint64_t merge_count, merged_span_count, merge_failure_count, merge_cpu_ns;
     struct sp_rocks_retain_request *retain_request; /* NULL: none */
     struct sp_store_removed removed_by_age, removed_by_size;
+    SP_VECTOR(struct sp_pin) pins;
+    SP_VECTOR(uint64_t) pinned_segments; /* ids of some that hold them */
+    uint64_t unpin_count;
     /* Ids of segments whose room was given back since tables were last written again without them; the merger's. */
     uint64_t freed_first, freed_last; /* freed_last 0: none */
     pthread_t committer, columns, sealer, merger;

@@ -3,7 +3,7 @@
  * storage/rocks_catalogue.c: services, operations, attributes, latency. Segments know their whole minutes; what a range
  * cuts at its ends, attribute values, and what is in memory is counted block by block. Knows the database through kv.h only. */
 #include "storage/block_count.h"
-#include "storage/rocks.h"
+#include "storage/rocks_pins.h"
 #include "storage/slots.h"
 
 /* ---- counting ---- */
@@ -530,6 +530,9 @@ const struct sp_store_ops sp_rocks_ops = {
     .latency = rocks_latency,
     .graph = sp_rocks_graph,
     .survey = sp_rocks_survey,
+    .pin = sp_rocks_pin,
+    .unpin = sp_rocks_unpin,
+    .pins = sp_rocks_pins,
     .backup_make = sp_rocks_backup_make,
     .backup_list = sp_rocks_backup_list,
     .backup_remove = sp_rocks_backup_remove,

@@ -10,7 +10,7 @@
  * their list, under one lock: so every view has each span once. A block that was made of records on both sides of that border is made again
  * of those that are left. Only after another process has begun to write is the head made anew, aside. Segments whose headers are what they
  * were are kept. Views read segments through a pin of the database (kv.h), so that what goes away meanwhile is still there for them. */
-#include "storage/rocks.h"
+#include "storage/rocks_pins.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -415,6 +415,14 @@ static enum sp_status look_at_services(struct sp_rocks *rocks, struct sp_error *
     return status;
 }
 
+static enum sp_status look_at_pins(struct sp_rocks *rocks, struct sp_error *reterr)
+{
+    pthread_mutex_lock(&rocks->lock);
+    enum sp_status status = sp_rocks_load_pins(rocks, reterr);
+    pthread_mutex_unlock(&rocks->lock);
+    return status;
+}
+
 /* The segments and the head are of one state of the database: nothing else brings it up to date. */
 static enum sp_status look_again(struct sp_rocks *rocks, struct sp_error *reterr)
 {
@@ -436,6 +444,8 @@ static enum sp_status look_again(struct sp_rocks *rocks, struct sp_error *reterr
         status = look_at_segments(rocks, &look, reterr);
     if (status == SP_OK && (look.anew || look.seals))
         status = look_at_services(rocks, reterr);
+    if (status == SP_OK)
+        status = look_at_pins(rocks, reterr);
     if (status == SP_OK)
         begin_arrivals(rocks, &look);
     bool began = status == SP_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/rocks_open.c: opens and closes the engine on disk. Knows the database through kv.h only. */
-#include "storage/rocks.h"
+#include "storage/rocks_pins.h"
 
 #include <stdlib.h>
 
@@ -120,6 +120,8 @@ enum sp_status sp_rocks_load(struct sp_rocks *rocks, struct sp_error *reterr)
     if (status == SP_OK)
         status = sp_rocks_load_services(rocks, reterr);
     if (status == SP_OK)
+        status = sp_rocks_load_pins(rocks, reterr);
+    if (status == SP_OK)
         status = load_segments(rocks, reterr);
     return status;
 }
@@ -210,6 +212,8 @@ static void free_all(struct sp_rocks *rocks)
     sp_vector_fini(&rocks->segments);
     sp_vector_fini(&rocks->dropped);
     sp_vector_fini(&rocks->damaged);
+    sp_vector_fini(&rocks->pins);
+    sp_vector_fini(&rocks->pinned_segments);
     sp_known_fini(&rocks->known);
     sp_interner_fini(&rocks->services);
     sp_block_builder_free(rocks->builder);

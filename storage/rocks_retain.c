@@ -4,6 +4,7 @@
  * goes on, and its room is given back later (rocks_merger.c). What later segments have counted on top of it changes in the same batch
  * (docs/decisions/0048-retention.md). Knows the database through kv.h only. */
 #include "storage/rocks_known.h"
+#include "storage/rocks_pins.h"
 
 #include <stdlib.h>
 
@@ -46,6 +47,16 @@ static uint64_t other_bytes(const struct sp_rocks *rocks)
 
 enum reason { REASON_NONE, REASON_AGE, REASON_SIZE };
 
+/* Under the lock. Is it known to stay? */
+static bool stays(const struct sp_rocks *rocks, const struct sp_segment *segment)
+{
+    for (uint32_t i = 0; i < rocks->pinned_segments.count; i++) {
+        if (rocks->pinned_segments.items[i] == segment->id)
+            return true;
+    }
+    return false;
+}
+
 /* Under the lock. The oldest one that may go, of which *ret_index is the number. */
 static enum reason choose(const struct sp_rocks *rocks, const struct sp_retain *retain,
                           uint64_t other, uint32_t *ret_index)
@@ -54,11 +65,14 @@ static enum reason choose(const struct sp_rocks *rocks, const struct sp_retain *
     uint64_t now = retain->now_unix_ns;
     for (uint32_t i = 0; i < rocks->segments.count && keep->age_ns > 0; i++) {
         *ret_index = i;
-        if (now > keep->age_ns && is_old(rocks->segments.items[i], now - keep->age_ns))
+        if (now > keep->age_ns && is_old(rocks->segments.items[i], now - keep->age_ns) &&
+            !stays(rocks, rocks->segments.items[i]))
             return REASON_AGE;
     }
     *ret_index = 0;
-    if (rocks->segments.count > 0 && keep->disk_bytes > 0) {
+    while (*ret_index < rocks->segments.count && stays(rocks, rocks->segments.items[*ret_index]))
+        ++*ret_index;
+    if (*ret_index < rocks->segments.count && keep->disk_bytes > 0) {
         uint64_t room = keep->disk_bytes / SP_ROCKS_RETAIN_ROOM_PART;
         if (room > SP_ROCKS_RETAIN_ROOM_MAX)
             room = SP_ROCKS_RETAIN_ROOM_MAX;
@@ -90,6 +104,7 @@ struct removing {
     uint32_t index;                         /* of the segment in view */
     SP_VECTOR(struct later_change) changes; /* of each segment behind it */
     size_t left_out;
+    bool is_pinned; /* a trace of it was, meanwhile: it stays */
 };
 
 static enum sp_status no_memory(struct sp_error *reterr)
@@ -354,8 +369,11 @@ static enum sp_status remove_segment(struct removing *removing, enum reason reas
     if (status == SP_OK)
         status = look_at_later(removing, reterr);
     if (status == SP_OK)
+        status =
+            sp_rocks_is_pinned(removing->rocks, removing->segment, &removing->is_pinned, reterr);
+    if (status == SP_OK && !removing->is_pinned)
         status = write_batch(removing, reterr);
-    if (status == SP_OK)
+    if (status == SP_OK && !removing->is_pinned)
         publish(removing, reason);
     pthread_mutex_unlock(&removing->rocks->history_lock);
     return status;
@@ -379,7 +397,7 @@ static void log_removal(const struct removing *removing, enum reason reason)
 
 static enum sp_status remove_chosen(struct sp_rocks *rocks, const struct sp_retain *retain,
                                     struct sp_segment *segment, enum reason reason,
-                                    struct sp_error *reterr)
+                                    bool *ret_pinned, struct sp_error *reterr)
 {
     struct removing removing = {.rocks = rocks, .segment = segment, .batch = sp_kv_batch_new()};
     if (removing.batch == NULL)
@@ -389,7 +407,8 @@ static enum sp_status remove_chosen(struct sp_rocks *rocks, const struct sp_reta
         status = remove_segment(&removing, reason, reterr);
         sp_block_reader_fini(&removing.reader);
     }
-    if (status == SP_OK) {
+    *ret_pinned = removing.is_pinned;
+    if (status == SP_OK && !removing.is_pinned) {
         log_removal(&removing, reason);
         if (retain->removed != NULL)
             retain->removed(retain->cookie, segment->first_sequence, segment->last_sequence,
@@ -405,10 +424,32 @@ static enum sp_status remove_chosen(struct sp_rocks *rocks, const struct sp_reta
     return status;
 }
 
+/* Under the lock, which it gives up meanwhile. Removes a segment, unless a trace of it is pinned: then it is known to stay. */
+static enum sp_status remove_or_keep(struct sp_rocks *rocks, const struct sp_retain *retain,
+                                     uint32_t index, enum reason reason, bool *ret_pinned,
+                                     struct sp_error *reterr)
+{
+    struct sp_segment *segment = sp_segment_ref(rocks->segments.items[index]);
+    uint64_t unpin_count = rocks->unpin_count;
+    pthread_mutex_unlock(&rocks->lock);
+    enum sp_status status = sp_rocks_is_pinned(rocks, segment, ret_pinned, reterr);
+    if (status == SP_OK && !*ret_pinned)
+        status = remove_chosen(rocks, retain, segment, reason, ret_pinned, reterr);
+    pthread_mutex_lock(&rocks->lock);
+    if (status == SP_OK && *ret_pinned && rocks->unpin_count == unpin_count &&
+        !sp_vector_push(&rocks->pinned_segments, segment->id))
+        status = no_memory(reterr);
+    sp_segment_unref(segment);
+    return status;
+}
+
 enum sp_status sp_rocks_retain_one(struct sp_rocks *rocks, const struct sp_retain *retain,
                                    bool *ret_removed, struct sp_error *reterr)
 {
     uint32_t index;
+    bool is_pinned = true;
+    enum reason reason;
+    enum sp_status status = SP_OK;
     *ret_removed = false;
     uint64_t other = 0;
     if (retain->keep.disk_bytes > 0) { /* it takes a while */
@@ -416,15 +457,10 @@ enum sp_status sp_rocks_retain_one(struct sp_rocks *rocks, const struct sp_retai
         other = other_bytes(rocks);
         pthread_mutex_lock(&rocks->lock);
     }
-    enum reason reason = choose(rocks, retain, other, &index);
-    if (reason == REASON_NONE)
-        return SP_OK;
-    struct sp_segment *segment = sp_segment_ref(rocks->segments.items[index]);
-    pthread_mutex_unlock(&rocks->lock);
-    enum sp_status status = remove_chosen(rocks, retain, segment, reason, reterr);
-    sp_segment_unref(segment);
-    pthread_mutex_lock(&rocks->lock);
-    *ret_removed = status == SP_OK;
+    while (status == SP_OK && is_pinned &&
+           (reason = choose(rocks, retain, other, &index)) != REASON_NONE)
+        status = remove_or_keep(rocks, retain, index, reason, &is_pinned, reterr);
+    *ret_removed = status == SP_OK && !is_pinned;
     return status;
 }
 

@@ -500,7 +500,7 @@ SP_MUST_USE enum sp_status sp_store_copy(const char *from, const char *to, bool 
  * what it had. */
 struct sp_retention {
     /* A span is old when it started, or was received, longer ago. Nothing younger is removed; what is old may be at any
-     * time, and is soon after all spans of its segment are. */
+     * time, and is soon after all spans of its segment are, unless one is of a pinned trace (pins.h). */
     uint64_t age_ns;
     /* While the data directory takes more, appends are removed whatever their age. */
     uint64_t disk_bytes;

@@ -296,6 +296,26 @@ enum sp_status sp_store_retain(struct sp_store *store, const struct sp_retain *r
     return store->ops->retain(store, retain, reterr);
 }
 
+/* ---- pinned traces ---- */
+
+enum sp_status sp_store_pin(struct sp_store *store, const struct sp_trace_id *id,
+                            uint64_t now_unix_ns, struct sp_error *reterr)
+{
+    return store->ops->pin(store, id, now_unix_ns, reterr);
+}
+
+enum sp_status sp_store_unpin(struct sp_store *store, const struct sp_trace_id *id,
+                              struct sp_error *reterr)
+{
+    return store->ops->unpin(store, id, reterr);
+}
+
+enum sp_status sp_store_pins(struct sp_store *store, struct sp_arena *arena, struct sp_pins *ret,
+                             struct sp_error *reterr)
+{
+    return store->ops->pins(store, arena, ret, reterr);
+}
+
 enum sp_status sp_store_opening_error(const struct sp_store_replay *replay, struct sp_error *reterr)
 {
     if (replay->requests_all == 0)
