@@ -234,6 +234,9 @@ enum sp_status sp_query_answer_instant(struct sp_query_call *call, struct sp_err
 enum sp_status sp_query_answer_backups(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_backup_make(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_backup_remove(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_pins(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_pin(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_unpin(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_system(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_cancel(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_quality(struct sp_query_call *call, struct sp_error *reterr);
@@ -263,7 +266,7 @@ struct sp_query_counters {
     _Atomic uint64_t duration_ns;
 };
 
-#define SP_QUERY_ENDPOINTS_MAX 32
+#define SP_QUERY_ENDPOINTS_MAX 40
 
 struct sp_query_pool;
 

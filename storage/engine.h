@@ -4,7 +4,7 @@
  * Internal to storage/. Knows no engine. */
 #pragma once
 
-#include "storage/pins.h"
+#include "storage/storage.h"
 
 struct sp_store_ops {
     void (*append)(struct sp_store *store, struct sp_append *append);

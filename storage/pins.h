@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storage/pins.h: traces that stay however old they get: the part of storage.h's contract that says what retention leaves alone. */
+ * storage/pins.h: the part of storage.h's contract, which includes it, that says what retention leaves alone: pinned traces. */
 #pragma once
 
-#include "storage/storage.h"
+#include "lib/model/model.h"
+
+struct sp_store;
 
 /* Each is looked for in a segment before that is removed. */
 #define SP_PINS_MAX 100

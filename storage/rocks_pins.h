@@ -3,7 +3,6 @@
  * storage/rocks_pins.h: pinned traces of the engine on disk, for who opens it, removes segments and answers. Internal to storage/. */
 #pragma once
 
-#include "storage/pins.h"
 #include "storage/rocks.h"
 
 /* What the database has, for what was known. Under the lock, or before threads run. */

@@ -17,6 +17,7 @@
 
 #include "lib/analysis/analysis.h"
 #include "lib/model/model.h"
+#include "storage/pins.h"
 
 struct sp_store;
 

@@ -4,12 +4,16 @@
  * allow; the reference loses the same appends, and from then on both must answer the same. */
 #include "tests/contract/history_parts.h"
 
+#define PINS_MAX 3
+
 struct removal {
     struct history *history;
     uint64_t cutoff_unix_ns; /* 0: the oldest go, whatever their age */
     uint64_t last;           /* of the one before */
     enum disk disk;
-    bool was_gone; /* the process, when that one went */
+    bool was_gone;                     /* the process, when that one went */
+    struct sp_trace_id pins[PINS_MAX]; /* of traces that have to stay */
+    size_t pin_count;
 };
 
 bool history_is_old(const struct history_append *append, uint64_t cutoff_unix_ns)
@@ -55,6 +59,17 @@ static void expect_segment(struct history *history, uint64_t first, uint64_t las
                   (unsigned long long)span_count);
 }
 
+static void expect_no_pin(const struct removal *removal, const struct history_append *append)
+{
+    for (size_t i = 0; i < append->batch->span_count; i++) {
+        for (size_t p = 0; p < removal->pin_count; p++)
+            ck_assert_msg(
+                sp_trace_id_compare(&append->batch->spans[i].trace_id, &removal->pins[p]) != 0,
+                "append %llu goes with spans of a pinned trace",
+                (unsigned long long)append->number);
+    }
+}
+
 static void take_removal(void *cookie, uint64_t first, uint64_t last, uint64_t span_count)
 {
     struct removal *removal = cookie;
@@ -82,10 +97,11 @@ static void take_removal(void *cookie, uint64_t first, uint64_t last, uint64_t s
         ck_assert_msg(removal->cutoff_unix_ns == 0 ||
                           history_is_old(append, removal->cutoff_unix_ns),
                       "append %llu is too young to go", (unsigned long long)append->number);
+        expect_no_pin(removal, append);
         history_remove(history, i);
         append->is_guess = false;
     }
-    if (removal->cutoff_unix_ns == 0)
+    if (removal->cutoff_unix_ns == 0 && removal->pin_count == 0)
         expect_oldest(history, last);
 }
 
@@ -121,6 +137,40 @@ static void choose_size(struct history *history, struct sp_retain *retain)
                 (unsigned long long)percent);
 }
 
+/* Some traces, until the removal is over. On a disk that works: what a crash leaves of a pin is test_pins.c's. */
+static void pin_some(struct history *history, struct removal *removal)
+{
+    struct sp_gen *gen = &history->gen;
+    size_t wanted = sp_gen_chance(gen, 40) ? 1 + sp_gen_below(gen, PINS_MAX) : 0;
+    for (size_t i = 0; i < wanted; i++) {
+        const struct sp_batch *batch =
+            history->appends[sp_gen_below(gen, history->append_count)].batch;
+        if (batch->span_count == 0)
+            continue;
+        struct sp_trace_id id = batch->spans[sp_gen_below(gen, batch->span_count)].trace_id;
+        struct sp_error error = {0};
+        enum sp_status status = sp_store_pin(history_rocks(history), &id, 1, &error);
+        ck_assert_msg(status == SP_OK || status == SP_NOT_FOUND, "pin: %s", error.message);
+        if (status == SP_OK)
+            removal->pins[removal->pin_count++] = id;
+    }
+    if (removal->pin_count > 0)
+        record_note("%zu traces are pinned meanwhile\n", removal->pin_count);
+}
+
+static void unpin_all(struct history *history, const struct removal *removal)
+{
+    struct sp_arena arena;
+    struct sp_pins pins;
+    sp_arena_init(&arena, SIZE_MAX);
+    ck_assert_int_eq(sp_store_pins(history_rocks(history), &arena, &pins, NULL), SP_OK);
+    ck_assert_uint_le(pins.count, removal->pin_count); /* one may have been chosen twice */
+    for (size_t i = 0; i < pins.count; i++)
+        ck_assert_int_eq(sp_store_unpin(history_rocks(history), &pins.rows[i].trace_id, NULL),
+                         SP_OK);
+    sp_arena_fini(&arena);
+}
+
 void history_retain(struct history *history, enum disk disk)
 {
     struct sp_error error = {0};
@@ -129,12 +179,16 @@ void history_retain(struct history *history, enum disk disk)
     struct sp_retain retain = {.removed = take_removal, .cookie = &removal};
     if (history->append_count == 0)
         return;
+    if (disk == DISK_IS_WELL)
+        pin_some(history, &removal);
     bool by_age = sp_gen_chance(&history->gen, 70);
     if (by_age)
         choose_age(history, &retain, &removal);
     else
         choose_size(history, &retain);
     enum sp_status status = sp_store_retain(history_rocks(history), &retain, &error);
+    if (removal.pin_count > 0)
+        unpin_all(history, &removal);
     if (status == SP_OK || disk == DISK_GOES)
         return;
     ck_assert_msg(disk == DISK_FAILS_NOW, "retain: %s", error.message);

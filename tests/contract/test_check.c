@@ -546,6 +546,30 @@ START_TEST(totals_services_and_journal_are_checked)
 }
 END_TEST
 
+START_TEST(pinned_traces_are_known_and_looked_at)
+{
+    struct fixture fixture;
+    struct sp_trace_id id = trace_id_of(7);
+    struct sp_layout_key key = sp_layout_pin_key(&id);
+    struct sp_buf value;
+    make_store(&fixture, without_merges());
+    close_store(&fixture);
+    sp_buf_init(&value, 64);
+    sp_layout_pin_write(1, &value);
+    struct sp_kv *kv = open_database(fixture.data_dir);
+    write_row(kv, SP_KV_META, sp_layout_key_slice(&key), sp_buf_slice(&value));
+    sp_kv_close(kv);
+    assert_sound(fixture.data_dir);
+
+    kv = open_database(fixture.data_dir);
+    write_row(kv, SP_KV_META, sp_layout_key_slice(&key), sp_slice_sub(sp_buf_slice(&value), 0, 8));
+    sp_kv_close(kv);
+    assert_damage(fixture.data_dir, "unreadable", "pinned traces", 1);
+    sp_buf_fini(&value);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(chunks_that_no_header_names_are_leftovers_and_no_damage)
 {
     struct fixture fixture;
@@ -580,6 +604,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tests, calls_of_a_segment_by_itself_are_named);
     tcase_add_test(tests, zone_maps_and_counts_that_are_not_true_are_named);
     tcase_add_test(tests, totals_services_and_journal_are_checked);
+    tcase_add_test(tests, pinned_traces_are_known_and_looked_at);
     tcase_add_test(tests, chunks_that_no_header_names_are_leftovers_and_no_damage);
     suite_add_tcase(suite, tests);
     return suite;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tests/contract/test_pins.c: traces that are pinned stay, whatever retention removes around them. */
-#include "storage/pins.h"
-
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/contract/fixture.h"
@@ -275,6 +275,49 @@ START_TEST(who_only_reads_knows_them_and_changes_none)
 }
 END_TEST
 
+/* ---- pins survive a kill ---- */
+
+/* argument: the folder. Ends as soon as the pins were acknowledged. */
+START_TEST(play_pinner)
+{
+    struct fixture fixture = {.engine = ENGINE_ROCKSDB};
+    snprintf(fixture.data_dir, sizeof(fixture.data_dir), "%s", played_argument());
+    fixture_options(&fixture);
+    fixture.options.sizes = small_sizes();
+    fixture.options.sizes.merge_segments = 1000;
+    if (sp_store_rocksdb_open(&fixture.options, &fixture.store, NULL) != SP_OK)
+        _exit(4);
+    for (uint64_t trace = 1; trace <= 3; trace++)
+        append_span(&fixture, trace, 1);
+    if (pin(fixture.store, 1, 11) != SP_OK || pin(fixture.store, 2, 12) != SP_OK ||
+        unpin(fixture.store, 1) != SP_OK)
+        _exit(5);
+    raise(SIGKILL);
+}
+END_TEST
+
+START_TEST(pins_survive_a_kill)
+{
+    struct fixture fixture;
+    int ended;
+    fixture_make(&fixture, ENGINE_ROCKSDB, false);
+    pid_t child = spawn_role("pinner", fixture.data_dir);
+    ck_assert_int_eq(waitpid(child, &ended, 0), child);
+    ck_assert(WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL);
+    fixture.options.sizes = small_sizes();
+    fixture.options.sizes.merge_segments = 1000;
+    fixture_open(&fixture);
+    wait_for_merges(fixture.store);
+    struct sp_pins pins = pins_of(&fixture);
+    ck_assert_uint_eq(pins.count, 1);
+    ck_assert_uint_eq(pins.rows[0].pinned_unix_ns, 12);
+    ck_assert_uint_eq(retain_nothing(fixture.store), 2);
+    ck_assert_uint_eq(stored(fixture.store, 2), 1);
+    fixture_close_sound(&fixture);
+    fixture_fini(&fixture);
+}
+END_TEST
+
 /* ---- pinned while its segment is being removed ---- */
 
 static void *remove_all(void *cookie)
@@ -332,6 +375,8 @@ END_TEST
 
 Suite *sp_test_suite(void)
 {
+    if (played_role("pinner"))
+        return role_suite(play_pinner);
     Suite *suite = suite_create("pins");
     TCase *each = tcase_create("either engine");
     tcase_add_loop_test(each, pinned_trace_stays_with_all_its_spans, 0, ENGINE_COUNT);
@@ -343,6 +388,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(disk, by_size_the_oldest_that_is_not_pinned_goes);
     tcase_add_test(disk, pinned_segments_leave_room_for_what_comes);
     tcase_add_test(disk, who_only_reads_knows_them_and_changes_none);
+    tcase_add_test(disk, pins_survive_a_kill);
     tcase_add_test(disk, what_is_pinned_while_its_segment_goes_stays_or_is_refused);
     suite_add_tcase(suite, disk);
     return suite;

@@ -283,6 +283,20 @@ def test_backups_are_what_the_document_says(context):
     assert context.check("/v1/backups")["backups"] == []
 
 
+def test_pins_are_what_the_document_says(context):
+    trace = context.search(limit=1)["traces"][0]["traceId"]
+    assert context.check("/v1/pins") == {"pins": [], "pinsMax": "100", "segments": "0", "segmentBytes": "0"}
+    for _ in range(2):
+        context.change("PUT", f"/v1/pins/{trace}", 204)
+    pinned = context.check("/v1/pins")["pins"]
+    assert [p["traceId"] for p in pinned] == [trace]
+    for method, path, status in (("PUT", "/v1/pins/" + "ab" * 16, 404), ("DELETE", "/v1/pins/" + "ab" * 16, 404), ("PUT", "/v1/pins/x", 400), ("DELETE", "/v1/pins/x", 400)):
+        context.change(method, path, status)
+    context.change("PUT", f"/v1/pins/{trace}", 400, b"{}")
+    context.change("DELETE", f"/v1/pins/{trace}", 204)
+    assert context.check("/v1/pins")["pins"] == []
+
+
 def test_sets_of_spans_are_shown(context):
     for query in ("{} && {}", "{} >> {}", "{ kind = server } &>> { kind = client }", "{} | count() > 2", "{} | by(name)", "{} !< {}",
                   "{} | by(service) | avg(duration) > 0 | select(span.http.route, resource.service.name, kind, duration, event:name)",
