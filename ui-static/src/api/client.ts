@@ -218,9 +218,17 @@ export const getSystem = (stop?: AbortSignal) => get<api.SystemAnswer>("v1/syste
 
 export const getQuality = (params: Params, stop?: AbortSignal) => get<api.QualityAnswer>("v1/quality", params, stop);
 
-/** The one thing that is not a GET: the server refuses it unless it was started with --allow-cancel. */
-export async function cancelQuery(id: string): Promise<void> {
-  const url = apiUrl(`v1/queries/${encodeURIComponent(id)}`);
-  const response = await fetch(url, { method: "DELETE" });
+export const getPins = (stop?: AbortSignal) => get<api.PinsAnswer>("v1/pins", {}, stop);
+
+/** What is not a GET. */
+async function change(method: "PUT" | "DELETE", path: string): Promise<void> {
+  const url = apiUrl(path);
+  const response = await fetch(url, { method });
   if (!response.ok) throw new ApiError(await problemOf(response), url);
 }
+
+/** The server refuses it unless it was started with --allow-cancel. */
+export const cancelQuery = (id: string): Promise<void> => change("DELETE", `v1/queries/${encodeURIComponent(id)}`);
+
+/** A pinned trace is not removed by retention. */
+export const putPin = (traceId: string, pinned: boolean): Promise<void> => change(pinned ? "PUT" : "DELETE", `v1/pins/${traceId}`);

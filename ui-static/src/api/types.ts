@@ -541,6 +541,14 @@ export interface SlowQuery extends ShownQuery {
 }
 
 /** /v1/system: the process, for those who run it. */
+export interface PinsAnswer {
+  /** In the order in which they were pinned. */
+  pins: { traceId: string; pinnedUnixNano: string }[];
+  pinsMax: string;
+  segments: string;
+  segmentBytes: string;
+}
+
 export interface SystemAnswer {
   version: string;
   nowUnixNano: string;

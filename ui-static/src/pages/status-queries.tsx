@@ -6,22 +6,14 @@ import { addressOf, exploreOf, parameterText, quantileBound } from "../model/sys
 import { formatBytes, formatCount } from "../model/text";
 import { formatClock, formatDay, formatDuration } from "../model/time";
 import { href } from "../route";
-import { asApiError } from "../state/load";
+import { tellProblem } from "../state/load";
 import { zone } from "../state/prefs";
 import { say } from "../state/say";
 import { Figures, Part, Table } from "./status-parts";
 
 export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () => void }) {
   const q = value.queries;
-  const cancel = async (query: RunningQuery) => {
-    try {
-      await cancelQuery(query.id);
-      say("The query was asked to end");
-    } catch (error) {
-      say(asApiError(error).problem.detail ?? "The query could not be ended");
-    }
-    refresh();
-  };
+  const cancel = (query: RunningQuery) => void cancelQuery(query.id).then(() => say("The query was asked to end"), tellProblem).then(refresh);
   const what = (query: ShownQuery) => {
     const address = addressOf(query.url);
     const { path, parameters } = address;
@@ -59,7 +51,7 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
             ...cost(r),
             ...(q.mayCancel
               ? [
-                  <button key="end" type="button" class="button" disabled={r.cancelled} onClick={() => void cancel(r)}>
+                  <button key="end" type="button" class="button" disabled={r.cancelled} onClick={() => cancel(r)}>
                     {r.cancelled ? "Ending …" : "End"}
                   </button>,
                 ]

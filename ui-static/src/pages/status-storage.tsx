@@ -1,11 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 // Status, what is kept: how much, from when to when, how long it will fit, and what the store is behind with.
-import type { SystemAnswer } from "../api/types";
+import { useEffect } from "preact/hooks";
+import { getPins, putPin } from "../api/client";
+import type { PinsAnswer, SystemAnswer } from "../api/types";
 import { compressionOf, forecastOf, limitText } from "../model/system";
-import { formatBytes, formatCount, formatPercent } from "../model/text";
+import { formatBytes, formatCount, formatPercent, plural } from "../model/text";
 import { formatAge, formatDuration, formatMilli } from "../model/time";
+import { href } from "../route";
+import { Loader, tellProblem } from "../state/load";
 import { zone } from "../state/prefs";
 import { Figures, Part, Table } from "./status-parts";
+
+/** Asked for anew whenever the page is: whoever pins does it elsewhere. */
+function Pinned({ now }: { now: bigint }) {
+  const { value } = pins.state.value;
+  const load = () => void pins.run(getPins);
+  useEffect(load, [now]);
+  return value ? (
+    <Part title="Pinned traces" note={`They are not removed: ${plural(Number(value.segments), "segment")}, ${formatBytes(value.segmentBytes)}, stay for them.`}>
+      <Table
+        label="Pinned traces"
+        columns={["Trace", ">Pinned", ""]}
+        rows={value.pins.map(({ traceId, pinnedUnixNano }) => [
+          <a key={traceId} href={href("trace", { id: traceId })}>
+            <code>{traceId}</code>
+          </a>,
+          formatAge(BigInt(pinnedUnixNano), now),
+          <button type="button" class="button" aria-label={`Unpin ${traceId}`} onClick={() => void putPin(traceId, false).then(load, tellProblem)}>
+            Unpin
+          </button>,
+        ])}
+        none="None. A trace is pinned by its menu Export."
+      />
+    </Part>
+  ) : null;
+}
+
+const pins = new Loader<PinsAnswer>();
 
 export function Storage({ value }: { value: SystemAnswer }) {
   const s = value.store;
@@ -43,9 +74,9 @@ export function Storage({ value }: { value: SystemAnswer }) {
             ["Growth", forecast.bytesADay === null ? "not known yet" : `${formatBytes(Math.round(forecast.bytesADay))} a day`, forecast.basis],
             ["Full", forecast.fullInNs === null ? "–" : forecast.fullInNs === 0 ? "now" : `in ${formatDuration(forecast.fullInNs)}`, forecast.until],
           ]}
-         
         />
       </Part>
+      <Pinned now={now} />
       <Part title="Work of the store" note="Since start.">
         <Table
           label="Work of the store"
@@ -57,7 +88,6 @@ export function Storage({ value }: { value: SystemAnswer }) {
             ["Acked requests that could not be put in place", formatCount(s.applyFailures), s.applyFails ? "▲ the last try failed; the journal keeps them" : "none is waiting for another try"],
             ["Spans removed", formatCount(removed), `${formatCount(s.removedByAgeSpans)} by age, ${formatCount(s.removedBySizeSpans)} by size`],
           ]}
-         
         />
       </Part>
     </>

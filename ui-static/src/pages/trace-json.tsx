@@ -7,9 +7,10 @@ import { formatBytes, formatCount } from "../model/text";
 import { param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import type { ViewProps } from "../state/traceview";
+import { saveFile } from "../state/say";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
-import { FORMATS, saveAs } from "./trace-menu";
+import { FORMATS } from "./trace-menu";
 
 /** A larger text is not laid out line by line: it can be downloaded and copied. */
 const SHOWN_MAX = 24 * 1024 * 1024;
@@ -51,7 +52,7 @@ export function JsonView({ skeleton: s, source }: ViewProps) {
         </span>
         {shown ? (
           <>
-            <button type="button" class="button" onClick={() => saveAs(`trace-${s.traceId}.${saved.end}`, saved.type, shown.text)}>
+            <button type="button" class="button" onClick={() => saveFile(`trace-${s.traceId}.${saved.end}`, saved.type, shown.text)}>
               Download
             </button>
             <CopyButton text={shown.text} what="JSON" label="Copy" />

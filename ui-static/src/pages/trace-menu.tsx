@@ -1,44 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be taken away from a trace: files for other tools, links, the command that asks for it, a place in the comparison.
-import { apiUrl, columnsPath } from "../api/client";
+import { useEffect, useState } from "preact/hooks";
+import { apiUrl, columnsPath, getPins, putPin } from "../api/client";
 import { curlOf } from "../model/curl";
 import { chromeOf, csvOf, speedscopeOf } from "../model/exports";
 import { operationName, serviceName, type Skeleton } from "../model/skeleton";
 import { formatDuration } from "../model/time";
 import { inBasket, toggleBasket } from "../state/basket";
 import { hint } from "../state/keys";
+import { tellProblem } from "../state/load";
 import { linkAddress } from "../state/range";
-import { copy, say } from "../state/say";
+import { copy, saveFile, say } from "../state/say";
 import type { TraceSource } from "../state/source";
 import { Popover } from "../ui/controls";
-
-/** Letters of a file that are waited with: what came before is the browser's, which keeps it where it has room. */
-const PIECE = 1 << 22;
-
-function blobOf(pieces: Iterable<string>, type: string): Blob {
-  const done: Blob[] = [];
-  let waiting: string[] = [];
-  let letters = 0;
-  for (const piece of pieces) {
-    waiting.push(piece);
-    letters += piece.length;
-    if (letters < PIECE) continue;
-    done.push(new Blob(waiting));
-    waiting = [];
-    letters = 0;
-  }
-  return new Blob([...done, ...waiting], { type });
-}
-
-/** Hands a text, or the pieces of one, to the browser as a file. */
-export function saveAs(name: string, type: string, text: string | Iterable<string>): void {
-  const url = URL.createObjectURL(blobOf(typeof text === "string" ? [text] : text, type));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  window.setTimeout(() => URL.revokeObjectURL(url), 10000);
-}
 
 interface Format {
   name: string;
@@ -58,7 +32,7 @@ export const FORMATS: Format[] = [
 
 async function download(format: Format, s: Skeleton, source: TraceSource): Promise<void> {
   try {
-    saveAs(`trace-${s.traceId}.${format.end}`, format.type, await format.text(s, source));
+    saveFile(`trace-${s.traceId}.${format.end}`, format.type, await format.text(s, source));
   } catch (error) {
     say(`${format.name} could not be made: ${error instanceof Error ? error.message : error}`);
   }
@@ -70,6 +44,21 @@ const refLabel = (s: Skeleton): string => `${serviceName(s, 0)} ${operationName(
 export function toggleCompared(s: Skeleton, source: TraceSource): void {
   if (!source.served) return say("A trace of a file cannot be compared: the server does not have it");
   say(toggleBasket({ ref: s.traceId, label: refLabel(s) }) ? "Added to compare" : "Taken out of compare");
+}
+
+/** Keeps the trace from retention, or lets it go. */
+function PinOption({ id, close }: { id: string; close: () => void }) {
+  const [pinned, setPinned] = useState<boolean | null>(null);
+  useEffect(() => void getPins().then(({ pins }) => setPinned(pins.some((p) => p.traceId === id)), tellProblem), []);
+  const change = () => {
+    close();
+    putPin(id, !pinned).then(() => say(pinned ? "Unpinned" : "Pinned"), tellProblem);
+  };
+  return (
+    <button type="button" class="option" disabled={pinned === null} onClick={change}>
+      {pinned ? "Unpin" : "Pin"} <span class="dim">{pinned ? "it is kept" : "keep it, whatever its age"}</span>
+    </button>
+  );
 }
 
 export function TraceActions({ skeleton: s, source }: { skeleton: Skeleton; source: TraceSource }) {
@@ -110,6 +99,7 @@ export function TraceActions({ skeleton: s, source }: { skeleton: Skeleton; sour
                 <button type="button" class="option" onClick={() => (close(), void copy(curlOf(apiUrl(columnsPath(s.traceId), { view: "columns" })), "curl command"))}>
                   curl for its columns
                 </button>
+                <PinOption id={s.traceId} close={close} />
               </>
             ) : null}
           </div>

@@ -9,10 +9,10 @@ import { param, patched, replace } from "../route";
 import { useActions } from "../state/keys";
 import { rowPx } from "../state/prefs";
 import type { ViewProps } from "../state/traceview";
+import { saveFile } from "../state/say";
 import { Swatch } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
 import { useJumps } from "./trace-jumps";
-import { saveAs } from "./trace-menu";
 
 /** A page of rows, as keys go. */
 const PAGE_ROWS = 20;
@@ -88,7 +88,7 @@ export function SpansView(props: ViewProps) {
         <span>
           {formatCount(rows.length)} {matches ? `of ${formatCount(s.count)} ` : ""}spans
         </span>
-        <button type="button" class="button" onClick={() => saveAs(`trace-${s.traceId}-spans.csv`, "text/csv", csvOf(s, rows))}>
+        <button type="button" class="button" onClick={() => saveFile(`trace-${s.traceId}-spans.csv`, "text/csv", csvOf(s, rows))}>
           CSV
         </button>
       </div>

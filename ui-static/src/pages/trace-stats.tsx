@@ -9,9 +9,9 @@ import { formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import type { ViewProps } from "../state/traceview";
+import { saveFile } from "../state/say";
 import { ErrorMark, ProblemPanel } from "../ui/controls";
 import { useJumps } from "./trace-jumps";
-import { saveAs } from "./trace-menu";
 
 const ROWS = 500;
 const COLUMNS: [GroupColumn, string][] = [
@@ -82,7 +82,7 @@ export function StatsView(props: ViewProps) {
         <KeySelect label="Group by" value={first} keys={keys.state.value.value ?? []} set={(name) => replace(patched({ by: name === "service" ? null : name }))} />
         <KeySelect label="and by" value={second} keys={keys.state.value.value ?? []} optional set={(name) => replace(patched({ by2: name }))} />
         <span class="dim">{groups ? `${formatCount(groups.length)} ${groups.length === 1 ? "group" : "groups"} of ${formatCount(s.count)} spans` : "…"}</span>
-        <button type="button" class="button" disabled={!groups} onClick={() => saveAs(`trace-${s.traceId}-stats.csv`, "text/csv", csvOfGroups(names, sorted))}>
+        <button type="button" class="button" disabled={!groups} onClick={() => saveFile(`trace-${s.traceId}-stats.csv`, "text/csv", csvOfGroups(names, sorted))}>
           CSV
         </button>
       </div>

@@ -3,6 +3,7 @@
 import { type Signal, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { ApiError, isStopped } from "../api/client";
+import { say } from "./say";
 
 export interface Loaded<T> {
   value: T | null;
@@ -69,6 +70,12 @@ export function useRetry(error: ApiError | null, run: () => void): void {
     }, delay.current);
     return () => window.clearTimeout(timer);
   }, [error]);
+}
+
+/** For a moment: of what was asked for by a press of a button. */
+export function tellProblem(error: unknown): void {
+  const { title, detail } = asApiError(error).problem;
+  say(detail ?? title);
 }
 
 export function asApiError(error: unknown): ApiError {

@@ -41,10 +41,29 @@ export async function copy(wanted: string | Promise<string>, what: string): Prom
 
 const REVOKE_MS = 10000;
 
-/** A file that the page made, offered for download. */
-export function saveFile(name: string, type: string, content: string | Uint8Array<ArrayBuffer>): void {
+/** Letters of a file that are waited with: what came before is the browser's, which keeps it where it has room. */
+const PIECE = 1 << 22;
+
+function blobOf(pieces: Iterable<string>, type: string): Blob {
+  const done: Blob[] = [];
+  let waiting: string[] = [];
+  let letters = 0;
+  for (const piece of pieces) {
+    waiting.push(piece);
+    letters += piece.length;
+    if (letters < PIECE) continue;
+    done.push(new Blob(waiting));
+    waiting = [];
+    letters = 0;
+  }
+  return new Blob([...done, ...waiting], { type });
+}
+
+/** A file that the page made, or the pieces of one, offered for download. */
+export function saveFile(name: string, type: string, content: string | Uint8Array<ArrayBuffer> | Iterable<string>): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([content], { type }));
+  const whole = typeof content === "string" || content instanceof Uint8Array;
+  link.href = URL.createObjectURL(whole ? new Blob([content], { type }) : blobOf(content, type));
   link.download = name;
   link.click();
   // The browser has begun to read it by then.
