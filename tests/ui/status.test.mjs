@@ -56,6 +56,30 @@ test("storage says what there is, what is kept, and how long it fits", async () 
   });
 });
 
+test("a trace is pinned in its menu, Status says so, and lets it go", async () => {
+  const pinned = async () => (await (await fetch(`${site.url}/v1/pins`)).json()).pins.map((p) => p.traceId);
+  const [trace, menu] = [hex(1, 32), (page) => page.getByRole("button", { name: "Export" }).click()];
+  await withPage(site.browser, `${site.url}/trace/?id=${trace}`, async (page) => {
+    await menu(page);
+    const first = page.getByRole("button", { name: /^OTLP JSON/ });
+    await until(() => first.evaluate((e) => e === document.activeElement), true, "the menu has the focus when it is there");
+    await page.getByRole("button", { name: /^Pin it stays/ }).click();
+    await until(pinned, [trace], "pinned");
+    await page.getByText("Pinned: it stays").first().waitFor();
+    await menu(page);
+    await page.getByRole("button", { name: /^Unpin/ }).waitFor();
+    await assertAccessible(page, "the menu of a trace");
+  });
+  await withPage(site.browser, at("storage"), async (page) => {
+    const row = page.getByRole("region", { name: "Pinned traces" }).getByRole("row").nth(1);
+    assert.match(await row.innerText(), new RegExp(`^${trace}\\s+(just now|\\d+ s ago|1 min ago)\\s+Unpin$`));
+    assert.equal(new URL(await row.getByRole("link").evaluate((a) => a.href)).searchParams.get("id"), trace);
+    await row.getByRole("button", { name: `Unpin ${trace}` }).click();
+    await page.getByText("None. A trace is pinned by its menu Export.").waitFor();
+    assert.deepEqual(await pinned(), []);
+  });
+});
+
 test("queries that were slow are shown as they were asked, and answers counted", async () => {
   await fetch(`${site.url}/v1/search?${new URLSearchParams({ q: '{ name = "<b>work</b>" }', from: "1675083600000000000" })}`);
   await withPage(site.browser, at("query"), async (page) => {

@@ -10,7 +10,7 @@ import type { ViewProps } from "../state/traceview";
 import { saveFile } from "../state/say";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
-import { FORMATS } from "./trace-menu";
+import { FORMATS } from "./trace-export";
 
 /** A larger text is not laid out line by line: it can be downloaded and copied. */
 const SHOWN_MAX = 24 * 1024 * 1024;
