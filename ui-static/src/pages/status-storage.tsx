@@ -17,7 +17,7 @@ function Pinned({ now }: { now: bigint }) {
   const load = () => void pins.run(getPins);
   useEffect(load, [now]);
   return value ? (
-    <Part title="Pinned traces" note={`They are not removed: ${plural(Number(value.segments), "segment")}, ${formatBytes(value.segmentBytes)}, stay for them.`}>
+    <Part title="Pinned traces" note={value.pins.length > 0 ? `They are not removed: ${plural(Number(value.segments), "segment")}, ${formatBytes(value.segmentBytes)}, stay for them.` : ""}>
       <Table
         label="Pinned traces"
         columns={["Trace", ">Pinned", ""]}
