@@ -245,15 +245,34 @@ static bool order_fits(enum sp_traceql_comparison comparison, int order)
 
 enum outcome { DOES_NOT_COMPARE, FALSE, TRUE };
 
-/* Two scalars; regex is of the right one. */
+/* A regular expression, and whoever may end what it is for. */
+struct matcher {
+    struct sp_regex *regex;
+    const struct sp_stop *stop;
+    struct sp_error *reterr; /* of stop */
+    bool stopped;
+};
+
+/* One match may take milliseconds, and an array, a trace or a block has many: so it is counted across all of them. */
+static enum sp_status match_text(struct matcher *matcher, struct sp_slice text, bool *ret_matched)
+{
+    enum sp_status status = sp_regex_match(matcher->regex, text, ret_matched);
+    if (status != SP_OK || sp_regex_match_count(matcher->regex) % SP_STOP_REGEX_PAIRS != 0)
+        return status;
+    status = sp_stop_ask(matcher->stop, matcher->reterr);
+    matcher->stopped = status != SP_OK;
+    return status;
+}
+
+/* Two scalars; the matcher is of the right one. NULL: none. */
 static enum sp_status scalar_outcome(const struct sp_traceql_value *left,
                                      enum sp_traceql_comparison comparison,
-                                     const struct sp_traceql_value *right, struct sp_regex *regex,
+                                     const struct sp_traceql_value *right, struct matcher *matcher,
                                      enum outcome *ret)
 {
     *ret = DOES_NOT_COMPARE;
     int order;
-    if (!regex) {
+    if (!matcher) {
         if (compare_scalars(left, right, &order))
             *ret = order_fits(comparison, order) ? TRUE : FALSE;
         return SP_OK;
@@ -261,7 +280,7 @@ static enum sp_status scalar_outcome(const struct sp_traceql_value *left,
     if (left->type != SP_TRACEQL_TYPE_STRING)
         return SP_OK;
     bool matched = false;
-    enum sp_status status = sp_regex_match(regex, left->string, &matched);
+    enum sp_status status = match_text(matcher, left->string, &matched);
     if (status == SP_OK)
         *ret = matched == (comparison == SP_TRACEQL_MATCH) ? TRUE : FALSE;
     return status;
@@ -271,7 +290,7 @@ static enum sp_status scalar_outcome(const struct sp_traceql_value *left,
  * that is equal. */
 static enum sp_status array_outcome(const struct sp_value *array,
                                     enum sp_traceql_comparison comparison,
-                                    const struct sp_traceql_value *right, struct sp_regex *regex,
+                                    const struct sp_traceql_value *right, struct matcher *matcher,
                                     bool *ret)
 {
     bool none = comparison == SP_TRACEQL_NE || comparison == SP_TRACEQL_NOT_MATCH;
@@ -282,7 +301,7 @@ static enum sp_status array_outcome(const struct sp_value *array,
         if (item.kind != SP_OPERAND_SCALAR)
             continue;
         enum outcome outcome;
-        enum sp_status status = scalar_outcome(&item.scalar, comparison, right, regex, &outcome);
+        enum sp_status status = scalar_outcome(&item.scalar, comparison, right, matcher, &outcome);
         if (status != SP_OK)
             return status;
         any_true |= outcome == TRUE;
@@ -315,18 +334,19 @@ static enum sp_traceql_comparison mirrored(enum sp_traceql_comparison comparison
 /* Neither side is EACH. Two arrays do not compare. */
 static enum sp_status compare_one(const struct sp_operand *left,
                                   enum sp_traceql_comparison comparison,
-                                  const struct sp_operand *right, struct sp_regex *regex, bool *ret)
+                                  const struct sp_operand *right, struct matcher *matcher,
+                                  bool *ret)
 {
     *ret = false;
     if (left->kind == SP_OPERAND_ARRAY && right->kind == SP_OPERAND_SCALAR)
-        return array_outcome(left->array, comparison, &right->scalar, regex, ret);
-    if (left->kind == SP_OPERAND_SCALAR && right->kind == SP_OPERAND_ARRAY && !regex)
+        return array_outcome(left->array, comparison, &right->scalar, matcher, ret);
+    if (left->kind == SP_OPERAND_SCALAR && right->kind == SP_OPERAND_ARRAY && !matcher)
         return array_outcome(right->array, mirrored(comparison), &left->scalar, NULL, ret);
     if (left->kind != SP_OPERAND_SCALAR || right->kind != SP_OPERAND_SCALAR)
         return SP_OK;
     enum outcome outcome;
     enum sp_status status =
-        scalar_outcome(&left->scalar, comparison, &right->scalar, regex, &outcome);
+        scalar_outcome(&left->scalar, comparison, &right->scalar, matcher, &outcome);
     *ret = outcome == TRUE;
     return status;
 }
@@ -351,7 +371,7 @@ enum sp_status sp_operand_compare(const struct sp_span_place *place, const struc
                                   const struct sp_operand *right, struct sp_regex *regex, bool *ret,
                                   struct sp_error *reterr)
 {
-    uint32_t stop_pairs = regex ? SP_STOP_REGEX_PAIRS : SP_STOP_PAIRS;
+    struct matcher matcher = {.regex = regex, .stop = place->facts->stop, .reterr = reterr};
     uint32_t pairs = 0;
     uint32_t left_count = each_count(place, left), right_count = each_count(place, right);
     *ret = false;
@@ -360,7 +380,10 @@ enum sp_status sp_operand_compare(const struct sp_span_place *place, const struc
         const struct sp_operand *one = each_item(place, left, i, &left_room);
         for (uint32_t j = 0; j < right_count && !*ret; j++) {
             enum sp_status status =
-                compare_one(one, comparison, each_item(place, right, j, &right_room), regex, ret);
+                compare_one(one, comparison, each_item(place, right, j, &right_room),
+                            regex ? &matcher : NULL, ret);
+            if (matcher.stopped)
+                return status;
             if (status == SP_LIMIT)
                 return sp_error_set(reterr, status,
                                     "a regular expression took more than the limit of %u steps, or "
@@ -368,7 +391,7 @@ enum sp_status sp_operand_compare(const struct sp_span_place *place, const struc
                                     SP_REGEX_MATCH_LIMIT, SP_REGEX_HEAP_KIB_MAX);
             if (status != SP_OK)
                 return sp_error_set(reterr, status, "no memory to match a regular expression");
-            if (++pairs % stop_pairs == 0)
+            if (++pairs % SP_STOP_PAIRS == 0)
                 status = sp_stop_ask(place->facts->stop, reterr);
             if (status != SP_OK)
                 return status;

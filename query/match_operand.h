@@ -59,8 +59,8 @@ void sp_operand_negate(struct sp_operand *operand);
 void sp_operand_arithmetic(struct sp_operand *left, enum sp_traceql_arithmetic operation,
                            const struct sp_operand *right);
 
-/* Pairs of events or links compared between two questions whether to stop; with a regular expression, which may take
- * milliseconds, fewer. */
+/* Pairs of events or links compared between two questions whether to stop; and matches of a regular expression, which may take
+ * milliseconds each. */
 #define SP_STOP_PAIRS       4096u
 #define SP_STOP_REGEX_PAIRS 16u
 

@@ -21,6 +21,7 @@ struct sp_regex {
     pcre2_code *code;
     pcre2_match_data *match;
     pcre2_match_context *context;
+    uint32_t match_count;
 };
 
 /* ---- from RE2's syntax to PCRE2's ---- */
@@ -472,6 +473,7 @@ enum sp_status sp_regex_match(struct sp_regex *regex, struct sp_slice subject, b
 {
     const uint8_t *bytes = subject.ptr ? subject.ptr : (const uint8_t *)"";
     int code = pcre2_match(regex->code, bytes, subject.len, 0, 0, regex->match, regex->context);
+    regex->match_count++;
     if (code == PCRE2_ERROR_NOMEMORY)
         return SP_NO_MEMORY;
     if (code == PCRE2_ERROR_MATCHLIMIT || code == PCRE2_ERROR_HEAPLIMIT ||
@@ -479,4 +481,9 @@ enum sp_status sp_regex_match(struct sp_regex *regex, struct sp_slice subject, b
         return SP_LIMIT;
     *ret_matched = code >= 0; /* below: no match, or a subject that is not UTF-8 */
     return SP_OK;
+}
+
+uint32_t sp_regex_match_count(const struct sp_regex *regex)
+{
+    return regex->match_count;
 }

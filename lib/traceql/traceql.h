@@ -291,3 +291,6 @@ void sp_regex_free(struct sp_regex *regex); /* NULL is fine */
  * SP_LIMIT  the match took more than SP_REGEX_MATCH_LIMIT steps or SP_REGEX_HEAP_KIB_MAX.     SP_NO_MEMORY. */
 SP_MUST_USE enum sp_status sp_regex_match(struct sp_regex *regex, struct sp_slice subject,
                                           bool *ret_matched);
+
+/* How often it was asked to match, modulo 2^32: whoever asks often has to look at the clock. */
+uint32_t sp_regex_match_count(const struct sp_regex *regex);

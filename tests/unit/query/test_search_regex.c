@@ -58,6 +58,43 @@ START_TEST(limit_of_a_regular_expression_is_named_whoever_reaches_it)
 }
 END_TEST
 
+/* Each look at the clock takes a second. */
+static uint64_t hurrying_ns(void *cookie)
+{
+    struct world *w = cookie;
+    return w->monotonic_ns += 1000 * MS;
+}
+
+/* A match may take milliseconds, so the clock is looked at among those of a block, of a trace and of an array. */
+START_TEST(time_is_looked_at_among_matches_of_a_regular_expression)
+{
+    enum { COUNT = 1000 };
+    static char texts[COUNT][16];
+    static struct sp_value items[COUNT];
+    static struct sp_span spans[COUNT];
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "text %u", i);
+        items[i] = text_value(texts[i]);
+        spans[i] = make_span(&arena, 1, i + 1, 0, "cart", texts[i], T0 + i, MS);
+    }
+    struct sp_span with_array = make_span(&arena, 2, 1, 0, "web", "GET", T0, MS);
+    const struct sp_value array = {.kind = SP_VALUE_ARRAY, .items = items, .count = COUNT};
+    add_attribute(&arena, &with_array, "texts", array);
+    world_add(&world, spans, COUNT);
+    world_add(&world, &with_array, 1);
+    world.clock.monotonic_ns = hurrying_ns;
+    expect_answer(&world, "/v1/metrics/query_range?q=%7Bname%3D~%22t.*x%22%7D%7Crate()", 504,
+                  "took longer than 30 s");
+    expect_answer(&world, "/v1/metrics/query_range?q=%7B.texts%3D~%22t.*x%22%7D%7Crate()", 504,
+                  "took longer than 30 s");
+    expect_answer(&world, "/v1/search?q=%7B.texts%3D~%22t.*x%22%7D", 200,
+                  "\"incompleteReason\":\"timeBudget\"");
+    expect_answer(&world,
+                  "/v1/traces/00000000000000000000000000000001/match?q=%7Bname%3D~%22t.*x%22%7D",
+                  504, "took longer than 30 s");
+}
+END_TEST
+
 static void expect_match_count(const char *url_query, unsigned traces)
 {
     char url[512], expected[64];
@@ -113,6 +150,7 @@ Suite *sp_test_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, search_that_runs_into_the_limit_of_a_regular_expression_names_it);
     tcase_add_test(tcase, limit_of_a_regular_expression_is_named_whoever_reaches_it);
+    tcase_add_test(tcase, time_is_looked_at_among_matches_of_a_regular_expression);
     tcase_add_test(tcase, regular_expressions_find_what_single_spans_say);
     suite_add_tcase(suite, tcase);
     return suite;
