@@ -582,6 +582,18 @@ test("the panel lists calls to look at: failed first, then slow and new ones, ea
     const calls = await rows();
     assert.deepEqual(calls.map(([status, why]) => `${status} ${why}`), [...Array(4).fill("▲ failed failed"), ...Array(3).fill("ok slowest"), "ok newest", "ok newest", "▲ failed newest"], String(calls));
     assert.equal(new Set(calls.map((c) => c[2])).size, 10, "each trace once");
+    // What is searched for are the calls of this edge: spans of the one right below spans of the other.
+    const q = new URL(await page.getByRole("link", { name: "Search its spans" }).getAttribute("href"), page.url()).searchParams.get("q");
+    assert.match(q, /"web" && kind = client \} > \{.*"pay"/);
+    const { series } = await (await fetch(`${site.url}/v1/metrics/query?${new URLSearchParams({ q: `${q} | count_over_time()`, ...WHOLE })}`)).json();
+    assert.equal(series[0].points[0][1], total("web", "pay"));
+    // Both ends of it are a press away.
+    await page.locator(".edge-title").getByRole("button", { name: "pay" }).click();
+    await page.locator(".details").getByRole("link", { name: "Its page" }).waitFor();
+    await page.locator(".details-body:focus").waitFor();
+    await page.locator(".neighbours").first().getByRole("button", { name: "web" }).click();
+    await page.locator(".edge-title", { hasText: "web" }).waitFor();
+    await page.locator(".details-body:focus").waitFor();
     // A database, which has no spans of its own: the calling ones are looked at.
     await edge("stock", "postgresql").click();
     await page.locator(".edge-title", { hasText: "postgresql" }).waitFor();

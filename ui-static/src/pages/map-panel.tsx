@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of one service or one edge of the map.
+import { useRef } from "preact/hooks";
 import type { Quantiles } from "../api/types";
 import { changeText } from "../model/change";
 import { besides, type Edge, type Graph, kindOf, latencyOf, LINK, type Node } from "../model/graph";
@@ -26,14 +27,20 @@ interface Props {
 
 export function MapPanel(props: Props) {
   const { selection, graph, setSelection } = props;
+  const box = useRef<HTMLDivElement>(null);
   const node = selection.kind === "node" ? graph.nodes.get(selection.id) : undefined;
   const edge = selection.kind === "edge" ? graph.edges.find((e) => e.id === selection.id) : undefined;
   if (!node && !edge) return null;
   const Calls = props.parts?.CallList;
+  // The button that leads there goes with what it is in: the panel keeps the focus.
+  const goTo = (to: Selection | null) => {
+    box.current?.focus();
+    setSelection(to);
+  };
   return (
-    <Drawer label={node ? "Service" : "Edge"} title={node ? <NodeTitle node={node} /> : edge ? <EdgeTitle edge={edge} graph={graph} /> : null} close={() => setSelection(null)} what="the panel">
-      <div class="details-body" tabIndex={0} role="region" aria-label="Details">
-        {node ? <NodeBody {...props} node={node} /> : edge ? <EdgeBody {...props} edge={edge} /> : null}
+    <Drawer label={node ? "Service" : "Edge"} title={node ? <NodeTitle node={node} /> : edge ? <EdgeTitle edge={edge} graph={graph} setSelection={goTo} /> : null} close={() => setSelection(null)} what="the panel">
+      <div class="details-body" ref={box} tabIndex={0} role="region" aria-label="Details">
+        {node ? <NodeBody {...props} node={node} setSelection={goTo} /> : edge ? <EdgeBody {...props} edge={edge} /> : null}
         {Calls && graph.edges.some((e) => (edge ? e === edge && e.callCount > 0 : e.client === node?.service || e.server === node?.service)) ? <Calls selection={selection} edge={edge} node={node} graph={graph} /> : null}
       </div>
     </Drawer>
@@ -51,13 +58,18 @@ function NodeTitle({ node }: { node: Node }) {
   );
 }
 
-function EdgeTitle({ edge, graph }: { edge: Edge; graph: Graph }) {
+function EdgeTitle({ edge, graph, setSelection }: { edge: Edge; graph: Graph; setSelection: (selection: Selection) => void }) {
+  const end = (id: string) => (
+    <button type="button" class="link" onClick={() => setSelection({ kind: "node", id })}>
+      <NodeName node={graph.nodes.get(id)} />
+    </button>
+  );
   return (
     <>
       <h2 class="edge-title">
-        <NodeName node={graph.nodes.get(edge.client)} />
+        {end(edge.client)}
         <span aria-label="calls">→</span>
-        <NodeName node={graph.nodes.get(edge.server)} />
+        {end(edge.server)}
       </h2>
       <span class="dim">{kindOf(edge)}</span>
     </>
@@ -157,10 +169,12 @@ const QUANTILES = ["p50", "p90", "p95", "p99"] as const;
 function EdgeBody({ edge, graph, seconds, relativeError, setSelection, parts }: Props & { edge: Edge }) {
   const OverTime = parts?.EdgeOverTime;
   const most = Math.max(Number(edge.clientLatency?.p99 ?? 0), Number(edge.serverLatency?.p99 ?? 0), 1);
-  const server = graph.nodes.get(edge.server)?.type === "service";
-  const query = server
-    ? `{ resource.service.name = ${quote(edge.server)} && kind = ${edge.connectionType === "messaging_system" || edge.connectionType === LINK ? "consumer" : "server"} }`
-    : `{ resource.service.name = ${quote(edge.client)} && kind = client }`;
+  const isService = (name: string) => graph.nodes.get(name)?.type === "service";
+  const messages = edge.connectionType === "messaging_system" || edge.connectionType === LINK;
+  const [of, by] = [edge.server, edge.client].map((name) => `resource.service.name = ${quote(name)}`);
+  // Of a call within a trace the span of the called one, right below one of the caller: these are the calls of the edge, and no others.
+  const above = edge.connectionType === LINK || !isService(edge.client) ? "" : messages ? `{ ${by} } > ` : `{ ${by} && kind = client } > `;
+  const query = isService(edge.server) ? `${above}{ ${of} && kind = ${messages ? "consumer" : "server"} }` : `{ ${by} && kind = client }`;
   const cell = (q: Quantiles | null, name: (typeof QUANTILES)[number]) =>
     q ? (
       <>
