@@ -98,11 +98,15 @@ static bool decode_status(struct sp_json_decoder *d, struct sp_span *span)
     return ok;
 }
 
+/* An array that stands twice in its message goes on, as it would in protobuf. */
 static bool decode_events(struct sp_json_decoder *d, struct sp_span *span)
 {
     bool more;
     if (!sp_json_decoder_array(d, &more) || !more)
         return d->status == SP_OK;
+    for (uint32_t i = 0; i < span->event_count; i++)
+        if (!sp_json_decoder_append(d, &d->events, &span->events[i], sizeof(span->events[i])))
+            return false;
     for (;;) {
         struct sp_event event = {0};
         if (!sp_json_decoder_element(d, &more))
@@ -126,6 +130,9 @@ static bool decode_links(struct sp_json_decoder *d, struct sp_span *span)
     bool more;
     if (!sp_json_decoder_array(d, &more) || !more)
         return d->status == SP_OK;
+    for (uint32_t i = 0; i < span->link_count; i++)
+        if (!sp_json_decoder_append(d, &d->links, &span->links[i], sizeof(span->links[i])))
+            return false;
     for (;;) {
         struct sp_link link = {0};
         if (!sp_json_decoder_element(d, &more))

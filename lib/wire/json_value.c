@@ -246,6 +246,9 @@ bool sp_json_decode_attributes(struct sp_json_decoder *d, struct sp_attributes *
         return true;
     if (!push(d, FRAME_KVLIST, SP_VALUE_EMPTY))
         return false;
+    for (uint32_t i = 0; i < ret->count; i++) /* "attributes" stood here before: it goes on */
+        if (!sp_json_decoder_append(d, &d->attributes, &ret->items[i], sizeof(ret->items[i])))
+            return false;
     while (!bottom) {
         bool ok = false;
         switch (top(d)->kind) {

@@ -156,6 +156,34 @@ START_TEST(unknown_and_snake_case_members_are_ignored)
 }
 END_TEST
 
+/* Where it has room for all, as protobuf has; of texts and numbers the last counts there, too. */
+START_TEST(members_that_stand_twice_lose_nothing)
+{
+    const struct sp_span *span = span_of(
+        IDS ",\"name\":\"a\",\"name\":\"b\","
+            "\"attributes\":[{\"key\":\"one\",\"value\":{\"intValue\":1}}],"
+            "\"events\":[{\"name\":\"first\"}],\"links\":[{\"flags\":1},{\"flags\":2}],"
+            "\"attributes\":[{\"key\":\"two\",\"value\":{\"intValue\":2}}],\"attributes\":[],"
+            "\"events\":null,\"events\":[{\"name\":\"second\",\"attributes\":[{\"key\":\"x\"}],"
+            "\"attributes\":[{\"key\":\"y\"}]}],\"links\":[{\"flags\":3}]");
+    ck_assert(sp_slice_equal_cstr(span->name, "b"));
+    ck_assert_uint_eq(span->attributes.count, 2);
+    ck_assert(sp_slice_equal_cstr(span->attributes.items[0].key, "one"));
+    ck_assert(sp_slice_equal_cstr(span->attributes.items[1].key, "two"));
+    ck_assert_uint_eq(span->event_count, 2);
+    ck_assert(sp_slice_equal_cstr(span->events[0].name, "first"));
+    ck_assert(sp_slice_equal_cstr(span->events[1].name, "second"));
+    ck_assert_uint_eq(span->events[1].attributes.count, 2);
+    ck_assert_uint_eq(span->link_count, 3);
+    ck_assert_uint_eq(span->links[2].flags, 3);
+    ck_assert_int_eq(decode("{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"a\"}]},"
+                            "\"scopeSpans\":[{\"spans\":[{" IDS "}]}],"
+                            "\"resource\":{\"attributes\":[{\"key\":\"b\"}]}}]}"),
+                     SP_OK);
+    ck_assert_uint_eq(batch->spans[0].resource->attributes.count, 2);
+}
+END_TEST
+
 START_TEST(null_is_the_same_as_absent)
 {
     const struct sp_span *span =
@@ -313,6 +341,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tc, numbers_out_of_range_are_malformed);
     tcase_add_test(tc, enums_are_numbers_and_unknown_ones_are_kept);
     tcase_add_test(tc, unknown_and_snake_case_members_are_ignored);
+    tcase_add_test(tc, members_that_stand_twice_lose_nothing);
     tcase_add_test(tc, null_is_the_same_as_absent);
     tcase_add_test(tc, doubles_have_names_for_what_json_lacks);
     tcase_add_test(tc, bytes_are_base64_of_either_alphabet);
