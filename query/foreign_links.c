@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * query/foreign_links.c: addresses as other tools write them, and where our pages are for them: Jaeger's and Zipkin's links to
- * traces, Jaeger's search. So bookmarks, dashboards and log viewers need not be changed. */
+ * traces, Jaeger's search and its comparison. So bookmarks, dashboards and log viewers need not be changed. */
 #include "query/foreign_links.h"
 
 #include "lib/model/model.h"
@@ -11,14 +11,61 @@
 
 /* ---- traces ---- */
 
-static bool trace_page(struct sp_slice id, struct sp_buf *out)
+/* Jaeger leaves out zeros at the beginning. */
+static bool parse_trace(struct sp_slice text, struct sp_trace_id *ret)
+{
+    char digits[SP_TRACE_ID_TEXT];
+    size_t zeros = SP_TRACE_ID_TEXT - 1 - text.len;
+    if (text.len == 0 || text.len >= SP_TRACE_ID_TEXT)
+        return false;
+    memset(digits, '0', zeros);
+    memcpy(digits + zeros, text.ptr, text.len);
+    return sp_trace_id_parse(sp_slice_make(digits, sizeof(digits) - 1), ret);
+}
+
+static bool append_trace(struct sp_buf *out, const char *before, struct sp_slice id)
 {
     struct sp_trace_id trace_id;
     char text[SP_TRACE_ID_TEXT];
-    if (!sp_trace_id_parse(id, &trace_id))
+    if (!parse_trace(id, &trace_id))
         return false;
     sp_trace_id_format(&trace_id, text);
-    sp_buf_printf(out, "/trace/?id=%s", text);
+    sp_buf_printf(out, "%s%s", before, text);
+    return true;
+}
+
+static void append_parameter(struct sp_buf *out, const char *name, struct sp_slice value)
+{
+    sp_buf_append_cstr(out, name);
+    sp_percent_encode(value, out);
+}
+
+/* What Jaeger's page finds in a trace: a span, or words. */
+static void append_found(struct sp_arena *arena, struct sp_slice query, struct sp_buf *out)
+{
+    struct sp_params *params = sp_arena_calloc(arena, 1, sizeof(*params));
+    struct sp_error error = {.offset = SP_ERROR_NO_OFFSET};
+    struct sp_slice find;
+    struct sp_span_id span;
+    if (!params || sp_params_decode(arena, query, params, &error) != SP_OK)
+        return;
+    if (sp_params_get(params, "uiFind", &find) && find.len > 0)
+        append_parameter(out, sp_span_id_parse(find, &span) ? "&span=" : "&find=", find);
+}
+
+/* ID, or two with "..." between them, which is how Jaeger compares. */
+static bool trace_page(struct sp_arena *arena, struct sp_slice ids, struct sp_slice query,
+                       struct sp_buf *out)
+{
+    size_t first = sp_slice_find(ids, '.');
+    struct sp_slice rest = sp_slice_sub(ids, first, ids.len);
+    struct sp_slice id = sp_slice_sub(ids, 0, first);
+    if (sp_slice_starts_with(rest, SP_SLICE("...")))
+        return append_trace(out, "/compare/?a=", id) &&
+               append_trace(out, "&b=", sp_slice_sub(rest, 3, rest.len));
+    if (rest.len > 0 || !append_trace(out, "/trace/?id=", id))
+        return false;
+    append_found(arena, query, out);
     return true;
 }
 
@@ -129,12 +176,6 @@ static bool traceql_of(struct sp_arena *arena, const struct sp_params *params, s
     return q->error == SP_OK;
 }
 
-static void append_parameter(struct sp_buf *out, const char *name, struct sp_slice value)
-{
-    sp_buf_append_cstr(out, name);
-    sp_percent_encode(value, out);
-}
-
 /* start and end are microseconds, which our times are told apart by their length from seconds and nanoseconds; a lookback of "1h" means from
  * then until now. */
 static void append_range(struct sp_buf *out, const struct sp_params *params)
@@ -177,7 +218,7 @@ bool sp_foreign_link(struct sp_arena *arena, struct sp_slice path, struct sp_sli
     for (size_t i = 0; i < SP_ARRAY_LEN(of_traces) && !found; i++) {
         struct sp_slice prefix = sp_slice_cstr(of_traces[i]);
         if (sp_slice_starts_with(path, prefix))
-            found = trace_page(sp_slice_sub(path, prefix.len, path.len), out);
+            found = trace_page(arena, sp_slice_sub(path, prefix.len, path.len), query, out);
     }
     if (!found && sp_slice_equal_cstr(path, "/search"))
         found = search_page(arena, query, out);

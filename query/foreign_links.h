@@ -6,7 +6,8 @@
 #include "lib/base/base.h"
 
 /* Where a path (and its query string) of Jaeger's or Zipkin's UI leads here:
- *   /trace/ID, /zipkin/traces/ID   the page of the trace
+ *   /trace/ID, /zipkin/traces/ID   the page of the trace, at the span, or with the words, that Jaeger finds (?uiFind=)
+ *   /trace/ID...ID                 the comparison of two
  *   /search?service=...            Explore, with the query that means the same
  *
  * arena  for the texts on the way.    out  gets the address; what does not fit into it is no address.

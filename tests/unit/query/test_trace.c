@@ -211,6 +211,18 @@ START_TEST(links_of_other_tools_lead_to_pages)
     expect_link("/zipkin/traces/000000000000ABCD", "",
                 "/trace/?id=0000000000000000000000000000abcd");
     expect_link("/zipkin/traces/nothing", "", NULL);
+    expect_link("/trace/abcd", "uiFind=00000000000000ef",
+                "/trace/?id=0000000000000000000000000000abcd&span=00000000000000ef");
+    expect_link("/trace/abcd", "uiFind=no%20stock",
+                "/trace/?id=0000000000000000000000000000abcd&find=no%20stock");
+    expect_link("/trace/abcd...12", "cohort=abcd",
+                "/compare/?a=0000000000000000000000000000abcd&b="
+                "00000000000000000000000000000012");
+    expect_link("/trace/abcd..12", "", NULL);
+    expect_link("/trace/abcd...", "", NULL);
+    expect_link("/trace/", "", NULL);
+    expect_link("/trace/0", "", NULL);
+    expect_link("/trace/0123456789abcdef0123456789abcdef0", "", NULL);
     expect_link("/zipkin/", "", NULL);
     expect_link("/search",
                 "service=cart&operation=all&lookback=1h&start=1&end=2&limit=20&maxDuration&"

@@ -6,17 +6,22 @@ export interface TraceRef {
   spanId?: string;
 }
 
-/** Understands 32 or 16 hex digits, a W3C traceparent, an address that holds an id (Jaeger, Zipkin, Spoor), and base64 of
- * 16 or 8 bytes. A 16-digit id is a 128-bit id whose upper half is zero. */
+/** Understands any text that holds the 32 digits of a trace id (a traceparent, B3, an address, a line of a log), and the span that is named behind them; 16 digits by
+ * themselves, in a header of B3 or Jaeger, or in an address, where Jaeger leaves out zeros at the beginning; a UUID; Amazon's; and base64 of 16 or 8
+ * bytes. A 16-digit id is a 128-bit id whose upper half is zero. */
 export function parseTraceRef(text: string): TraceRef | null {
-  const input = text.trim().replace(/^["']|["']$/g, "");
-  const parent = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}/i.exec(input);
-  if (parent) return ref(parent[1], parent[2]);
-  if (/^[0-9a-f]{32}$|^[0-9a-f]{16}$/i.test(input)) return ref(input);
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(input)) return ref(input.replaceAll("-", ""));
-  const inAddress = /(?:traces?\/|id=|traceID=|traceId=)([0-9a-f]{32}|[0-9a-f]{16})(?![0-9a-f])/i.exec(input);
-  if (inAddress) return ref(inAddress[1], /(?:uiFind|span)=([0-9a-f]{16})(?![0-9a-f])/i.exec(input)?.[1]);
-  if (/^[A-Za-z0-9+/]{22}==$|^[A-Za-z0-9+/]{11}=$/.test(input)) return ref(base64ToHex(input));
+  // The digits of an escaped sign before an id would be taken for its own.
+  const input = text.trim().replace(/%[0-9a-f]{2}/gi, " ");
+  const whole = input.replace(/^1-/, "").replaceAll("-", "");
+  if (/^([0-9a-f]{16}){1,2}$/i.test(whole)) return ref(whole);
+  const found =
+    /(^|[^0-9a-f])([0-9a-f]{32})(?![0-9a-f])/i.exec(input) ?? /^()([0-9a-f]{16})(?=[-:][0-9a-f]{16}[-:])/i.exec(input) ?? /(traces?\/|id=)([0-9a-f]{12,16})(?![0-9a-f])/i.exec(input);
+  if (found) {
+    const rest = input.slice(found.index + found[0].length);
+    const span = /(uiFind|[^_a-z]span(_?id)?)["=: ]+([0-9a-f]{16})(?![0-9a-f])/i.exec(rest) ?? /([^0-9a-f])()([0-9a-f]{16})(?![0-9a-f])/i.exec(rest);
+    return ref(found[2], span?.[3]);
+  }
+  if (/^[\w+/-]{22}==$|^[\w+/-]{11}=$/.test(input)) return ref(base64ToHex(input.replaceAll("-", "+").replaceAll("_", "/")));
   return null;
 }
 
