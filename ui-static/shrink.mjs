@@ -87,7 +87,8 @@ export async function shrink(modules, files) {
   const texts = new Map();
   for (const [path, file] of known) {
     const props = Object.fromEntries([...file.names].map((name) => [`$${name}`, given.get(variable(path, name))]));
-    const compress = { ecma: 2022, module: true, passes: 1, toplevel: true };
+    // No function that is made with "new" is anonymous and without "this": arrows may take the place of the others.
+    const compress = { ecma: 2022, module: true, passes: 2, inline: 1, unsafe_arrows: true, toplevel: true };
     const options = { module: true, ecma: 2022, compress, mangle: { module: true, toplevel: true }, nameCache: { vars: { props } } };
     const { code } = await terser.minify(file.text, options);
     const uses = new Map();
@@ -131,11 +132,11 @@ export function packer(modules, folder) {
   const asked = new Set();
   return {
     async pack(bytes) {
-      const name = `${createHash("sha256").update(bytes).digest("hex").slice(0, 32)}-${version}`;
+      const name = `${createHash("sha256").update(bytes).digest("hex").slice(0, 32)}-${version}-15`;
       asked.add(name);
       const path = join(folder, name);
       if (existsSync(path)) return readFileSync(path);
-      const packed = Buffer.from(await zopfli.gzipAsync(bytes, { numiterations: 5 }));
+      const packed = Buffer.from(await zopfli.gzipAsync(bytes, { numiterations: 15 }));
       writeFileSync(path, packed);
       return packed;
     },
