@@ -13,7 +13,7 @@ const site = useBrowser();
 function longNames(letters) {
   const [client, server] = ["c", "s"].map((letter) => letter.repeat(letters));
   const at = (ms) => String(1795350535000000000n + BigInt(ms) * 1000000n);
-  const span = (id, parent, name, kind) => ({ traceId: hex(1, 32), spanId: hex(id, 16), parentSpanId: parent ? hex(parent, 16) : "", name, kind, startTimeUnixNano: at(id), endTimeUnixNano: at(100 - id), status: { code: 2 } });
+  const span = (id, parent, name, kind) => ({ traceId: hex(1, 32), spanId: hex(id, 16), parentSpanId: parent ? hex(parent, 16) : "", name, kind, startTimeUnixNano: at(id), endTimeUnixNano: at(100 - id), status: { code: 2 }, events: [{ name: `event ${name}`, timeUnixNano: at(id) }] });
   const [sends, takes] = [span(1, 0, `call ${client}`, 3), span(2, 1, `serve ${server}`, 2)];
   return [requestOf({ "service.name": client }, [sends]), requestOf({ "service.name": server }, [takes, span(3, 2, `inside ${server}`, 1)])];
 }
@@ -31,6 +31,7 @@ test("names of 2,000 letters make no page wider than the screen", { timeout: 300
     [`${trace}&view=graph`, ".graph .node"],
     [`${trace}&view=stats`, "table.stats tbody tr"],
     [`${trace}&view=spans`, ".span-line:not(.head)"],
+    [`${trace}&view=events`, ".event-line:not(.head)"],
     ["/map/", ".graph .node"],
     ["/map/?view=matrix", ".matrix-cell"],
     ["/map/?view=table", ".edges tbody tr"],
@@ -52,6 +53,24 @@ test("names of 2,000 letters make no page wider than the screen", { timeout: 300
   }
 });
 
+test("names in the list of events that are too long end in an ellipsis", async () => {
+  const mock = new Mock();
+  for (const r of longNames(2000)) mock.add(r);
+  const { url, stop } = await mock.listen(process.env.UI_DIST);
+  try {
+    await withPage(site.browser, `${url}/trace/?id=${hex(1, 32)}&view=events`, async (page) => {
+      await page.locator(".event-line:not(.head)").nth(2).waitFor();
+      // What is cut is the text itself: a button that is cut by its cell has none.
+      for (const name of [".event-line:not(.head) > :nth-child(2)", ".event-line:not(.head) .link"]) {
+        const cut = await page.locator(name).evaluateAll((all) => all.map((e) => [getComputedStyle(e).textOverflow, e.scrollWidth > e.clientWidth, e.clientWidth <= e.closest("[role=cell]").clientWidth]));
+        assert.deepEqual(cut, Array.from({ length: 3 }, () => ["ellipsis", true, true]), name);
+      }
+    });
+  } finally {
+    await stop();
+  }
+});
+
 test("a name of 300,000 letters is shown by its beginning and its length, and laid out nowhere", async () => {
   const mock = new Mock();
   for (const r of longNames(300_000)) mock.add(r);
@@ -60,9 +79,9 @@ test("a name of 300,000 letters is shown by its beginning and its length, and la
     await withPage(site.browser, `${url}/trace/?id=${hex(1, 32)}&by=operation`, async (page) => {
       await page.locator(".wf-row:visible").nth(2).waitFor();
       assert.match(await page.locator(".wf-row").first().getAttribute("title"), /^c+ … 300,000 characters call c+ … 300,005 characters, /);
-      for (const key of ["2", "3", "4", "5", "1"]) {
+      for (const key of ["2", "3", "4", "5", "6", "1"]) {
         await page.keyboard.press(key);
-        await page.locator(".view-tabs [aria-current]", { hasText: { 1: "Waterfall", 2: "Flame", 3: "Graph", 4: "Stats", 5: "Spans" }[key] }).waitFor();
+        await page.locator(".view-tabs [aria-current]", { hasText: { 1: "Waterfall", 2: "Flame", 3: "Graph", 4: "Stats", 5: "Spans", 6: "Events" }[key] }).waitFor();
       }
       const letters = await page.evaluate(() => document.documentElement.outerHTML.length);
       assert.ok(letters < 200_000, `the document has ${letters} letters`);

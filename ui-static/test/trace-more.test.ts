@@ -14,6 +14,7 @@ import { jaegerOf } from "../src/model/jaeger";
 import { otlpOf, readSpans, type Stored } from "../src/model/otlp";
 import { foldedDepth, foldFrom, type Folding, groupOfItem, isPeer, isRun, newFolding, nextShown, positionOf, reveal, rowOfItem, shownDepth, visibleItems } from "../src/model/rows";
 import { bulkOf, decodeSkeleton, errorsBefore, eventsOf, rowOfSpan, type Skeleton, spanIdAt } from "../src/model/skeleton";
+import { subtreeOf } from "../src/model/subtree";
 import { attributeKey, type GroupKey, groupsOf, intrinsicKey, sortGroups } from "../src/model/stats";
 import { graphOfTrace } from "../src/model/tracegraph";
 import { FOLDED_CHARS, foldedText, prefixOf, viewOf } from "../src/model/valueview";
@@ -194,6 +195,26 @@ test("groups by two keys count every span once", () => {
   assert.deepEqual(sortGroups(groups, "-count").map((g) => [g.values, g.count, g.errors, g.sum]), [[["cart", "x"], 2, 1, 7e6], [["web", null], 1, 0, 10e6]]);
   assert.deepEqual(sortGroups(groups, "value").map((g) => g.values[0]), ["cart", "web"]);
   assert.equal(intrinsicKey(s, "colour"), null);
+});
+
+test("a subtree is a trace of its own, with the times of the whole", () => {
+  const s = traceOf([[1, 0, 0, 10], [2, 1, 2, 9, "cart", "get"], [3, 2, 3, 5, "redis", "HGET"], [4, 1, 4, 6, "mail", "send"]]);
+  const part = subtreeOf(s, 1);
+  assert.deepEqual([part.count, [...part.parent], [...part.start]], [2, [-1, 0], [2e6, 3e6]]);
+  const [, first] = [...csvOf(part)];
+  assert.ok(first.startsWith(`${hex(2)},${hex(1)},cart,get,`), "a file names the parent that is not among the rows");
+  const flame = timeFlame(part);
+  assert.deepEqual(flame.boxes.map((b) => [b.lane, b.from, b.to]), [[0, 0, 7e6], [1, 1e6, 3e6]]);
+  assert.equal(flame.width, 7e6);
+  assert.deepEqual(sandwich(part).map((l) => [l.name, l.total]), [["cart get", 7e6], ["redis HGET", 2e6]]);
+  const keep = Uint8Array.from([1, 0]);
+  const service = intrinsicKey(part, "service") as GroupKey;
+  assert.deepEqual(groupsOf(part, [service], keep).map((g) => [g.values[0], g.share]), [["cart", 1]]);
+  assert.deepEqual(graphOfTrace(part, "service", keep).nodes.map((n) => n.service), ["cart"]);
+  const g = decodeSkeleton(golden());
+  const [at] = [...g.peers.keys()];
+  assert.deepEqual([...subtreeOf(g, at).peers], [[0, g.peers.get(at)]]);
+  assert.deepEqual([subtreeOf(g, 2).events.count, [...subtreeOf(g, 2).events.row]], [2, [0, 0]]);
 });
 
 test("the graph of a trace has calls between services, and peers", () => {

@@ -31,8 +31,10 @@ export interface Flame {
 /** More lanes than this can neither be drawn nor read. */
 export const LANES_MAX = 400;
 
-/** Below its parent, in the first lane where what lies there has ended. */
+/** Below its parent, in the first lane where what lies there has ended. From the first start to the last end. */
 export function timeFlame(s: Skeleton): Flame {
+  const begin = s.start.reduce((least, x) => Math.min(least, x), s.duration);
+  let width = 1;
   const lane = new Int32Array(s.count);
   const free: number[] = [];
   const boxes: Box[] = [];
@@ -46,9 +48,10 @@ export function timeFlame(s: Skeleton): Flame {
     lane[row] = at;
     const to = s.start[row] + s.length[row];
     free[at] = Math.max(free[at] ?? 0, to);
-    boxes.push({ lane: at, from: s.start[row], to, service: s.service[row], operation: s.operation[row], row, count: 1, self: s.self[row], errors: s.flags[row] & ERROR, parent });
+    width = Math.max(width, to - begin);
+    boxes.push({ lane: at, from: s.start[row] - begin, to: to - begin, service: s.service[row], operation: s.operation[row], row, count: 1, self: s.self[row], errors: s.flags[row] & ERROR, parent });
   }
-  return { boxes, lanes: free.length, width: Math.max(1, s.duration), crowded, boxOf: (row) => row };
+  return { boxes, lanes: free.length, width, crowded, boxOf: (row) => row };
 }
 
 interface Sum {
@@ -136,7 +139,7 @@ export function sandwich(s: Skeleton): Sandwich[] {
   const onPath = new Map<number, number>();
   const path: number[] = [];
   for (let row = 0; row < s.count; row++) {
-    while (path.length > s.depth[row]) {
+    while (path.length > s.depth[row] - s.depth[0]) {
       const left = keyOf(s, path.pop() as number);
       onPath.set(left, (onPath.get(left) as number) - 1);
     }

@@ -4,7 +4,7 @@
 import type { ClockSkew } from "../api/trace-types";
 import type { ColumnName, ColumnsAnswer } from "../api/types";
 import { assignSlots } from "./palette";
-import { shortName } from "./text";
+import { shortName, visibleName } from "./text";
 
 export const ERROR = 1;
 export const ERROR_BELOW = 2;
@@ -193,6 +193,8 @@ export function selfByService(s: Skeleton): Float64Array {
 
 export const serviceName = (s: Skeleton, row: number) => s.services[s.service[row]].name;
 export const operationName = (s: Skeleton, row: number) => s.operations[s.operation[row]];
+/** As people see it: none is empty. */
+export const shownName = (s: Skeleton, row: number) => visibleName(operationName(s, row));
 export const spanIdAt = (s: Skeleton, row: number) => s.spanIds.slice(row * 16, row * 16 + 16);
 
 export function rowOfSpan(s: Skeleton, spanId: string): number {

@@ -38,21 +38,24 @@ export interface Group {
   p50: number;
   p95: number;
   max: number;
-  /** Of the self time of all spans. */
+  /** Of the self time of all spans that are counted. */
   share: number;
   /** The span that took longest. */
   slowest: number;
 }
 
-export function groupsOf(s: Skeleton, keys: GroupKey[]): Group[] {
+/** keep: of which rows; null: of all. */
+export function groupsOf(s: Skeleton, keys: GroupKey[], keep: Uint8Array | null = null): Group[] {
   const rowsOf = new Map<string, number[]>();
+  let all = 0;
   for (let row = 0; row < s.count; row++) {
+    if (keep && !keep[row]) continue;
+    all += s.self[row];
     const id = keys.map((k) => k.codes[row]).join(" ");
     const rows = rowsOf.get(id);
     if (rows) rows.push(row);
     else rowsOf.set(id, [row]);
   }
-  const all = s.self.reduce((sum, x) => sum + x, 0);
   return [...rowsOf.values()].map((rows) => groupOf(s, rows, keys, all));
 }
 

@@ -13,7 +13,8 @@ interface Calls {
   errors: number;
 }
 
-export function graphOfTrace(s: Skeleton, by: GraphBy): GraphAnswer {
+/** keep: of which rows; null: of all. */
+export function graphOfTrace(s: Skeleton, by: GraphBy, keep: Uint8Array | null = null): GraphAnswer {
   const nodes = new Map<string, GraphNode & { self: number; n: number; failed: number }>();
   const edges = new Map<string, Calls>();
   const nameOf = (row: number) => (by === "service" ? serviceName(s, row) : `${serviceName(s, row)} ${operationName(s, row)}`);
@@ -29,14 +30,16 @@ export function graphOfTrace(s: Skeleton, by: GraphBy): GraphAnswer {
     found.lengths.push(length);
     found.errors += failed;
   };
+  const kept = (row: number) => row >= 0 && (!keep || keep[row] === 1);
   for (let row = 0; row < s.count; row++) {
+    if (!kept(row)) continue;
     const own = node(nameOf(row), "service", s.services[s.service[row]].slot);
     const failed = s.flags[row] & ERROR;
     own.n++;
     own.failed += failed;
     own.self += s.self[row];
     const parent = s.parent[row];
-    if (parent >= 0 && nameOf(parent) !== own.service) call(nameOf(parent), own.service, "", s.length[row], failed);
+    if (kept(parent) && nameOf(parent) !== own.service) call(nameOf(parent), own.service, "", s.length[row], failed);
     const peer = s.peers.get(row);
     if (peer) {
       const other = node(peer.name, (peer.type === "service" ? "external" : peer.type) as GraphNode["type"], 0);

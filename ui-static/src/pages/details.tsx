@@ -6,8 +6,8 @@ import type { Rank } from "../api/trace-types";
 import type { OtlpSpan, SpanDetail, SpanEvent, SpanLink } from "../api/types";
 import { filterAttributes } from "../model/anyvalue";
 import { curlOf } from "../model/curl";
-import { criticalTime, DUPLICATE, KINDS, operationName, serviceName, type Skeleton, SKEWED, spanIdAt, STATUS } from "../model/skeleton";
-import { formatCount, formatPercent, plural, visibleName } from "../model/text";
+import { criticalTime, DUPLICATE, KINDS, serviceName, shownName, type Skeleton, SKEWED, spanIdAt, STATUS } from "../model/skeleton";
+import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration, formatFull } from "../model/time";
 import { besideCondition, isEverything, withCondition } from "../model/traceql";
 import { changed, href } from "../route";
@@ -59,7 +59,7 @@ export function Details(props: Props) {
       label="Span"
       title={
         <>
-          <h2>{visibleName(operationName(s, row))}</h2>
+          <h2>{shownName(s, row)}</h2>
           <ServiceName name={serviceName(s, row)} slot={s.services[s.service[row]].slot} />
         </>
       }
@@ -202,7 +202,7 @@ function Timings({ skeleton: s, source, row, rank, goTo, isolate }: Props) {
       <Pair name="Parent">
         {parent >= 0 ? (
           <button type="button" class="link" onClick={() => goTo(parent)}>
-            {serviceName(s, parent)} {operationName(s, parent)}
+            {serviceName(s, parent)} {shownName(s, parent)}
           </button>
         ) : missing ? (
           <>

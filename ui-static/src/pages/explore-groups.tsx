@@ -10,7 +10,7 @@ import { formatDuration } from "../model/time";
 import { isEverything, valueCondition, withCondition } from "../model/traceql";
 import { go, param, patched } from "../route";
 import { Loader } from "../state/load";
-import { CopyButton, ProblemPanel, Swatch } from "../ui/controls";
+import { CopyButton, ProblemPanel, SortHead, Swatch } from "../ui/controls";
 import { useAsked } from "./explore-asking";
 import { shortName } from "./explore-chips";
 import { listQuery } from "./explore-state";
@@ -44,12 +44,9 @@ export function Groups({ by, slots }: { by: string; slots: Map<string, number> }
   const head = (id: string, name: string, title: string) => {
     const [down, up] = [sort === `-${id}`, sort === id];
     return (
-      <th class={id === "value" ? undefined : "right"} aria-sort={down ? "descending" : up ? "ascending" : "none"}>
-        <button type="button" class="sort" title={title} onClick={() => go(patched({ gsort: down ? id : `-${id}` }))}>
-          {name}
-          <span aria-hidden="true">{down ? " ↓" : up ? " ↑" : ""}</span>
-        </button>
-      </th>
+      <SortHead class={id === "value" ? undefined : "right"} down={down} up={up} title={title} sort={() => go(patched({ gsort: down ? id : `-${id}` }))}>
+        {name}
+      </SortHead>
     );
   };
   return (

@@ -6,7 +6,7 @@ import { changeText } from "../model/change";
 import { type Edge, type Graph, kindOf, latencyOf, type Node, type Shown } from "../model/graph";
 import { formatCount, formatPercent } from "../model/text";
 import { formatDuration } from "../model/time";
-import { NodeName, Share } from "../ui/controls";
+import { NodeName, Share, SortHead } from "../ui/controls";
 import type { Selection } from "../views/graph";
 import { callsText } from "./map-state";
 
@@ -35,12 +35,9 @@ function Sorted<T>({ label, rows, columns, id, by }: { label: string; rows: T[];
         <thead>
           <tr>
             {columns.map((c) => (
-              <th key={c.id} class={c.right ? "right" : undefined} aria-sort={column === c ? (sort.down ? "descending" : "ascending") : "none"}>
-                <button type="button" class="sort" onClick={() => setSort({ by: c.id, down: column === c ? !sort.down : Boolean(c.right) })}>
-                  {c.name}
-                  <span aria-hidden="true">{column === c ? (sort.down ? " ↓" : " ↑") : ""}</span>
-                </button>
-              </th>
+              <SortHead key={c.id} class={c.right ? "right" : undefined} down={column === c && sort.down} up={column === c && !sort.down} sort={() => setSort({ by: c.id, down: column === c ? !sort.down : Boolean(c.right) })}>
+                {c.name}
+              </SortHead>
             ))}
           </tr>
         </thead>

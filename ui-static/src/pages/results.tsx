@@ -9,9 +9,10 @@ import { isEverything } from "../model/traceql";
 import { go, href, openTab, patched } from "../route";
 import { inBasket } from "../state/basket";
 import { rowPx, zone } from "../state/prefs";
-import { ErrorMark, Swatch } from "../ui/controls";
+import { nowNs } from "../state/range";
+import { ErrorMark, SortHead, Swatch } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
-import { columnFields, columnsText, inSpans, order, pageSize, rowsOf } from "./explore-state";
+import { columnFields, columnsText, inSpans, order, pageSize, previewOpen, rowsOf } from "./explore-state";
 
 interface Props {
   value: SearchAnswer;
@@ -37,13 +38,14 @@ export function Results({ value, query, cursor, wanted, scrollTop, loading, load
   const spans = inSpans();
   const fields = columnFields();
   const asked = spans || !isEverything(query);
-  const columns = columnsOf(columnsText(), spans, asked);
+  // The preview has the services, and takes the room that they need.
+  const columns = columnsOf(columnsText(), spans, asked).filter((c) => c !== "services" || columnsText() || !previewOpen.value);
   const { rows } = rowsOf(value);
   const longest = rows.reduce((most, r) => Math.max(most, r.duration), 1);
   const days = new Set(rows.map((r) => formatDay(r.start, zone.value)));
   // When the search stopped at a full page, nobody has counted the rest.
   const rest = value.complete ? value.matchedTraces - value.traces.length : pageSize();
-  const withDay = days.size > 1;
+  const withDay = days.size > 1 || !days.has(formatDay(nowNs(), zone.value));
   const { template, leastPx } = templateOf(columns, withDay, fields.length);
   const sizes = { "--columns": template, "--least": `${leastPx}px` };
   return (
@@ -118,17 +120,9 @@ function Header({ id, spans }: { id: ColumnId; spans: boolean }) {
   const as = (o: string) => (spans ? spanOrder(o) : o);
   const [down, up] = [now === as(`-${by}`), now === as(by)];
   return (
-    <span role="columnheader" aria-sort={down ? "descending" : up ? "ascending" : "none"} class={right ? `right ${id}` : id}>
-      <button
-        type="button"
-        class="sort"
-        title={`Sort all matches by ${NAMES[id].toLowerCase()}`}
-        onClick={() => go(patched({ sort: down ? by : `-${by}`, order: null }))}
-      >
-        {NAMES[id]}
-        <span aria-hidden="true">{down ? " ↓" : up ? " ↑" : ""}</span>
-      </button>
-    </span>
+    <SortHead grid class={right ? `right ${id}` : id} down={down} up={up} title={`Sort all matches by ${NAMES[id].toLowerCase()}`} sort={() => go(patched({ sort: down ? by : `-${by}`, order: null }))}>
+      {NAMES[id]}
+    </SortHead>
   );
 }
 

@@ -10,6 +10,7 @@ import { formatDuration } from "../model/time";
 import { href, param, patched, replace } from "../route";
 import { useActions } from "../state/keys";
 import { type Loaded, type Loader, useRetry } from "../state/load";
+import { SortHead } from "../ui/controls";
 
 export { Share } from "../ui/controls";
 
@@ -84,12 +85,9 @@ export function Head({ id, children, name = "sort", usual, text = false, title }
   const here = now.replace(/^-/, "") === id;
   const next = here ? `${down ? "" : "-"}${id}` : text ? id : `-${id}`;
   return (
-    <th class={text ? undefined : "right"} aria-sort={here ? (down ? "descending" : "ascending") : "none"} title={title}>
-      <button type="button" class="sort" onClick={() => replace(patched({ [name]: next, off: null }))}>
-        {children}
-        <span aria-hidden="true">{here ? (down ? " ↓" : " ↑") : ""}</span>
-      </button>
-    </th>
+    <SortHead class={text ? undefined : "right"} down={here && down} up={here && !down} title={title} sort={() => replace(patched({ [name]: next, off: null }))}>
+      {children}
+    </SortHead>
   );
 }
 

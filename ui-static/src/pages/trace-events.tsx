@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events: all events of the trace on one timeline, a lane a name, and the list of them.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { operationName, serviceName, type Skeleton } from "../model/skeleton";
+import { serviceName, shownName, type Skeleton } from "../model/skeleton";
 import { formatCount, plural, visibleName } from "../model/text";
 import { formatDuration } from "../model/time";
 import { dark, rowPx } from "../state/prefs";
@@ -14,6 +14,7 @@ import { useJumps } from "./trace-jumps";
 const LANE = 18;
 /** Names with a lane of their own; the rest share the last. */
 const LANES = 8;
+const OTHERS = "(other names)";
 
 /** Exceptions first, then what happened most. */
 function lanesOf(s: Skeleton): { name: string; count: number }[] {
@@ -22,7 +23,7 @@ function lanesOf(s: Skeleton): { name: string; count: number }[] {
   const sorted = s.events.names.map((name, i) => ({ name, count: counts[i] })).sort((a, b) => Number(b.name === "exception") - Number(a.name === "exception") || b.count - a.count);
   if (sorted.length <= LANES) return sorted;
   const rest = sorted.slice(LANES - 1);
-  return [...sorted.slice(0, LANES - 1), { name: "", count: rest.reduce((sum, x) => sum + x.count, 0) }];
+  return [...sorted.slice(0, LANES - 1), { name: OTHERS, count: rest.reduce((sum, x) => sum + x.count, 0) }];
 }
 
 export function EventsView(props: ViewProps) {
@@ -98,7 +99,7 @@ export function EventsView(props: ViewProps) {
                             select(row, true);
                           }}
                         >
-                          <Swatch slot={s.services[s.service[row]].slot} /> {serviceName(s, row)} {operationName(s, row)}
+                          <Swatch slot={s.services[s.service[row]].slot} /> {serviceName(s, row)} {shownName(s, row)}
                         </button>
                       </span>
                       <span role="cell" class="num right">
@@ -155,7 +156,7 @@ function Timeline({ s, lanes, shown }: { s: Skeleton; lanes: { name: string; cou
       <ul>
         {lanes.map((l) => (
           <li key={l.name} class="clip" title={l.name}>
-            {l.name || "(other names)"} <span class="count">{formatCount(l.count)}</span>
+            {visibleName(l.name)} <span class="count">{formatCount(l.count)}</span>
           </li>
         ))}
       </ul>

@@ -18,11 +18,11 @@ const NARROW = 720;
 const ROWS = 500;
 
 export function GraphOfTrace(props: ViewProps) {
-  const { skeleton: s, row: current, select } = props;
+  const { skeleton: s, keep, row: current, select } = props;
   const by: GraphBy = param("nodes") === "operation" ? "operation" : "service";
   const table = param("as") === "table";
   const all = param("all") === "1";
-  const graph = useMemo(() => readGraph(graphOfTrace(s, by)), [s, by]);
+  const graph = useMemo(() => readGraph(graphOfTrace(s, by, keep)), [s, by, keep]);
   const shown = useMemo(() => shownOf(graph, { ...WHOLE, all }), [graph, all]);
   const [chosen, setChosen] = useState<Selection | null>(null);
   const choose = (selection: Selection | null) => {

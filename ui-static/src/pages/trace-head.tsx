@@ -4,8 +4,8 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { getHead } from "../api/client";
 import type { ClockName } from "../api/trace-types";
 import type { ActionId } from "../model/actions";
-import { BACKWARDS, bulkOf, operationName, serviceName, type Skeleton } from "../model/skeleton";
-import { formatCount, plural, shortName, visibleName } from "../model/text";
+import { BACKWARDS, bulkOf, serviceName, shownName, type Skeleton } from "../model/skeleton";
+import { formatCount, plural, shortName } from "../model/text";
 import { formatAge, formatClock, formatDay, formatDuration, formatFull, zoneName } from "../model/time";
 import { param, patched, replace, searchBefore } from "../route";
 import { hint } from "../state/keys";
@@ -18,23 +18,25 @@ import { CopyButton, ErrorMark, Swatch, useTitle } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { TraceActions } from "./trace-menu";
 
+/** Letters of a name, a duration and a number of spans that have room in one line. */
+const LONG = 37;
 const LABELS: Record<ViewName, string> = { waterfall: "Waterfall", flame: "Flame", graph: "Graph", stats: "Stats", spans: "Spans", events: "Events", json: "JSON" };
 
 export function TraceHeader({ skeleton: s, source, view }: { skeleton: Skeleton; source: TraceSource; view: ViewName }) {
   const rooted = !s.missingParent.has(0);
-  const title = `${serviceName(s, 0)} ${operationName(s, 0)}`;
+  const title = `${serviceName(s, 0)} ${shownName(s, 0)}`;
   useTitle(`${title} · ${s.traceId.slice(0, 8)}`);
   useEffect(() => {
     if (source.served) rememberTrace(source.id, `${title} · ${formatDuration(s.duration)}`);
   }, [title, source]);
   const zoneText = zone.value === "utc" ? "UTC" : zoneName(s.startNs);
   return (
-    <header class="trace-head">
+    <header class={`${title}${formatDuration(s.duration)}${s.count}`.length > LONG ? "trace-head long" : "trace-head"}>
       <div class="trace-title">
         <Back skeleton={s} source={source} />
         <h1 title={title}>
           <Swatch slot={s.services[s.service[0]].slot} />
-          <span class="root-service">{serviceName(s, 0)}</span> <span class="root-name">{visibleName(operationName(s, 0))}</span>
+          <span class="root-service">{serviceName(s, 0)}</span> <span class="root-name">{shownName(s, 0)}</span>
           {rooted ? null : <span class="tag">root not stored</span>}
         </h1>
       </div>

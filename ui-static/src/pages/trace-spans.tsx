@@ -2,15 +2,15 @@
 // Spans: all of them, or those that were found, as a table that can be sorted by any column.
 import { useMemo, useRef } from "preact/hooks";
 import { csvOf } from "../model/exports";
-import { ERROR, KINDS, operationName, serviceName, type Skeleton, spanIdAt, STATUS } from "../model/skeleton";
-import { formatCount, visibleName } from "../model/text";
+import { ERROR, KINDS, operationName, serviceName, shownName, type Skeleton, spanIdAt, STATUS } from "../model/skeleton";
+import { formatCount } from "../model/text";
 import { formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
 import { useActions } from "../state/keys";
 import { rowPx } from "../state/prefs";
-import type { ViewProps } from "../state/traceview";
 import { saveFile } from "../state/say";
-import { Swatch } from "../ui/controls";
+import type { ViewProps } from "../state/traceview";
+import { SortHead, Swatch } from "../ui/controls";
 import { VirtualRows } from "../ui/virtual";
 import { useJumps } from "./trace-jumps";
 
@@ -95,18 +95,11 @@ export function SpansView(props: ViewProps) {
       <div class="spans-table" role="grid" aria-label="Spans" aria-rowcount={rows.length + 1}>
         <div role="rowgroup">
           <div class="span-line head" role="row" aria-rowindex={1}>
-            {COLUMNS.map(([name, label, right]) => {
-              const on = order.replace("-", "") === name;
-              const down = order.startsWith("-");
-              return (
-                <span key={name} role="columnheader" class={right ? "right" : ""} aria-sort={on ? (down ? "descending" : "ascending") : undefined}>
-                  <button type="button" class="sort" onClick={() => replace(patched({ sort: on && !down ? `-${name}` : name === "start" ? null : name }))}>
-                    {label}
-                    {on ? (down ? " ↓" : " ↑") : ""}
-                  </button>
-                </span>
-              );
-            })}
+            {COLUMNS.map(([name, label, right]) => (
+              <SortHead key={name} grid class={right ? "right" : ""} down={order === `-${name}`} up={order === name} sort={() => replace(patched({ sort: order === name ? `-${name}` : name === "start" ? null : name }))}>
+                {label}
+              </SortHead>
+            ))}
           </div>
         </div>
         <div class="rows" role="presentation">
@@ -131,7 +124,7 @@ function Line({ s, row, at, current, stop, select }: { s: Skeleton; row: number;
         <Swatch slot={s.services[s.service[row]].slot} /> {serviceName(s, row)}
       </span>
       <span role="gridcell" class="clip" title={`${operationName(s, row)} ${spanIdAt(s, row)}`}>
-        {visibleName(operationName(s, row))}
+        {shownName(s, row)}
       </span>
       {cell(KINDS[s.kind[row]] ?? String(s.kind[row]))}
       <span role="gridcell" class={failed ? "error-text" : "dim"}>

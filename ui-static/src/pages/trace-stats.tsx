@@ -4,13 +4,13 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { TraceKey } from "../api/trace-types";
 import { csvLine } from "../model/exports";
 import { attributeKey, type Group, type GroupColumn, type GroupKey, groupsOf, INTRINSIC_KEYS, intrinsicKey, sortGroups } from "../model/stats";
-import { formatCount, formatPercent, shortName } from "../model/text";
+import { formatCount, formatPercent, plural, shortName } from "../model/text";
 import { formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
 import { Loader } from "../state/load";
-import type { ViewProps } from "../state/traceview";
 import { saveFile } from "../state/say";
-import { ErrorMark, ProblemPanel } from "../ui/controls";
+import type { ViewProps } from "../state/traceview";
+import { ErrorMark, ProblemPanel, SortHead } from "../ui/controls";
 import { useJumps } from "./trace-jumps";
 
 const ROWS = 500;
@@ -34,7 +34,7 @@ function attributeOf(name: string): { scope: string; key: string } {
 const chosenKeys = (): [string, string] => [param("by") || "service", param("by2")];
 
 export function StatsView(props: ViewProps) {
-  const { skeleton: s, source, adjusted, row, select } = props;
+  const { skeleton: s, source, adjusted, keep, row, select } = props;
   useJumps(props, null, true);
   const [keys] = useState(() => new Loader<TraceKey[]>());
   const [columns] = useState(() => new Loader<{ names: string; keys: GroupKey[] }>());
@@ -66,7 +66,7 @@ export function StatsView(props: ViewProps) {
     return () => columns.stop();
   }, [id, s]);
   const { value, error } = columns.state.value;
-  const groups = useMemo(() => (value?.names === id ? groupsOf(s, value.keys) : null), [value, id, s]);
+  const groups = useMemo(() => (value?.names === id ? groupsOf(s, value.keys, keep) : null), [value, id, s, keep]);
   const sorted = useMemo(() => (groups ? sortGroups(groups, order) : []), [groups, order]);
   const shown = more ? sorted : sorted.slice(0, ROWS);
   // The group of the chosen span.
@@ -81,7 +81,7 @@ export function StatsView(props: ViewProps) {
       <div class="part-tools">
         <KeySelect label="Group by" value={first} keys={keys.state.value.value ?? []} set={(name) => replace(patched({ by: name === "service" ? null : name }))} />
         <KeySelect label="and by" value={second} keys={keys.state.value.value ?? []} optional set={(name) => replace(patched({ by2: name }))} />
-        <span class="dim">{groups ? `${formatCount(groups.length)} ${groups.length === 1 ? "group" : "groups"} of ${formatCount(s.count)} spans` : "…"}</span>
+        <span class="dim">{groups ? `${plural(groups.length, "group")} of ${plural(groups.reduce((sum, g) => sum + g.count, 0), "span")}` : "…"}</span>
         <button type="button" class="button" disabled={!groups} onClick={() => saveFile(`trace-${s.traceId}-stats.csv`, "text/csv", csvOfGroups(names, sorted))}>
           CSV
         </button>
@@ -91,9 +91,9 @@ export function StatsView(props: ViewProps) {
         <table class="edges stats">
           <thead>
             <tr>
-              <SortHead name="value" label={names.join(" · ")} order={order} />
+              <StatsHead name="value" label={names.join(" · ")} order={order} />
               {COLUMNS.map(([name, label]) => (
-                <SortHead key={name} name={name} label={label} order={order} right />
+                <StatsHead key={name} name={name} label={label} order={order} right />
               ))}
               <th class="right">Share of self</th>
             </tr>
@@ -141,16 +141,12 @@ function Row({ group: g, chosen, select }: { group: Group; chosen: boolean; sele
   );
 }
 
-function SortHead({ name, label, order, right = false }: { name: string; label: string; order: string; right?: boolean }) {
-  const on = order.replace("-", "") === name;
-  const down = order.startsWith("-");
+function StatsHead({ name, label, order, right = false }: { name: string; label: string; order: string; right?: boolean }) {
+  const down = order === `-${name}`;
   return (
-    <th class={right ? "right" : ""} aria-sort={on ? (down ? "descending" : "ascending") : undefined}>
-      <button type="button" class="sort" onClick={() => replace(patched({ sort: on && down ? name : `-${name}` }))}>
-        {label}
-        {on ? (down ? " ↓" : " ↑") : ""}
-      </button>
-    </th>
+    <SortHead class={right ? "right" : ""} down={down} up={order === name} sort={() => replace(patched({ sort: down ? name : `-${name}` }))}>
+      {label}
+    </SortHead>
   );
 }
 

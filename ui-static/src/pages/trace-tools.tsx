@@ -2,7 +2,7 @@
 // Below the head of a trace: find, pills that dim and fold, the services, what is isolated, marked, or on the critical path.
 import { signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { criticalTime, operationName, selfByService, type Skeleton } from "../model/skeleton";
+import { criticalTime, selfByService, shownName, type Skeleton } from "../model/skeleton";
 import { formatCount, formatPercent, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { param, patched, replace, replaceSoon } from "../route";
@@ -167,7 +167,7 @@ export function TraceTools(props: ToolsProps) {
       {matches.problem ? (
         <p class="find-problem" role="alert">
           <span aria-hidden="true">▲</span> {matches.problem.problem.detail ?? matches.problem.problem.title}
-          {matches.problem.problem.parameter === "q" ? " Words with such signs are found in quotes." : ""}
+          {matches.problem.problem.parameter === "q" ? ". Words with such signs are found in quotes." : ""}
         </p>
       ) : null}
       {path.length > 0 ? <Crumbs skeleton={s} path={path} setIsolated={setIsolated} /> : null}
@@ -182,7 +182,7 @@ function Marks({ skeleton: s, marks: [a, b], goTo }: { skeleton: Skeleton; marks
   const end = (row: number) => s.start[row] + s.length[row];
   const link = (row: number, name: string) => (
     <button type="button" class="link" onClick={() => goTo(row)}>
-      <b>{name}</b> <Swatch slot={s.services[s.service[row]].slot} /> {operationName(s, row)} {formatDuration(s.length[row])}
+      <b>{name}</b> <Swatch slot={s.services[s.service[row]].slot} /> {shownName(s, row)} {formatDuration(s.length[row])}
     </button>
   );
   const signed = (ns: number) => (ns > 0 ? `+${formatDuration(ns)}` : formatDuration(ns));
@@ -318,13 +318,13 @@ function Crumbs({ skeleton: s, path, setIsolated }: { skeleton: Skeleton; path: 
         <span key={row}>
           <span aria-hidden="true"> › {i === 1 && above.length > shown.length ? "… › " : ""}</span>
           <button type="button" class="link" onClick={() => setIsolated(row)}>
-            {operationName(s, row)}
+            {shownName(s, row)}
           </button>
         </span>
       ))}
       <span aria-current="true">
         <span aria-hidden="true"> › </span>
-        {operationName(s, isolated)} <span class="dim">({plural(s.subtree[isolated], "span")})</span>
+        {shownName(s, isolated)} <span class="dim">({plural(s.subtree[isolated], "span")})</span>
       </span>
     </nav>
   );
@@ -344,7 +344,7 @@ function CriticalStrip({ skeleton: s, goTo }: { skeleton: Skeleton; goTo: (row: 
       <span class="dim">{plural(s.critical.length, "segment")}; most of it:</span>
       {top.map(({ row, time }) => (
         <button type="button" class="link" key={row} onClick={() => goTo(row)}>
-          <Swatch slot={s.services[s.service[row]].slot} /> {operationName(s, row)} {formatDuration(time)}{" "}
+          <Swatch slot={s.services[s.service[row]].slot} /> {shownName(s, row)} {formatDuration(time)}{" "}
           <span class="dim">{formatPercent(time, s.duration)}</span>
         </button>
       ))}

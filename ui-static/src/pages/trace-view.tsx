@@ -2,9 +2,8 @@
 // One trace: head, banners, tools, one of seven views, and the details of a span. Holds what the views share: the span under the
 // cursor, what was found, what is isolated. The address is the state.
 import { signal } from "@preact/signals";
-import type { ComponentType } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { ancestors, operationName, rowOfSpan, type Skeleton, spanIdAt } from "../model/skeleton";
+import { ancestors, rowOfSpan, shownName, type Skeleton, spanIdAt } from "../model/skeleton";
 import { plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { nextSegment } from "../model/walk";
@@ -14,12 +13,13 @@ import { traceTime } from "../state/range";
 import { say, tell } from "../state/say";
 import type { TraceSource } from "../state/source";
 import { loadStyle } from "../state/style";
-import { currentView, type ViewName, type ViewProps } from "../state/traceview";
+import { currentView } from "../state/traceview";
 import type { Details as DetailsPanel } from "./details";
 import { TraceBanners, TraceHeader } from "./trace-head";
 import { useTraceKeys } from "./trace-keys";
 import { toggleCompared } from "./trace-menu";
 import { useMatches } from "./trace-matches";
+import type { OtherView } from "./trace-views";
 import { inSheet, openFind, TraceTools } from "./trace-tools";
 import { WaterfallView, type WaterfallHandle } from "./trace-waterfall";
 
@@ -47,7 +47,6 @@ export async function bringDetails(): Promise<void> {
   }
 }
 
-type OtherViews = Record<Exclude<ViewName, "waterfall">, ComponentType<ViewProps>>;
 
 export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) {
   const fall = useRef<WaterfallHandle | null>(null);
@@ -56,7 +55,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   const pending = useRef<Record<string, string | null>>({});
   const [row, setRow] = useState(() => (param("span") ? rowOfSpan(skeleton, param("span")) : -1));
   const [open, setOpen] = useState(param("span") !== "");
-  const [others, setOthers] = useState<OtherViews | null>(null);
+  const [others, setOthers] = useState<{ View: typeof OtherView } | null>(null);
   const Details = detailsPanel.value;
   const isolated = param("root") ? rowOfSpan(skeleton, param("root")) : -1;
   const view = currentView();
@@ -93,7 +92,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   useEffect(() => {
     if (view === "waterfall" || others) return;
     Promise.all([import("./trace-views"), loadStyle(TRACE_STYLE)]).then(
-      ([m]) => setOthers(m.views),
+      ([m]) => setOthers({ View: m.OtherView }),
       () => say("A part of this page could not be loaded: reload it"),
     );
   }, [view]);
@@ -110,9 +109,9 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     select(target, true);
     fall.current?.goTo(target);
   };
-  const spoken = (at: number) => `${skeleton.services[skeleton.service[at]].name} ${operationName(skeleton, at)}, ${formatDuration(skeleton.length[at])}`;
+  const spoken = (at: number) => `${skeleton.services[skeleton.service[at]].name} ${shownName(skeleton, at)}, ${formatDuration(skeleton.length[at])}`;
   const setIsolated = (target: number) => {
-    tell(target < 0 ? "Whole trace" : `Only ${operationName(skeleton, target)}, ${plural(skeleton.subtree[target], "span")}`);
+    tell(target < 0 ? "Whole trace" : `Only ${shownName(skeleton, target)}, ${plural(skeleton.subtree[target], "span")}`);
     go(patched({ root: target >= 0 ? spanIdAt(skeleton, target) : null }));
   };
   // Another address of the same trace (a link to a span, "back"): go there.
@@ -137,11 +136,17 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     const at = document.activeElement;
     if (at === document.body || at?.closest("[hidden]")) focusView();
   }, [view, ready]);
+  const closing = useRef(false);
   const close = () => {
+    closing.current = true;
     setOpen(false);
-    // On a narrow screen what has the focus then is covered until the panel is gone.
-    requestAnimationFrame(focusView);
   };
+  // On a narrow screen what has the focus then is covered until the panel is gone.
+  useLayoutEffect(() => {
+    if (open || !closing.current) return;
+    closing.current = false;
+    focusView();
+  }, [open]);
   /** One step back: in the box of find "only matches", its text, then the box itself; elsewhere the details come first. */
   const escape = () => {
     const inBox = document.activeElement?.id === "trace-find";
@@ -160,7 +165,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   const segmentAt = useRef(-1);
   const segment = (step: 1 | -1) => {
     const { critical, criticalNote } = skeleton;
-    const at = nextSegment(skeleton, segmentAt.current, row, step, (r) => matches.keep === null || matches.keep[r] === 1);
+    const at = nextSegment(skeleton, segmentAt.current, row, step, (r) => (!matches.keep || matches.keep[r] === 1) && (isolated < 0 || (r >= isolated && r < isolated + skeleton.subtree[isolated])));
     if (at < 0) return say(critical.length > 0 ? "No span of the critical path is shown" : `No critical path: ${criticalNote}`);
     segmentAt.current = at;
     const part = critical[at];
@@ -193,7 +198,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     compare: () => toggleCompared(skeleton, source),
     show: (name) => go(patched({ view: name === "waterfall" ? null : name })),
   });
-  const Other = view === "waterfall" ? null : others?.[view];
+  const Other = others?.View;
   const place = panelPlace.value === "inline" && view !== "waterfall" ? "right" : panelPlace.value;
   const shown = Details !== null && open && row >= 0;
   // A sheet covers what had the focus.
@@ -232,8 +237,11 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
           address={later}
           details={place === "inline" ? details : null}
         />
-        {Other ? <Other skeleton={skeleton} source={source} adjusted={adjusted} matches={matches.found?.mask ?? null} row={row} select={select} /> : null}
-        {view !== "waterfall" && !Other ? <div class="trace-loading">Loading the view …</div> : null}
+        {view === "waterfall" ? null : Other ? (
+          <Other key={view} view={view} isolated={isolated} skeleton={skeleton} source={source} adjusted={adjusted} matches={matches.found?.mask ?? null} keep={matches.keep} row={row} select={select} />
+        ) : (
+          <div class="trace-loading">Loading the view …</div>
+        )}
       </div>
       {place === "inline" ? null : details}
     </div>

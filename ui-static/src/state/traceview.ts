@@ -13,6 +13,8 @@ export interface ViewProps {
   adjusted: boolean;
   /** 1 for rows that were looked for; null: nothing was. */
   matches: Uint8Array | null;
+  /** 1 for rows that are shown at all; null: all are. What was looked for is among them. */
+  keep: Uint8Array | null;
   row: number;
   select: (row: number, open: boolean) => void;
 }

@@ -101,20 +101,18 @@ interface ProblemProps {
 /** What went wrong, where it went wrong: never a page of its own. */
 export function ProblemPanel({ error, retry, title, children }: ProblemProps) {
   const { problem, url } = error;
-  // An alert that comes inside of something else that is new is not told by all: it comes by itself, after its frame.
+  // An alert that comes inside of something else that is new is not told by all: after the first frame it takes the place of the same text.
   const [framed, setFramed] = useState(false);
   useEffect(() => setFramed(true), []);
   return (
     <section class="problem">
-      {framed ? (
-        <div role="alert">
-          <h2>
-            <span aria-hidden="true">▲</span> {title ?? sentence(problem.title)}
-          </h2>
-          {children}
-          {!children && problem.detail && problem.detail !== problem.title ? <p>{sentence(problem.detail)}</p> : null}
-        </div>
-      ) : null}
+      <div key={framed ? 1 : 0} role={framed ? "alert" : undefined}>
+        <h2>
+          <span aria-hidden="true">▲</span> {title ?? sentence(problem.title)}
+        </h2>
+        {children}
+        {!children && problem.detail && problem.detail !== problem.title ? <p>{sentence(problem.detail)}</p> : null}
+      </div>
       <p class="row">
         {retry ? (
           <button type="button" class="button" onClick={retry}>
@@ -132,6 +130,31 @@ export function ProblemPanel({ error, retry, title, children }: ProblemProps) {
 }
 
 const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
+interface SortHeadProps {
+  /** Of a table, or of a grid. */
+  grid?: boolean;
+  class?: string | undefined;
+  /** Whether the rows are in this order, the greatest or the least first. */
+  down: boolean;
+  up: boolean;
+  title?: string | undefined;
+  sort: () => void;
+  children: ComponentChildren;
+}
+
+/** The head of a column that rows can be put in the order of. */
+export function SortHead({ grid, class: name, down, up, title, sort, children }: SortHeadProps) {
+  const Head = grid ? "span" : "th";
+  return (
+    <Head role={grid ? "columnheader" : undefined} class={name} aria-sort={down ? "descending" : up ? "ascending" : "none"}>
+      <button type="button" class="sort" title={title} onClick={sort}>
+        {children}
+        <span aria-hidden="true">{down ? " ↓" : up ? " ↑" : ""}</span>
+      </button>
+    </Head>
+  );
+}
 
 interface PopoverProps {
   label: ComponentChildren;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One row of the waterfall's pool: made once, filled again and again. Values go in as text only.
 import { colourOf, textureOf } from "../model/palette";
-import { formatCount, formatPercent, plural, visibleName } from "../model/text";
+import { formatCount, plural, visibleName } from "../model/text";
 import { formatDuration } from "../model/time";
 import type { Rank } from "../api/trace-types";
 import { groupOfItem, isPeer, type Folding, rowOfItem, type RunStats, shownDepth } from "../model/rows";
 import type { Orphans } from "../model/orphans";
-import { CYCLE, DUPLICATE, ERROR, ERROR_BELOW, KINDS, operationName, ORPHAN, serviceName, type Skeleton, SKEWED, STATUS } from "../model/skeleton";
+import { CYCLE, DUPLICATE, ERROR, ERROR_BELOW, KINDS, operationName, ORPHAN, serviceName, shownName, type Skeleton, SKEWED, STATUS } from "../model/skeleton";
 
 export interface RowParts {
   row: HTMLElement;
@@ -43,12 +43,13 @@ export interface RowState {
 }
 
 /** p97: at least 97 % of the spans of its operation were shorter. Never p100: the span itself is one of them. */
-export const rankText = (rank: Rank): string => `p${Math.min(99, Math.floor(rank.shorter * 100))}`;
+const rounded = (rank: Rank): number => Math.min(99, Math.floor(rank.shorter * 100));
+export const rankText = (rank: Rank): string => `p${rounded(rank)}`;
 /** A span is slow when at least so many of its operation were shorter. */
 export const SLOW = 0.95;
 
 export function rankLabel(rank: Rank): string {
-  return `slower than ${formatPercent(rank.shorter, 1)} of ${formatCount(rank.calls)} spans of this operation in the hour before`;
+  return `slower than ${rounded(rank)} % of ${formatCount(rank.calls)} spans of this operation in the hour before`;
 }
 
 /** Deeper levels keep this indent and say their depth in a number, so that names never vanish. */
@@ -140,7 +141,7 @@ export function fillRow(parts: RowParts, state: RowState): void {
   // Others have names of their own.
   if (!peer && group < 0) {
     put(parts.service, visibleName(serviceName(s, row), "(no service name)"));
-    put(parts.operation, visibleName(operationName(s, row)));
+    put(parts.operation, shownName(s, row));
   }
   if (group < 0) put(parts.time, formatDuration(s.length[row]));
   const single = item >= 0;

@@ -297,7 +297,7 @@ export class Waterfall {
     while (this.#pool.length > wanted) this.#pool.pop()?.row.remove();
     for (const parts of this.#pool) parts.shown = "";
     this.#layout();
-    this.#keepInView();
+    this.#keepInView(true);
     this.#axis.draw();
     this.#draw();
   }
@@ -483,12 +483,14 @@ export class Waterfall {
     this.events.select(this.cursor, open);
   }
 
-  #keepInView(): void {
+  /** A row that is out of view comes to the edge, for who walks, or to the middle. */
+  #keepInView(middle = false): void {
     if (this.#cursorAt < 0) return;
     const above = this.#cursorAt * this.rowHeight;
     const below = above + this.rowHeight + Math.min(this.#room, this.#height - this.rowHeight);
-    if (above < this.#top) this.#scrollTo(above);
-    else if (below > this.#top + this.#height) this.#scrollTo(below - this.#height);
+    if (above >= this.#top && below <= this.#top + this.#height) return;
+    const half = Math.floor(this.#height / this.rowHeight / 2) * this.rowHeight;
+    this.#scrollTo(middle ? above - half : above < this.#top ? above : below - this.#height);
   }
 
   /** Shows a row wherever it is: opens what hides it, scrolls it to the middle when it is out of view. */
@@ -496,13 +498,9 @@ export class Waterfall {
     reveal(this.skeleton, this.folding, row);
     this.items = visibleItems(this.skeleton, this.folding);
     this.#layout();
-    const position = this.#find(row);
-    const y = position * this.rowHeight - this.#top;
-    if (y < 0 || y > this.#height - this.rowHeight) {
-      const above = Math.floor(this.#height / this.rowHeight / 2);
-      this.#scrollTo((position - above) * this.rowHeight);
-    }
-    this.#moveTo(position, open);
+    this.#cursorAt = this.#find(row);
+    this.#keepInView(true);
+    this.#moveTo(this.#cursorAt, open);
   }
 
   /** The position of the span itself, not of the run that heads it. */
