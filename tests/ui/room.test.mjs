@@ -174,6 +174,19 @@ test("a name that is cut off is told in full to the pointer and to the keyboard,
   }
 });
 
+test("at any width all of the bar is on the screen, and a trace id has room in it", async () => {
+  await withShop((url) =>
+    withPage(site.browser, `${url}/?from=2024-11-23T10:00:00Z&to=2024-11-30T10:00:00Z`, async (page) => {
+      await page.getByRole("button", { name: "Command palette" }).waitFor();
+      for (const width of [720, 860, 1099, 1100]) {
+        await page.setViewportSize({ width, height: 700 });
+        await assertNoSidewaysScroll(page, String(width));
+        assert.ok((await widthOf(page, ".trace-box")) >= 110, `${width} pixels`);
+      }
+    }),
+  );
+});
+
 test("at 320 pixels the logo shares its line, and the bar has three lines at most", async () => {
   await withShop(async (url) => {
     for (const [address, lines] of [["", 3], [`trace/?id=${TRACE}`, 2]]) {

@@ -16,6 +16,11 @@ test("the texts below a chart never lie on each other, also at midnight, and los
   assert.deepEqual(fitEnds(midnight, 20), ["23:30", "00:30"]);
   assert.deepEqual(fitEnds(midnight, 8), ["23:30", ""]);
   assert.deepEqual(fitEnds(["11-28 10:00:07", "11-28 11:00:00"], 25), ["11-28 10:00:07", "11:00:00"]);
+  // A week: the times of its ends are the same, the days are what differs.
+  assert.deepEqual(fitEnds(["11-23 10:45:10", "11-30 10:45:10"], 24), ["11-23 10:45", "11-30 10:45"]);
+  assert.deepEqual(fitEnds(["11-23 10:45:10", "11-30 10:45:10"], 22), ["11-23", "11-30"]);
+  assert.deepEqual(fitEnds(["11-23 10:45:10", "11-30 10:45:10"], 8), ["11-23", ""]);
+  assert.deepEqual(fitEnds(["2024-12-31 10:00:00", "2026-01-01 10:00:00"], 25), ["2024-12-31", "2026-01-01"]);
   for (let letters = 8; letters < 40; letters++) {
     const [a, b] = fitEnds(midnight, letters);
     assert.ok(b === "" || a.length + b.length + 2 <= letters);

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import test from "node:test";
-import { formatAge, formatClock, formatDuration, formatFull, parseDuration, parseTime, toRfc3339 } from "../src/model/time";
+import { formatAge, formatClock, formatDuration, formatFull, parseDuration, parseTime, timeIn, toRfc3339 } from "../src/model/time";
 
 const NOW = 1795350535894123456n;
+
+test("times of a range say the day where it has several, and the year where it is as long as one", () => {
+  const [a, hour, week, year] = ["2026-11-30T10:45:10Z", "2026-11-30T11:45:10Z", "2026-12-07T10:45:10Z", "2027-11-29T10:45:10Z"].map((t) => parseTime(t, 0n) as bigint);
+  assert.equal(timeIn(a, hour, "utc")(a), "10:45:10");
+  assert.equal(timeIn(a, week, "utc")(a), "11-30 10:45:10");
+  assert.equal(timeIn(a, year, "utc", 3)(a), "2026-11-30 10:45:10.000");
+});
 
 test("durations keep three significant digits and carry into the next unit", () => {
   const cases: [number, string][] = [

@@ -46,15 +46,17 @@ export function ticks(from: number, to: number, width: number, spacing = 90): Ti
 }
 
 /** The texts below the two ends of a chart, as much of them as has room for so many letters: without seconds that are none, without the day that both have,
- * without any day, and at last only where it begins. Each is "[MM-DD ]HH:MM[:SS]". */
+ * without the time of days that are far apart, else without the day, and at last only where it begins. Each is "[[YYYY-]MM-DD ]HH:MM[:SS]". */
 export function fitEnds(ends: readonly [string, string], letters: number): [string, string] {
-  const apart = 2;
-  const noSeconds = ([a, b]: readonly [string, string]): [string, string] => (/:00$/.test(a) && /:00$/.test(b) && [a, b].every((t) => /\d\d:\d\d:\d\d$/.test(t)) ? [a.slice(0, -3), b.slice(0, -3)] : [a, b]);
-  const short = ([a, b]: readonly [string, string]): [string, string] => [a.replace(/(\d\d:\d\d):\d\d$/, "$1"), b.replace(/(\d\d:\d\d):\d\d$/, "$1")];
-  const day = (t: string) => (t.includes(" ") ? t.split(" ")[0] : "");
-  const oneDay = ([a, b]: readonly [string, string]): [string, string] => (day(a) === day(b) ? [a, b.slice(day(b) ? day(b).length + 1 : 0)] : [a, b]);
-  const noDay = ([a, b]: readonly [string, string]): [string, string] => [a.slice(day(a) ? day(a).length + 1 : 0), b.slice(day(b) ? day(b).length + 1 : 0)];
-  const ways = [ends, noSeconds(ends), oneDay(noSeconds(ends)), oneDay(short(ends)), noDay(short(ends))] as const;
-  const found = ways.find(([a, b]) => a.length + b.length + apart <= letters);
-  return found ? [found[0], found[1]] : [noDay(short(ends))[0], ""];
+  const [[a, from = ""], [b, to = ""]] = ends.map((text) => text.split(" ").reverse());
+  const short = (clock: string) => clock.replace(/(:\d\d):\d\d$/, "$1");
+  const exact = (clock: string) => (/:00$/.test(a) && /:00$/.test(b) ? short(clock) : clock);
+  const both = (cut: (clock: string) => string, last: string) => [`${from} ${cut(a)}`.trim(), `${last} ${cut(b)}`.trim()];
+  const other = from === to ? "" : to;
+  const at = (day: string) => Date.parse(day.padStart(10, "2000-"));
+  const least = Math.abs(at(to) - at(from)) > DAY_MS ? [from, to] : [short(a), short(b)];
+  const found = [ends, both(exact, to), both(exact, other), both(short, other), least].find((way) => way.join("  ").length <= letters) ?? [least[0], ""];
+  return [found[0], found[1]];
 }
+
+const DAY_MS = 86400000;

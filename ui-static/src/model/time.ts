@@ -101,6 +101,16 @@ export function zoneName(ns: bigint): string {
   return `UTC${minutes < 0 ? "−" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
 }
 
+const YEAR_NS = 300n * 86400000000000n;
+
+/** How times of a range are told: with their day if it has several, with the year if it is nearly as long as one. */
+export function timeIn(from: bigint, to: bigint, zone: Zone, digitsOfSecond = 0): (ns: bigint) => string {
+  const days = formatDay(from, zone) !== formatDay(to, zone);
+  return (ns) => `${days ? `${dayIn(from, to, ns, zone)} ` : ""}${formatClock(ns, zone, digitsOfSecond)}`;
+}
+
+export const dayIn = (from: bigint, to: bigint, ns: bigint, zone: Zone): string => formatDay(ns, zone).slice(to - from > YEAR_NS ? 0 : 5);
+
 /** RFC 3339 in UTC, for links that must mean the same tomorrow. */
 export function toRfc3339(ns: bigint): string {
   const { day, clock } = dateParts(ns, "utc");

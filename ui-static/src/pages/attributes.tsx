@@ -105,6 +105,8 @@ const SEARCHABLE_TYPES = ["string", "int", "double", "bool"];
 const SEARCHABLE_MAX = 512;
 /** The address of the search with one more condition: the panel that shows the attributes sets it before it draws them. */
 export const searchWith = { current: (condition: string) => href("explore", { q: `{ ${condition} }` }) };
+/** Has lines of its own, below its key. */
+const LONG = /\n|.{81}/;
 const GROUPABLE = ["span", "resource", "instrumentation"];
 
 function Attribute({ scope, attribute: a }: { scope: string; attribute: KeyValue }) {
@@ -126,7 +128,7 @@ function Attribute({ scope, attribute: a }: { scope: string; attribute: KeyValue
       <dt class="mono">
         {a.key.split(".").map((part, i) => (i > 0 ? [".", <wbr key={i} />, part] : part))}
       </dt>
-      <dd class={`mono type-${type}`}>
+      <dd class={`mono type-${type}${LONG.test(text) ? " long" : ""}`}>
         {type === "empty" ? <span class="dim">empty</span> : <Value name={a.key} text={text} value={a.value} />}
         <span class="attribute-tools">
           {searchable ? (

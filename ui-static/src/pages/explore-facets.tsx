@@ -59,7 +59,7 @@ export function FacetRail({ slots, close }: { slots: Map<string, number>; close:
           }}
         />
       ) : null}
-      <div class={waits(fixedFacets) ? "facets-list busy" : "facets-list"}>
+      <div class={`facets-list${waits(fixedFacets) ? " busy" : fixed.value || fixed.error ? "" : " waiting"}`}>
         {list(first)}
         {rest.length > 0 ? <h3 class="facets-more">Tell most of these spans</h3> : null}
         {list(rest)}

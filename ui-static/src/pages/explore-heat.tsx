@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The heatmap of durations: all spans that match, by time and duration. A drag selects a box, with Shift it zooms in time, a click selects a
 // cell; the keyboard has a cell of its own to do the same with.
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { HeatmapAnswer } from "../api/types";
 import { boxOf, type CellBox, cornersOf, countIn, gridOf, rowAt, type Selection, selectionOf } from "../model/heat";
 import { formatPercent, plural } from "../model/text";
-import { formatClock, formatDay, formatDuration, toRfc3339 } from "../model/time";
+import { timeIn, dayIn, formatClock, formatDuration, toRfc3339 } from "../model/time";
 import { go, patched } from "../route";
 import { dark, zone } from "../state/prefs";
-import { walked } from "../ui/chart";
+import { useWidth, walked } from "../ui/chart";
 import { HOW } from "../ui/steps";
 import { BOTTOM, drawHeatmap, LEFT, RIGHT, TOP } from "../views/heatmap";
 import { inkOf } from "../views/ink";
@@ -38,7 +38,7 @@ const NAMES = ["p50", "p95", "p99"];
 export function Heatmap({ answer, selected, linear, errors, onSelect, height = HEIGHT, dark: most = 0 }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [width, setWidth] = useState(0);
+  const width = useWidth(host);
   const [hover, setHover] = useState<Cell | null>(null);
   const [cursor, setCursor] = useState<Cell | null>(null);
   const [anchor, setAnchor] = useState<Cell | null>(null);
@@ -48,13 +48,6 @@ export function Heatmap({ answer, selected, linear, errors, onSelect, height = H
     () => ["0.5", "0.95", "0.99"].map((q) => answer.steps.map((s) => (s.quantiles[q] === undefined ? null : Number(s.quantiles[q])))),
     [answer],
   );
-  useLayoutEffect(() => {
-    const element = host.current;
-    if (!element) return;
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
   useEffect(() => {
     setHover(null);
     setCursor(null);
@@ -67,7 +60,7 @@ export function Heatmap({ answer, selected, linear, errors, onSelect, height = H
   const shade = dark.value;
   const here = zone.value;
   useEffect(() => {
-    if (!canvas.current || width < 80 || grid.rows === 0) return;
+    if (!canvas.current || grid.rows === 0) return;
     const short = Number(grid.to - grid.from) < 600e9;
     const days = Number(grid.to - grid.from) > 86400e9 * 2;
     const minutes = here === "utc" ? 0 : new Date(Number(grid.from / 1000000n)).getTimezoneOffset();
@@ -75,7 +68,7 @@ export function Heatmap({ answer, selected, linear, errors, onSelect, height = H
       canvas.current,
       {
         grid, lines, linear, errors, box, cursor, width, height,
-        clock: (ns) => (days ? formatDay(ns, here).slice(5) : formatClock(ns, here, 0).slice(0, short ? 8 : 5)),
+        clock: (ns) => (days ? dayIn(grid.from, grid.to, ns, here) : formatClock(ns, here, 0).slice(0, short ? 8 : 5)),
         zoneOffset: -60000000000n * BigInt(minutes),
       },
       inkOf(shade),
@@ -167,7 +160,8 @@ function describe(grid: ReturnType<typeof gridOf>, box: CellBox): string {
   const s = selectionOf(grid, box);
   const { count, errors } = countIn(grid, box);
   const share = errors > 0 ? `, ▲ ${plural(errors, "error")} (${formatPercent(errors, count)})` : "";
-  return `${formatClock(s.t0, zone.value, 0)}–${formatClock(s.t1, zone.value, 0)} · ${formatDuration(Number(s.d0))}–${formatDuration(Number(s.d1))} · ${plural(count, "span")}${share}`;
+  const time = timeIn(grid.from, grid.to, zone.value);
+  return `${time(s.t0)}–${time(s.t1)} · ${formatDuration(Number(s.d0))}–${formatDuration(Number(s.d1))} · ${plural(count, "span")}${share}`;
 }
 
 /** p50, p95, p99 as they are dashed. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long the spans that match took, all of the range together: exact counts by duration. A drag takes durations, as a box on the heatmap does.
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import { apiUrl, getHeatmap, type Params } from "../api/client";
 import type { HeatmapAnswer } from "../api/types";
 import { curlOf } from "../model/curl";
@@ -11,7 +11,7 @@ import { formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
-import { walked } from "../ui/chart";
+import { useWidth, walked } from "../ui/chart";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { useAsked } from "./explore-asking";
 import { Toggle, TwinToggle } from "./explore-parts";
@@ -80,19 +80,10 @@ interface PictureProps {
 
 function Picture({ value, bars, all, log }: PictureProps) {
   const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(600);
+  const width = useWidth(box);
   const [at, setAt] = useState<number | null>(null);
   const [anchor, setAnchor] = useState<number | null>(null);
   const [spoken, setSpoken] = useState(false);
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const fit = () => setWidth(Math.max(160, element.clientWidth));
-    fit();
-    const observer = new ResizeObserver(fit);
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
   const height = width < NARROW - 100 ? 200 : 300;
   const inner = { width: width - LEFT - RIGHT, height: height - TOP - BOTTOM };
   const bounds = value.bounds.map(Number);

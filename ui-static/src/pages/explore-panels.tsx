@@ -6,7 +6,7 @@ import { apiUrl } from "../api/client";
 import type { HeatmapAnswer } from "../api/types";
 import { curlOf } from "../model/curl";
 import { formatPercent, formatRate, plural } from "../model/text";
-import { formatClock, formatDay, toRfc3339 } from "../model/time";
+import { timeIn, toRfc3339 } from "../model/time";
 import { go, param, patched, replace } from "../route";
 import { isPassing } from "../state/load";
 import { zone } from "../state/prefs";
@@ -53,8 +53,7 @@ function Lines({ value }: { value: HeatmapAnswer }) {
   const shares = value.steps.map((s) => (Number(s.count) > 0 ? Number(s.errors) / Number(s.count) : null));
   const spans = counts.reduce((a, b) => a + b, 0);
   const errors = value.steps.reduce((sum, s) => sum + Number(s.errors), 0);
-  const days = formatDay(BigInt(value.from), zone.value) !== formatDay(BigInt(value.to), zone.value);
-  const time = (ns: bigint) => `${days ? `${formatDay(ns, zone.value).slice(5)} ` : ""}${formatClock(ns, zone.value, 0)}`;
+  const time = timeIn(BigInt(value.from), BigInt(value.to), zone.value);
   const axis = { from: BigInt(value.from), step: BigInt(value.stepNano), steps: value.steps.length };
   const range = (a: number, b: number): [bigint, bigint] => [BigInt(value.steps[a].timeUnixNano), b === axis.steps - 1 ? BigInt(value.to) : BigInt(value.steps[b + 1].timeUnixNano)];
   useEffect(() => cursor.clear(), [value]);

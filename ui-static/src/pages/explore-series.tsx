@@ -9,7 +9,7 @@ import { toCsv } from "../model/list";
 import { countOf, errorsOf, type Line, linesOf, lineQueries, nameOf, type Over, picksOf, QUANTILES, restQuery, topQuery } from "../model/timeseries";
 import { colourOf } from "../model/palette";
 import { formatCount, formatPercent, formatRate, plural } from "../model/text";
-import { formatClock, formatDay, formatDuration, formatFull, toRfc3339 } from "../model/time";
+import { formatClock, formatDay, formatDuration, formatFull, timeIn, toRfc3339 } from "../model/time";
 import { valueCondition, withCondition } from "../model/traceql";
 import { go, param, patched } from "../route";
 import { Loader } from "../state/load";
@@ -107,8 +107,7 @@ function Charts({ value, slots }: { value: Found; slots: Map<string, number> }) 
   const seconds = Number(axis.step) / 1e9;
   useEffect(() => cursor.clear(), [value]);
   const end = startOf(value, axis.steps);
-  const days = formatDay(axis.from, zone.value) !== formatDay(end, zone.value);
-  const time = (ns: bigint) => `${days ? `${formatDay(ns, zone.value).slice(5)} ` : ""}${formatClock(ns, zone.value, seconds < 1 ? 3 : 0)}`;
+  const time = timeIn(axis.from, end, zone.value, seconds < 1 ? 3 : 0);
   const look = (i: number) => (lines[i].group === null ? "series-rest" : `series-${i % COLOURS}`);
   // Services have a colour of their own, here as everywhere.
   const slotOf = (i: number) => (value.by === "resource.service.name" ? (slots.get(lines[i]?.group?.value ?? "") ?? i) : i);

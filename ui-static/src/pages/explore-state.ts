@@ -81,8 +81,17 @@ export function rowsOf(value: SearchAnswer | null): Listed {
 }
 
 const RAIL_PX = 1100;
+const SHEET_PX = 720;
+/** On a narrow screen facets are a sheet over the list, which nobody wants to find open. */
+const sheetOpen = signal(false);
+const isSheet = (): boolean => window.innerWidth < SHEET_PX;
 /** Wide enough for the rail beside the list, unless a person has said. */
-export const railOpen = (): boolean => facetsShown.value === "open" || (facetsShown.value === "auto" && window.innerWidth >= RAIL_PX);
+export const railOpen = (): boolean => (isSheet() ? sheetOpen.value : facetsShown.value === "open" || (facetsShown.value === "auto" && window.innerWidth >= RAIL_PX));
+
+export function toggleRail(): void {
+  if (isSheet()) sheetOpen.value = !sheetOpen.value;
+  else facetsShown.value = railOpen() ? "closed" : "open";
+}
 
 /** The query of the list: what the box selects, if there is one. */
 export function listQuery(): { q: string; from?: string | undefined; to?: string | undefined } {

@@ -5,17 +5,17 @@ import type { SearchAnswer } from "../api/types";
 import type { ActionId } from "../model/actions";
 import { curlOf, shellQuote } from "../model/curl";
 import { attributeOf, type ColumnId, columnIds, columnsOf, type ListRow, toCsv } from "../model/list";
+import { plural } from "../model/text";
 import { toRfc3339 } from "../model/time";
 import { go, param, patched, replace } from "../route";
 import { hint } from "../state/keys";
 import { savedColumns } from "../state/prefs";
-import { copy, say } from "../state/say";
+import { copy, saveFile, say } from "../state/say";
 import { Popover } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { KeyChooser } from "../ui/key-chooser";
 import { shortName } from "./explore-chips";
 import { columnFields, columnsText, FIXED_KEYS, fixedFacets, inSpans, listQuery, panelsShown, question, rowsOf, tellingFacets, viewOf, VIEWS } from "./explore-state";
-import { saveFile } from "../state/say";
 
 export function ListTools({ value }: { value: SearchAnswer | null }) {
   const spans = inSpans();
@@ -159,7 +159,7 @@ function ExportPanel({ value, close }: { value: SearchAnswer | null; close: () =
   );
   return (
     <div class="chooser">
-      <p class="chooser-head">The {rows.length} rows that are loaded</p>
+      <p class="chooser-head">Loaded: {plural(rows.length, "row")}</p>
       {item("CSV", () => saveFile("spoor-search.csv", "text/csv", csvOf(rows)))}
       {item("JSON", () => saveFile("spoor-search.json", "application/json", JSON.stringify({ query: q, from, to, complete: value?.complete, traces: value?.traces }, null, 1)))}
       <p class="chooser-head">All of them</p>

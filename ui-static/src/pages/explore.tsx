@@ -3,7 +3,7 @@
 // traces, spans or groups. The whole state is the address.
 import { signal } from "@preact/signals";
 import { type ComponentType } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { apiUrl, getServices, getStatus } from "../api/client";
 import type { HeatmapAnswer, SearchAnswer, Service, Status } from "../api/types";
 import { curlOf } from "../model/curl";
@@ -14,7 +14,7 @@ import { go, openTab, param, patched, replace } from "../route";
 import { toggleBasket } from "../state/basket";
 import { hint, useActions } from "../state/keys";
 import { isPassing, Loader, useRetry } from "../state/load";
-import { facetsShown, rowPx } from "../state/prefs";
+import { rowPx } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { say } from "../state/say";
 import { queryWanted, running, stopSearch } from "../state/searching";
@@ -28,7 +28,7 @@ import { Chips } from "./explore-chips";
 import { Panels } from "./explore-panels";
 import { SeriesRoom } from "./explore-parts";
 import {
-  answer, askedAnew, cursor, focusWanted, inSpans, isLive, isTwin, listQuery, loadMore, panelsShown, previewOpen, question, railOpen, rowsOf, runFacets, runHeat, runList, scrollTop, select, selection, SPANS_OF_TRACE, status, toggleLive, VIEWS, viewOf,
+  answer, askedAnew, cursor, focusWanted, inSpans, isLive, isTwin, listQuery, loadMore, panelsShown, previewOpen, question, railOpen, rowsOf, runFacets, runHeat, runList, scrollTop, select, selection, SPANS_OF_TRACE, status, toggleLive, toggleRail, VIEWS, viewOf,
 } from "./explore-state";
 import { addressOf, Results } from "./results";
 
@@ -87,10 +87,6 @@ function runAll(force: boolean): void {
   if (railOpen()) runFacets(force);
 }
 
-const toggleRail = () => {
-  facetsShown.value = railOpen() ? "closed" : "open";
-};
-
 export function Explore() {
   const { from, to } = currentRange();
   const key = JSON.stringify([question(), param("q"), from, to, panelsShown()]);
@@ -130,10 +126,10 @@ export function Explore() {
   useExploreKeys();
   useRetry(error, () => runAll(true));
   const query = param("q");
-  const fault = useFault(error, query);
+  const fault = faultOf(error, query);
   const away = error !== null && isPassing(error);
   const nothing = away && !value;
-    const { FacetRail, ListTools, Difference, Groups, LiveLine, Preview, LargeView, FirstRun, StepTable } = parts.value;
+  const { FacetRail, ListTools, Difference, Groups, LiveLine, Preview, LargeView, FirstRun, StepTable } = parts.value;
   if (empty && status.state.value.value) return FirstRun ? <FirstRun status={status.state.value.value} /> : null;
   const row = rows[Math.max(0, cursor.value)];
   const slots = new Map(services.state.value.value?.services.map((s) => [s.name, s.slot]));
@@ -208,11 +204,7 @@ function List({ value, loading, failed }: { value: SearchAnswer | null; loading:
   );
 }
 
-function useFault(error: { problem: { parameter?: string; offset?: number } } | null, query: string) {
-  const sent = useRef("");
-  useEffect(() => {
-    sent.current = query;
-  }, [query]);
+function faultOf(error: { problem: { parameter?: string; offset?: number } } | null, query: string) {
   if (error?.problem.parameter !== "q" || error.problem.offset === undefined) return null;
   return { offset: error.problem.offset, text: query };
 }
@@ -283,7 +275,6 @@ function Waiting() {
   return (
     <>
       <div class="summary">
-        <span class="spring" />
         <span class="dim">
           <Progress />
         </span>

@@ -2,7 +2,7 @@
 // Nothing matched: which condition is to blame, and what is near.
 import { useEffect, useState } from "preact/hooks";
 import { getStatus, isStopped, search } from "../api/client";
-import { formatCount, plural } from "../model/text";
+import { plural } from "../model/text";
 import { conditions } from "../model/traceql";
 import { formatFull, parseTime, toRfc3339 } from "../model/time";
 import { href, param, patched } from "../route";
@@ -115,7 +115,6 @@ export function NoMatch({ query, run }: { query: string; run: () => void }) {
       <button type="button" class="button" onClick={run}>
         Search again
       </button>
-      <p class="offscreen">{formatCount(0)} traces</p>
     </section>
   );
 }

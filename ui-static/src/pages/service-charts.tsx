@@ -2,7 +2,6 @@
 // A service over time: rate, errors and durations with one cursor; a drag takes a part of the time as the range of the page. A click, or Enter,
 // holds a step, from which its traces are one step away. The range that is compared with is drawn dashed, new versions are marked.
 import { signal } from "@preact/signals";
-import type { HTMLAttributes } from "preact";
 import { useEffect } from "preact/hooks";
 import { getLatency } from "../api/client";
 import type { LatencyRow } from "../api/types";
@@ -14,14 +13,14 @@ import { go, href, param, patched, replace } from "../route";
 import { hint, useActions } from "../state/keys";
 import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
-import { Chart, LEFT, RIGHT } from "../ui/chart";
+import { Chart } from "../ui/chart";
 import { Popover } from "../ui/controls";
+import { StepCursor } from "../ui/steps";
 import { Durations } from "./service-heat";
 import { useAnswer, Ways } from "./service-parts";
 import { filterOf, type Found, percentiles, spanParams, versions } from "./service-state";
 
-const cursor = signal<number | null>(null);
-const anchor = signal<number | null>(null);
+const cursor = new StepCursor();
 const held = signal<number | null>(null);
 
 export const timeText = (ns: bigint) => `${formatDay(ns, zone.value).slice(5)} ${formatClock(ns, zone.value, 0)}`;
@@ -34,25 +33,28 @@ export function Charts({ value }: { value: Found }) {
   // Of another length, too: both begin at the left.
   const before = other ? steps.map((_, i) => other[i]) : null;
   useEffect(() => {
-    cursor.value = anchor.value = held.value = null;
+    cursor.clear();
+    held.value = null;
   }, [series]);
   useActions({
     "all.escape": () => {
-      anchor.value = held.value = null;
+      cursor.anchor.value = held.value = null;
     },
   });
   if (steps.length === 0) return null;
   const count = steps.length;
-  const zoom = (a: number, b: number) => {
-    const [first, last] = [Math.min(a, b), Math.max(a, b)];
-    go(patched({ from: toRfc3339(steps[first].from), to: toRfc3339(steps[last].to) }));
-  };
   const frame = {
     ends: [timeText(steps[0].from), timeText(steps[count - 1].to)] as [string, string],
     stepName: (i: number) => timeText(steps[i].from),
-    cursor,
+    cursor: cursor.at,
     under: (x: (i: number) => number, height: number) => <Under x={x} height={height} steps={steps} />,
-    box: handlers(count, zoom),
+    box: cursor.handlers({
+      count,
+      zoom: (first, last) => go(patched({ from: toRfc3339(steps[first].from), to: toRfc3339(steps[last].to) })),
+      hold: (step) => {
+        held.value = held.peek() === step ? null : step;
+      },
+    }),
   };
   const most = (values: (number | null)[]) => Math.max(0, ...values.map((v) => v ?? 0));
   const old = (name: string, values: (number | null)[] | undefined) => (values ? [{ name: `before: ${name}`, values, look: "line-before", quiet: true }] : []);
@@ -125,48 +127,9 @@ export function DurationTools() {
   );
 }
 
-/** What a chart does with pointer and keys besides pointing. */
-function handlers(count: number, zoom: (a: number, b: number) => void): HTMLAttributes<HTMLDivElement> {
-  const at = (event: PointerEvent) => {
-    const area = (event.currentTarget as HTMLElement).getBoundingClientRect();
-    return Math.max(0, Math.min(count - 1, Math.floor(((event.clientX - area.left - LEFT) / (area.width - LEFT - RIGHT)) * count)));
-  };
-  return {
-    onPointerDown: (event: PointerEvent) => {
-      if (event.button !== 0) return;
-      (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
-      cursor.value = anchor.value = at(event);
-    },
-    onPointerUp: (event: PointerEvent) => {
-      const [from, to] = [anchor.peek(), at(event)];
-      anchor.value = null;
-      if (from === null) return;
-      if (from !== to) zoom(from, to);
-      else held.value = held.peek() === to ? null : to;
-    },
-    onPointerCancel: () => {
-      anchor.value = null;
-    },
-    onBlur: () => {
-      cursor.value = anchor.value = null;
-    },
-    onKeyDown: (event: KeyboardEvent) => {
-      const by = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0;
-      const now = cursor.peek();
-      if (by !== 0) {
-        const next = now === null ? (by > 0 ? 0 : count - 1) : Math.max(0, Math.min(count - 1, now + by));
-        anchor.value = event.shiftKey ? (anchor.peek() ?? now ?? next) : null;
-        cursor.value = next;
-      } else if (event.key === "Enter" && now !== null) held.value = held.peek() === now ? null : now;
-      else if (event.key === "z" && now !== null && !event.ctrlKey && !event.metaKey) zoom(anchor.peek() ?? now, now);
-      else return;
-      event.preventDefault();
-    },
-  };
-}
-
 function Under({ x, height, steps }: { x: (i: number) => number; height: number; steps: Step[] }) {
   const half = (x(1) - x(0)) / 2;
+  const taken = cursor.taken();
   const band = (a: number, b: number, name: string) => (
     <rect class={name} x={x(Math.min(a, b)) - half} width={Math.abs(b - a) * 2 * half + 2 * half} y={0} height={height} />
   );
@@ -174,7 +137,7 @@ function Under({ x, height, steps }: { x: (i: number) => number; height: number;
   return (
     <>
       {held.value === null ? null : band(held.value, held.value, "chart-band")}
-      {anchor.value === null || cursor.value === null || anchor.value === cursor.value ? null : band(anchor.value, cursor.value, "chart-band")}
+      {taken && taken[0] < taken[1] ? band(...taken, "chart-band") : null}
       {times.map((v) => (
         <g key={v.name}>
           <title>version {v.name}</title>

@@ -2,7 +2,7 @@
 // The time range of the address: from and to as written there, and what they mean.
 import { signal } from "@preact/signals";
 import type { Range } from "../api/client";
-import { formatClock, formatDay, parseTime, toRfc3339, type Zone } from "../model/time";
+import { dayIn, formatClock, parseTime, toRfc3339, type Zone } from "../model/time";
 import { linkTimes, zone } from "./prefs";
 import { say } from "./say";
 import { go, param, patched, route, shortAddress } from "../route";
@@ -39,7 +39,7 @@ export function rangeLabel(zone: Zone): string {
   const end = (text: string | undefined) => {
     const ns = text ? parseTime(text, nowNs()) : null;
     if (!text) return "…";
-    return ns === null ? text : `${formatDay(ns, zone).slice(5)} ${formatClock(ns, zone, 0)}`;
+    return ns === null ? text : `${dayIn(ns, nowNs(), ns, zone)} ${formatClock(ns, zone, 0)}`;
   };
   return `${end(from)} – ${end(to)}`;
 }

@@ -50,7 +50,10 @@ export function useWidth(box: { current: HTMLElement | null }): number {
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
-    const observer = new ResizeObserver(() => setWidth(Math.max(100, element.clientWidth)));
+    const fit = () => setWidth(Math.max(100, element.clientWidth));
+    // An observer comes after the first frame.
+    fit();
+    const observer = new ResizeObserver(fit);
     observer.observe(element);
     return () => observer.disconnect();
   }, []);

@@ -12,8 +12,10 @@ const CLICK_PX = 4;
 interface Acts {
   count: number;
   /** Steps, both ends included. */
-  select: (first: number, last: number) => void;
+  select?: (first: number, last: number) => void;
   zoom: (first: number, last: number) => void;
+  /** Click and Enter hold one step; then a drag is the range. */
+  hold?: (step: number) => void;
 }
 
 export class StepCursor {
@@ -32,7 +34,7 @@ export class StepCursor {
     return a === null || b === null ? null : [Math.min(a, b), Math.max(a, b)];
   }
 
-  handlers({ count, select, zoom }: Acts): HTMLAttributes<HTMLDivElement> {
+  handlers({ count, zoom, select = zoom, hold }: Acts): HTMLAttributes<HTMLDivElement> {
     const { at, anchor } = this;
     const stepAt = (event: PointerEvent) => {
       const area = (event.currentTarget as HTMLElement).getBoundingClientRect();
@@ -52,8 +54,10 @@ export class StepCursor {
       },
       onPointerUp: (event: PointerEvent) => {
         if (anchor.peek() === null) return;
-        if (Math.abs(event.clientX - this.downX) < CLICK_PX && anchor.peek() === stepAt(event)) anchor.value = null;
-        else take(stepAt(event), event.shiftKey);
+        if (Math.abs(event.clientX - this.downX) < CLICK_PX && anchor.peek() === stepAt(event)) {
+          anchor.value = null;
+          hold?.(stepAt(event));
+        } else take(stepAt(event), event.shiftKey);
       },
       onPointerCancel: () => {
         anchor.value = null;
@@ -66,7 +70,7 @@ export class StepCursor {
           const next = now === null ? (by > 0 ? 0 : count - 1) : Math.max(0, Math.min(count - 1, now + by));
           anchor.value = event.shiftKey ? (anchor.peek() ?? now ?? next) : null;
           at.value = next;
-        } else if (event.key === "Enter" && now !== null) take(now, false);
+        } else if (event.key === "Enter" && now !== null) (hold ?? ((step) => take(step, false)))(now);
         else if (event.key === "z" && now !== null && !event.ctrlKey && !event.metaKey) take(now, true);
         else if (event.key === "Escape" && anchor.peek() !== null) anchor.value = null;
         else return;
