@@ -242,7 +242,7 @@ test("attributes of the roots and resources, and two spans key by key, differ wh
 test("two sets: traces counted, values ranked, a mean tree, and two traces to look at", async () => {
   const failed = traces.filter((t) => t.some((s) => s.status === 2));
   const passed = traces.filter((t) => t.some((s) => s.service === "cart" && s.kind === 2));
-  const sets = { a: 'q:{ resource.service.name = "cart" && kind = server }@..', b: "q:{ status = error }@.." };
+  const sets = { a: 'q:{ resource.service.name = "cart" && kind = server }@..', b: "q:{ status = error }@2020-01-01T00:00:00Z.." };
   await withPage(site.browser, at(sets), async (page) => {
     await page.locator(".cmp-row:not(.head)").first().waitFor();
     const facts = await texts(page, ".slot-facts");
@@ -259,6 +259,9 @@ test("two sets: traces counted, values ranked, a mean tree, and two traces to lo
     const error = rows.find((r) => r[0] === "status" && r[1] === "error");
     assert.equal(error?.[3], "100 %");
     assert.equal(error?.[5], "✓ found");
+    // It leads to the time of the set that has more of it.
+    const way = await page.locator(".cmp-values").first().getByRole("link", { name: "error", exact: true }).getAttribute("href");
+    assert.equal(new URL(way, page.url()).searchParams.get("from"), "2020-01-01T00:00:00Z");
     // Two examples of a value are two targets, and a call is told from another of the same name by the one above it.
     const [a, b] = await page.locator(".cmp-values td:last-child", { has: page.locator("a + a") }).first().locator("a").evaluateAll((list) => list.map((e) => e.getBoundingClientRect()).map((r) => r.x + r.width / 2));
     assert.ok(b - a >= 16, `${a} ${b}`);

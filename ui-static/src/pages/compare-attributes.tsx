@@ -4,6 +4,7 @@
 import { useEffect } from "preact/hooks";
 import { getSpans } from "../api/client";
 import type { ComparedCall, ComparedValue, Comparison, SpanDetail } from "../api/types";
+import { parseSide } from "../model/compare";
 import { compareKeys, type ComparedKey, compareText } from "../model/compare-keys";
 import { serviceName, type Skeleton } from "../model/skeleton";
 import { formatCount, formatMean, formatPercent } from "../model/text";
@@ -112,6 +113,12 @@ const Found = ({ found, q }: { found: boolean; q: number }) => (
 function ValueTable({ rows }: { rows: ComparedValue[] }) {
   if (rows.length === 0) return <p class="dim">No value differs in a way that could be told from chance.</p>;
   const most = Math.max(...rows.map((r) => Math.abs(r.difference)));
+  // Where it is more often: in the time of that set.
+  const sides = ["a", "b"].map((name) => parseSide(param(name)));
+  const rangeOf = (r: ComparedValue) => {
+    const side = sides[r.aShare >= r.bShare ? 0 : 1];
+    return side?.kind === "set" ? { from: side.from, to: side.to } : {};
+  };
   const condition = (r: ComparedValue) => `{ ${fieldText(r.scope === "intrinsic" ? "" : r.scope, r.key)} = ${r.type === "string" ? quote(r.value) : r.value} }`;
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label="Values">
@@ -140,7 +147,7 @@ function ValueTable({ rows }: { rows: ComparedValue[] }) {
                 {r.key}
               </td>
               <td class="mono cmp-value">
-                <a href={href("explore", { q: condition(r) })}>{r.value || '""'}</a>
+                <a href={href("explore", { q: condition(r), ...rangeOf(r) })}>{r.value || '""'}</a>
               </td>
               <td class="num right of-a" title={`${formatCount(r.aTraces)} traces`}>{formatPercent(r.aShare, 1)}</td>
               <td class="num right of-b" title={`${formatCount(r.bTraces)} traces`}>{formatPercent(r.bShare, 1)}</td>
