@@ -171,6 +171,10 @@ test("ticks are round, in one unit, and no closer than asked", () => {
     const list = ticks(0, to, 800, 100);
     assert.ok(list.length >= 1 && list.length <= 9, `${to}: ${list.length}`);
   }
+  assert.deepEqual(ticks(0, 60e9, 400, 100).map((t) => t.label), ["0 s", "15 s", "30 s", "45 s", "60 s"]);
+  assert.deepEqual(ticks(0, 3600e9, 600, 100).map((t) => t.label), ["0 m", "10 m", "20 m", "30 m", "40 m", "50 m", "60 m"]);
+  assert.deepEqual(ticks(5390e9, 5394e9, 400, 100).map((t) => t.label), ["5390 s", "5391 s", "5392 s", "5393 s", "5394 s"]);
+  assert.deepEqual(ticks(0, 17865 * 86400e9, 300, 100).map((t) => t.label), ["0 d", "10000 d"]);
   assert.deepEqual(ticks(5, 5, 800), []);
 });
 
