@@ -188,8 +188,8 @@ static enum sp_status has_room(struct sp_rocks *rocks, struct sp_error *reterr)
     return status;
 }
 
-static enum sp_status write(struct sp_rocks *rocks, struct sp_kv_batch *batch,
-                            struct sp_error *reterr)
+static enum sp_status write_durably(struct sp_rocks *rocks, struct sp_kv_batch *batch,
+                                    struct sp_error *reterr)
 {
     enum sp_status status = sp_rocks_write_behind(rocks, batch, reterr);
     if (status == SP_OK && rocks->durability == SP_DURABILITY_SYNC)
@@ -214,7 +214,7 @@ static enum sp_status put(struct sp_rocks *rocks, const struct sp_pin *pin, stru
     if (status == SP_OK) {
         sp_kv_batch_put(batch, rocks->kv, SP_KV_META, sp_layout_key_slice(&key),
                         sp_buf_slice(&value));
-        status = write(rocks, batch, reterr);
+        status = write_durably(rocks, batch, reterr);
     }
     sp_buf_fini(&value);
     sp_kv_batch_free(batch);
@@ -272,7 +272,7 @@ static enum sp_status unpin_trace(struct sp_rocks *rocks, const struct sp_pin *p
     if (batch == NULL)
         return no_memory(reterr);
     sp_kv_batch_delete(batch, rocks->kv, SP_KV_META, sp_layout_key_slice(&key));
-    enum sp_status status = write(rocks, batch, reterr);
+    enum sp_status status = write_durably(rocks, batch, reterr);
     sp_kv_batch_free(batch);
     if (status == SP_OK) {
         pthread_mutex_lock(&rocks->lock);
