@@ -82,7 +82,16 @@ static enum reason choose(const struct sp_rocks *rocks, const struct sp_retain *
     return REASON_NONE;
 }
 
-/* ---- one removal ---- */
+/* ---- one removal ----
+ *
+ * Segments count only what is new: of a trace that an older one holds, a later one has counted its spans, but neither the trace nor calls that
+ * were counted before. So when a segment goes, who counts its traces from now on is found in this order:
+ *   1. older segments that hold them: those count them already, and nothing changes (look_at_older);
+ *   2. of the later ones the first that holds each, where it becomes a new trace; and each that holds some counts their calls
+ *      without what goes (look_at_later, put_change);
+ *   3. the same of segments that were sealed meanwhile, with history_lock held, so that none comes any more; then the batch that
+ *      takes the header out and puts the changed ones in (write_batch), and the list (publish).
+ * Steps 1 and 2 take long and hold up nobody. */
 
 /* What becomes of a later segment. */
 struct later_change {
