@@ -420,6 +420,7 @@ test("a server that is not there is said once, and everything comes when it does
         await page.locator(".facets-list").waitFor();
         await page.waitForFunction(() => !document.querySelector(".progress.busy"));
         assert.deepEqual(await texts(page, ".problem h2"), ["▲ Spoor does not answer"], JSON.stringify(more));
+        assert.match(await page.locator(".problem").innerText(), /127\.0\.0\.1:\d+ cannot be reached/);
         // Between two tries nothing seems to be on its way.
         await page.waitForFunction(() => document.querySelectorAll(".waiting, .series-room").length === 0);
         comes(page);

@@ -36,15 +36,16 @@ function get<T>(path: string, params: Params = {}, stop?: AbortSignal): Promise<
   return ask(url, "application/json", stop, async (response) => (await response.json()) as T);
 }
 
-async function ask<T>(url: string, accept: string, stop: AbortSignal | undefined, read: (response: Response) => Promise<T>): Promise<T> {
+async function ask<T>(url: string, accept: string, stop: AbortSignal | undefined, read: (response: Response) => Promise<T>, method = "GET"): Promise<T> {
   pending.value++;
   try {
-    const response = await fetch(url, { headers: { accept }, ...(stop ? { signal: stop } : {}) });
+    const response = await fetch(url, { method, headers: { accept }, ...(stop ? { signal: stop } : {}) });
     if (!response.ok) throw new ApiError(await problemOf(response), url);
     return await read(response);
   } catch (error) {
     if (error instanceof ApiError || isStopped(error)) throw error;
-    const detail = error instanceof Error ? error.message : String(error);
+    // What browsers say of it ("Failed to fetch") is no help.
+    const detail = error instanceof TypeError ? `${new URL(url).host} cannot be reached` : error instanceof Error ? error.message : String(error);
     throw new ApiError({ title: "Spoor does not answer", status: 0, detail }, url);
   } finally {
     pending.value--;
@@ -221,11 +222,7 @@ export const getQuality = (params: Params, stop?: AbortSignal) => get<api.Qualit
 export const getPins = (stop?: AbortSignal) => get<api.PinsAnswer>("v1/pins", {}, stop);
 
 /** What is not a GET. */
-async function change(method: "PUT" | "DELETE", path: string): Promise<void> {
-  const url = apiUrl(path);
-  const response = await fetch(url, { method });
-  if (!response.ok) throw new ApiError(await problemOf(response), url);
-}
+const change = (method: "PUT" | "DELETE", path: string): Promise<void> => ask(apiUrl(path), "application/json", undefined, async () => undefined, method);
 
 /** The server refuses it unless it was started with --allow-cancel. */
 export const cancelQuery = (id: string): Promise<void> => change("DELETE", `v1/queries/${encodeURIComponent(id)}`);
