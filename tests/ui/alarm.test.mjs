@@ -206,6 +206,14 @@ test("groups count every span, and a list of spans has columns of attributes", a
     assert.ok(slowest.length > 10 && slowest.every((t) => /^payment-[123]$/.test(t)), slowest.join());
     assert.equal(await page.locator(".result.head [role=columnheader]").count(), 4);
     await assertAccessible(page, "spans");
+    // Columns are offered under the names that stand above them.
+    for (const mode of ["traces", "spans"]) {
+      await page.goto(at({ q: query, mode }));
+      await page.locator(".result:not(.head)").first().waitFor();
+      const heads = (await texts(page, ".result.head [role=columnheader]")).map((t) => t.replace(/[↑↓]/, "").trim().toLowerCase());
+      await page.getByTitle("Columns of the list").click();
+      assert.deepEqual((await texts(page, ".popover label.option")).map((t) => t.trim()), heads, mode);
+    }
   });
 });
 

@@ -85,6 +85,9 @@ function GroupPanel({ group, close }: { group: string; close: () => void }) {
   );
 }
 
+/** Of columns whose heads say more than their names. */
+const LONG_NAMES: Partial<Record<ColumnId, string>> = { trace: "root service / operation", span: "service / operation", root: "in trace", why: "why matched" };
+
 function ColumnPanel({ spans }: { spans: boolean }) {
   const shown = columnsOf(columnsText(), spans, true);
   const fields = columnFields();
@@ -103,7 +106,7 @@ function ColumnPanel({ spans }: { spans: boolean }) {
             disabled={shown.length === 1 && shown[0] === c}
             onChange={() => put(columnIds(spans).filter((x) => (x === c ? !shown.includes(c) : shown.includes(x))), fields)}
           />{" "}
-          {c}
+          {LONG_NAMES[c] ?? c}
         </label>
       ))}
       {fields.map((f) => (
