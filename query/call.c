@@ -50,6 +50,16 @@ enum sp_status sp_query_check(const struct sp_query_call *call, struct sp_error 
     return SP_OK;
 }
 
+enum sp_status sp_query_path_trace(const struct sp_query_call *call, struct sp_trace_id *ret,
+                                   struct sp_error *reterr)
+{
+    return sp_trace_id_parse(call->path_id, ret)
+               ? SP_OK
+               : sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "id",
+                                        "a trace id is 32 hex digits (or 16, of older systems), "
+                                        "not all zero");
+}
+
 enum sp_status sp_query_range(const struct sp_query_call *call, struct sp_time_range *ret,
                               struct sp_error *reterr)
 {

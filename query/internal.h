@@ -152,6 +152,10 @@ struct sp_query_call {
 SP_MUST_USE enum sp_status sp_query_check(const struct sp_query_call *call,
                                           struct sp_error *reterr);
 
+/* The trace id that the path has. SP_INVALID_ARGUMENT (parameter "id"). */
+SP_MUST_USE enum sp_status sp_query_path_trace(const struct sp_query_call *call,
+                                               struct sp_trace_id *ret, struct sp_error *reterr);
+
 /* The time range of the parameters `from` and `to`, which an endpoint with these has as its first two rows. */
 SP_MUST_USE enum sp_status sp_query_range(const struct sp_query_call *call,
                                           struct sp_time_range *ret, struct sp_error *reterr);

@@ -3,16 +3,6 @@
  * query/pins.c: /v1/pins: traces that retention leaves alone. */
 #include "query/internal.h"
 
-static enum sp_status read_id(const struct sp_query_call *call, struct sp_trace_id *ret,
-                              struct sp_error *reterr)
-{
-    return sp_trace_id_parse(call->path_id, ret)
-               ? SP_OK
-               : sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "id",
-                                        "a trace id is 32 hex digits (or 16, of older systems), "
-                                        "not all zero");
-}
-
 static void write_pin(struct sp_json_writer *w, const struct sp_pin *pin)
 {
     char text[SP_TRACE_ID_TEXT];
@@ -52,7 +42,7 @@ enum sp_status sp_query_answer_pins(struct sp_query_call *call, struct sp_error 
 enum sp_status sp_query_answer_pin(struct sp_query_call *call, struct sp_error *reterr)
 {
     struct sp_trace_id id;
-    enum sp_status status = read_id(call, &id, reterr);
+    enum sp_status status = sp_query_path_trace(call, &id, reterr);
     if (status == SP_OK && sp_slice_trim(call->request.body).len > 0)
         return sp_error_set(reterr, SP_INVALID_ARGUMENT, "a pin has no body");
     if (status == SP_OK)
@@ -65,7 +55,7 @@ enum sp_status sp_query_answer_pin(struct sp_query_call *call, struct sp_error *
 enum sp_status sp_query_answer_unpin(struct sp_query_call *call, struct sp_error *reterr)
 {
     struct sp_trace_id id;
-    enum sp_status status = read_id(call, &id, reterr);
+    enum sp_status status = sp_query_path_trace(call, &id, reterr);
     if (status == SP_OK)
         status = sp_store_unpin(call->api->store, &id, reterr);
     if (status == SP_OK)

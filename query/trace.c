@@ -38,11 +38,9 @@ enum sp_status sp_query_trace_read(struct sp_query_call *call, struct sp_trace_i
                                    const struct sp_batch **ret_batch, struct sp_error *reterr)
 {
     struct sp_time_range range;
-    if (!sp_trace_id_parse(call->path_id, ret_id))
-        return sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "id",
-                                      "a trace id is 32 hex digits (or 16, of older systems), "
-                                      "not all zero");
-    enum sp_status status = sp_query_range(call, &range, reterr);
+    enum sp_status status = sp_query_path_trace(call, ret_id, reterr);
+    if (status == SP_OK)
+        status = sp_query_range(call, &range, reterr);
     if (status == SP_OK)
         status = sp_store_trace_read(call->api->store, ret_id, &call->arena, ret_batch, reterr);
     if (status == SP_LIMIT)

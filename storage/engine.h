@@ -79,6 +79,7 @@ struct sp_store_ops {
                           uint64_t now_unix_ns, struct sp_error *reterr);
     enum sp_status (*unpin)(struct sp_store *store, const struct sp_trace_id *id,
                             struct sp_error *reterr);
+    /* rows in any order */
     enum sp_status (*pins)(struct sp_store *store, struct sp_arena *arena, struct sp_pins *ret,
                            struct sp_error *reterr);
     enum sp_status (*stats)(struct sp_store *store, struct sp_store_stats *ret,

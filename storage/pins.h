@@ -18,7 +18,7 @@ struct sp_pin {
 };
 
 struct sp_pins {
-    const struct sp_pin *rows; /* in the order in which they were pinned */
+    struct sp_pin *rows; /* by when they were pinned, then by trace id */
     size_t count;
     /* Segments that hold spans of these, and stay as a whole for them; 0 for the reference. */
     uint64_t segment_count, segment_bytes;

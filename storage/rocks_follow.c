@@ -27,7 +27,7 @@ struct sp_rocks_follower {
     bool runs;
     /* The thread's. */
     uint64_t last_sequence; /* of the journal records that are in the lists */
-    uint64_t segments_revision, chunks_revision;
+    uint64_t segments_revision, chunks_revision, meta_revision;
     bool revisions_are_stale; /* of another kv */
     bool head_is_stale;       /* the head has to be made anew */
     uint32_t failures_in_row;
@@ -415,11 +415,18 @@ static enum sp_status look_at_services(struct sp_rocks *rocks, struct sp_error *
     return status;
 }
 
+/* They are in the family of the slots, but change without a seal. */
 static enum sp_status look_at_pins(struct sp_rocks *rocks, struct sp_error *reterr)
 {
+    struct sp_rocks_follower *follower = rocks->follower;
+    uint64_t revision = sp_kv_revision(rocks->kv, SP_KV_META);
+    if (revision == follower->meta_revision && !follower->revisions_are_stale)
+        return SP_OK;
     pthread_mutex_lock(&rocks->lock);
     enum sp_status status = sp_rocks_load_pins(rocks, reterr);
     pthread_mutex_unlock(&rocks->lock);
+    if (status == SP_OK)
+        follower->meta_revision = revision;
     return status;
 }
 

@@ -15,15 +15,6 @@ static enum sp_status no_memory(struct sp_error *reterr)
 
 /* ---- what is known ---- */
 
-static int compare_pins(const void *a, const void *b)
-{
-    const struct sp_pin *x = a;
-    const struct sp_pin *y = b;
-    if (x->pinned_unix_ns != y->pinned_unix_ns)
-        return x->pinned_unix_ns < y->pinned_unix_ns ? -1 : 1;
-    return sp_trace_id_compare(&x->trace_id, &y->trace_id);
-}
-
 enum sp_status sp_rocks_load_pins(struct sp_rocks *rocks, struct sp_error *reterr)
 {
     struct sp_kv_iterator *rows = sp_kv_iterator_new(rocks->kv, SP_KV_META);
@@ -46,8 +37,6 @@ enum sp_status sp_rocks_load_pins(struct sp_rocks *rocks, struct sp_error *reter
     if (status == SP_OK)
         status = sp_kv_iterator_status(rows, reterr);
     sp_kv_iterator_free(rows);
-    if (rocks->pins.count > 1)
-        qsort(rocks->pins.items, rocks->pins.count, sizeof(struct sp_pin), compare_pins);
     return status;
 }
 

@@ -310,10 +310,22 @@ enum sp_status sp_store_unpin(struct sp_store *store, const struct sp_trace_id *
     return store->ops->unpin(store, id, reterr);
 }
 
+static int compare_pins(const void *a, const void *b)
+{
+    const struct sp_pin *x = a;
+    const struct sp_pin *y = b;
+    if (x->pinned_unix_ns != y->pinned_unix_ns)
+        return x->pinned_unix_ns < y->pinned_unix_ns ? -1 : 1;
+    return sp_trace_id_compare(&x->trace_id, &y->trace_id);
+}
+
 enum sp_status sp_store_pins(struct sp_store *store, struct sp_arena *arena, struct sp_pins *ret,
                              struct sp_error *reterr)
 {
-    return store->ops->pins(store, arena, ret, reterr);
+    enum sp_status status = store->ops->pins(store, arena, ret, reterr);
+    if (status == SP_OK && ret->count > 1)
+        qsort(ret->rows, ret->count, sizeof(struct sp_pin), compare_pins);
+    return status;
 }
 
 enum sp_status sp_store_opening_error(const struct sp_store_replay *replay, struct sp_error *reterr)

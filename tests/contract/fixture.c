@@ -479,3 +479,30 @@ struct candidate_list scan_all(struct sp_store *store, struct sp_arena *arena,
     free(ids);
     return state.list;
 }
+
+struct sp_store_stats stats_of(struct sp_store *store)
+{
+    struct sp_store_stats stats;
+    struct sp_error error = {0};
+    enum sp_status status = sp_store_stats(store, &stats, &error);
+    ck_assert_msg(status == SP_OK, "%s", error.message);
+    return stats;
+}
+
+void append_noise(struct fixture *fixture, uint64_t trace, uint64_t start_unix_ns, uint64_t seed,
+                  size_t bytes)
+{
+    struct sp_span span = simple_span(trace, 1, start_unix_ns, 5, "cart", "x");
+    uint8_t *noise = calloc(bytes, 1);
+    ck_assert_ptr_nonnull(noise);
+    for (size_t i = 0; i < bytes; i++) {
+        seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+        noise[i] = (uint8_t)(seed >> 56);
+    }
+    struct sp_attribute attribute = {
+        .key = SP_SLICE("noise"),
+        .value = {.kind = SP_VALUE_BYTES, .string = sp_slice_make(noise, bytes)}};
+    span.attributes = (struct sp_attributes){.items = &attribute, .count = 1};
+    append(fixture, batch_of(&fixture->arena, &span, 1));
+    free(noise);
+}

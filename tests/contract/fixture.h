@@ -58,6 +58,12 @@ enum sp_status append_numbered(struct sp_store *store, const struct sp_batch *ba
 /* Uncompressed protobuf; asserts success. */
 void append(struct fixture *fixture, const struct sp_batch *batch);
 
+/* One span with so many bytes that cannot be compressed. Those of the same seed have the same value, which a segment has once. */
+void append_noise(struct fixture *fixture, uint64_t trace, uint64_t start_unix_ns, uint64_t seed,
+                  size_t bytes);
+
+struct sp_store_stats stats_of(struct sp_store *store);
+
 /* The spans of several batches in order, as one list; the arena's memory. */
 struct span_list {
     const struct sp_span **spans;

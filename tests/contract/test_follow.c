@@ -105,13 +105,6 @@ END_TEST
 
 /* ---- what it costs ---- */
 
-static struct sp_store_stats stats_of(struct sp_store *store)
-{
-    struct sp_store_stats stats;
-    ck_assert_int_eq(sp_store_stats(store, &stats, NULL), SP_OK);
-    return stats;
-}
-
 static void wait_for_segments(struct sp_store *store, uint64_t count)
 {
     for (int tries = 0; stats_of(store).segment_count != count; tries++) {

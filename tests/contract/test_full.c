@@ -233,15 +233,6 @@ static void append_again(struct course *course, uint64_t number)
     }
 }
 
-static struct sp_store_stats stats_of(const struct course *course)
-{
-    struct sp_store_stats stats;
-    struct sp_error error = {0};
-    enum sp_status status = sp_store_stats(course->store.store, &stats, &error);
-    ck_assert_msg(status == SP_OK, "%s", error.message);
-    return stats;
-}
-
 /* Appends while there is hardly room, until one is refused, or sealing or merging has stopped. Returns the number of the next one. */
 static uint64_t run_full(struct course *course)
 {
@@ -273,7 +264,7 @@ static void recover(struct course *course, uint64_t number, bool grows)
     while (number < APPENDS);
     assert_all_there(course);
     wait_for_merges(course->store.store);
-    ck_assert(!stats_of(course).apply_fails);
+    ck_assert(!stats_of(course->store.store).apply_fails);
     assert_all_there(course);
     fixture_reopen(&course->store);
     assert_all_there(course);
@@ -348,7 +339,7 @@ static void settle(struct course *course)
 {
     struct sp_store_stats want;
     ck_assert_int_eq(sp_store_stats(course->reference.store, &want, NULL), SP_OK);
-    if (course->refused != NULL && stats_of(course).span_count > want.span_count)
+    if (course->refused != NULL && stats_of(course->store.store).span_count > want.span_count)
         append(&course->reference, course->refused);
     course->refused = NULL;
 }
@@ -405,7 +396,7 @@ START_TEST(full_disk_has_no_backups_and_no_removals_but_says_so)
     wait_for_merges(course.store.store);
     assert_all_there(&course);
     ck_assert_int_eq(sp_store_retain(course.store.store, &retain, NULL), SP_OK);
-    ck_assert_uint_eq(stats_of(&course).span_count, 0);
+    ck_assert_uint_eq(stats_of(course.store.store).span_count, 0);
     course_end(&course);
 }
 END_TEST

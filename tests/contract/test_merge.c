@@ -32,13 +32,6 @@ static struct sp_store_sizes without_merges(void)
     return sizes;
 }
 
-static struct sp_store_stats stats_of(const struct fixture *fixture)
-{
-    struct sp_store_stats stats;
-    ck_assert_int_eq(sp_store_stats(fixture->store, &stats, NULL), SP_OK);
-    return stats;
-}
-
 /* A segment of its own. */
 static void append_segment(struct fixture *fixture, const struct sp_batch *batch)
 {
@@ -70,7 +63,7 @@ static void append_content(struct fixture *fixture, struct content *content)
 static void assert_content(const struct fixture *fixture, const struct content *content)
 {
     assert_all_traces(fixture->store, &content->all);
-    struct sp_store_stats stats = stats_of(fixture);
+    struct sp_store_stats stats = stats_of(fixture->store);
     ck_assert_uint_eq(stats.span_count, content->all.count);
     ck_assert_uint_eq(stats.trace_count, 9);
 }
@@ -143,8 +136,8 @@ START_TEST(traces_whose_ids_begin_alike_are_told_apart)
         append_segment(&fixture, batches[i]);
     }
     struct span_list all = span_list_make(&fixture.arena, batches, SEGMENTS);
-    ck_assert_uint_gt(stats_of(&fixture).merge_count, 0);
-    ck_assert_uint_eq(stats_of(&fixture).trace_count, TRACES);
+    ck_assert_uint_gt(stats_of(fixture.store).merge_count, 0);
+    ck_assert_uint_eq(stats_of(fixture.store).trace_count, TRACES);
     assert_all_traces(fixture.store, &all);
     fixture_fini(&fixture);
 }
@@ -157,14 +150,14 @@ START_TEST(neighbours_become_one_segment_with_the_same_spans)
     fixture_init(&fixture, ENGINE_ROCKSDB);
     reopen_with(&fixture, without_merges());
     append_content(&fixture, &content);
-    ck_assert_uint_eq(stats_of(&fixture).segment_count, SEGMENTS);
+    ck_assert_uint_eq(stats_of(fixture.store).segment_count, SEGMENTS);
     assert_content(&fixture, &content);
 
     struct sp_store_sizes sizes = small_sizes();
     sizes.merge_segments = 3; /* 12 of 30 spans, 4 of 90, 1 of 270 and one that is left */
     reopen_with(&fixture, sizes);
     wait_for_merges(fixture.store);
-    struct sp_store_stats stats = stats_of(&fixture);
+    struct sp_store_stats stats = stats_of(fixture.store);
     ck_assert_uint_eq(stats.segment_count, 2);
     ck_assert_uint_eq(stats.merge_count, 5);
     ck_assert_uint_eq(stats.merged_span_count, 12 * 30 + 3 * 90);
@@ -178,7 +171,7 @@ START_TEST(neighbours_become_one_segment_with_the_same_spans)
     close_database(&fixture, kv);
     assert_content(&fixture, &content);
     append_segment(&fixture, content.batches[0]);
-    ck_assert_uint_eq(stats_of(&fixture).trace_count, 9);
+    ck_assert_uint_eq(stats_of(fixture.store).trace_count, 9);
     fixture_fini(&fixture);
 }
 END_TEST
@@ -192,7 +185,7 @@ START_TEST(merged_segments_are_not_larger_than_the_limit)
     sizes.merge_spans_max = 100;
     reopen_with(&fixture, sizes);
     append_content(&fixture, &content);
-    ck_assert_uint_eq(stats_of(&fixture).segment_count, SEGMENTS / 3); /* of 90 spans */
+    ck_assert_uint_eq(stats_of(fixture.store).segment_count, SEGMENTS / 3); /* of 90 spans */
     assert_content(&fixture, &content);
     fixture_fini(&fixture);
 }
@@ -209,13 +202,13 @@ START_TEST(segments_far_apart_in_time_are_not_merged)
                            "x");
         append_segment(&fixture, batch_of(&fixture.arena, &span, 1));
     }
-    ck_assert_uint_eq(stats_of(&fixture).segment_count, 2);
+    ck_assert_uint_eq(stats_of(fixture.store).segment_count, 2);
     /* A clock that was wrong makes a segment that is as wide as it likes: it does not stand in the way for ever. */
     struct sp_span wide[2] = {simple_span(9, 1, 1, 5, "cart", "x"),
                               simple_span(9, 2, noon_unix_ns + 40 * hour_ns, 5, "cart", "x")};
     append_segment(&fixture, batch_of(&fixture.arena, wide, 2));
-    ck_assert_uint_eq(stats_of(&fixture).segment_count, 1);
-    ck_assert_uint_eq(stats_of(&fixture).span_count, 6);
+    ck_assert_uint_eq(stats_of(fixture.store).segment_count, 1);
+    ck_assert_uint_eq(stats_of(fixture.store).span_count, 6);
     fixture_fini(&fixture);
 }
 END_TEST
@@ -239,10 +232,10 @@ START_TEST(trace_of_many_blocks_keeps_its_order_in_a_merge)
         append_segment(&fixture, batches[p]);
     }
     free(spans);
-    ck_assert_uint_eq(stats_of(&fixture).segment_count, 1);
+    ck_assert_uint_eq(stats_of(fixture.store).segment_count, 1);
     struct span_list all = span_list_make(&fixture.arena, batches, PARTS);
     assert_all_traces(fixture.store, &all);
-    ck_assert_uint_eq(stats_of(&fixture).trace_count, 21);
+    ck_assert_uint_eq(stats_of(fixture.store).trace_count, 21);
     fixture_fini(&fixture);
 }
 END_TEST
@@ -265,7 +258,7 @@ static enum sp_visit visit_slowly(void *cookie, const struct sp_candidate *candi
         append(reader->fixture, reader->content->batches[0]);
         do {
             usleep(1000);
-            stats = stats_of(reader->fixture);
+            stats = stats_of(reader->fixture->store);
         } while (stats.merge_count == 0);
         ck_assert_uint_gt(stats.dropped_segment_count, 0);
     }
@@ -283,7 +276,7 @@ START_TEST(reader_keeps_the_segments_it_reads)
     sizes.merge_segments = SEGMENTS + 1;
     reopen_with(&fixture, sizes);
     append_content(&fixture, &content);
-    ck_assert_uint_eq(stats_of(&fixture).segment_count, SEGMENTS);
+    ck_assert_uint_eq(stats_of(fixture.store).segment_count, SEGMENTS);
     struct slow_reader reader = {&fixture, &content, 0};
     struct sp_scan scan = {.range = SP_TIME_RANGE_ALL};
     enum sp_status status =
@@ -291,11 +284,11 @@ START_TEST(reader_keeps_the_segments_it_reads)
     ck_assert_msg(status == SP_OK, "%s", error.message);
     ck_assert_uint_eq(reader.visited, 9);
     wait_for_merges(fixture.store); /* their room is given back now */
-    ck_assert_uint_eq(stats_of(&fixture).segment_count, 1);
+    ck_assert_uint_eq(stats_of(fixture.store).segment_count, 1);
     struct sp_kv *kv = open_database(&fixture);
     ck_assert_uint_eq(count_ids(kv, SP_KV_CHUNKS), 1);
     close_database(&fixture, kv);
-    ck_assert_uint_eq(stats_of(&fixture).trace_count, 9);
+    ck_assert_uint_eq(stats_of(fixture.store).trace_count, 9);
     fixture_fini(&fixture);
 }
 END_TEST
@@ -371,7 +364,7 @@ START_TEST(damaged_segment_stays_and_the_others_are_merged)
     fixture.options.sizes.merge_segments = 3;
     close_database(&fixture, kv);
     wait_for_merges(fixture.store);
-    struct sp_store_stats stats = stats_of(&fixture);
+    struct sp_store_stats stats = stats_of(fixture.store);
     ck_assert_uint_eq(stats.segment_count, 3); /* 1 to 3, the damaged one, 5 to 7 */
     ck_assert_uint_eq(stats.span_count, 7);
     for (uint64_t i = 0; i < 7; i++) {

@@ -3,6 +3,7 @@
  * tests/contract/test_pins.c: traces that are pinned stay, whatever retention removes around them. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,13 +15,6 @@
 
 static const uint64_t noon_unix_ns = 1767268800ULL * 1000000000;
 static const uint64_t hour_ns = 3600ULL * 1000000000;
-
-static struct sp_store_stats stats_of(const struct fixture *fixture)
-{
-    struct sp_store_stats stats;
-    ck_assert_int_eq(sp_store_stats(fixture->store, &stats, NULL), SP_OK);
-    return stats;
-}
 
 static enum sp_status pin(struct sp_store *store, uint64_t trace, uint64_t now_unix_ns)
 {
@@ -41,6 +35,8 @@ static struct sp_pins pins_of(struct fixture *fixture)
 {
     struct sp_pins pins;
     ck_assert_int_eq(sp_store_pins(fixture->store, &fixture->arena, &pins, NULL), SP_OK);
+    for (size_t i = 1; i < pins.count; i++)
+        ck_assert_uint_le(pins.rows[i - 1].pinned_unix_ns, pins.rows[i].pinned_unix_ns);
     return pins;
 }
 
@@ -108,7 +104,7 @@ START_TEST(pinned_trace_stays_with_all_its_spans)
     for (int round = 0; round < 2; round++) {
         for (uint64_t trace = 1; trace <= 6; trace++)
             ck_assert_uint_eq(stored(fixture.store, trace), trace == 3 ? 3 : 0);
-        ck_assert_uint_eq(stats_of(&fixture).span_count, 3);
+        ck_assert_uint_eq(stats_of(fixture.store).span_count, 3);
         struct sp_pins pins = pins_of(&fixture);
         ck_assert_uint_eq(pins.count, 1);
         ck_assert_uint_eq(pins.rows[0].pinned_unix_ns, 77);
@@ -168,7 +164,7 @@ START_TEST(segments_stay_whole)
         wait_for_merges(fixture.store);
     }
     ck_assert_int_eq(pin(fixture.store, 2, 1), SP_OK);
-    ck_assert_uint_eq(stats_of(&fixture).segment_count, 1);
+    ck_assert_uint_eq(stats_of(fixture.store).segment_count, 1);
     ck_assert_uint_eq(retain_nothing(fixture.store), 0);
     ck_assert_uint_eq(stored(fixture.store, 4), 1);
     struct sp_pins pins = pins_of(&fixture);
@@ -180,23 +176,9 @@ START_TEST(segments_stay_whole)
 }
 END_TEST
 
-/* Two MiB that cannot be compressed. */
-static void append_noise(struct fixture *fixture, uint64_t trace)
+static void append_large(struct fixture *fixture, uint64_t trace)
 {
-    enum { BYTES = 2 * MIB };
-    struct sp_span span = simple_span(trace, 1, noon_unix_ns, 5, "cart", "x");
-    uint8_t *noise = sp_arena_calloc(&fixture->arena, BYTES, 1);
-    uint64_t seed = trace;
-    ck_assert_ptr_nonnull(noise);
-    for (size_t i = 0; i < BYTES; i++) {
-        seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-        noise[i] = (uint8_t)(seed >> 56);
-    }
-    struct sp_attribute attribute = {
-        .key = SP_SLICE("noise"),
-        .value = {.kind = SP_VALUE_BYTES, .string = sp_slice_make(noise, BYTES)}};
-    span.attributes = (struct sp_attributes){.items = &attribute, .count = 1};
-    append(fixture, batch_of(&fixture->arena, &span, 1));
+    append_noise(fixture, trace, noon_unix_ns, trace, 2 * MIB);
     wait_for_merges(fixture->store);
 }
 
@@ -206,7 +188,7 @@ START_TEST(by_size_the_oldest_that_is_not_pinned_goes)
     struct fixture fixture;
     begin(&fixture, ENGINE_ROCKSDB);
     for (uint64_t trace = 1; trace <= TRACES; trace++)
-        append_noise(&fixture, trace);
+        append_large(&fixture, trace);
     ck_assert_int_eq(pin(fixture.store, 1, 1), SP_OK);
     ck_assert_int_eq(pin(fixture.store, 3, 1), SP_OK);
     uint64_t removed = retain(fixture.store, (struct sp_retention){.disk_bytes = 20 * MIB});
@@ -217,7 +199,7 @@ START_TEST(by_size_the_oldest_that_is_not_pinned_goes)
                           trace == 1 || trace == 3 || trace > removed + 2);
     /* When nothing else is left, they stay all the same. */
     retain(fixture.store, (struct sp_retention){.disk_bytes = 1});
-    ck_assert_uint_eq(stats_of(&fixture).span_count, 2);
+    ck_assert_uint_eq(stats_of(fixture.store).span_count, 2);
     fixture_fini(&fixture);
 }
 END_TEST
@@ -227,7 +209,7 @@ START_TEST(pinned_segments_leave_room_for_what_comes)
     struct fixture fixture;
     begin(&fixture, ENGINE_ROCKSDB);
     for (uint64_t trace = 1; trace <= 6; trace++)
-        append_noise(&fixture, trace);
+        append_large(&fixture, trace);
     fixture.options.retention.disk_bytes = 22 * MIB;
     fixture_reopen(&fixture);
     for (uint64_t trace = 1; trace <= 5; trace++)
@@ -362,7 +344,7 @@ START_TEST(what_is_pinned_while_its_segment_goes_stays_or_is_refused)
         ck_assert(status == SP_OK || status == SP_NOT_FOUND);
         retain_nothing(fixture.store);
         ck_assert_uint_eq(stored(fixture.store, trace + TRACES / 2), status == SP_OK);
-        ck_assert_uint_eq(stats_of(&fixture).span_count, status == SP_OK ? TRACES : 0);
+        ck_assert_uint_eq(stats_of(fixture.store).span_count, status == SP_OK ? TRACES : 0);
         if (status == SP_OK)
             ck_assert_int_eq(unpin(fixture.store, trace + TRACES / 2), SP_OK);
         pinned += status == SP_OK;

@@ -76,13 +76,6 @@ static void fini(struct fixture *fixture, struct fixture *reference)
     fixture_fini(reference);
 }
 
-static struct sp_store_stats stats_of(struct sp_store *store)
-{
-    struct sp_store_stats stats;
-    ck_assert_int_eq(sp_store_stats(store, &stats, NULL), SP_OK);
-    return stats;
-}
-
 static void assert_replay_with(size_t backlog_bytes_max, bool seals)
 {
     struct fixture fixture;

@@ -17,33 +17,7 @@
 static const uint64_t noon_unix_ns = 1767268800ULL * 1000000000;
 static const uint64_t hour_ns = 3600ULL * 1000000000;
 
-static struct sp_store_stats stats_of(const struct fixture *fixture)
-{
-    struct sp_store_stats stats;
-    ck_assert_int_eq(sp_store_stats(fixture->store, &stats, NULL), SP_OK);
-    return stats;
-}
-
 /* ---- the journal ---- */
-
-/* A request that cannot be compressed. Those of the same seed have the same value, which a segment has once. */
-static void append_noise(struct fixture *fixture, uint64_t number, uint64_t start_unix_ns,
-                         uint64_t seed, size_t bytes)
-{
-    struct sp_span span = simple_span(number, 1, start_unix_ns, 5, "cart", "x");
-    uint8_t *noise = calloc(bytes, 1);
-    ck_assert_ptr_nonnull(noise);
-    for (size_t i = 0; i < bytes; i++) {
-        seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-        noise[i] = (uint8_t)(seed >> 56);
-    }
-    struct sp_attribute attribute = {
-        .key = SP_SLICE("noise"),
-        .value = {.kind = SP_VALUE_BYTES, .string = sp_slice_make(noise, bytes)}};
-    span.attributes = (struct sp_attributes){.items = &attribute, .count = 1};
-    append(fixture, batch_of(&fixture->arena, &span, 1));
-    free(noise);
-}
 
 START_TEST(journal_keeps_plain_bodies_compressed)
 {
@@ -56,8 +30,8 @@ START_TEST(journal_keeps_plain_bodies_compressed)
     struct sp_span span = simple_span(1, 1, noon_unix_ns, 5, "cart", "x");
     span.name = sp_slice_make(text, bytes);
     append(&fixture, batch_of(&fixture.arena, &span, 1));
-    ck_assert_uint_eq(stats_of(&fixture).segment_count, 0);
-    ck_assert_uint_lt(stats_of(&fixture).disk_bytes, MIB);
+    ck_assert_uint_eq(stats_of(fixture.store).segment_count, 0);
+    ck_assert_uint_lt(stats_of(fixture.store).disk_bytes, MIB);
     fixture_fini(&fixture);
 }
 END_TEST
@@ -73,15 +47,15 @@ START_TEST(journal_of_sealed_spans_takes_no_room)
     fixture_reopen(&fixture);
     for (uint64_t i = 1; i < REQUESTS; i++)
         append_noise(&fixture, i, noon_unix_ns, 1, BYTES);
-    ck_assert_uint_eq(stats_of(&fixture).segment_count, 0);
-    ck_assert_uint_gt(stats_of(&fixture).disk_bytes, (REQUESTS - 1) * BYTES);
+    ck_assert_uint_eq(stats_of(fixture.store).segment_count, 0);
+    ck_assert_uint_gt(stats_of(fixture.store).disk_bytes, (REQUESTS - 1) * BYTES);
     append_noise(&fixture, REQUESTS, noon_unix_ns, 1, BYTES);
     wait_for_merges(fixture.store);
-    ck_assert_uint_eq(stats_of(&fixture).segment_count, 1);
+    ck_assert_uint_eq(stats_of(fixture.store).segment_count, 1);
     /* The seal ends a little later than it can be seen. */
-    while (stats_of(&fixture).disk_bytes > 2 * MIB)
+    while (stats_of(fixture.store).disk_bytes > 2 * MIB)
         usleep(1000);
-    ck_assert_uint_eq(stats_of(&fixture).span_count, REQUESTS);
+    ck_assert_uint_eq(stats_of(fixture.store).span_count, REQUESTS);
     fixture_fini(&fixture);
 }
 END_TEST
@@ -175,9 +149,9 @@ START_TEST(spans_older_than_the_age_go_and_younger_ones_stay)
     for (int round = 0; round < 2; round++) {
         for (uint64_t i = 0; i < 8; i++)
             ck_assert(is_stored(fixture.store, 1 + i) == (i >= 5));
-        ck_assert_uint_eq(stats_of(&fixture).span_count, 3);
-        ck_assert_uint_eq(stats_of(&fixture).trace_count, 3);
-        ck_assert_uint_eq(stats_of(&fixture).oldest_unix_ns, noon_unix_ns + 5 * hour_ns);
+        ck_assert_uint_eq(stats_of(fixture.store).span_count, 3);
+        ck_assert_uint_eq(stats_of(fixture.store).trace_count, 3);
+        ck_assert_uint_eq(stats_of(fixture.store).oldest_unix_ns, noon_unix_ns + 5 * hour_ns);
         ck_assert_uint_eq(service_count(&fixture), 2);
         fixture_reopen(&fixture);
     }
@@ -203,7 +177,7 @@ START_TEST(append_stays_while_one_of_its_spans_is_young)
     ck_assert_uint_eq(
         retain(fixture.store, (struct sp_retention){.age_ns = 1}, noon_unix_ns + hour_ns + 2).count,
         1);
-    ck_assert_uint_eq(stats_of(&fixture).span_count, 0);
+    ck_assert_uint_eq(stats_of(fixture.store).span_count, 0);
     fixture_fini(&fixture);
 }
 END_TEST
@@ -222,7 +196,7 @@ START_TEST(spans_from_the_future_are_as_old_as_their_receipt)
     if (fixture.engine == ENGINE_ROCKSDB) {
         do
             wait_for_merges(fixture.store);
-        while (stats_of(&fixture).segment_count == 0);
+        while (stats_of(fixture.store).segment_count == 0);
     }
     fixture_reopen(&fixture);
     struct sp_retention keep = {.age_ns = hour_ns};
@@ -242,7 +216,7 @@ START_TEST(oldest_spans_go_until_the_directory_is_as_small_as_it_may_be)
         append_noise(&fixture, i, noon_unix_ns, i, 2 * MIB);
         wait_for_merges(fixture.store);
     }
-    ck_assert_uint_gt(stats_of(&fixture).disk_bytes, SEGMENTS * 2 * MIB);
+    ck_assert_uint_gt(stats_of(fixture.store).disk_bytes, SEGMENTS * 2 * MIB);
     struct sp_retention keep = {.disk_bytes = 20 * MIB};
     struct removals removals = retain(fixture.store, keep, noon_unix_ns);
     ck_assert_uint_eq(removals.first, 1);
@@ -250,13 +224,13 @@ START_TEST(oldest_spans_go_until_the_directory_is_as_small_as_it_may_be)
     ck_assert_uint_ge(removals.last, SEGMENTS - 9);   /* of 2 MiB, with room for the journal */
     ck_assert_uint_lt(removals.last, SEGMENTS - 6);
     ck_assert_uint_eq(retain(fixture.store, keep, noon_unix_ns).count, 0);
-    struct sp_store_stats stats = stats_of(&fixture);
+    struct sp_store_stats stats = stats_of(fixture.store);
     ck_assert_uint_eq(stats.removed_by_size.segments, removals.count);
     ck_assert_uint_eq(stats.removed_by_size.spans, removals.count);
     ck_assert_uint_eq(removals.spans, removals.count);
     ck_assert_uint_eq(stats.removed_by_age.segments, 0);
     wait_for_merges(fixture.store);
-    while (stats_of(&fixture).disk_bytes > 20 * MIB)
+    while (stats_of(fixture.store).disk_bytes > 20 * MIB)
         usleep(1000); /* until the tables have been written again */
     for (uint64_t i = 1; i <= SEGMENTS; i++)
         ck_assert(is_stored(fixture.store, i) == (i > removals.last));
@@ -280,9 +254,9 @@ START_TEST(store_removes_by_its_options_without_being_asked)
     fixture.options.retention.age_ns = 20 * hour_ns;
     reopen_without_merges(&fixture);
     append_hours(&fixture, 8); /* each of the first four is too old when it comes */
-    while (stats_of(&fixture).removed_by_age.segments < 4)
+    while (stats_of(fixture.store).removed_by_age.segments < 4)
         usleep(1000);
-    ck_assert_uint_eq(stats_of(&fixture).span_count, 4);
+    ck_assert_uint_eq(stats_of(fixture.store).span_count, 4);
     fixture_fini(&fixture);
 }
 END_TEST
@@ -295,7 +269,7 @@ START_TEST(segments_are_not_merged_over_much_more_than_what_is_kept)
     fixture.options.retention.age_ns = 32ULL * 365 * 24 * hour_ns;
     fixture_reopen(&fixture);
     append_hours(&fixture, 4);
-    ck_assert_uint_eq(stats_of(&fixture).segment_count, 1); /* all within a day */
+    ck_assert_uint_eq(stats_of(fixture.store).segment_count, 1); /* all within a day */
     fixture_fini(&fixture);
 
     struct sp_clock clock = *sp_clock_system();
@@ -306,8 +280,8 @@ START_TEST(segments_are_not_merged_over_much_more_than_what_is_kept)
     fixture.options.retention.age_ns = 40 * hour_ns; /* five hours of it */
     fixture_reopen(&fixture);
     append_hours(&fixture, 16);
-    ck_assert_uint_ge(stats_of(&fixture).segment_count, 3);
-    ck_assert_uint_lt(stats_of(&fixture).segment_count, 16);
+    ck_assert_uint_ge(stats_of(fixture.store).segment_count, 3);
+    ck_assert_uint_lt(stats_of(fixture.store).segment_count, 16);
     fixture_fini(&fixture);
 }
 END_TEST
@@ -328,8 +302,8 @@ static enum sp_visit visit_slowly(void *cookie, const struct sp_candidate *candi
         struct removals removals =
             retain(reader->fixture->store, (struct sp_retention){.age_ns = 1}, UINT64_MAX);
         ck_assert_uint_eq(removals.count, 8);
-        ck_assert_uint_eq(stats_of(reader->fixture).span_count, 0);
-        ck_assert_uint_gt(stats_of(reader->fixture).dropped_segment_count, 0);
+        ck_assert_uint_eq(stats_of(reader->fixture->store).span_count, 0);
+        ck_assert_uint_gt(stats_of(reader->fixture->store).dropped_segment_count, 0);
     }
     return SP_VISIT_CONTINUE;
 }
@@ -362,7 +336,7 @@ START_TEST(store_that_drains_removes_nothing)
     append_hours(&fixture, 1);
     sp_store_drain(fixture.store);
     ck_assert_int_eq(sp_store_retain(fixture.store, &retain, NULL), SP_UNAVAILABLE);
-    ck_assert_uint_eq(stats_of(&fixture).span_count, 1);
+    ck_assert_uint_eq(stats_of(fixture.store).span_count, 1);
     fixture_fini(&fixture);
 }
 END_TEST

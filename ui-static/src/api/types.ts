@@ -542,7 +542,7 @@ export interface SlowQuery extends ShownQuery {
 
 /** /v1/system: the process, for those who run it. */
 export interface PinsAnswer {
-  /** In the order in which they were pinned. */
+  /** By when they were pinned. */
   pins: { traceId: string; pinnedUnixNano: string }[];
   pinsMax: string;
   segments: string;
