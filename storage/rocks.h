@@ -21,69 +21,13 @@
 #include "storage/interner.h"
 #include "storage/known.h"
 #include "storage/layout.h"
+#include "storage/rocks_sizes.h"
 #include "storage/rollup.h"
 #include "storage/segment.h"
 #include "storage/value_cache.h"
 #include "storage/vector.h"
 
 #include <pthread.h>
-
-/* One batch of the committer takes at most so much, or one request. */
-#define SP_ROCKS_COMMIT_BYTES_MAX ((size_t)32 * 1024 * 1024)
-/* Fresh entries become blocks, sorted by trace, when they hold so many spans or bytes, or the first of them is so old. The more at
- * once, the fewer such runs a seal puts together; but rows are larger, and with more of them no longer in the processor's cache. */
-#define SP_ROCKS_FRESH_SPANS  ((size_t)SP_BLOCK_ROWS_MAX)
-#define SP_ROCKS_FRESH_BYTES  ((size_t)64 * 1024 * 1024)
-#define SP_ROCKS_FRESH_AGE_NS 250000000ULL
-/* Head blocks become a segment when they hold so many spans, their journal records or they themselves so many bytes, or the
- * first is so old. */
-#define SP_ROCKS_HEAD_SPANS         ((uint64_t)1024 * 1024)
-#define SP_ROCKS_HEAD_JOURNAL_BYTES ((uint64_t)96 * 1024 * 1024)
-#define SP_ROCKS_HEAD_BYTES         ((size_t)44 * 1024 * 1024)
-#define SP_ROCKS_HEAD_AGE_NS        30000000000ULL
-/* So many neighbouring segments of one tier become one. The first tier is below so many spans, each further one below so many
- * times as many. */
-#define SP_ROCKS_MERGE_SEGMENTS  ((uint32_t)8)
-#define SP_ROCKS_MERGE_SPANS_MIN ((uint64_t)64 * 1024)
-#define SP_ROCKS_MERGE_FACTOR    8
-/* Smaller ones between them go along, as long as all together are no more segments and spans than these, and their spans start
- * within so long, or as long as those of one of them do. */
-#define SP_ROCKS_MERGE_INPUTS_MAX ((uint32_t)16)
-#define SP_ROCKS_MERGE_SPANS_MAX  ((uint64_t)4 * 1024 * 1024)
-#define SP_ROCKS_MERGE_WINDOW_NS  (24 * 3600 * 1000000000ULL)
-/* Or, where spans are removed by age, within that part of the age. */
-#define SP_ROCKS_MERGE_WINDOWS_KEPT 8
-/* Chunks of a new segment are written when they are so many bytes, before the header that names them: acks wait for one such
- * batch, not for a segment. */
-#define SP_ROCKS_CHUNKS_BATCH_BYTES ((uint64_t)128 * 1024)
-/* How often the merger looks whether segments are to be removed; and room that it leaves below the size that is kept: for the journal
- * and what is being merged, a part of that size, or so many bytes. */
-#define SP_ROCKS_RETAIN_NS        5000000000ULL
-#define SP_ROCKS_RETAIN_ROOM_PART 16
-#define SP_ROCKS_RETAIN_ROOM_MAX  ((uint64_t)256 * 1024 * 1024)
-/* Tables are written again without what was deleted, when that is so many bytes and so large a part of what is left; and with a
- * size to keep, sooner. */
-#define SP_ROCKS_GARBAGE_BYTES ((uint64_t)16 * 1024 * 1024)
-#define SP_ROCKS_GARBAGE_PART  8
-/* Of the thread that makes columns, of that which seals and of that which merges: what senders wait for goes first. And how often the latter looks whether a
- * segment that is gone is still being read. */
-#define SP_ROCKS_COLUMNS_NICE 3
-#define SP_ROCKS_SEAL_NICE    10
-#define SP_ROCKS_MERGE_NICE   15
-#define SP_ROCKS_DROP_WAIT_NS 200000000ULL
-/* A body that came plain is packed for the journal when it is so large and gains by it: less to checksum, to write and to sync than
- * packing costs. */
-#define SP_ROCKS_JOURNAL_PACKED_MIN ((size_t)512)
-/* A start that reads the journal says so often how far it is. */
-#define SP_ROCKS_REPLAY_TELL_NS 2000000000ULL
-/* A record of the journal: more than any request that is let in can make. */
-#define SP_ROCKS_RECORD_BYTES_MAX ((size_t)1024 * 1024 * 1024)
-/* A database that is opened again writes a new log and a new manifest: not on a disk with less room than this. */
-#define SP_ROCKS_REOPEN_BYTES_MIN ((uint64_t)16 * 1024 * 1024)
-/* How long the sealer waits before it tries again to write to a disk that was full; and at first, when it failed for another
- * reason: then twice as long each time, up to the second. */
-#define SP_ROCKS_RETRY_NS     500000000ULL
-#define SP_ROCKS_RETRY_NS_MAX 30000000000ULL
 
 /* One append on its way; counted references, because readers hold entries while the sealer drops them. */
 struct sp_rocks_entry {
@@ -301,87 +245,9 @@ SP_MUST_USE enum sp_status sp_rocks_entries_to_blocks(struct sp_block_builder *b
                                                       size_t count, struct sp_block_shared ***ret,
                                                       uint32_t *ret_count, struct sp_error *reterr);
 
-/* ---- rocks_rollup.c: what is known of a segment by minute ---- */
-
-/* Stays where it is: the counter points into it. */
-struct sp_rocks_rollups {
-    struct sp_rollup counts;
-    struct sp_edge_rollup edges;
-    struct sp_edge_counter *counter; /* of the blocks that are added */
-};
-
-SP_MUST_USE enum sp_status sp_rocks_rollups_init(struct sp_rocks_rollups *rollups,
-                                                 struct sp_error *reterr);
-void sp_rocks_rollups_fini(struct sp_rocks_rollups *rollups);
-
-/* The next block of the new segment, in order: when one is sealed. */
-SP_MUST_USE enum sp_status sp_rocks_rollups_add_block(struct sp_rocks_rollups *rollups,
-                                                      const struct sp_block *block,
-                                                      struct sp_error *reterr);
-/* All that is known of a stored segment: when several are merged, in any order. SP_CORRUPT names it. */
-SP_MUST_USE enum sp_status sp_rocks_rollups_add_segment(struct sp_rocks_rollups *rollups,
-                                                        struct sp_kv *kv,
-                                                        const struct sp_segment *segment,
-                                                        struct sp_error *reterr);
-/* What does not depend on other segments, into a batch that is written before the header, or with it. */
-SP_MUST_USE enum sp_status sp_rocks_rollups_put_counts(const struct sp_rocks_rollups *rollups,
-                                                       struct sp_kv *kv, struct sp_kv_batch *batch,
-                                                       uint64_t segment_id,
-                                                       struct sp_error *reterr);
-/* The rest, into the batch that writes the header of the segment. */
-SP_MUST_USE enum sp_status sp_rocks_rollups_put_edges(struct sp_rocks_rollups *rollups,
-                                                      struct sp_kv *kv, struct sp_kv_batch *batch,
-                                                      uint64_t segment_id, struct sp_error *reterr);
-
-/* The stored counts of a segment. */
-struct sp_rocks_counts {
-    struct sp_buf bytes;
-    struct sp_arena arena;
-    struct sp_rollup_reader reader;
-};
-
-SP_MUST_USE enum sp_status sp_rocks_counts_open(struct sp_rocks_counts *counts, struct sp_kv *kv,
-                                                const struct sp_segment *segment,
-                                                struct sp_error *reterr);
-void sp_rocks_counts_fini(
-    struct sp_rocks_counts *counts); /* of one that could not be opened, too */
-
-/* Adds the calls that a segment knows in the minutes of range. */
-SP_MUST_USE enum sp_status sp_rocks_edges_read(struct sp_kv *kv, const struct sp_segment *segment,
-                                               uint32_t version, struct sp_time_range range,
-                                               struct sp_edge_rollup *into,
-                                               struct sp_error *reterr);
-/* ---- rocks_hours.c: the same for long ranges ---- */
-
-struct sp_rocks_view;
-struct sp_rocks_part;
-
-/* Adds the calls that a segment of the view knows in range, widened to whole minutes. */
-SP_MUST_USE enum sp_status sp_rocks_edges_count(const struct sp_rocks_view *view,
-                                                const struct sp_rocks_part *part,
-                                                struct sp_time_range range,
-                                                struct sp_edge_rollup *into,
-                                                struct sp_error *reterr);
-
-/* Who reads counts: called for each part of a range, with the counts that know it by minute, or by hour. */
-struct sp_rocks_counts_reader {
-    enum sp_status (*read)(void *cookie, const struct sp_rollup_reader *reader,
-                           struct sp_time_range range, struct sp_error *reterr);
-    void *cookie;
-};
-/* range: whole minutes. */
-SP_MUST_USE enum sp_status sp_rocks_counts_count(const struct sp_rocks_view *view,
-                                                 struct sp_segment *segment,
-                                                 struct sp_time_range range,
-                                                 const struct sp_rocks_counts_reader *to,
-                                                 struct sp_error *reterr);
-
-SP_MUST_USE enum sp_status sp_rocks_edges_put(struct sp_kv *kv, struct sp_kv_batch *batch,
-                                              uint64_t segment_id, uint32_t version,
-                                              const struct sp_edge_rollup *edges,
-                                              struct sp_error *reterr);
-
 /* ---- rocks_mix.c: rows of several inputs, by trace ---- */
+
+struct sp_rocks_rollups;
 
 struct sp_rocks_mix {
     uint32_t input_count; /* spans of one trace keep the order of the inputs */
@@ -449,194 +315,6 @@ uint64_t sp_rocks_garbage_bytes(const struct sp_rocks *rocks);
  * its journal. The sealer's. SP_BUSY, SP_UNAVAILABLE: try again later. */
 SP_MUST_USE enum sp_status sp_rocks_repair(struct sp_rocks *rocks, struct sp_error *reterr);
 
-/* ---- rocks_view.c ---- */
-
-/* A segment, or a block in memory. */
-struct sp_rocks_part {
-    struct sp_segment *segment;
-    struct sp_segment_links links; /* of the segment, then */
-    struct sp_block_shared *memory;
-};
-
-struct sp_rocks_view {
-    struct sp_rocks *rocks;
-    struct sp_kv *kv; /* where segments are read; a follower's is pinned, with a reference */
-    struct sp_rocks_part *parts; /* heap; in order; each with a reference */
-    uint32_t part_count;
-    struct sp_rocks_entry **fresh; /* heap; behind the parts; each with a reference */
-    size_t fresh_count;
-};
-
-SP_MUST_USE enum sp_status sp_rocks_view_open(struct sp_rocks *rocks, struct sp_rocks_view *ret,
-                                              struct sp_error *reterr);
-/* The same while the store is still being opened: what is there so far. */
-SP_MUST_USE enum sp_status sp_rocks_view_open_early(struct sp_rocks *rocks,
-                                                    struct sp_rocks_view *ret,
-                                                    struct sp_error *reterr);
-void sp_rocks_view_close(struct sp_rocks_view *view);
-/* Leaves the segments and the first blocks of the head. */
-void sp_rocks_view_keep(struct sp_rocks_view *view, uint32_t block_count);
-/* Makes parts of the fresh entries: then the parts are all there is. */
-SP_MUST_USE enum sp_status sp_rocks_view_flatten(struct sp_rocks_view *view,
-                                                 struct sp_error *reterr);
-
-SP_MUST_USE enum sp_status sp_rocks_traces_read(struct sp_store *store,
-                                                const struct sp_trace_id *ids, size_t count,
-                                                const struct sp_traces_reader *reader,
-                                                struct sp_error *reterr);
-enum sp_status sp_rocks_trace_read(struct sp_store *store, const struct sp_trace_id *id,
-                                   struct sp_arena *arena, const struct sp_batch **ret_batch,
-                                   struct sp_error *reterr);
-
-/* ---- rocks_cursor.c: the blocks of a part ---- */
-
-/* Reads a part block by block. */
-struct sp_part_cursor {
-    const struct sp_rocks_part *part;
-    struct sp_block_reader reader; /* of a segment */
-    struct sp_block_cache *cache;  /* the store's */
-    const struct sp_block *block;  /* the present one; NULL: none */
-    uint32_t block_number, block_count;
-};
-
-SP_MUST_USE enum sp_status sp_part_cursor_init(struct sp_part_cursor *cursor,
-                                               const struct sp_rocks_part *part,
-                                               const struct sp_rocks_view *view,
-                                               struct sp_error *reterr);
-void sp_part_cursor_fini(struct sp_part_cursor *cursor);
-
-/* Ranges of starts and rows of a block, known without reading it. */
-struct sp_segment_block sp_part_cursor_info(const struct sp_part_cursor *cursor,
-                                            uint32_t block_number);
-/* Opens a block: of a segment its head is loaded. */
-SP_MUST_USE enum sp_status sp_part_cursor_open(struct sp_part_cursor *cursor, uint32_t block_number,
-                                               struct sp_error *reterr);
-/* Loads more of the present block: the chunk, a column, everything. Nothing to do in memory. */
-SP_MUST_USE enum sp_status sp_part_cursor_fixed(struct sp_part_cursor *cursor, enum sp_chunk which,
-                                                struct sp_error *reterr);
-SP_MUST_USE enum sp_status sp_part_cursor_column(struct sp_part_cursor *cursor, uint32_t column,
-                                                 struct sp_error *reterr);
-SP_MUST_USE enum sp_status sp_part_cursor_all(struct sp_part_cursor *cursor,
-                                              struct sp_error *reterr);
-
-/* Opens a block and looks for a trace: its rows are [*ret_first, *ret_first + *ret_count). */
-SP_MUST_USE enum sp_status sp_part_cursor_find(struct sp_part_cursor *cursor, uint32_t block_number,
-                                               const struct sp_trace_id *id, uint32_t *ret_first,
-                                               uint32_t *ret_count, struct sp_error *reterr);
-
-/* The present block as a view; valid until the next open. */
-void sp_part_cursor_view(struct sp_part_cursor *cursor, struct sp_block_view *ret);
-
-/* Spans of one trace, collected part by part; the arena's memory. */
-struct sp_rocks_spans {
-    struct sp_arena *arena;
-    struct sp_span *spans;
-    size_t count, cap;
-};
-
-/* Room for so many more behind the last. */
-SP_MUST_USE enum sp_status sp_rocks_spans_reserve(struct sp_rocks_spans *collected, size_t count,
-                                                  struct sp_error *reterr);
-/* Adds spans as they are: what they point at is not copied. */
-SP_MUST_USE enum sp_status sp_rocks_spans_add(struct sp_rocks_spans *collected,
-                                              const struct sp_span *spans, size_t count,
-                                              struct sp_error *reterr);
-
-/* Adds the spans of a trace in this part, if there are any. Ids may come in any order; ascending ones read each block once. */
-SP_MUST_USE enum sp_status sp_part_cursor_collect(struct sp_part_cursor *cursor,
-                                                  const struct sp_trace_id *id, uint64_t hash,
-                                                  struct sp_rocks_spans *collected,
-                                                  struct sp_error *reterr);
-/* The same for who wants one trace only: of its blocks no more is read than its rows need. */
-SP_MUST_USE enum sp_status sp_part_cursor_collect_one(struct sp_part_cursor *cursor,
-                                                      const struct sp_trace_id *id, uint64_t hash,
-                                                      struct sp_rocks_spans *collected,
-                                                      struct sp_error *reterr);
-
-/* ---- rocks_walk.c: one part on the way from its first block to its last, for ids that ascend ---- */
-
-struct sp_part_walk {
-    struct sp_part_cursor cursor;
-    bool dense;       /* many of its traces are asked for: its filter would tell little */
-    uint32_t block;   /* dense: none before it holds a trace that is still to come */
-    uint32_t trace;   /* of the cursor's block: so many are behind us */
-    uint32_t entered; /* blocks, so far */
-};
-
-/* id_count: how many are going to be asked for. */
-SP_MUST_USE enum sp_status sp_part_walk_init(struct sp_part_walk *walk,
-                                             const struct sp_rocks_part *part,
-                                             const struct sp_rocks_view *view, size_t id_count,
-                                             struct sp_error *reterr);
-void sp_part_walk_fini(struct sp_part_walk *walk);
-
-/* The blocks [*ret_first, *ret_end) of the part that may hold a trace behind those before. */
-void sp_part_walk_find(struct sp_part_walk *walk, const struct sp_trace_id *id, uint64_t hash,
-                       uint32_t *ret_first, uint32_t *ret_end);
-/* The rows of a trace in one of them, behind those of the traces before; the cursor is at the block then. */
-SP_MUST_USE enum sp_status sp_part_walk_rows(struct sp_part_walk *walk, uint32_t block_number,
-                                             const struct sp_trace_id *id, uint32_t *ret_first,
-                                             uint32_t *ret_count, struct sp_error *reterr);
-
-SP_MUST_USE enum sp_status sp_rocks_traces_measure(struct sp_store *store,
-                                                   const struct sp_trace_id *ids, size_t count,
-                                                   const struct sp_stop *stop,
-                                                   struct sp_trace_measure *ret,
-                                                   struct sp_error *reterr);
-
-/* ---- rocks_traces.c ---- */
-
-/* Does a range hold a time between these two? */
-bool sp_rocks_overlaps(struct sp_time_range range, uint64_t min_unix_ns, uint64_t max_unix_ns);
-
-/* struct sp_trace_source.each; cookie is a flat view. */
-enum sp_status sp_rocks_each_trace(
-    void *cookie, struct sp_time_range range, const struct sp_stop *stop,
-    enum sp_status (*visit)(void *visitor, const struct sp_batch *trace, struct sp_error *reterr),
-    void *visitor, struct sp_error *reterr);
-
-/* ---- rocks_scan.c ---- */
-
-enum sp_status
-sp_rocks_scan(struct sp_store *store, const struct sp_scan *scan, const struct sp_stop *stop,
-              enum sp_visit (*visit)(void *cookie, const struct sp_candidate *candidate),
-              void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
-
-/* ---- rocks_survey.c ---- */
-
-enum sp_status sp_rocks_survey(struct sp_store *store, const struct sp_scan *scan,
-                               const struct sp_surveyor *surveyors, uint32_t surveyor_count,
-                               const struct sp_stop *stop, struct sp_scanned *ret_scanned,
-                               struct sp_error *reterr);
-
-/* ---- rocks_graph.c: calls of traces that lie in several parts ---- */
-
-/* What a new segment changes in traces that older ones hold, too: ids, ascending; of the view's parts the first are the older segments, the others the blocks that it is
- * made of. A trace that is too large, or whose older spans are damaged, is left out and counted in *ret_left_out: its parts then count each for itself. */
-SP_MUST_USE enum sp_status sp_rocks_correct(const struct sp_rocks_view *view, uint32_t older_count,
-                                            const struct sp_trace_id *ids, size_t id_count,
-                                            struct sp_edge_rollup *edges, size_t *ret_left_out,
-                                            struct sp_error *reterr);
-
-/* What changes in the edges of a later segment when another one is removed. Numbers of parts, which are segments up to the later
- * one; ids: traces that both hold. left_out as above. */
-SP_MUST_USE enum sp_status sp_rocks_uncount(const struct sp_rocks_view *view, uint32_t removed,
-                                            uint32_t later, const struct sp_trace_id *ids,
-                                            size_t id_count, struct sp_edge_rollup *edges,
-                                            size_t *ret_left_out, struct sp_error *reterr);
-
-/* The edges of the later segment from all its traces, as if the removed one had never been, and how many of them no older one holds: when it is not known which
- * of them the removed one had. SP_CORRUPT, SP_LIMIT: of one trace it cannot be said; edges are to be thrown away. */
-SP_MUST_USE enum sp_status sp_rocks_recount(const struct sp_rocks_view *view, uint32_t removed,
-                                            uint32_t later, const struct sp_trace_id *ids,
-                                            size_t id_count, struct sp_edge_rollup *edges,
-                                            uint64_t *ret_new_count, struct sp_error *reterr);
-
-enum sp_status sp_rocks_graph(struct sp_store *store, struct sp_time_range range,
-                              const struct sp_stop *stop, struct sp_arena *arena,
-                              struct sp_graph_edge **ret_edges, size_t *ret_count,
-                              struct sp_error *reterr);
-
 /* ---- rocks_backup.c ---- */
 
 enum sp_status sp_rocks_backup_make(struct sp_store *store, struct sp_arena *arena,
@@ -648,9 +326,6 @@ enum sp_status sp_rocks_backup_remove(struct sp_store *store, struct sp_slice na
                                       struct sp_error *reterr);
 
 /* ---- rocks_follow.c: another process writes ---- */
-
-/* How often it is looked at. */
-#define SP_ROCKS_FOLLOW_NS 200000000ULL
 
 /* Opens the database in rocks->dir, catches up once, and starts the thread that goes on with it. */
 SP_MUST_USE enum sp_status sp_rocks_follow(struct sp_rocks *rocks, struct sp_error *reterr);

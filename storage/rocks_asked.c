@@ -4,7 +4,7 @@
  * everything, copied out of shared blocks, or with no more than is wanted, out of blocks of which only that is loaded. Knows
  * the database through kv.h only. */
 #include "storage/block_trim.h"
-#include "storage/rocks.h"
+#include "storage/rocks_view.h"
 
 /* One part on the way from its first block to its last. */
 struct asked_part {

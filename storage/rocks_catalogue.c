@@ -4,6 +4,8 @@
  * cuts at its ends, attribute values, and what is in memory is counted block by block. Knows the database through kv.h only. */
 #include "storage/block_count.h"
 #include "storage/rocks_pins.h"
+#include "storage/rocks_rollup.h"
+#include "storage/rocks_view.h"
 #include "storage/slots.h"
 
 /* ---- counting ---- */

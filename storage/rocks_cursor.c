@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/rocks_cursor.c: segments and blocks in memory, read the same way. Knows the database through kv.h only. */
-#include "storage/rocks.h"
+#include "storage/rocks_view.h"
 
 enum sp_status sp_part_cursor_init(struct sp_part_cursor *cursor, const struct sp_rocks_part *part,
                                    const struct sp_rocks_view *view, struct sp_error *reterr)

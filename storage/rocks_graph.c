@@ -3,7 +3,8 @@
  * storage/rocks_graph.c: the dependency graph. Segments know the calls within them and what their spans changed in the traces of
  * older ones, so that they only have to be added up; blocks in memory are counted in the same way when they are first asked for
  * (docs/decisions/0043-exact-graph.md, 0083-what-questions-keep.md). Knows the database through kv.h only. */
-#include "storage/rocks.h"
+#include "storage/rocks_rollup.h"
+#include "storage/rocks_view.h"
 
 /* Of what a block of the head keeps; a larger one is counted at each question. */
 #define KEPT_BYTES_MAX ((size_t)1024 * 1024)

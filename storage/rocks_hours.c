@@ -7,7 +7,8 @@
  *     read         minutes    hours       minutes
  *
  * Knows the database through kv.h only. */
-#include "storage/rocks.h"
+#include "storage/rocks_rollup.h"
+#include "storage/rocks_view.h"
 
 #define HOUR_NS (60 * SP_ROLLUP_NS)
 

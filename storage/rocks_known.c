@@ -3,6 +3,7 @@
  * storage/rocks_known.c: which of many traces stored segments hold: a filter over many segments is asked first, then the segments' own,
  * then their blocks. Knows the database through kv.h only. */
 #include "storage/rocks_known.h"
+#include "storage/rocks_view.h"
 
 static enum sp_status no_memory(struct sp_error *reterr)
 {

@@ -4,7 +4,7 @@
  * storage/. With kv_lock held for reading, all of it. */
 #pragma once
 
-#include "storage/rocks.h"
+#include "storage/rocks_view.h"
 
 static inline struct sp_sequences sp_rocks_sequences(const struct sp_segment *segment)
 {

@@ -2,7 +2,7 @@
  *
  * storage/rocks_measure.c: how long traces are, and how many spans they have, out of three columns of their blocks: in step with their
  * ids. Knows the database through kv.h only. */
-#include "storage/rocks.h"
+#include "storage/rocks_view.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * storage/rocks_merge.c: which segments are put together, and how: neighbours, block by block, into one new segment. Its chunks
  * are written as they come and mean nothing until the one batch that puts its header in the place of the old ones. Knows the
  * database through kv.h only. */
-#include "storage/rocks.h"
+#include "storage/rocks_rollup.h"
 
 #include <stdlib.h>
 #include <sys/statvfs.h>

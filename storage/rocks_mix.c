@@ -2,7 +2,7 @@
  *
  * storage/rocks_mix.c: rows of several inputs, each sorted by trace, become the blocks of one segment. Knows neither where the
  * inputs come from nor when the segment is written. */
-#include "storage/rocks.h"
+#include "storage/rocks_rollup.h"
 
 struct input {
     const struct sp_block *block; /* the present one; NULL: at its end */

@@ -3,6 +3,7 @@
  * storage/rocks_pins.c: which traces are pinned, and which segments stay for them (docs/decisions/0146-pinned-traces.md). Knows the
  * database through kv.h only. */
 #include "storage/rocks_pins.h"
+#include "storage/rocks_view.h"
 
 #include <inttypes.h>
 

@@ -5,6 +5,8 @@
  * (docs/decisions/0048-retention.md). Knows the database through kv.h only. */
 #include "storage/rocks_known.h"
 #include "storage/rocks_pins.h"
+#include "storage/rocks_rollup.h"
+#include "storage/rocks_view.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * storage/rocks_rollup.c: what is known of a segment by minute: counted while its blocks are written, stored in the same batch,
  * added up when segments are merged, and read instead of the blocks. They stand beside the chunks and go away with them,
  * because who still reads a segment that was merged needs both. Knows the database through kv.h only. */
-#include "storage/rocks.h"
+#include "storage/rocks_rollup.h"
 
 /* ---- writing ---- */
 

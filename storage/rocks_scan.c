@@ -3,7 +3,7 @@
  * storage/rocks_scan.c: candidate traces, newest first. Parts are read in the order of their newest starts; a candidate is
  * handed out as soon as no part that was not read yet can have a newer one. Knows the database through kv.h only. */
 #include "storage/block_match.h"
-#include "storage/rocks.h"
+#include "storage/rocks_view.h"
 #include "storage/scan_also.h"
 #include "storage/value_ask.h"
 

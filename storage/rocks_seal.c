@@ -4,7 +4,9 @@
  * with what else changes. The first step knows nothing of other segments, so that several can take it side by side; the second, which
  * asks what older ones hold, is taken in the order of the head. Knows the database through kv.h only. */
 #include "storage/rocks_known.h"
+#include "storage/rocks_rollup.h"
 #include "storage/rocks_seals.h"
+#include "storage/rocks_view.h"
 
 static enum sp_status no_memory(struct sp_error *reterr)
 {

@@ -2,7 +2,7 @@
  *
  * storage/rocks_survey.c: every span that satisfies conditions, block by block. The blocks of all parts are one list, and each
  * surveyor's thread takes the next: so none waits for another. Knows the database through kv.h only. */
-#include "storage/rocks.h"
+#include "storage/rocks_view.h"
 #include "storage/sheet.h"
 
 /* A block of a part. */

@@ -3,7 +3,7 @@
  * storage/rocks_traces.c: whole traces, in the order of their ids, which is the order of the rows in every part: every one that has
  * a span in a range, which is the source of brute force. Those that are asked for: rocks_asked.c. Knows the database through kv.h
  * only. */
-#include "storage/rocks.h"
+#include "storage/rocks_view.h"
 
 /* ---- which traces ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/rocks_view.c: one state of the store to read from, and one trace out of it. Knows the database through kv.h only. */
-#include "storage/rocks.h"
+#include "storage/rocks_view.h"
 
 /* ---- views ---- */
 

@@ -2,7 +2,7 @@
  *
  * storage/rocks_walk.c: parts gone through in step with ascending ids, so that each block is looked at once. Knows the database through
  * kv.h only. */
-#include "storage/rocks.h"
+#include "storage/rocks_view.h"
 
 /* Of the traces of a segment: when so large a part is asked for, most of its blocks are read anyway. */
 #define DENSE_PART 16

@@ -3,6 +3,7 @@
  * storage/scan_also.c: see storage/scan_also.h. A trace that has what is asked for in the block at hand is kept without a further question;
  * of the others filters know in which parts they may be, and values which blocks of these may have it. */
 #include "storage/scan_also.h"
+#include "storage/rocks_view.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "storage/block_match.h"
-#include "storage/rocks.h"
+#include "storage/rocks_view.h"
 #include "storage/value_ask.h"
 
 struct sp_scan_also {

@@ -4,6 +4,12 @@
  * Two engines implement it: sp_store_reference_open (in memory, brute force, the oracle) and sp_store_rocksdb_open. The
  * contract suite in tests/contract runs on both. The collector uses the writer half, the query room the reader half.
  *
+ * Here: appends, traces by id, arrivals, backups, retention, state, how a store is opened, and checked. The parts that this includes:
+ *   scan.h     which spans and traces are meant; traces that may match, newest first
+ *   answers.h  counts: services, operations, attributes, latencies, the graph
+ *   survey.h   every span that is meant, column by column
+ *   pins.h     traces that retention leaves alone
+ *
  * What every engine promises:
  *   1. An append whose callback got SP_OK is durable: it survives kill -9 and, with durability sync, power loss.
  *   2. It is whole or absent: never a part of one append.
@@ -17,7 +23,10 @@
 
 #include "lib/analysis/analysis.h"
 #include "lib/model/model.h"
+#include "storage/answers.h"
 #include "storage/pins.h"
+#include "storage/scan.h"
+#include "storage/survey.h"
 
 struct sp_store;
 
@@ -94,7 +103,6 @@ struct sp_span_want {
 };
 
 /* Many traces, one by one: what neighbours share is unpacked once, so this is much cheaper than to read each by itself. */
-struct sp_stop;
 struct sp_traces_reader {
     const struct sp_span_want *want; /* NULL: everything. With one the read costs what is wanted */
     const struct sp_stop *stop;      /* asked before each trace */
@@ -130,130 +138,6 @@ SP_MUST_USE enum sp_status sp_store_traces_measure(struct sp_store *store,
                                                    struct sp_trace_measure *ret,
                                                    struct sp_error *reterr);
 
-/* Half-open range of span starts. to_unix_ns == UINT64_MAX has no upper end (a span that starts at UINT64_MAX is in it),
- * so {0, UINT64_MAX} is everything. from >= to holds nothing, and is no error. */
-struct sp_time_range {
-    uint64_t from_unix_ns, to_unix_ns;
-};
-
-#define SP_TIME_RANGE_ALL ((struct sp_time_range){0, UINT64_MAX})
-
-static inline bool sp_time_range_is_empty(struct sp_time_range range)
-{
-    return range.from_unix_ns >= range.to_unix_ns && range.to_unix_ns != UINT64_MAX;
-}
-
-static inline bool sp_time_range_contains(struct sp_time_range range, uint64_t unix_ns)
-{
-    return unix_ns >= range.from_unix_ns &&
-           (unix_ns < range.to_unix_ns || range.to_unix_ns == UINT64_MAX);
-}
-
-/* The whole minutes that rollups over range are made of: from down, to up. An empty range stays empty. */
-struct sp_time_range sp_time_range_minutes(struct sp_time_range range);
-
-enum sp_field {
-    SP_FIELD_SERVICE,
-    SP_FIELD_NAME,
-    SP_FIELD_KIND,
-    SP_FIELD_STATUS,
-    SP_FIELD_STATUS_MESSAGE,
-    SP_FIELD_DURATION,
-    SP_FIELD_ATTRIBUTE, /* key and scopes below */
-    /* EXISTS: it has any. EQ: one to the trace whose id is the value. Other operators ask as EXISTS does */
-    SP_FIELD_LINKS,
-    SP_FIELD_EVENT_NAME, /* of any of its events; EXISTS: it has one */
-    SP_FIELD_SCOPE_NAME,
-};
-
-enum sp_attribute_scope { /* a set of bits */
-                          SP_SCOPE_SPAN = 1,
-                          SP_SCOPE_RESOURCE = 2,
-                          SP_SCOPE_INSTRUMENTATION = 4,
-                          SP_SCOPE_EVENT = 8,
-                          SP_SCOPE_LINK = 16,
-};
-
-enum sp_condition_operator {
-    SP_OP_EXISTS,
-    SP_OP_EQ,
-    SP_OP_NE,
-    SP_OP_LT,
-    SP_OP_LE,
-    SP_OP_GT,
-    SP_OP_GE,
-    SP_OP_TEST, /* a text of which test says so */
-};
-
-/* A question about texts that a store cannot answer itself, such as a regular expression. */
-struct sp_text_test {
-    /* The same answer each time; or true when it does not want to know. Of several threads at once. Must not use the store. */
-    bool (*holds)(void *cookie, struct sp_slice text);
-    void *cookie;
-    const char *name; /* what explanations call it; static */
-};
-
-/* What one span must satisfy; a hint for pruning. Integers and doubles compare as numbers. An array satisfies every
- * operator: one of its items may be what the caller looks for. */
-struct sp_condition {
-    enum sp_field field;
-    uint32_t scopes;     /* ATTRIBUTE: any of these levels */
-    struct sp_slice key; /* ATTRIBUTE */
-    enum sp_condition_operator operation;
-    /* KIND, STATUS: INT; DURATION: INT, ns; LINKS: BYTES; of TEST what is asked, for explanations */
-    struct sp_value value;
-    const struct sp_text_test *test; /* of TEST */
-};
-
-/* Which traces may match. An engine may visit more traces than match, never fewer: the caller evaluates whole traces. */
-struct sp_scan {
-    struct sp_time_range range; /* candidates have at least one span that starts in it ... */
-    /* ... and satisfies all, or any, of these; none: every span does */
-    const struct sp_condition *conditions;
-    size_t condition_count;
-    bool match_any;
-    /* ... and for each of these a span, whenever it starts, that satisfies its conditions; of them nothing but those is looked at. A
-     * survey does not look at what follows. */
-    const struct sp_scan *also;
-    size_t also_count;                   /* SP_SCAN_ALSO_MAX at most */
-    const struct sp_trace_id *trace_ids; /* ... and are among these; ascending, each once */
-    size_t trace_id_count;               /* 0: any trace */
-};
-
-#define SP_SCAN_ALSO_MAX ((size_t)4)
-
-struct sp_candidate {
-    struct sp_trace_id trace_id;
-    /* no span of this or of any later candidate that starts in range and satisfies the conditions starts after this */
-    uint64_t bound_unix_ns;
-};
-
-/* What a scan has read; for "scanned" in answers. */
-struct sp_scanned {
-    uint64_t segments, rows, bytes, traces;
-    /* Of sp_store_scan: what it would read to its end if nothing could be left out, and how much of that is behind it, read or left
-     * out. */
-    uint64_t segments_total, rows_total, rows_passed;
-    uint64_t traces_waiting; /* found, and not visited yet; some perhaps twice */
-};
-
-enum sp_visit { SP_VISIT_CONTINUE, SP_VISIT_STOP };
-
-/* Traces one scan may visit; it has to remember them. About 700 MB of memory at the limit. */
-#define SP_SCAN_TRACES_MAX ((size_t)16 * 1024 * 1024)
-
-/* Visits each candidate trace exactly once, bound_unix_ns never ascending (newest first), until the visitor stops it.
- * Traces of the same bound come in an order that is the same in every scan of the same content. The visitor may call
- * the store's read functions. What is appended during a scan is not visited.
- * stop  is asked before each block of spans, and every few thousand candidates; it may not use the store.
- * SP_OK (also when the visitor stopped it); SP_IO, SP_CORRUPT, SP_LIMIT (SP_SCAN_TRACES_MAX), SP_NO_MEMORY with reterr; what stop says.
- * *ret_scanned is written in any case, and all the time: visit and stop may look at it. */
-struct sp_stop;
-SP_MUST_USE enum sp_status
-sp_store_scan(struct sp_store *store, const struct sp_scan *scan, const struct sp_stop *stop,
-              enum sp_visit (*visit)(void *cookie, const struct sp_candidate *candidate),
-              void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
-
 /* ---- arrivals: traces by when their spans came, whatever times these have ---- */
 
 /* How far somebody has looked at what came in. Of one store, as long as it is open; the numbers are the engine's. */
@@ -287,176 +171,6 @@ SP_MUST_USE enum sp_status sp_store_arrivals_read(struct sp_store *store,
                                                   struct sp_arrivals_cursor *cursor,
                                                   struct sp_arena *arena, struct sp_arrivals *ret,
                                                   struct sp_error *reterr);
-
-/* How the caller of a long read ends it. The answers below that count take one; NULL: never. */
-struct sp_stop {
-    /* Asked before every trace that is read whole, every block of spans that is counted, the stored counts of every segment, and
-     * every few thousand smaller steps, on the thread of the read. Anything but
-     * SP_OK ends the read with that status and *reterr as it was left. Must not block. */
-    enum sp_status (*ask)(void *cookie, struct sp_error *reterr);
-    void *cookie;
-};
-
-static inline enum sp_status sp_stop_ask(const struct sp_stop *stop, struct sp_error *reterr)
-{
-    return stop != NULL ? stop->ask(stop->cookie, reterr) : SP_OK;
-}
-
-/* ---- catalogue: exact counts over the spans that start in a range; all memory is the arena's. Nothing found is SP_OK
- * with no rows. SP_LIMIT: the arena is full. Or what stop says. ---- */
-
-struct sp_service_row {
-    struct sp_slice name;
-    uint64_t span_count, error_count;
-    /* colour slot: given in order of first appearance, kept for ever, unique but for SP_SLOTS_MAX, which the rest has in common (slots.h) */
-    uint32_t slot;
-};
-
-/* Sorted by name. */
-SP_MUST_USE enum sp_status sp_store_services(struct sp_store *store, struct sp_time_range range,
-                                             const struct sp_stop *stop, struct sp_arena *arena,
-                                             const struct sp_service_row **ret_rows,
-                                             size_t *ret_count, struct sp_error *reterr);
-
-struct sp_operation_row {
-    struct sp_slice service, name;
-    int32_t kind;
-    uint64_t span_count, error_count;
-};
-
-/* Sorted by service, name, kind. service: "" for all. */
-SP_MUST_USE enum sp_status sp_store_operations(struct sp_store *store, struct sp_slice service,
-                                               struct sp_time_range range,
-                                               const struct sp_stop *stop, struct sp_arena *arena,
-                                               const struct sp_operation_row **ret_rows,
-                                               size_t *ret_count, struct sp_error *reterr);
-
-struct sp_key_row {
-    enum sp_attribute_scope scope; /* one bit */
-    struct sp_slice key;
-    enum sp_value_kind kind; /* one row for each kind of value seen under the key */
-    uint64_t span_count;     /* spans that carry it there; one that carries it twice counts once */
-};
-
-/* Sorted by scope, key, kind. scopes: bits; prefix: of the key, "" for all; at most limit rows, *ret_complete says
- * whether that was all. */
-SP_MUST_USE enum sp_status
-sp_store_attribute_keys(struct sp_store *store, uint32_t scopes, struct sp_slice prefix,
-                        struct sp_time_range range, const struct sp_stop *stop, size_t limit,
-                        struct sp_arena *arena, const struct sp_key_row **ret_rows,
-                        size_t *ret_count, bool *ret_complete, struct sp_error *reterr);
-
-struct sp_value_row {
-    struct sp_slice text; /* sp_value_text */
-    enum sp_value_kind kind;
-    uint64_t span_count;
-};
-
-/* The most frequent values first (ties by text, kind). prefix: of the text; at most limit rows. A span that carries a
- * value several times, or on several of the levels asked for, counts once for it. */
-SP_MUST_USE enum sp_status
-sp_store_attribute_values(struct sp_store *store, uint32_t scopes, struct sp_slice key,
-                          struct sp_slice prefix, struct sp_time_range range,
-                          const struct sp_stop *stop, size_t limit, struct sp_arena *arena,
-                          const struct sp_value_row **ret_rows, size_t *ret_count,
-                          bool *ret_complete, struct sp_error *reterr);
-
-/* ---- rollups: exact counts, histograms; errors as above; range is widened to whole minutes (sp_time_range_minutes) ---- */
-
-/* One row for each (service, operation, kind), sorted so. service and operation: "" for all; kind: -1 for all. The rows
- * are the arena's memory, their histograms are heap: free with sp_latency_rows_fini. */
-SP_MUST_USE enum sp_status sp_store_latency(struct sp_store *store, struct sp_slice service,
-                                            struct sp_slice operation, int32_t kind,
-                                            struct sp_time_range range, const struct sp_stop *stop,
-                                            struct sp_arena *arena,
-                                            struct sp_latency_series **ret_rows, size_t *ret_count,
-                                            struct sp_error *reterr);
-void sp_latency_rows_fini(struct sp_latency_series *rows, size_t count);
-
-/* The dependency graph, equal to sp_graph over every stored trace (lib/analysis), calls whose time lies in the range;
- * one row for each (client, server, type), sorted so. Only an exemplar may be another than that of sp_graph: it is a trace with a
- * call of the edge in the range that took exemplar_duration_ns, the slowest of those that the engine remembers, or zero when
- * it remembers none (docs/decisions/0043-exact-graph.md). Free the histograms with sp_graph_edges_fini. */
-SP_MUST_USE enum sp_status sp_store_graph(struct sp_store *store, struct sp_time_range range,
-                                          const struct sp_stop *stop, struct sp_arena *arena,
-                                          struct sp_graph_edge **ret_edges, size_t *ret_count,
-                                          struct sp_error *reterr);
-void sp_graph_edges_fini(struct sp_graph_edge *edges, size_t count);
-
-/* ---- surveys: every span that satisfies some conditions, as columns that are read when they are asked for ---- */
-
-struct sp_sheet_ops;
-
-/* Some spans, one a row: a block of the store. It, and all that is got from it, is valid during the visit only, and one thread's. */
-struct sp_sheet {
-    const struct sp_sheet_ops *ops;
-    uint32_t row_count;
-    /* The rows that are meant: start in the range and satisfy the conditions. Row i is bit i % 64 of word i / 64; bits behind the last
-     * row are 0. NULL: all are. Who looks at the sheet may put fewer here, for others that he hands it to. */
-    const uint64_t *rows;
-    uint32_t match_count; /* how many are meant: at least one */
-    /* What many rows share: of these spans resource, scope, name, kind and status_code are set, and nothing else. */
-    uint32_t template_count;
-    const struct sp_span *templates;
-    uint64_t start_min_unix_ns, start_max_unix_ns; /* no row starts before, or after, these */
-};
-
-/* By row. Errors: SP_IO, SP_CORRUPT, SP_NO_MEMORY. */
-SP_MUST_USE enum sp_status sp_sheet_templates(struct sp_sheet *sheet, const uint32_t **ret,
-                                              struct sp_error *reterr);
-SP_MUST_USE enum sp_status sp_sheet_starts(struct sp_sheet *sheet, const uint64_t **ret_unix_ns,
-                                           struct sp_error *reterr);
-SP_MUST_USE enum sp_status sp_sheet_durations(struct sp_sheet *sheet, const uint64_t **ret_ns,
-                                              struct sp_error *reterr);
-/* The spans with everything they have: dear. Rows that are not meant may be zero. */
-SP_MUST_USE enum sp_status sp_sheet_spans(struct sp_sheet *sheet, const struct sp_span **ret,
-                                          struct sp_error *reterr);
-/* The trace, and the id, of one row. */
-SP_MUST_USE enum sp_status sp_sheet_trace_id(struct sp_sheet *sheet, uint32_t row,
-                                             struct sp_trace_id *ret, struct sp_error *reterr);
-SP_MUST_USE enum sp_status sp_sheet_span_id(struct sp_sheet *sheet, uint32_t row,
-                                            struct sp_span_id *ret, struct sp_error *reterr);
-
-/* One text or attribute that a span has or has not. */
-struct sp_sheet_field {
-    enum sp_field field; /* ATTRIBUTE or STATUS_MESSAGE */
-    /* ATTRIBUTE: SPAN, RESOURCE, INSTRUMENTATION, or SPAN | RESOURCE: that of the span, without one that of its resource. The first
-     * of several with one key. */
-    uint32_t scopes;
-    struct sp_slice key;
-};
-
-/* The values of a field: values[codes[row]]; code 0 is no value, and no message. Several codes may have equal values. */
-struct sp_sheet_column {
-    const uint32_t *codes;
-    const struct sp_value *values; /* values[0] is EMPTY */
-    uint32_t value_count;          /* values[0] included */
-};
-
-SP_MUST_USE enum sp_status sp_sheet_column(struct sp_sheet *sheet,
-                                           const struct sp_sheet_field *field,
-                                           struct sp_sheet_column *ret, struct sp_error *reterr);
-
-/* Who looks at sheets. Each is used by one thread at a time. */
-struct sp_surveyor {
-    enum sp_status (*visit)(void *cookie, struct sp_sheet *sheet, struct sp_error *reterr);
-    void *cookie;
-};
-
-/* Shows every stored span that starts in scan->range and satisfies the conditions to one of the surveyors, once, duplicates
- * included, in no order; with several surveyors several threads may read. An error of a visit ends the survey and is handed on.
- * Or what stop says, SP_IO, SP_CORRUPT, SP_NO_MEMORY. *ret_scanned is written in any case. */
-SP_MUST_USE enum sp_status sp_store_survey(struct sp_store *store, const struct sp_scan *scan,
-                                           const struct sp_surveyor *surveyors,
-                                           uint32_t surveyor_count, const struct sp_stop *stop,
-                                           struct sp_scanned *ret_scanned, struct sp_error *reterr);
-
-/* The same for spans at hand: those of a trace, say. Rows that are not meant are 0 in rows; NULL: all are. Free it with
- * sp_span_sheet_free. SP_NO_MEMORY. */
-SP_MUST_USE enum sp_status sp_span_sheet_new(const struct sp_span *spans, uint32_t count,
-                                             const uint64_t *rows, struct sp_sheet **ret,
-                                             struct sp_error *reterr);
-void sp_span_sheet_free(struct sp_sheet *sheet); /* NULL is fine */
 
 /* ---- backups: copies of all that was acked, made while the store is in use ---- */
 

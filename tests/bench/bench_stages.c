@@ -4,7 +4,7 @@
  * thread: decoding, columns in memory, the seal. Prints nanoseconds of CPU a span; asserts nothing about them. Run by hand.
  * bench_stages [SPANS [RECORDING]]: a recording of tests/support/recording.h, at first "synthetic": what `spoor load` makes. It is
  * repeated with other ids and times until there are as many spans. */
-#include "storage/rocks.h"
+#include "storage/rocks_rollup.h"
 #include "tests/bench/corpus.h"
 
 #include <stdio.h>
