@@ -87,6 +87,11 @@ static void add_keeping(struct list *list, const struct sp_config *config, bool 
     add(list, part, "traces that a scan collects", "", "SP_SCAN_TRACES_MAX", SP_SCAN_TRACES_MAX);
     add(list, part, "backups of a directory", "", "SP_BACKUPS_MAX", SP_BACKUPS_MAX);
     add(list, part, "pinned traces", "", "SP_PINS_MAX", SP_PINS_MAX);
+    add(list, part, "short links", "", "SP_SHORT_LINKS_MAX", SP_SHORT_LINKS_MAX);
+    add(list, part, "short links, all", "bytes", "SP_SHORT_LINKS_BYTES_MAX",
+        SP_SHORT_LINKS_BYTES_MAX);
+    add(list, part, "short links, each", "bytes", "SP_SHORT_LINK_BYTES_MAX",
+        SP_SHORT_LINK_BYTES_MAX);
 }
 
 const struct sp_limit_shown *sp_serve_limits(const struct sp_config *config,

@@ -13,7 +13,7 @@
 #define SP_QUERY_HEADERS_MAX       12
 #define SP_QUERY_SAMPLE_TRACES_MAX ((uint64_t)100 * 1000) /* traces that one answer adds up */
 #define SP_QUERY_TREE_NODES_MAX    ((uint64_t)10 * 1000)  /* of a merged tree in one answer */
-#define SP_QUERY_BODY_BYTES_MAX    ((size_t)4096)         /* of a POST: an empty object, for now */
+#define SP_QUERY_BODY_BYTES_MAX    ((size_t)128 * 1024)   /* of a POST: a link, with escapes */
 
 #define SP_QUERY_LOCATION_BYTES 4096 /* of a redirect; a longer one is not made */
 
@@ -241,6 +241,11 @@ enum sp_status sp_query_answer_backup_remove(struct sp_query_call *call, struct 
 enum sp_status sp_query_answer_pins(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_pin(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_unpin(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_short_links(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_short_link(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_short_link_make(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_short_link_remove(struct sp_query_call *call,
+                                                 struct sp_error *reterr);
 enum sp_status sp_query_answer_system(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_cancel(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_quality(struct sp_query_call *call, struct sp_error *reterr);

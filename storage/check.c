@@ -3,6 +3,7 @@
  * storage/check.c: `sp_store_check`: opens a data directory that nobody uses, without changing a byte of it, and has everything in
  * it looked at: the files, the totals, the journal, the segments, and what is left over. Knows the database through kv.h only. */
 #include "storage/check.h"
+#include "storage/short_link_list.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -227,10 +228,12 @@ static enum sp_status visit_meta(struct sp_check *check, struct sp_slice key, st
     const struct sp_check_place totals = part("totals");
     const struct sp_check_place slots = part("services");
     const struct sp_check_place pins = part("pinned traces");
+    const struct sp_check_place links = part("links");
     const struct sp_check_place others = part("family \"default\"");
     bool *has_totals = cookie;
     struct sp_trace_id trace_id;
-    uint64_t pinned_unix_ns;
+    struct sp_slice state;
+    uint64_t unix_ns, link;
     uint32_t slot;
     if (sp_slice_equal(key, SP_LAYOUT_TOTALS_KEY)) {
         *has_totals = true;
@@ -246,8 +249,13 @@ static enum sp_status visit_meta(struct sp_check *check, struct sp_slice key, st
                            "slot %u holds \"%.*s\", which is the %u. service", slot,
                            SP_SLICE_PRINTF(value), number + 1);
     } else if (sp_layout_pin_parse(key, &trace_id)) {
-        if (!sp_layout_pin_read(value, &pinned_unix_ns))
+        if (!sp_layout_pin_read(value, &unix_ns))
             sp_check_found(check, SP_FINDING_UNREADABLE, &pins, "one is not what was written");
+    } else if (sp_layout_short_link_parse(key, &link)) {
+        if (!sp_layout_short_link_read(value, &unix_ns, &state))
+            sp_check_found(check, SP_FINDING_UNREADABLE, &links, "one is not what was written");
+        else if (!sp_short_link_is_of(link, state))
+            sp_check_found(check, SP_FINDING_DISAGREEMENT, &links, "one has the name of another");
     } else {
         sp_check_found(check, SP_FINDING_LEFTOVER, &others, "a key \"%.*s\" that is not known",
                        SP_SLICE_PRINTF(key));

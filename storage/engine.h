@@ -82,6 +82,16 @@ struct sp_store_ops {
     /* rows in any order */
     enum sp_status (*pins)(struct sp_store *store, struct sp_arena *arena, struct sp_pins *ret,
                            struct sp_error *reterr);
+    /* the state is one that may be added */
+    enum sp_status (*short_link_add)(struct sp_store *store, struct sp_slice state,
+                                     uint64_t now_unix_ns, uint64_t *ret_id,
+                                     struct sp_error *reterr);
+    enum sp_status (*short_link)(struct sp_store *store, uint64_t id, struct sp_arena *arena,
+                                 struct sp_slice *ret_state, struct sp_error *reterr);
+    enum sp_status (*short_link_remove)(struct sp_store *store, uint64_t id,
+                                        struct sp_error *reterr);
+    enum sp_status (*short_links)(struct sp_store *store, struct sp_arena *arena,
+                                  struct sp_short_links *ret, struct sp_error *reterr);
     enum sp_status (*stats)(struct sp_store *store, struct sp_store_stats *ret,
                             struct sp_error *reterr);
 };

@@ -101,6 +101,21 @@ bool sp_layout_pin_parse(struct sp_slice key, struct sp_trace_id *ret_id)
     return true;
 }
 
+struct sp_layout_key sp_layout_short_link_key(uint64_t id)
+{
+    struct sp_layout_key key = {.bytes = {'l'}, .len = 1};
+    key_u64(&key, id);
+    return key;
+}
+
+bool sp_layout_short_link_parse(struct sp_slice key, uint64_t *ret_id)
+{
+    if (key.len != 9 || key.ptr[0] != 'l')
+        return false;
+    *ret_id = read_key_u64(key.ptr + 1);
+    return true;
+}
+
 /* ---- values ---- */
 
 void sp_layout_totals_write(const struct sp_totals *totals, struct sp_buf *out)
@@ -130,6 +145,22 @@ bool sp_layout_pin_read(struct sp_slice value, uint64_t *ret_pinned_unix_ns)
 {
     return take_byte(&value) == VALUE_VERSION && take_u64(&value, ret_pinned_unix_ns) &&
            value.len == 0;
+}
+
+void sp_layout_short_link_write(uint64_t made_unix_ns, struct sp_slice state, struct sp_buf *out)
+{
+    sp_buf_append_byte(out, VALUE_VERSION);
+    put_u64(out, made_unix_ns);
+    sp_buf_append(out, state.ptr, state.len);
+}
+
+bool sp_layout_short_link_read(struct sp_slice value, uint64_t *ret_made_unix_ns,
+                               struct sp_slice *ret_state)
+{
+    if (take_byte(&value) != VALUE_VERSION || !take_u64(&value, ret_made_unix_ns))
+        return false;
+    *ret_state = value;
+    return value.len > 0 && value.len <= SP_SHORT_LINK_BYTES_MAX;
 }
 
 /* Of LZ4: the quickest that still saves nearly as much (docs/decisions/0068-journal-bodies-in-lz4.md). */

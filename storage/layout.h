@@ -7,6 +7,7 @@
  *
  *   family     key             value
  *   meta       "totals"        struct sp_totals
+ *              "l" id          when the link was made, and its state
  *              "p" trace id    since when the trace is pinned
  *              "s" slot        the service whose colour slot it is
  *   journal    sequence        version, format, encoding, receive time, tenant, body as received, or packed if it came plain */
@@ -30,11 +31,14 @@ struct sp_layout_key sp_layout_journal_key(uint64_t sequence);
 struct sp_layout_key sp_layout_slot_key(uint32_t slot);
 #define SP_LAYOUT_PIN_PREFIX SP_SLICE("p")
 struct sp_layout_key sp_layout_pin_key(const struct sp_trace_id *id);
+#define SP_LAYOUT_SHORT_LINK_PREFIX SP_SLICE("l")
+struct sp_layout_key sp_layout_short_link_key(uint64_t id);
 
 /* The parts of a key; false when it is not one of that kind. */
 bool sp_layout_journal_parse(struct sp_slice key, uint64_t *ret_sequence);
 bool sp_layout_slot_parse(struct sp_slice key, uint32_t *ret_slot);
 bool sp_layout_pin_parse(struct sp_slice key, struct sp_trace_id *ret_id);
+bool sp_layout_short_link_parse(struct sp_slice key, uint64_t *ret_id);
 
 /* ---- values ---- */
 
@@ -51,6 +55,11 @@ bool sp_layout_totals_read(struct sp_slice value, struct sp_totals *ret);
 
 void sp_layout_pin_write(uint64_t pinned_unix_ns, struct sp_buf *out);
 bool sp_layout_pin_read(struct sp_slice value, uint64_t *ret_pinned_unix_ns);
+
+void sp_layout_short_link_write(uint64_t made_unix_ns, struct sp_slice state, struct sp_buf *out);
+/* The state is a part of value. */
+bool sp_layout_short_link_read(struct sp_slice value, uint64_t *ret_made_unix_ns,
+                               struct sp_slice *ret_state);
 
 struct sp_journal_record {
     enum sp_body_format format;

@@ -88,6 +88,7 @@ static void reference_close(struct sp_store *store)
         free(reference->batches[i]);
     }
     free(reference->batches);
+    sp_short_link_list_fini(&reference->short_links);
     pthread_mutex_destroy(&reference->lock);
     free(reference);
 }
@@ -155,6 +156,60 @@ static enum sp_status reference_pins(struct sp_store *store, struct sp_arena *ar
     pthread_mutex_unlock(&reference->lock);
     return SP_OK;
 }
+
+/* ---- links ---- */
+
+static enum sp_status reference_short_link_add(struct sp_store *store, struct sp_slice state,
+                                               uint64_t now_unix_ns, uint64_t *ret_id,
+                                               struct sp_error *reterr)
+{
+    struct sp_reference *reference = sp_reference_of(store);
+    bool is_known;
+    pthread_mutex_lock(&reference->lock);
+    enum sp_status status =
+        sp_short_link_list_choose(&reference->short_links, state, ret_id, &is_known, reterr);
+    if (status == SP_OK && !is_known)
+        status =
+            sp_short_link_list_add(&reference->short_links, *ret_id, now_unix_ns, state, reterr);
+    pthread_mutex_unlock(&reference->lock);
+    return status;
+}
+
+static enum sp_status reference_short_link(struct sp_store *store, uint64_t id,
+                                           struct sp_arena *arena, struct sp_slice *ret_state,
+                                           struct sp_error *reterr)
+{
+    struct sp_reference *reference = sp_reference_of(store);
+    pthread_mutex_lock(&reference->lock);
+    enum sp_status status =
+        sp_short_link_list_read(&reference->short_links, id, arena, ret_state, reterr);
+    pthread_mutex_unlock(&reference->lock);
+    return status;
+}
+
+static enum sp_status reference_short_link_remove(struct sp_store *store, uint64_t id,
+                                                  struct sp_error *reterr)
+{
+    struct sp_reference *reference = sp_reference_of(store);
+    pthread_mutex_lock(&reference->lock);
+    enum sp_status status = sp_short_link_list_check_has(&reference->short_links, id, reterr);
+    if (status == SP_OK)
+        sp_short_link_list_remove(&reference->short_links, id);
+    pthread_mutex_unlock(&reference->lock);
+    return status;
+}
+
+static enum sp_status reference_short_links(struct sp_store *store, struct sp_arena *arena,
+                                            struct sp_short_links *ret, struct sp_error *reterr)
+{
+    struct sp_reference *reference = sp_reference_of(store);
+    pthread_mutex_lock(&reference->lock);
+    enum sp_status status = sp_short_link_list_copy(&reference->short_links, arena, ret, reterr);
+    pthread_mutex_unlock(&reference->lock);
+    return status;
+}
+
+/* ---- retention ---- */
 
 /* Under the lock. */
 static bool is_pinned(const struct sp_reference *reference, const struct sp_reference_batch *kept)
@@ -285,6 +340,10 @@ static const struct sp_store_ops reference_ops = {
     .pin = reference_pin,
     .unpin = reference_unpin,
     .pins = reference_pins,
+    .short_link_add = reference_short_link_add,
+    .short_link = reference_short_link,
+    .short_link_remove = reference_short_link_remove,
+    .short_links = reference_short_links,
     .stats = sp_reference_stats,
 };
 

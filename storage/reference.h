@@ -6,6 +6,7 @@
 #pragma once
 
 #include "storage/brute.h"
+#include "storage/short_link_list.h"
 
 #include <pthread.h>
 
@@ -28,6 +29,7 @@ struct sp_reference {
     size_t batch_count, batch_cap;
     struct sp_pin pins[SP_PINS_MAX];
     size_t pin_count;
+    struct sp_short_link_list short_links;
 };
 
 /* The spans of one moment, sorted by trace and, within one, by the order they were acked. */

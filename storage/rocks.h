@@ -24,6 +24,7 @@
 #include "storage/rocks_sizes.h"
 #include "storage/rollup.h"
 #include "storage/segment.h"
+#include "storage/short_link_list.h"
 #include "storage/value_cache.h"
 #include "storage/vector.h"
 
@@ -147,6 +148,7 @@ struct sp_rocks {
     struct sp_rocks_retain_request *retain_request; /* NULL: none */
     struct sp_store_removed removed_by_age, removed_by_size;
     SP_VECTOR(struct sp_pin) pins;
+    struct sp_short_link_list short_links;
     SP_VECTOR(uint64_t) pinned_segments; /* ids of some that hold them */
     uint64_t unpin_count;
     /* Ids of segments whose room was given back since tables were last written again without them; the merger's. */
@@ -164,6 +166,8 @@ struct sp_rocks {
 
     /* Of what questions keep with segments and blocks (kept.h); no other is taken behind it. */
     pthread_mutex_t kept_lock;
+    pthread_mutex_t
+        short_links_lock; /* held while a link is added or removed; behind kv_lock, before lock */
     pthread_mutex_t backup_lock; /* one backup at a time; never held with another but kv_lock */
 };
 

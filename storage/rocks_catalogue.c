@@ -5,6 +5,7 @@
 #include "storage/block_count.h"
 #include "storage/rocks_pins.h"
 #include "storage/rocks_rollup.h"
+#include "storage/rocks_short_links.h"
 #include "storage/rocks_view.h"
 #include "storage/slots.h"
 
@@ -535,6 +536,10 @@ const struct sp_store_ops sp_rocks_ops = {
     .pin = sp_rocks_pin,
     .unpin = sp_rocks_unpin,
     .pins = sp_rocks_pins,
+    .short_link_add = sp_rocks_short_link_add,
+    .short_link = sp_rocks_short_link,
+    .short_link_remove = sp_rocks_short_link_remove,
+    .short_links = sp_rocks_short_links,
     .backup_make = sp_rocks_backup_make,
     .backup_list = sp_rocks_backup_list,
     .backup_remove = sp_rocks_backup_remove,

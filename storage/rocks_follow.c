@@ -11,6 +11,7 @@
  * of those that are left. Only after another process has begun to write is the head made anew, aside. Segments whose headers are what they
  * were are kept. Views read segments through a pin of the database (kv.h), so that what goes away meanwhile is still there for them. */
 #include "storage/rocks_pins.h"
+#include "storage/rocks_short_links.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -416,7 +417,7 @@ static enum sp_status look_at_services(struct sp_rocks *rocks, struct sp_error *
 }
 
 /* They are in the family of the slots, but change without a seal. */
-static enum sp_status look_at_pins(struct sp_rocks *rocks, struct sp_error *reterr)
+static enum sp_status look_at_pins_and_links(struct sp_rocks *rocks, struct sp_error *reterr)
 {
     struct sp_rocks_follower *follower = rocks->follower;
     uint64_t revision = sp_kv_revision(rocks->kv, SP_KV_META);
@@ -424,6 +425,8 @@ static enum sp_status look_at_pins(struct sp_rocks *rocks, struct sp_error *rete
         return SP_OK;
     pthread_mutex_lock(&rocks->lock);
     enum sp_status status = sp_rocks_load_pins(rocks, reterr);
+    if (status == SP_OK)
+        status = sp_rocks_load_short_links(rocks, reterr);
     pthread_mutex_unlock(&rocks->lock);
     if (status == SP_OK)
         follower->meta_revision = revision;
@@ -452,7 +455,7 @@ static enum sp_status look_again(struct sp_rocks *rocks, struct sp_error *reterr
     if (status == SP_OK && (look.anew || look.seals))
         status = look_at_services(rocks, reterr);
     if (status == SP_OK)
-        status = look_at_pins(rocks, reterr);
+        status = look_at_pins_and_links(rocks, reterr);
     if (status == SP_OK)
         begin_arrivals(rocks, &look);
     bool began = status == SP_OK;

@@ -2,6 +2,7 @@
  *
  * storage/rocks_open.c: opens and closes the engine on disk. Knows the database through kv.h only. */
 #include "storage/rocks_pins.h"
+#include "storage/rocks_short_links.h"
 
 #include <stdlib.h>
 
@@ -122,6 +123,8 @@ enum sp_status sp_rocks_load(struct sp_rocks *rocks, struct sp_error *reterr)
     if (status == SP_OK)
         status = sp_rocks_load_pins(rocks, reterr);
     if (status == SP_OK)
+        status = sp_rocks_load_short_links(rocks, reterr);
+    if (status == SP_OK)
         status = load_segments(rocks, reterr);
     return status;
 }
@@ -214,6 +217,7 @@ static void free_all(struct sp_rocks *rocks)
     sp_vector_fini(&rocks->damaged);
     sp_vector_fini(&rocks->pins);
     sp_vector_fini(&rocks->pinned_segments);
+    sp_short_link_list_fini(&rocks->short_links);
     sp_known_fini(&rocks->known);
     sp_interner_fini(&rocks->services);
     sp_block_builder_free(rocks->builder);
@@ -249,6 +253,7 @@ void sp_rocks_close(struct sp_rocks *rocks)
     pthread_cond_destroy(&rocks->errand_done);
     pthread_mutex_destroy(&rocks->history_lock);
     pthread_mutex_destroy(&rocks->lock);
+    pthread_mutex_destroy(&rocks->short_links_lock);
     pthread_mutex_destroy(&rocks->backup_lock);
     pthread_mutex_destroy(&rocks->kept_lock);
     pthread_rwlock_destroy(&rocks->kv_lock);
@@ -300,6 +305,7 @@ static enum sp_status open_store(const struct sp_store_options *options, bool fo
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&rocks->history_lock, NULL);
     pthread_mutex_init(&rocks->lock, NULL);
+    pthread_mutex_init(&rocks->short_links_lock, NULL);
     pthread_mutex_init(&rocks->backup_lock, NULL);
     pthread_mutex_init(&rocks->kept_lock, NULL);
     pthread_rwlock_init(&rocks->kv_lock, NULL); /* prefers readers, which glibc documents */

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "storage/rocks_change.h"
 #include "storage/rocks_known.h"
 
 static enum sp_status no_memory(struct sp_error *reterr)
@@ -178,36 +179,14 @@ static enum sp_status has_room(struct sp_rocks *rocks, struct sp_error *reterr)
     return status;
 }
 
-static enum sp_status write_durably(struct sp_rocks *rocks, struct sp_kv_batch *batch,
-                                    struct sp_error *reterr)
-{
-    enum sp_status status = sp_rocks_write_behind(rocks, batch, reterr);
-    if (status == SP_OK && rocks->durability == SP_DURABILITY_SYNC)
-        status = sp_kv_sync(rocks->kv, reterr);
-    if (status != SP_OK) {
-        atomic_store(&rocks->kv_broken, true);
-        pthread_mutex_lock(&rocks->lock);
-        pthread_cond_signal(&rocks->sealer_wakes); /* it repairs */
-        pthread_mutex_unlock(&rocks->lock);
-    }
-    return status;
-}
-
 static enum sp_status put(struct sp_rocks *rocks, const struct sp_pin *pin, struct sp_error *reterr)
 {
     struct sp_layout_key key = sp_layout_pin_key(&pin->trace_id);
-    struct sp_kv_batch *batch = sp_kv_batch_new();
     struct sp_buf value;
     sp_buf_init(&value, 64);
     sp_layout_pin_write(pin->pinned_unix_ns, &value);
-    enum sp_status status = batch != NULL && value.error == SP_OK ? SP_OK : no_memory(reterr);
-    if (status == SP_OK) {
-        sp_kv_batch_put(batch, rocks->kv, SP_KV_META, sp_layout_key_slice(&key),
-                        sp_buf_slice(&value));
-        status = write_durably(rocks, batch, reterr);
-    }
+    enum sp_status status = sp_rocks_change_write(rocks, sp_layout_key_slice(&key), &value, reterr);
     sp_buf_fini(&value);
-    sp_kv_batch_free(batch);
     return status;
 }
 
@@ -258,12 +237,7 @@ static enum sp_status unpin_trace(struct sp_rocks *rocks, const struct sp_pin *p
     pthread_mutex_unlock(&rocks->lock);
     if (!is_known)
         return sp_error_set(reterr, SP_NOT_FOUND, "the trace is not pinned");
-    struct sp_kv_batch *batch = sp_kv_batch_new();
-    if (batch == NULL)
-        return no_memory(reterr);
-    sp_kv_batch_delete(batch, rocks->kv, SP_KV_META, sp_layout_key_slice(&key));
-    enum sp_status status = write_durably(rocks, batch, reterr);
-    sp_kv_batch_free(batch);
+    enum sp_status status = sp_rocks_change_write(rocks, sp_layout_key_slice(&key), NULL, reterr);
     if (status == SP_OK) {
         pthread_mutex_lock(&rocks->lock);
         forget(rocks, &pin->trace_id);
@@ -278,21 +252,13 @@ static enum sp_status change(struct sp_rocks *rocks, const struct sp_pin *pin,
                                                     struct sp_error *reterr),
                              struct sp_error *reterr)
 {
-    if (rocks->follows)
-        return sp_error_set(reterr, SP_PERMISSION,
-                            "this process only reads: ask the one that stores spans");
-    enum sp_status status = sp_rocks_check_open(rocks, reterr);
+    enum sp_status status = sp_rocks_change_begin(rocks, reterr);
     if (status != SP_OK)
         return status;
-    pthread_rwlock_rdlock(&rocks->kv_lock);
-    if (rocks->kv != NULL && !atomic_load(&rocks->kv_broken)) {
-        pthread_mutex_lock(&rocks->history_lock);
-        status = make(rocks, pin, reterr);
-        pthread_mutex_unlock(&rocks->history_lock);
-    } else {
-        status = sp_error_set(reterr, SP_UNAVAILABLE, "the database does not take writes now");
-    }
-    pthread_rwlock_unlock(&rocks->kv_lock);
+    pthread_mutex_lock(&rocks->history_lock);
+    status = make(rocks, pin, reterr);
+    pthread_mutex_unlock(&rocks->history_lock);
+    sp_rocks_change_end(rocks);
     return status;
 }
 

@@ -9,6 +9,7 @@
  *   answers.h  counts: services, operations, attributes, latencies, the graph
  *   survey.h   every span that is meant, column by column
  *   pins.h     traces that retention leaves alone
+ *   short_links.h   long addresses of pages under short names
  *
  * What every engine promises:
  *   1. An append whose callback got SP_OK is durable: it survives kill -9 and, with durability sync, power loss.
@@ -26,6 +27,7 @@
 #include "storage/answers.h"
 #include "storage/pins.h"
 #include "storage/scan.h"
+#include "storage/short_links.h"
 #include "storage/survey.h"
 
 struct sp_store;

@@ -4,6 +4,7 @@
  * life of an append, and of rows that own heap memory. Knows no engine. */
 #include "storage/engine.h"
 #include "storage/sheet.h"
+#include "storage/short_link_list.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -326,6 +327,35 @@ enum sp_status sp_store_pins(struct sp_store *store, struct sp_arena *arena, str
     if (status == SP_OK && ret->count > 1)
         qsort(ret->rows, ret->count, sizeof(struct sp_pin), compare_pins);
     return status;
+}
+
+/* ---- links ---- */
+
+enum sp_status sp_store_short_link_add(struct sp_store *store, struct sp_slice state,
+                                       uint64_t now_unix_ns, uint64_t *ret_id,
+                                       struct sp_error *reterr)
+{
+    enum sp_status status = sp_short_link_check(state, reterr);
+    return status == SP_OK ? store->ops->short_link_add(store, state, now_unix_ns, ret_id, reterr)
+                           : status;
+}
+
+enum sp_status sp_store_short_link(struct sp_store *store, uint64_t id, struct sp_arena *arena,
+                                   struct sp_slice *ret_state, struct sp_error *reterr)
+{
+    return store->ops->short_link(store, id, arena, ret_state, reterr);
+}
+
+enum sp_status sp_store_short_link_remove(struct sp_store *store, uint64_t id,
+                                          struct sp_error *reterr)
+{
+    return store->ops->short_link_remove(store, id, reterr);
+}
+
+enum sp_status sp_store_short_links(struct sp_store *store, struct sp_arena *arena,
+                                    struct sp_short_links *ret, struct sp_error *reterr)
+{
+    return store->ops->short_links(store, arena, ret, reterr);
 }
 
 enum sp_status sp_store_opening_error(const struct sp_store_replay *replay, struct sp_error *reterr)

@@ -627,6 +627,8 @@ export class Mock {
     const json = (status, body, type = "application/json") => {
       response.writeHead(status, { "content-type": type }).end(JSON.stringify(body));
     };
+    // As a process that only reads.
+    if (request.method === "POST" && url.pathname === "/v1/links") return void json(403, { title: "permission denied", status: 403 }, "application/problem+json");
     if (request.method === "POST") {
       const chunks = [];
       request.on("data", (c) => chunks.push(c));

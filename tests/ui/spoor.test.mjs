@@ -106,6 +106,29 @@ test("a query finds the traces it should, and says why each matched", async () =
   });
 });
 
+test("a long address that is copied is kept by the server, under sixteen letters", { skip: isMock }, async () => {
+  const long = `{ ${Array.from({ length: 230 }, (_, i) => `span.item != "é-${i}"`).join(" && ")} }`;
+  let link;
+  await withPage(site.browser, at("/", { q: long, sort: "-duration" }), async (page) => {
+    await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: { writeText: async (text) => (window.__copied = text) } }));
+    await page.getByRole("button", { name: "Copy link" }).click();
+    await page.waitForFunction(() => window.__copied);
+    link = await page.evaluate(() => window.__copied);
+    assert.match(link.replace(site.url, ""), /^\/\?l=[0-9a-f]{16}$/);
+  });
+  await withPage(site.browser, link, async (page) => {
+    await page.locator(".query-box input").waitFor();
+    assert.equal(await page.getByRole("combobox", { name: "Query, in TraceQL" }).inputValue(), long);
+    await page.waitForURL(/#z=/);
+  });
+  const id = link.slice(-16);
+  assert.equal((await fetch(`${site.url}/v1/links/${id}`, { method: "DELETE" })).status, 204);
+  await withPage(site.browser, link, async (page) => {
+    await page.getByText(`Link ${id}: no such link is kept here`).waitFor();
+    assert.equal(await page.getByRole("combobox", { name: "Query, in TraceQL" }).inputValue(), "");
+  }, { expectErrors: true });
+});
+
 test("what can be completed, grouped by and shown: also what is said of errors, with its scope or without", { skip: isMock }, async () => {
   await withPage(site.browser, at("/"), async (page) => {
     const box = page.locator(".query-box input");

@@ -7,7 +7,7 @@ import { go, type Page, route, startRouting } from "./route";
 import { dialog, open, openDialog } from "./state/dialog";
 import { startKeys, useActions } from "./state/keys";
 import { nextTheme, zone } from "./state/prefs";
-import { linkAddress, shiftRange } from "./state/range";
+import { copiedLink, shiftRange } from "./state/range";
 import { copy, heard, message, say } from "./state/say";
 import { queryWanted } from "./state/searching";
 import { loadStyle } from "./state/style";
@@ -81,7 +81,7 @@ function useEverywhere(): void {
       say(zone.value === "utc" ? "Times in UTC" : "Times as here");
     },
     "all.theme": nextTheme,
-    "all.link": () => void copy(linkAddress(), "link"),
+    "all.link": () => void copy(copiedLink(), "link"),
     "all.help": () => open("help"),
   });
 }

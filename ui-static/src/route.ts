@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The address is the state: which page, and its parameters. Pages read `route` and change it through here only.
 import { signal } from "@preact/signals";
-import { base } from "./api/client";
+import { ApiError, base, getLink, makeLink } from "./api/client";
 import { isLong, isPacked, pack, STATE_BYTES_MAX, unpack } from "./model/links";
 import { say } from "./state/say";
 
@@ -104,7 +104,7 @@ async function shorten(address: string): Promise<void> {
   if (shown === address) window.history.replaceState(window.history.state, "", packed);
 }
 
-/** As it is given to others: with its parameters in a fragment when it is long. */
+/** With its parameters in a fragment when it is long. */
 export async function shortAddress(address: string): Promise<string> {
   const url = new URL(address);
   if (!isLong(url.search) || url.search.length > STATE_BYTES_MAX || !("CompressionStream" in window)) return address;
@@ -114,19 +114,29 @@ export async function shortAddress(address: string): Promise<string> {
   return url.href;
 }
 
+/** The same as the server keeps it, for who copies a link. One that only reads keeps none, and neither does one that has no room. */
+export async function keptAddress(address: string): Promise<string> {
+  const url = new URL(address);
+  if (!isLong(url.search)) return address;
+  try {
+    return changed(url.origin + url.pathname, { l: await makeLink(url.search.slice(1)) });
+  } catch {
+    return shortAddress(address);
+  }
+}
+
 /** What the browser shows, unpacked. */
 async function follow(): Promise<void> {
   const url = new URL(window.location.href);
+  const kept = url.searchParams.get("l");
   try {
-    if (isPacked(url.hash)) {
-      const search = await unpack(url.hash);
-      url.hash = "";
-      url.search = search;
-    }
-  } catch {
-    say("This link is damaged: what it asks for cannot be read");
-    url.hash = "";
+    if (isPacked(url.hash)) url.search = await unpack(url.hash);
+    else if (kept) url.search = await getLink(kept);
+  } catch (error) {
+    say(error instanceof ApiError ? `Link ${kept}: ${error.problem.detail ?? error.problem.title}` : "This link is damaged: what it asks for cannot be read");
+    url.search = "";
   }
+  if (isPacked(url.hash)) url.hash = "";
   show(url.href);
 }
 

@@ -297,6 +297,25 @@ def test_pins_are_what_the_document_says(context):
     assert context.check("/v1/pins")["pins"] == []
 
 
+def test_links_are_what_the_document_says(context):
+    assert context.check("/v1/links") == {"links": [], "bytes": "0", "linksMax": "4096", "bytesMax": str(16 << 20)}
+    state = "q=%7B%20name%20%3D%20%22a%22%20%7D&from=now-1h" + "&x=" + "y" * 20000
+    body = json.dumps({"state": state}).encode()
+    made = context.change("POST", "/v1/links", 201, body)
+    assert context.change("POST", "/v1/links", 201, body) == made
+    assert context.check(f"/v1/links/{made['id']}") == context.check(f"/v1/links/{made['id'].upper()}") == {"state": state}
+    [kept] = context.check("/v1/links")["links"]
+    assert (kept["id"], kept["bytes"]) == (made["id"], str(len(state)))
+    for refused, status in ((b"", 400), (b"{}", 400), (b'{"state": 1}', 400), (b'{"state": ""}', 400), (b'{"state": "a b"}', 400), (b'{"state": "<b>"}', 400), (b'{"state": "a", "b": 1}', 400),
+                            (b'{"state": "a"} x', 400), (b'{"state": "\\u0000"}', 400), ('{"state": "\u00e4"}'.encode(), 400), (json.dumps({"state": "a" * 65537}).encode(), 413), (b" " * 140000, 413)):
+        context.change("POST", "/v1/links", status, refused)
+    for method, path, status in (("DELETE", "/v1/links/x", 400), ("DELETE", "/v1/links/" + "ab" * 8, 404), ("DELETE", f"/v1/links/{made['id']}", 204)):
+        context.change(method, path, status)
+    context.problem(f"/v1/links/{made['id']}", 404)
+    context.problem("/v1/links/x", 400, parameter="id")
+    assert context.check("/v1/links")["links"] == []
+
+
 def test_sets_of_spans_are_shown(context):
     for query in ("{} && {}", "{} >> {}", "{ kind = server } &>> { kind = client }", "{} | count() > 2", "{} | by(name)", "{} !< {}",
                   "{} | by(service) | avg(duration) > 0 | select(span.http.route, resource.service.name, kind, duration, event:name)",

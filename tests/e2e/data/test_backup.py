@@ -268,7 +268,7 @@ def test_bad_names_and_requests_are_refused(binary):
             assert status == 415, (headers, status, body)
         for body in (b"{", b"[]", b'{"name":"mine"}', b"{}{}", b"null"):
             assert server.request("http", "POST", "/v1/backups", body, JSON)[0] == 400, body
-        assert server.request("http", "POST", "/v1/backups", b" " * 5000, JSON)[0] == 413
+        assert server.request("http", "POST", "/v1/backups", b" " * 140000, JSON)[0] == 413
         for method, path, allow in (("PUT", "/v1/backups", "GET, HEAD, POST"), ("DELETE", "/v1/backups", "GET, HEAD, POST"),
                                     ("GET", "/v1/backups/x", "DELETE"), ("POST", "/v1/status", "GET, HEAD"),
                                     ("DELETE", "/", "GET, HEAD")):

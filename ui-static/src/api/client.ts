@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one file that fetches. Everything it asks is a GET of the read API, so everything it shows can be had with curl.
+// The one file that fetches. Everything it shows is a GET of the read API, so all of it can be had with curl.
 import { signal } from "@preact/signals";
 import { LineSplitter, type SearchLines } from "../model/lines";
 import type { Ranks, TraceColumn, TraceHead, TraceKey, TraceMatch } from "./trace-types";
@@ -36,10 +36,10 @@ function get<T>(path: string, params: Params = {}, stop?: AbortSignal): Promise<
   return ask(url, "application/json", stop, async (response) => (await response.json()) as T);
 }
 
-async function ask<T>(url: string, accept: string, stop: AbortSignal | undefined, read: (response: Response) => Promise<T>, method = "GET"): Promise<T> {
+async function ask<T>(url: string, accept: string, stop: AbortSignal | undefined, read: (response: Response) => Promise<T>, method = "GET", body?: string): Promise<T> {
   pending.value++;
   try {
-    const response = await fetch(url, { method, headers: { accept }, ...(stop ? { signal: stop } : {}) });
+    const response = await fetch(url, { method, headers: { accept, ...(body ? { "content-type": "application/json" } : {}) }, ...(body ? { body } : {}), ...(stop ? { signal: stop } : {}) });
     if (!response.ok) throw new ApiError(await problemOf(response), url);
     return await read(response);
   } catch (error) {
@@ -229,3 +229,7 @@ export const cancelQuery = (id: string): Promise<void> => change("DELETE", `v1/q
 
 /** A pinned trace is not removed by retention. */
 export const putPin = (traceId: string, pinned: boolean): Promise<void> => change(pinned ? "PUT" : "DELETE", `v1/pins/${traceId}`);
+
+/** Parameters of a page that are too long for an address, and the id they are kept under. */
+export const makeLink = (state: string) => ask(apiUrl("v1/links"), "application/json", undefined, async (response) => ((await response.json()) as { id: string }).id, "POST", JSON.stringify({ state }));
+export const getLink = async (id: string) => (await get<{ state: string }>(`v1/links/${encodeURIComponent(id)}`)).state;

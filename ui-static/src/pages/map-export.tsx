@@ -8,7 +8,7 @@ import { FAILING, type View } from "../model/graph";
 import { formatPercent } from "../model/text";
 import { toRfc3339 } from "../model/time";
 import { param } from "../route";
-import { linkAddress, nowNs } from "../state/range";
+import { copiedLink, linkAddress, nowNs } from "../state/range";
 import { copy, say } from "../state/say";
 import { CopyButton } from "../ui/controls";
 import { pinsKey } from "./map-drawing";
@@ -94,18 +94,13 @@ function PinsLink({ close }: { close: () => void }) {
   const key = pinsKey(window.innerWidth < 720);
   const pins = pinsOf(key);
   if (pins.size === 0) return null;
-  const link = async () => {
-    const url = new URL(await linkAddress());
-    url.searchParams.set("pins", pinsText(key, pins));
-    return url.href;
-  };
   return (
     <button
       type="button"
       class="option"
       onClick={() => {
         close();
-        void copy(link(), "link");
+        void copy(copiedLink({ pins: pinsText(key, pins) }), "link");
       }}
     >
       Link with the {pins.size} pinned places

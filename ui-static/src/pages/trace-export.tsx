@@ -6,7 +6,7 @@ import { curlOf } from "../model/curl";
 import { chromeOf, csvOf, speedscopeOf } from "../model/exports";
 import type { Skeleton } from "../model/skeleton";
 import { tellProblem } from "../state/load";
-import { linkAddress } from "../state/range";
+import { copiedLink } from "../state/range";
 import { copy, saveFile, say } from "../state/say";
 import type { TraceSource } from "../state/source";
 
@@ -75,7 +75,7 @@ export function TraceMenu({ skeleton: s, source, close }: MenuProps) {
       {source.served ? (
         <>
           <p class="menu-title">Copy</p>
-          <button type="button" class="option" onClick={() => (close(), void copy(linkAddress(), "link"))}>
+          <button type="button" class="option" onClick={() => (close(), void copy(copiedLink(), "link"))}>
             Link to this view
           </button>
           <button type="button" class="option" onClick={() => (close(), void copy(curlOf(apiUrl(columnsPath(s.traceId))), "curl command"))}>

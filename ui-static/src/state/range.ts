@@ -5,7 +5,7 @@ import type { Range } from "../api/client";
 import { dayIn, formatClock, parseTime, toRfc3339, type Zone } from "../model/time";
 import { linkTimes, zone } from "./prefs";
 import { say } from "./say";
-import { go, param, patched, route, shortAddress } from "../route";
+import { changed, go, keptAddress, param, type ParamPatch, patched, route, shortAddress } from "../route";
 
 export const nowNs = (): bigint => BigInt(Date.now()) * 1000000n;
 
@@ -51,8 +51,13 @@ export function setRange(from: string | null, to: string | null): void {
 /** When the trace of the page began: a link that outlives its trace can say so. */
 export const traceTime = signal<bigint | null>(null);
 
+/** For the clipboard. */
+export const copiedLink = (patch: ParamPatch = {}): Promise<string> => keptAddress(changed(othersAddress(), patch));
+/** For a file, which needs no server to keep it. */
+export const linkAddress = (): Promise<string> => shortAddress(othersAddress());
+
 /** The address for others: times as they are now, so that it means the same tomorrow, unless somebody wants "the last hour" to stay one. */
-export function linkAddress(): Promise<string> {
+function othersAddress(): string {
   const params = new URLSearchParams(route.peek().params);
   const at = traceTime.peek();
   if (at !== null) params.set("at", String(at));
@@ -63,7 +68,7 @@ export function linkAddress(): Promise<string> {
   const url = new URL(window.location.href);
   url.search = params.toString();
   url.hash = "";
-  return shortAddress(url.href);
+  return url.href;
 }
 
 /** Moves the range by its own length: -1 back, 1 forward. An open end means now. */

@@ -9,7 +9,7 @@ import { basket } from "../state/basket";
 import { open } from "../state/dialog";
 import { hint } from "../state/keys";
 import { nextTheme, theme } from "../state/prefs";
-import { linkAddress } from "../state/range";
+import { copiedLink } from "../state/range";
 import { CopyButton } from "./controls";
 import { Icon } from "./icons";
 import { ProgressLine } from "./progress";
@@ -70,7 +70,7 @@ export function TopBar() {
       <button type="button" class="button quiet square" title={`Go to, or do, anything${hint("all.palette")}`} aria-label="Command palette" onClick={() => open("palette")}>
         <Icon name="search" />
       </button>
-      <CopyButton text={linkAddress} what="link" icon="link" />
+      <CopyButton text={copiedLink} what="link" icon="link" />
       <button type="button" class="button quiet square" title={`Theme: ${themeName}${hint("all.theme")}`} onClick={nextTheme}>
         <Icon name={theme.value === "auto" ? "auto" : theme.value === "light" ? "sun" : "moon"} />
       </button>
