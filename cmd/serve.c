@@ -69,23 +69,23 @@ static void add_collector_metrics(struct server *server)
 {
     static struct sp_metric metrics[] = {
         {"spoor_received_requests", "transport=\"http\"", "Export requests received.",
-         SP_METRIC_COUNTER, read_http_requests, NULL},
+         SP_METRIC_COUNTER, read_http_requests, NULL, NULL},
         {"spoor_received_requests", "transport=\"grpc\"", "Export requests received.",
-         SP_METRIC_COUNTER, read_grpc_requests, NULL},
+         SP_METRIC_COUNTER, read_grpc_requests, NULL, NULL},
         {"spoor_acked_requests", NULL, "Export requests answered with success.", SP_METRIC_COUNTER,
-         read_requests_acked, NULL},
+         read_requests_acked, NULL, NULL},
         {"spoor_refused_requests", "retryable=\"false\"", "Export requests refused.",
-         SP_METRIC_COUNTER, read_requests_refused_permanent, NULL},
+         SP_METRIC_COUNTER, read_requests_refused_permanent, NULL, NULL},
         {"spoor_refused_requests", "retryable=\"true\"", "Export requests refused.",
-         SP_METRIC_COUNTER, read_requests_refused_retryable, NULL},
+         SP_METRIC_COUNTER, read_requests_refused_retryable, NULL, NULL},
         {"spoor_acked_spans", NULL, "Spans made durable.", SP_METRIC_COUNTER, read_spans_acked,
-         NULL},
+         NULL, NULL},
         {"spoor_rejected_spans", NULL, "Spans refused one by one.", SP_METRIC_COUNTER,
-         read_spans_rejected, NULL},
+         read_spans_rejected, NULL, NULL},
         {"spoor_received_bytes", NULL, "Bytes of request bodies as received.", SP_METRIC_COUNTER,
-         read_body_bytes, NULL},
+         read_body_bytes, NULL, NULL},
         {"spoor_open_requests", NULL, "Export requests waiting for the store.", SP_METRIC_GAUGE,
-         read_requests_open, NULL},
+         read_requests_open, NULL, NULL},
     };
     for (size_t i = 0; i < SP_ARRAY_LEN(metrics); i++)
         metrics[i].cookie = server->collector;
@@ -99,9 +99,9 @@ static void add_transport_metrics(struct server *server)
 {
     static struct sp_metric metrics[] = {
         {"spoor_acked_spans_by_transport", "transport=\"grpc\"", "Spans made durable.",
-         SP_METRIC_COUNTER, read_spans_acked_grpc, NULL},
+         SP_METRIC_COUNTER, read_spans_acked_grpc, NULL, NULL},
         {"spoor_acked_spans_by_transport", "transport=\"http\"", "Spans made durable.",
-         SP_METRIC_COUNTER, read_spans_acked_http, NULL},
+         SP_METRIC_COUNTER, read_spans_acked_http, NULL, NULL},
     };
     for (size_t i = 0; i < SP_ARRAY_LEN(metrics); i++)
         metrics[i].cookie = server->collector;
@@ -136,10 +136,43 @@ static void add_refusal_metrics(struct server *server)
                                             "Export requests refused.",
                                             SP_METRIC_COUNTER,
                                             read_refusals,
-                                            &refusals[count]};
+                                            &refusals[count],
+                                            NULL};
         count++;
     }
     sp_query_api_add_metrics(server->query, metrics, count);
+}
+
+/* The same for spans that were refused in requests that were taken. */
+struct rejection {
+    const struct sp_collector *collector;
+    enum sp_rejection rejection;
+};
+
+static uint64_t read_rejections(void *cookie)
+{
+    const struct rejection *rejection = cookie;
+    return sp_collector_rejected(rejection->collector, rejection->rejection);
+}
+
+static void add_rejection_metrics(struct server *server)
+{
+    static struct rejection rejections[SP_REJECTION_COUNT];
+    static struct sp_metric metrics[SP_REJECTION_COUNT];
+    static char labels[SP_REJECTION_COUNT][64];
+    for (int i = 0; i < SP_REJECTION_COUNT; i++) {
+        snprintf(labels[i], sizeof(labels[i]), "reason=\"%s\"",
+                 sp_rejection_name((enum sp_rejection)i));
+        rejections[i] = (struct rejection){server->collector, (enum sp_rejection)i};
+        metrics[i] = (struct sp_metric){"spoor_rejected_spans_by_reason",
+                                        labels[i],
+                                        "Spans refused one by one.",
+                                        SP_METRIC_COUNTER,
+                                        read_rejections,
+                                        &rejections[i],
+                                        sp_rejection_advice((enum sp_rejection)i)};
+    }
+    sp_query_api_add_metrics(server->query, metrics, SP_REJECTION_COUNT);
 }
 
 static uint64_t read_reply_bytes(void *cookie)
@@ -156,9 +189,9 @@ static void add_reply_metrics(struct server *server)
 {
     static struct sp_metric metrics[] = {
         {"spoor_waiting_reply_bytes", NULL, "Bytes of large answers that wait for their readers.",
-         SP_METRIC_GAUGE, read_reply_bytes, NULL},
+         SP_METRIC_GAUGE, read_reply_bytes, NULL, NULL},
         {"spoor_refused_replies", NULL, "Answers replaced by 503 for want of --reply-memory.",
-         SP_METRIC_COUNTER, read_refused, NULL},
+         SP_METRIC_COUNTER, read_refused, NULL, NULL},
     };
     for (size_t i = 0; i < SP_ARRAY_LEN(metrics); i++)
         metrics[i].cookie = &server->reply_budget;
@@ -257,6 +290,7 @@ static enum sp_status start_rooms(struct server *server, const struct sp_config 
         add_collector_metrics(server);
         add_transport_metrics(server);
         add_refusal_metrics(server);
+        add_rejection_metrics(server);
     }
     if (status == SP_OK)
         add_reply_metrics(server);

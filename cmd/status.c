@@ -54,6 +54,33 @@ static void print_store(const struct sp_answer *store, FILE *out)
         fputs("Failing  requests cannot be stored; the server's log says why\n", out);
 }
 
+/* Sum over all labels. */
+static uint64_t counted(const struct sp_answer *counters, const char *name)
+{
+    uint64_t sum = 0;
+    for (const struct sp_answer *row = counters->first; row; row = row->next)
+        if (sp_slice_equal_cstr(sp_answer_text(row, "name"), name))
+            sum += sp_answer_u64(row, "value");
+    return sum;
+}
+
+/* Nothing, if nothing was. */
+static void print_refused(const struct sp_answer *counters, FILE *out)
+{
+    uint64_t requests = counted(counters, "spoor_refused_requests"),
+             spans = counted(counters, "spoor_rejected_spans");
+    if (requests + spans == 0)
+        return;
+    fprintf(out, "Refused  %llu requests, and %llu spans of others\n", (unsigned long long)requests,
+            (unsigned long long)spans);
+    for (const struct sp_answer *row = counters->first; row; row = row->next) {
+        if (sp_slice_equal_cstr(sp_answer_text(row, "name"), "spoor_rejected_spans_by_reason") &&
+            sp_answer_u64(row, "value") > 0)
+            fprintf(out, "         %llu: %.*s\n", (unsigned long long)sp_answer_u64(row, "value"),
+                    SP_SLICE_PRINTF(sp_answer_text(row, "advice")));
+    }
+}
+
 /* Addresses come from whoever asks: the terminal gets them as cells. */
 static bool print_queries(const struct sp_answer *queries, const char *which,
                           const struct sp_terminal *terminal, struct sp_arena *arena)
@@ -95,6 +122,7 @@ static bool status_print(const struct sp_answer *answer, const struct sp_termina
     fprintf(terminal->out, "Spoor %.*s, up for %s\n",
             SP_SLICE_PRINTF(sp_answer_text(answer, "version")), up);
     print_store(sp_answer_at(answer, "store"), terminal->out);
+    print_refused(sp_answer_at(answer, "counters"), terminal->out);
     fprintf(terminal->out, "Queries  %llu running, %llu waiting\n",
             (unsigned long long)sp_answer_u64(queries, "runningCount"),
             (unsigned long long)sp_answer_u64(queries, "waitingCount"));

@@ -14,6 +14,15 @@ void sp_collector_count_refused(struct sp_collector *collector, enum sp_status s
     sp_counter_add(&collector->counters.refused_by_status[status], 1);
 }
 
+static void count_rejected(const struct sp_receipt *receipt)
+{
+    if (receipt->rejected_count == 0)
+        return;
+    sp_counter_add(&receipt->collector->counters.spans_rejected, receipt->rejected_count);
+    for (int i = 0; i < SP_REJECTION_COUNT; i++)
+        sp_counter_add(&receipt->collector->counters.rejected[i], receipt->rejected[i]);
+}
+
 /* The last step of every export: count, reply, forget. */
 static void finish(struct sp_receipt *receipt, enum sp_status status, const struct sp_error *error)
 {
@@ -21,7 +30,7 @@ static void finish(struct sp_receipt *receipt, enum sp_status status, const stru
     if (status == SP_OK) {
         sp_counter_add(&collector->counters.requests_acked, 1);
         sp_counter_add(&collector->counters.spans_acked, receipt->spans);
-        sp_counter_add(&collector->counters.spans_rejected, receipt->rejected);
+        count_rejected(receipt);
     } else {
         sp_collector_count_refused(collector, status);
     }
@@ -163,7 +172,8 @@ void sp_collector_admit(struct sp_collector *collector, struct sp_exchange *exch
         return;
     }
     receipt->spans = append->batch->span_count;
-    receipt->rejected = append->batch->rejected_count;
+    receipt->rejected_count = append->batch->rejected_count;
+    memcpy(receipt->rejected, append->batch->rejected, sizeof(receipt->rejected));
     snprintf(receipt->reason, sizeof(receipt->reason), "%.*s",
              SP_SLICE_PRINTF(append->batch->rejected_reason));
     receipt->reason[sp_utf8_valid_prefix(sp_slice_cstr(receipt->reason))] =

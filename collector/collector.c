@@ -52,6 +52,11 @@ uint64_t sp_collector_refused(const struct sp_collector *collector, enum sp_stat
     return collector->counters.refused_by_status[status];
 }
 
+uint64_t sp_collector_rejected(const struct sp_collector *collector, enum sp_rejection rejection)
+{
+    return collector->counters.rejected[rejection];
+}
+
 /* ---- codec ---- */
 
 static enum sp_encoding wire_encoding(enum sp_body_encoding encoding)

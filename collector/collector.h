@@ -57,3 +57,6 @@ void sp_collector_stats(const struct sp_collector *collector, struct sp_collecto
 
 /* Requests refused with this status since start: all statuses together are the refused ones of the stats. */
 uint64_t sp_collector_refused(const struct sp_collector *collector, enum sp_status status);
+
+/* Spans refused for this reason, in requests that were taken: all reasons together are the rejected ones of the stats. */
+uint64_t sp_collector_rejected(const struct sp_collector *collector, enum sp_rejection rejection);

@@ -38,7 +38,7 @@ static void reply_export(const struct sp_receipt *receipt, enum sp_status status
     sp_buf_init(&body, SP_COLLECTOR_REPLY_BYTES_MAX);
     if (status == SP_OK) {
         sp_counter_add(&receipt->collector->counters.spans_acked_grpc, receipt->spans);
-        status = sp_export_response_encode(SP_WIRE_PROTOBUF, receipt->rejected,
+        status = sp_export_response_encode(SP_WIRE_PROTOBUF, receipt->rejected_count,
                                            sp_slice_cstr(receipt->reason), &body);
         if (status != SP_OK) {
             sp_error_set(&encode_error, status,

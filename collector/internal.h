@@ -31,6 +31,7 @@ struct sp_collector {
         _Atomic uint64_t spans_acked, spans_rejected;
         _Atomic uint64_t spans_acked_grpc, spans_acked_http;
         _Atomic uint64_t refused_by_status[SP_STATUS_COUNT];
+        _Atomic uint64_t rejected[SP_REJECTION_COUNT];
         _Atomic uint64_t body_bytes;
         _Atomic uint64_t requests_open;
     } counters;
@@ -46,7 +47,7 @@ struct sp_receipt {
     struct sp_collector *collector;
     struct sp_exchange *exchange;
     enum sp_wire_format format;
-    uint64_t spans, rejected;
+    uint64_t spans, rejected_count, rejected[SP_REJECTION_COUNT];
     char reason[SP_COLLECTOR_REASON_MAX];
     void (*reply)(const struct sp_receipt *receipt, enum sp_status status,
                   const struct sp_error *error);

@@ -123,6 +123,7 @@ struct sp_metric {
     enum sp_metric_type type;
     uint64_t (*read)(void *cookie); /* any thread, must not block */
     void *cookie;
+    const char *advice; /* what whoever reads this row can do, for /v1/system; or NULL */
 };
 
 #define SP_QUERY_METRIC_SETS_MAX 8

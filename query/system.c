@@ -39,6 +39,10 @@ static void write_counters(const struct sp_query_api *api, struct sp_json_writer
             sp_json_bool(w, metric->type == SP_METRIC_COUNTER);
             sp_json_key(w, "value");
             sp_json_u64_string(w, metric->read(metric->cookie));
+            if (metric->advice) {
+                sp_json_key(w, "advice");
+                sp_json_cstr(w, metric->advice);
+            }
             sp_json_object_end(w);
         }
     }

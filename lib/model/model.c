@@ -15,6 +15,24 @@ const struct sp_limits *sp_limits_default(void)
     return &limits;
 }
 
+static const struct {
+    const char *name, *advice;
+} rejections[] = {
+#define SP_REJECTION(name, advice) {#name, advice},
+    SP_REJECTIONS(SP_REJECTION)
+#undef SP_REJECTION
+};
+
+const char *sp_rejection_name(enum sp_rejection rejection)
+{
+    return rejections[rejection].name;
+}
+
+const char *sp_rejection_advice(enum sp_rejection rejection)
+{
+    return rejections[rejection].advice;
+}
+
 bool sp_span_id_is_zero(const struct sp_span_id *id)
 {
     static const struct sp_span_id zero;

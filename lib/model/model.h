@@ -158,11 +158,46 @@ struct sp_span {
     struct sp_slice residue;
 };
 
+/* Why a span was refused, and what its sender can do about it. One with several faults counts under the first of them here, whatever
+ * its encoding and the order of its fields. INVALID: not of the length of an id, or no hex digits. MISSING: absent, empty or zero. */
+#define SP_REJECTIONS(X)                                                                           \
+    X(RESOURCE_NOT_UTF8, "A text of their resource is not UTF-8. Look at attributes that come "    \
+                         "from the environment or from files.")                                    \
+    X(SCOPE_NOT_UTF8, "A text of their instrumentation scope is not UTF-8.")                       \
+    X(TRACE_ID_INVALID, "A trace id is 16 bytes; in JSON 32 hex digits, not base64.")              \
+    X(TRACE_ID_MISSING, "The trace id is missing or zero: a span that its SDK does not record "    \
+                        "was exported, or one was made by hand.")                                  \
+    X(SPAN_ID_INVALID, "A span id is 8 bytes; in JSON 16 hex digits, not base64.")                 \
+    X(SPAN_ID_MISSING, "The span id is missing or zero: a span that its SDK does not record was "  \
+                       "exported, or one was made by hand.")                                       \
+    X(PARENT_SPAN_ID_INVALID, "A parent has the 8 bytes of a span id; a root leaves them out.")    \
+    X(LINK_ID_INVALID, "The ids of a link are 16 and 8 bytes; in JSON 32 and 16 hex digits.")      \
+    X(SPAN_NOT_UTF8, "A name, attribute, event or message is not UTF-8. Text may have been cut "   \
+                     "inside a character; bytes belong into bytes_value.")
+
+enum sp_rejection {
+#define SP_REJECTION(name, advice) SP_REJECTED_##name,
+    SP_REJECTIONS(SP_REJECTION)
+#undef SP_REJECTION
+        SP_REJECTION_COUNT
+};
+
+/* "TRACE_ID_MISSING", and the sentences beside it. */
+const char *sp_rejection_name(enum sp_rejection rejection);
+const char *sp_rejection_advice(enum sp_rejection rejection);
+
+/* Of faults, a bit each by its number; at least one. */
+static inline enum sp_rejection sp_rejection_first(uint32_t faults)
+{
+    return (enum sp_rejection)__builtin_ctz(faults);
+}
+
 /* The spans of one request, or of one trace. */
 struct sp_batch {
     const struct sp_span *spans; /* in the order they came */
     size_t span_count;
-    uint64_t rejected_count; /* spans refused one by one; they are not in spans */
+    uint64_t rejected_count;               /* spans refused one by one; they are not in spans */
+    uint64_t rejected[SP_REJECTION_COUNT]; /* the same by reason */
     /* why the first of them was: an English sentence with its place; "" if none */
     struct sp_slice rejected_reason;
 };

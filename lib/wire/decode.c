@@ -62,11 +62,17 @@ bool sp_decoder_no_memory(struct sp_decoder *d)
     return false;
 }
 
-void sp_decoder_refuse(struct sp_decoder *d, enum sp_level level, const char *format, ...)
+/* Of the span that is read now. */
+static uint32_t all_faults(const struct sp_decoder *d)
 {
-    bool first = d->rejected_count == 0 && !d->refused[SP_LEVEL_RESOURCE] &&
-                 !d->refused[SP_LEVEL_SCOPE] && !d->refused[SP_LEVEL_SPAN];
-    d->refused[level] = true;
+    return d->faults[SP_LEVEL_RESOURCE] | d->faults[SP_LEVEL_SCOPE] | d->faults[SP_LEVEL_SPAN];
+}
+
+void sp_decoder_refuse(struct sp_decoder *d, enum sp_level level, enum sp_rejection why,
+                       const char *format, ...)
+{
+    bool first = d->rejected_count == 0 && all_faults(d) == 0;
+    d->faults[level] |= 1U << why;
     if (!first)
         return;
     char place[128], text[256];
@@ -76,6 +82,16 @@ void sp_decoder_refuse(struct sp_decoder *d, enum sp_level level, const char *fo
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     snprintf(d->reason, sizeof(d->reason), "%s: %s", place, text);
+}
+
+void sp_decoder_refuse_text(struct sp_decoder *d, enum sp_level level, const char *what)
+{
+    static const enum sp_rejection rejections[] = {
+        [SP_LEVEL_RESOURCE] = SP_REJECTED_RESOURCE_NOT_UTF8,
+        [SP_LEVEL_SCOPE] = SP_REJECTED_SCOPE_NOT_UTF8,
+        [SP_LEVEL_SPAN] = SP_REJECTED_SPAN_NOT_UTF8,
+    };
+    sp_decoder_refuse(d, level, rejections[level], "%s is not valid UTF-8", what);
 }
 
 bool sp_joined_add(struct sp_decoder *d, struct sp_joined *joined, struct sp_slice bytes)
@@ -200,9 +216,10 @@ static bool scope_children(struct sp_decoder *d, size_t base, const struct sp_re
         d->index[SP_LEVEL_SPAN] = (uint32_t)(i - base);
         if (!sp_decode_span(d, d->children[i].bytes))
             return false;
-        if (d->refused[SP_LEVEL_RESOURCE] || d->refused[SP_LEVEL_SCOPE] ||
-            d->refused[SP_LEVEL_SPAN]) {
+        uint32_t faults = all_faults(d);
+        if (SP_UNLIKELY(faults != 0)) {
             d->rejected_count++;
+            d->rejected[sp_rejection_first(faults)]++;
             continue;
         }
         d->spans[d->span_count].resource = resource;
@@ -224,7 +241,7 @@ static bool scope_spans(struct sp_decoder *d, struct sp_slice bytes,
     struct sp_scope *scope = sp_arena_calloc(d->arena, 1, sizeof(*scope));
     if (!scope)
         return sp_decoder_no_memory(d);
-    d->refused[SP_LEVEL_SCOPE] = d->refused[SP_LEVEL_SPAN] = false;
+    d->faults[SP_LEVEL_SCOPE] = d->faults[SP_LEVEL_SPAN] = 0;
     while (scan.at < scan.end) {
         NEXT_FIELD(d, &scan, &f);
         bool ok = true;
@@ -263,7 +280,7 @@ static bool resource_spans(struct sp_decoder *d, struct sp_slice bytes)
     struct sp_resource *resource = sp_arena_calloc(d->arena, 1, sizeof(*resource));
     if (!resource)
         return sp_decoder_no_memory(d);
-    memset(d->refused, 0, sizeof(d->refused));
+    memset(d->faults, 0, sizeof(d->faults));
     while (scan.at < scan.end) {
         NEXT_FIELD(d, &scan, &f);
         bool ok = true;
@@ -395,6 +412,7 @@ enum sp_status sp_otlp_decode(struct sp_arena *arena, struct sp_slice in,
     batch->spans = d.spans;
     batch->span_count = d.span_count;
     batch->rejected_count = d.rejected_count;
+    memcpy(batch->rejected, d.rejected, sizeof(batch->rejected));
     *ret_batch = batch;
     return SP_OK;
 }

@@ -57,12 +57,13 @@ static bool link_ids(struct sp_decoder *d, struct sp_slice trace_id, struct sp_s
                      struct sp_link *ret)
 {
     if (trace_id.len > 0 && !id_copy(trace_id, ret->trace_id.bytes, SP_TRACE_ID_BYTES)) {
-        sp_decoder_refuse(d, SP_LEVEL_SPAN, "trace_id of a link has %zu bytes, not %d",
-                          trace_id.len, SP_TRACE_ID_BYTES);
+        sp_decoder_refuse(d, SP_LEVEL_SPAN, SP_REJECTED_LINK_ID_INVALID,
+                          "trace_id of a link has %zu bytes, not %d", trace_id.len,
+                          SP_TRACE_ID_BYTES);
     }
     if (span_id.len > 0 && !id_copy(span_id, ret->span_id.bytes, SP_SPAN_ID_BYTES)) {
-        sp_decoder_refuse(d, SP_LEVEL_SPAN, "span_id of a link has %zu bytes, not %d", span_id.len,
-                          SP_SPAN_ID_BYTES);
+        sp_decoder_refuse(d, SP_LEVEL_SPAN, SP_REJECTED_LINK_ID_INVALID,
+                          "span_id of a link has %zu bytes, not %d", span_id.len, SP_SPAN_ID_BYTES);
     }
     return true;
 }
@@ -227,21 +228,26 @@ static bool span_fields(struct sp_decoder *d, struct sp_slice bytes, struct sp_s
 static void span_ids(struct sp_decoder *d, const struct span_parts *parts, struct sp_span *span)
 {
     if (!id_copy(parts->trace_id, span->trace_id.bytes, SP_TRACE_ID_BYTES)) {
-        sp_decoder_refuse(d, SP_LEVEL_SPAN, "trace_id has %zu bytes, not %d", parts->trace_id.len,
-                          SP_TRACE_ID_BYTES);
+        sp_decoder_refuse(d, SP_LEVEL_SPAN,
+                          parts->trace_id.len > 0 ? SP_REJECTED_TRACE_ID_INVALID
+                                                  : SP_REJECTED_TRACE_ID_MISSING,
+                          "trace_id has %zu bytes, not %d", parts->trace_id.len, SP_TRACE_ID_BYTES);
     } else if (sp_trace_id_is_zero(&span->trace_id)) {
-        sp_decoder_refuse(d, SP_LEVEL_SPAN, "trace_id is zero");
+        sp_decoder_refuse(d, SP_LEVEL_SPAN, SP_REJECTED_TRACE_ID_MISSING, "trace_id is zero");
     }
     if (!id_copy(parts->span_id, span->span_id.bytes, SP_SPAN_ID_BYTES)) {
-        sp_decoder_refuse(d, SP_LEVEL_SPAN, "span_id has %zu bytes, not %d", parts->span_id.len,
-                          SP_SPAN_ID_BYTES);
+        sp_decoder_refuse(d, SP_LEVEL_SPAN,
+                          parts->span_id.len > 0 ? SP_REJECTED_SPAN_ID_INVALID
+                                                 : SP_REJECTED_SPAN_ID_MISSING,
+                          "span_id has %zu bytes, not %d", parts->span_id.len, SP_SPAN_ID_BYTES);
     } else if (sp_span_id_is_zero(&span->span_id)) {
-        sp_decoder_refuse(d, SP_LEVEL_SPAN, "span_id is zero");
+        sp_decoder_refuse(d, SP_LEVEL_SPAN, SP_REJECTED_SPAN_ID_MISSING, "span_id is zero");
     }
     if (parts->parent_span_id.len > 0 &&
         !id_copy(parts->parent_span_id, span->parent_span_id.bytes, SP_SPAN_ID_BYTES)) {
-        sp_decoder_refuse(d, SP_LEVEL_SPAN, "parent_span_id has %zu bytes, not %d or none",
-                          parts->parent_span_id.len, SP_SPAN_ID_BYTES);
+        sp_decoder_refuse(d, SP_LEVEL_SPAN, SP_REJECTED_PARENT_SPAN_ID_INVALID,
+                          "parent_span_id has %zu bytes, not %d or none", parts->parent_span_id.len,
+                          SP_SPAN_ID_BYTES);
     }
 }
 
@@ -270,7 +276,7 @@ bool sp_decode_span(struct sp_decoder *d, struct sp_slice bytes)
     struct sp_span *span = &d->spans[d->span_count];
     struct span_parts parts = {.base = d->child_count};
     memset(span, 0, sizeof(*span));
-    d->refused[SP_LEVEL_SPAN] = false;
+    d->faults[SP_LEVEL_SPAN] = 0;
     d->part = NULL;
     if (!span_fields(d, bytes, span, &parts))
         return false;

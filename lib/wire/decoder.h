@@ -45,9 +45,9 @@ struct sp_decoder {
 
     struct sp_span *spans;
     size_t span_count;
-    uint64_t rejected_count;
-    bool refused[SP_LEVEL_SPAN +
-                 1]; /* what now stands on this level is refused, and all spans below */
+    uint64_t rejected_count, rejected[SP_REJECTION_COUNT];
+    /* of what now stands on this level, a bit for each sp_rejection: any refuses it and all spans below */
+    uint32_t faults[SP_LEVEL_SPAN + 1];
     char reason[SP_ERROR_MESSAGE_MAX]; /* of the first refusal */
 
     enum sp_level level; /* where we are; index[] holds what is valid up to it */
@@ -68,8 +68,11 @@ bool sp_decoder_fail(struct sp_decoder *d, enum sp_status status, const uint8_t 
 bool sp_decoder_no_memory(struct sp_decoder *d);
 
 /* Refuses what stands on the given level, with the spans below it. */
-SP_PRINTF(3, 4)
-void sp_decoder_refuse(struct sp_decoder *d, enum sp_level level, const char *format, ...);
+SP_PRINTF(4, 5)
+void sp_decoder_refuse(struct sp_decoder *d, enum sp_level level, enum sp_rejection why,
+                       const char *format, ...);
+/* The same of a text there that is not valid UTF-8. */
+void sp_decoder_refuse_text(struct sp_decoder *d, enum sp_level level, const char *what);
 
 /* Appends bytes. False: failed already. */
 SP_MUST_USE bool sp_joined_add(struct sp_decoder *d, struct sp_joined *joined,
@@ -130,7 +133,7 @@ static inline void sp_decoder_check_text(struct sp_decoder *d, enum sp_level lev
                                          struct sp_slice text, const char *what)
 {
     if (SP_UNLIKELY(!sp_text_is_ascii(text)) && !sp_utf8_valid(text))
-        sp_decoder_refuse(d, level, "%s is not valid UTF-8", what);
+        sp_decoder_refuse_text(d, level, what);
 }
 
 /* The next field, or out of the function with the error. */

@@ -36,14 +36,15 @@ static bool decode_event(struct sp_json_decoder *d, struct sp_event *ret)
 }
 
 /* Hex into id; an id of another length or with other digits refuses the span. "" and null give zero. */
-static bool id_field(struct sp_json_decoder *d, const char *name, uint8_t *id, size_t id_bytes)
+static bool id_field(struct sp_json_decoder *d, const char *name, enum sp_rejection why,
+                     uint8_t *id, size_t id_bytes)
 {
     struct sp_slice text = {NULL, 0};
     if (!sp_json_decoder_text(d, &text))
         return false;
     memset(id, 0, id_bytes);
     if (text.len > 0 && !sp_hex_decode(text, id, id_bytes))
-        sp_json_decoder_refuse(d, "%s is not %zu hex digits", name, 2 * id_bytes);
+        sp_json_decoder_refuse(d, why, "%s is not %zu hex digits", name, 2 * id_bytes);
     return true;
 }
 
@@ -58,10 +59,12 @@ static bool decode_link(struct sp_json_decoder *d, struct sp_link *ret)
             return true;
         switch (ok ? field : -1) {
         case 0:
-            ok = id_field(d, "traceId of a link", ret->trace_id.bytes, SP_TRACE_ID_BYTES);
+            ok = id_field(d, "traceId of a link", SP_REJECTED_LINK_ID_INVALID, ret->trace_id.bytes,
+                          SP_TRACE_ID_BYTES);
             break;
         case 1:
-            ok = id_field(d, "spanId of a link", ret->span_id.bytes, SP_SPAN_ID_BYTES);
+            ok = id_field(d, "spanId of a link", SP_REJECTED_LINK_ID_INVALID, ret->span_id.bytes,
+                          SP_SPAN_ID_BYTES);
             break;
         case 2:
             ok = sp_json_decoder_text(d, &ret->trace_state);
@@ -193,11 +196,14 @@ static bool span_field(struct sp_json_decoder *d, enum span_field field, struct 
     d->part = span_names[field];
     switch (field) {
     case TRACE_ID:
-        return id_field(d, "traceId", span->trace_id.bytes, SP_TRACE_ID_BYTES);
+        return id_field(d, "traceId", SP_REJECTED_TRACE_ID_INVALID, span->trace_id.bytes,
+                        SP_TRACE_ID_BYTES);
     case SPAN_ID:
-        return id_field(d, "spanId", span->span_id.bytes, SP_SPAN_ID_BYTES);
+        return id_field(d, "spanId", SP_REJECTED_SPAN_ID_INVALID, span->span_id.bytes,
+                        SP_SPAN_ID_BYTES);
     case PARENT_SPAN_ID:
-        return id_field(d, "parentSpanId", span->parent_span_id.bytes, SP_SPAN_ID_BYTES);
+        return id_field(d, "parentSpanId", SP_REJECTED_PARENT_SPAN_ID_INVALID,
+                        span->parent_span_id.bytes, SP_SPAN_ID_BYTES);
     case NAME:
         return sp_json_decoder_text(d, &span->name);
     case KIND:
@@ -233,7 +239,7 @@ static bool decode_span(struct sp_json_decoder *d, const struct sp_resource *res
 {
     struct sp_span span = {.resource = resource, .scope = scope};
     int field;
-    d->refused = false;
+    d->faults = 0;
     for (;;) {
         d->part = NULL;
         if (!sp_json_decoder_key(d, span_names, SP_ARRAY_LEN(span_names), &field))
@@ -244,13 +250,14 @@ static bool decode_span(struct sp_json_decoder *d, const struct sp_resource *res
             return false;
     }
     if (sp_trace_id_is_zero(&span.trace_id))
-        sp_json_decoder_refuse(d, "traceId is missing or zero");
+        sp_json_decoder_refuse(d, SP_REJECTED_TRACE_ID_MISSING, "traceId is missing or zero");
     if (sp_span_id_is_zero(&span.span_id))
-        sp_json_decoder_refuse(d, "spanId is missing or zero");
+        sp_json_decoder_refuse(d, SP_REJECTED_SPAN_ID_MISSING, "spanId is missing or zero");
     if (d->rejected_count + d->spans.len / sizeof(span) >= d->limits->spans_max)
         return sp_json_decoder_limit(d, "more than %zu spans in one request", d->limits->spans_max);
-    if (d->refused) {
+    if (d->faults != 0) {
         d->rejected_count++;
+        d->rejected[sp_rejection_first(d->faults)]++;
         return true;
     }
     return sp_json_decoder_append(d, &d->spans, &span, sizeof(span));
@@ -442,6 +449,7 @@ static bool finish(struct sp_json_decoder *d, const struct sp_batch **ret_batch)
     batch->spans = spans;
     batch->span_count = count;
     batch->rejected_count = d->rejected_count;
+    memcpy(batch->rejected, d->rejected, sizeof(batch->rejected));
     *ret_batch = batch;
     return true;
 }

@@ -23,8 +23,8 @@ struct sp_json_decoder {
     struct sp_buf events, links, spans;
     struct sp_buf scratch; /* decoded base64 */
 
-    uint64_t rejected_count;
-    bool refused; /* the present span */
+    uint64_t rejected_count, rejected[SP_REJECTION_COUNT];
+    uint32_t faults; /* of the present span, a bit for each sp_rejection */
     char reason[SP_ERROR_MESSAGE_MAX];
 
     enum sp_json_level level; /* where we are; index[] holds what is valid up to it */
@@ -44,7 +44,9 @@ SP_PRINTF(2, 3) bool sp_json_decoder_limit(struct sp_json_decoder *d, const char
 bool sp_json_decoder_no_memory(struct sp_json_decoder *d, enum sp_status status);
 
 /* Refuses the present span. */
-SP_PRINTF(2, 3) void sp_json_decoder_refuse(struct sp_json_decoder *d, const char *format, ...);
+SP_PRINTF(3, 4)
+void sp_json_decoder_refuse(struct sp_json_decoder *d, enum sp_rejection why, const char *format,
+                            ...);
 
 /* Inside an object: *ret is the index in names of the next key, or -1 at the end. Keys not in names are skipped with
  * their values. */

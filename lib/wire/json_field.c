@@ -49,10 +49,11 @@ bool sp_json_decoder_limit(struct sp_json_decoder *d, const char *format, ...)
     return false;
 }
 
-void sp_json_decoder_refuse(struct sp_json_decoder *d, const char *format, ...)
+void sp_json_decoder_refuse(struct sp_json_decoder *d, enum sp_rejection why, const char *format,
+                            ...)
 {
-    bool first = d->rejected_count == 0 && !d->refused;
-    d->refused = true;
+    bool first = d->rejected_count == 0 && d->faults == 0;
+    d->faults |= 1U << why;
     if (first) {
         char place[128], text[256];
         place_format(d, place, sizeof(place));

@@ -56,7 +56,7 @@ SP_MUST_USE enum sp_status sp_compress(enum sp_encoding encoding, struct sp_slic
  * in      borrowed; the batch keeps slices into it, so it must outlive the batch.
  * limits  body_bytes_max, spans_max, attributes_max and nesting_max (at most SP_NESTING_MAX) are obeyed here; never NULL.
  *
- * A span is refused alone (rejected_count, rejected_reason) when its trace id is not 16 bytes or its span id not 8, or
+ * A span is refused alone (rejected_count, rejected by reason, rejected_reason) when its trace id is not 16 bytes or its span id not 8, or
  * one of them is zero; when its parent is neither 8 bytes nor empty (a zero parent is no parent); when an id of a link
  * has another length (links may carry zero ids, the OpenTelemetry specification allows them); and when a string of it is
  * not valid UTF-8. If that is a string of a resource or scope, all spans below are refused.

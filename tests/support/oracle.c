@@ -19,6 +19,9 @@ struct context {
     uint32_t nesting_max;
     bool malformed, deep;
     bool refused_resource, refused_scope, refused_span;
+    /* what is wrong with the ids of this span, and whether one of its links has a bad one; what else refuses it is a text */
+    enum sp_rejection wrong_id; /* SP_REJECTION_COUNT: nothing */
+    bool wrong_link;
 };
 
 static void *allocate(void *cookie, size_t bytes)
@@ -238,6 +241,7 @@ static void decode_link(struct context *c, struct sp_slice in, struct sp_link *r
             (l->trace_id.len == 0 || id_of(l->trace_id, ret->trace_id.bytes, SP_TRACE_ID_BYTES)) &&
             (l->span_id.len == 0 || id_of(l->span_id, ret->span_id.bytes, SP_SPAN_ID_BYTES));
         c->refused_span |= !sound;
+        c->wrong_link |= !sound;
         ret->trace_state = text_of(l->n_trace_state, l->trace_state, &c->refused_span);
         ret->attributes = attributes(c, l->n_attributes, l->attributes, l->dropped_attributes_count,
                                      &c->refused_span);
@@ -259,24 +263,43 @@ static void decode_status(struct context *c, size_t count, const ProtobufCBinary
     }
 }
 
-static void span_ids(struct context *c, const Spoor__Oracle__Span *s, struct sp_span *span)
+static enum sp_rejection wrong_id(const Spoor__Oracle__Span *s, struct sp_span *span)
 {
-    bool sound = id_of(s->trace_id, span->trace_id.bytes, SP_TRACE_ID_BYTES) &&
-                 id_of(s->span_id, span->span_id.bytes, SP_SPAN_ID_BYTES) &&
-                 (s->parent_span_id.len == 0 ||
-                  id_of(s->parent_span_id, span->parent_span_id.bytes, SP_SPAN_ID_BYTES)) &&
-                 !sp_trace_id_is_zero(&span->trace_id) && !sp_span_id_is_zero(&span->span_id);
-    c->refused_span |= !sound;
+    if (s->trace_id.len > 0 && !id_of(s->trace_id, span->trace_id.bytes, SP_TRACE_ID_BYTES))
+        return SP_REJECTED_TRACE_ID_INVALID;
+    if (sp_trace_id_is_zero(&span->trace_id))
+        return SP_REJECTED_TRACE_ID_MISSING;
+    if (s->span_id.len > 0 && !id_of(s->span_id, span->span_id.bytes, SP_SPAN_ID_BYTES))
+        return SP_REJECTED_SPAN_ID_INVALID;
+    if (sp_span_id_is_zero(&span->span_id))
+        return SP_REJECTED_SPAN_ID_MISSING;
+    return s->parent_span_id.len > 0 &&
+                   !id_of(s->parent_span_id, span->parent_span_id.bytes, SP_SPAN_ID_BYTES)
+               ? SP_REJECTED_PARENT_SPAN_ID_INVALID
+               : SP_REJECTION_COUNT;
+}
+
+static enum sp_rejection rejection(const struct context *c)
+{
+    if (c->refused_resource)
+        return SP_REJECTED_RESOURCE_NOT_UTF8;
+    if (c->refused_scope)
+        return SP_REJECTED_SCOPE_NOT_UTF8;
+    if (c->wrong_id != SP_REJECTION_COUNT)
+        return c->wrong_id;
+    return c->wrong_link ? SP_REJECTED_LINK_ID_INVALID : SP_REJECTED_SPAN_NOT_UTF8;
 }
 
 static void decode_span(struct context *c, struct sp_slice in, struct sp_span *span)
 {
     const Spoor__Oracle__Span *s = unpack(c, in, &spoor__oracle__span__descriptor);
-    c->refused_span = false;
+    c->refused_span = c->wrong_link = false;
+    c->wrong_id = SP_REJECTION_COUNT;
     if (!s) {
         return;
     }
-    span_ids(c, s, span);
+    c->wrong_id = wrong_id(s, span);
+    c->refused_span = c->wrong_id != SP_REJECTION_COUNT;
     span->trace_state = text_of(s->n_trace_state, s->trace_state, &c->refused_span);
     span->name = text_of(s->n_name, s->name, &c->refused_span);
     span->kind = s->kind;
@@ -333,6 +356,7 @@ static void scope_spans(struct context *c, struct sp_slice in, const struct sp_r
         decode_span(c, slice_of(g->spans[i]), &span);
         if (c->refused_resource || c->refused_scope || c->refused_span) {
             batch->rejected_count++;
+            batch->rejected[rejection(c)]++;
             continue;
         }
         *spans = sp_arena_grow(c->arena, *spans, batch->span_count * sizeof(span),
@@ -448,6 +472,7 @@ void sp_oracle_check(struct sp_slice in)
     if (status == SP_OK) {
         SP_ASSERT(batch->span_count == oracle.batch->span_count);
         SP_ASSERT(batch->rejected_count == oracle.batch->rejected_count);
+        SP_ASSERT(memcmp(batch->rejected, oracle.batch->rejected, sizeof(batch->rejected)) == 0);
         SP_ASSERT((batch->rejected_count > 0) == (batch->rejected_reason.len > 0));
         batch = sp_oracle_normalise(&arena, batch);
         for (size_t i = 0; i < batch->span_count; i++) {

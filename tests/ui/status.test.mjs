@@ -18,6 +18,7 @@ const site = useSite({
     await send("docs", [span(4, 7, 0, { attributes: [{ key: "page", value: { stringValue: "x".repeat(5000) } }] })]);
     const refused = await fetch(`http://${site.spoor.otlpHttp}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: "{" });
     assert.equal(refused.status, 400);
+    await send("web", [span(5, 0), { ...span(5, 8), traceId: "12" }, { ...span(5, 8), traceId: "ab" }]);
   },
 });
 const send = (service, spans) => sendTo(site.spoor, requestOf(service ? { "service.name": service } : {}, spans));
@@ -31,6 +32,10 @@ test("what came in and what was refused, with the reason, and the rate once it w
     assert.match(await figure(page, "Lag").innerText(), /1 h 0\d m/);
     await figure(page, "Requests refused").locator("dd", { hasText: "1" }).first().waitFor();
     assert.deepEqual((await rows(page, "Reasons")).map((r) => [r[0], r[1], r[3]]), [["malformed", "1", "no"]]);
+    const spans = await rows(page, "Reasons of spans");
+    assert.deepEqual(spans.map((r) => r.slice(0, 2)), [["trace id invalid", "2"], ["span id missing", "1"]]);
+    assert.match(spans[0][2], /32 hex digits, not base64/);
+    await figure(page, "Spans refused").locator("dd", { hasText: "3" }).first().waitFor();
     await send("web", [span(9, 90), span(9, 91, 90)]);
     await page.keyboard.press("r");
     await figure(page, "Spans since start").locator("dd", { hasText: /^8$/ }).waitFor();

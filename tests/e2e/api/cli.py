@@ -516,6 +516,15 @@ def test_status_tells_what_is_kept_and_asked(context):
     assert context.run("status", url="http://127.0.0.1:1")[0] == 3
 
 
+def test_status_says_what_was_refused_and_why(context):
+    assert "Refused" not in context.run("status")[1]
+    assert context.server.export(spoor.request_message([spoor.span_message(b"short", b"12345678"), spoor.span_message(TRACE, bytes(8))], "web"))[0] == 200
+    assert context.server.export(b"x")[0] == 400
+    lines = context.run("status")[1].splitlines()
+    at = lines.index("Refused  1 requests, and 2 spans of others")
+    assert [line.split(":")[0].strip() for line in lines[at + 1:at + 3]] == ["1", "1"] and "base64" in lines[at + 1] and "missing or zero" in lines[at + 2], lines
+
+
 def test_status_shows_how_good_the_data_is(context):
     answer = json.loads(context.run("status", "--quality", "--json")[1])
     assert answer["missingParents"] == answer["tracesMissingParents"] == "1", answer

@@ -109,6 +109,33 @@ def test_ids_of_wrong_length_and_zero_ids_are_rejected_one_by_one(server):
     assert len(server.trace(trace_id.hex())) == 1
 
 
+def test_rejected_spans_are_counted_by_reason(server):
+    def counted():
+        counters = server.get_json("/v1/system")["counters"]
+        reasons = {c["labels"]: int(c["value"]) for c in counters if c["name"] == "spoor_rejected_spans_by_reason"}
+        assert all(c["advice"] for c in counters if c["labels"] in reasons), counters
+        [whole] = [int(c["value"]) for c in counters if c["name"] == "spoor_rejected_spans"]
+        assert sum(reasons.values()) == whole, (reasons, whole)
+        return reasons
+
+    def json_span(trace_id, span_id):
+        body = {"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": trace_id, "spanId": span_id}]}]}]}
+        status, _, _ = server.request("otlp-http", "POST", "/v1/traces", json.dumps(body), {"content-type": "application/json"})
+        assert status == 200
+
+    before = counted()
+    trace_id, span_id = new_ids()
+    server.export(request_message([span_message(trace_id[:15], span_id), span_message(bytes(16), span_id),
+                                   span_message(trace_id, span_id, name=b"caf\xe9")]))
+    json_span("1234", span_id.hex())
+    after = counted()
+    more = {reason: after[reason] - before[reason] for reason in after if after[reason] != before[reason]}
+    assert more == {'reason="TRACE_ID_INVALID"': 2, 'reason="TRACE_ID_MISSING"': 1, 'reason="SPAN_NOT_UTF8"': 1}, more
+    metrics = server.request("http", "GET", "/metrics")[2].decode().splitlines()
+    for labels, value in after.items():
+        assert f"spoor_rejected_spans_by_reason_total{{{labels}}} {value}" in metrics, labels
+
+
 def test_a_request_whose_spans_are_all_rejected_is_still_a_success(server):
     assert_rejected(server, [span_message(bytes(16), b"12345678")], 1, ["spans[0]"])
 

@@ -294,8 +294,10 @@ static uint64_t read_seven(void *cookie)
 START_TEST(metrics_count_queries_and_show_the_rows_of_other_rooms)
 {
     static const struct sp_metric rows[] = {
-        {"spoor_received", "transport=\"grpc\"", "Requests.", SP_METRIC_COUNTER, read_seven, NULL},
-        {"spoor_received", "transport=\"http\"", "Requests.", SP_METRIC_COUNTER, read_seven, NULL},
+        {"spoor_received", "transport=\"grpc\"", "Requests.", SP_METRIC_COUNTER, read_seven, NULL,
+         NULL},
+        {"spoor_received", "transport=\"http\"", "Requests.", SP_METRIC_COUNTER, read_seven, NULL,
+         NULL},
     };
     sp_query_api_add_metrics(world.api, rows, SP_ARRAY_LEN(rows));
     expect_answer(&world, "/v1/services", 200, "");

@@ -30,7 +30,9 @@ static uint64_t read_seven(void *cookie)
 START_TEST(system_tells_counters_store_limits_and_masks_secrets)
 {
     static const struct sp_metric rows[] = {
-        {"spoor_refused", "reason=\"LIMIT\"", "Refused.", SP_METRIC_COUNTER, read_seven, NULL}};
+        {"spoor_refused", "reason=\"LIMIT\"", "Refused.", SP_METRIC_COUNTER, read_seven, NULL,
+         NULL},
+        {"spoor_told", NULL, "Told.", SP_METRIC_COUNTER, read_seven, NULL, "Do this."}};
     static const struct sp_setting settings[] = {
         {"data-dir", {(const uint8_t *)"/tmp", 4}, "flag", false},
         {"api-token", {NULL, 0}, "file", true},
@@ -43,7 +45,7 @@ START_TEST(system_tells_counters_store_limits_and_masks_secrets)
     world_add(&world, &span, 1);
     world.api->limits_shown = limits;
     world.api->limit_shown_count = SP_ARRAY_LEN(limits);
-    sp_query_api_add_metrics(world.api, rows, 1);
+    sp_query_api_add_metrics(world.api, rows, SP_ARRAY_LEN(rows));
     world.api->settings = settings;
     world.api->setting_count = SP_ARRAY_LEN(settings);
     world.api->retention.age_ns = 5;
@@ -51,6 +53,7 @@ START_TEST(system_tells_counters_store_limits_and_masks_secrets)
         &world, "/v1/system", 200,
         "{\"name\":\"spoor_refused\",\"labels\":\"reason=\\\"LIMIT\\\"\",\"help\":\"Refused.\","
         "\"counts\":true,\"value\":\"7\"}");
+    expect_answer(&world, "/v1/system", 200, "\"value\":\"7\",\"advice\":\"Do this.\"}");
     expect_answer(&world, "/v1/system", 200, "\"store\":{\"spanCount\":\"1\",\"traceCount\":\"1\"");
     expect_answer(&world, "/v1/system", 200, "\"retentionAgeNano\":\"5\"");
     expect_answer(&world, "/v1/system", 200, "\"disk\":null");

@@ -519,6 +519,8 @@ export interface SystemCounter {
   /** False for what goes up and down. */
   counts: boolean;
   value: string;
+  /** What whoever reads it can do. */
+  advice?: string;
 }
 
 export interface ShownQuery {

@@ -29,7 +29,8 @@ export function Ingest({ value, samples }: { value: SystemAnswer; samples: Sampl
   const time = (ns: bigint) => formatClock(ns, zone.value, 0);
   const rejected = counterOf(value, "spoor_rejected_spans");
   const acked = counterOf(value, "spoor_acked_spans");
-  const reasons = countersOf(value, "spoor_refused_requests_by_reason").filter((c) => c.value !== "0");
+  const counted = (name: string) => countersOf(value, name).filter((c) => c.value !== "0");
+  const reasons = counted("spoor_refused_requests_by_reason");
   const refused = reasons.reduce((sum, c) => sum + Number(c.value), 0);
   const requests = counterOf(value, "spoor_received_requests");
   const lines = (["grpc", "http"] as const).map((p, i) => ({ name: p === "grpc" ? "OTLP/gRPC" : "OTLP/HTTP", values: rates.map((r) => r[p]), look: `line-${i + 1}` }));
@@ -82,11 +83,19 @@ export function Ingest({ value, samples }: { value: SystemAnswer; samples: Sampl
           </div>
         )}
       </Part>
-      <Part title="Requests refused, by reason" note="Since start. Senders try those again that may be tried again.">
+      <Part title="Requests refused, by reason" note="Since start. Senders try those again that may be tried again; how many spans the others had is not known.">
         <Table
           label="Reasons"
           columns={["Reason", ">Requests", ">Of all", "Tried again"]}
           rows={reasons.map((c) => [words(labelOf(c, "reason")), formatCount(c.value), formatPercent(Number(c.value), requests), labelOf(c, "retryable") === "true" ? "yes" : "no"])}
+          none="None was refused."
+        />
+      </Part>
+      <Part title="Spans refused, by reason" note="Since start, in requests that were taken; not tried again. Each answer told its sender where the first one stands.">
+        <Table
+          label="Reasons of spans"
+          columns={["Reason", ">Spans", "What it is"]}
+          rows={counted("spoor_rejected_spans_by_reason").map((c) => [words(labelOf(c, "reason")), formatCount(c.value), c.advice])}
           none="None was refused."
         />
       </Part>
