@@ -108,6 +108,12 @@ const struct sp_option sp_serve_options[] = {
      .help =
          "Origins of web pages that may show the web UI in a frame (trace/?id=ID&embed=1), like "
          "https://grafana.example; self for this one. None by default."},
+    {.name = "perfetto-url",
+     .type = SP_OPTION_TEXT,
+     .default_text = "https://ui.perfetto.dev",
+     .value_name = "URL",
+     .help = "The Perfetto that the menu of a trace opens, in a window of its own, with the trace: "
+             "the browser hands it over, on that click only. none: the menu has no such entry."},
     {.name = "threads",
      .type = SP_OPTION_U64,
      .default_text = "0",

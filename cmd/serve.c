@@ -263,6 +263,7 @@ static enum sp_status start_rooms(struct server *server, const struct sp_config 
     struct sp_query_options query = {
         .frame_ancestors = frames->items,
         .frame_ancestor_count = frames->item_count,
+        .perfetto_url = sp_config_get(config, "perfetto-url")->text,
         .store = server->store,
         .limits = &query_limits,
         .clock = sp_clock_system(),

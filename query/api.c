@@ -51,6 +51,8 @@ enum sp_status sp_query_api_new(const struct sp_query_options *options, struct s
     api->ui_file_count = options->ui_file_count;
     enum sp_status status = sp_ui_policy_make(api->ui_policy, options->frame_ancestors,
                                               options->frame_ancestor_count, reterr);
+    if (status == SP_OK)
+        status = sp_ui_opener_policy(options->perfetto_url, &api->ui_opener_policy, reterr);
     if (status != SP_OK) {
         free(api);
         return status;

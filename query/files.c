@@ -72,6 +72,30 @@ enum sp_status sp_ui_policy_make(char ret[SP_UI_POLICY_BYTES], const struct sp_s
     return status;
 }
 
+/* Nothing that needs an escape in a header or in HTML. */
+static bool is_address(struct sp_slice text)
+{
+    bool is_web = (text.len > 8 && memcmp(text.ptr, "https://", 8) == 0) ||
+                  (text.len > 7 && memcmp(text.ptr, "http://", 7) == 0);
+    for (size_t i = 0; i < text.len && is_web; i++)
+        is_web =
+            text.ptr[i] > ' ' && text.ptr[i] < 0x7f && strchr("\"<>\\^`{|}", text.ptr[i]) == NULL;
+    return is_web;
+}
+
+enum sp_status sp_ui_opener_policy(struct sp_slice perfetto_url, const char **ret,
+                                   struct sp_error *reterr)
+{
+    bool opens = perfetto_url.len > 0 && !sp_slice_equal_cstr(perfetto_url, "none");
+    if (opens && !is_address(perfetto_url))
+        return sp_error_set(reterr, SP_INVALID_ARGUMENT,
+                            "--perfetto-url has \"none\" or an address like "
+                            "https://perfetto.example/ui/, not \"%.*s\"",
+                            SP_SLICE_PRINTF(perfetto_url));
+    *ret = opens ? "same-origin-allow-popups" : "same-origin";
+    return SP_OK;
+}
+
 static void send_file(struct sp_query_call *call, const struct sp_ui_file *file)
 {
     static const char *const offers[] = {"gzip"};
@@ -81,7 +105,7 @@ static void send_file(struct sp_query_call *call, const struct sp_ui_file *file)
     sp_query_reply_header(reply, "cache-control",
                           file->immutable ? "public, max-age=31536000, immutable" : "no-cache");
     sp_query_reply_header(reply, "content-security-policy", call->api->ui_policy);
-    sp_query_reply_header(reply, "cross-origin-opener-policy", "same-origin");
+    sp_query_reply_header(reply, "cross-origin-opener-policy", call->api->ui_opener_policy);
     if (sp_etag_matches(call->request.if_none_match, file->etag)) {
         reply->status = 304;
         return;

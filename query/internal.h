@@ -262,6 +262,9 @@ enum sp_status sp_query_answer_file(struct sp_query_call *call, struct sp_error 
 SP_MUST_USE enum sp_status sp_ui_policy_make(char ret[SP_UI_POLICY_BYTES],
                                              const struct sp_slice *ancestors, size_t count,
                                              struct sp_error *reterr);
+/* Whether windows that the UI opens may talk to it, as a header says it: static. SP_INVALID_ARGUMENT: it is no address. */
+SP_MUST_USE enum sp_status sp_ui_opener_policy(struct sp_slice perfetto_url, const char **ret,
+                                               struct sp_error *reterr);
 
 /* ---- the api ---- */
 
@@ -288,6 +291,7 @@ struct sp_query_api {
     const struct sp_ui_file *ui_files;
     size_t ui_file_count;
     char ui_policy[SP_UI_POLICY_BYTES]; /* content-security-policy of the UI's files */
+    const char *ui_opener_policy;       /* and their cross-origin-opener-policy */
     uint64_t started_unix_ns, started_ns;
     struct sp_query_pool *pool;
     struct sp_turns turns;

@@ -81,6 +81,8 @@ struct sp_query_options {
     /* Whose pages may show the UI in a frame: "self", "https://HOST:PORT"; read at once. None: nobody's. */
     const struct sp_slice *frame_ancestors;
     size_t frame_ancestor_count;
+    /* The UI opens it in a window that may talk to ours: "http://...", "https://..."; "none" or empty: it opens no such window. Read at once. */
+    struct sp_slice perfetto_url;
     /* What /v1/system tells; all of it may be left out. */
     const struct sp_setting *settings; /* borrowed */
     size_t setting_count;
@@ -94,7 +96,7 @@ struct sp_query_options {
 };
 
 /* Starts the query threads. SP_NO_MEMORY; SP_INTERNAL when a thread cannot be started; SP_INVALID_ARGUMENT for a frame ancestor that is no
- * origin. */
+ * origin, and a perfetto_url that is no address. */
 SP_MUST_USE enum sp_status sp_query_api_new(const struct sp_query_options *options,
                                             struct sp_query_api **ret, struct sp_error *reterr);
 

@@ -580,6 +580,34 @@ START_TEST(frames_are_for_the_origins_that_were_named)
 }
 END_TEST
 
+START_TEST(windows_may_talk_to_pages_when_they_are_perfetto)
+{
+    const char *policy;
+    struct sp_error error;
+    static const char *const good[] = {"https://ui.perfetto.dev", "http://127.0.0.1:10000/ui/#!/",
+                                       "http://x"};
+    static const char *const none[] = {"", "none"};
+    static const char *const bad[] = {
+        "ui.perfetto.dev", "https://",     "http://",     "javascript:x",
+        "https://a\r\nb",  "https://a\"b", "https://a b", "None"};
+    for (size_t i = 0; i < SP_ARRAY_LEN(good); i++) {
+        ck_assert_int_eq(sp_ui_opener_policy(sp_slice_cstr(good[i]), &policy, &error), SP_OK);
+        ck_assert_str_eq(policy, "same-origin-allow-popups");
+    }
+    for (size_t i = 0; i < SP_ARRAY_LEN(none); i++) {
+        ck_assert_int_eq(sp_ui_opener_policy(sp_slice_cstr(none[i]), &policy, &error), SP_OK);
+        ck_assert_str_eq(policy, "same-origin");
+    }
+    for (size_t i = 0; i < SP_ARRAY_LEN(bad); i++)
+        ck_assert_int_eq(sp_ui_opener_policy(sp_slice_cstr(bad[i]), &policy, &error),
+                         SP_INVALID_ARGUMENT);
+    ck_assert_int_eq(sp_ui_opener_policy(SP_SLICE("perfetto"), &policy, &error),
+                     SP_INVALID_ARGUMENT);
+    ck_assert_str_eq(error.message, "--perfetto-url has \"none\" or an address like "
+                                    "https://perfetto.example/ui/, not \"perfetto\"");
+}
+END_TEST
+
 START_TEST(files_are_not_sent_again_when_nothing_changed)
 {
     use_files();
@@ -661,6 +689,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, answers_larger_than_the_limit_say_so);
     tcase_add_test(tcase, files_are_sent_with_policy_and_etag);
     tcase_add_test(tcase, frames_are_for_the_origins_that_were_named);
+    tcase_add_test(tcase, windows_may_talk_to_pages_when_they_are_perfetto);
     tcase_add_test(tcase, files_are_not_sent_again_when_nothing_changed);
     tcase_add_test(tcase, files_are_sent_packed_when_accepted);
     tcase_add_test(tcase, paths_of_traces_lead_to_the_page);

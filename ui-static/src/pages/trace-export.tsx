@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The menu of what can be taken away from a trace: files for other tools, links, the command that asks for it; and its pin.
 import { useEffect, useState } from "preact/hooks";
-import { apiUrl, columnsPath, getPins, putPin } from "../api/client";
+import { apiUrl, columnsPath, getPins, getSystem, putPin } from "../api/client";
 import { curlOf } from "../model/curl";
 import { chromeOf, csvOf, speedscopeOf } from "../model/exports";
 import type { Skeleton } from "../model/skeleton";
 import { tellProblem } from "../state/load";
+import { openInPerfetto } from "../state/perfetto";
 import { copiedLink } from "../state/range";
 import { copy, saveFile, say } from "../state/say";
 import type { TraceSource } from "../state/source";
@@ -32,6 +33,18 @@ async function download(format: Format, s: Skeleton, source: TraceSource): Promi
   } catch (error) {
     say(`${format.name} could not be made: ${error instanceof Error ? error.message : error}`);
   }
+}
+
+/** With the address that the server was started with; the download is there without it, too. */
+function PerfettoOption({ s, close }: { s: Skeleton; close: () => void }) {
+  const [address, setAddress] = useState("");
+  useEffect(() => void getSystem().then(({ settings }) => setAddress(settings.find(({ name }) => name === "perfetto-url")?.value ?? ""), () => {}), []);
+  if (!/^http/.test(address)) return null;
+  return (
+    <button type="button" class="option" onClick={() => (close(), openInPerfetto(address, s))}>
+      Open in Perfetto <span class="dim">hands the spans to {new URL(address).host}, in your browser</span>
+    </button>
+  );
 }
 
 /** Keeps the trace from retention, or lets it go. */
@@ -72,6 +85,7 @@ export function TraceMenu({ skeleton: s, source, close }: MenuProps) {
           {format.name} <span class="dim">{format.hint}</span>
         </button>
       ))}
+      <PerfettoOption s={s} close={close} />
       {source.served ? (
         <>
           <p class="menu-title">Copy</p>
