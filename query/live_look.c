@@ -367,7 +367,8 @@ static enum sp_status look_at_arrivals(struct look *look, struct sp_error *reter
         at += count;
         batch = batch * BATCH_GROWTH < BATCH_MAX ? batch * BATCH_GROWTH : BATCH_MAX;
     }
-    if (status == SP_DEADLINE) /* or full: the rest waits */
+    /* Out of time, or enough was sent, or the store is being opened again after a fault: the rest waits. */
+    if (status == SP_DEADLINE || status == SP_UNAVAILABLE)
         status = SP_OK;
     if (status == SP_OK)
         keep_waiting(look);

@@ -19,16 +19,15 @@ struct run {
 struct looker {
     struct run *run;
     void *worker;
-    pthread_t thread;
+    pthread_t thread, host;
     bool runs; /* as a helper */
     enum sp_status status;
     struct sp_error error;
 };
 
 /* Takes share by share until there is none. */
-static void *look(void *cookie)
+static void look(struct looker *looker)
 {
-    struct looker *looker = cookie;
     struct run *run = looker->run;
     size_t count = run->shares->count;
     while (looker->status == SP_OK && !atomic_load(&run->ended)) {
@@ -41,6 +40,17 @@ static void *look(void *cookie)
     }
     if (looker->status != SP_OK)
         atomic_store(&run->ended, true);
+}
+
+/* A share of a helper's is of the same read as the caller's. */
+static void *help(void *cookie)
+{
+    struct looker *looker = cookie;
+    struct sp_store *store = looker->run->shares->call->api->store;
+    struct sp_store_helper helper;
+    sp_store_help(store, &helper, looker->host);
+    look(looker);
+    sp_store_help_end(store, &helper);
     return NULL;
 }
 
@@ -51,7 +61,8 @@ static enum sp_status start_helper(const struct sp_shares *shares, struct looker
     if (!sp_query_borrow(shares->call->api))
         return SP_OK;
     enum sp_status status = shares->begin ? shares->begin(looker->worker, reterr) : SP_OK;
-    looker->runs = status == SP_OK && pthread_create(&looker->thread, NULL, look, looker) == 0;
+    looker->host = pthread_self();
+    looker->runs = status == SP_OK && pthread_create(&looker->thread, NULL, help, looker) == 0;
     if (!looker->runs)
         sp_query_pool_give_back(shares->call->api->pool);
     return status;

@@ -25,6 +25,9 @@ struct sp_store_ops {
                            enum sp_visit (*visit)(void *cookie,
                                                   const struct sp_candidate *candidate),
                            void *cookie, struct sp_scanned *ret_scanned, struct sp_error *reterr);
+    /* NULL, both: an engine of which reads never wait */
+    void (*help)(struct sp_store *store, struct sp_store_helper *helper, pthread_t host);
+    void (*help_end)(struct sp_store *store, struct sp_store_helper *helper);
     enum sp_status (*arrivals_begin)(struct sp_store *store, struct sp_arrivals_cursor *ret,
                                      struct sp_error *reterr);
     void (*arrivals_end)(struct sp_store *store);

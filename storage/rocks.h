@@ -17,6 +17,7 @@
 #include "storage/brute.h"
 #include "storage/datadir.h"
 #include "storage/edge_rollup.h"
+#include "storage/gate.h"
 #include "storage/idset.h"
 #include "storage/interner.h"
 #include "storage/known.h"
@@ -112,14 +113,13 @@ struct sp_rocks {
     pthread_t opener;
     bool opener_runs; /* it has to be joined; of who opens and closes */
 
-    /* After a failed write RocksDB takes no more; the sealer then closes and opens it again, when nobody reads. Who uses
-     * kv holds it for reading. A lock that prefers readers: a visitor reads within a scan. */
-    pthread_rwlock_t kv_lock;
+    /* After a failed write RocksDB takes no more; the sealer then closes and opens it again, alone. Who uses kv is within the gate. */
+    struct sp_gate gate;
     struct sp_kv *kv; /* NULL: it could not be opened again yet */
     _Atomic bool kv_broken;
 
     /* Held while a new segment learns what older ones hold of its traces, until it is in the list; and while a segment is
-     * removed. Behind kv_lock, before lock. */
+     * removed. Within the gate, before lock. */
     pthread_mutex_t history_lock;
     struct sp_known known; /* under it: traces of segments from known_from on */
 
@@ -166,9 +166,9 @@ struct sp_rocks {
 
     /* Of what questions keep with segments and blocks (kept.h); no other is taken behind it. */
     pthread_mutex_t kept_lock;
-    pthread_mutex_t
-        short_links_lock; /* held while a link is added or removed; behind kv_lock, before lock */
-    pthread_mutex_t backup_lock; /* one backup at a time; never held with another but kv_lock */
+    /* Held while a link is added or removed. Within the gate, before lock. */
+    pthread_mutex_t short_links_lock;
+    pthread_mutex_t backup_lock; /* one backup at a time; never held with another lock */
 };
 
 static inline struct sp_rocks *sp_rocks_of(struct sp_store *store)
@@ -180,7 +180,7 @@ static inline struct sp_rocks *sp_rocks_of(struct sp_store *store)
 
 SP_MUST_USE enum sp_status sp_rocks_start(struct sp_rocks *rocks, struct sp_error *reterr);
 void sp_rocks_stop(struct sp_rocks *rocks); /* drains first */
-/* Writes the batch, unsynced. With kv_lock held for reading. Has the committer do it between two groups, so that a thread that is nicer never
+/* Writes the batch, unsynced. Within the gate. Has the committer do it between two groups, so that a thread that is nicer never
  * stands at the head of RocksDB's queue of writers without a processor, and acks behind it; does it itself when there is no committer. */
 SP_MUST_USE enum sp_status sp_rocks_write_behind(struct sp_rocks *rocks, struct sp_kv_batch *batch,
                                                  struct sp_error *reterr);
@@ -272,7 +272,7 @@ SP_MUST_USE enum sp_status sp_rocks_mix(const struct sp_rocks_mix *mix, struct s
 /* ---- rocks_seal.c: head blocks to a segment ---- */
 
 /* Writes all head blocks, of which there are some, as one segment: first its chunks, which nobody reads, then in one batch its header and
- * all that changes with it, the deletion of their journal records among it; not synced (the journal is). The sealer's; with kv_lock held for reading. */
+ * all that changes with it, the deletion of their journal records among it; not synced (the journal is). The sealer's; within the gate. */
 SP_MUST_USE enum sp_status sp_rocks_seal(struct sp_rocks *rocks, struct sp_error *reterr);
 
 SP_MUST_USE enum sp_status sp_rocks_put_totals(const struct sp_rocks *rocks,
@@ -287,7 +287,7 @@ uint32_t sp_rocks_merge_choose(const struct sp_rocks *rocks, uint32_t *ret_first
 /* Segments that are in such groups. Under the lock. */
 uint64_t sp_rocks_merge_debt(const struct sp_rocks *rocks);
 
-/* Merges them. Under the lock, which it gives up meanwhile, and with kv_lock held for reading: it gives up soon when the
+/* Merges them. Under the lock, which it gives up meanwhile, and within the gate: it gives up soon when the
  * database has to be repaired or the store drains (SP_UNAVAILABLE). A segment that cannot be read is noted as damaged, which is
  * no error. The merger's. */
 SP_MUST_USE enum sp_status sp_rocks_merge(struct sp_rocks *rocks, uint32_t first, uint32_t count,
@@ -297,26 +297,31 @@ SP_MUST_USE enum sp_status sp_rocks_merge(struct sp_rocks *rocks, uint32_t first
 
 /* Starts the thread. An errno. */
 int sp_rocks_merger_start(struct sp_rocks *rocks);
-/* Gives back the room of segments whose header was not written before a crash. Before the threads run, or with kv_lock held for
- * writing. */
+/* Gives back the room of segments whose header was not written before a crash. Before the threads run, or
+ * alone within the gate. */
 void sp_rocks_drop_unnamed(struct sp_rocks *rocks);
 
 /* ---- rocks_retain.c: which segments go, and how ---- */
 
-/* Removes a segment if one is to go by these limits at this time. Under the lock, which it gives up meanwhile, and with kv_lock held
- * for reading. *ret_removed: one was; retain->removed is told. The merger's. */
+/* Removes a segment if one is to go by these limits at this time. Under the lock, which it gives up meanwhile, and within the
+ * gate. *ret_removed: one was; retain->removed is told. The merger's. */
 SP_MUST_USE enum sp_status sp_rocks_retain_one(struct sp_rocks *rocks,
                                                const struct sp_retain *retain, bool *ret_removed,
                                                struct sp_error *reterr);
 enum sp_status sp_rocks_retain(struct sp_store *store, const struct sp_retain *retain,
                                struct sp_error *reterr);
-/* Bytes of tables that no segment needs. With kv_lock held for reading, under the lock. */
+/* Bytes of tables that no segment needs. Within the gate, under the lock. */
 uint64_t sp_rocks_garbage_bytes(const struct sp_rocks *rocks);
+
+/* Within the gate, from then until sp_gate_leave. SP_UNAVAILABLE: the database is to be opened again, and this thread is not within. */
+SP_MUST_USE enum sp_status sp_rocks_enter(struct sp_rocks *rocks, struct sp_gate_pass *pass,
+                                          struct sp_error *reterr);
 
 /* ---- rocks_repair.c ---- */
 
-/* Opens the database again after a failed write, if nobody reads now and there is room, and drops what was not acked from
- * its journal. The sealer's. SP_BUSY, SP_UNAVAILABLE: try again later. */
+/* Opens the database again after a failed write, if there is room, and drops what was not acked from its journal. For that it has to be
+ * alone within the gate, which it shuts. The sealer's. SP_BUSY: somebody is within still.   SP_UNAVAILABLE: there is no room. Try
+ * again later; only the first leaves the gate shut. */
 SP_MUST_USE enum sp_status sp_rocks_repair(struct sp_rocks *rocks, struct sp_error *reterr);
 
 /* ---- rocks_backup.c ---- */

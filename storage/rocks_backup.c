@@ -14,15 +14,20 @@ static enum sp_status copy_database(struct sp_rocks *rocks, const char *folder,
     char *path;
     if (asprintf(&path, "%s/db", folder) < 0)
         return sp_error_set(reterr, SP_NO_MEMORY, "no memory for a backup");
-    pthread_rwlock_rdlock(&rocks->kv_lock);
-    enum sp_status status =
-        rocks->kv != NULL && !atomic_load(&rocks->kv_broken) && !sp_kv_is_read_only(rocks->kv)
-            ? sp_kv_checkpoint(rocks->kv, path, reterr)
-            : sp_error_set(reterr, SP_UNAVAILABLE, "the database does not take writes now");
+    struct sp_gate_pass pass;
+    enum sp_status status = sp_rocks_enter(rocks, &pass, reterr);
+    if (status != SP_OK) {
+        free(path);
+        return status;
+    }
+    if (rocks->kv != NULL && !atomic_load(&rocks->kv_broken) && !sp_kv_is_read_only(rocks->kv))
+        status = sp_kv_checkpoint(rocks->kv, path, reterr);
+    else
+        status = sp_error_set(reterr, SP_UNAVAILABLE, "the database does not take writes now");
     bool is_broken = status != SP_OK && rocks->kv != NULL && sp_kv_log_has_failed(rocks->kv);
     if (is_broken)
         atomic_store(&rocks->kv_broken, true);
-    pthread_rwlock_unlock(&rocks->kv_lock);
+    sp_gate_leave(&rocks->gate, &pass);
     if (is_broken) { /* the sealer repairs it now, not when it seals the next time */
         pthread_mutex_lock(&rocks->lock);
         pthread_cond_signal(&rocks->sealer_wakes);

@@ -458,7 +458,9 @@ static enum sp_status rocks_stats(struct sp_store *store, struct sp_store_stats 
     struct sp_rocks_view view;
     if (is_opening(rocks, ret))
         return SP_OK;
-    enum sp_status status = sp_rocks_view_open(rocks, &view, reterr);
+    enum sp_status status = sp_rocks_check_open(rocks, reterr);
+    if (status == SP_OK) /* who watches the store wants to know most of all when it is not well */
+        status = sp_rocks_view_open_at_once(rocks, &view, reterr);
     if (status != SP_OK)
         return status;
     struct sp_store_stats stats = {.disk_bytes = sp_datadir_bytes(&rocks->dir),
@@ -515,6 +517,16 @@ static void rocks_close(struct sp_store *store)
     sp_rocks_close(sp_rocks_of(store));
 }
 
+static void rocks_help(struct sp_store *store, struct sp_store_helper *helper, pthread_t host)
+{
+    sp_gate_help(&sp_rocks_of(store)->gate, &helper->at_gate, host);
+}
+
+static void rocks_help_end(struct sp_store *store, struct sp_store_helper *helper)
+{
+    sp_gate_help_end(&sp_rocks_of(store)->gate, &helper->at_gate);
+}
+
 const struct sp_store_ops sp_rocks_ops = {
     .append = sp_rocks_append,
     .drain = sp_rocks_drain,
@@ -523,6 +535,8 @@ const struct sp_store_ops sp_rocks_ops = {
     .traces_read = sp_rocks_traces_read,
     .traces_measure = sp_rocks_traces_measure,
     .scan = sp_rocks_scan,
+    .help = rocks_help,
+    .help_end = rocks_help_end,
     .arrivals_begin = rocks_arrivals_begin,
     .arrivals_end = rocks_arrivals_end,
     .arrivals_read = rocks_arrivals_read,

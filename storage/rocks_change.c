@@ -3,24 +3,26 @@
  * storage/rocks_change.c: see rocks_change.h. Knows the database through kv.h only. */
 #include "storage/rocks_change.h"
 
-enum sp_status sp_rocks_change_begin(struct sp_rocks *rocks, struct sp_error *reterr)
+enum sp_status sp_rocks_change_begin(struct sp_rocks *rocks, struct sp_gate_pass *pass,
+                                     struct sp_error *reterr)
 {
     if (rocks->follows)
         return sp_error_set(reterr, SP_PERMISSION,
                             "this process only reads: ask the one that stores spans");
     enum sp_status status = sp_rocks_check_open(rocks, reterr);
+    if (status == SP_OK)
+        status = sp_rocks_enter(rocks, pass, reterr);
     if (status != SP_OK)
         return status;
-    pthread_rwlock_rdlock(&rocks->kv_lock);
     if (rocks->kv != NULL && !atomic_load(&rocks->kv_broken))
         return SP_OK;
-    pthread_rwlock_unlock(&rocks->kv_lock);
+    sp_gate_leave(&rocks->gate, pass);
     return sp_error_set(reterr, SP_UNAVAILABLE, "the database does not take writes now");
 }
 
-void sp_rocks_change_end(struct sp_rocks *rocks)
+void sp_rocks_change_end(struct sp_rocks *rocks, struct sp_gate_pass *pass)
 {
-    pthread_rwlock_unlock(&rocks->kv_lock);
+    sp_gate_leave(&rocks->gate, pass);
 }
 
 static enum sp_status write_and_sync(struct sp_rocks *rocks, struct sp_kv_batch *batch,

@@ -5,10 +5,11 @@
 
 #include "storage/rocks.h"
 
-/* Behind a SP_OK the database takes writes, and kv_lock is held for reading until the end.
+/* Behind a SP_OK the database takes writes, and this thread is within the gate until the end.
  * SP_PERMISSION: this process only reads.   SP_UNAVAILABLE. */
-SP_MUST_USE enum sp_status sp_rocks_change_begin(struct sp_rocks *rocks, struct sp_error *reterr);
-void sp_rocks_change_end(struct sp_rocks *rocks);
+SP_MUST_USE enum sp_status sp_rocks_change_begin(struct sp_rocks *rocks, struct sp_gate_pass *pass,
+                                                 struct sp_error *reterr);
+void sp_rocks_change_end(struct sp_rocks *rocks, struct sp_gate_pass *pass);
 
 /* Within a change. Durable when it returns; after an error nobody knows, and the sealer repairs. NULL for value: deletes. */
 SP_MUST_USE enum sp_status sp_rocks_change_write(struct sp_rocks *rocks, struct sp_slice key,

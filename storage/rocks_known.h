@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/rocks_known.h: which traces stored segments hold, for rocks_seal.c, rocks_retain.c and rocks_merger.c. Internal to
- * storage/. With kv_lock held for reading, all of it. */
+ * storage/. Within the gate, all of it. */
 #pragma once
 
 #include "storage/rocks_view.h"

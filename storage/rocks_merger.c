@@ -176,7 +176,7 @@ static enum sp_status retain(struct sp_rocks *rocks, bool *ret_removed, struct s
     return status;
 }
 
-/* Under the lock, which it gives up meanwhile; with kv_lock held for reading. *ret_idle: there was nothing to do. */
+/* Under the lock, which it gives up meanwhile; within the gate. *ret_idle: there was nothing to do. */
 static enum sp_status do_work(struct sp_rocks *rocks, bool *ret_idle, struct sp_error *reterr)
 {
     struct sp_rocks_dropped dropped;
@@ -211,15 +211,16 @@ static enum sp_status do_work(struct sp_rocks *rocks, bool *ret_idle, struct sp_
 /* Under the lock. The database is held for one piece of work, which ends early when it has to be repaired. */
 static enum sp_status step(struct sp_rocks *rocks, bool *ret_idle, struct sp_error *reterr)
 {
+    struct sp_gate_pass pass;
     pthread_mutex_unlock(&rocks->lock);
-    pthread_rwlock_rdlock(&rocks->kv_lock);
+    sp_gate_enter_always(&rocks->gate, &pass);
     pthread_mutex_lock(&rocks->lock);
     enum sp_status status = SP_OK;
     *ret_idle = true;
     if (!rocks->draining && !rocks->stopping && !atomic_load(&rocks->kv_broken) &&
         rocks->kv != NULL)
         status = do_work(rocks, ret_idle, reterr);
-    pthread_rwlock_unlock(&rocks->kv_lock);
+    sp_gate_leave(&rocks->gate, &pass);
     return status;
 }
 

@@ -256,7 +256,7 @@ void sp_rocks_close(struct sp_rocks *rocks)
     pthread_mutex_destroy(&rocks->short_links_lock);
     pthread_mutex_destroy(&rocks->backup_lock);
     pthread_mutex_destroy(&rocks->kept_lock);
-    pthread_rwlock_destroy(&rocks->kv_lock);
+    sp_gate_fini(&rocks->gate);
     free(rocks);
 }
 
@@ -273,6 +273,8 @@ static struct sp_store_sizes sizes_of(const struct sp_store_options *options)
         sizes.merge_segments = SP_ROCKS_MERGE_SEGMENTS;
     if (sizes.retry_ns == 0)
         sizes.retry_ns = SP_ROCKS_RETRY_NS;
+    if (sizes.read_wait_ns == 0)
+        sizes.read_wait_ns = SP_ROCKS_READ_WAIT_NS;
     if (sizes.follow_ns == 0)
         sizes.follow_ns = SP_ROCKS_FOLLOW_NS;
     return sizes;
@@ -308,7 +310,7 @@ static enum sp_status open_store(const struct sp_store_options *options, bool fo
     pthread_mutex_init(&rocks->short_links_lock, NULL);
     pthread_mutex_init(&rocks->backup_lock, NULL);
     pthread_mutex_init(&rocks->kept_lock, NULL);
-    pthread_rwlock_init(&rocks->kv_lock, NULL); /* prefers readers, which glibc documents */
+    sp_gate_init(&rocks->gate);
     pthread_cond_init(&rocks->committer_wakes, NULL);
     pthread_cond_init(&rocks->columns_wakes, &monotonic);
     pthread_cond_init(&rocks->sealer_wakes, &monotonic);

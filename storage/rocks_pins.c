@@ -252,13 +252,14 @@ static enum sp_status change(struct sp_rocks *rocks, const struct sp_pin *pin,
                                                     struct sp_error *reterr),
                              struct sp_error *reterr)
 {
-    enum sp_status status = sp_rocks_change_begin(rocks, reterr);
+    struct sp_gate_pass pass;
+    enum sp_status status = sp_rocks_change_begin(rocks, &pass, reterr);
     if (status != SP_OK)
         return status;
     pthread_mutex_lock(&rocks->history_lock);
     status = make(rocks, pin, reterr);
     pthread_mutex_unlock(&rocks->history_lock);
-    sp_rocks_change_end(rocks);
+    sp_rocks_change_end(rocks, &pass);
     return status;
 }
 

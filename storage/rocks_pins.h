@@ -8,7 +8,7 @@
 /* What the database has, for what was known. Under the lock, or before threads run. */
 SP_MUST_USE enum sp_status sp_rocks_load_pins(struct sp_rocks *rocks, struct sp_error *reterr);
 
-/* Does a segment hold a trace that is pinned? It stays so while history_lock is held. With kv_lock held for reading, and without the lock. What is
+/* Does a segment hold a trace that is pinned? It stays so while history_lock is held. Within the gate, and without the lock. What is
  * damaged is passed over. SP_IO, SP_NO_MEMORY. */
 SP_MUST_USE enum sp_status sp_rocks_is_pinned(struct sp_rocks *rocks,
                                               const struct sp_segment *segment, bool *ret,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/rocks_repair.c: the database again after a write has failed, which nearly always means a disk that was full.
- * RocksDB stops at such an error, so it is closed and opened. Knows the database through kv.h only. */
+ * RocksDB stops at such an error, so it is closed and opened, when nobody uses it: docs/decisions/0151-a-turn-for-the-repair.md. Knows the
+ * database through kv.h only. */
 #include "storage/rocks.h"
 
 #include <sys/statvfs.h>
@@ -66,7 +67,7 @@ static void drop_sealed(struct sp_rocks *rocks)
     rocks->head.count = kept;
 }
 
-/* With kv_lock held for writing: so there are no views. */
+/* Alone within the gate: so there are no views. */
 static enum sp_status open_again(struct sp_rocks *rocks, struct sp_error *reterr)
 {
     uint64_t acked = last_acked(rocks);
@@ -92,12 +93,18 @@ static enum sp_status open_again(struct sp_rocks *rocks, struct sp_error *reterr
     return status;
 }
 
-/* The same. Reads go on without a database that takes writes: one that has failed is not kept, because RocksDB goes on with it in
+/* Nobody but this thread changes kv. */
+static bool is_for_reads(const struct sp_rocks *rocks)
+{
+    return rocks->kv != NULL && sp_kv_is_read_only(rocks->kv);
+}
+
+/* Alone within the gate. Reads go on without a database that takes writes: one that has failed is not kept, because RocksDB goes on with it in
  * threads of its own, which Debian's assertions end together with the process (docs/decisions/0054-faults.md). */
 static void open_for_reads(struct sp_rocks *rocks)
 {
     struct sp_error error;
-    if (rocks->kv != NULL && sp_kv_is_read_only(rocks->kv))
+    if (is_for_reads(rocks))
         return;
     sp_kv_close(rocks->kv);
     rocks->kv = NULL;
@@ -108,17 +115,21 @@ static void open_for_reads(struct sp_rocks *rocks)
 
 enum sp_status sp_rocks_repair(struct sp_rocks *rocks, struct sp_error *reterr)
 {
-    if (pthread_rwlock_trywrlock(&rocks->kv_lock) != 0)
+    bool fits = has_room(rocks);
+    enum sp_status status = SP_OK;
+    if (!fits)
+        status = sp_error_set(reterr, SP_UNAVAILABLE, "the disk of %s is full", rocks->dir.root);
+    if (!fits && is_for_reads(rocks)) /* nobody has to be held up for that */
+        return status;
+    if (!sp_gate_shut(&rocks->gate, SP_ROCKS_REPAIR_WAIT_NS))
         return sp_error_set(reterr, SP_BUSY, "readers are using the database");
-    enum sp_status status =
-        has_room(rocks)
-            ? open_again(rocks, reterr)
-            : sp_error_set(reterr, SP_UNAVAILABLE, "the disk of %s is full", rocks->dir.root);
+    if (fits)
+        status = open_again(rocks, reterr);
     if (status == SP_OK)
         atomic_store(&rocks->kv_broken, false);
     else
         open_for_reads(rocks);
-    pthread_rwlock_unlock(&rocks->kv_lock);
+    sp_gate_open(&rocks->gate);
     if (status == SP_OK) {
         sp_log_event(rocks->log, SP_LOG_INFO, "repaired", "the database takes writes again");
         pthread_mutex_lock(&rocks->lock);

@@ -134,7 +134,7 @@ static enum sp_status new_traces(struct sp_rocks_sealing *sealing, uint64_t *ret
     struct sp_rocks_view view;
     struct sp_trace_id *ids = sealing->ids.items;
     size_t known_count = sealing->ids.count;
-    enum sp_status status = sp_rocks_view_open_early(sealing->rocks, &view, reterr);
+    enum sp_status status = sp_rocks_view_open_at_once(sealing->rocks, &view, reterr);
     if (status != SP_OK)
         return status;
     sp_rocks_view_keep(&view, sealing->count); /* not the blocks behind them */

@@ -41,6 +41,7 @@ struct worker {
 static enum sp_status do_work(struct sp_rocks *rocks, enum work work, struct sp_error *reterr)
 {
     enum sp_status status = SP_OK;
+    struct sp_gate_pass pass;
     switch (work) {
     case WORK_NONE:
         break;
@@ -51,9 +52,9 @@ static enum sp_status do_work(struct sp_rocks *rocks, enum work work, struct sp_
         status = sp_rocks_repair(rocks, reterr);
         break;
     case WORK_SEAL:
-        pthread_rwlock_rdlock(&rocks->kv_lock);
+        sp_gate_enter_always(&rocks->gate, &pass);
         status = sp_rocks_seal(rocks, reterr);
-        pthread_rwlock_unlock(&rocks->kv_lock);
+        sp_gate_leave(&rocks->gate, &pass);
         break;
     }
     return status;

@@ -20,10 +20,11 @@ struct sp_rocks_seal_job {
 static void run(struct sp_crew_job *job, void *tool)
 {
     struct sp_rocks_seal_job *seal = (struct sp_rocks_seal_job *)(void *)job;
+    struct sp_gate_pass pass;
     (void)tool;
-    pthread_rwlock_rdlock(&seal->rocks->kv_lock);
+    sp_gate_enter_always(&seal->rocks->gate, &pass);
     seal->status = seal->step(seal->sealing, &seal->error);
-    pthread_rwlock_unlock(&seal->rocks->kv_lock);
+    sp_gate_leave(&seal->rocks->gate, &pass);
 }
 
 static void submit(struct sp_rocks_seals *seals, struct sp_rocks_seal_job *seal,

@@ -8,7 +8,7 @@
 #include "storage/rocks.h"
 
 /* ---- rocks_seal.c: sp_rocks_seal in steps ----
- * Several may be on the way while nobody else seals. With kv_lock held for reading. */
+ * Several may be on the way while nobody else seals. Within the gate. */
 struct sp_rocks_sealing;
 
 /* Takes the head blocks that no other one has, of which there are some; those that come later belong to others. */

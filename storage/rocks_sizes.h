@@ -62,5 +62,9 @@
  * reason: then twice as long each time, up to the second. */
 #define SP_ROCKS_RETRY_NS     500000000ULL
 #define SP_ROCKS_RETRY_NS_MAX 30000000000ULL
+/* A database that has failed is opened again when the reads that use it have ended. What comes meanwhile waits for so long, which is
+ * enough when they are short, and is then told to try again. The sealer waits for so long at once: a drain waits for it. */
+#define SP_ROCKS_READ_WAIT_NS   2000000000ULL
+#define SP_ROCKS_REPAIR_WAIT_NS 500000000ULL
 /* How often a store that follows another process looks at what that has written. */
 #define SP_ROCKS_FOLLOW_NS 200000000ULL

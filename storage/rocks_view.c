@@ -33,31 +33,52 @@ static bool take_references(struct sp_rocks *rocks, struct sp_rocks_view *view)
     return true;
 }
 
+/* Within the gate. */
+static enum sp_status fill(struct sp_rocks_view *view, struct sp_error *reterr)
+{
+    struct sp_rocks *rocks = view->rocks;
+    enum sp_status status = SP_OK;
+    pthread_mutex_lock(&rocks->lock);
+    bool fits = take_references(rocks, view);
+    pthread_mutex_unlock(&rocks->lock);
+    if (!fits)
+        status = sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
+    else if (view->kv == NULL)
+        status = sp_error_set(reterr, SP_UNAVAILABLE, "the database is being opened again");
+    if (status != SP_OK)
+        sp_rocks_view_close(view);
+    return status;
+}
+
+enum sp_status sp_rocks_enter(struct sp_rocks *rocks, struct sp_gate_pass *pass,
+                              struct sp_error *reterr)
+{
+    return sp_gate_enter(&rocks->gate, pass, rocks->sizes.read_wait_ns)
+               ? SP_OK
+               : sp_error_set(reterr, SP_UNAVAILABLE,
+                              "a write to the disk has failed, and the database is opened again as "
+                              "soon as the queries that use it have ended; try again");
+}
+
 enum sp_status sp_rocks_view_open(struct sp_rocks *rocks, struct sp_rocks_view *ret,
                                   struct sp_error *reterr)
 {
+    *ret = (struct sp_rocks_view){.rocks = NULL};
     enum sp_status status = sp_rocks_check_open(rocks, reterr);
-    return status == SP_OK ? sp_rocks_view_open_early(rocks, ret, reterr) : status;
+    if (status == SP_OK)
+        status = sp_rocks_enter(rocks, &ret->pass, reterr);
+    if (status != SP_OK)
+        return status;
+    ret->rocks = rocks;
+    return fill(ret, reterr);
 }
 
-enum sp_status sp_rocks_view_open_early(struct sp_rocks *rocks, struct sp_rocks_view *ret,
-                                        struct sp_error *reterr)
+enum sp_status sp_rocks_view_open_at_once(struct sp_rocks *rocks, struct sp_rocks_view *ret,
+                                          struct sp_error *reterr)
 {
-    struct sp_rocks_view view = {.rocks = rocks};
-    pthread_rwlock_rdlock(&rocks->kv_lock);
-    pthread_mutex_lock(&rocks->lock);
-    bool fits = take_references(rocks, &view);
-    pthread_mutex_unlock(&rocks->lock);
-    if (!fits) {
-        sp_rocks_view_close(&view);
-        return sp_error_set(reterr, SP_NO_MEMORY, "no memory to read the store");
-    }
-    if (view.kv == NULL) {
-        sp_rocks_view_close(&view);
-        return sp_error_set(reterr, SP_UNAVAILABLE, "the database is being opened again");
-    }
-    *ret = view;
-    return SP_OK;
+    *ret = (struct sp_rocks_view){.rocks = rocks};
+    sp_gate_enter_always(&rocks->gate, &ret->pass);
+    return fill(ret, reterr);
 }
 
 static void drop_fresh(struct sp_rocks_view *view)
@@ -76,7 +97,7 @@ void sp_rocks_view_close(struct sp_rocks_view *view)
     free(view->fresh);
     if (view->rocks->follower != NULL && view->kv != NULL)
         sp_kv_unpin(view->kv);
-    pthread_rwlock_unlock(&view->rocks->kv_lock);
+    sp_gate_leave(&view->rocks->gate, &view->pass);
     *view = (struct sp_rocks_view){0};
 }
 

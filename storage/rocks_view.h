@@ -18,8 +18,9 @@ struct sp_rocks_part {
     struct sp_block_shared *memory;
 };
 
-struct sp_rocks_view {
+struct sp_rocks_view { /* stays where it is, and one thread's */
     struct sp_rocks *rocks;
+    struct sp_gate_pass pass;
     struct sp_kv *kv; /* where segments are read; a follower's is pinned, with a reference */
     struct sp_rocks_part *parts; /* heap; in order; each with a reference */
     uint32_t part_count;
@@ -29,10 +30,11 @@ struct sp_rocks_view {
 
 SP_MUST_USE enum sp_status sp_rocks_view_open(struct sp_rocks *rocks, struct sp_rocks_view *ret,
                                               struct sp_error *reterr);
-/* The same while the store is still being opened: what is there so far. */
-SP_MUST_USE enum sp_status sp_rocks_view_open_early(struct sp_rocks *rocks,
-                                                    struct sp_rocks_view *ret,
-                                                    struct sp_error *reterr);
+/* The same for the store's own threads and its state, which wait for no repair: also while the store is still being opened, of what is
+ * there so far. */
+SP_MUST_USE enum sp_status sp_rocks_view_open_at_once(struct sp_rocks *rocks,
+                                                      struct sp_rocks_view *ret,
+                                                      struct sp_error *reterr);
 void sp_rocks_view_close(struct sp_rocks_view *view);
 /* Leaves the segments and the first blocks of the head. */
 void sp_rocks_view_keep(struct sp_rocks_view *view, uint32_t block_count);

@@ -181,7 +181,7 @@ static enum sp_status write_group(struct sp_rocks *rocks, struct sp_rocks_queue 
     return status;
 }
 
-/* With kv_lock held for reading. */
+/* Within the gate. */
 static enum sp_status write_journal(struct sp_rocks *rocks, struct sp_rocks_queue *group,
                                     struct sp_error *reterr)
 {
@@ -260,8 +260,10 @@ static void commit_group(struct sp_rocks *rocks)
     size_t count = group.count;
     pthread_mutex_unlock(&rocks->lock);
 
-    /* Until what was written stands in the head: a repair drops the records that are not there. */
-    pthread_rwlock_rdlock(&rocks->kv_lock);
+    /* Until what was written stands in the head: a repair drops the records that are not there. Always: who is within may be waiting
+     * for an errand. */
+    struct sp_gate_pass pass;
+    sp_gate_enter_always(&rocks->gate, &pass);
     struct sp_error error = {0};
     enum sp_status status = write_journal(rocks, &group, &error);
     if (status != SP_OK)
@@ -271,7 +273,7 @@ static void commit_group(struct sp_rocks *rocks)
     pthread_mutex_lock(&rocks->lock);
     struct sp_rocks_entry *to_ack = publish(rocks, &group, status == SP_OK);
     pthread_mutex_unlock(&rocks->lock);
-    pthread_rwlock_unlock(&rocks->kv_lock);
+    sp_gate_leave(&rocks->gate, &pass);
     if (status == SP_OK)
         tell_arrivals(rocks, to_ack);
     ack(to_ack, status, &error);
@@ -283,7 +285,7 @@ static void commit_group(struct sp_rocks *rocks)
     pthread_cond_broadcast(&rocks->somebody_idles);
 }
 
-/* Under the lock, which it leaves meanwhile. Who waits for it holds kv_lock. */
+/* Under the lock, which it leaves meanwhile. Who waits for it is within the gate, and stays there until it is done. */
 static void do_errand(struct sp_rocks *rocks)
 {
     struct sp_rocks_errand *errand = rocks->errands;

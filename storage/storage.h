@@ -25,6 +25,7 @@
 #include "lib/analysis/analysis.h"
 #include "lib/model/model.h"
 #include "storage/answers.h"
+#include "storage/gate.h"
 #include "storage/pins.h"
 #include "storage/scan.h"
 #include "storage/short_links.h"
@@ -85,7 +86,18 @@ uint64_t sp_store_appends_begun(const struct sp_store *store);
  * Twice is fine. */
 void sp_store_drain(struct sp_store *store);
 
-/* ---- reader ---- */
+/* ---- reader ----
+ *
+ * Every read may say SP_UNAVAILABLE: the store is being opened; or the disk did not take a write, and the store is opened again as soon
+ * as the reads that are under way have ended. They do end; what comes new waits for a moment first. A read within a read (of a
+ * visitor, say) is no new one, on the same thread, or on one that helps it: */
+
+struct sp_store_helper {
+    struct sp_gate_helper at_gate;
+};
+/* From now on this thread reads for another one, the host, which waits for it. */
+void sp_store_help(struct sp_store *store, struct sp_store_helper *helper, pthread_t host);
+void sp_store_help_end(struct sp_store *store, struct sp_store_helper *helper);
 
 /* All stored spans of a trace, in the order they were acked, duplicates included; copied into arena, so that they stay
  * valid as long as it does.
@@ -310,6 +322,7 @@ struct sp_store_sizes {
     uint64_t merge_spans_max; /* of a merged segment: 4 Mi */
     uint32_t merge_segments;  /* so many of a tier become one, 2 or more: 8 */
     uint64_t retry_ns;        /* what failed is tried again so much later at first: 0.5 s */
+    uint64_t read_wait_ns;    /* a read waits so long for a store that is to be opened again: 2 s */
     uint64_t follow_ns;       /* between two looks of a store that follows: 0.2 s */
 };
 

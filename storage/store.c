@@ -122,6 +122,18 @@ sp_store_scan(struct sp_store *store, const struct sp_scan *scan, const struct s
     return store->ops->scan(store, scan, stop, visit, cookie, ret_scanned, reterr);
 }
 
+void sp_store_help(struct sp_store *store, struct sp_store_helper *helper, pthread_t host)
+{
+    if (store->ops->help != NULL)
+        store->ops->help(store, helper, host);
+}
+
+void sp_store_help_end(struct sp_store *store, struct sp_store_helper *helper)
+{
+    if (store->ops->help_end != NULL)
+        store->ops->help_end(store, helper);
+}
+
 enum sp_status sp_store_arrivals_begin(struct sp_store *store, struct sp_arrivals_cursor *ret,
                                        struct sp_error *reterr)
 {

@@ -62,6 +62,7 @@ SP_MUST_USE enum sp_status sp_sheet_column(struct sp_sheet *sheet,
 
 /* Who looks at sheets. Each is used by one thread at a time. */
 struct sp_surveyor {
+    /* On a thread of its own, perhaps. Must not call the store. */
     enum sp_status (*visit)(void *cookie, struct sp_sheet *sheet, struct sp_error *reterr);
     void *cookie;
 };

@@ -2,10 +2,12 @@
  *
  * A search that goes on over the engine on disk, and over one that follows it: what is sealed and merged between two looks is sent once,
  * and what another process stores is sent as well. */
+#include <pthread.h>
 #include <unistd.h>
 
 #include "query/live.h"
-#include "tests/contract/fixture.h"
+#include "tests/contract/broken.h"
+#include "tests/support/disk_fault.h"
 #include "tests/unit/query/sink.h"
 
 #define TRIES_MAX 3000
@@ -19,6 +21,7 @@ static struct sp_query_call call;
 static void open_store(struct sp_store_sizes sizes)
 {
     fixture_make(&fixture, ENGINE_ROCKSDB, true);
+    disk_fault_watch(fixture.data_dir);
     fixture.options.sizes = sizes;
     fixture_open(&fixture);
 }
@@ -126,6 +129,42 @@ START_TEST(live_sends_what_another_process_stores)
 }
 END_TEST
 
+static void *look_elsewhere(void *cookie)
+{
+    (void)cookie;
+    look();
+    return NULL;
+}
+
+static void look_while_it_is_shut(struct fixture *broken)
+{
+    pthread_t thread;
+    add(3, 1, "cart");
+    break_store(broken);
+    wait_until_shut(broken);
+    ck_assert_int_eq(pthread_create(&thread, NULL, look_elsewhere, NULL), 0);
+    pthread_join(thread, NULL);
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 1);
+}
+
+START_TEST(live_goes_on_when_the_store_was_opened_again_after_a_fault)
+{
+    open_store((struct sp_store_sizes){.read_wait_ns = 1000000});
+    listen_to(fixture.store);
+    look();
+    add(1, 1, "cart");
+    look();
+    ck_assert_uint_eq(within_scan(&fixture, look_while_it_is_shut), 1);
+    append_again(&fixture);
+    look();
+    ck_assert_uint_eq(sink_count(&sink, "{\"trace\":"), 3); /* 1, 3, and that of append_again */
+    ck_assert_uint_eq(sink_count(&sink, "\"skipped\":0,\"unseenRequests\":0}"),
+                      sink_count(&sink, "{\"live\":"));
+    stop_listening();
+    fixture_fini(&fixture);
+}
+END_TEST
+
 Suite *sp_test_suite(void)
 {
     Suite *suite = suite_create("live over stores");
@@ -133,6 +172,7 @@ Suite *sp_test_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, live_sends_once_what_is_sealed_and_merged_between_two_looks);
     tcase_add_test(tcase, live_sends_what_another_process_stores);
+    tcase_add_test(tcase, live_goes_on_when_the_store_was_opened_again_after_a_fault);
     suite_add_tcase(suite, tcase);
     return suite;
 }
