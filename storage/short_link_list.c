@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-#include "lib/base/checksum.h"
-
 /* Two states with the same checksum are told apart by the next seed. */
 #define SEEDS 8
 

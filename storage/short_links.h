@@ -3,7 +3,7 @@
  * storage/short_links.h: the part of storage.h's contract, which includes it, that keeps long addresses of pages under short names. */
 #pragma once
 
-#include "lib/base/arena.h"
+#include "lib/base/base.h"
 
 struct sp_store;
 
