@@ -30,6 +30,25 @@ SP_MUST_USE enum sp_status sp_graph_answer_difference(struct sp_query_call *call
 SP_MUST_USE enum sp_status sp_graph_scan(struct sp_query_call *call, struct sp_time_range range,
                                          struct sp_graph_exact *ret, struct sp_error *reterr);
 
+/* How calls of an edge were found: a set of bits. */
+enum sp_graph_way {
+    SP_GRAPH_WAY_DIRECT = 1,
+    SP_GRAPH_WAY_MESSAGE = 2,
+    SP_GRAPH_WAY_LINK = 4,
+    SP_GRAPH_WAY_TO_DATABASE = 8,
+    SP_GRAPH_WAY_TO_BROKER = 16,
+    SP_GRAPH_WAY_TO_OTHERS = 32,
+    SP_GRAPH_WAY_FROM_BROKER = 64,
+    SP_GRAPH_WAY_FROM_NOBODY = 128,
+};
+unsigned sp_graph_way_of(const struct sp_graph_call *call);
+
+/* A query whose spans are the calls of the edge, one each (but those whose consumer links to its producer within the trace): of calls that were
+ * found in these ways. Appends nothing if there is none: they are along links across traces, or the name stands for several destinations, or was
+ * cut. */
+void sp_graph_condition(struct sp_slice client, struct sp_slice server, unsigned ways,
+                        struct sp_buf *out);
+
 /* ---- in query/graph_write.c ---- */
 
 #define SP_GRAPH_PERCENTILES 4

@@ -8,6 +8,7 @@
  *                       newest traces with spans of these services ---> read, their calls found -> three lists */
 #include <stdlib.h>
 
+#include "lib/traceql/traceql.h"
 #include "query/answer.h"
 #include "query/graph_answer.h"
 #include "query/population.h"
@@ -54,6 +55,7 @@ struct finding {
     size_t service_count;
     bool any_service;
     bool server_has_no_span; /* in some of the calls */
+    unsigned ways;           /* of the calls that were seen */
     uint64_t deadline_ns;
     struct sp_stop stop;
     struct sp_arena arena; /* of one trace */
@@ -102,6 +104,7 @@ static void offer(void *cookie, const struct sp_graph_call *call)
         (finding->client.len > 0 && !sp_slice_equal(finding->client, call->client)) ||
         (finding->server.len > 0 && !sp_slice_equal(finding->server, call->server)))
         return;
+    finding->ways |= sp_graph_way_of(call);
     const struct sp_span *span = sp_graph_call_span(call);
     const struct example example = {.trace_id = span->trace_id,
                                     .span_id = span->span_id,
@@ -335,6 +338,23 @@ static void write_list(const struct list *list, const char *name, struct sp_json
     sp_json_array_end(w);
 }
 
+/* Calls of one edge are what a query finds, too; those of a node are of several. */
+static void write_query(const struct finding *finding, struct sp_json_writer *w)
+{
+    struct sp_buf query;
+    sp_buf_init(&query, SP_TRACEQL_QUERY_BYTES_MAX);
+    if (finding->client.len > 0 && finding->server.len > 0)
+        sp_graph_condition(finding->client, finding->server, finding->ways, &query);
+    sp_json_key(w, "query");
+    if (query.error == SP_OK && query.len > 0)
+        sp_json_string(w, sp_buf_slice(&query));
+    else
+        sp_json_null(w);
+    if (query.error == SP_NO_MEMORY)
+        w->out->error = SP_NO_MEMORY;
+    sp_buf_fini(&query);
+}
+
 static void write_answer(struct finding *finding)
 {
     static const char *const names[] = {
@@ -351,6 +371,7 @@ static void write_answer(struct finding *finding)
         sp_json_cstr(&w, finding->incomplete_reason);
     else
         sp_json_null(&w);
+    write_query(finding, &w);
     sp_answer_json_scanned(&w, &finding->scanned, finding->trace_count);
     sp_json_object_end(&w);
 }

@@ -272,6 +272,21 @@ struct sp_graph_call sp_graph_half_call(const struct sp_span *span, enum sp_peer
                                         struct sp_graph_name *room);
 bool sp_graph_is_name_key(struct sp_slice key);
 
+/* The keys themselves, for who says the same in another language: of each list the first attribute that has a text names the other end. */
+struct sp_graph_name_key {
+    const char *key;
+    bool is_url; /* the host of the value is meant */
+};
+enum sp_graph_name_list {
+    SP_GRAPH_NAMES_OF_PEERS,
+    SP_GRAPH_NAMES_OF_DATABASES,        /* somebody's own word; names */
+    SP_GRAPH_NAMES_OF_DATABASE_SYSTEMS, /* where there is no name, or it is a number */
+    SP_GRAPH_NAMES_OF_BROKERS, /* somebody's own word; the kind of broker; names of the destination */
+    SP_GRAPH_NAMES_OF_TEMPLATES, /* of the destination, in its place: one for many */
+    SP_GRAPH_NAME_LISTS
+};
+const struct sp_graph_name_key *sp_graph_name_keys(enum sp_graph_name_list list, size_t *ret_count);
+
 /* Spans whose brokers had these names get them for good, as a peer.service in front of their attributes, so that sp_graph_calls finds
  * what it found then. The arena's memory. SP_LIMIT, SP_NO_MEMORY: the arena. */
 SP_MUST_USE enum sp_status sp_graph_keep_names(struct sp_span *spans, size_t count,

@@ -5,30 +5,25 @@
  * traces. */
 #include "lib/analysis/analysis.h"
 
-struct name_key {
-    const char *key;
-    bool is_url; /* the host of the value is meant */
-};
-
 /* Attributes that name the other end of a call, best first. Old and new names of the semantic conventions. */
-static const struct name_key peer_keys[] = {
+static const struct sp_graph_name_key peer_keys[] = {
     {"peer.service", false},  {"server.address", false},
     {"net.peer.name", false}, {"url.full", true},
     {"http.url", true},       {"http.host", false},
     {"rpc.service", false},   {"network.peer.address", false},
     {"net.peer.ip", false},   {"net.sock.peer.addr", false},
 };
-static const struct name_key database_name_keys[] = {
+static const struct sp_graph_name_key database_name_keys[] = {
     {"peer.service", false}, {"db.namespace", false}, {"db.name", false}};
-static const struct name_key database_system_keys[] = {{"db.system.name", false},
-                                                       {"db.system", false}};
+static const struct sp_graph_name_key database_system_keys[] = {{"db.system.name", false},
+                                                                {"db.system", false}};
 /* Somebody's own word; the kind of broker; names of the destination. */
-static const struct name_key messaging_keys[] = {{"peer.service", false},
-                                                 {"messaging.system", false},
-                                                 {"messaging.destination.name", false},
-                                                 {"messaging.destination", false}};
+static const struct sp_graph_name_key messaging_keys[] = {{"peer.service", false},
+                                                          {"messaging.system", false},
+                                                          {"messaging.destination.name", false},
+                                                          {"messaging.destination", false}};
 /* Of the destination, in its place: one for many. */
-static const struct name_key template_keys[] = {{"messaging.destination.template", false}};
+static const struct sp_graph_name_key template_keys[] = {{"messaging.destination.template", false}};
 static const char *const temporary_keys[] = {"messaging.destination.temporary",
                                              "messaging.destination.anonymous",
                                              "messaging.temp_destination"};
@@ -57,7 +52,7 @@ static struct sp_slice url_host(struct sp_slice url)
     return (struct sp_slice){0};
 }
 
-static struct sp_slice first_name(const struct sp_span *span, const struct name_key *keys,
+static struct sp_slice first_name(const struct sp_span *span, const struct sp_graph_name_key *keys,
                                   size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -185,20 +180,33 @@ static bool talks_to_broker(const struct sp_span *span)
 
 /* ---- keys ---- */
 
-bool sp_graph_is_name_key(struct sp_slice key)
+const struct sp_graph_name_key *sp_graph_name_keys(enum sp_graph_name_list list, size_t *ret_count)
 {
     static const struct {
-        const struct name_key *keys;
+        const struct sp_graph_name_key *keys;
         size_t count;
-    } lists[] = {{peer_keys, SP_ARRAY_LEN(peer_keys)},
-                 {database_name_keys, SP_ARRAY_LEN(database_name_keys)},
-                 {database_system_keys, SP_ARRAY_LEN(database_system_keys)},
-                 {messaging_keys, SP_ARRAY_LEN(messaging_keys)},
-                 {template_keys, SP_ARRAY_LEN(template_keys)}};
-    for (size_t l = 0; l < SP_ARRAY_LEN(lists); l++)
-        for (size_t i = 0; i < lists[l].count; i++)
-            if (sp_slice_equal_cstr(key, lists[l].keys[i].key))
+    } lists[SP_GRAPH_NAME_LISTS] = {
+        [SP_GRAPH_NAMES_OF_PEERS] = {peer_keys, SP_ARRAY_LEN(peer_keys)},
+        [SP_GRAPH_NAMES_OF_DATABASES] = {database_name_keys, SP_ARRAY_LEN(database_name_keys)},
+        [SP_GRAPH_NAMES_OF_DATABASE_SYSTEMS] = {database_system_keys,
+                                                SP_ARRAY_LEN(database_system_keys)},
+        [SP_GRAPH_NAMES_OF_BROKERS] = {messaging_keys, SP_ARRAY_LEN(messaging_keys)},
+        [SP_GRAPH_NAMES_OF_TEMPLATES] = {template_keys, SP_ARRAY_LEN(template_keys)},
+    };
+    *ret_count = lists[list].count;
+    return lists[list].keys;
+}
+
+bool sp_graph_is_name_key(struct sp_slice key)
+{
+    for (int l = 0; l < SP_GRAPH_NAME_LISTS; l++) {
+        size_t count;
+        const struct sp_graph_name_key *keys =
+            sp_graph_name_keys((enum sp_graph_name_list)l, &count);
+        for (size_t i = 0; i < count; i++)
+            if (sp_slice_equal_cstr(key, keys[i].key))
                 return true;
+    }
     for (size_t i = 0; i < SP_ARRAY_LEN(temporary_keys); i++)
         if (sp_slice_equal_cstr(key, temporary_keys[i]))
             return true;

@@ -8,7 +8,7 @@
 
 /* ---- values and names ---- */
 
-static void print_string(struct sp_slice text, struct sp_buf *out)
+void sp_traceql_print_string(struct sp_slice text, struct sp_buf *out)
 {
     static const char names[] = "nrt\\\"", bytes[] = "\n\r\t\\\"";
     sp_buf_append_byte(out, '"');
@@ -104,7 +104,7 @@ static void print_value(const struct sp_traceql_value *value, struct sp_buf *out
 {
     switch (value->type) {
     case SP_TRACEQL_TYPE_STRING:
-        print_string(value->string, out);
+        sp_traceql_print_string(value->string, out);
         break;
     case SP_TRACEQL_TYPE_BOOL:
         sp_buf_append_cstr(out, value->boolean ? "true" : "false");

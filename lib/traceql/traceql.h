@@ -258,6 +258,9 @@ void sp_traceql_print(const struct sp_traceql_query *query, struct sp_buf *out);
 /* The same for a part of it, to name it in messages and column heads. */
 void sp_traceql_print_node(const struct sp_traceql_node *node, struct sp_buf *out);
 
+/* A text as a query writes it: in quotes, with its escapes. */
+void sp_traceql_print_string(struct sp_slice text, struct sp_buf *out);
+
 /* Same tree, offsets and indices aside? */
 bool sp_traceql_equal(const struct sp_traceql_query *a, const struct sp_traceql_query *b);
 

@@ -329,7 +329,7 @@ test("calls of several kinds between the same two are one line, and each is a pr
       await page.locator(".graph .edge").dispatchEvent("pointerover", { pointerType: "mouse", bubbles: true });
       const rows = await page.locator(".graph .label tspan").evaluateAll((list) => list.map((e) => [e.textContent, e.getBoundingClientRect().y]));
       assert.match(rows[0][0], /^0\.050\/s · 0 % errors · p50 .* · call$/);
-      assert.match(rows[1][0], /^0\.017\/s · ▲ 100 % errors · .*messaging_system$/);
+      assert.match(rows[1][0], /^0\.017\/s · ▲ 100 % errors · .*messaging$/);
       assert.ok(rows[1][1] > rows[0][1], "below each other");
       const [ground, words] = [await page.locator(".graph .label rect").boundingBox(), await page.locator(".graph .label text").boundingBox()];
       assert.ok(words.x >= ground.x && words.x + words.width <= ground.x + ground.width && words.y >= ground.y && words.y + words.height <= ground.y + ground.height, "on a ground of their size");
@@ -337,7 +337,7 @@ test("calls of several kinds between the same two are one line, and each is a pr
       await page.locator(".graph .edge").dispatchEvent("pointerup", { button: 0, bubbles: true });
       const kinds = page.getByRole("group", { name: "Kinds of calls between the two" }).getByRole("button");
       await kinds.first().waitFor();
-      assert.deepEqual((await kinds.allInnerTexts()).map((t) => t.replace(/\s+/g, " ")), ["call 0.050/s", "messaging_system 0.017/s"]);
+      assert.deepEqual((await kinds.allInnerTexts()).map((t) => t.replace(/\s+/g, " ")), ["call 0.050/s", "messaging 0.017/s"]);
       assert.equal(await kinds.first().getAttribute("aria-pressed"), "true");
       await kinds.nth(1).click();
       await until(() => kinds.nth(1).getAttribute("aria-pressed"), "true", "the other is chosen");
@@ -582,11 +582,14 @@ test("the panel lists calls to look at: failed first, then slow and new ones, ea
     const calls = await rows();
     assert.deepEqual(calls.map(([status, why]) => `${status} ${why}`), [...Array(4).fill("▲ failed failed"), ...Array(3).fill("ok slowest"), "ok newest", "ok newest", "▲ failed newest"], String(calls));
     assert.equal(new Set(calls.map((c) => c[2])).size, 10, "each trace once");
-    // What is searched for are the calls of this edge: spans of the one right below spans of the other.
-    const q = new URL(await page.getByRole("link", { name: "Search its spans" }).getAttribute("href"), page.url()).searchParams.get("q");
-    assert.match(q, /"web" && kind = client \} > \{.*"pay"/);
-    const { series } = await (await fetch(`${site.url}/v1/metrics/query?${new URLSearchParams({ q: `${q} | count_over_time()`, ...WHOLE })}`)).json();
-    assert.equal(series[0].points[0][1], total("web", "pay"));
+    // What is searched for are the calls of this edge: spans of the one right below spans of the other, or those that no span has answered.
+    const searched = async (pattern) => {
+      const q = new URL(await page.getByRole("link", { name: "Search its spans" }).getAttribute("href"), page.url()).searchParams.get("q");
+      assert.match(q, pattern);
+      const { series } = await (await fetch(`${site.url}/v1/metrics/query?${new URLSearchParams({ q: `${q} | count_over_time()`, ...WHOLE })}`)).json();
+      return series[0].points[0][1];
+    };
+    assert.equal(await searched(/"web" && kind != producer \} > \{.*"pay"/), total("web", "pay"));
     // Both ends of it are a press away.
     await page.locator(".edge-title").getByRole("button", { name: "pay" }).click();
     await page.locator(".details").getByRole("link", { name: "Its page" }).waitFor();
@@ -599,6 +602,7 @@ test("the panel lists calls to look at: failed first, then slow and new ones, ea
     await page.locator(".edge-title", { hasText: "postgresql" }).waitFor();
     await list.first().waitFor();
     assert.ok((await list.count()) === 10 && (await rows()).every(([status]) => status === "ok"));
+    assert.equal(await searched(/"stock" .*"postgresql".*without/), total("stock", "postgresql"));
     // A service: whoever calls it. One that nobody calls: whatever it calls.
     for (const [name, failed] of [["audit", 0], ["web", 4]]) {
       await page.getByRole("table", { name: "Services" }).getByRole("button", { name, exact: true }).click();
@@ -620,5 +624,8 @@ test("calls along links across traces are looked at by their consumer", async ()
     const list = page.getByRole("table", { name: "Calls to look at" }).locator("tbody tr");
     await list.first().waitFor();
     assert.deepEqual(await list.locator("a").evaluateAll((all) => all.map((a) => new URL(a.href).searchParams.get("id"))), [hex(0xabc003, 32)]);
+    // Who took a message from whom is no condition on one trace: the way to the spans says that it leads to more.
+    const way = page.getByRole("link", { name: "Search all spans of orders" });
+    assert.match(new URL(await way.getAttribute("href"), page.url()).searchParams.get("q"), /^\{ resource\.service\.name = "orders" \}$/);
   });
 });

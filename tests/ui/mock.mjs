@@ -448,7 +448,7 @@ export class Mock {
       .filter(({ client, server }) => client.service === (p.get("client") ?? client.service) && server.service === (p.get("server") ?? server.service))
       .map(({ client, server }) => ({ traceId: client.traceId, spanId: client.spanId, timeUnixNano: String(client.start), durationNano: String(client.duration), error: client.status === 2 || server.status === 2 }));
     const by = (value) => [...own].sort((a, b) => Number(BigInt(b[value]) - BigInt(a[value]))).slice(0, 10);
-    return { failed: by("durationNano").filter((c) => c.error), slowest: by("durationNano"), newest: by("timeUnixNano"), complete: true, incompleteReason: null, scanned: {} };
+    return { failed: by("durationNano").filter((c) => c.error), slowest: by("durationNano"), newest: by("timeUnixNano"), complete: true, incompleteReason: null, query: null, scanned: {} };
   }
 
   graph(url) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "query/graph_answer.h"
 #include "query/numbers.h"
 #include "tests/support/span_gen.h"
 #include "tests/unit/query/world.h"
@@ -461,6 +462,132 @@ START_TEST(calls_of_an_edge_are_the_failed_the_slowest_and_the_newest)
 }
 END_TEST
 
+/* Names of all kinds, also such as lie in one another, and empty ones. */
+static void add_names(struct sp_span *span, struct sp_gen *gen)
+{
+    static const char *const keys[] = {"peer.service",
+                                       "server.address",
+                                       "url.full",
+                                       "http.url",
+                                       "rpc.service",
+                                       "db.namespace",
+                                       "db.name",
+                                       "db.system.name",
+                                       "db.system",
+                                       "messaging.system",
+                                       "messaging.destination.name",
+                                       "messaging.destination.template",
+                                       "messaging.destination"};
+    static const char *const texts[] = {"orders", "a.b", "", "7", "kafka", "unknown"};
+    static const char *const own[] = {"orders", "", "", "7", "orders (kafka)", "7 (a.b)"};
+    static const char *const urls[] = {"http://orders/x",
+                                       "http://u@a.b:80?y=http://orders",
+                                       "orders",
+                                       "http://",
+                                       "https://[::1]:8/x",
+                                       "http://axb#a.b"};
+    unsigned first = (unsigned)sp_gen_below(gen, SP_ARRAY_LEN(keys));
+    for (unsigned i = 0; i < SP_ARRAY_LEN(keys); i++) {
+        const char *key = keys[(first + i) % SP_ARRAY_LEN(keys)];
+        const char *const *values = strstr(key, "ur") ? urls : strstr(key, "peer") ? own : texts;
+        if (sp_gen_below(gen, 3) == 0 && span->attributes.count < 8)
+            add_attribute(&arena, span, key, text_value(values[sp_gen_below(gen, 6)]));
+    }
+}
+
+enum { SHAPE_SPANS = 3 };
+
+/* A small trace: calls that are answered, by whom else or by itself, calls that are not, and such as are around another one. */
+static size_t make_shape(struct sp_span *spans, unsigned trace, struct sp_gen *gen)
+{
+    static const char kinds[] = "?ISCPM"; /* internal, server, client, producer, consumer */
+    static const char *const shapes[][2] = {{"C", "w"},     {"P", "w"},     {"M", "w"},
+                                            {"SS", "wc"},   {"CSC", "wcc"}, {"CIC", "www"},
+                                            {"PMC", "wcc"}, {"CS", "ww"}};
+    const char *const *shape = shapes[sp_gen_below(gen, SP_ARRAY_LEN(shapes))];
+    unsigned count = 0;
+    for (; shape[0][count]; count++) {
+        spans[count] = make_span(&arena, trace, count + 1, count,
+                                 shape[1][count] == 'w' ? "web" : "cart", "x", T0 + trace * MS, MS);
+        spans[count].kind = (int32_t)(strchr(kinds, shape[0][count]) - kinds);
+        add_names(&spans[count], gen);
+    }
+    return count;
+}
+
+/* The text of "query" in an answer, its escapes undone; false: null. */
+static bool query_of(const char *answer, char *out)
+{
+    const char *at = strstr(answer, "\"query\":");
+    ck_assert_ptr_nonnull(at);
+    at += strlen("\"query\":");
+    if (*at++ != '"')
+        return false;
+    for (; *at != '"'; at++)
+        *out++ = *at == '\\' ? *++at : *at;
+    *out = 0;
+    return true;
+}
+
+START_TEST(query_of_an_edge_finds_its_calls)
+{
+    enum { TRACES = 800 };
+    static struct sp_span spans[TRACES * SHAPE_SPANS];
+    static struct calls calls;
+    static char url[65536], query[16384], expected[64];
+    struct sp_gen gen = {5 + (uint64_t)_i};
+    struct sp_batch batch = {.spans = spans};
+    for (unsigned t = 1; t <= TRACES; t++)
+        batch.span_count += make_shape(&spans[batch.span_count], t, &gen);
+    world_add(&world, spans, batch.span_count);
+    find_calls(&batch, SP_TIME_RANGE_ALL, &calls);
+    size_t edges = 0, ways = 0;
+    for (size_t first = 0, end; first < calls.count; first = end, edges++) {
+        const struct sp_graph_call *call = &calls.items[first];
+        for (end = first + 1; end < calls.count && by_edge(call, &calls.items[end]) == 0;)
+            end++;
+        snprintf(url, sizeof(url), "/v1/graph/calls?traces=100000&connectionType=%s&client=",
+                 call->type == SP_CONNECTION_DIRECT ? "direct"
+                                                    : sp_connection_type_name(call->type));
+        append_encoded(call->client, url, sizeof(url));
+        snprintf(url + strlen(url), sizeof(url) - strlen(url), "&server=");
+        append_encoded(call->server, url, sizeof(url));
+        struct sp_query_call *reply = ask(&world, url);
+        char *text = answer_text(reply);
+        ck_assert_msg(query_of(text, query), "%s: %s", url, text);
+        free(text);
+        answer_fini(reply);
+        snprintf(query + strlen(query), sizeof(query) - strlen(query), " | count_over_time()");
+        snprintf(url, sizeof(url), "/v1/metrics/query?q=");
+        append_encoded(sp_slice_cstr(query), url, sizeof(url));
+        snprintf(expected, sizeof(expected), ",%zu]]", end - first);
+        reply = ask(&world, url);
+        text = answer_text(reply);
+        ck_assert_msg(strstr(text, expected), "%.*s -> %.*s: %s, not %s: %s",
+                      SP_SLICE_PRINTF(call->client), SP_SLICE_PRINTF(call->server), query, expected,
+                      text);
+        free(text);
+        answer_fini(reply);
+        ways |= sp_graph_way_of(call);
+    }
+    ck_assert_uint_gt(edges, 25);
+    ck_assert_uint_eq(ways, 0xff & ~(unsigned)SP_GRAPH_WAY_LINK);
+}
+END_TEST
+
+START_TEST(query_of_an_edge_is_none_where_a_name_stands_for_many)
+{
+    struct sp_span spans[] = {make_span(&arena, 1, 1, 0, "web", "x", T0, MS)};
+    spans[0].kind = SP_KIND_PRODUCER;
+    add_attribute(&arena, &spans[0], "messaging.system", text_value("nats"));
+    add_attribute(&arena, &spans[0], "messaging.destination.name", text_value("_INBOX.7"));
+    world_add(&world, spans, 1);
+    expect_answer(&world, "/v1/graph/calls?client=web&server=(temporary)%20(nats)", 200,
+                  "\"query\":null");
+    expect_answer(&world, "/v1/graph/calls?client=web", 200, "\"query\":null");
+}
+END_TEST
+
 /* Of a node: whoever calls it, or whomever it calls. */
 START_TEST(calls_of_a_node_are_those_of_all_its_edges)
 {
@@ -556,6 +683,8 @@ Suite *sp_test_suite(void)
     tcase_add_loop_test(tcase, heatmap_of_an_edge_has_every_call, 0, 4);
     tcase_add_test(tcase, calls_of_an_edge_stand_where_they_began);
     tcase_add_loop_test(tcase, calls_of_an_edge_are_the_failed_the_slowest_and_the_newest, 0, 4);
+    tcase_add_loop_test(tcase, query_of_an_edge_finds_its_calls, 0, 2);
+    tcase_add_test(tcase, query_of_an_edge_is_none_where_a_name_stands_for_many);
     tcase_add_test(tcase, calls_of_a_node_are_those_of_all_its_edges);
     tcase_add_test(tcase, slowest_call_is_of_the_whole_range);
     tcase_add_test(tcase, calls_of_a_node_with_many_callers);

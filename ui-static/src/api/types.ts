@@ -270,6 +270,8 @@ export interface GraphCalls {
   slowest: GraphCall[];
   newest: GraphCall[];
   complete: boolean;
+  /** What finds all calls of the edge; null: no query does. */
+  query: string | null;
 }
 
 /** /v1/graph against another range. */

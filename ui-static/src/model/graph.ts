@@ -263,8 +263,9 @@ export function measureText(value: number | null, measure: Measure, seconds: num
   return measure === "err" ? formatPercent(value, 1) : formatDuration(value);
 }
 
-/** What a type of edges is called. */
-export const kindOf = (e: Edge): string => e.connectionType || "call";
+/** What the API's types of edges are called, beside the types of nodes. */
+const KINDS: Record<string, string> = { "": "call", messaging_system: "messaging", [LINK]: "link", virtual_node: "seen from one end" };
+export const kindOf = (e: Edge): string => KINDS[e.connectionType] ?? e.connectionType;
 
 /** All of an edge in one line: rate, errors, p50, p95 and p99. */
 export function edgeLine(e: Edge, seconds: number): string {

@@ -6,6 +6,7 @@ import type { GraphCalls } from "../api/types";
 import type { Edge, Graph, Node } from "../model/graph";
 import { callsToShow } from "../model/graph-calls";
 import { formatClock, formatDay, formatDuration, formatFull } from "../model/time";
+import { quote } from "../model/traceql";
 import { href } from "../route";
 import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
@@ -21,6 +22,19 @@ interface Props {
   graph: Graph;
 }
 
+/** Some edges are no query: then the way to the spans says that it leads to more. */
+function Search({ edge, query, graph }: { edge: Edge; query: string | null; graph: Graph }) {
+  const name = graph.nodes.get(edge.client)?.type === "service" ? edge.client : edge.server;
+  const q = query ?? `{ resource.service.name = ${quote(name)} }`;
+  return (
+    <p class="row">
+      <a class="button" href={href("explore", { q, ...currentRange() })} title={q}>
+        {query ? "Search its spans" : `Search all spans of ${name}`}
+      </a>
+    </p>
+  );
+}
+
 /** Who is called by nobody is looked at by what it calls. */
 const asked = ({ edge, node, graph }: Props) =>
   edge
@@ -30,6 +44,7 @@ const asked = ({ edge, node, graph }: Props) =>
 export function CallList(props: Props) {
   const range = currentRange();
   const { id } = props.selection;
+  const { edge } = props;
   useEffect(() => {
     void loader.run(async (stop) => ({ id, answer: await getGraphCalls({ ...range, ...asked(props) }, stop) }));
     return () => loader.stop();
@@ -66,6 +81,7 @@ export function CallList(props: Props) {
           ))}
         </tbody>
       </table>
+      {edge ? <Search edge={edge} query={value.answer.query} graph={props.graph} /> : null}
       {calls.length === 0 ? <p class="dim">None is stored whole.</p> : value.answer.complete ? null : <p class="dim">Failed and newest ones are of the newest traces, not of all.</p>}
     </section>
   );

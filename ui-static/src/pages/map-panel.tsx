@@ -3,7 +3,7 @@
 import { useRef } from "preact/hooks";
 import type { Quantiles } from "../api/types";
 import { changeText } from "../model/change";
-import { besides, type Edge, type Graph, kindOf, latencyOf, LINK, type Node } from "../model/graph";
+import { besides, type Edge, type Graph, kindOf, latencyOf, type Node } from "../model/graph";
 import { formatCount, formatPercent, formatRate } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
@@ -169,12 +169,6 @@ const QUANTILES = ["p50", "p90", "p95", "p99"] as const;
 function EdgeBody({ edge, graph, seconds, relativeError, setSelection, parts }: Props & { edge: Edge }) {
   const OverTime = parts?.EdgeOverTime;
   const most = Math.max(Number(edge.clientLatency?.p99 ?? 0), Number(edge.serverLatency?.p99 ?? 0), 1);
-  const isService = (name: string) => graph.nodes.get(name)?.type === "service";
-  const messages = edge.connectionType === "messaging_system" || edge.connectionType === LINK;
-  const [of, by] = [edge.server, edge.client].map((name) => `resource.service.name = ${quote(name)}`);
-  // Of a call within a trace the span of the called one, right below one of the caller: these are the calls of the edge, and no others.
-  const above = edge.connectionType === LINK || !isService(edge.client) ? "" : messages ? `{ ${by} } > ` : `{ ${by} && kind = client } > `;
-  const query = isService(edge.server) ? `${above}{ ${of} && kind = ${messages ? "consumer" : "server"} }` : `{ ${by} && kind = client }`;
   const cell = (q: Quantiles | null, name: (typeof QUANTILES)[number]) =>
     q ? (
       <>
@@ -227,11 +221,6 @@ function EdgeBody({ edge, graph, seconds, relativeError, setSelection, parts }: 
         </table>
         <p class="dim">Quantiles of all calls, ± {(100 * relativeError).toFixed(1)} % of the value.</p>
       </section>
-      <p class="row">
-        <a class="button" href={href("explore", { q: query, ...currentRange() })} title={query}>
-          Search its spans
-        </a>
-      </p>
     </>
   );
 }

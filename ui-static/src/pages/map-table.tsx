@@ -93,7 +93,7 @@ export function EdgeTable({ shown, graph, seconds, groups, select }: Props) {
     quantile("p95"),
     quantile("p99"),
     ...(compared ? [{ id: "change", name: "Change", right: true, key: (e: Edge) => (e.before ? e.callCount / Math.max(1, e.before.callCount) : 1e9), cell: (e: Edge) => <Change edge={e} /> }] : []),
-    { id: "kind", name: "Kind", key: (e) => e.connectionType, cell: (e) => <span class="dim">{kindOf(e)}</span> },
+    { id: "kind", name: "Kind", key: kindOf, cell: (e) => <span class="dim">{kindOf(e)}</span> },
   ];
   const nodeColumns: Column<Node>[] = [
     { id: "service", name: "Service", key: (n) => n.service, cell: (n) => link({ kind: "node", id: n.service }) },
