@@ -24,16 +24,17 @@ static void write_side(const char *key, const struct sp_call_side *side, bool wi
     sp_json_key(w, "errors");
     sp_json_u64(w, side->error_count);
     sp_json_key(w, "durationNano");
-    sp_json_u64_string(w, side->duration_ns);
+    sp_json_u64_string(w, sp_sum_told(side->duration_ns));
     sp_json_key(w, "selfNano");
-    sp_json_u64_string(w, side->self_ns);
+    sp_json_u64_string(w, sp_sum_told(side->self_ns));
     sp_json_object_end(w);
 }
 
-static void write_difference(const char *key, uint64_t a, uint64_t b, struct sp_json_writer *w)
+static void write_difference(const char *key, __uint128_t a, __uint128_t b,
+                             struct sp_json_writer *w)
 {
     sp_json_key(w, key);
-    sp_json_i64_string(w, (int64_t)(b - a));
+    sp_json_i64_string(w, sp_sum_difference(b, a));
 }
 
 /* number: of each node in the array, by its row in the tree. */
@@ -81,8 +82,7 @@ static int compare_ranked(const void *left, const void *right)
 
 static double mean_of(const struct sp_call_tree *tree, const struct sp_call_node *node, int side)
 {
-    uint64_t traces = tree->trace_counts[side];
-    return traces > 0 ? (double)node->sides[side].duration_ns / (double)traces : 0;
+    return sp_sum_mean(node->sides[side].duration_ns, tree->trace_counts[side]);
 }
 
 /* Marks the nodes to write: by difference, each with everything above it, as long as there is room. */

@@ -102,7 +102,8 @@ static void write_share(const struct sp_path_share *share, const struct sp_path_
     sp_json_key(w, "selfShare");
     sp_json_double(w, sum > 0 ? (double)share->self_ns / sum : 0);
     sp_json_key(w, "meanNano");
-    sp_json_u64_string(w, band->path_count > 0 ? share->total_ns / band->path_count : 0);
+    sp_json_u64_string(w,
+                       band->path_count > 0 ? (uint64_t)(share->total_ns / band->path_count) : 0);
     sp_json_key(w, "paths");
     sp_json_u64(w, share->path_count);
     sp_json_key(w, "exemplarTraceId");
@@ -186,7 +187,8 @@ static void write_bands(const struct answer *answer, const struct sp_query_quant
         sp_json_key(w, "durationMinNano");
         sp_json_u64_string(w, band->duration_min_ns);
         sp_json_key(w, "durationMeanNano");
-        sp_json_u64_string(w, band->path_count > 0 ? band->duration_sum_ns / band->path_count : 0);
+        sp_json_u64_string(
+            w, band->path_count > 0 ? (uint64_t)(band->duration_sum_ns / band->path_count) : 0);
         sp_json_key(w, "durationMaxNano");
         sp_json_u64_string(w, band->duration_max_ns);
         sp_json_object_end(w);

@@ -191,7 +191,7 @@ static void write_numbers(struct sp_json_writer *w, const struct sp_latency_seri
     }
     sp_json_object_end(w);
     sp_json_key(w, "durationNano");
-    sp_json_u64_string(w, row->latency.sum_ns);
+    sp_json_u64_string(w, sp_histogram_sum(&row->latency));
     sp_latency_write_exemplars(&row->exemplars, w);
     if (question->with_buckets)
         write_buckets(w, &row->latency);

@@ -70,7 +70,7 @@ static uint64_t sum_of(const struct sp_latency_scan *scan, const struct sp_serie
 {
     uint64_t sum = 0;
     for (uint32_t m = 0; m < scan->moments.count; m++)
-        sum += series->counts[block * scan->moments.count + m];
+        sum = sp_sum_saturating(sum, series->counts[block * scan->moments.count + m]);
     return sum;
 }
 

@@ -97,9 +97,10 @@ static double sort_value(const struct sp_latency_row *row, const struct sp_laten
     case SP_LATENCY_BY_ERROR_SHARE:
         return now->calls > 0 ? (double)now->errors / (double)now->calls : NAN;
     case SP_LATENCY_BY_DURATION:
-        return (double)now->latency.sum_ns;
+        return (double)sp_histogram_sum(&now->latency);
     case SP_LATENCY_BY_CHANGE:
-        return (double)now->latency.sum_ns - (double)row->sides[0]->latency.sum_ns;
+        return (double)sp_histogram_sum(&now->latency) -
+               (double)sp_histogram_sum(&row->sides[0]->latency);
     case SP_LATENCY_BY_QUANTILE:
         return now->calls > 0 ? (double)sp_histogram_quantile(&now->latency, page->quantile) : NAN;
     }

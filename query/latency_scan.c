@@ -108,7 +108,8 @@ static enum sp_status count_rows(struct sp_latency_counter *counter, struct sp_s
         bool is_error = sheet->templates[templates[row]].status_code == SP_SPAN_STATUS_ERROR;
         into->counts[moment]++;
         into->counts[SP_LATENCY_ERRORS * moments->count + moment] += is_error;
-        into->counts[SP_LATENCY_DURATIONS * moments->count + moment] += durations[row];
+        uint64_t *sum = &into->counts[SP_LATENCY_DURATIONS * moments->count + moment];
+        *sum = sp_sum_saturating(*sum, durations[row]);
         struct sp_span_exemplars *exemplars =
             counter->exemplars ? &counter->exemplars[series[row]] : NULL;
         if (!sp_latency_add(&counter->durations[(size_t)series[row] * moments->count + moment],

@@ -216,7 +216,7 @@ static bool merge_cells(struct sp_series_set *set, struct sp_series *into,
     for (uint32_t m = 0; m < set->moment_count && good; m++) {
         switch (set->kind) {
         case SP_CELL_COUNT:
-            into->counts[m] += from->counts[m];
+            into->counts[m] = sp_sum_saturating(into->counts[m], from->counts[m]);
             break;
         case SP_CELL_SUM:
             good = sp_number_sum_merge(&into->sums[m], &from->sums[m], set->arena);

@@ -24,7 +24,7 @@ struct sp_histogram {
     uint64_t count; /* all, zeros included */
     uint64_t zero_count;
     uint64_t
-        sum_ns; /* modulo 2^64, that is up to 584 years of time: so that parts can be taken out again exactly */
+        sum_ns; /* modulo 2^64, so that parts can be taken out again exactly; sp_histogram_sum tells it */
     uint64_t min_ns, max_ns;
 };
 
@@ -44,6 +44,9 @@ void sp_histogram_bounds(uint16_t index, uint64_t *ret_low, uint64_t *ret_high);
 /* Sets min and max to the least and the greatest value that the lowest and the highest bucket may hold: what is known of a
  * histogram that parts were taken out of (docs/decisions/0043-exact-graph.md). Quantiles stay within the relative error. */
 void sp_histogram_widen(struct sp_histogram *h);
+
+/* The sum of all values; UINT64_MAX: that, or more. Of the values in the buckets, which sum, min and max have to be of. */
+uint64_t sp_histogram_sum(const struct sp_histogram *h);
 
 /* The value of rank ceil(q * count) (1-based, at least 1), within the relative error (then rounded to whole nanoseconds)
  * and never outside [min, max]. 0 for an empty histogram. q is clamped to [0, 1]; NaN counts as 0. The last bit of q does

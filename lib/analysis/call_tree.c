@@ -118,7 +118,7 @@ static void add_row(struct sp_call_tree *tree, int side, const struct sp_trace_r
         tree->touched[tree->touched_count++] = number;
     }
     node->trace_calls++;
-    node->trace_self_ns += row->self_ns;
+    node->trace_self_ns = sp_sum_saturating(node->trace_self_ns, row->self_ns);
     uint32_t parent = row->parent + 1; /* SP_ROW_NONE + 1 is 0: at the top */
     node->run = node->trace_calls > 1 && node->run_parent == parent ? node->run + 1 : 1;
     node->run_parent = parent;

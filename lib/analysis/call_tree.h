@@ -17,7 +17,7 @@ struct sp_names;
 struct sp_call_side {
     uint64_t trace_count; /* traces that have it */
     uint64_t call_count, error_count;
-    uint64_t duration_ns, self_ns; /* sums, modulo 2^64 */
+    __uint128_t duration_ns, self_ns; /* sums */
     /* of samples: by trace, the sum of self times, and the most calls under one parent; heap */
     struct sp_histogram *self_by_trace, *repeats_by_trace;
 };

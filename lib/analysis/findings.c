@@ -96,28 +96,25 @@ static bool follows_parent(const struct sp_call_tree *tree, const struct sp_call
            parent->sides[1].trace_count == node->sides[1].trace_count;
 }
 
-static double mean(const struct sp_histogram *histogram, uint64_t count)
-{
-    return count > 0 ? (double)histogram->sum_ns / (double)count : 0;
-}
-
 /* Ranks of values; traces without the node are zeros, or are no values. */
 static bool compare_values(const struct sp_call_tree *tree, const struct sp_call_node *node,
                            enum sp_call_measure measure, struct sp_finding_row *row)
 {
     const struct sp_histogram *values[2];
-    uint64_t absent[2] = {0}, counts[2];
+    uint64_t absent[2] = {0};
+    double means[2];
     for (int side = 0; side < 2; side++) {
         const struct sp_call_side *sums = &node->sides[side];
         bool is_self = measure == SP_CALL_SELF_TIME;
         values[side] = is_self ? sums->self_by_trace : sums->repeats_by_trace;
         if (is_self)
             absent[side] = tree->trace_counts[side] - sums->trace_count;
-        counts[side] = sums->trace_count + absent[side];
+        means[side] = sp_sum_mean(is_self ? sums->self_ns : sp_histogram_sum(values[side]),
+                                  sums->trace_count + absent[side]);
     }
     struct sp_rank_test test = sp_rank_test(values[0], absent[0], values[1], absent[1]);
-    row->a = mean(values[0], counts[0]);
-    row->b = mean(values[1], counts[1]);
+    row->a = means[0];
+    row->b = means[1];
     row->difference = row->b - row->a;
     row->superiority = test.superiority;
     row->p = test.p;

@@ -40,11 +40,6 @@ static const uint8_t sub_bucket_near[64] = {
     24, 24, 25, 25, 25, 26, 26, 27, 27, 27, 28, 28, 29, 29, 29, 30, 30, 30, 31, 31,
 };
 
-static uint64_t add_saturating(uint64_t a, uint64_t b)
-{
-    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
 /* floor(log2(value) * 32) */
 uint16_t sp_histogram_index(uint64_t value_ns)
 {
@@ -109,7 +104,7 @@ static void count_value(struct sp_histogram *h, uint64_t value, uint64_t times)
         h->min_ns = value;
     if (value > h->max_ns)
         h->max_ns = value;
-    h->count = add_saturating(h->count, times);
+    h->count = sp_sum_saturating(h->count, times);
     h->sum_ns += value * times;
 }
 
@@ -123,7 +118,7 @@ static bool count_in_bucket(struct sp_histogram *h, uint16_t index, uint64_t tim
         h->buckets[at] = (struct sp_histogram_bucket){.index = index};
         h->bucket_count++;
     }
-    h->buckets[at].count = add_saturating(h->buckets[at].count, times);
+    h->buckets[at].count = sp_sum_saturating(h->buckets[at].count, times);
     return true;
 }
 
@@ -132,7 +127,7 @@ enum sp_status sp_histogram_add(struct sp_histogram *h, uint64_t value_ns, uint6
     if (times == 0)
         return SP_OK;
     if (value_ns == 0) {
-        h->zero_count = add_saturating(h->zero_count, times);
+        h->zero_count = sp_sum_saturating(h->zero_count, times);
         count_value(h, value_ns, times);
         return SP_OK;
     }
@@ -148,7 +143,7 @@ enum sp_status sp_histogram_add_bucket(struct sp_histogram *h, uint16_t index, u
         return SP_OK;
     if (!count_in_bucket(h, index, count))
         return SP_NO_MEMORY;
-    h->count = add_saturating(h->count, count);
+    h->count = sp_sum_saturating(h->count, count);
     return SP_OK;
 }
 
@@ -165,6 +160,17 @@ void sp_histogram_bounds(uint16_t index, uint64_t *ret_low, uint64_t *ret_high)
     *ret_low = bucket_low(index);
     *ret_high =
         index + 1 < SP_HISTOGRAM_BUCKETS ? bucket_low((uint16_t)(index + 1)) - 1 : UINT64_MAX;
+}
+
+uint64_t sp_histogram_sum(const struct sp_histogram *h)
+{
+    if ((__uint128_t)h->max_ns * h->count <= UINT64_MAX)
+        return h->sum_ns;
+    /* The true sum is between this and a few percent more, so that it is sum_ns itself, or above all that fits. */
+    __uint128_t least = 0;
+    for (uint32_t i = 0; i < h->bucket_count && least <= UINT64_MAX; i++)
+        least += (__uint128_t)bucket_low(h->buckets[i].index) * h->buckets[i].count;
+    return least > h->sum_ns ? UINT64_MAX : h->sum_ns;
 }
 
 void sp_histogram_widen(struct sp_histogram *h)
@@ -208,7 +214,7 @@ enum sp_status sp_histogram_merge(struct sp_histogram *into, const struct sp_his
         }
         struct sp_histogram_bucket sum = *other;
         if (i > 0 && into->buckets[i - 1].index == other->index)
-            sum.count = add_saturating(sum.count, into->buckets[--i].count);
+            sum.count = sp_sum_saturating(sum.count, into->buckets[--i].count);
         into->buckets[k - 1] = sum;
         j--;
     }
@@ -218,8 +224,8 @@ enum sp_status sp_histogram_merge(struct sp_histogram *into, const struct sp_his
         into->min_ns = from->min_ns;
     if (from->max_ns > into->max_ns)
         into->max_ns = from->max_ns;
-    into->count = add_saturating(into->count, from->count);
-    into->zero_count = add_saturating(into->zero_count, from->zero_count);
+    into->count = sp_sum_saturating(into->count, from->count);
+    into->zero_count = sp_sum_saturating(into->zero_count, from->zero_count);
     into->sum_ns += from->sum_ns;
     return SP_OK;
 }
@@ -247,7 +253,7 @@ uint64_t sp_histogram_quantile(const struct sp_histogram *h, double q)
         return 0;
     uint64_t seen = h->zero_count;
     for (uint32_t i = 0; i < h->bucket_count; i++) {
-        seen = add_saturating(seen, h->buckets[i].count);
+        seen = sp_sum_saturating(seen, h->buckets[i].count);
         if (seen < rank)
             continue;
         uint64_t value = bucket_middle(h->buckets[i].index);

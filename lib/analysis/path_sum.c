@@ -31,11 +31,12 @@ struct entry {
     uint32_t node_or_edge; /* number of its key */
     uint32_t depth;        /* how often it stands on the stack */
     bool touched;
-    uint64_t self_ns, total_ns;
+    uint64_t self_ns, total_ns; /* no more than the path's duration */
 };
 
 struct bucket {
-    uint64_t path_count, duration_sum_ns, duration_min_ns, duration_max_ns;
+    uint64_t path_count, duration_min_ns, duration_max_ns;
+    __uint128_t duration_sum_ns;
 };
 
 struct sp_path_sum {

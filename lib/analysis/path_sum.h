@@ -38,15 +38,16 @@ SP_MUST_USE enum sp_status sp_path_sum_merge(struct sp_path_sum *into,
 struct sp_path_band {
     double q; /* in */
     uint64_t path_count;
-    uint64_t duration_sum_ns, duration_min_ns, duration_max_ns; /* modulo 2^64, as sp_histogram */
-    uint16_t first_bucket, last_bucket;                         /* internal */
+    uint64_t duration_min_ns, duration_max_ns;
+    __uint128_t duration_sum_ns;
+    uint16_t first_bucket, last_bucket; /* internal */
 };
 void sp_path_sum_band(const struct sp_path_sum *sum, double q, struct sp_path_band *ret);
 
 struct sp_path_share {
-    uint64_t self_ns;    /* on the paths of the band, at work itself */
-    uint64_t total_ns;   /* with what it waited for; a node or edge inside itself counts once */
-    uint64_t path_count; /* paths of the band that it is on */
+    __uint128_t self_ns;  /* on the paths of the band, at work itself */
+    __uint128_t total_ns; /* with what it waited for; a node or edge inside itself counts once */
+    uint64_t path_count;  /* paths of the band that it is on */
     /* of these the one with the largest total, and that; the smaller id among equals */
     struct sp_trace_id exemplar;
     uint64_t exemplar_ns;

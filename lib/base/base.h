@@ -19,5 +19,6 @@
 #include "lib/base/log.h"
 #include "lib/base/slice.h"
 #include "lib/base/status.h"
+#include "lib/base/sum.h"
 #include "lib/base/text.h"
 #include "lib/base/thread.h"

@@ -87,8 +87,9 @@ static void describe_attributes(struct sp_store *store, struct sp_time_range ran
 static void describe_histogram(const char *what, const struct sp_histogram *histogram,
                                struct sp_buf *out)
 {
-    sp_buf_printf(out, "  %s count %llu zero %llu sum %llu min %llu max %llu:", what,
+    sp_buf_printf(out, "  %s count %llu zero %llu sum %llu (%llu) min %llu max %llu:", what,
                   (unsigned long long)histogram->count, (unsigned long long)histogram->zero_count,
+                  (unsigned long long)sp_histogram_sum(histogram),
                   (unsigned long long)histogram->sum_ns, (unsigned long long)histogram->min_ns,
                   (unsigned long long)histogram->max_ns);
     for (uint32_t i = 0; i < histogram->bucket_count; i++)

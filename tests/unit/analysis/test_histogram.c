@@ -188,6 +188,35 @@ START_TEST(histogram_clamps_quantiles_saturates_counts_and_wraps_sums)
 }
 END_TEST
 
+/* Values around what 64 bits hold together. */
+START_TEST(histogram_tells_sums_that_fit_and_stops_at_the_greatest_number)
+{
+    uint64_t fitting = 0, larger = 0;
+    random_state = 5;
+    for (int round = 0; round < 20000; round++) {
+        struct sp_histogram h = {0};
+        __uint128_t sum = 0;
+        uint64_t count = 1 + random_u64() % 6;
+        for (uint64_t i = 0; i < count; i++) {
+            uint64_t value = random_u64() >> (random_u64() % 5);
+            if (i + 1 == count && i > 0 && round % 3 == 0 && sum > 0 && sum <= UINT64_MAX)
+                value =
+                    UINT64_MAX - (uint64_t)sum + random_u64() % 3; /* 2^64 - 1, 2^64, 2^64 + 1 */
+            ck_assert_int_eq(sp_histogram_add(&h, value, 1), SP_OK);
+            sum += value;
+        }
+        ck_assert_uint_eq(sp_histogram_sum(&h), sp_sum_told(sum));
+        sp_histogram_widen(&h);
+        ck_assert_uint_eq(sp_histogram_sum(&h), sp_sum_told(sum));
+        fitting += sum <= UINT64_MAX;
+        larger += sum > UINT64_MAX;
+        sp_histogram_fini(&h);
+    }
+    ck_assert_uint_gt(fitting, 1000);
+    ck_assert_uint_gt(larger, 1000);
+}
+END_TEST
+
 START_TEST(histogram_widens_to_the_limits_of_its_buckets)
 {
     for (uint64_t value = 1, step = 0; step < 4000; step++) {
@@ -228,6 +257,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, histogram_that_is_empty_says_zero_and_merges_as_nothing);
     tcase_add_test(tcase, histogram_quantile_rank_is_that_of_the_decimal_that_was_meant);
     tcase_add_test(tcase, histogram_clamps_quantiles_saturates_counts_and_wraps_sums);
+    tcase_add_test(tcase, histogram_tells_sums_that_fit_and_stops_at_the_greatest_number);
     tcase_add_test(tcase, histogram_widens_to_the_limits_of_its_buckets);
     suite_add_tcase(suite, tcase);
     return suite;
