@@ -110,15 +110,15 @@ test("other roots are warned of; a trace that is not stored is said to be", asyn
   );
 });
 
-test("a query that cannot be read is said to be that of A or of B, and where it ends to be one", async () => {
-  for (const [side, params, read] of [["A", { a: 'q:{ name = "ä" && }', b: "q:{ }" }, '{ name = "ä" &&'], ["B", { a: "q:{ }", b: "q:{ status = }" }, "{ status ="]]) {
+test("a query that cannot be read is said to be that of A or of B, with a caret below where it ends to be one", async () => {
+  for (const [side, params, query] of [["A", { a: 'q:{ name = "ä" && }', b: "q:{ }" }, '{ name = "ä" && }'], ["B", { a: "q:{ }", b: "q:{ status = }" }, "{ status = }"]]) {
     await withPage(
       site.browser,
       at(params),
       async (page) => {
         await page.getByRole("heading", { name: `The query of ${side} cannot be read` }).waitFor();
-        await page.locator(".problem code").waitFor();
-        assert.equal((await page.locator(".problem code").innerText()).trim(), read);
+        assert.equal(await page.locator(".problem .fault-line").textContent(), `${query}\n${" ".repeat(query.indexOf("}"))}^`);
+        await page.locator(".problem", { hasText: `(at character ${query.indexOf("}") + 1})` }).waitFor();
       },
       { expectErrors: true },
     );

@@ -4,7 +4,6 @@ import { useEffect } from "preact/hooks";
 import { type ApiError, apiUrl } from "../api/client";
 import { parseSide, queryOf, rootsDiffer, type Side } from "../model/compare";
 import { curlOf } from "../model/curl";
-import { indexOfByte } from "../model/traceql";
 import { formatCount, plural } from "../model/text";
 import { param, patched, replace } from "../route";
 import { answer, type Answer, askedKey, compare, limitOf, loadPair, measureOf, narrow, pair, sampleOf, SAMPLES, setParams, swap, TABS, tabOf } from "../state/compare";
@@ -12,7 +11,7 @@ import { useActions } from "../state/keys";
 import { useRetry } from "../state/load";
 import { copy } from "../state/say";
 import { Away } from "../ui/away";
-import { CopyButton, Popover, ProblemPanel, Select, Tabs, useTitle, Waiting } from "../ui/controls";
+import { CopyButton, FaultLine, Popover, ProblemPanel, Select, Tabs, useTitle, Waiting } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { CompareAttributes, CompareFindings } from "./compare-attributes";
 import { CompareFalls } from "./compare-falls";
@@ -75,16 +74,12 @@ export function ComparePage() {
 
 /** Which of the two it is about. */
 function Failed({ error, retry, a, b }: { error: ApiError; retry: () => void; a: Side; b: Side }) {
-  const { status, parameter, offset, detail = "" } = error.problem;
+  const { status, parameter, offset } = error.problem;
   const [name, side] = parameter === "b" ? ["B", b] : ["A", a];
   const title = status === 404 ? `Trace ${name} is not stored` : offset === undefined ? undefined : `The query of ${name} cannot be read`;
   return (
     <ProblemPanel error={error} retry={retry} title={title}>
-      {offset === undefined ? null : (
-        <p>
-          {detail}, after <code>{queryOf(side).slice(0, indexOfByte(queryOf(side), offset))}</code>
-        </p>
-      )}
+      {offset === undefined ? null : <FaultLine offset={offset} text={queryOf(side)} problem={error.problem} />}
     </ProblemPanel>
   );
 }

@@ -20,7 +20,7 @@ import { say } from "../state/say";
 import { queryWanted, running, stopSearch } from "../state/searching";
 import { loadStyle } from "../state/style";
 import { clockOf } from "../ui/away";
-import { CopyButton, ProblemPanel, useTitle } from "../ui/controls";
+import { CopyButton, FaultLine, ProblemPanel, useTitle } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { isSlow } from "../ui/progress";
 import { QueryBox } from "../ui/querybox";
@@ -169,7 +169,7 @@ export function Explore() {
         <div class="explore-main">
           {error ? (
             <ProblemPanel error={error} retry={() => runAll(true)} title={fault && error.problem.expected ? "This query cannot be read" : undefined}>
-              {fault ? <FaultLine fault={fault} said={error.problem.expected ? `expected ${error.problem.expected}` : (error.problem.detail ?? "")} /> : null}
+              {fault ? <FaultLine {...fault} problem={error.problem} /> : null}
             </ProblemPanel>
           ) : null}
           {away ? (
@@ -207,26 +207,6 @@ function List({ value, loading, failed }: { value: SearchAnswer | null; loading:
 function faultOf(error: { problem: { parameter?: string; offset?: number } } | null, query: string) {
   if (error?.problem.parameter !== "q" || error.problem.offset === undefined) return null;
   return { offset: error.problem.offset, text: query };
-}
-
-/** The query with a caret under the byte that the parser stopped at. */
-function FaultLine({ fault, said }: { fault: { offset: number; text: string }; said: string }) {
-  const bytes = new TextEncoder().encode(fault.text);
-  const before = new TextDecoder().decode(bytes.slice(0, fault.offset));
-  return (
-    <>
-      <pre class="fault-line mono" aria-hidden="true">
-        {fault.text}
-        {"\n"}
-        {" ".repeat([...before].length)}
-        <b>^</b>
-      </pre>
-      <p>
-        {said.charAt(0).toUpperCase() + said.slice(1)}
-        <span class="offscreen"> (at character {[...before].length + 1})</span>
-      </p>
-    </>
-  );
 }
 
 function Summary({ value, loading }: { value: SearchAnswer; loading: boolean }) {

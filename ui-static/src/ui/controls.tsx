@@ -7,6 +7,7 @@ import type { ActionId } from "../model/actions";
 import { curlOf } from "../model/curl";
 import { colourOf, textureOf } from "../model/palette";
 import { formatCount, formatPercent, shortName } from "../model/text";
+import { indexOfByte } from "../model/traceql";
 import { moved } from "../route";
 import { hint } from "../state/keys";
 import { dark, drawerHigh, drawerPx, setDrawer, setDrawerHigh } from "../state/prefs";
@@ -126,6 +127,25 @@ export function ProblemPanel({ error, retry, title, children }: ProblemProps) {
         </span>
       </p>
     </section>
+  );
+}
+
+/** The query with a caret under the byte that the parser stopped at. */
+export function FaultLine({ offset, text, problem: { expected, detail = "" } }: { offset: number; text: string; problem: ApiError["problem"] }) {
+  const before = [...text.slice(0, indexOfByte(text, offset))].length;
+  return (
+    <>
+      <pre class="fault-line mono" aria-hidden="true">
+        {text}
+        {"\n"}
+        {" ".repeat(before)}
+        <b>^</b>
+      </pre>
+      <p>
+        {sentence(expected ? `expected ${expected}` : detail)}
+        <span class="offscreen"> (at character {before + 1})</span>
+      </p>
+    </>
   );
 }
 
