@@ -430,7 +430,7 @@ test("a server that is not there is said once, and everything comes when it does
         assert.deepEqual(await texts(page, ".problem h2"), ["▲ Spoor does not answer"], JSON.stringify(more));
         assert.match(await page.locator(".problem").innerText(), /127\.0\.0\.1:\d+ cannot be reached/);
         // Between two tries nothing seems to be on its way.
-        await page.waitForFunction(() => document.querySelectorAll(".waiting, .series-room").length === 0);
+        await page.waitForFunction(() => document.querySelectorAll(".waiting, .room").length === 0);
         comes(page);
         await page.locator(there).first().waitFor();
         await page.locator(".facet").first().waitFor();

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { assertAccessible, until, withPage } from "./browser.mjs";
+import { assertAccessible, goes, until, withPage } from "./browser.mjs";
 import { useSite } from "./site.mjs";
 import { groupBy, recordedRequests, spansOf } from "./spans.mjs";
 
@@ -169,4 +169,72 @@ test("a page that was named shows a trace in a frame, without our bar; the polic
     await page.close();
     await new Promise((done) => framer.close(done));
   }
+});
+
+/** Each drawing that waits for an answer, or for its layout: the page, what is held back, the shades that stand for it, how many of them, and what comes instead. */
+const SHADES = [
+  ["/", "**/v1/heatmap*", ".panels.room > div", 3, ".panels .heat-canvas"],
+  ["/?view=heatmap", "**/v1/heatmap*", ".room.heat > div", 1, ".heat-canvas"],
+  ["/?view=histogram", "**/v1/heatmap*", ".room.tall > div", 1, ".hist-box"],
+  ["/?view=histogram&as=table", "**/v1/heatmap*", ".room.twin > div", 1, ".panels .table-box"],
+  ["/?view=timeseries", "**/v1/metrics/*", ".series-room > div", 3, ".series-charts .chart"],
+  ["/service/?s=checkout", "**/v1/latency*", ".room.charts > div", 4, ".charts .chart"],
+  ["/service/?s=checkout&dur=heat", "**/v1/heatmap*", ".room.bare > div", 1, ".heat-canvas"],
+  ["/map/", "**/v1/graph*", ".trace-loading.shows-graph", 1, ".graph .node", "::after"],
+  ["/map/", "**/layout.js", ".graph:not(.drawn)", 1, ".graph .node"],
+  [`/trace/?id=${traceId}&view=graph`, "**/layout.js", ".graph:not(.drawn)", 1, ".graph .node"],
+];
+
+/** Whether a shade is painted, and whether it is seen 149 and 151 ms after it came: the animation of it, or of what it is in, is set to these times. */
+const shadeOf = (e, pseudo) => {
+  const waits = e.closest(".room, .trace-loading, .graph");
+  waits.style.animation = "none";
+  getComputedStyle(waits).animationName;
+  waits.style.animation = "";
+  const [appear] = waits.getAnimations();
+  appear.pause();
+  const seen = [149, 151].map((ms) => {
+    appear.currentTime = ms;
+    return getComputedStyle(e, pseudo).visibility;
+  });
+  return { seen, painted: getComputedStyle(e, pseudo).backgroundImage.includes("gradient"), hidden: waits.matches('[aria-hidden="true"], [role="status"], .graph') };
+};
+
+for (const forcedColors of ["none", "active"]) {
+  test(`a drawing that is waited for has shades after 150 ms, not before, and they go when it comes${forcedColors === "none" ? "" : ", in forced colours too"}`, { timeout: 300000 }, async () => {
+    for (const [path, pattern, shade, count, ready, pseudo] of SHADES) {
+      let release;
+      const held = new Promise((done) => (release = done));
+      const prepare = (page) =>
+        goes(page, async (route) => {
+          await held;
+          await route.continue();
+        });
+      await withPage(
+        site.browser,
+        site.url + path,
+        async (page) => {
+          await page.locator(shade).first().waitFor();
+          assert.equal(await page.locator(shade).count(), count, path);
+          assert.deepEqual(await page.locator(shade).first().evaluate(shadeOf, pseudo), { seen: ["hidden", "visible"], painted: true, hidden: true }, path);
+          release();
+          await page.locator(ready).first().waitFor();
+          assert.equal(await page.locator(shade).count(), 0, path);
+        },
+        { breaks: pattern, prepare, forcedColors },
+      );
+    }
+  });
+}
+
+test("the chart of a rate has its room before the second reading", async () => {
+  await withPage(site.browser, `${site.url}/status/`, async (page) => {
+    const topOfNext = () => page.getByRole("heading", { name: "Requests refused, by reason" }).evaluate((e) => e.getBoundingClientRect().top);
+    await page.locator(".status-chart .room").waitFor();
+    const before = await topOfNext();
+    await page.keyboard.press("r");
+    await page.locator(".status-chart .chart").waitFor();
+    assert.equal(await page.locator(".room").count(), 0);
+    assert.equal(await topOfNext(), before);
+  });
 });

@@ -14,7 +14,7 @@ import { currentRange } from "../state/range";
 import { useWidth, walked } from "../ui/chart";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { useAsked } from "./explore-asking";
-import { Toggle, TwinToggle } from "./explore-parts";
+import { LargeRoom, Toggle, TwinToggle } from "./explore-parts";
 import { isTwin, select, selection } from "./explore-state";
 
 const loader = new Loader<HeatmapAnswer>();
@@ -33,7 +33,7 @@ export function Histogram() {
     if (error.problem.parameter === "q") return null;
     return <ProblemPanel error={error} title="The histogram cannot be shown" retry={run} />;
   }
-  if (!value) return <div class={`panels waiting ${isTwin() ? "twin" : "tall"}`} aria-hidden="true" />;
+  if (!value) return <LargeRoom />;
   if (value.bounds.length < 2) return null;
   return (
     <section class={busy ? "panels busy" : "panels"} aria-label="Durations of all matching spans">

@@ -11,7 +11,7 @@ import { go, param, patched, replace } from "../route";
 import { isPassing } from "../state/load";
 import { zone } from "../state/prefs";
 import { Chart } from "../ui/chart";
-import { CopyButton, ProblemPanel } from "../ui/controls";
+import { CopyButton, ProblemPanel, Room } from "../ui/controls";
 import { HOW, StepCursor } from "../ui/steps";
 import { Heatmap, QuantileKeys } from "./explore-heat";
 import { timeBand, Toggle, TwinToggle } from "./explore-parts";
@@ -37,7 +37,7 @@ export function Panels({ Steps }: { Steps: ComponentType<{ value: HeatmapAnswer 
   const drawable = value !== null && value.bounds.length >= 2;
   if (nothing || (value && !drawable && (list || !listing))) return null;
   const table = isTwin();
-  if (!drawable) return <div class={`panels waiting${table ? " twin" : large ? " tall heat" : ""}`} aria-hidden="true" />;
+  if (!drawable) return <Room look={`panels ${table ? "twin" : large ? "tall heat" : ""}`} count={table || large ? 1 : 3} />;
   return (
     <section class={loading && !isLive() ? "panels busy" : "panels"} aria-label="All matching spans over time">
       {table || large ? null : <Lines value={value} />}

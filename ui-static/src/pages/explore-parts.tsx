@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small parts that the pictures of Explore share.
 import { param, patched, replace } from "../route";
+import { Room } from "../ui/controls";
 import { isTwin, selection } from "./explore-state";
 
 export function Toggle({ name, on, title, set }: { name: string; on: boolean; title: string; set: () => void }) {
@@ -13,14 +14,11 @@ export function Toggle({ name, on, title, set }: { name: string; on: boolean; ti
 
 export const TwinToggle = () => <Toggle name="table" on={isTwin()} title="The same numbers as a table" set={() => replace(patched({ as: isTwin() ? null : "table" }))} />;
 
-/** Time series that have not come: as much room as they take, so that what is below stays where it is. */
-export const SeriesRoom = () => (
-  <div class={`series-room${isTwin() ? " twin" : ""}${param("group") ? " grouped" : ""}`} aria-hidden="true">
-    {Array.from({ length: param("group") ? 6 : 3 }, (_, i) => (
-      <div key={i} />
-    ))}
-  </div>
-);
+/** For time series: below their head the legend and a chart for each number. */
+export const SeriesRoom = () => <Room look={`series-room${isTwin() ? " twin" : ""}${param("group") ? " grouped" : ""}`} count={isTwin() ? 1 : param("group") ? 6 : 3} />;
+
+/** For one picture as wide as the page. */
+export const LargeRoom = () => <Room look={`panels ${isTwin() ? "twin" : "tall"}`} />;
 
 /** Behind lines over time: what is selected, and what is being taken. x gives the middle of a step, in pixels. */
 export function timeBand(x: (i: number) => number, height: number, axis: { from: bigint; step: bigint; steps: number }, taken: [number, number] | null) {

@@ -26,7 +26,7 @@ import { isSlow } from "../ui/progress";
 import { QueryBox } from "../ui/querybox";
 import { Chips } from "./explore-chips";
 import { Panels } from "./explore-panels";
-import { SeriesRoom } from "./explore-parts";
+import { LargeRoom, SeriesRoom } from "./explore-parts";
 import {
   answer, askedAnew, cursor, focusWanted, inSpans, isLive, isTwin, listQuery, loadMore, panelsShown, previewOpen, question, railOpen, rowsOf, runFacets, runHeat, runList, scrollTop, select, selection, SPANS_OF_TRACE, status, toggleLive, toggleRail, VIEWS, viewOf,
 } from "./explore-state";
@@ -177,7 +177,7 @@ export function Explore() {
               <span aria-hidden="true">▲</span> {nothing ? "" : `What is below was read at ${clockOf(answer.state.value)}. `}The page asks again by itself.
             </p>
           ) : null}
-          {nothing || !panelsShown() || error?.problem.parameter === "q" ? null : !large ? <Panels Steps={StepTable} /> : LargeView ? <LargeView view={large} slots={slots} /> : large === "timeseries" ? <SeriesRoom /> : <div class={`panels waiting ${isTwin() ? "twin" : "tall"}`} aria-hidden="true" />}
+          {nothing || !panelsShown() || error?.problem.parameter === "q" ? null : !large ? <Panels Steps={StepTable} /> : LargeView ? <LargeView view={large} slots={slots} /> : large === "timeseries" ? <SeriesRoom /> : <LargeRoom />}
           {selected && Difference ? <Difference selected={selected} /> : null}
           {isLive() && LiveLine && !group ? <LiveLine /> : null}
           {group ? Groups && !nothing ? <Groups by={group} slots={slots} /> : null : <List value={value} loading={loading} failed={error !== null} />}

@@ -50,7 +50,7 @@ export function MapPage() {
       </section>
     );
   }
-  if (!value || !graph) return <Waiting>{loading ? "Reading the service graph …" : ""} <Reading /></Waiting>;
+  if (!value || !graph) return <Waiting look={/^(matrix|table)$/.test(look()) ? "" : "shows-graph"}>{loading ? "Reading the service graph …" : ""} <Reading /></Waiting>;
   if (graph.nodes.size === 0) return <NoGraph />;
   return (
     <>

@@ -10,7 +10,7 @@ import { formatDuration, toRfc3339 } from "../model/time";
 import { href, param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
-import { CopyButton, NodeName, ProblemPanel } from "../ui/controls";
+import { CopyButton, NodeName, ProblemPanel, Waiting } from "../ui/controls";
 import { ChangeMark, Delta, formatCalls, Pages, Share, useAnswer } from "./service-parts";
 import { comparedParams, type Found, inSameTime, secondsOf, spanParams } from "./service-state";
 
@@ -30,7 +30,7 @@ export function Neighbours({ value }: { value: Found }) {
   const range = value.range ? { from: toRfc3339(value.range.from), to: toRfc3339(value.range.to) } : {};
   const compared = comparedParams(value.compared);
   const key = JSON.stringify([service, range, compared]);
-  const { value: around, error, run } = useAnswer(loader, key, async (stop) => {
+  const { value: around, error, loading, run } = useAnswer(loader, key, async (stop) => {
     const [graph, difference] = await Promise.all([
       getFocus(range, service, stop),
       value.range && value.compared ? getGraphDifference({ service, ...spanParams(value.range), ...compared }, stop) : null,
@@ -39,7 +39,7 @@ export function Neighbours({ value }: { value: Found }) {
     return { graph, difference: difference?.edges.some((e) => e.before) ? difference : null };
   });
   if (error) return <ProblemPanel error={error} retry={run} title="Callers and callees cannot be shown" />;
-  if (!around) return null;
+  if (!around) return <Waiting>{loading ? "Reading callers and callees …" : ""}</Waiting>;
   const { callers, callees } = neighboursOf(around.graph.edges, service);
   const seconds = secondsOf(value.range);
   return (

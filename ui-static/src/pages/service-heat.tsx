@@ -11,7 +11,7 @@ import { toRfc3339 } from "../model/time";
 import { go, href } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
-import { CopyButton, ProblemPanel } from "../ui/controls";
+import { CopyButton, ProblemPanel, Room } from "../ui/controls";
 import { Heatmap } from "./explore-heat";
 import { timeText } from "./service-charts";
 import { useAnswer } from "./service-parts";
@@ -72,7 +72,9 @@ function Figure({ title, params, answer, dark, range, value, problem }: FigurePr
         <Heatmap answer={answer} selected={null} linear={false} errors={false} dark={dark} onSelect={(s) => s && go(href("explore", { q: filterOf(value), ...range, sel: selectionText(s) }))} />
       ) : answer ? (
         <p class="dim">no calls</p>
-      ) : null}
+      ) : problem ? null : (
+        <Room look="bare" />
+      )}
     </figure>
   );
 }

@@ -16,7 +16,7 @@ import { useRetry } from "../state/load";
 import { zone } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { Away } from "../ui/away";
-import { CopyButton, Select, ServiceName, Tabs, useTitle, Waiting } from "../ui/controls";
+import { CopyButton, Room, Select, ServiceName, Tabs, useTitle, Waiting } from "../ui/controls";
 import { Neighbours } from "./service-around";
 import { Attributes } from "./service-attributes";
 import { Charts, DurationTools, Held, timeText } from "./service-charts";
@@ -73,7 +73,12 @@ function OneService({ name }: { name: string }) {
     "all.run": load,
   });
   if (error && !value) return <Failed title={`${name} cannot be shown`} error={error} retry={load} />;
-  if (!value) return <Waiting>{loading ? "Reading the service …" : ""}</Waiting>;
+  if (!value) return (
+      <Waiting>
+        {loading ? "Reading the service …" : ""}
+        {isTable() ? null : <Room look="charts boxed" count={4} />}
+      </Waiting>
+    );
   if (!value.series) return <NoService name={name} operation={asked.operation} />;
   return (
     <div class={loading ? "service-page busy" : "service-page"}>

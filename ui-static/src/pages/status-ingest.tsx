@@ -7,6 +7,7 @@ import { formatBytes, formatCount, formatPercent, formatRate } from "../model/te
 import { formatClock, formatDuration } from "../model/time";
 import { zone } from "../state/prefs";
 import { Chart } from "../ui/chart";
+import { Room } from "../ui/controls";
 import { type Figure, Figures, Part, Table } from "./status-parts";
 
 /** Of a reason as the server names it: "NO_MEMORY" reads as "no memory". */
@@ -54,7 +55,7 @@ export function Ingest({ value, samples }: { value: SystemAnswer; samples: Sampl
         title="Spans a second"
         note={
           <>
-            Since this page was opened, a reading every five seconds.{" "}
+            Since this page was opened, a reading every five seconds{rates.length === 0 ? "; the second makes the first rate" : ""}.{" "}
             <button type="button" class="link" onClick={() => setTable(!table)}>
               {table ? "View as chart" : "View as table"}
             </button>
@@ -62,7 +63,9 @@ export function Ingest({ value, samples }: { value: SystemAnswer; samples: Sampl
         }
       >
         {rates.length === 0 ? (
-          <p class="pad dim">The second reading makes the first rate.</p>
+          <div class="status-chart">
+            <Room look="boxed" />
+          </div>
         ) : table ? (
           <Table
             label="Spans a second"

@@ -240,7 +240,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
         {view === "waterfall" ? null : Other ? (
           <Other key={view} view={view} isolated={isolated} skeleton={skeleton} source={source} adjusted={adjusted} matches={matches.found?.mask ?? null} keep={matches.keep} row={row} select={select} />
         ) : (
-          <div class="trace-loading">Loading the view …</div>
+          <div class={`trace-loading ${view === "graph" ? "shows-graph" : ""}`}>Loading the view …</div>
         )}
       </div>
       {place === "inline" ? null : details}

@@ -83,7 +83,7 @@ function Waiting({ source }: { source: TraceSource }) {
     };
   }, [source]);
   return (
-    <div class="trace-loading">
+    <div class={`trace-loading ${param("view") === "graph" ? "shows-graph" : ""}`}>
       <h1>{head ? `${head.firstServiceName} ${head.firstSpanName}` : `Trace ${source.id}`}</h1>
       <p role="status">
         {head ? `${formatDuration(Number(head.durationNano))}, ${plural(head.spanCount, "span")} ` : "Reading "}

@@ -254,9 +254,18 @@ export function Select({ label, value, options, choose }: SelectProps) {
 }
 
 /** Nothing for as long as nobody has begun to wait (main.css), then what is waited for. */
-export const Waiting = ({ children }: { children?: ComponentChildren }) => (
-  <div class="trace-loading" role="status">
+export const Waiting = ({ look, children }: { look?: string | undefined; children?: ComponentChildren }) => (
+  <div class={`trace-loading ${look ?? ""}`} role="status">
     {children}
+  </div>
+);
+
+/** Charts that have not come: as much room as they take, so that what is below stays where it is, and once somebody waits shades of them (main.css). */
+export const Room = ({ look, count = 1 }: { look: string; count?: number }) => (
+  <div class={`room ${look}`} aria-hidden="true">
+    {Array.from({ length: count }, (_, i) => (
+      <div key={i} />
+    ))}
   </div>
 );
 

@@ -141,6 +141,7 @@ export class GraphView {
     this.#label = label;
     this.#extras = extras;
     this.#vertical = layout.vertical;
+    this.#svg.classList.add("drawn");
     this.#scene.replaceChildren();
     for (const map of [this.#nodes, this.#places]) map.clear();
     for (const n of layout.nodes) this.#places.set(n.id, extras.pins?.get(n.id) ?? n);
