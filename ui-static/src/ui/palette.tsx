@@ -135,7 +135,8 @@ export function Palette() {
   );
   const wanted = text.trim();
   const fitting = wanted === "" ? begin(all) : ranked(all, wanted, (i) => i.text);
-  const shown = [...fitting.slice(0, SHOWN), ...literal(wanted)];
+  const typed = literal(wanted);
+  const shown = [...fitting.slice(0, SHOWN - typed.length), ...typed];
   const at = Math.min(active, shown.length - 1);
   useEffect(() => {
     list.current?.children[at]?.scrollIntoView({ block: "nearest" });
@@ -154,7 +155,7 @@ export function Palette() {
     else return;
     event.preventDefault();
   };
-  const cut = fitting.length - SHOWN;
+  const count = fitting.length + typed.length;
   return (
     <DialogFrame label="Command palette" class="palette">
       <input
@@ -194,8 +195,8 @@ export function Palette() {
       </ul>
       <p class="palette-foot dim">
         <span role="status">
-          {wanted === "" ? `on ${SCOPES[route.value.page] ?? "this page"}` : `${formatCount(fitting.length)} fit`}
-          {cut > 0 ? `, the best ${SHOWN} are listed: type more` : ""}
+          {wanted === "" ? `on ${SCOPES[route.value.page] ?? "this page"}` : `${formatCount(count)} ${count === 1 ? "fits" : "fit"}`}
+          {count > SHOWN ? `, the best ${SHOWN} are listed: type more` : ""}
           {missing ? " · services and operations cannot be read" : ""}
         </span>
         <span aria-hidden="true">↑↓ choose · ↵ go · Esc close</span>
