@@ -424,10 +424,11 @@ test("a server that is not there is said once, and everything comes when it does
       at(more),
       async (page) => {
         await page.getByRole("heading", { name: "Spoor does not answer" }).waitFor();
-        await page.locator(".banner", { hasText: "The page asks again by itself." }).waitFor();
+        await page.locator(".problem", { hasText: "The page asks again by itself." }).waitFor();
         await page.locator(".facets-list").waitFor();
         await page.waitForFunction(() => !document.querySelector(".progress.busy"));
         assert.deepEqual(await texts(page, ".problem h2"), ["▲ Spoor does not answer"], JSON.stringify(more));
+        assert.equal(await page.locator(".banner").count(), 0, "said once");
         assert.match(await page.locator(".problem").innerText(), /127\.0\.0\.1:\d+ cannot be reached/);
         // Between two tries nothing seems to be on its way.
         await page.waitForFunction(() => document.querySelectorAll(".waiting, .room").length === 0);

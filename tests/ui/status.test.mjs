@@ -138,7 +138,7 @@ test("what was counted stays when the server goes away, and is counted again whe
       await table.waitFor();
       goes(page);
       await page.getByRole("button", { name: "Read again" }).click();
-      const away = page.getByRole("heading", { name: /what is below was read at \d\d:/ });
+      const away = page.locator(".banner", { hasText: /What is below was read at \d\d:/ });
       await away.waitFor();
       assert.equal(await table.count(), 1);
       comes(page);

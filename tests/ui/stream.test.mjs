@@ -455,7 +455,7 @@ test("the map stays while the server does not answer, and says when it was read"
       await page.locator(".graph .node").first().waitFor();
       goes(page);
       await page.keyboard.press("r");
-      await page.getByText(/The server does not answer: what is below was read at \d\d:\d\d:\d\d/).waitFor();
+      await page.locator(".banner", { hasText: /Spoor does not answer\. What is below was read at \d\d:\d\d:\d\d/ }).waitFor();
       assert.equal(await page.locator(".graph .node").count(), 1);
     }, { expectErrors: true, breaks: "**/v1/graph*" });
   });

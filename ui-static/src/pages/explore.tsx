@@ -19,8 +19,8 @@ import { currentRange } from "../state/range";
 import { say } from "../state/say";
 import { queryWanted, running, stopSearch } from "../state/searching";
 import { loadStyle } from "../state/style";
-import { clockOf } from "../ui/away";
-import { CopyButton, FaultLine, ProblemPanel, useTitle } from "../ui/controls";
+import { Away } from "../ui/away";
+import { CopyButton, FaultLine, ProblemPanel, sentence, useTitle } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { isSlow } from "../ui/progress";
 import { QueryBox } from "../ui/querybox";
@@ -167,15 +167,11 @@ export function Explore() {
       <div class={`explore${away ? " stale" : ""}${row && previewOpen.value ? " with-details" : ""}`}>
         {railOpen() ? FacetRail ? <FacetRail slots={slots} close={toggleRail} /> : <div class="facets" /> : null}
         <div class="explore-main">
-          {error ? (
+          {away ? <Away state={answer.state.value} retry={() => runAll(true)} /> : null}
+          {error && !(away && value) ? (
             <ProblemPanel error={error} retry={() => runAll(true)} title={fault && error.problem.expected ? "This query cannot be read" : undefined}>
-              {fault ? <FaultLine {...fault} problem={error.problem} /> : null}
+              {fault ? <FaultLine {...fault} problem={error.problem} /> : away ? <p>{sentence(error.problem.detail ?? "")}. The page asks again by itself.</p> : null}
             </ProblemPanel>
-          ) : null}
-          {away ? (
-            <p class="banner" role="status">
-              <span aria-hidden="true">▲</span> {nothing ? "" : `What is below was read at ${clockOf(answer.state.value)}. `}The page asks again by itself.
-            </p>
           ) : null}
           {nothing || !panelsShown() || error?.problem.parameter === "q" ? null : !large ? <Panels Steps={StepTable} /> : LargeView ? <LargeView view={large} slots={slots} /> : large === "timeseries" ? <SeriesRoom /> : <LargeRoom />}
           {selected && Difference ? <Difference selected={selected} /> : null}

@@ -11,6 +11,7 @@ import { signal } from "@preact/signals";
 import { hint, useActions } from "../state/keys";
 import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
+import { Away } from "../ui/away";
 import { CopyButton, ProblemPanel, Tabs, useTitle, Waiting } from "../ui/controls";
 import { About, Limits } from "./status-about";
 import { Ingest } from "./status-ingest";
@@ -70,14 +71,13 @@ export function StatusPage() {
   const { value, error } = system.state.value;
   const last = samples.value.at(-1);
   const at = own ? quality.state.value.at : last && Number(last.at / 1_000_000n);
-  const away = error && !own;
   return (
     <div class="status-page">
       <h1 class="offscreen">Status</h1>
       <div class="status-bar">
         <Tabs label="Parts of the status" tabs={TABS} chosen={tab} choose={(id) => replace(patched({ tab: id }))} />
         <span class="spring" />
-        <span class={away ? "num error-text" : "num dim"}>{at ? `${away ? "no answer since " : "as of "}${formatClock(BigInt(at) * 1_000_000n, zone.value, 0)}` : ""}</span>
+        <span class="num dim">{at ? `as of ${formatClock(BigInt(at) * 1_000_000n, zone.value, 0)}` : ""}</span>
         {own ? null : (
           <button type="button" class="button" aria-pressed={paused.value} title={(paused.value ? "Go on" : "Pause") + hint("status.pause")} onClick={toggle}>
             {paused.value ? "Go on" : "Pause"}
@@ -85,7 +85,8 @@ export function StatusPage() {
         )}
         <CopyButton text={() => curlOf(own ? apiUrl("v1/quality", qualityParams()) : apiUrl("v1/system"))} what="curl command" icon="terminal" />
       </div>
-      {error ? <ProblemPanel error={error} retry={() => void read()} title={last ? "Spoor does not answer; it is asked again every five seconds" : undefined} /> : null}
+      {own ? null : <Away state={system.state.value} retry={() => void read()} />}
+      {error && !value ? <ProblemPanel error={error} retry={() => void read()} /> : null}
       <div class={error ? "status-body stale" : "status-body"}>
         {own ? (
           <Quality />

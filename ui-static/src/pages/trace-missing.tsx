@@ -22,9 +22,27 @@ export function Missing({ error, id, retry, served }: MissingProps) {
   return (
     <section class="empty">
       <h1>{notStored ? "No such trace" : "The trace cannot be shown"}</h1>
+      <ProblemPanel error={error} retry={retry} title={notStored ? "" : undefined}>
+        {notStored && served ? <Sought id={id} /> : null}
+      </ProblemPanel>
       {notStored && served ? <NotStored id={id} /> : null}
-      <ProblemPanel error={error} retry={retry} />
     </section>
+  );
+}
+
+function Sought({ id }: { id: string }) {
+  // A 16-digit id is a 128-bit one whose upper half is zero: the store has one of the two, and finds it by both.
+  const short = /^0{16}/.test(id) ? id.slice(16) : "";
+  return (
+    <p>
+      No span of trace <code>{id}</code> is stored.
+      {short ? (
+        <>
+          {" "}
+          That is the same trace as <code>{short}</code>: older systems leave out the first half, which is zero.
+        </>
+      ) : null}
+    </p>
   );
 }
 
@@ -36,19 +54,8 @@ function NotStored({ id }: { id: string }) {
     return () => stopper.abort();
   }, [id]);
   const hint = parseTime(param("at"), nowNs());
-  // A 16-digit id is a 128-bit one whose upper half is zero: the store has one of the two, and finds it by both.
-  const short = /^0{16}/.test(id) ? id.slice(16) : "";
   return (
     <>
-      <p>
-        No span of trace <code>{id}</code> is stored.
-        {short ? (
-          <>
-            {" "}
-            That is the same trace as <code>{short}</code>: older systems leave out the first half, which is zero.
-          </>
-        ) : null}
-      </p>
       {store ? <Kept store={store} hint={hint} /> : null}
       <Near id={id} hint={hint} />
     </>

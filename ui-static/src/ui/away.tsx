@@ -3,11 +3,22 @@
 import { formatClock } from "../model/time";
 import type { Loaded } from "../state/load";
 import { zone } from "../state/prefs";
-import { ProblemPanel } from "./controls";
+import { sentence } from "./controls";
 
-/** When what a loader has was answered. */
-export const clockOf = ({ at = 0 }: Loaded<unknown>): string => formatClock(BigInt(at) * 1000000n, zone.value, 0);
-
-export function Away({ state, retry }: { state: Loaded<unknown>; retry: () => void }) {
-  return state.error ? <ProblemPanel error={state.error} retry={retry} title={`The server does not answer: what is below was read at ${clockOf(state)}`} /> : null;
+/** Nothing where nothing is left to look at: then a panel says it in its place. */
+export function Away({ state: { error, value, at = 0 }, retry }: { state: Loaded<unknown>; retry: () => void }) {
+  if (!error || !value) return null;
+  const { title, status, detail } = error.problem;
+  return (
+    <p class="banner" role="alert">
+      <span aria-hidden="true">▲</span>
+      <span>
+        {sentence(title)}
+        {status ? `: ${detail}` : ""}. What is below was read at <span class="dim num">{formatClock(BigInt(at) * 1000000n, zone.value, 0)}</span>. The page asks again by itself.
+      </span>
+      <button type="button" class="link" onClick={retry}>
+        Try again
+      </button>
+    </p>
+  );
 }

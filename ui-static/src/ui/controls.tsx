@@ -93,7 +93,7 @@ export function Share({ errors, calls }: { errors: number; calls: number }) {
 interface ProblemProps {
   error: ApiError;
   retry?: () => void;
-  /** Instead of the problem's own title. */
+  /** Instead of the problem's own title; "": what stands above says it. */
   title?: string | undefined;
   /** Says it better than the problem's detail, which is left out then. */
   children?: ComponentChildren;
@@ -108,9 +108,11 @@ export function ProblemPanel({ error, retry, title, children }: ProblemProps) {
   return (
     <section class="problem">
       <div key={framed ? 1 : 0} role={framed ? "alert" : undefined}>
-        <h2>
-          <span aria-hidden="true">▲</span> {title ?? sentence(problem.title)}
-        </h2>
+        {title === "" ? null : (
+          <h2>
+            <span aria-hidden="true">▲</span> {title ?? sentence(problem.title)}
+          </h2>
+        )}
         {children}
         {!children && problem.detail && problem.detail !== problem.title ? <p>{sentence(problem.detail)}</p> : null}
       </div>
@@ -149,7 +151,7 @@ export function FaultLine({ offset, text, problem: { expected, detail = "" } }: 
   );
 }
 
-const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+export const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 interface SortHeadProps {
   /** Of a table, or of a grid. */
