@@ -135,7 +135,7 @@ test("a server that goes away takes nothing from the comparison; it is asked aga
       const before = await calls();
       goes(page);
       await page.keyboard.press("r");
-      const away = page.locator(".banner", { hasText: /^▲ ?Spoor does not answer. What is below was read at \d\d:/ });
+      const away = page.locator(".banner", { hasText: /^▲ ?Spoor does not answer \(.*\)\. What is below was read at \d\d:/ });
       await away.waitFor();
       assert.equal(await calls(), before);
       assert.equal(await page.locator(".problem").count(), 0, "said once");

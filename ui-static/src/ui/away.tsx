@@ -8,13 +8,21 @@ import { sentence } from "./controls";
 /** Nothing where nothing is left to look at: then a panel says it in its place. */
 export function Away({ state: { error, value, at = 0 }, retry }: { state: Loaded<unknown>; retry: () => void }) {
   if (!error || !value) return null;
-  const { title, status, detail } = error.problem;
+  const { title, detail } = error.problem;
   return (
     <p class="banner" role="alert">
       <span aria-hidden="true">▲</span>
       <span>
         {sentence(title)}
-        {status ? `: ${detail}` : ""}. What is below was read at <span class="dim num">{formatClock(BigInt(at) * 1000000n, zone.value, 0)}</span>. The page asks again by itself.
+        {detail ? ` (${detail})` : ""}.{" "}
+        {at ? (
+          <>
+            What is below was read at <span class="dim num">{formatClock(BigInt(at) * 1000000n, zone.value, 0)}</span>.
+          </>
+        ) : (
+          "What is below is what had come."
+        )}{" "}
+        The page asks again by itself.
       </span>
       <button type="button" class="link" onClick={retry}>
         Try again
