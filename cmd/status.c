@@ -18,7 +18,7 @@ static const struct sp_option options[] = {
     {.name = "cancel",
      .type = SP_OPTION_TEXT,
      .value_name = "ID",
-     .help = "Ends a running query instead; the server needs --allow-cancel."},
+     .help = "Ends a query that runs or waits instead; the server needs --allow-cancel."},
 };
 
 /* "15.6 MB"; powers of ten, as disks are sold. */
@@ -85,8 +85,11 @@ static void print_refused(const struct sp_answer *counters, FILE *out)
 static bool print_queries(const struct sp_answer *queries, const char *which,
                           const struct sp_terminal *terminal, struct sp_arena *arena)
 {
-    const struct sp_table_column columns[] = {
-        {which, true, false}, {"TOOK", true, false}, {"READ", true, false}, {"ASKED", false, true}};
+    const struct sp_table_column columns[] = {{which, true, false},
+                                              {"RAN", true, false},
+                                              {"WAITED", true, false},
+                                              {"READ", true, false},
+                                              {"ASKED", false, true}};
     struct sp_table table;
     sp_table_init(&table, columns, SP_ARRAY_LEN(columns), arena);
     for (const struct sp_answer *row = queries->first; row; row = row->next) {
@@ -94,11 +97,15 @@ static bool print_queries(const struct sp_answer *queries, const char *which,
         struct sp_slice *cells = sp_table_row(&table, NULL);
         if (!cells)
             break;
+        uint64_t took = sp_answer_u64(row, "tookNano"), waited = sp_answer_u64(row, "waitedNano");
         format_bytes(sp_answer_u64(row, "bytesScanned"), bytes);
         cells[0] = sp_answer_text(row, "id");
-        cells[1] = sp_table_duration(&table, sp_answer_u64(row, "tookNano"));
-        cells[2] = sp_table_text(&table, "%s", bytes);
-        cells[3] = sp_answer_text(row, "url");
+        cells[1] = sp_slice_equal_cstr(sp_answer_text(row, "state"), "waiting")
+                       ? SP_SLICE("waits")
+                       : sp_table_duration(&table, took > waited ? took - waited : 0);
+        cells[2] = sp_table_duration(&table, waited);
+        cells[3] = sp_table_text(&table, "%s", bytes);
+        cells[4] = sp_answer_text(row, "url");
     }
     putc('\n', terminal->out);
     return sp_table_print(&table, terminal);

@@ -145,6 +145,7 @@ static void call_init(struct sp_query_call *call, struct sp_query_api *api,
     request->method = sp_exchange_method(exchange);
     request->path = sp_exchange_path(exchange);
     request->query = sp_exchange_query(exchange);
+    request->client = sp_exchange_peer(exchange);
     request->cancelled = exchange_cancelled;
     request->cookie = exchange;
     sp_exchange_header(exchange, "accept", &request->accept);
@@ -245,7 +246,8 @@ static void run_pooled(struct sp_query_job *job)
 {
     struct pooled_call *pooled = (struct pooled_call *)(void *)job;
     struct sp_turn turn;
-    sp_turn_begin(&turn, &pooled->call.api->turns);
+    sp_running_start(&pooled->call);
+    sp_turn_begin(&turn, &pooled->call.api->turns, &pooled->call.running.waited_ns);
     pooled->call.turn = &turn;
     sp_query_call_run(&pooled->call);
     pooled->call.turn = NULL;
@@ -265,6 +267,65 @@ static void run_pooled(struct sp_query_job *job)
     }
     sp_query_call_fini(&pooled->call);
     free(pooled);
+}
+
+/* ---- what waits for a thread ---- */
+
+static const struct pooled_call *pooled_of(const struct sp_query_job *job)
+{
+    return (const struct pooled_call *)(const void *)job;
+}
+
+static bool has_id(const struct sp_query_job *job, const void *cookie)
+{
+    return pooled_of(job)->call.id == *(const uint64_t *)cookie;
+}
+
+static bool client_has_gone(const struct sp_query_job *job, const void *cookie)
+{
+    (void)cookie;
+    return sp_exchange_cancelled(pooled_of(job)->exchange);
+}
+
+/* Answers a call that no thread will see. Why it ends is what one that runs would be told. */
+static void end_unseen(struct sp_query_job *job)
+{
+    struct pooled_call *pooled = (struct pooled_call *)(void *)job;
+    struct sp_query_call *call = &pooled->call;
+    struct sp_error error = {.offset = SP_ERROR_NO_OFFSET};
+    enum sp_status status = sp_query_check(call, &error);
+    SP_ASSERT(status == SP_CANCELLED);
+    sp_query_call_refuse(call, &error);
+    sp_running_remove(&call->api->running, call);
+    call_reply(call, pooled->exchange);
+    sp_query_call_fini(call);
+    free(pooled);
+}
+
+bool sp_query_end_waiting(struct sp_query_api *api, uint64_t id)
+{
+    struct sp_query_job *job = sp_query_pool_withdraw(api->pool, has_id, &id);
+    if (!job)
+        return false;
+    ((struct pooled_call *)(void *)job)->call.running.given_up = true;
+    end_unseen(job);
+    return true;
+}
+
+void sp_query_end_gone(struct sp_query_api *api)
+{
+    struct sp_query_job *job;
+    while ((job = sp_query_pool_withdraw(api->pool, client_has_gone, NULL)))
+        end_unseen(job);
+}
+
+/* Those whose clients have gone make room. */
+static bool submit(struct sp_query_api *api, struct pooled_call *pooled)
+{
+    if (sp_query_pool_submit(api->pool, &pooled->job))
+        return true;
+    sp_query_end_gone(api);
+    return sp_query_pool_submit(api->pool, &pooled->job);
 }
 
 /* A request that no thread can take: refused before it costs anything. */
@@ -307,7 +368,9 @@ static void on_request(void *cookie, struct sp_exchange *exchange)
         call_init(&pooled->call, api, exchange);
         pooled->stream = (struct sp_query_stream){begin_stream, write_stream, exchange};
         pooled->call.request.stream = &pooled->stream;
-        if (!sp_query_pool_submit(api->pool, &pooled->job)) {
+        sp_running_add(&api->running, &pooled->call);
+        if (!submit(api, pooled)) {
+            sp_running_remove(&api->running, &pooled->call);
             free(pooled);
             refuse(api, exchange, SP_OVERLOADED);
         }

@@ -33,6 +33,19 @@ enum sp_status sp_query_reply_end(struct sp_query_call *call, struct sp_error *r
     return sp_error_set(reterr, call->reply.body.error, "no memory for the answer");
 }
 
+/* Where a query waited for much of the time, others are what to look at. */
+static enum sp_status too_late(const struct sp_query_call *call, struct sp_error *reterr)
+{
+    double limit = (double)call->api->limits.time_ns_max / 1e9;
+    double waited = (double)call->running.waited_ns / 1e9;
+    if (waited < limit / 10)
+        return sp_error_set(reterr, SP_DEADLINE, "the query took longer than %.3g s", limit);
+    return sp_error_set(reterr, SP_DEADLINE,
+                        "the query took longer than %.3g s, %.3g s of which it waited because "
+                        "others ran or spans came in",
+                        limit, waited);
+}
+
 enum sp_status sp_query_check(const struct sp_query_call *call, struct sp_error *reterr)
 {
     if (call->running.given_up)
@@ -44,10 +57,7 @@ enum sp_status sp_query_check(const struct sp_query_call *call, struct sp_error 
     uint64_t now_ns = sp_clock_monotonic_ns(call->api->clock);
     if (call->turn)
         sp_turn_step(call->turn, now_ns);
-    if (now_ns >= call->deadline_ns)
-        return sp_error_set(reterr, SP_DEADLINE, "the query took longer than %.3g s",
-                            (double)call->api->limits.time_ns_max / 1e9);
-    return SP_OK;
+    return now_ns < call->deadline_ns ? SP_OK : too_late(call, reterr);
 }
 
 enum sp_status sp_query_path_trace(const struct sp_query_call *call, struct sp_trace_id *ret,
@@ -303,8 +313,10 @@ void sp_query_call_run(struct sp_query_call *call)
     struct sp_error error = {.offset = SP_ERROR_NO_OFFSET};
     sp_query_call_begin(call);
     bool is_listed = call->endpoint && call->endpoint->room != SP_QUERY_HERE;
-    if (is_listed)
+    if (is_listed && !call->running.is_listed) { /* it did not wait */
         sp_running_add(&call->api->running, call);
+        sp_running_start(call);
+    }
     enum sp_status status = answer(call, &error);
     if (status != SP_OK) {
         SP_ASSERT(error.status == status);

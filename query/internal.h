@@ -37,6 +37,7 @@ struct sp_query_request {
     struct sp_slice query;  /* what follows '?', not decoded */
     struct sp_slice accept, accept_encoding, if_none_match,
         content_type;                /* header values; "" when absent */
+    struct sp_slice client;          /* "127.0.0.1:54321"; "" in tests */
     struct sp_slice body;            /* of a POST; empty as long as only the head was read */
     uint64_t body_bytes;             /* its length, or what the head says of it */
     bool (*cancelled)(void *cookie); /* has the client gone? NULL: never */
@@ -136,7 +137,7 @@ struct sp_query_call {
     bool streaming;       /* the head is sent, and reply.body is the rest */
     struct sp_live *live; /* not NULL: it goes on (query/live.h), and so does its arena */
     uint64_t id;          /* for logs and problem documents */
-    struct sp_running_entry running; /* while it is answered by a query thread */
+    struct sp_running_entry running; /* while it waits for a query thread or is answered by one */
     uint64_t now_unix_ns;            /* the same "now" for all of the call */
     uint64_t begin_ns;               /* monotonic: when it came */
     uint64_t deadline_ns;            /* monotonic */
@@ -330,6 +331,13 @@ void sp_query_call_refuse(struct sp_query_call *call, const struct sp_error *err
 
 void sp_query_call_fini(struct sp_query_call *call);
 
+/* ---- calls that wait for a thread (query/api.c) ---- */
+
+/* Answers the one with this id: it was ended by DELETE /v1/queries. False: none such waits. */
+bool sp_query_end_waiting(struct sp_query_api *api, uint64_t id);
+/* Answers those whose clients have gone: whoever looks at what waits need not see them, nor do they keep a place. */
+void sp_query_end_gone(struct sp_query_api *api);
+
 /* Fills the reply with a problem document (RFC 9457), or with the last line of a stream that says the same. */
 void sp_query_problem(struct sp_query_call *call, const struct sp_error *error);
 
@@ -350,6 +358,12 @@ struct sp_query_job {
 struct sp_query_pool *sp_query_pool_new(uint32_t threads, uint32_t waiting_max);
 bool sp_query_pool_submit(struct sp_query_pool *pool,
                           struct sp_query_job *job); /* false: full or stopping */
+/* The first job that is wanted, of those that wait: the caller's from now on, as one that was not taken. wanted must not block. NULL:
+ * there is none, or a thread has it already. */
+struct sp_query_job *sp_query_pool_withdraw(struct sp_query_pool *pool,
+                                            bool (*wanted)(const struct sp_query_job *job,
+                                                           const void *cookie),
+                                            const void *cookie);
 void sp_query_pool_free(struct sp_query_pool *pool); /* runs what waits, then joins; NULL is fine */
 void sp_query_pool_load(struct sp_query_pool *pool, uint64_t *ret_running, uint64_t *ret_waiting);
 

@@ -42,7 +42,8 @@ static bool match(struct match_test *test, struct machine *machine, struct sp_sl
     struct sp_error error;
     if (!machine->regex && sp_regex_compile(test->pattern, &machine->regex, &error) != SP_OK)
         return false;
-    if (++machine->tested % SP_STOP_REGEX_PAIRS == 0 && sp_stop_ask(test->stop, &error) != SP_OK)
+    /* The first time, too: of a query that has ended each of many conditions gives up before it tests. */
+    if (machine->tested++ % SP_STOP_REGEX_PAIRS == 0 && sp_stop_ask(test->stop, &error) != SP_OK)
         return false;
     return sp_regex_match(machine->regex, text, ret_matched) == SP_OK;
 }

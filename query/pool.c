@@ -107,6 +107,30 @@ bool sp_query_pool_submit(struct sp_query_pool *pool, struct sp_query_job *job)
     return taken;
 }
 
+struct sp_query_job *sp_query_pool_withdraw(struct sp_query_pool *pool,
+                                            bool (*wanted)(const struct sp_query_job *job,
+                                                           const void *cookie),
+                                            const void *cookie)
+{
+    struct queue *queues[] = {&pool->short_jobs, &pool->long_jobs};
+    struct sp_query_job *found = NULL;
+    pthread_mutex_lock(&pool->lock);
+    for (size_t i = 0; i < SP_ARRAY_LEN(queues) && !found; i++) {
+        struct sp_query_job **at = &queues[i]->first;
+        while (*at && !wanted(*at, cookie))
+            at = &(*at)->next;
+        found = *at;
+        if (!found)
+            continue;
+        *at = found->next;
+        if (!*at)
+            queues[i]->last = at;
+        pool->waiting--;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return found;
+}
+
 void sp_query_pool_free(struct sp_query_pool *pool)
 {
     if (!pool)

@@ -295,6 +295,7 @@ enum sp_status sp_query_answer_metrics(struct sp_query_call *call, struct sp_err
         write_store(out, &stats);
         write_following(out, &stats);
     }
+    sp_query_end_gone(api);
     sp_query_pool_load(api->pool, &running, &waiting);
     metric_value(out, "spoor_queries_running", "gauge", "Queries on a query thread.", running);
     metric_value(out, "spoor_queries_waiting", "gauge", "Queries waiting for one.", waiting);

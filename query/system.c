@@ -154,6 +154,7 @@ static void write_queries(struct sp_query_call *call, struct sp_json_writer *w)
 {
     struct sp_query_api *api = call->api;
     uint64_t running, waiting;
+    sp_query_end_gone(api);
     sp_query_pool_load(api->pool, &running, &waiting);
     sp_json_key(w, "queries");
     sp_json_object_begin(w);
@@ -307,8 +308,9 @@ enum sp_status sp_query_answer_cancel(struct sp_query_call *call, struct sp_erro
         return sp_error_set(
             reterr, SP_PERMISSION,
             "this server was not started with --allow-cancel: it can only be looked at");
-    if (!sp_parse_u64(call->path_id, &id) || !sp_running_cancel(&call->api->running, id))
-        return sp_error_set(reterr, SP_NOT_FOUND, "no query with this id runs");
+    if (!sp_parse_u64(call->path_id, &id) ||
+        !(sp_query_end_waiting(call->api, id) || sp_running_cancel(&call->api->running, id)))
+        return sp_error_set(reterr, SP_NOT_FOUND, "no query with this id runs or waits");
     sp_query_reply_json(call, &w);
     sp_json_object_begin(&w);
     sp_json_key(&w, "cancelled");

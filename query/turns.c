@@ -77,15 +77,19 @@ static void remove_waiter(struct sp_turns *turns, struct sp_turn_waiter *waiter)
         turns->last = at;
 }
 
+/* Under the lock. */
+static bool take_free(struct sp_turns *turns)
+{
+    bool is_free = turns->taken < turns->most && !turns->first;
+    turns->taken += is_free;
+    return is_free;
+}
+
 /* Under the lock, which it leaves meanwhile. */
 static bool wait_for_turn(struct sp_turns *turns)
 {
     struct sp_turn_waiter own = {0};
     struct timespec until;
-    if (turns->taken < turns->most && !turns->first) {
-        turns->taken++;
-        return true;
-    }
     clock_gettime(CLOCK_MONOTONIC, &until);
     uint64_t nanoseconds = (uint64_t)until.tv_nsec + WAIT_NS;
     until.tv_sec += (time_t)(nanoseconds / NS_A_SECOND);
@@ -101,9 +105,9 @@ static bool wait_for_turn(struct sp_turns *turns)
     return own.granted;
 }
 
-void sp_turn_begin(struct sp_turn *turn, struct sp_turns *turns)
+void sp_turn_begin(struct sp_turn *turn, struct sp_turns *turns, _Atomic uint64_t *waited_ns)
 {
-    *turn = (struct sp_turn){.turns = turns, .thread = pthread_self()};
+    *turn = (struct sp_turn){.turns = turns, .thread = pthread_self(), .waited_ns = waited_ns};
     sp_turn_step(turn, sp_clock_monotonic_ns(turns->clock));
 }
 
@@ -132,9 +136,14 @@ void sp_turn_step(struct sp_turn *turn, uint64_t now_ns)
         turn->taken = false;
     }
     if (coming && !turn->taken)
+        turn->taken = take_free(turns);
+    bool waits = coming && !turn->taken;
+    if (waits)
         turn->taken = wait_for_turn(turns);
     pthread_mutex_unlock(&turns->lock);
     turn->since_ns = sp_clock_monotonic_ns(turns->clock);
+    if (waits)
+        *turn->waited_ns += turn->since_ns - now_ns;
 }
 
 uint32_t sp_turns_limit(struct sp_turns *turns)

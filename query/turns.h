@@ -36,6 +36,7 @@ struct sp_turn {
     pthread_t thread;
     bool taken;
     uint64_t since_ns;
+    _Atomic uint64_t *waited_ns; /* borrowed: takes the time that it waits */
 };
 
 /* processors: of the machine. */
@@ -44,7 +45,7 @@ void sp_turns_init(struct sp_turns *turns, struct sp_store *store, const struct 
 void sp_turns_fini(struct sp_turns *turns);
 
 /* Around what the calling thread does. */
-void sp_turn_begin(struct sp_turn *turn, struct sp_turns *turns);
+void sp_turn_begin(struct sp_turn *turn, struct sp_turns *turns, _Atomic uint64_t *waited_ns);
 void sp_turn_end(struct sp_turn *turn);
 
 /* Between two steps: a turn that lasted long enough goes to whoever waits for one. Waits for 20 ms at most, then goes on

@@ -12,7 +12,7 @@ const span = (trace, id, parent, more = {}) => ({
 });
 
 const site = useSite({
-  flags: ["--retention", "30d", "--allow-cancel"],
+  flags: ["--retention", "30d", "--allow-cancel", "--query-threads", "1", "--query-timeout", "10m"],
   prepare: async () => {
     await send("web", [span(1, 1), span(1, 2, 1), span(2, 3), span(3, 5, 4), span(3, 6, 5)]); // the parent of 5 never came
     await send("docs", [span(4, 7, 0, { attributes: [{ key: "page", value: { stringValue: "x".repeat(5000) } }] })]);
@@ -183,19 +183,47 @@ test("settings are those the server was started with; the page looks at itself",
     await page.getByRole("region", { name: "Settings" }).waitFor();
     const settings = Object.fromEntries((await rows(page, "Settings")).map((r) => [r[0], r.slice(1)]));
     assert.deepEqual(settings["--retention"], ["30d", "flag"]);
-    assert.equal(settings["--query-timeout"][1], "default");
+    assert.equal(settings["--query-memory"][1], "default");
     // Everything that has a limit, by the headings of docs/limits.md: as it is in force, and what sets it.
     const limits = async (part) => Object.fromEntries((await rows(page, part)).map((r) => [r[0], r.slice(1)]));
     assert.deepEqual((await limits("Receiving"))["spans of a request"], ["1,000,000", "SP_LIMIT_SPANS"]);
     assert.deepEqual((await limits("Connections"))["time for a head"], ["10.0 s", "head_timeout_ms"]);
     assert.deepEqual((await limits("Keeping"))["age of spans"], ["30 d 0 h", "--retention"]);
     assert.deepEqual((await limits("Keeping"))["stored"], ["none", "--retention-size"]);
-    assert.deepEqual((await limits("Asking"))["time of a query"], ["30.0 s", "--query-timeout"]);
+    assert.deepEqual((await limits("Asking"))["time of a query"], ["10 m 00 s", "--query-timeout"]);
     await assertAccessible(page, "Status, limits");
     await page.keyboard.press("6");
     await page.getByRole("region", { name: "Libraries" }).waitFor();
     assert.match((await rows(page, "This page"))[0][1], /^[0-9a-f]{10}\/shared-\d\.js$/);
     await assertAccessible(page, "Status, about");
+  });
+});
+
+test("a query that waits for another one is listed, and ended, while that one runs", async () => {
+  // Minutes: each name is asked all of this.
+  await send("slow", Array.from({ length: 200 }, (_, i) => span(100, 1000 + i, 0, { name: `${i}${"x".repeat(100)}` })));
+  const ask = (q) => fetch(`${site.url}/v1/search?${new URLSearchParams({ q })}`).then(async (r) => [r.status, (await r.json()).detail]);
+  const ended = [503, "the query was ended by DELETE /v1/queries"];
+  const runs = ask(`{ ${Array.from({ length: 150 }, (_, i) => `name =~ ".*x.*x.*y${i}"`).join(" || ")} }`);
+  await withPage(site.browser, at("query"), async (page) => {
+    const label = "Running and waiting";
+    const states = async () => {
+      await page.keyboard.press("r");
+      return (await page.getByRole("region", { name: label }).count()) ? (await rows(page, label)).map((r) => r[1] === "waiting") : [];
+    };
+    await until(states, [false], "the first one runs");
+    const waits = ask("{ name = `waits` }");
+    await until(states, [false, true], "the second one waits");
+    await figure(page, "Waiting").locator("dd", { hasText: /^1$/ }).waitFor();
+    const row = page.locator("tr", { hasText: "waits" });
+    assert.match(await row.innerText(), /asked by 127\.0\.0\.1:\d+/);
+    await assertAccessible(page, "Status, queries that wait");
+    await row.getByRole("button", { name: "End" }).click();
+    assert.deepEqual(await waits, ended);
+    await until(states, [false], "the first one still runs");
+    await page.getByRole("region", { name: label }).getByRole("button", { name: "End" }).click();
+    assert.deepEqual(await runs, ended);
+    await page.getByText("No query runs at this moment").waitFor();
   });
 });
 

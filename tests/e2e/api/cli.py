@@ -511,7 +511,7 @@ def test_status_tells_what_is_kept_and_asked(context):
     lines = out.splitlines()
     assert (code, err) == (0, "") and lines[0].startswith("Spoor ") and ", up for " in lines[0], out
     assert lines[1].startswith(f"Stored   {stored['spanCount']} spans of {stored['traceCount']} traces in "), out
-    assert lines[2].startswith("From     20") and " to 2026-01-01T00:00:00" in lines[2] and any(line.split()[:2] == ["SLOWEST", "TOOK"] for line in lines), out
+    assert lines[2].startswith("From     20") and " to 2026-01-01T00:00:00" in lines[2] and any(line.split()[:2] == ["SLOWEST", "RAN"] for line in lines), out
     assert any("/v1/traces/" + TRACE.hex() in line for line in context.run("status", columns=200)[1].splitlines()) or len(lines) > 20, out
     assert context.run("status", url="http://127.0.0.1:1")[0] == 3
 

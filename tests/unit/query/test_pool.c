@@ -52,6 +52,57 @@ START_TEST(pool_refuses_what_cannot_wait_and_runs_what_it_took)
 }
 END_TEST
 
+static bool is_job(const struct sp_query_job *job, const void *cookie)
+{
+    return job == cookie;
+}
+
+/* The first, the last and one between, of both queues; what is left runs, and places are free again. */
+START_TEST(jobs_are_withdrawn_while_they_wait)
+{
+    enum { LONG = 6, WAITING = 7 };
+    static struct gate_job running, jobs[WAITING];
+    static _Atomic int started, finished, others_started, others_finished;
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    struct sp_query_pool *pool = sp_query_pool_new(1, WAITING);
+    ck_assert_ptr_nonnull(pool);
+    pthread_mutex_lock(&gate);
+    static struct gate_job short_running;
+    running = (struct gate_job){{.run = run_behind_gate}, &gate, &started, &finished};
+    short_running =
+        (struct gate_job){{.run = run_behind_gate, .is_short = true}, &gate, &started, &finished};
+    ck_assert(sp_query_pool_submit(pool, &running.job));
+    while (started < 1)
+        sched_yield();
+    ck_assert(sp_query_pool_submit(pool, &short_running.job));
+    while (started < 2)
+        sched_yield();
+    ck_assert_ptr_null(sp_query_pool_withdraw(pool, is_job, &running.job));
+    for (size_t i = 0; i < WAITING; i++) {
+        jobs[i] = (struct gate_job){{.run = run_behind_gate, .is_short = i >= LONG},
+                                    &gate,
+                                    &others_started,
+                                    &others_finished};
+        ck_assert(sp_query_pool_submit(pool, &jobs[i].job));
+    }
+    static const size_t withdrawn[] = {LONG - 1, 2, 0, LONG};
+    for (size_t i = 0; i < SP_ARRAY_LEN(withdrawn); i++) {
+        struct sp_query_job *job = &jobs[withdrawn[i]].job;
+        ck_assert_ptr_eq(sp_query_pool_withdraw(pool, is_job, job), job);
+        ck_assert_ptr_null(sp_query_pool_withdraw(pool, is_job, job));
+    }
+    uint64_t running_count, waiting_count;
+    sp_query_pool_load(pool, &running_count, &waiting_count);
+    ck_assert_uint_eq(waiting_count, WAITING - SP_ARRAY_LEN(withdrawn));
+    for (size_t i = 0; i < SP_ARRAY_LEN(withdrawn); i++)
+        ck_assert(sp_query_pool_submit(pool, &jobs[withdrawn[i]].job));
+    pthread_mutex_unlock(&gate);
+    sp_query_pool_free(pool);
+    ck_assert_int_eq(finished, 2);
+    ck_assert_int_eq(others_finished, WAITING);
+}
+END_TEST
+
 /* Two long jobs keep all threads but one; a third waits; a short one that comes behind it does not. */
 START_TEST(pool_runs_short_jobs_while_long_ones_wait)
 {
@@ -164,6 +215,7 @@ Suite *sp_test_suite(void)
     Suite *suite = suite_create("query pool");
     TCase *tcase = tcase_create("all");
     tcase_add_test(tcase, pool_refuses_what_cannot_wait_and_runs_what_it_took);
+    tcase_add_test(tcase, jobs_are_withdrawn_while_they_wait);
     tcase_add_test(tcase, pool_runs_short_jobs_while_long_ones_wait);
     tcase_add_test(tcase, questions_that_read_spans_are_long_ones);
     tcase_add_test(tcase, pool_lends_helpers_only_while_threads_are_idle);

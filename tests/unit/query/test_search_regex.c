@@ -4,6 +4,7 @@
  * the tests of spansets and metrics. */
 #include <stdio.h>
 
+#include "query/match.h"
 #include "tests/unit/query/world.h"
 
 static struct world world;
@@ -95,6 +96,39 @@ START_TEST(time_is_looked_at_among_matches_of_a_regular_expression)
 }
 END_TEST
 
+static enum sp_status has_ended(void *cookie, struct sp_error *reterr)
+{
+    ++*(int *)cookie;
+    return sp_error_set(reterr, SP_CANCELLED, "ended");
+}
+
+/* Each of many conditions would test some texts more, which may take milliseconds each. */
+START_TEST(conditions_of_a_query_that_has_ended_test_no_text)
+{
+    int asked = 0;
+    const struct sp_stop stop = {.ask = has_ended, .cookie = &asked};
+    const struct sp_stop *const stops[] = {NULL, &stop};
+    for (size_t i = 0; i < SP_ARRAY_LEN(stops); i++) {
+        const struct sp_hint_maker maker = {.arena = &arena, .stop = stops[i]};
+        const struct sp_traceql_query *query;
+        struct sp_scan scan = {.range = SP_TIME_RANGE_ALL};
+        struct sp_error error;
+        ck_assert_int_eq(sp_traceql_parse(&arena,
+                                          SP_SLICE("{ name =~ \"a.*\" || name =~ \"b.*\" }"),
+                                          &query, &error),
+                         SP_OK);
+        ck_assert_int_eq(sp_match_hints(&maker, query, &scan), SP_OK);
+        ck_assert_uint_eq(scan.condition_count, 2);
+        for (size_t c = 0; c < 2; c++) {
+            const struct sp_text_test *test = scan.conditions[c].test;
+            for (int t = 0; t < 3; t++) /* true: it may be */
+                ck_assert(test->holds(test->cookie, SP_SLICE("c")) == (stops[i] != NULL));
+        }
+    }
+    ck_assert_int_eq(asked, 2);
+}
+END_TEST
+
 static void expect_match_count(const char *url_query, unsigned traces)
 {
     char url[512], expected[64];
@@ -151,6 +185,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, search_that_runs_into_the_limit_of_a_regular_expression_names_it);
     tcase_add_test(tcase, limit_of_a_regular_expression_is_named_whoever_reaches_it);
     tcase_add_test(tcase, time_is_looked_at_among_matches_of_a_regular_expression);
+    tcase_add_test(tcase, conditions_of_a_query_that_has_ended_test_no_text);
     tcase_add_test(tcase, regular_expressions_find_what_single_spans_say);
     suite_add_tcase(suite, tcase);
     return suite;

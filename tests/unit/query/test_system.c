@@ -154,6 +154,13 @@ START_TEST(system_tells_of_queries_and_cancels_only_when_allowed)
 }
 END_TEST
 
+/* Asked once, while it runs. */
+static bool let_time_pass(void *cookie)
+{
+    world.monotonic_ns += *(uint64_t *)cookie;
+    return false;
+}
+
 START_TEST(slowest_queries_are_kept_in_order_and_long_ones_cut)
 {
     char url[3000] = "/v1/services?x=";
@@ -165,10 +172,12 @@ START_TEST(slowest_queries_are_kept_in_order_and_long_ones_cut)
     for (uint64_t i = 0; i < 40; i++) {
         struct sp_query_call *call = calloc(1, sizeof(*call));
         ck_assert_ptr_nonnull(call);
-        world.monotonic_ns = 1000 + i * i;
+        uint64_t took = i * i;
         call->api = world.api;
         call->id = 100 + i;
-        call->begin_ns = 1000; /* took i * i */
+        call->begin_ns = world.monotonic_ns;
+        call->request.cancelled = let_time_pass;
+        call->request.cookie = &took;
         call->request.method = SP_SLICE("GET");
         call->request.path = SP_SLICE("/v1/services");
         call->endpoint = sp_query_route(call->request.method, call->request.path, &call->path_id);
@@ -188,6 +197,87 @@ START_TEST(slowest_queries_are_kept_in_order_and_long_ones_cut)
     ck_assert_ptr_null(strstr(text, "\"id\":\"123\""));
     free(text);
     answer_fini(call);
+}
+END_TEST
+
+static struct sp_query_call *listed_call(uint64_t id)
+{
+    struct sp_query_call *call = calloc(1, sizeof(*call));
+    ck_assert_ptr_nonnull(call);
+    call->api = world.api;
+    call->id = id;
+    call->begin_ns = world.monotonic_ns;
+    call->request.path = SP_SLICE("/v1/services");
+    call->request.client = SP_SLICE("127.0.0.1:4711");
+    call->reply.status = 200;
+    sp_running_add(&world.api->running, call);
+    return call;
+}
+
+START_TEST(queries_that_wait_are_told_and_waiting_is_not_running)
+{
+    struct sp_running *running = &world.api->running;
+    struct sp_query_call *first = listed_call(50), *second = listed_call(51),
+                         *third = listed_call(52);
+    sp_running_start(first);
+    world.monotonic_ns += 5;
+    sp_running_start(third); /* a short question */
+    world.monotonic_ns += 7;
+    expect_answer(&world, "/v1/system", 200,
+                  "\"running\":[{\"id\":\"50\",\"url\":\"/v1/services\",\"cut\":false,"
+                  "\"client\":\"127.0.0.1:4711\",\"cameUnixNano\":\"1767229200000000000\","
+                  "\"tookNano\":\"12\",\"waitedNano\":\"0\",\"tracesRead\":\"0\","
+                  "\"bytesScanned\":\"0\",\"state\":\"running\",\"cancelled\":false},"
+                  "{\"id\":\"52\"");
+    expect_answer(&world, "/v1/system", 200, "\"tookNano\":\"12\",\"waitedNano\":\"5\"");
+    expect_answer(&world, "/v1/system", 200,
+                  "\"tookNano\":\"12\",\"waitedNano\":\"12\",\"tracesRead\":\"0\","
+                  "\"bytesScanned\":\"0\",\"state\":\"waiting\",\"cancelled\":false}]");
+    sp_running_remove(running, third); /* ran for 7 */
+    world.monotonic_ns += 100;
+    sp_running_start(second);
+    world.monotonic_ns += 9;
+    sp_running_remove(running, second); /* ran for 9 */
+    struct sp_query_call *unseen = listed_call(53);
+    world.monotonic_ns += 1000;
+    sp_running_remove(running, unseen);
+    sp_running_remove(running, first);
+    struct sp_query_call *call = ask(&world, "/v1/system");
+    char *text = answer_text(call);
+    const char *at = strstr(text, "\"running\":[],\"slowest\":[{\"id\":\"50\"");
+    ck_assert_ptr_nonnull(at);
+    at = strstr(at, "{\"id\":\"51\"");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_ptr_nonnull(strstr(at, "\"tookNano\":\"121\",\"waitedNano\":\"112\""));
+    ck_assert_ptr_nonnull(strstr(at, "{\"id\":\"52\""));
+    ck_assert_ptr_null(strstr(text, "\"id\":\"53\"")); /* it never ran */
+    free(text);
+    answer_fini(call);
+    free(first);
+    free(second);
+    free(third);
+    free(unseen);
+}
+END_TEST
+
+START_TEST(a_query_that_is_too_late_says_how_long_it_waited)
+{
+    struct sp_query_call *call = listed_call(60);
+    struct sp_error error;
+    call->deadline_ns = call->begin_ns + world.api->limits.time_ns_max;
+    world.monotonic_ns += 29000 * MS;
+    sp_running_start(call);
+    ck_assert_int_eq(sp_query_check(call, &error), SP_OK);
+    world.monotonic_ns += 1000 * MS;
+    ck_assert_int_eq(sp_query_check(call, &error), SP_DEADLINE);
+    ck_assert_str_eq(error.message,
+                     "the query took longer than 30 s, 29 s of which it waited because "
+                     "others ran or spans came in");
+    call->running.waited_ns = 1000 * MS;
+    ck_assert_int_eq(sp_query_check(call, &error), SP_DEADLINE);
+    ck_assert_str_eq(error.message, "the query took longer than 30 s");
+    sp_running_remove(&world.api->running, call);
+    free(call);
 }
 END_TEST
 
@@ -280,6 +370,8 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, system_tells_counters_store_limits_and_masks_secrets);
     tcase_add_test(tcase, system_tells_of_queries_and_cancels_only_when_allowed);
     tcase_add_test(tcase, slowest_queries_are_kept_in_order_and_long_ones_cut);
+    tcase_add_test(tcase, queries_that_wait_are_told_and_waiting_is_not_running);
+    tcase_add_test(tcase, a_query_that_is_too_late_says_how_long_it_waited);
     tcase_add_test(tcase, quality_counts_what_is_not_as_it_should_be);
     tcase_add_test(tcase, first_and_last_moments_are_told_as_they_are);
     tcase_add_test(tcase, quality_tells_cycles_from_missing_parents);

@@ -530,12 +530,18 @@ export interface ShownQuery {
   /** As it was sent; cut when it is long. */
   url: string;
   cut: boolean;
+  client: string;
+  cameUnixNano: string;
+  /** Since it came. */
   tookNano: string;
+  /** Of that: for a thread, or while spans came in. */
+  waitedNano: string;
   tracesRead: string;
   bytesScanned: string;
 }
 
 export interface RunningQuery extends ShownQuery {
+  state: "running" | "waiting";
   cancelled: boolean;
 }
 

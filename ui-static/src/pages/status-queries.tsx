@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Status, queries: what runs now, what was slow, and how long answers take. Cancelling is offered where the server allows it.
+// Status, queries: what runs and waits now, what was slow, and how long answers take. Cancelling is offered where the server allows it.
 import { cancelQuery } from "../api/client";
 import type { RunningQuery, ShownQuery, SystemAnswer } from "../api/types";
 import { addressOf, exploreOf, parameterText, quantileBound } from "../model/system";
@@ -25,12 +25,21 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
             <span class="dim">{k}</span> <code title={v}>{parameterText(k, v, zone.value)}</code>{" "}
           </span>
         ))}
-        {query.cut ? <span class="dim">… (longer)</span> : null}
+        {query.cut ? <span class="dim">… (longer)</span> : null} <span class="dim">asked by {query.client}</span>{" "}
         {explore ? <a href={href("explore", explore)}>Explore</a> : null}
       </span>
     );
   };
-  const cost = (r: ShownQuery) => [what(r), formatDuration(Number(r.tookNano)), formatCount(r.tracesRead), formatBytes(r.bytesScanned)];
+  const cost = (r: ShownQuery & Partial<RunningQuery>) => {
+    const waited = Number(r.waitedNano);
+    return [
+      what(r),
+      r.state === "waiting" ? "waiting" : formatDuration(Math.max(0, Number(r.tookNano) - waited)),
+      formatDuration(waited),
+      formatCount(r.tracesRead),
+      formatBytes(r.bytesScanned),
+    ];
+  };
   const limit = value.limits.find((l) => l.name === "queries at the same time")?.value ?? "";
   const bounds = q.durationBoundsSeconds;
   const used = q.endpoints.filter((e) => e.buckets.some((b) => b !== "0")).sort((a, b) => total(b.buckets) - total(a.buckets));
@@ -39,14 +48,14 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
       <Figures
         list={[
           { name: "Running", value: formatCount(q.runningCount), note: `at most ${limit} at once` },
-          { name: "Waiting", value: formatCount(q.waitingCount), note: "for a thread" },
+          { name: "Waiting", value: formatCount(q.waitingCount), note: "for one of these to end" },
           { name: "Cancelling", value: q.mayCancel ? "allowed" : "off", note: q.mayCancel ? "--allow-cancel" : "read-only: start with --allow-cancel" },
         ]}
       />
-      <Part title="Running now">
+      <Part title="Running and waiting">
         <Table
-          label="Running now"
-          columns={["Query", ">For", ">Traces read", ">Read", ...(q.mayCancel ? ["End"] : [])]}
+          label="Running and waiting"
+          columns={["Query", ">Ran", ">Waited", ">Traces read", ">Read", ...(q.mayCancel ? ["End"] : [])]}
           rows={q.running.map((r) => [
             ...cost(r),
             ...(q.mayCancel
@@ -60,10 +69,10 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
           none="No query runs at this moment."
         />
       </Part>
-      <Part title="The slowest since start">
+      <Part title="The slowest since start" note="Those that ran longest; what they waited for others, or for spans that came in, does not count.">
         <Table
           label="The slowest since start"
-          columns={["Query", ">Took", ">Traces read", ">Read", ">Status", ">At"]}
+          columns={["Query", ">Ran", ">Waited", ">Traces read", ">Read", ">Status", ">At"]}
           rows={q.slowest.map((r) => [...cost(r), String(r.status), `${formatDay(BigInt(r.endedUnixNano), zone.value).slice(5)} ${formatClock(BigInt(r.endedUnixNano), zone.value, 0)}`])}
           none="No query has run yet."
         />
