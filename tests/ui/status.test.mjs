@@ -209,7 +209,7 @@ test("a query that waits for another one is listed, and ended, while that one ru
     const label = "Running and waiting";
     const states = async () => {
       await page.keyboard.press("r");
-      return (await page.getByRole("region", { name: label }).count()) ? (await rows(page, label)).map((r) => r[1] === "waiting") : [];
+      return (await page.getByRole("region", { name: label }).count()) ? (await rows(page, label)).map((r) => r[2] === "waiting") : [];
     };
     await until(states, [false], "the first one runs");
     const waits = ask("{ name = `waits` }");

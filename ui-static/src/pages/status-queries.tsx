@@ -33,7 +33,6 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
   const cost = (r: ShownQuery & Partial<RunningQuery>) => {
     const waited = Number(r.waitedNano);
     return [
-      what(r),
       r.state === "waiting" ? "waiting" : formatDuration(Math.max(0, Number(r.tookNano) - waited)),
       formatDuration(waited),
       formatCount(r.tracesRead),
@@ -47,7 +46,7 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
     <>
       <Figures
         list={[
-          { name: "Running", value: formatCount(q.runningCount), note: `at most ${limit} at once` },
+          { name: "Running", value: formatCount(q.runningCount), note: `at most ${limit} at once, and a short one` },
           { name: "Waiting", value: formatCount(q.waitingCount), note: "for one of these to end" },
           { name: "Cancelling", value: q.mayCancel ? "allowed" : "off", note: q.mayCancel ? "--allow-cancel" : "read-only: start with --allow-cancel" },
         ]}
@@ -55,9 +54,9 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
       <Part title="Running and waiting">
         <Table
           label="Running and waiting"
-          columns={["Query", ">Ran", ">Waited", ">Traces read", ">Read", ...(q.mayCancel ? ["End"] : [])]}
+          columns={["Query", ...(q.mayCancel ? ["End"] : []), ">Ran", ">Waited", ">Traces read", ">Read"]}
           rows={q.running.map((r) => [
-            ...cost(r),
+            what(r),
             ...(q.mayCancel
               ? [
                   <button key="end" type="button" class="button" disabled={r.cancelled} onClick={() => cancel(r)}>
@@ -65,6 +64,7 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
                   </button>,
                 ]
               : []),
+            ...cost(r),
           ])}
           none="No query runs at this moment."
         />
@@ -73,7 +73,7 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
         <Table
           label="The slowest since start"
           columns={["Query", ">Ran", ">Waited", ">Traces read", ">Read", ">Status", ">At"]}
-          rows={q.slowest.map((r) => [...cost(r), String(r.status), `${formatDay(BigInt(r.endedUnixNano), zone.value).slice(5)} ${formatClock(BigInt(r.endedUnixNano), zone.value, 0)}`])}
+          rows={q.slowest.map((r) => [what(r), ...cost(r), String(r.status), `${formatDay(BigInt(r.endedUnixNano), zone.value).slice(5)} ${formatClock(BigInt(r.endedUnixNano), zone.value, 0)}`])}
           none="No query has run yet."
         />
       </Part>
