@@ -6,17 +6,11 @@
 #include "query/search_explain.h"
 #include "query/search_run.h"
 
-static bool is_place(const struct sp_candidate *candidate)
-{
-    static const struct sp_trace_id none;
-    return sp_trace_id_compare(&candidate->trace_id, &none) != 0;
-}
-
 /* Was it looked at by an earlier page? */
 static bool is_behind(const struct sp_search *search, const struct sp_candidate *candidate)
 {
     const struct sp_candidate *position = &search->cursor.position;
-    return is_place(position) && sp_search_compare_places(candidate, position) <= 0;
+    return sp_search_is_place(position) && sp_search_compare_places(candidate, position) <= 0;
 }
 
 /* Newest first, later candidates cannot start after the bound: a full page of younger traces cannot change any more. */
@@ -237,37 +231,6 @@ static enum sp_status prepare(struct sp_search *search, struct sp_buf *fingerpri
 
 /* ---- the answer ---- */
 
-/* Where the next page begins; false: there is none. */
-static bool next_cursor(const struct sp_search *search, struct sp_search_cursor *ret)
-{
-    static const struct sp_search_key none;
-    bool looked = is_place(&search->last);
-    *ret = search->cursor;
-    ret->range = search->question.scan.range;
-    if (search->stop == SP_SEARCH_STOP_TIME &&
-        sp_search_key_compare(&search->ended_behind, &none) != 0) {
-        ret->key = search->ended_behind;
-        return true;
-    }
-    if (search->cursor.resumes) {
-        ret->position = looked ? search->last : search->cursor.position;
-        return search->stop != SP_SEARCH_STOP_NONE;
-    }
-    if (search->stop != SP_SEARCH_STOP_TIME) {
-        if (search->kept_count > 0)
-            ret->key = search->kept[search->kept_count - 1].key;
-        return search->more && search->kept_count > 0;
-    }
-    ret->border = search->last;
-    if (search->more && search->kept_count > 0)
-        ret->border_key = search->kept[search->kept_count - 1].key;
-    else if (search->more)
-        ret->border_key = search->cursor.key;
-    else
-        ret->position = search->last;
-    return looked;
-}
-
 /* What stands behind the results, up to the end of the object that is open. */
 static enum sp_status write_tail(const struct sp_search *search, struct sp_slice fingerprint,
                                  struct sp_json_writer *w, struct sp_error *reterr)
@@ -289,7 +252,7 @@ static enum sp_status write_tail(const struct sp_search *search, struct sp_slice
     else
         sp_json_cstr(w, reasons[search->stop]);
     sp_json_key(w, "cursor");
-    if (next_cursor(search, &cursor)) {
+    if (sp_search_next_cursor(search, &cursor)) {
         char text[SP_CURSOR_TEXT];
         sp_search_cursor_format(&cursor, fingerprint, text);
         sp_json_cstr(w, text);
@@ -356,7 +319,7 @@ static enum sp_status find(struct sp_search *search, struct sp_error *reterr)
     if (status ==
         SP_DEADLINE) { /* while it looked for more of them; a batch that was begun is not looked at */
         const struct sp_candidate *last = &search->last;
-        bool final = is_place(last) && page_is_final(search, last->bound_unix_ns);
+        bool final = sp_search_is_place(last) && page_is_final(search, last->bound_unix_ns);
         (void)stop(search, final ? SP_SEARCH_STOP_PAGE_FULL : SP_SEARCH_STOP_TIME);
         return SP_OK;
     }

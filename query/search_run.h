@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * query/search_run.h: a search while it runs: search.c takes candidates from the store, search_batch.c looks at them, search_ranked.c at
- * the best of them only, where the store knows which these are. Private to these three. */
+ * the best of them only, where the store knows which these are, search_next.c says where the next page begins. Private to these four. */
 #pragma once
 
 #include <pthread.h>
@@ -135,10 +135,23 @@ void sp_search_drop(struct sp_search *search, uint64_t batch_number);
  * gets the same answer on a busy machine. */
 bool sp_search_counted_enough(const struct sp_search *search);
 
+/* ---- query/search_next.c ---- */
+
+/* Where the next page begins; false: there is none. */
+SP_MUST_USE bool sp_search_next_cursor(const struct sp_search *search,
+                                       struct sp_search_cursor *ret);
+
 /* What a candidate of a large batch takes: itself, its id, its measure, its place among the others. */
 #define SP_SEARCH_CANDIDATE_BYTES                                                                  \
     (sizeof(struct sp_candidate) + sizeof(struct sp_trace_id) + sizeof(struct sp_trace_measure) +  \
      2 * sizeof(uint64_t))
+
+/* Or zero: no candidate. */
+static inline bool sp_search_is_place(const struct sp_candidate *candidate)
+{
+    static const struct sp_trace_id none;
+    return sp_trace_id_compare(&candidate->trace_id, &none) != 0;
+}
 
 /* In the order of a scan: newer first, then by id. */
 static inline int sp_search_compare_places(const struct sp_candidate *a,
