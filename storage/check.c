@@ -3,7 +3,6 @@
  * storage/check.c: `sp_store_check`: opens a data directory that nobody uses, without changing a byte of it, and has everything in
  * it looked at: the files, the totals, the journal, the segments, and what is left over. Knows the database through kv.h only. */
 #include "storage/check.h"
-#include "storage/short_link_list.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -98,11 +97,6 @@ void sp_check_progress(struct sp_check *check, const char *what, uint64_t done, 
         check->options->progress(check->options->cookie, what, done, all);
 }
 
-static struct sp_check_place part(const char *name)
-{
-    return (struct sp_check_place){.block = SP_ROW_NONE, .part = name};
-}
-
 /* ---- files ---- */
 
 static enum sp_status check_file(void *cookie, const char *name, uint64_t bytes,
@@ -114,7 +108,7 @@ static enum sp_status check_file(void *cookie, const char *name, uint64_t bytes,
     struct stat info;
     snprintf(path, sizeof(path), "%s%s", check->dir.db, name);
     snprintf(place_name, sizeof(place_name), "file db%s", name);
-    const struct sp_check_place place = part(place_name);
+    const struct sp_check_place place = sp_check_part(place_name);
     check->summary->file_count++;
     (void)reterr;
     if (stat(path, &info) != 0)
@@ -130,7 +124,7 @@ static enum sp_status check_file(void *cookie, const char *name, uint64_t bytes,
 /* Once as strictly as the server does, and if that fails as far as it goes. */
 static enum sp_status open_database(struct sp_check *check, struct sp_error *reterr)
 {
-    const struct sp_check_place place = part("database");
+    const struct sp_check_place place = sp_check_part("database");
     struct sp_error error = {0};
     enum sp_status status = sp_kv_open_read_only(check->dir.db, false, &check->kv, &error);
     if (status == SP_OK || !sp_check_is_damage(status) || status == SP_PERMISSION) {
@@ -184,7 +178,7 @@ struct rows {
 /* Reads all rows, so that every checksum of the files is looked at, and goes on behind damage. */
 static enum sp_status each_row(struct sp_check *check, struct rows *rows, struct sp_error *reterr)
 {
-    const struct sp_check_place place = part(rows->name);
+    const struct sp_check_place place = sp_check_part(rows->name);
     struct sp_kv_iterator *iterator = rows->iterator;
     enum sp_status status = SP_OK;
     uint64_t number = 0;
@@ -220,55 +214,12 @@ static enum sp_status each_row(struct sp_check *check, struct rows *rows, struct
     return status;
 }
 
-/* ---- totals and services ---- */
-
-static enum sp_status visit_meta(struct sp_check *check, struct sp_slice key, struct sp_slice value,
-                                 void *cookie, struct sp_error *reterr)
-{
-    const struct sp_check_place totals = part("totals");
-    const struct sp_check_place slots = part("services");
-    const struct sp_check_place pins = part("pinned traces");
-    const struct sp_check_place links = part("links");
-    const struct sp_check_place others = part("family \"default\"");
-    bool *has_totals = cookie;
-    struct sp_trace_id trace_id;
-    struct sp_slice state;
-    uint64_t unix_ns, link;
-    uint32_t slot;
-    if (sp_slice_equal(key, SP_LAYOUT_TOTALS_KEY)) {
-        *has_totals = true;
-        if (!sp_layout_totals_read(value, &check->totals))
-            sp_check_found(check, SP_FINDING_UNREADABLE, &totals, "they are not what was written");
-    } else if (sp_layout_slot_parse(key, &slot)) {
-        uint32_t next = check->services.texts.count;
-        uint32_t number = sp_interner_add(&check->services, 0, value);
-        if (number == SP_INTERNER_NONE)
-            return sp_error_set(reterr, SP_NO_MEMORY, "no memory to check services");
-        if (slot != next || number != next)
-            sp_check_found(check, SP_FINDING_DISAGREEMENT, &slots,
-                           "slot %u holds \"%.*s\", which is the %u. service", slot,
-                           SP_SLICE_PRINTF(value), number + 1);
-    } else if (sp_layout_pin_parse(key, &trace_id)) {
-        if (!sp_layout_pin_read(value, &unix_ns))
-            sp_check_found(check, SP_FINDING_UNREADABLE, &pins, "one is not what was written");
-    } else if (sp_layout_short_link_parse(key, &link)) {
-        if (!sp_layout_short_link_read(value, &unix_ns, &state))
-            sp_check_found(check, SP_FINDING_UNREADABLE, &links, "one is not what was written");
-        else if (!sp_short_link_is_of(link, state))
-            sp_check_found(check, SP_FINDING_DISAGREEMENT, &links, "one has the name of another");
-    } else {
-        sp_check_found(check, SP_FINDING_LEFTOVER, &others, "a key \"%.*s\" that is not known",
-                       SP_SLICE_PRINTF(key));
-    }
-    return SP_OK;
-}
-
 /* ---- headers ---- */
 
 static enum sp_status visit_header(struct sp_check *check, struct sp_slice key,
                                    struct sp_slice value, void *cookie, struct sp_error *reterr)
 {
-    const struct sp_check_place place = part("headers of segments");
+    const struct sp_check_place place = sp_check_part("headers of segments");
     struct sp_check_segment made = {0};
     struct sp_error error = {0};
     uint64_t id;
@@ -281,8 +232,8 @@ static enum sp_status visit_header(struct sp_check *check, struct sp_slice key,
     if (status == SP_CORRUPT || status == SP_VERSION) {
         char name[64];
         snprintf(name, sizeof(name), "segment %llu, header", (unsigned long long)id);
-        const struct sp_check_place header = part(name);
-        bool is_whole = status == SP_VERSION || strstr(error.message, "is not one") != NULL;
+        const struct sp_check_place header = sp_check_part(name);
+        bool is_whole = status == SP_VERSION || sp_segment_header_is_whole(id, value);
         sp_check_found(check, is_whole ? SP_FINDING_UNREADABLE : SP_FINDING_CHECKSUM, &header,
                        "%s: its spans cannot be found", error.message);
         check->lacks_segments = true;
@@ -311,7 +262,7 @@ static int compare_sequences(const void *a, const void *b)
 
 static void check_order(struct sp_check *check, bool has_totals)
 {
-    const struct sp_check_place totals = part("totals");
+    const struct sp_check_place totals = sp_check_part("totals");
     uint64_t last = 0;
     for (uint32_t i = 0; i < check->segments.count; i++) {
         const struct sp_segment *segment = check->segments.items[i].segment;
@@ -341,7 +292,7 @@ static enum sp_status check_record(struct sp_check *check, uint64_t sequence, st
     struct sp_error error = {0};
     char name[64];
     snprintf(name, sizeof(name), "journal, record %llu", (unsigned long long)sequence);
-    const struct sp_check_place place = part(name);
+    const struct sp_check_place place = sp_check_part(name);
     if (!sp_layout_journal_read(value, &record)) {
         sp_check_found(check, SP_FINDING_UNREADABLE, &place, "it is not what was written");
         return SP_OK;
@@ -380,7 +331,7 @@ static enum sp_status check_record(struct sp_check *check, uint64_t sequence, st
 static enum sp_status visit_record(struct sp_check *check, struct sp_slice key,
                                    struct sp_slice value, void *cookie, struct sp_error *reterr)
 {
-    const struct sp_check_place place = part("journal");
+    const struct sp_check_place place = sp_check_part("journal");
     uint64_t sequence;
     (void)cookie;
     if (!sp_layout_journal_parse(key, &sequence))
@@ -410,7 +361,7 @@ static void end_chunks(struct sp_check *check, struct chunks *chunks)
     const struct sp_check_segment *segment = find_segment(check, chunks->id);
     char name[64];
     snprintf(name, sizeof(name), "segment %llu", (unsigned long long)chunks->id);
-    const struct sp_check_place place = part(name);
+    const struct sp_check_place place = sp_check_part(name);
     if (chunks->values > 0 && segment == NULL && !check->lacks_segments)
         sp_check_found(check, SP_FINDING_LEFTOVER, &place,
                        "%llu values of %llu bytes, which no header names",
@@ -459,7 +410,7 @@ static enum sp_status load(struct sp_check *check, struct sp_error *reterr)
     bool has_totals = false;
     struct rows meta = {.iterator = sp_kv_iterator_new(check->kv, SP_KV_META),
                         .name = "family \"default\"",
-                        .visit = visit_meta,
+                        .visit = sp_check_meta,
                         .cookie = &has_totals};
     enum sp_status status = each_row(check, &meta, reterr);
     if (status != SP_OK)
@@ -514,7 +465,7 @@ static void check_fini(struct sp_check *check)
 /* A FORMAT file or folder that is damaged is a finding, too. */
 static enum sp_status open_folder(struct sp_check *check, bool *ret_open, struct sp_error *reterr)
 {
-    const struct sp_check_place place = part("data directory");
+    const struct sp_check_place place = sp_check_part("data directory");
     struct sp_error error = {0};
     enum sp_status status =
         sp_datadir_open_read_only(check->options->data_dir, &check->dir, &error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storage/check.h: the inside of sp_store_check, for its files: check.c (the directory, the database, what is left over),
- * check_segment.c (one segment as a whole), check_block.c (one block, chunk by chunk), check_values.c (which values its blocks
+ * check_meta.c (totals, services, pins, links), check_segment.c (one segment as a whole), check_block.c (one block, chunk by chunk), check_values.c (which values its blocks
  * have), check_counts.c (what segments know by minute), check_calls.c (the graph: all segments together). Internal to these. Changes no byte on disk. */
 #pragma once
 
@@ -55,6 +55,12 @@ struct sp_check_place {
 };
 #define SP_CHECK_ALL UINT64_MAX
 
+/* Of no segment. */
+static inline struct sp_check_place sp_check_part(const char *name)
+{
+    return (struct sp_check_place){.block = SP_ROW_NONE, .part = name};
+}
+
 SP_PRINTF(4, 5)
 void sp_check_found(struct sp_check *check, enum sp_finding_kind kind,
                     const struct sp_check_place *place, const char *format, ...);
@@ -66,6 +72,10 @@ void sp_check_progress(struct sp_check *check, const char *what, uint64_t done, 
 
 /* ---- parts: SP_OK, also when there is damage, which was reported; SP_NO_MEMORY and the like end the check ---- */
 
+/* A row of the family "default"; *has_totals (a bool) is set when it is the totals. */
+SP_MUST_USE enum sp_status sp_check_meta(struct sp_check *check, struct sp_slice key,
+                                         struct sp_slice value, void *has_totals,
+                                         struct sp_error *reterr);
 /* *ret: the whole block, valid until the next one; NULL: it cannot be read. */
 SP_MUST_USE enum sp_status sp_check_block(struct sp_check *check, struct sp_check_segment *segment,
                                           uint32_t number, const struct sp_block **ret,

@@ -61,7 +61,7 @@ static enum sp_status read_page(struct sp_check *check, struct sp_check_segment 
         sp_check_found(check, SP_FINDING_MISSING, &place, "it is not there");
     else if (report)
         sp_check_found(check,
-                       is_stored && strstr(error.message, "checksum") != NULL
+                       is_stored && !sp_value_page_is_whole(where, sp_buf_slice(&check->chunk))
                            ? SP_FINDING_CHECKSUM
                            : sp_check_kind_of(&error),
                        &place, "%s", error.message);

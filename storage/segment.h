@@ -138,6 +138,9 @@ SP_MUST_USE enum sp_status sp_segment_put_header(const struct sp_segment *segmen
 SP_MUST_USE enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value,
                                                   struct sp_segment **ret, struct sp_error *reterr);
 
+/* Is a header as it was written, by its checksum? */
+bool sp_segment_header_is_whole(uint64_t id, struct sp_slice value);
+
 /* Was a segment read from this very header? Looks at its last bytes only. */
 bool sp_segment_is_of_header(const struct sp_segment *segment, uint64_t id, struct sp_slice value);
 

@@ -5,6 +5,7 @@
 #include "storage/segment.h"
 #include "storage/segment_layout.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 /* ---- life ---- */
@@ -180,20 +181,34 @@ static bool read_fields(struct sp_slice in, uint8_t version, struct sp_segment *
            (version <= SP_SEGMENT_VERSION_NO_VALUES || read_groups(&in, segment)) && in.len == 0;
 }
 
+/* A header ends with it. */
+#define CHECKSUM_BYTES sizeof(uint64_t)
+
+static uint64_t checksum_of(struct sp_slice header)
+{
+    uint64_t checksum;
+    memcpy(&checksum, header.ptr + header.len - CHECKSUM_BYTES, CHECKSUM_BYTES);
+    return le64toh(checksum);
+}
+
+bool sp_segment_header_is_whole(uint64_t id, struct sp_slice value)
+{
+    return value.len > CHECKSUM_BYTES &&
+           sp_checksum(sp_slice_sub(value, 0, value.len - CHECKSUM_BYTES), id) ==
+               checksum_of(value);
+}
+
 enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value, struct sp_segment **ret,
                                       struct sp_error *reterr)
 {
-    uint64_t checksum;
     unsigned long long name = id;
     if (value.len > 0 &&
         (value.ptr[0] > SP_SEGMENT_VERSION || value.ptr[0] < SP_SEGMENT_VERSION_OLD))
         return sp_error_set(reterr, SP_VERSION, "segment %llu is of version %u, which is not known",
                             name, value.ptr[0]);
-    if (value.len < 1 + sizeof(checksum))
+    if (value.len < 1 + CHECKSUM_BYTES)
         return sp_error_set(reterr, SP_CORRUPT, "the header of segment %llu is cut short", name);
-    size_t len = value.len - sizeof(checksum);
-    memcpy(&checksum, value.ptr + len, sizeof(checksum));
-    if (sp_checksum(sp_slice_sub(value, 0, len), id) != checksum)
+    if (!sp_segment_header_is_whole(id, value))
         return sp_error_set(reterr, SP_CORRUPT, "the header of segment %llu is damaged", name);
     struct sp_segment *segment = calloc(1, sizeof(*segment));
     if (segment == NULL)
@@ -201,8 +216,9 @@ enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value, struct
     sp_arena_init(&segment->arena, SIZE_MAX);
     atomic_init(&segment->references, 1);
     segment->id = id;
-    segment->header_checksum = checksum;
-    if (!read_fields(sp_slice_sub(value, 1, len - 1), value.ptr[0], segment)) {
+    segment->header_checksum = checksum_of(value);
+    struct sp_slice fields = sp_slice_sub(value, 1, value.len - 1 - CHECKSUM_BYTES);
+    if (!read_fields(fields, value.ptr[0], segment)) {
         sp_segment_unref(segment);
         return sp_error_set(reterr, SP_CORRUPT, "the header of segment %llu is not one", name);
     }
@@ -212,11 +228,8 @@ enum sp_status sp_segment_read_header(uint64_t id, struct sp_slice value, struct
 
 bool sp_segment_is_of_header(const struct sp_segment *segment, uint64_t id, struct sp_slice value)
 {
-    uint64_t checksum;
-    if (segment->id != id || value.len < sizeof(checksum))
-        return false;
-    memcpy(&checksum, value.ptr + value.len - sizeof(checksum), sizeof(checksum));
-    return checksum == segment->header_checksum;
+    return segment->id == id && value.len >= CHECKSUM_BYTES &&
+           checksum_of(value) == segment->header_checksum;
 }
 
 void sp_segment_find(const struct sp_segment *segment, const struct sp_trace_id *id, uint64_t hash,

@@ -5,6 +5,7 @@
 #include "storage/segment.h"
 #include "storage/segment_layout.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 static enum sp_status no_memory(struct sp_error *reterr)
@@ -220,7 +221,7 @@ static void write_header(const struct sp_segment *segment, const struct sp_segme
         sp_pack_varint(segment->groups[i].page_bits, out);
         sp_pack_varint(segment->groups[i].open, out);
     }
-    uint64_t checksum = sp_checksum(sp_buf_slice(out), segment->id);
+    uint64_t checksum = htole64(sp_checksum(sp_buf_slice(out), segment->id));
     sp_buf_append(out, &checksum, sizeof(checksum));
 }
 

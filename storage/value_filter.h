@@ -138,6 +138,8 @@ struct sp_value_page {
     const uint64_t *blocks; /* of each; none is 0 */
 };
 
+/* Is a page as it was written, by its checksum? */
+bool sp_value_page_is_whole(const struct sp_value_place *place, struct sp_slice bytes);
 /* The arena's memory. SP_CORRUPT, SP_VERSION: *reterr names the page; SP_LIMIT, SP_NO_MEMORY. */
 SP_MUST_USE enum sp_status sp_value_page_read(struct sp_numbers_reader *reader,
                                               const struct sp_value_place *place,

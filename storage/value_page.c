@@ -250,18 +250,26 @@ static enum sp_status read_content(struct sp_numbers_reader *reader, struct sp_s
     return status == SP_OK && in.len > 0 ? SP_CORRUPT : status;
 }
 
+bool sp_value_page_is_whole(const struct sp_value_place *place, struct sp_slice bytes)
+{
+    uint64_t checksum;
+    if (bytes.len <= CHECKSUM_BYTES)
+        return false;
+    struct sp_slice content = sp_slice_sub(bytes, 0, bytes.len - CHECKSUM_BYTES);
+    memcpy(&checksum, content.ptr + content.len, sizeof(checksum));
+    return le64toh(checksum) == sp_checksum(content, seed_of(place));
+}
+
 enum sp_status sp_value_page_read(struct sp_numbers_reader *reader,
                                   const struct sp_value_place *place, struct sp_slice bytes,
                                   struct sp_arena *arena, struct sp_value_page *ret,
                                   struct sp_error *reterr)
 {
-    uint64_t checksum;
     struct sp_value_page page;
     if (bytes.len <= CHECKSUM_BYTES)
         return failed(place, SP_CORRUPT, "it is cut off", reterr);
     struct sp_slice content = sp_slice_sub(bytes, 0, bytes.len - CHECKSUM_BYTES);
-    memcpy(&checksum, content.ptr + content.len, sizeof(checksum));
-    if (le64toh(checksum) != sp_checksum(content, seed_of(place)))
+    if (!sp_value_page_is_whole(place, bytes))
         return failed(place, SP_CORRUPT, "its checksum is wrong", reterr);
     if (content.ptr[0] != PAGE_VERSION)
         return failed(place, SP_VERSION, "its version is not known", reterr);
