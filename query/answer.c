@@ -6,6 +6,18 @@
 
 #include <stdio.h>
 
+/* At its open end; that of time stays where it is. */
+static void widen(struct sp_time_range *range, uint64_t by_ns, bool to_is_open)
+{
+    uint64_t room = to_is_open ? UINT64_MAX - 1 - range->to_unix_ns : range->from_unix_ns;
+    if (range->to_unix_ns == UINT64_MAX)
+        return;
+    if (to_is_open)
+        range->to_unix_ns += by_ns < room ? by_ns : room;
+    else
+        range->from_unix_ns -= by_ns < room ? by_ns : room;
+}
+
 enum sp_status sp_answer_bounds(const struct sp_query_call *call, struct sp_time_range *range,
                                 struct sp_error *reterr)
 {
@@ -18,7 +30,8 @@ enum sp_status sp_answer_bounds(const struct sp_query_call *call, struct sp_time
     bool empty = stats.span_count == 0;
     uint64_t end = stats.newest_unix_ns == UINT64_MAX ? UINT64_MAX : stats.newest_unix_ns + 1;
     bool from_is_open = range->from_unix_ns == 0;
-    if (range->to_unix_ns == UINT64_MAX) {
+    bool to_is_open = range->to_unix_ns == UINT64_MAX;
+    if (to_is_open) {
         range->to_unix_ns = empty ? call->now_unix_ns : end;
         if (range->from_unix_ns > range->to_unix_ns) /* nothing started since: until now */
             range->to_unix_ns =
@@ -28,6 +41,9 @@ enum sp_status sp_answer_bounds(const struct sp_query_call *call, struct sp_time
         range->from_unix_ns = empty ? call->now_unix_ns : stats.oldest_unix_ns;
     if (range->from_unix_ns > range->to_unix_ns)
         range->from_unix_ns = range->to_unix_ns;
+    uint64_t length = range->to_unix_ns - range->from_unix_ns;
+    if (length > 0 && length < SP_ANSWER_BOUNDS_NS_MIN)
+        widen(range, SP_ANSWER_BOUNDS_NS_MIN - length, to_is_open);
     return SP_OK;
 }
 

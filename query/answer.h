@@ -7,7 +7,9 @@
 #include "query/series.h"
 
 /* Replaces the open ends of a range by the first and the last stored start; the end of one that begins behind that by now. An end that
- * was asked for stays where it is. */
+ * was asked for stays where it is. One that is not empty, and shorter than SP_ANSWER_BOUNDS_NS_MIN then becomes as long, at its open end: a single span is one a second, not
+ * a thousand million. */
+#define SP_ANSWER_BOUNDS_NS_MIN UINT64_C(1000000000)
 SP_MUST_USE enum sp_status sp_answer_bounds(const struct sp_query_call *call,
                                             struct sp_time_range *range, struct sp_error *reterr);
 /* Writes a text that was made for the answer, and frees it. Without memory for it the answer fails. */

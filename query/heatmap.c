@@ -184,6 +184,8 @@ static void write_bounds(const struct scale *scale, struct sp_json_writer *w)
         sp_json_u64_string(w, bucket_begin(scale->first + row * scale->per_row));
     if (scale->row_count > 0)
         sp_json_u64_string(w, bucket_begin(scale->first + scale->row_count * scale->per_row));
+    else if (scale->has_zero)
+        sp_json_u64_string(w, 1);
     sp_json_array_end(w);
 }
 

@@ -295,7 +295,7 @@ test("time series by group add up to every span, the rest is one of them, and a 
     await page.locator(".series-legend a").first().click();
     await page.waitForURL((u) => (u.searchParams.get("q") ?? "").includes(bySize[0][0]) && !u.searchParams.has("group"));
     await page.locator(".series-legend").waitFor({ state: "detached" });
-    assert.deepEqual(await texts(page, ".series-charts .chart h2"), ["Rate", "Errors", "Duration"]);
+    assert.deepEqual(await texts(page, ".series-charts .chart h2"), ["Rate", "▲ Errors", "Duration"]);
   });
 });
 

@@ -34,6 +34,8 @@ test("durations keep three significant digits and carry into the next unit", () 
 
 test("times are read in every form that the API takes", () => {
   assert.equal(parseTime("now", NOW), NOW);
+  for (const none of ["2026-02-31", "2026-02-29T12:00Z", "2026-13-01", "2026-04-31 10:00"]) assert.equal(parseTime(none, NOW), null, none);
+  assert.equal(parseTime("2028-02-29T00:00Z", NOW), 1835395200000000000n);
   assert.equal(parseTime("now-15m", NOW), NOW - 900n * 1000000000n);
   assert.equal(parseTime("now-1h30m", NOW), NOW - 5400n * 1000000000n);
   assert.equal(parseTime("1795350535", NOW), 1795350535000000000n);

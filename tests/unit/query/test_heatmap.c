@@ -107,6 +107,24 @@ START_TEST(heatmap_has_every_span_in_its_cell)
 }
 END_TEST
 
+/* What is stored is a nanosecond: a rate of it would be a thousand million times what there is. And a duration of 0 has a row. */
+START_TEST(heatmap_of_one_span_is_a_second_long)
+{
+    struct sp_span span = make_span(&arena, 1, 1, 0, "web", "a", T0, 0);
+    world_add(&world, &span, 1);
+    char *text = ask_text("/v1/heatmap?steps=2&q=%7B%7D");
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "\"from\":\"1767225600000000000\",\"to\":\"1767225601000000000\","
+                                 "\"stepNano\":\"500000000\",\"bounds\":[\"0\",\"1\"]"));
+    ck_assert_ptr_nonnull(strstr(text, "\"cells\":[[0,0,1,0]]"));
+    free(text);
+    expect_answer(&world, "/v1/heatmap?steps=2&to=2026-01-01T00:00:00.0000001Z", 200,
+                  "\"from\":\"1767225599000000100\",\"to\":\"1767225600000000100\"");
+    expect_answer(&world, "/v1/metrics/query?q=%7B%7D%7Crate()", 200,
+                  "\"points\":[[\"1767225600000000000\",1]]");
+}
+END_TEST
+
 START_TEST(heatmap_has_count_errors_and_quantiles_of_each_step)
 {
     struct sp_span spans[] = {
@@ -117,8 +135,9 @@ START_TEST(heatmap_has_count_errors_and_quantiles_of_each_step)
     };
     spans[2].status_code = SP_SPAN_STATUS_ERROR;
     world_add(&world, spans, SP_ARRAY_LEN(spans));
-    char *text = ask_text("/v1/heatmap?steps=2&rows=4&q=%7B%7D");
-    /* What is stored are 1000 ns. Durations from 1000 to 4097 ns lie in four octaves, which are too many beside the row of 0. */
+    char *text = ask_text(
+        "/v1/heatmap?steps=2&rows=4&q=%7B%7D&from=1767225600000000000&to=1767225600000001000");
+    /* Durations from 1000 to 4097 ns lie in four octaves, which are too many beside the row of 0. */
     ck_assert_msg(strstr(text, "\"stepNano\":\"500\",\"bounds\":[\"0\",\"256\",\"1024\","
                                "\"4096\",\"16384\"]") != NULL,
                   "%s", text);
@@ -319,6 +338,7 @@ Suite *sp_test_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, heatmap_has_every_span_in_its_cell, 0, 16);
+    tcase_add_test(tcase, heatmap_of_one_span_is_a_second_long);
     tcase_add_test(tcase, heatmap_has_count_errors_and_quantiles_of_each_step);
     tcase_add_test(tcase, heatmap_has_the_last_nanosecond);
     tcase_add_test(tcase, facets_count_values_most_frequent_first);

@@ -44,7 +44,8 @@ function parseDate(text: string, here: Zone): bigint | null {
   const [, date, clock = "00:00", seconds = "00", fraction = "", zone = here === "utc" ? "Z" : ""] = m;
   const offset = zone.toUpperCase() === "Z" ? "Z" : zone.replace(/^(...):?(..)$/, "$1:$2");
   const ms = Date.parse(`${date}T${clock}:${seconds}.000${offset}`);
-  if (Number.isNaN(ms)) return null;
+  // Browsers make the 3rd of March of a 31st of February.
+  if (Number.isNaN(ms) || new Date(`${date}T00:00:00Z`).toISOString().slice(0, 10) !== date) return null;
   return BigInt(ms) * 1000000n + BigInt(fraction.padEnd(9, "0"));
 }
 

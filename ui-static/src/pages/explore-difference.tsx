@@ -113,7 +113,8 @@ function counted(f: Found): string {
   if (!f.traces) return "";
   const { a, b } = f.traces;
   const side = (x: typeof a, what: string) => `${x.complete ? "all" : "the newest"} ${formatCount(x.matchedTraces)} ${what}`;
-  return `${side(b, b.matchedTraces === 1 ? "trace with such a span" : "traces with such spans")} against ${side(a, "others")}`;
+  const of = f.call ? ", of those with this call" : "";
+  return `${side(b, b.matchedTraces === 1 ? "trace with such a span" : "traces with such spans")} against ${side(a, "others")}${of}`;
 }
 
 /** The rest as A, the selection as B. */

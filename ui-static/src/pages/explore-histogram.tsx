@@ -15,7 +15,7 @@ import { useWidth, walked } from "../ui/chart";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { useAsked } from "./explore-asking";
 import { LargeRoom, Toggle, TwinToggle } from "./explore-parts";
-import { isTwin, select, selection } from "./explore-state";
+import { isSaidAbove, isTwin, select, selection } from "./explore-state";
 
 const loader = new Loader<HeatmapAnswer>();
 
@@ -30,7 +30,7 @@ export function Histogram() {
   const params = question();
   const { value, error, busy, run } = useAsked(loader, params, (stop) => getHeatmap(params, stop));
   if (error) {
-    if (error.problem.parameter === "q") return null;
+    if (isSaidAbove(error)) return null;
     return <ProblemPanel error={error} title="The histogram cannot be shown" retry={run} />;
   }
   if (!value) return <LargeRoom />;

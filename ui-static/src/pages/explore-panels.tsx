@@ -15,7 +15,7 @@ import { CopyButton, ProblemPanel, Room } from "../ui/controls";
 import { HOW, StepCursor } from "../ui/steps";
 import { Heatmap, QuantileKeys } from "./explore-heat";
 import { timeBand, Toggle, TwinToggle } from "./explore-parts";
-import { answer, heat, heatQuestion, isAway, isLive, isTwin, runHeat, select, selection, selectTime, viewOf } from "./explore-state";
+import { answer, heat, heatQuestion, isAway, isLive, isSaidAbove, isTwin, runHeat, select, selection, selectTime, viewOf } from "./explore-state";
 
 const cursor = new StepCursor();
 
@@ -28,7 +28,7 @@ export function Panels({ Steps }: { Steps: ComponentType<{ value: HeatmapAnswer 
   const large = viewOf() === "heatmap";
   if (error && !(isPassing(error) && (value || isAway()))) {
     // A query that cannot be read is said once, with its caret, above the list.
-    if (error.problem.parameter === "q") return null;
+    if (isSaidAbove(error)) return null;
     return <ProblemPanel error={error} title="Rate, errors and durations cannot be shown" retry={() => runHeat(true)} />;
   }
   // Without spans the room goes when the waiting rows of the list go, whichever answer comes first: what stays on the screen does not move.

@@ -21,7 +21,7 @@ import { HOW, StepCursor } from "../ui/steps";
 import { useAsked } from "./explore-asking";
 import { shortName } from "./explore-chips";
 import { SeriesRoom, timeBand, TwinToggle } from "./explore-parts";
-import { isTwin, selectTime } from "./explore-state";
+import { isSaidAbove, isTwin, selectTime } from "./explore-state";
 import { saveFile } from "../state/say";
 
 interface Found extends Over {
@@ -54,7 +54,7 @@ export function Series({ slots }: { slots: Map<string, number> }) {
   const [q, by, most] = [param("q"), param("group"), topOf()];
   const { value, error, busy, run } = useAsked(loader, [q, by, most, currentRange()], (stop) => find(q, by, most, stop));
   if (error) {
-    if (error.problem.parameter === "q" && by === "") return null;
+    if (isSaidAbove(error) && by === "") return null;
     return <ProblemPanel error={error} title="The time series cannot be shown" retry={run} />;
   }
   if (!value) return <SeriesRoom />;
@@ -126,8 +126,8 @@ function Charts({ value, slots }: { value: Found; slots: Map<string, number> }) 
     box: handlers,
     under: (x: (i: number) => number, height: number) => timeBand(x, height, axis, cursor.taken()),
   };
-  const chart = (title: string, of: (l: Line) => (number | null)[], format: (v: number) => string, log = false) => {
-    const shown = lines.map((l, i) => ({ name: nameOf(l), values: of(l), look: look(i) })).filter((l) => l.values.length > 0);
+  const chart = (title: string, of: (l: Line) => (number | null)[], format: (v: number) => string, log = false, alone = "") => {
+    const shown = lines.map((l, i) => ({ name: nameOf(l), values: of(l), look: (value.by === "" && alone) || look(i) })).filter((l) => l.values.length > 0);
     const most = (values: (number | null)[]) => Math.max(0, ...values.map((v) => v ?? 0));
     return (
       <Chart
@@ -155,7 +155,7 @@ function Charts({ value, slots }: { value: Found; slots: Map<string, number> }) 
           </ul>
         )}
         {chart("Rate", (l) => l.counts.map((n) => n / seconds), (v) => formatRate(v, 1))}
-        {chart("Errors", (l) => l.counts.map((n, i) => (n > 0 ? l.errors[i] / n : null)), (v) => formatPercent(v, 1))}
+        {chart(value.by === "" ? "▲ Errors" : "Errors", (l) => l.counts.map((n, i) => (n > 0 ? l.errors[i] / n : null)), (v) => formatPercent(v, 1), false, "line-error")}
         {value.by === "" ? (
           <Chart
             title="Duration"

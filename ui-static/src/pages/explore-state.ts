@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Explore asks and what it was told. Answers outlive the page, so that coming back from a trace is instant and at the same place.
 import { signal } from "@preact/signals";
-import { getFacets, getHeatmap, getStatus, type Params, search } from "../api/client";
+import { type ApiError, getFacets, getHeatmap, getStatus, type Params, search } from "../api/client";
 import type { FacetsAnswer, HeatmapAnswer, SearchAnswer, Status } from "../api/types";
 import { durationCondition, parseSelection, type Selection, selectionText } from "../model/heat";
 import { listed, type Listed, spanOrder } from "../model/list";
 import { goesOn } from "../model/lines";
 import { isEverything, withCondition } from "../model/traceql";
-import { go, param, patched } from "../route";
+import { go, param, patched, replace } from "../route";
 import { isPassing, Loader } from "../state/load";
 import { facetsShown, savedColumns } from "../state/prefs";
 import { currentRange } from "../state/range";
@@ -119,8 +119,13 @@ export type View = (typeof VIEWS)[number][0];
 export const viewOf = (): View => VIEWS.find(([id]) => id === param("view"))?.[0] ?? "";
 export const isTwin = (): boolean => param("as") === "table";
 export const panelsShown = (): boolean => param("panels") !== "0";
+export const togglePanels = (): void => replace(patched({ panels: panelsShown() ? "0" : null }));
 
-export const isLive = (): boolean => param("live") === "1";
+/** Not in another order than that of live, nor for a time that is over, nor in groups: live goes on when these are left. */
+export const isLive = (): boolean => param("live") === "1" && order() === "-start" && !["to", "sel", "group"].some(param);
+
+/** A query or a range that cannot be read is said once, above the list. */
+export const isSaidAbove = (error: ApiError | null): boolean => ["q", "from", "to"].includes(error?.problem.parameter ?? "");
 
 /** Live looks at the newest, whatever range and order the list had. */
 export function toggleLive(): void {

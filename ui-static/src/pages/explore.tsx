@@ -7,10 +7,12 @@ import { useEffect } from "preact/hooks";
 import { apiUrl, getServices, getStatus } from "../api/client";
 import type { HeatmapAnswer, SearchAnswer, Service, Status } from "../api/types";
 import { curlOf } from "../model/curl";
+import { parseTraceRef } from "../model/ids";
 import type { ListRow } from "../model/list";
 import { formatBytes, formatCount, plural } from "../model/text";
 import { formatDuration } from "../model/time";
-import { go, openTab, param, patched, replace } from "../route";
+import { quote } from "../model/traceql";
+import { go, href, openTab, param, patched } from "../route";
 import { toggleBasket } from "../state/basket";
 import { hint, useActions } from "../state/keys";
 import { isPassing, Loader, useRetry } from "../state/load";
@@ -28,7 +30,7 @@ import { Chips } from "./explore-chips";
 import { Panels } from "./explore-panels";
 import { LargeRoom, SeriesRoom } from "./explore-parts";
 import {
-  answer, askedAnew, cursor, focusWanted, inSpans, isLive, isTwin, listQuery, loadMore, panelsShown, previewOpen, question, railOpen, rowsOf, runFacets, runHeat, runList, scrollTop, select, selection, SPANS_OF_TRACE, status, toggleLive, toggleRail, VIEWS, viewOf,
+  answer, askedAnew, cursor, focusWanted, inSpans, isLive, isSaidAbove, isTwin, listQuery, loadMore, panelsShown, previewOpen, question, railOpen, rowsOf, runFacets, runHeat, runList, scrollTop, select, selection, SPANS_OF_TRACE, status, toggleLive, togglePanels, toggleRail, VIEWS, viewOf,
 } from "./explore-state";
 import { addressOf, Results } from "./results";
 
@@ -157,6 +159,9 @@ export function Explore() {
         <button type="button" class="chip quiet" aria-pressed={railOpen()} title={`Facets${hint("explore.facets")}`} onClick={toggleRail}>
           <Icon name="filter" /> Facets
         </button>
+        <button type="button" class="chip quiet" aria-pressed={panelsShown()} title={`Rate, errors, durations${hint("explore.panels")}`} onClick={togglePanels}>
+          Charts
+        </button>
         <Chips query={query} focusQuery={focusQuery} />
         <span class="spring" />
         <button type="button" class="chip quiet" aria-pressed={isLive()} title={`What comes in joins the list${hint("all.live")}`} onClick={toggleLive}>
@@ -171,11 +176,12 @@ export function Explore() {
           {error && !(away && value) ? (
             <ProblemPanel error={error} retry={() => runAll(true)} title={fault && error.problem.expected ? "This query cannot be read" : undefined}>
               {fault ? <FaultLine {...fault} problem={error.problem} /> : away ? <p>{sentence(error.problem.detail ?? "")}. The page asks again by itself.</p> : null}
+              {fault ? <Meant text={query.trim()} /> : null}
             </ProblemPanel>
           ) : null}
-          {nothing || !panelsShown() || error?.problem.parameter === "q" ? null : !large ? <Panels Steps={StepTable} /> : LargeView ? <LargeView view={large} slots={slots} /> : large === "timeseries" ? <SeriesRoom /> : <LargeRoom />}
+          {nothing || !panelsShown() || isSaidAbove(error) ? null : !large ? <Panels Steps={StepTable} /> : LargeView ? <LargeView view={large} slots={slots} /> : large === "timeseries" ? <SeriesRoom /> : <LargeRoom />}
           {selected && Difference ? <Difference selected={selected} /> : null}
-          {isLive() && LiveLine && !group ? <LiveLine /> : null}
+          {isLive() && LiveLine ? <LiveLine /> : null}
           {group ? Groups && !nothing ? <Groups by={group} slots={slots} /> : null : <List value={value} loading={loading} failed={error !== null} />}
         </div>
         {row && previewOpen.value && Preview && !group ? <Preview row={row} compare={() => compare(row)} close={closePreview} /> : null}
@@ -203,6 +209,24 @@ function List({ value, loading, failed }: { value: SearchAnswer | null; loading:
 function faultOf(error: { problem: { parameter?: string; offset?: number } } | null, query: string) {
   if (error?.problem.parameter !== "q" || error.problem.offset === undefined) return null;
   return { offset: error.problem.offset, text: query };
+}
+
+/** What somebody may have meant who knows no TraceQL. */
+function Meant({ text }: { text: string }) {
+  const trace = parseTraceRef(text);
+  const way = (address: string, name: string) => (
+    <a class="button small" href={address}>
+      {name}
+    </a>
+  );
+  if (trace) return way(href("trace", { id: trace.traceId, span: trace.spanId }), "Open this trace");
+  if (!/^[^{}|=<>"`]+$/.test(text)) return null;
+  const found = (condition: string) => patched({ q: `{ ${condition} }` });
+  return (
+    <p class="row">
+      Search {way(found(`resource.service.name = ${quote(text)}`), "the service")} {way(found(`name =~ ${quote(`.*${text.replace(/[.*+?^$()[\]\\]/g, "\\$&")}.*`)}`), "spans with such a name")}
+    </p>
+  );
 }
 
 function Summary({ value, loading }: { value: SearchAnswer; loading: boolean }) {
@@ -325,7 +349,7 @@ function useExploreKeys(): void {
       if (row) compare(row);
       else say("Choose a row first: j and k");
     },
-    "explore.panels": () => replace(patched({ panels: panelsShown() ? "0" : null })),
+    "explore.panels": togglePanels,
     ...Object.fromEntries(VIEWS.map(([id], i) => [`explore.view${i + 1}`, () => go(patched({ view: id, panels: null }))])),
     "explore.facets": toggleRail,
     "explore.mode": () => go(patched({ mode: inSpans() ? null : "spans" })),

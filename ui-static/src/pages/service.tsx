@@ -193,7 +193,7 @@ function Summary({ value }: { value: Found }) {
     <div class="summary">
       <span>
         <span role="status">
-          <b>{formatCount(calls)}</b> {value.kind} calls, <b>{formatCount(errors)}</b> with errors ({formatPercent(errors, calls)})
+          <b>{formatCount(calls)}</b> {value.kind} {calls === 1 ? "call" : "calls"}, <b>{formatCount(errors)}</b> with errors ({formatPercent(errors, calls)})
         </span>{" "}
         <Ways row={row} />
       </span>

@@ -60,7 +60,7 @@ export function useWidth(box: { current: HTMLElement | null }): number {
   return width;
 }
 
-export function Chart({ title, description, lines, format, ends, stepName, log = false, height = 120, cursor, under, box: more }: Props) {
+export function Chart({ title, description, lines, format, ends, stepName, log: wanted = false, height = 120, cursor, under, box: more }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
   const [own, setOwn] = useState<number | null>(null);
@@ -77,9 +77,12 @@ export function Chart({ title, description, lines, format, ends, stepName, log =
     return () => document.removeEventListener("keydown", gone);
   }, [at === null]);
   const count = lines[0]?.values.length ?? 0;
-  const all = lines.flatMap((l) => l.values.filter((v) => v !== null && (!log || v > 0)) as number[]);
+  const numbers = lines.flatMap((l) => l.values.filter((v) => v !== null) as number[]);
+  // Nothing but zeros has no logarithms.
+  const log = wanted && numbers.some((v) => v > 0);
+  const all = numbers.filter((v) => !log || v > 0);
   const most = Math.max(0, ...all) || 1;
-  const least = log && all.length > 0 ? Math.min(Math.min(...all), most / 10) : 0;
+  const least = log ? Math.min(Math.min(...all), most / 10) : 0;
   const inner = width - LEFT - RIGHT;
   const x = (i: number) => LEFT + ((i + 0.5) * inner) / Math.max(1, count);
   const share = (v: number) => (log ? Math.max(0, Math.log(Math.max(v, least) / least) / Math.log(most / least)) : v / most);

@@ -27,7 +27,9 @@ function RangePanel({ close }: { close: () => void }) {
   const [from, setFrom] = useState(range.from ?? "");
   const [to, setTo] = useState(range.to ?? "");
   const isTime = (text: string) => text.trim() === "" || parseTime(text, nowNs(), zone.value) !== null;
-  const valid = isTime(from) && isTime(to);
+  const [a, b] = [from, to].map((text) => parseTime(text, nowNs(), zone.value));
+  const turned = a !== null && b !== null && a > b;
+  const valid = isTime(from) && isTime(to) && !turned;
   const choose = (a: string | null, b: string | null) => {
     close();
     setRange(a, b);
@@ -58,7 +60,7 @@ function RangePanel({ close }: { close: () => void }) {
           <input value={to} placeholder="now" aria-invalid={!isTime(to)} onInput={(e) => setTo(e.currentTarget.value)} />
         </label>
         <p class={valid ? "hint" : "hint error"}>
-          {valid ? "" : "Not a time: "}now-15m, 2026-03-01 12:00 ({zone.value === "utc" ? "UTC" : "local time"}), or Unix s, ms, µs, ns
+          {valid ? "" : turned ? "It ends before it begins. " : "Not a time: "}now-15m, 2026-03-01 12:00 ({zone.value === "utc" ? "UTC" : "local time"}), or Unix s, ms, µs, ns
         </p>
         <button type="submit" class="button primary" disabled={!valid}>
           Apply
