@@ -132,7 +132,11 @@ static bool page_of(const struct sp_query_call *call, struct sp_buf *out)
 {
     sp_buf_append_slice(out, call->request.path);
     sp_buf_append_byte(out, '/');
-    return out->error == SP_OK && find_file(call->api, sp_buf_slice(out)) != NULL;
+    bool is_page = out->error == SP_OK && find_file(call->api, sp_buf_slice(out)) != NULL;
+    if (call->request.query.len > 0)
+        sp_buf_append_byte(out, '?');
+    sp_buf_append_slice(out, call->request.query);
+    return is_page && out->error == SP_OK;
 }
 
 /* Into reply.location, as text. */
@@ -154,6 +158,41 @@ static bool find_redirect(struct sp_query_call *call)
     return found;
 }
 
+/* Somebody looks at it in a browser, and it is no address of the API. */
+static bool is_for_people(const struct sp_query_call *call)
+{
+    static const char *const offers[] = {SP_PROBLEM_MEDIA_TYPE, "text/html"};
+    return call->api->ui_file_count > 0 &&
+           !sp_slice_starts_with(call->request.path, SP_SLICE("/v1/")) &&
+           sp_accept_choose(call->request.accept, offers, SP_ARRAY_LEN(offers)) == 1;
+}
+
+/* Ways to the pages, from wherever the path is: a proxy may have put something in front of it. */
+static void send_ways(struct sp_query_call *call)
+{
+    struct sp_buf *page = &call->reply.body;
+    struct sp_buf up;
+    sp_buf_init(&up, SP_QUERY_LOCATION_BYTES);
+    sp_buf_append_cstr(&up, "./");
+    for (size_t i = 1; i < call->request.path.len; i++)
+        sp_buf_append_cstr(&up, call->request.path.ptr[i] == '/' ? "../" : "");
+    struct sp_slice to = sp_buf_slice(&up);
+    sp_buf_printf(page,
+                  "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+                  "<meta name=\"viewport\" content=\"width=device-width\">\n"
+                  "<meta name=\"color-scheme\" content=\"light dark\">\n"
+                  "<title>Not found \u00b7 Spoor</title>\n<main>\n"
+                  "<h1>There is nothing at this address</h1>\n"
+                  "<p>A trace is at <code>trace/?id=</code> and the 32 digits of its id.</p>\n"
+                  "<ul>\n<li><a href=\"%.*s\">Search traces</a></li>\n"
+                  "<li><a href=\"%.*smap/\">See the map of services</a></li>\n"
+                  "<li><a href=\"%.*sstatus/\">See how this server is</a></li>\n</ul>\n</main>\n",
+                  SP_SLICE_PRINTF(to), SP_SLICE_PRINTF(to), SP_SLICE_PRINTF(to));
+    sp_buf_fini(&up);
+    call->reply.status = 404;
+    call->reply.content_type = "text/html; charset=utf-8";
+}
+
 enum sp_status sp_query_answer_file(struct sp_query_call *call, struct sp_error *reterr)
 {
     const struct sp_ui_file *file = find_file(call->api, call->request.path);
@@ -164,6 +203,8 @@ enum sp_status sp_query_answer_file(struct sp_query_call *call, struct sp_error 
     else if (call->api->ui_file_count == 0 && sp_slice_equal_cstr(call->request.path, "/"))
         return sp_error_set(reterr, SP_NOT_FOUND,
                             "this build has no web UI; the API is at /v1/status");
+    else if (is_for_people(call))
+        send_ways(call);
     else
         return sp_error_set(reterr, SP_NOT_FOUND,
                             "there is nothing at this path; docs/openapi.json lists all of them");

@@ -158,6 +158,14 @@ static bool append_tags(struct sp_arena *arena, struct sp_buf *q, struct sp_slic
     return true;
 }
 
+/* "http.method:GET", which is how Jaeger's page writes one. */
+static void append_pair(struct sp_buf *q, struct sp_slice pair)
+{
+    size_t colon = sp_slice_find(pair, ':');
+    if (colon > 0 && colon < pair.len)
+        append_tag(q, sp_slice_sub(pair, 0, colon), sp_slice_sub(pair, colon + 1, pair.len));
+}
+
 static bool traceql_of(struct sp_arena *arena, const struct sp_params *params, struct sp_buf *q)
 {
     struct sp_slice value;
@@ -172,6 +180,10 @@ static bool traceql_of(struct sp_arena *arena, const struct sp_params *params, s
         append_duration(q, "<=", value);
     if (sp_params_get(params, "tags", &value) && value.len > 0 && !append_tags(arena, q, value))
         return false;
+    for (size_t i = 0; i < params->count; i++) {
+        if (sp_slice_equal_cstr(params->items[i].name, "tag"))
+            append_pair(q, params->items[i].value);
+    }
     sp_buf_append_cstr(q, " }");
     return q->error == SP_OK;
 }
@@ -197,6 +209,8 @@ static bool search_page(struct sp_arena *arena, struct sp_slice query, struct sp
 {
     struct sp_params *params = sp_arena_calloc(arena, 1, sizeof(*params));
     struct sp_error error = {.offset = SP_ERROR_NO_OFFSET};
+    struct sp_slice value;
+    uint64_t limit;
     struct sp_buf q;
     if (!params || sp_params_decode(arena, query, params, &error) != SP_OK)
         return false;
@@ -205,6 +219,8 @@ static bool search_page(struct sp_arena *arena, struct sp_slice query, struct sp
     if (understood) {
         append_parameter(out, "/?q=", sp_buf_slice(&q));
         append_range(out, params);
+        if (sp_params_get(params, "limit", &value) && sp_parse_u64(value, &limit))
+            append_parameter(out, "&limit=", value);
     }
     sp_buf_fini(&q);
     return understood;

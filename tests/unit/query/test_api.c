@@ -634,6 +634,29 @@ START_TEST(files_are_sent_packed_when_accepted)
 }
 END_TEST
 
+/* As a browser asks; a program gets the problem. */
+START_TEST(who_looks_for_nothing_finds_the_ways_to_pages)
+{
+    static const char browser[] = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    static const struct {
+        const char *path, *ways;
+    } rows[] = {{"/nope", "href=\"./\""}, {"/trace/nonsense/x", "href=\"./../../map/\""}};
+    use_files();
+    for (size_t i = 0; i < SP_ARRAY_LEN(rows); i++) {
+        struct sp_query_call *call = ask_with(&world, "GET", rows[i].path, browser, "", "");
+        ck_assert_int_eq(call->reply.status, 404);
+        ck_assert_str_eq(call->reply.content_type, "text/html; charset=utf-8");
+        sp_buf_append_byte(&call->reply.body, 0);
+        ck_assert_ptr_nonnull(strstr((const char *)call->reply.body.ptr, rows[i].ways));
+        answer_fini(call);
+    }
+    expect_answer(&world, "/nope", 404, "nothing at this path");
+    struct sp_query_call *call = ask_with(&world, "GET", "/v1/nope", browser, "", "");
+    ck_assert_str_eq(call->reply.content_type, "application/problem+json");
+    answer_fini(call);
+}
+END_TEST
+
 START_TEST(paths_of_traces_lead_to_the_page)
 {
     use_files();
@@ -645,6 +668,9 @@ START_TEST(paths_of_traces_lead_to_the_page)
     call = ask(&world, "/map");
     ck_assert_int_eq(call->reply.status, 302);
     ck_assert_str_eq(answer_header(call, "location"), "/map/");
+    answer_fini(call);
+    call = ask(&world, "/map?from=now-1h&focus=a%20b");
+    ck_assert_str_eq(answer_header(call, "location"), "/map/?from=now-1h&focus=a%20b");
     answer_fini(call);
     call = ask(&world, "/search?service=a%20b");
     ck_assert_int_eq(call->reply.status, 302);
@@ -693,6 +719,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, files_are_not_sent_again_when_nothing_changed);
     tcase_add_test(tcase, files_are_sent_packed_when_accepted);
     tcase_add_test(tcase, paths_of_traces_lead_to_the_page);
+    tcase_add_test(tcase, who_looks_for_nothing_finds_the_ways_to_pages);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -228,7 +228,10 @@ START_TEST(links_of_other_tools_lead_to_pages)
                 "service=cart&operation=all&lookback=1h&start=1&end=2&limit=20&maxDuration&"
                 "minDuration=1.5ms",
                 "/?q=%7B%20resource.service.name%20%3D%20%22cart%22%20%26%26%20duration%20%3E%3D%"
-                "201500000ns%20%7D&from=now-1h");
+                "201500000ns%20%7D&from=now-1h&limit=20");
+    expect_link("/search", "tag=http.method%3AGET&tag=error:true&tag=nonsense&tag=%3A&limit=x",
+                "/?q=%7B%20.%22http.method%22%20%3D%20%22GET%22%20%26%26%20status%20%3D%20error%20"
+                "%7D");
     expect_link("/search",
                 "lookback=custom&start=1767225600000000&end=1767225700000000&operation=a%22b",
                 "/?q=%7B%20name%20%3D%20%22a%5C%22b%22%20%7D&from=1767225600000000&to="
