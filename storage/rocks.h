@@ -313,6 +313,8 @@ enum sp_status sp_rocks_retain(struct sp_store *store, const struct sp_retain *r
 /* Bytes of tables that no segment needs. Within the gate, under the lock. */
 uint64_t sp_rocks_garbage_bytes(const struct sp_rocks *rocks);
 
+/* ---- rocks_view.c: who uses the database (rocks_view.h: who reads it) ---- */
+
 /* Within the gate, from then until sp_gate_leave. SP_UNAVAILABLE: the database is to be opened again, and this thread is not within. */
 SP_MUST_USE enum sp_status sp_rocks_enter(struct sp_rocks *rocks, struct sp_gate_pass *pass,
                                           struct sp_error *reterr);
@@ -321,7 +323,7 @@ SP_MUST_USE enum sp_status sp_rocks_enter(struct sp_rocks *rocks, struct sp_gate
 
 /* Opens the database again after a failed write, if there is room, and drops what was not acked from its journal. For that it has to be
  * alone within the gate, which it shuts. The sealer's. SP_BUSY: somebody is within still.   SP_UNAVAILABLE: there is no room. Try
- * again later; only the first leaves the gate shut. */
+ * again later; the first leaves the gate shut until then. */
 SP_MUST_USE enum sp_status sp_rocks_repair(struct sp_rocks *rocks, struct sp_error *reterr);
 
 /* ---- rocks_backup.c ---- */

@@ -119,8 +119,11 @@ enum sp_status sp_rocks_repair(struct sp_rocks *rocks, struct sp_error *reterr)
     enum sp_status status = SP_OK;
     if (!fits)
         status = sp_error_set(reterr, SP_UNAVAILABLE, "the disk of %s is full", rocks->dir.root);
-    if (!fits && is_for_reads(rocks)) /* nobody has to be held up for that */
+    if (!fits && is_for_reads(rocks)) {
+        /* Nobody is held up in vain: an earlier try may have shut it, when there was room. */
+        sp_gate_open(&rocks->gate);
         return status;
+    }
     if (!sp_gate_shut(&rocks->gate, SP_ROCKS_REPAIR_WAIT_NS))
         return sp_error_set(reterr, SP_BUSY, "readers are using the database");
     if (fits)

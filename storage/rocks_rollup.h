@@ -56,6 +56,7 @@ SP_MUST_USE enum sp_status sp_rocks_edges_read(struct sp_kv *kv, const struct sp
                                                uint32_t version, struct sp_time_range range,
                                                struct sp_edge_rollup *into,
                                                struct sp_error *reterr);
+
 /* ---- rocks_hours.c: the same for long ranges ---- */
 
 struct sp_rocks_view;

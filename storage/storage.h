@@ -89,7 +89,7 @@ void sp_store_drain(struct sp_store *store);
 /* ---- reader ----
  *
  * Every read may say SP_UNAVAILABLE: the store is being opened; or the disk did not take a write, and the store is opened again as soon
- * as the reads that are under way have ended. They do end; what comes new waits for a moment first. A read within a read (of a
+ * as the reads that are under way have ended, as if nothing were. What comes new waits for a moment first. A read within a read (of a
  * visitor, say) is no new one, on the same thread, or on one that helps it: */
 
 struct sp_store_helper {

@@ -2,7 +2,7 @@
  *
  * tests/contract/test_full.c: a small file system that is really full: from some step of an append, a seal or a merge on, and at a start. It is a tmpfs in a namespace of this process, whom alone it concerns, and with whom it goes. Where none can be mounted (no root, no user
  * namespaces), all of it is skipped. Failures at single calls: test_history.c; damage: test_damage.c. */
-#include "tests/contract/fixture.h"
+#include "tests/contract/broken.h"
 #include "tests/support/check_main.h"
 #include "tests/support/disk_fault.h"
 
@@ -208,7 +208,7 @@ static void assert_all_there(const struct course *course)
 }
 
 /* False: refused, as what may be tried again. */
-static bool try_append(struct course *course, uint64_t number)
+static bool try_append_number(struct course *course, uint64_t number)
 {
     const struct sp_batch *batch = batch_number(&course->reference.arena, number);
     enum sp_status status =
@@ -225,9 +225,9 @@ static bool try_append(struct course *course, uint64_t number)
 }
 
 /* Until it is acked: the disk has room again. */
-static void append_again(struct course *course, uint64_t number)
+static void append_again_number(struct course *course, uint64_t number)
 {
-    for (int tries = 0; !try_append(course, number); tries++) {
+    for (int tries = 0; !try_append_number(course, number); tries++) {
         ck_assert_msg(tries < TRIES_MAX, "appends are refused although there is room again");
         usleep(TRY_US);
     }
@@ -237,7 +237,7 @@ static void append_again(struct course *course, uint64_t number)
 static uint64_t run_full(struct course *course)
 {
     uint64_t number = APPENDS_BEFORE;
-    while (number < APPENDS && try_append(course, number)) {
+    while (number < APPENDS && try_append_number(course, number)) {
         number++;
         for (int i = 0; i < 4; i++) { /* while it is sealed and merged, or fails to be */
             assert_all_there(course);
@@ -251,7 +251,7 @@ static void begin_with_some(struct course *course, uint64_t room_bytes)
 {
     course_begin(course);
     for (uint64_t i = 0; i < APPENDS_BEFORE; i++)
-        append_again(course, i);
+        append_again_number(course, i);
     wait_for_merges(course->store.store);
     fill_but(room_bytes);
 }
@@ -260,7 +260,7 @@ static void recover(struct course *course, uint64_t number, bool grows)
 {
     make_room(grows);
     do
-        append_again(course, number++);
+        append_again_number(course, number++);
     while (number < APPENDS);
     assert_all_there(course);
     wait_for_merges(course->store.store);
@@ -302,7 +302,7 @@ START_TEST(disk_that_fills_at_a_step_refuses_answers_and_recovers)
                                          .before = fill};
         course_begin(&course);
         for (uint64_t n = 0; n < APPENDS_BEFORE; n++)
-            append_again(&course, n);
+            append_again_number(&course, n);
         wait_for_merges(course.store.store);
         disk_fault_set(&fault);
         uint64_t number = run_full(&course);
@@ -310,7 +310,7 @@ START_TEST(disk_that_fills_at_a_step_refuses_answers_and_recovers)
         disk_fault_set(NULL);
         ck_assert_msg(hit || i > 0, "it did not come: %s", named[_i].name);
         /* The step may have come after the last append; on a full disk some append is refused. */
-        while (hit && number < APPENDS_MAX && try_append(&course, number))
+        while (hit && number < APPENDS_MAX && try_append_number(&course, number))
             number++;
         ck_assert(number < APPENDS_MAX);
         assert_all_there(&course);
@@ -366,9 +366,51 @@ START_TEST(store_that_was_closed_on_a_full_disk_has_all_at_the_next_start)
     fixture_open(&course.store);
     settle(&course);
     assert_all_there(&course);
-    append_again(&course, APPENDS);
+    append_again_number(&course, APPENDS);
     wait_for_merges(course.store.store);
     assert_all_there(&course);
+    course_end(&course);
+}
+END_TEST
+
+/* There is room, for which the store waits until this read has ended; then somebody else takes it. */
+static void make_room_and_take_it(struct fixture *fixture)
+{
+    make_room(false);
+    wait_until_shut(fixture);
+    fill();
+    for (int tries = 0; read_trace_elsewhere(fixture->store) != SP_OK; tries++) {
+        ck_assert_msg(tries < TRIES_MAX, "nobody may read although nothing can be repaired");
+        usleep(TRY_US);
+    }
+}
+
+static void wait_for_failures(const struct course *course, uint64_t count)
+{
+    uint64_t before = stats_of(course->store.store).apply_failure_count;
+    for (int tries = 0; stats_of(course->store.store).apply_failure_count < before + count;
+         tries++) {
+        ck_assert_msg(tries < TRIES_MAX, "nobody tries to repair the store");
+        usleep(TRY_US);
+    }
+}
+
+START_TEST(room_that_is_gone_again_before_the_repair_lets_readers_in)
+{
+    struct course course;
+    course_begin(&course);
+    course.store.options.sizes.read_wait_ns = 1000000;
+    fixture_reopen(&course.store);
+    append_again_number(&course, 0);
+    wait_for_merges(course.store.store);
+    fill();
+    uint64_t number = 1;
+    while (number < APPENDS_MAX && try_append_number(&course, number))
+        number++;
+    ck_assert(number < APPENDS_MAX);
+    wait_for_failures(&course, 2); /* a seal, perhaps, and a repair: it is open for reads */
+    within_scan(&course.store, make_room_and_take_it);
+    recover(&course, number, false);
     course_end(&course);
 }
 END_TEST
@@ -381,7 +423,7 @@ START_TEST(full_disk_has_no_backups_and_no_removals_but_says_so)
     size_t count;
     struct sp_retain retain = {.keep = {.age_ns = 1}, .now_unix_ns = UINT64_MAX};
     begin_with_some(&course, 0);
-    ck_assert(!try_append(&course, APPENDS_BEFORE));
+    ck_assert(!try_append_number(&course, APPENDS_BEFORE));
     ck_assert_int_eq(
         sp_store_backup_make(course.store.store, &course.reference.arena, &backup, NULL),
         SP_UNAVAILABLE);
@@ -392,7 +434,7 @@ START_TEST(full_disk_has_no_backups_and_no_removals_but_says_so)
     ck_assert_int_eq(sp_store_retain(course.store.store, &retain, NULL), SP_UNAVAILABLE);
     assert_all_there(&course);
     make_room(false);
-    append_again(&course, APPENDS_BEFORE);
+    append_again_number(&course, APPENDS_BEFORE);
     wait_for_merges(course.store.store);
     assert_all_there(&course);
     ck_assert_int_eq(sp_store_retain(course.store.store, &retain, NULL), SP_OK);
@@ -418,6 +460,7 @@ Suite *sp_test_suite(void)
                         (int)SP_ARRAY_LEN(named));
     tcase_add_loop_test(tcase, store_that_was_closed_on_a_full_disk_has_all_at_the_next_start, 0,
                         GROUPS);
+    tcase_add_test(tcase, room_that_is_gone_again_before_the_repair_lets_readers_in);
     tcase_add_test(tcase, full_disk_has_no_backups_and_no_removals_but_says_so);
     suite_add_tcase(suite, tcase);
     return suite;
