@@ -248,3 +248,39 @@ test("details that are docked below are as high as the person wants, by pointer 
     { width: 1000 },
   );
 });
+
+test("the duration beside a bar keeps away from events at its ends", async () => {
+  const mock = new Mock();
+  const span = (id, from, to, event) => ({ traceId: TRACE, spanId: hex(id, 16), parentSpanId: id > 1 ? hex(1, 16) : "", name: `call ${id}`, kind: 1, startTimeUnixNano: ns(from), endTimeUnixNano: ns(to), events: [{ timeUnixNano: ns(event), name: "done" }] });
+  // Beside which there is room at the right, only at the left, and none.
+  mock.add(requestOf({ "service.name": "web" }, [span(1, 0, 1000, 1000), span(2, 100, 500, 500), span(3, 600, 1000, 600)]));
+  const { url, stop } = await mock.listen(process.env.UI_DIST);
+  try {
+    await withPage(site.browser, `${url}/trace/?id=${TRACE}`, async (page) => {
+      await row(page, "web call 3").waitFor();
+      await page.evaluate(() => {
+        window.__drawn = { labels: [], diamonds: [] };
+        const { fillText, moveTo } = CanvasRenderingContext2D.prototype;
+        CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+          if (/\d m?s$/.test(text)) window.__drawn.labels.push({ text, x, y, end: x + this.measureText(text).width });
+          return fillText.call(this, text, x, y);
+        };
+        CanvasRenderingContext2D.prototype.moveTo = function (x, y) {
+          window.__drawn.diamonds.push({ x, y });
+          return moveTo.call(this, x, y);
+        };
+      });
+      await page.setViewportSize({ width: 1400, height: 900 });
+      await page.waitForFunction(() => window.__drawn.labels.length >= 3 && window.__drawn.diamonds.length >= 3);
+      // The upper corner of a diamond is 5 pixels above the middle of its bar, half a pixel above which the text stands.
+      const gaps = await page.evaluate(() => {
+        const { labels, diamonds } = window.__drawn;
+        return labels.flatMap((l) => diamonds.filter((d) => Math.abs(d.y + 5.5 - l.y) < 1).map((d) => ({ text: l.text, gap: Math.max(l.x - (d.x + 5), d.x - 5 - l.end) })));
+      });
+      assert.deepEqual([...new Set(gaps.map((g) => g.text))].sort(), ["1.00 s", "400 ms"]);
+      assert.ok(gaps.every((g) => g.gap >= 4), JSON.stringify(gaps));
+    });
+  } finally {
+    await stop();
+  }
+});

@@ -92,8 +92,9 @@ function drawSpan(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, row: numb
     c.fillRect(Math.max(a, b - 3), y, Math.min(3, b - a), BAR);
   }
   if (scene.critical) drawCritical(c, ink, scene, row, y);
-  if (s.flags[row] & HAS_EVENTS) drawEvents(c, ink, scene, row, y);
-  drawLabel(c, ink, scene, slot, label, a, b, y, later > x1 + 1 ? clampX(scene, later) : b);
+  const ends: [number, number] = [a, later > x1 + 1 ? clampX(scene, later) : b];
+  if (s.flags[row] & HAS_EVENTS) drawEvents(c, ink, scene, row, y, ends);
+  drawLabel(c, ink, scene, slot, label, b, y, ...ends);
 }
 
 const clampX = (scene: Scene, x: number) => Math.max(-2, Math.min(scene.width + 2, x));
@@ -148,7 +149,7 @@ function drawRun(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, run: numbe
   const [sum, p50, p95, max] = [stats.sum, stats.p50, stats.p95, stats.max].map(formatDuration);
   const all = `Σ ${sum} · p50 ${p50} · p95 ${p95} · max ${max}`;
   const fits = b + PAD + c.measureText(all).width <= scene.width - 2;
-  drawLabel(c, ink, scene, slot, fits ? all : `Σ ${sum} · p95 ${p95}`, a, b, y);
+  drawLabel(c, ink, scene, slot, fits ? all : `Σ ${sum} · p95 ${p95}`, b, y, a, b);
 }
 
 /** A call to what sent no span: when it was waited for, and nothing of what happened there. */
@@ -168,8 +169,9 @@ function drawDotted(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, start: 
 
 const DIAMOND = 5;
 
-/** Events at their times; of those closer than a diamond is wide one is drawn, exceptions before others. */
-function drawEvents(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, row: number, y: number): void {
+/** Events at their times; of those closer than a diamond is wide one is drawn, exceptions before others. Diamonds at the ends, where the label would touch
+ * them, move these outwards. */
+function drawEvents(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, row: number, y: number, ends: [number, number]): void {
   const { events } = scene.skeleton;
   const [from, to] = eventsOf(events, row);
   const middle = y + BAR / 2;
@@ -180,6 +182,8 @@ function drawEvents(c: CanvasRenderingContext2D, ink: Ink, scene: Scene, row: nu
       const x = xOf(scene, events.time[i]);
       if (failed !== wanted || x < 0 || x > scene.width || Math.abs(x - last) < DIAMOND) continue;
       last = x;
+      if (x - DIAMOND < ends[1] + PAD) ends[1] = Math.max(ends[1], x + DIAMOND);
+      if (x + DIAMOND > ends[0] - PAD) ends[0] = Math.min(ends[0], x - DIAMOND);
       c.beginPath();
       c.moveTo(x, middle - DIAMOND);
       c.lineTo(x + DIAMOND, middle);
@@ -214,10 +218,10 @@ function drawLabel(
   scene: Scene,
   slot: number,
   text: string,
-  a: number,
   b: number,
   y: number,
-  end = b,
+  begin: number,
+  end: number,
 ): void {
   const width = c.measureText(text).width;
   const middle = y + BAR / 2 + 0.5;
@@ -226,9 +230,10 @@ function drawLabel(
   c.globalAlpha = 1;
   c.fillStyle = ink.text2;
   if (end + PAD + width <= scene.width - 2) c.fillText(text, end + PAD, middle);
-  else if (a - PAD - width >= 2) c.fillText(text, a - PAD - width, middle);
+  else if (begin - PAD - width >= 2) c.fillText(text, begin - PAD - width, middle);
   else {
-    const x = Math.min(b, scene.width) - width - PAD - 3;
+    // Left of a diamond at the end, too, of which half is within the bar.
+    const x = Math.min(b, scene.width) - width - PAD - (end > b ? 2 * DIAMOND : 3);
     if (!dimmed) {
       // Plain behind the letters: they cannot be read on stripes and dots.
       c.fillStyle = barColour(ink, slot);
