@@ -618,6 +618,39 @@ test("the panel lists calls to look at: failed first, then slow and new ones, ea
   });
 });
 
+test("with the text spacing of WCAG 1.4.12 no text of the map leaves its card, its label or its page", async () => {
+  for (const [width, height, params] of [[1440, 900, {}], [390, 844, { edge: "p95" }], [1440, 900, { view: "radial", focus: "cart" }]]) {
+    await withPage(
+      site.browser,
+      at(params),
+      async (page) => {
+        await ready(page);
+        await page.evaluate(() => {
+          const spacing = new CSSStyleSheet();
+          spacing.replaceSync("* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important; } p { margin-bottom: 2em !important; }");
+          document.adoptedStyleSheets = [spacing];
+        });
+        const outside = () =>
+          page.evaluate(() =>
+            [...document.querySelectorAll(".graph .node text, .graph .label:not(.hidden) tspan")].flatMap((e) => {
+              const [text, room] = [e, (e.closest(".node") ?? e.closest(".label")).querySelector("rect")].map((x) => x.getBoundingClientRect());
+              return e.textContent && (text.right > room.right + 0.5 || text.left < room.left - 0.5) ? [`${e.textContent}: ${text.right - room.right}`] : [];
+            }),
+          );
+        await until(async () => (await outside()).join(), "", `texts within their room at ${width}, ${JSON.stringify(params)}`);
+        assert.ok(await page.locator(".graph .node [textLength]").count(), "a line had to be made narrower");
+        await assertNoSidewaysScroll(page, `spacing at ${width}`);
+        // Also of what is drawn from now on.
+        await page.keyboard.press("h");
+        await page.locator('.graph [data-node="pay"]').dispatchEvent("pointerover", { pointerType: "mouse", bubbles: true });
+        await until(async () => (await outside()).join(), "", "labels that are pointed at");
+        await page.evaluate(() => (document.adoptedStyleSheets = []));
+      },
+      { width, height },
+    );
+  }
+});
+
 test("calls along links across traces are looked at by their consumer", async () => {
   await withPage(site.browser, at({ view: "table", links: "1", from: iso(30), to: iso(32) }), async (page) => {
     await page.getByRole("row", { name: /^orders mailer/ }).getByRole("button").first().click();

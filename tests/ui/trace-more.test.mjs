@@ -284,3 +284,44 @@ test("the duration beside a bar keeps away from events at its ends", async () =>
     await stop();
   }
 });
+
+test("no label of a drawing lies on another; what has no room is counted, and shown by its line", async () => {
+  const mock = new Mock();
+  const of = new Map();
+  const span = (service, id, parent) => of.set(service, [...(of.get(service) ?? []), { traceId: TRACE, spanId: hex(id, 16), parentSpanId: parent ? hex(parent, 16) : "", name: "call", kind: 2, startTimeUnixNano: ns(id), endTimeUnixNano: ns(id + 5) }]);
+  // As many lines as labels are drawn of; most go through the same gap.
+  span("front", 1, 0);
+  for (let i = 0; i < 4; i++) {
+    span(`caller-${i}`, 10 + 10 * i, 1);
+    for (let k = 0; k < 6; k++) span(`store-${k}`, 11 + 10 * i + k, 10 + 10 * i);
+  }
+  for (const [service, spans] of of) mock.add(requestOf({ "service.name": service }, spans));
+  const { url, stop } = await mock.listen(process.env.UI_DIST);
+  try {
+    await withPage(site.browser, `${url}/trace/?id=${TRACE}&view=graph`, async (page) => {
+      await page.locator(".graph .node").first().waitFor();
+      const labels = () => page.locator(".graph .label:not(.hidden) rect").evaluateAll((list) => list.map((e) => e.getBoundingClientRect().toJSON()));
+      const shown = await labels();
+      const overlaps = shown.filter((a, i) => shown.some((b, j) => i < j && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1));
+      assert.deepEqual(overlaps, []);
+      const hidden = 28 - shown.length;
+      assert.ok(hidden > 0 && shown.length > 14, `${hidden} have no room`);
+      assert.match(await page.locator(".unlabelled").innerText(), new RegExp(`^Labels without room: ${hidden}\\.`));
+      const [edge, text] = await page.locator(".graph .label.hidden").first().evaluate((e) => [e.getAttribute("data-label"), e.textContent]);
+      const [client, server] = JSON.parse(edge);
+      const line = page.locator(`.graph .edge[data-edge^='${JSON.stringify([client, server]).slice(0, -1)}']`);
+      await line.dispatchEvent("pointerover", { pointerType: "mouse", bubbles: true });
+      await page.locator(".graph .label:not(.hidden)", { hasText: text }).waitFor();
+      assert.equal((await labels()).length, 1);
+      // At a card only those labels show that have room.
+      await page.locator('.graph [data-node="caller-0"]').dispatchEvent("pointerover", { pointerType: "mouse", bubbles: true });
+      await page.waitForFunction(() => document.querySelectorAll(".graph .label:not(.hidden)").length > 1);
+      assert.ok((await labels()).length <= 7);
+      await assertAccessible(page, "a dense graph");
+      await page.getByRole("button", { name: "Table" }).click();
+      assert.equal(await page.locator(".edges tbody tr").count(), 28);
+    });
+  } finally {
+    await stop();
+  }
+});

@@ -2,6 +2,7 @@
 // The drawing of the map, of any graph: nothing is lost, nothing covers anything else.
 import assert from "node:assert/strict";
 import test from "node:test";
+import { freeRow, type Label, LABEL_HEIGHT, NODE_HEIGHT } from "../src/views/graph-paths";
 import { layout, type LayoutAnswer, type LayoutRequest } from "../src/worker/layers";
 
 /** Numbers in [0, 1) that are the same in every run. */
@@ -83,4 +84,21 @@ test("calls that are gone are edges all the same", () => {
   const nodes = ["a", "b"].map((id) => ({ id, width: 100, height: 36 }));
   const request = { nodes, edges: [{ id: "a b", from: "a", to: "b", weight: 0 }], vertical: false };
   check(request, layout(request));
+});
+
+test("labels lie on no other label and on no card, near to their lines, or have no room", () => {
+  const cards = [{ x: 0, y: 0 }, { x: 260, y: 0 }];
+  const placed: Label[] = [];
+  const put = (x: number, y: number, half = 35, below = 0) => {
+    const row = freeRow({ x, y, half, below }, placed, cards);
+    if (row !== null) placed.push({ x, y: row, half, below });
+    return row;
+  };
+  // Between two cards: as wanted, then below and above in turn, each a row further.
+  assert.deepEqual(Array.from({ length: 7 }, () => put(130, 0)), [0, 1, -1, 2, -2, 3, -3].map((row) => row * LABEL_HEIGHT));
+  assert.equal(put(130, 0), null);
+  // On a card, and one of two rows, of which the second would be on it.
+  assert.ok(Math.abs(put(0, 0) as number) >= (NODE_HEIGHT + LABEL_HEIGHT) / 2);
+  assert.equal(put(0, -45, 35, LABEL_HEIGHT), -45 - LABEL_HEIGHT);
+  for (const a of placed) for (const b of placed) assert.ok(a === b || Math.abs(a.x - b.x) >= a.half + b.half || a.y - b.y >= b.below + LABEL_HEIGHT || b.y - a.y >= a.below + LABEL_HEIGHT);
 });

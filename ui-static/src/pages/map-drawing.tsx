@@ -8,6 +8,7 @@ import { formatRate } from "../model/text";
 import { formatDuration } from "../model/time";
 import { hint } from "../state/keys";
 import { dark } from "../state/prefs";
+import { Unlabelled } from "../ui/controls";
 import { GraphView, NODE_HEIGHT, NODE_WIDTH, type Selection } from "../views/graph";
 import { askLayout } from "../views/layouter";
 import type { LayoutAnswer } from "../worker/layers";
@@ -55,6 +56,7 @@ export function Drawing(props: Props) {
   latest.current = props;
   const [laid, setLaid] = useState<{ of: Shown; layout: LayoutAnswer } | null>(null);
   const [problem, setProblem] = useState("");
+  const [unlabelled, setUnlabelled] = useState(0);
   const [radial, by] = [look() === "radial", measure()];
   const vertical = window.innerWidth < NARROW;
   const key = pinsKey(vertical);
@@ -64,6 +66,7 @@ export function Drawing(props: Props) {
       select: (s) => latest.current.setSelection(s),
       focus: (s) => latest.current.setFocus(s),
       open: (s) => latest.current.open(s),
+      unlabelled: setUnlabelled,
       pin: (service, place) => {
         const own = pinsKey(window.innerWidth < NARROW);
         keepPins(own, new Map([...pinsOf(own), [service, place]]));
@@ -108,6 +111,7 @@ export function Drawing(props: Props) {
     <div class="drawing">
       {problem ? <p class="banner">The graph could not be laid out ({problem}). The table has the same data.</p> : null}
       <div class="graph-host" ref={host} aria-busy={laid?.of !== layers} />
+      <Unlabelled count={unlabelled} />
       <span class="zoom-buttons button-group" role="group" aria-label="Zoom">
         <button type="button" class="button square" aria-label="Zoom out" title={`Zoom out${hint("map.zoomOut")}`} onClick={() => view.current?.zoomBy(0.8)}>
           −

@@ -9,7 +9,7 @@ import { graphOfTrace, type GraphBy } from "../model/tracegraph";
 import { param, patched, replace } from "../route";
 import { dark } from "../state/prefs";
 import type { ViewProps } from "../state/traceview";
-import { ErrorMark, NodeName } from "../ui/controls";
+import { ErrorMark, NodeName, Unlabelled } from "../ui/controls";
 import { GraphView, NODE_HEIGHT, NODE_WIDTH, type Selection } from "../views/graph";
 import { askLayout } from "../views/layouter";
 import { useJumps } from "./trace-jumps";
@@ -92,9 +92,10 @@ function Drawing({ shown, chosen, choose }: { shown: Shown; chosen: Selection | 
   const latest = useRef(choose);
   latest.current = choose;
   const [problem, setProblem] = useState("");
+  const [unlabelled, setUnlabelled] = useState(0);
   useEffect(() => {
     if (!host.current) return;
-    const drawn = new GraphView(host.current, dark.peek(), { select: (s) => latest.current(s), focus: (service) => latest.current({ kind: "node", id: service }) });
+    const drawn = new GraphView(host.current, dark.peek(), { select: (s) => latest.current(s), focus: (service) => latest.current({ kind: "node", id: service }), unlabelled: setUnlabelled });
     view.current = drawn;
     return () => drawn.stop();
   }, []);
@@ -105,7 +106,7 @@ function Drawing({ shown, chosen, choose }: { shown: Shown; chosen: Selection | 
       edges: linesOf(shown.edges).map((l) => ({ id: l.id, from: l.client, to: l.server, weight: l.callCount })),
       vertical: window.innerWidth < NARROW,
     }).then(
-      (layout) => current && view.current?.draw(shown, layout, edgeLabel, (n) => plural(n.callCount, "span"), dark.value),
+      (layout) => current && view.current?.draw(shown, layout, edgeLabel, (n) => plural(n.callCount, "span"), dark.value, { detail: edgeLabel }),
       (error: Error) => current && setProblem(error.message),
     );
     return () => {
@@ -118,6 +119,7 @@ function Drawing({ shown, chosen, choose }: { shown: Shown; chosen: Selection | 
       {problem ? <p class="part-note">The graph could not be laid out: {problem}. The table has its calls.</p> : null}
       <div class="drawing">
         <div class="graph-host" ref={host} />
+        <Unlabelled count={unlabelled} />
       </div>
     </>
   );

@@ -38,6 +38,10 @@ export function useTitle(text: string): void {
   }, [text]);
 }
 
+/** How many lines of a drawing have no label beside them, and where it is. */
+export const Unlabelled = ({ count }: { count: number }) =>
+  count > 0 ? <p class="unlabelled dim">Labels without room: {count}. They show at their lines; the table has all.</p> : null;
+
 /** The colour of a service: a square with its texture. The name always stands beside it. */
 export function Swatch({ slot }: { slot: number }) {
   return <span class={`swatch ${textureOf(slot)}`} style={{ "--service": colourOf(slot, dark.value) }} aria-hidden="true" />;

@@ -115,6 +115,31 @@ export function middleOf(points: Place[]): Place {
   return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
 }
 
+/** A label: the middle of its first row, half of its width, and how far down its last row is. */
+export interface Label extends Place {
+  half: number;
+  below: number;
+}
+
+/** Height of a row of a label with the space around it. */
+export const LABEL_HEIGHT = 17;
+/** So much of a label's end, which is empty, may lie on a card: between two cards there is often no more room. */
+const MARGIN = 8;
+/** A label that is further from its line says nothing. */
+const ROWS_AWAY = 3;
+
+/** The row nearest to where a label is wanted in which it lies on no other label and on no card; null: there is none. */
+export function freeRow(wanted: Label, labels: Label[], cards: Iterable<Place>): number | null {
+  const all = [...cards];
+  for (let i = 0; i <= 2 * ROWS_AWAY; i++) {
+    const y = wanted.y + (i % 2 ? 1 : -1) * Math.ceil(i / 2) * LABEL_HEIGHT;
+    const taken = labels.some((l) => Math.abs(l.x - wanted.x) < l.half + wanted.half && y - l.y < l.below + LABEL_HEIGHT && l.y - y < wanted.below + LABEL_HEIGHT);
+    const covered = all.some((c) => Math.abs(c.x - wanted.x) < NODE_WIDTH / 2 + wanted.half - MARGIN && y - c.y < (NODE_HEIGHT + LABEL_HEIGHT) / 2 && c.y - y < wanted.below + (NODE_HEIGHT + LABEL_HEIGHT) / 2);
+    if (!taken && !covered) return y;
+  }
+  return null;
+}
+
 /** A smooth line through the points, straight at both ends. */
 export function curve(points: Place[]): string {
   const [first, ...rest] = points;

@@ -6,7 +6,7 @@ import { colourOf, textureOf } from "../model/palette";
 import { formatPercent } from "../model/text";
 import { iconPath } from "../ui/icons";
 import type { LayoutAnswer } from "../worker/layers";
-import { arrow, before, curve, loopAt, middleOf, NODE_HEIGHT, NODE_WIDTH, routeLines, smooth, straightLines } from "./graph-paths";
+import { arrow, before, curve, freeRow, type Label, LABEL_HEIGHT, loopAt, middleOf, NODE_HEIGHT, NODE_WIDTH, routeLines, smooth, straightLines } from "./graph-paths";
 import { type Ink, inkOf } from "./ink";
 
 export { NODE_HEIGHT, NODE_WIDTH } from "./graph-paths";
@@ -18,12 +18,12 @@ const SMALLEST_NARROW = 0.6;
 const SMALLEST_RINGS = 0.4;
 /** With more edges than this, labels only show on hover and selection. */
 const LABELS_MAX = 28;
-/** Height of a label with the space around it. */
-const LABEL_HEIGHT = 17;
 /** A card that is moved by a key goes so far. */
 const PUSH = 20;
 /** What a name may take of a card. */
 const NAME_WIDTH = NODE_WIDTH - 46;
+/** And any line of its text, from behind the icon on. */
+const TEXT_WIDTH = NODE_WIDTH - 44;
 /** Of a card's corners. */
 const RADIUS = 7;
 const SVG = "http://www.w3.org/2000/svg";
@@ -35,6 +35,8 @@ export interface GraphEvents {
   open?: (service: string) => void;
   /** A card was put somewhere; without it cards stay where the layout puts them. */
   pin?: (service: string, place: Place) => void;
+  /** So many lines are drawn without their label, which shows when they are pointed at. */
+  unlabelled?: (count: number) => void;
 }
 
 /** What a drawing may have besides services and calls. */
@@ -83,7 +85,9 @@ export class GraphView {
   /** What is drawn, with what stands outside of where the layout ends. */
   #area = { x: 0, y: 0, width: 1, height: 1 };
   #view = { x: 0, y: 0, scale: 1 };
-  #labels: { x: number; y: number; half: number; below: number }[] = [];
+  #labels: Label[] = [];
+  /** Lines whose label has no room. */
+  readonly #crowded = new Set<string>();
   #vertical = false;
   #touched = false;
   /** Where each finger is, or the mouse with its button down, and whether any of them has moved since the first came. */
@@ -102,7 +106,11 @@ export class GraphView {
   ) {
     this.#ink = inkOf(dark);
     this.#svg.classList.add("graph");
-    host.replaceChildren(this.#svg);
+    // Text that somebody wants wider makes this wider, too, whenever they say so.
+    const probe = document.createElement("span");
+    probe.className = "probe";
+    probe.textContent = "a a";
+    host.replaceChildren(this.#svg, probe);
     this.#svg.addEventListener("pointerdown", this.#onDown);
     this.#svg.addEventListener("wheel", this.#onWheel, { passive: false });
     this.#svg.addEventListener("keydown", this.#onKey);
@@ -119,12 +127,14 @@ export class GraphView {
       this.#svg.addEventListener("pointerleave", () => this.#highlight(this.#selection));
     }
     this.#observer = new ResizeObserver(() => {
+      this.#squeeze();
       if (this.#touched) this.#place();
       else this.fit();
       // A panel has opened, and took room.
       if (this.#selection) this.#bringIntoView(this.#selection.kind === "node" ? this.#selection.id : (this.#lineOf(this.#selection.id)?.server ?? ""));
     });
     this.#observer.observe(host);
+    this.#observer.observe(probe);
   }
 
   stop(): void {
@@ -155,8 +165,24 @@ export class GraphView {
     this.#markCurrent();
     if (focused) this.#nodes.get(this.#current)?.focus({ preventScroll: true });
     this.setSelection(this.#selection);
+    this.#squeeze();
     if (this.#touched) this.#place();
     else this.fit();
+  }
+
+  /** Texts that are wider than their room, with the spacing that somebody has set for texts, are made as wide. */
+  #squeeze(): void {
+    const texts = [...this.#scene.querySelectorAll<SVGTextContentElement>(".node text, .label tspan")];
+    for (const t of texts) t.removeAttribute("textLength");
+    const rooms = texts.map((t) => {
+      const room = t.tagName === "text" ? TEXT_WIDTH : Number(t.parentElement?.previousElementSibling?.getAttribute("width")) - 4;
+      return t.getComputedTextLength() > room ? room : 0;
+    });
+    texts.forEach((t, i) => {
+      if (rooms[i] === 0) return;
+      t.setAttribute("textLength", String(rooms[i]));
+      t.setAttribute("lengthAdjust", "spacingAndGlyphs");
+    });
   }
 
   #measure(): void {
@@ -194,6 +220,7 @@ export class GraphView {
     const layout = this.#layout;
     if (!layout) return;
     this.#labels = [];
+    this.#crowded.clear();
     this.#whole = "";
     this.#edges.clear();
     this.#lines.replaceChildren();
@@ -203,6 +230,7 @@ export class GraphView {
     const points = layout.rings ? straightLines(this.#drawn, this.#places) : routeLines(this.#drawn, layout, this.#places, moved);
     const most = this.#drawn.reduce((m, l) => Math.max(m, l.callCount), 1);
     for (const line of this.#drawn) this.#drawLine(line, points.get(line.id) ?? loopAt(this.#places.get(line.client) ?? { x: 0, y: 0 }), most);
+    this.events.unlabelled?.(this.#drawn.filter((l) => !this.#labelled(l)).length);
   }
 
   #drawLine(line: Line, points: Place[], most: number): void {
@@ -228,8 +256,8 @@ export class GraphView {
     const at = middleOf(points);
     // Above a loop, which it would cover.
     if (line.client === line.server) at.y -= LABEL_HEIGHT;
-    const middle = this.#freePlace(at, rows);
-    const box = make("g", { class: this.#shownLabels() ? "label" : "label hidden", "data-label": line.id, "pointer-events": "none" }, this.#labelLayer);
+    const middle = this.#freePlace(line, at, rows);
+    const box = make("g", { class: this.#labelled(line) ? "label" : "label hidden", "data-label": line.id, "pointer-events": "none" }, this.#labelLayer);
     make("rect", { height: LABEL_HEIGHT, y: middle.y - 9, rx: 4, fill: this.#ink.bg, "fill-opacity": 0.92 }, box);
     const words = make("text", { x: middle.x, y: middle.y + 3.5, "text-anchor": "middle", "font-size": 11 }, box);
     this.#write(words, line, rows);
@@ -284,19 +312,18 @@ export class GraphView {
     box.setAttribute("transform", whole ? `translate(${across} ${down})` : "");
   }
 
-  /** Labels of edges side by side would lie on one another: the later one moves down. */
-  #freePlace(at: Place, rows: string[]): Place {
-    const half = halfOf(rows);
+  /** Labels of edges side by side would lie on one another: a later one moves, or is not seen until its line is pointed at. */
+  #freePlace({ id }: Line, { x, y }: Place, rows: string[]): Place {
     const below = (rows.length - 1) * LABEL_HEIGHT;
-    let y = at.y - below / 2;
-    const near = (l: { x: number; y: number; half: number; below: number }) => Math.abs(l.x - at.x) < l.half + half && y - l.y < l.below + LABEL_HEIGHT && l.y - y < below + LABEL_HEIGHT;
-    for (let tries = 0; tries < 8 && this.#labels.some(near); tries++) y += LABEL_HEIGHT;
-    this.#labels.push({ x: at.x, y, half, below });
-    return { x: at.x, y };
+    const label = { x, y: y - below / 2, half: halfOf(rows), below };
+    const row = freeRow(label, this.#labels, this.#places.values());
+    if (row === null) this.#crowded.add(id);
+    else this.#labels.push({ ...label, y: row });
+    return { x, y: row ?? label.y };
   }
 
-  #shownLabels(): boolean {
-    return this.#drawn.length <= LABELS_MAX;
+  #labelled({ id }: Line): boolean {
+    return this.#drawn.length <= LABELS_MAX && !this.#crowded.has(id);
   }
 
   #drawNode(n: Node, line: string): void {
@@ -364,7 +391,7 @@ export class GraphView {
       const group = this.#edges.get(line.id);
       group?.classList.toggle("dim", !on);
       group?.classList.toggle("chosen", this.#selection !== null && target === this.#selection && on);
-      this.#labelOf(line.id)?.classList.toggle("hidden", target ? !on : !this.#shownLabels());
+      this.#labelOf(line.id)?.classList.toggle("hidden", target ? !on || (target.kind === "node" && this.#crowded.has(line.id)) : !this.#labelled(line));
     }
     for (const [id, group] of this.#nodes) {
       const chosen = this.#selection?.kind === "node" && this.#selection.id === id;
@@ -377,6 +404,7 @@ export class GraphView {
     if (this.#whole) this.#relabel(this.#whole, false);
     this.#whole = whole;
     if (whole) this.#relabel(whole, true);
+    this.#squeeze();
   }
 
   /** Only a mouse passes over things; a finger would leave them dimmed. */
