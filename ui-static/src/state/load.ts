@@ -36,7 +36,7 @@ export class Loader<T> {
 
   /** Shows what there is of an answer that is still coming. */
   partly(value: T): void {
-    this.state.value = { value, loading: true, error: null };
+    this.state.value = { value, loading: true, error: null, at: Date.now() };
   }
 
   set(value: T): void {

@@ -15,14 +15,7 @@ export function Away({ state: { error, value, at = 0 }, retry }: { state: Loaded
       <span>
         {sentence(title)}
         {detail ? ` (${detail})` : ""}.{" "}
-        {at ? (
-          <>
-            What is below was read at <span class="dim num">{formatClock(BigInt(at) * 1000000n, zone.value, 0)}</span>.
-          </>
-        ) : (
-          "What is below is what had come."
-        )}{" "}
-        The page asks again by itself.
+        What is below was read at <span class="dim num">{formatClock(BigInt(at) * 1000000n, zone.value, 0)}</span>. The page asks again by itself.
       </span>
       <button type="button" class="link" onClick={retry}>
         Try again
