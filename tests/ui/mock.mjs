@@ -605,6 +605,7 @@ export class Mock {
       case "/v1/facets": return this.facets(url);
       case "/v1/graph": return this.graph(url);
       case "/v1/graph/calls": return this.graphCalls(url);
+      case "/v1/system": return { settings: [] };
       case "/v1/latency": return this.latency(url);
       case "/v1/metrics/query_range": return { series: [], from: url.searchParams.get("from"), to: url.searchParams.get("to"), stepNano: "60000000000" };
     }
