@@ -238,6 +238,12 @@ test("beside the period before: what is new, gone or failing is said on edges, i
     assert.deepEqual(await label("cart", "legacy"), ["gone"]);
     assert.deepEqual(await label("pay", "audit"), ["0.033/s new"]);
     assert.deepEqual(await label("web", "cart"), ["0.10/s"]);
+    // The range beside it is said, and a label has one number: the others are there for who points at it.
+    await page.locator(".summary", { hasText: /compared with \d\d-\d\d \d\d:\d\d:00 – \d\d-\d\d \d\d:\d\d:00/ }).waitFor();
+    assert.deepEqual(await label("web", "pay"), ["▲ 0.050/s"]);
+    await page.goto(at({ from: iso(8), to: iso(13), vs: "prev" }));
+    await page.waitForFunction(() => document.querySelector('[data-label*="legacy"]')?.textContent === "−60 %");
+    assert.match(await page.locator('[data-edge*="legacy"] title').textContent(), /: 0\.007\/s · .* · before: 5 calls \(now −60 %\)/);
     await page.goto(at({ ...later, view: "table" }));
     const changes = async () => Object.fromEntries(await page.getByRole("table", { name: "Edges" }).locator("tbody tr").evaluateAll((list) => list.map((tr) => [`${tr.cells[0].innerText.trim()} ${tr.cells[1].innerText.trim()}`, tr.cells[7].innerText.trim()])));
     await page.locator(".change-gone").waitFor();
@@ -246,6 +252,70 @@ test("beside the period before: what is new, gone or failing is said on edges, i
     await page.goto(at({ ...later, view: "matrix" }));
     await page.locator(".matrix-cell", { hasText: "gone" }).waitFor();
     await assertAccessible(page, "matrix with changes");
+  });
+});
+
+test("filters that nothing passes are told, and each can be dropped", async () => {
+  await withPage(site.browser, at(), async (page) => {
+    await ready(page);
+    await page.goto(at({ min: 90, q: "zzz", only: "errors" }));
+    for (const view of ["layered", "matrix", "table"]) {
+      await page.goto(at({ min: 90, q: "zzz", only: "errors", view }));
+      await page.getByRole("heading", { name: "Nothing passes these filters" }).waitFor();
+      assert.equal(await page.locator(".graph, .matrix, table").count(), 0);
+    }
+    await assertAccessible(page, "nothing passes");
+    // From a drawing to nothing and back, in one page.
+    await page.goto(at({ min: 90 }));
+    await page.getByRole("link", { name: "Remove edges from 90 % of calls" }).click();
+    await page.waitForURL((url) => !url.searchParams.has("min"));
+    await ready(page);
+    await page.getByLabel("Find a service").fill("zzz");
+    await page.keyboard.press("Enter");
+    await page.getByRole("link", { name: "Remove name contains “zzz”" }).click();
+    await ready(page);
+    assert.equal(await page.locator(".graph .node").count(), 7);
+  });
+});
+
+test("what an address asks for that is not there is said, and the map is shown all the same", async () => {
+  await withPage(site.browser, at({ focus: "nobody", sel: "node:nothing", vs: "garbage" }), async (page) => {
+    await page.getByText("“garbage” is no range to compare with").waitFor();
+    await page.getByText("“nobody” is no service of this range: the whole map is shown.").waitFor();
+    await page.getByText("What was chosen is not in this range: node:nothing.").waitFor();
+    await ready(page);
+    assert.equal(await page.locator(".graph .node").count(), 7);
+    assert.equal(await page.getByRole("complementary").count(), 0);
+    await page.getByRole("link", { name: "Remove the focus" }).click();
+    await page.getByRole("link", { name: "Close", exact: true }).click();
+    await page.waitForURL((url) => !url.searchParams.has("focus") && !url.searchParams.has("sel"));
+    assert.equal(await page.locator(".banner").count(), 1);
+  });
+});
+
+test("what is chosen and how tables are sorted is in the address: a link and a reload show the same", async () => {
+  await withPage(site.browser, at({ view: "table" }), async (page) => {
+    const edges = page.getByRole("table", { name: "Edges" });
+    const first = (table) => table.locator("tbody tr").first().locator("td").first().innerText();
+    await edges.getByRole("button", { name: "Server" }).click();
+    await page.waitForURL((url) => url.searchParams.get("sort") === "server");
+    const services = page.getByRole("table", { name: "Services" });
+    await services.getByRole("button", { name: "Errors" }).click();
+    await page.waitForURL((url) => url.searchParams.get("nsort") === "-errors");
+    await edges.locator("tbody tr").first().getByRole("button").click();
+    const panel = page.locator(".edge-title");
+    await panel.waitFor();
+    const before = [await first(edges), await first(services), await panel.innerText()];
+    assert.deepEqual([before[0].trim(), before[1].trim(), before[2].replace(/\s+/g, " ").trim()], ["pay", "pay", "pay → audit"]);
+    assert.match(new URL(page.url()).searchParams.get("sel"), /^edge:\["pay","audit",/);
+    await page.reload();
+    await panel.waitFor();
+    assert.deepEqual([await first(edges), await first(services), await panel.innerText()], before);
+    assert.equal(await edges.getByRole("columnheader", { name: "Server" }).getAttribute("aria-sort"), "ascending");
+    await panel.getByRole("button", { name: "audit" }).click();
+    await page.waitForURL((url) => url.searchParams.get("sel") === "node:audit");
+    await page.getByRole("button", { name: "Close the panel" }).click();
+    await page.waitForURL((url) => !url.searchParams.has("sel"));
   });
 });
 

@@ -187,6 +187,9 @@ describe("the page of one service", { concurrency: 3 }, () => {
     await withPage(site.browser, at({ vs: "yesterday" }), async (page) => {
       await page.getByText("“yesterday” is no range to compare with").waitFor();
     });
+    await withPage(site.browser, at({ kind: "foo" }), async (page) => {
+      await page.getByText("“foo” is no kind of its spans: these are of server").waitFor();
+    });
   });
 
   test("errors are grouped by exception and message, instances have their numbers, versions their time", async () => {

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { changeText } from "../model/change";
 import { type Edge, edgeLine, formatShort, linesOf, type Measure, measureBefore, measureOf, measureText, type Node, type Shown } from "../model/graph";
-import { formatRate } from "../model/text";
+import { formatRate, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { hint } from "../state/keys";
 import { dark } from "../state/prefs";
@@ -19,7 +19,7 @@ const NARROW = 720;
 /** What the last drawing took here: the next estimate knows this machine. */
 export const lastLayout = signal<{ nodes: number; edges: number; ms: number } | undefined>(undefined);
 
-/** What an edge is labelled by; beside another range how it changed. */
+/** What an edge is labelled by; beside another range how that changed, and no more: between two cards is room for one of the two. */
 export function edgeLabel(e: Edge, by: Measure, seconds: number): string {
   if (e.change === "gone") return "gone";
   const value = measureOf(e, by);
@@ -28,7 +28,14 @@ export function edgeLabel(e: Edge, by: Measure, seconds: number): string {
   if (e.change === "new") return `${text} new`;
   const change = changeText(value ?? Number.NaN, measureBefore(e, by) ?? 0);
   const word = e.change === "same" ? "" : e.change;
-  return [text, change ? `(${change})` : "", word].filter((t) => t).join(" ");
+  return [change || text, word].filter((t) => t).join(" ");
+}
+
+/** What it was in the other range, after all that it is. */
+function beforeText({ before, change, callCount }: Edge): string {
+  if (!before) return change ? " · new" : "";
+  const calls = changeText(callCount, before.callCount);
+  return ` · before: ${plural(before.callCount, "call")}${calls ? ` (now ${calls})` : ""}${change === "same" ? "" : ` · ${change}`}`;
 }
 
 /** Where pins of this kind of drawing are kept. */
@@ -104,7 +111,7 @@ export function Drawing(props: Props) {
   useEffect(() => {
     if (!laid || laid.of !== layers) return;
     const label = (e: Edge) => edgeLabel(e, by, seconds);
-    view.current?.draw(shown, laid.layout, label, (n) => nodeLine(n, shown.edges, seconds), dark.value, { pins, detail: (e) => edgeLine(e, seconds) });
+    view.current?.draw(shown, laid.layout, label, (n) => nodeLine(n, shown.edges, seconds), dark.value, { pins, detail: (e) => edgeLine(e, seconds) + beforeText(e) });
   }, [laid, shown, by, seconds, dark.value, pinned]);
   useEffect(() => view.current?.setSelection(selection), [selection]);
   return (

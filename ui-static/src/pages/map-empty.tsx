@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the map shows when there is nothing to draw, or too much for one drawing.
-import type { Graph, Node } from "../model/graph";
+import type { Graph, Node, View } from "../model/graph";
 import { plural } from "../model/text";
-import { href, patched } from "../route";
+import { href, param, patched } from "../route";
 import { currentRange } from "../state/range";
 import { NodeName } from "../ui/controls";
 import { callsText } from "./map-state";
@@ -39,6 +39,27 @@ export function NoPairs({ graph }: { graph: Graph }) {
         </li>
       </ul>
     </details>
+  );
+}
+
+/** Each filter is a way out of it. */
+export function NoneLeft({ wanted }: { wanted: View }) {
+  const filters = [
+    wanted.name && ["q", `name contains “${wanted.name}”`],
+    wanted.min && ["min", `edges from ${param("min")} % of calls`],
+    wanted.onlyErrors && ["only", "only errors"],
+  ].filter((f) => f) as [string, string][];
+  return (
+    <section class="empty">
+      <h2>Nothing passes these filters</h2>
+      <ul>
+        {filters.map(([name, text]) => (
+          <li key={name}>
+            {text} <a href={patched({ [name]: null })}>Remove<span class="offscreen"> {text}</span></a>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

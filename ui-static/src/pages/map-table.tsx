@@ -6,6 +6,7 @@ import { changeText } from "../model/change";
 import { type Edge, type Graph, kindOf, latencyOf, type Node, type Shown } from "../model/graph";
 import { formatCount, formatPercent } from "../model/text";
 import { formatDuration } from "../model/time";
+import { param, patched, replace } from "../route";
 import { NodeName, Share, SortHead } from "../ui/controls";
 import type { Selection } from "../views/graph";
 import { callsText } from "./map-state";
@@ -21,13 +22,14 @@ interface Column<T> {
   cell: (row: T) => ComponentChildren;
 }
 
-function Sorted<T>({ label, rows, columns, id, by }: { label: string; rows: T[]; columns: Column<T>[]; id: (row: T) => string; by: string }) {
-  const [sort, setSort] = useState({ by, down: true });
+function Sorted<T>({ label, rows, columns, id, name }: { label: string; rows: T[]; columns: Column<T>[]; id: (row: T) => string; name: string }) {
+  const order = param(name) || "-calls";
+  const down = order.startsWith("-");
   const [most, setMost] = useState(ROWS);
-  const column = columns.find((c) => c.id === sort.by) ?? columns[0];
+  const column = columns.find((c) => c.id === order.replace("-", "")) ?? columns[0];
   const sorted = [...rows].sort((a, b) => {
     const [x, y] = [column.key(a), column.key(b)];
-    return (x < y ? -1 : x > y ? 1 : id(a) < id(b) ? -1 : 1) * (sort.down ? -1 : 1);
+    return (x < y ? -1 : x > y ? 1 : id(a) < id(b) ? -1 : 1) * (down ? -1 : 1);
   });
   return (
     <>
@@ -35,7 +37,7 @@ function Sorted<T>({ label, rows, columns, id, by }: { label: string; rows: T[];
         <thead>
           <tr>
             {columns.map((c) => (
-              <SortHead key={c.id} class={c.right ? "right" : undefined} down={column === c && sort.down} up={column === c && !sort.down} sort={() => setSort({ by: c.id, down: column === c ? !sort.down : Boolean(c.right) })}>
+              <SortHead key={c.id} class={c.right ? "right" : undefined} down={column === c && down} up={column === c && !down} sort={() => replace(patched({ [name]: ((column === c ? !down : c.right) ? "-" : "") + c.id }))}>
                 {c.name}
               </SortHead>
             ))}
@@ -105,11 +107,11 @@ export function EdgeTable({ shown, graph, seconds, groups, select }: Props) {
   ];
   return (
     <div class="table-box" tabIndex={0} role="region" aria-label="Edges and services">
-      {shown.edges.length > 0 ? <Sorted label="Edges" rows={shown.edges} columns={edgeColumns} id={(e) => e.id} by="calls" /> : null}
+      {shown.edges.length > 0 ? <Sorted label="Edges" rows={shown.edges} columns={edgeColumns} id={(e) => e.id} name="sort" /> : null}
       <h2 class="pad">
         Services <span class="count">{formatCount(shown.nodes.length)}</span>
       </h2>
-      <Sorted label="Services" rows={shown.nodes} columns={nodeColumns} id={(n) => n.service} by="calls" />
+      <Sorted label="Services" rows={shown.nodes} columns={nodeColumns} id={(n) => n.service} name="nsort" />
     </div>
   );
 }

@@ -6,10 +6,10 @@ import type { GraphSeries } from "../api/types";
 import { curlOf } from "../model/curl";
 import { type Edge, idOf, LINK } from "../model/graph";
 import { formatCount, formatPercent, formatRate, plural } from "../model/text";
-import { formatClock, formatDay, formatDuration, toRfc3339 } from "../model/time";
+import { formatDuration, toRfc3339 } from "../model/time";
 import { patched, replace } from "../route";
 import { Loader } from "../state/load";
-import { zone } from "../state/prefs";
+import { timeText } from "../state/ends";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel } from "../ui/controls";
 import { Spark } from "../ui/spark";
@@ -17,7 +17,7 @@ import { loadSeries, series, stepAt, stepsParams } from "./map-state";
 
 const PLAY_MS = 800;
 
-const timeText = (ns: bigint) => `${formatDay(ns, zone.value).slice(5)} ${formatClock(ns, zone.value, 0).slice(0, 5)}`;
+const minuteText = (ns: bigint) => timeText(ns).slice(0, -3);
 const go = (answer: GraphSeries, step: number) => replace(patched({ at: answer.steps[step].slice(0, -9) }));
 
 /** The steps of the range, to be walked or played; bars say how many calls each has. */
@@ -42,7 +42,7 @@ export function Replay() {
   if (!value || count === 0) return <p class="replay dim">{loading ? "Reading the graph of each step …" : "There are no steps in this range."}</p>;
   const begin = BigInt(value.steps[step]);
   const end = begin + BigInt(value.stepNano);
-  const text = `${timeText(begin)} – ${timeText(end).slice(6)}: ${plural(totals[step], "call")}${errors[step] > 0 ? `, ▲ ${formatPercent(errors[step], totals[step])} failed` : ""}`;
+  const text = `${minuteText(begin)} – ${minuteText(end).slice(6)}: ${plural(totals[step], "call")}${errors[step] > 0 ? `, ▲ ${formatPercent(errors[step], totals[step])} failed` : ""}`;
   const most = Math.max(1, ...totals);
   const begun = () => {
     if (!playing && step + 1 >= count) go(value, 0);
@@ -140,7 +140,7 @@ export function EdgeOverTime({ edge }: { edge: Edge }) {
             {answer.steps.map((t, i) => (
               <tr key={t}>
                 <td class="num">
-                  <a href={patched({ from: toRfc3339(BigInt(t)), to: toRfc3339(BigInt(t) + BigInt(answer.stepNano)), at: null })}>{timeText(BigInt(t))}</a>
+                  <a href={patched({ from: toRfc3339(BigInt(t)), to: toRfc3339(BigInt(t) + BigInt(answer.stepNano)), at: null })}>{minuteText(BigInt(t))}</a>
                 </td>
                 <td class="num right">{formatCount(calls[i])}</td>
                 <td class="num right">{row.errors[i] === "0" ? <span class="dim">0</span> : `▲ ${formatPercent(Number(row.errors[i]), calls[i])}`}</td>

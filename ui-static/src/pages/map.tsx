@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Map: which service calls which, how often, how well. As a drawing in layers or in rings, as a matrix, as a table; of the whole range, of one step of it, or
 // beside another range.
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
 import type { GraphAnswer } from "../api/types";
 import { estimateText, type Graph, graphAt, HOPS_MAX, layoutEstimate, linksText, readGraph, type Shown, shownOf, type View, withDifference, withNumbers } from "../model/graph";
 import { formatCount, formatPercent, plural } from "../model/text";
-import { go, href, param, patched } from "../route";
+import { go, href, param, patched, replace } from "../route";
+import { timeText } from "../state/ends";
 import { useActions } from "../state/keys";
 import { useRetry } from "../state/load";
 import { currentRange } from "../state/range";
@@ -16,7 +17,7 @@ import { Away } from "../ui/away";
 import { ProblemPanel, useTitle, Waiting } from "../ui/controls";
 import type { GraphView, Selection } from "../views/graph";
 import { Drawing, lastLayout } from "./map-drawing";
-import { NoGraph, NoPairs, TooMany } from "./map-empty";
+import { NoGraph, NoneLeft, NoPairs, TooMany } from "./map-empty";
 import { MapPanel } from "./map-panel";
 import { difference, found, groups, loadDifference, loadGraph, loadGroups, loadSeries, look, LOOKS, reading, graphSeconds, series, stepAt, stopGraph, viewOf, withLinks } from "./map-state";
 import { EdgeTable } from "./map-table";
@@ -81,7 +82,7 @@ function useNumbers(graph: Graph): { base: Graph; at: Graph | null; problem: str
   const step = stepAt(steps);
   const at = useMemo(() => (steps && step >= 0 ? graphAt(base, steps, step) : null), [base, steps, step]);
   const failed = [vs ? difference.state.value.error : null, replay ? series.state.value.error : null, group ? groups.state.value.error : null].find((e) => e);
-  const nothing = answer && !other ? "there are no calls in the range to compare with" : "";
+  const nothing = answer && !other ? (answer.before.to ? "there are no calls in the range to compare with" : `“${vs}” is no range to compare with: prev, -1d, or from..to`) : "";
   return { base, at, problem: failed ? (failed.problem.detail ?? failed.problem.title) : nothing };
 }
 
@@ -91,7 +92,9 @@ function MapView({ graph, value, load }: { graph: Graph; value: GraphAnswer; loa
   const key = JSON.stringify(wanted);
   const layers = useMemo(() => shownOf(base, wanted), [base, key]);
   const shown = useMemo(() => (at ? withNumbers(layers, at) : layers), [layers, at]);
-  const [selection, setSelection] = useState<Selection | null>(null);
+  const chosen = param("sel");
+  const selection = useMemo(() => selectionOf(chosen), [chosen]);
+  const setSelection = (to: Selection | null) => replace(patched({ sel: to && `${to.kind}:${to.id}` }));
   const view = useRef<GraphView | null>(null);
   const seconds = at ? Number(series.state.value.value?.stepNano ?? 0) / 1e9 : graphSeconds(value);
   const own = look();
@@ -119,15 +122,27 @@ function MapView({ graph, value, load }: { graph: Graph; value: GraphAnswer; loa
   const Replay = more.value?.Replay;
   const choose = (id: string) => setSelection({ kind: "edge", id });
   return (
-    <div class={selection ? "map with-details" : "map"}>
+    <div class={selection && isIn(base, selection) ? "map with-details" : "map"}>
       <div class="map-main">
         <h1 class="offscreen">Service map</h1>
         <MapTools graph={base} shown={shown} view={view} wanted={wanted} seconds={seconds} groups={groupOf} setFocus={setFocus} />
         <Counts graph={base} shown={shown} wanted={wanted} answer={value} />
+        {param("focus") && !wanted.focus ? (
+          <p class="banner">
+            “{param("focus")}” is no service of this range: the whole map is shown. <a href={patched({ focus: null, hops: null, dir: null })}>Remove the focus</a>
+          </p>
+        ) : null}
+        {selection && !isIn(base, selection) ? (
+          <p class="banner">
+            What was chosen is not in this range: {chosen}. <a href={patched({ sel: null })}>Close</a>
+          </p>
+        ) : null}
         {problem ? <p class="banner">What was asked for besides the graph cannot be shown: {problem}</p> : null}
         {replay && Replay ? <Replay /> : null}
         {base.edges.length === 0 ? <NoPairs graph={base} /> : null}
-        {own === "table" ? (
+        {shown.nodes.length === 0 && !shown.tooMany ? (
+          <NoneLeft wanted={wanted} />
+        ) : own === "table" ? (
           <EdgeTable shown={shown} graph={base} seconds={seconds} groups={groupOf} select={setSelection} />
         ) : own === "matrix" ? (
           Matrix ? <Matrix shown={shown} graph={base} seconds={seconds} groups={groupOf} select={choose} chosen={selection?.kind === "edge" ? selection.id : ""} /> : null
@@ -137,12 +152,20 @@ function MapView({ graph, value, load }: { graph: Graph; value: GraphAnswer; loa
           <Drawing layers={layers} shown={shown} view={view} selection={selection} setSelection={setSelection} setFocus={setFocus} open={(s) => go(href("service", { s, ...currentRange() }))} seconds={seconds} groups={groupOf} focus={wanted.focus} />
         )}
       </div>
-      {selection ? (
+      {selection && isIn(base, selection) ? (
         <MapPanel selection={selection} graph={at ?? base} seconds={seconds} relativeError={value.relativeError} setSelection={setSelection} setFocus={setFocus} focus={wanted.focus} parts={more.value} />
       ) : null}
     </div>
   );
 }
+
+/** sel=node:NAME or edge:ID. */
+function selectionOf(text: string): Selection | null {
+  const [, kind, id] = /^(node|edge):(.*)$/s.exec(text) ?? [];
+  return kind ? { kind: kind as Selection["kind"], id } : null;
+}
+
+const isIn = (graph: Graph, { kind, id }: Selection) => (kind === "node" ? graph.nodes.has(id) : graph.edges.some((e) => e.id === id));
 
 const NO_GROUPS = new Map<string, string>();
 
@@ -151,6 +174,7 @@ function Counts({ graph, shown, wanted, answer }: { graph: Graph; shown: Shown; 
   const [nodes, edges] = [graph.nodes.size, graph.edges.length];
   const drawn = wanted.drawn;
   const left = [shown.hiddenNodes > 0 ? plural(shown.hiddenNodes, "service") : "", shown.hiddenEdges > 0 ? plural(shown.hiddenEdges, "edge") : ""].filter((t) => t).join(", ");
+  const compared = graph.edges.some((e) => e.change) ? difference.state.value.value?.before : null;
   const everything = patched({ all: "1", top: null, min: null, only: null, q: null, focus: null, hops: null, dir: null });
   return (
     <div class="summary">
@@ -167,6 +191,7 @@ function Counts({ graph, shown, wanted, answer }: { graph: Graph; shown: Shown; 
       {wanted.all ? <a href={patched({ all: null })}>Show what can be read</a> : null}
       {answer.links ? <span>{linksText(answer.links)}</span> : null}
       {answer.links && !answer.links.complete ? <span class="hidden-chip">the time was up before all links were looked at: take a shorter range</span> : null}
+      {compared ? <span>compared with {timeText(compared.from)} – {timeText(compared.to)}</span> : null}
       <span class="dim">every stored span counted · quantiles ± {(100 * answer.relativeError).toFixed(1)} %{drawn && !shown.tooMany ? " · cards: calls, p95, ▲ errors" : ""}</span>
     </div>
   );

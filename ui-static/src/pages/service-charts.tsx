@@ -8,10 +8,11 @@ import type { LatencyRow } from "../api/types";
 import { type Step, stepsOf } from "../model/service";
 import { arrivals, QUANTILE_CHOICES, quantileOf, versionsOf } from "../model/service-more";
 import { formatCount, formatPercent, formatRate, plural } from "../model/text";
-import { formatClock, formatDay, formatDuration, toRfc3339 } from "../model/time";
+import { formatClock, formatDuration, toRfc3339 } from "../model/time";
 import { go, href, param, patched, replace } from "../route";
 import { hint, useActions } from "../state/keys";
 import { Loader } from "../state/load";
+import { timeText } from "../state/ends";
 import { zone } from "../state/prefs";
 import { Chart } from "../ui/chart";
 import { Popover } from "../ui/controls";
@@ -22,8 +23,6 @@ import { filterOf, type Found, percentiles, spanParams, versions } from "./servi
 
 const cursor = new StepCursor();
 const held = signal<number | null>(null);
-
-export const timeText = (ns: bigint) => `${formatDay(ns, zone.value).slice(5)} ${formatClock(ns, zone.value, 0)}`;
 
 export function Charts({ value }: { value: Found }) {
   const series = value.series;

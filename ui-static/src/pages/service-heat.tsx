@@ -9,11 +9,11 @@ import { selectionText } from "../model/heat";
 import { mostOf, pairOf } from "../model/heat-pair";
 import { toRfc3339 } from "../model/time";
 import { go, href } from "../route";
+import { timeText } from "../state/ends";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
 import { CopyButton, ProblemPanel, Room } from "../ui/controls";
 import { Heatmap } from "./explore-heat";
-import { timeText } from "./service-charts";
 import { useAnswer } from "./service-parts";
 import { filterOf, type Found, spanParams } from "./service-state";
 

@@ -11,6 +11,7 @@ import { quantileOf } from "../model/service-more";
 import { formatCount, formatPercent } from "../model/text";
 import { formatDuration, formatFull, toRfc3339 } from "../model/time";
 import { go, href, param, patched, replace } from "../route";
+import { timeText } from "../state/ends";
 import { useActions } from "../state/keys";
 import { useRetry } from "../state/load";
 import { zone } from "../state/prefs";
@@ -19,7 +20,7 @@ import { Away } from "../ui/away";
 import { CopyButton, Room, Select, ServiceName, Tabs, useTitle, Waiting } from "../ui/controls";
 import { Neighbours } from "./service-around";
 import { Attributes } from "./service-attributes";
-import { Charts, DurationTools, Held, timeText } from "./service-charts";
+import { Charts, DurationTools, Held } from "./service-charts";
 import { Distribution } from "./service-distribution";
 import { Errors } from "./service-errors";
 import { Instances, Versions } from "./service-instances";
@@ -205,6 +206,7 @@ function Summary({ value }: { value: Found }) {
       ) : param("vs") ? (
         <span class="error">“{param("vs")}” is no range to compare with: prev, -1d, or from..to</span>
       ) : null}
+      {param("kind") && !value.kinds.includes(param("kind")) ? <span class="error">“{param("kind")}” is no kind of its spans: these are of {value.kind}</span> : null}
       <span class="dim">
         every stored span counted · quantiles ± {(100 * value.relativeError).toFixed(1)} %, from sums by minute · steps of {Number(value.stepNs) / 60e9} min
       </span>
