@@ -7,8 +7,8 @@ import { go, type Page, route, startRouting } from "./route";
 import { dialog, open, openDialog } from "./state/dialog";
 import { startKeys, useActions } from "./state/keys";
 import { nextTheme, zone } from "./state/prefs";
-import { copiedLink, shiftRange } from "./state/range";
-import { copy, heard, message, say } from "./state/say";
+import { copyLink, shiftRange } from "./state/range";
+import { heard, message, say } from "./state/say";
 import { queryWanted } from "./state/searching";
 import { loadStyle } from "./state/style";
 import { startTelling } from "./ui/cut";
@@ -81,7 +81,7 @@ function useEverywhere(): void {
       say(zone.value === "utc" ? "Times in UTC" : "Times as here");
     },
     "all.theme": nextTheme,
-    "all.link": () => void copy(copiedLink(), "link"),
+    "all.link": copyLink,
     "all.help": () => open("help"),
   });
 }

@@ -28,7 +28,7 @@ interface Spread {
 }
 
 function spreadOf(answer: HeatmapAnswer): Spread {
-  const counts = new Array<number>(Math.max(0, answer.bounds.length - 1)).fill(0);
+  const counts = new Array<number>(Math.max(1, answer.bounds.length - 1)).fill(0);
   for (const [, row, count] of answer.cells) counts[row] += count;
   return { bounds: answer.bounds.map(Number), counts };
 }
@@ -61,6 +61,8 @@ export function Durations({ s, row }: { s: Skeleton; row: number }) {
   const total = spread?.counts.reduce((sum, n) => sum + n, 0) ?? 0;
   if (!spread || total < 20) return null;
   const { bounds, counts } = spread;
+  // All of one length have nothing to draw.
+  if (bounds.length < 2) return <Pair name="Others">{`${plural(total, "span")}, each of ${formatDuration(bounds[0])}`}</Pair>;
   const most = Math.max(1, ...counts);
   const own = counts.findIndex((_, i) => bounds[i] <= s.length[row] && s.length[row] < bounds[i + 1]);
   const wide = WIDTH / counts.length;

@@ -7,7 +7,7 @@ import { chromeOf, csvOf, speedscopeOf } from "../model/exports";
 import type { Skeleton } from "../model/skeleton";
 import { tellProblem } from "../state/load";
 import { openInPerfetto } from "../state/perfetto";
-import { copiedLink } from "../state/range";
+import { copyLink } from "../state/range";
 import { copy, saveFile, say } from "../state/say";
 import type { TraceSource } from "../state/source";
 
@@ -89,7 +89,7 @@ export function TraceMenu({ skeleton: s, source, close }: MenuProps) {
       {source.served ? (
         <>
           <p class="menu-title">Copy</p>
-          <button type="button" class="option" onClick={() => (close(), void copy(copiedLink(), "link"))}>
+          <button type="button" class="option" onClick={() => (close(), copyLink())}>
             Link to this view
           </button>
           <button type="button" class="option" onClick={() => (close(), void copy(curlOf(apiUrl(columnsPath(s.traceId))), "curl command"))}>

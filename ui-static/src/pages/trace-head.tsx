@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Above the views: what the trace is, and what is wrong with its data.
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { getHead } from "../api/client";
+import { apiUrl, columnsPath, getHead } from "../api/client";
 import type { ClockName } from "../api/trace-types";
 import type { ActionId } from "../model/actions";
-import { BACKWARDS, bulkOf, serviceName, shownName, type Skeleton } from "../model/skeleton";
+import { curlOf } from "../model/curl";
+import { BACKWARDS, bulkOf, rowOfSpan, serviceName, shownName, type Skeleton } from "../model/skeleton";
 import { formatCount, plural, shortName } from "../model/text";
 import { formatAge, formatClock, formatDay, formatDuration, formatFull, zoneName } from "../model/time";
 import { param, patched, replace, searchBefore } from "../route";
@@ -56,6 +57,7 @@ export function TraceHeader({ skeleton: s, source, view }: { skeleton: Skeleton;
           {s.traceId}
         </code>
         <CopyButton text={s.traceId} what="trace id" />
+        {source.served ? <CopyButton text={() => curlOf(twinOf(source.id, view))} what="curl command" icon="terminal" /> : null}
         <TraceActions skeleton={s} source={source} />
       </div>
       <nav class="view-tabs" aria-label="Views of the trace">
@@ -67,6 +69,15 @@ export function TraceHeader({ skeleton: s, source, view }: { skeleton: Skeleton;
       </nav>
     </header>
   );
+}
+
+/** What the view is made of. */
+function twinOf(id: string, view: ViewName): string {
+  const path = columnsPath(id);
+  const [, scope, key] = /^(span|resource|instrumentation)\.(.*)/.exec(param("by")) ?? [];
+  if (view === "json") return apiUrl(path);
+  const skew = param("skew") === "adj" ? "adjust" : null;
+  return view === "stats" && key ? apiUrl(`${path}/attributes`, { scope, key, skew }) : apiUrl(path, { view: "columns", skew });
 }
 
 /** To the search that the trace was opened from, as it was: query, range, view, order and box. */
@@ -142,6 +153,7 @@ export function TraceBanners({ skeleton: s, source, adjusted, command, zoom, rel
   );
   if (stale) lines.push({ key: "stale", text: <>The server does not answer: this was read before, and is asked for again by itself. {button("Try now", reload)}</> });
   if (!source.served) lines.push({ key: "file", text: <>From the file {openFile.value?.name}: read in this browser, sent nowhere.</> });
+  for (const id of new Set([param("span"), param("root")])) if (id && rowOfSpan(s, id) < 0) lines.push({ key: `span ${id}`, text: <>Span <code>{id}</code> is not in this trace.</> });
   if (more > 0) lines.push({ key: `more ${more}`, text: <>The trace is still receiving spans: {plural(more, "span")} more. {button("Reload", reload)}</> });
   if (orphans > 0)
     lines.push({

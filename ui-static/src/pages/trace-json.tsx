@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON: the whole trace as text, as OTLP or as Jaeger has it, to read, copy and keep. Lines in view only are in the document.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { apiUrl, columnsPath } from "../api/client";
-import { curlOf } from "../model/curl";
 import { formatBytes, formatCount } from "../model/text";
 import { param, patched, replace } from "../route";
 import { Loader } from "../state/load";
@@ -56,7 +54,6 @@ export function JsonView({ skeleton: s, source }: ViewProps) {
               Download
             </button>
             <CopyButton text={shown.text} what="JSON" label="Copy" />
-            {source.served && format === "otlp" ? <CopyButton text={() => curlOf(apiUrl(columnsPath(s.traceId)))} what="curl command" label="Copy curl" icon="terminal" /> : null}
             <span class="dim num">
               {formatBytes(new Blob([shown.text]).size)}
               {shown.lines ? `, ${formatCount(shown.lines.length)} lines` : ""}

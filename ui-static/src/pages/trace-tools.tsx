@@ -91,7 +91,7 @@ export function TraceTools(props: ToolsProps) {
               id="trace-find"
               value={param("find")}
               placeholder="Find name, or status = error"
-              title={'Words of service and name, "a phrase", a span id, or a condition as in Explore: http.route = "/pay" && duration > 10ms'}
+              title={'Words of service and name, "a phrase", a span id, or a condition as in Explore: .http.route = "/pay" && duration > 10ms'}
               aria-label="Find service, name, span id, or a condition"
               aria-invalid={matches.problem !== null}
               spellcheck={false}

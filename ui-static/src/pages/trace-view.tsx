@@ -18,7 +18,7 @@ import type { Details as DetailsPanel } from "./details";
 import { TraceBanners, TraceHeader } from "./trace-head";
 import { useTraceKeys } from "./trace-keys";
 import { toggleCompared } from "./trace-menu";
-import { useMatches } from "./trace-matches";
+import { hiddenServices, useMatches } from "./trace-matches";
 import type { OtherView } from "./trace-views";
 import { inSheet, openFind, TraceTools } from "./trace-tools";
 import { WaterfallView, type WaterfallHandle } from "./trace-waterfall";
@@ -54,7 +54,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   const timer = useRef(0);
   const pending = useRef<Record<string, string | null>>({});
   const [row, setRow] = useState(() => (param("span") ? rowOfSpan(skeleton, param("span")) : -1));
-  const [open, setOpen] = useState(param("span") !== "");
+  const [open, setOpen] = useState(row >= 0);
   const [others, setOthers] = useState<{ View: typeof OtherView } | null>(null);
   const Details = detailsPanel.value;
   const isolated = param("root") ? rowOfSpan(skeleton, param("root")) : -1;
@@ -64,12 +64,14 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   const later = (patch: Record<string, string | null>) => {
     pending.current = { ...pending.current, ...patch };
     window.clearTimeout(timer.current);
-    timer.current = window.setTimeout(() => {
-      const all = pending.current;
-      pending.current = {};
-      // What was gone to meanwhile is not ours to write to.
-      if (pageKey() === here) replace(patched(all));
-    }, ADDRESS_MS);
+    timer.current = window.setTimeout(write, ADDRESS_MS);
+  };
+  const write = () => {
+    window.clearTimeout(timer.current);
+    const all = pending.current;
+    pending.current = {};
+    // What was gone to meanwhile is not ours to write to.
+    if (pageKey() === here) replace(patched(all));
   };
   useEffect(() => () => window.clearTimeout(timer.current), []);
   // Before the page is painted: a link that is copied at once has it, too.
@@ -102,7 +104,8 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     if (wantOpen) setOpen(true);
     // From the box of find, or a button beside it, the focus does not go along.
     if (at >= 0 && document.activeElement?.closest(".find-part")) tell(spoken(at));
-    later({ span: at >= 0 ? spanIdAt(skeleton, at) : null });
+    // The address has the span whose details are open: who opens it sees them.
+    later({ span: at >= 0 && (open || wantOpen) ? spanIdAt(skeleton, at) : null });
   };
   /** A span chosen outside the waterfall: there it is found as well. */
   const goTo = (target: number) => {
@@ -118,7 +121,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   const wantedSpan = route.value.params.get("span") ?? "";
   useEffect(() => {
     const target = wantedSpan ? rowOfSpan(skeleton, wantedSpan) : -1;
-    if (target >= 0 && target !== row) goTo(target);
+    if (target >= 0 && (target !== row || !open)) goTo(target);
   }, [wantedSpan]);
 
   /** Where the keys of the view work. */
@@ -140,6 +143,8 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   const close = () => {
     closing.current = true;
     setOpen(false);
+    later({ span: null });
+    write();
   };
   // On a narrow screen what has the focus then is covered until the panel is gone.
   useLayoutEffect(() => {
@@ -199,6 +204,8 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     show: (name) => go(patched({ view: name === "waterfall" ? null : name })),
   });
   const Other = others?.View;
+  const { keep } = matches;
+  const nothing = keep !== null && !(isolated < 0 ? keep : keep.subarray(isolated, isolated + skeleton.subtree[isolated])).includes(1);
   const place = panelPlace.value === "inline" && view !== "waterfall" ? "right" : panelPlace.value;
   const shown = Details !== null && open && row >= 0;
   // A sheet covers what had the focus.
@@ -229,7 +236,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
           skeleton={skeleton}
           source={source}
           adjusted={adjusted}
-          hidden={view !== "waterfall"}
+          hidden={view !== "waterfall" || nothing}
           matches={matches}
           isolated={isolated}
           marks={marks}
@@ -237,7 +244,9 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
           address={later}
           details={place === "inline" ? details : null}
         />
-        {view === "waterfall" ? null : Other ? (
+        {nothing && view !== "json" ? (
+          <NothingShown />
+        ) : view === "waterfall" ? null : Other ? (
           <Other key={view} view={view} isolated={isolated} skeleton={skeleton} source={source} adjusted={adjusted} matches={matches.found?.mask ?? null} keep={matches.keep} row={row} select={select} />
         ) : (
           <div class={`trace-loading ${view === "graph" ? "shows-graph" : ""}`}>Loading the view …</div>
@@ -245,6 +254,30 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
       </div>
       {place === "inline" ? null : details}
     </div>
+  );
+}
+
+/** Why all spans are gone, and the ways to have them back. */
+function NothingShown() {
+  const hidden = hiddenServices().length;
+  const way = (label: string, patch: Record<string, null>) => (
+    <button type="button" class="button" onClick={() => replace(patched(patch))}>
+      {label}
+    </button>
+  );
+  const only = param("only") === "1";
+  return (
+    <section class="empty" role="status">
+      <h2>No span is left to show</h2>
+      <p>
+        {only ? "Only matches are shown, and none is here. " : ""}
+        {hidden > 0 ? `${plural(hidden, "service")} ${hidden === 1 ? "is" : "are"} hidden.` : ""}
+      </p>
+      <p class="row">
+        {way("Show all spans", { only: null, svc: null })}
+        {only ? way("Clear find", { only: null, find: null, err: null, slow: null }) : null}
+      </p>
+    </section>
   );
 }
 

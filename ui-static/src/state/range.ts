@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { Range } from "../api/client";
 import { dayIn, formatClock, parseTime, toRfc3339, type Zone } from "../model/time";
 import { linkTimes, zone } from "./prefs";
-import { say } from "./say";
+import { copy, say } from "./say";
 import { changed, go, keptAddress, param, type ParamPatch, patched, route, shortAddress } from "../route";
 
 export const nowNs = (): bigint => BigInt(Date.now()) * 1000000n;
@@ -53,6 +53,8 @@ export const traceTime = signal<bigint | null>(null);
 
 /** For the clipboard. */
 export const copiedLink = (patch: ParamPatch = {}): Promise<string> => keptAddress(changed(othersAddress(), patch));
+/** What a file holds has no address: it is in this browser only. */
+export const copyLink = (): void => (param("src") === "file" ? say("No link can open this: the trace is in a file on this machine. Give the file, or an export") : void copy(copiedLink(), "link"));
 /** For a file, which needs no server to keep it. */
 export const linkAddress = (): Promise<string> => shortAddress(othersAddress());
 

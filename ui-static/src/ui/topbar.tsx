@@ -9,8 +9,7 @@ import { basket } from "../state/basket";
 import { open } from "../state/dialog";
 import { hint } from "../state/keys";
 import { nextTheme, theme } from "../state/prefs";
-import { copiedLink } from "../state/range";
-import { CopyButton } from "./controls";
+import { copyLink } from "../state/range";
 import { Icon } from "./icons";
 import { ProgressLine } from "./progress";
 import { TimeRange } from "./timerange";
@@ -70,7 +69,9 @@ export function TopBar() {
       <button type="button" class="button quiet square" title={`Go to, or do, anything${hint("all.palette")}`} aria-label="Command palette" onClick={() => open("palette")}>
         <Icon name="search" />
       </button>
-      <CopyButton text={copiedLink} what="link" icon="link" />
+      <button type="button" class="button quiet square" title={`Copy link${hint("all.link")}`} aria-label="Copy link" onClick={copyLink}>
+        <Icon name="link" />
+      </button>
       <button type="button" class="button quiet square" title={`Theme: ${themeName}${hint("all.theme")}`} onClick={nextTheme}>
         <Icon name={theme.value === "auto" ? "auto" : theme.value === "light" ? "sun" : "moon"} />
       </button>

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Trace page with the server behind it: what it says when there is nothing to show, and the ways on from there; what its address holds.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assertAccessible, assertNoSidewaysScroll, texts, until, withPage } from "./browser.mjs";
+import { hex, MS, requestOf, useSite } from "./site.mjs";
+
+const T0 = BigInt(Date.now()) * MS - 60000n * MS;
+const TRACE = hex(0xabc0_0000_0000_0001n, 32);
+const string = (key, value) => ({ key, value: { stringValue: value } });
+const span = (id, parent, name, more = {}) => {
+  const { trace = TRACE, start = 0, length = 10, ...rest } = more;
+  return { traceId: trace, spanId: hex(id, 16), parentSpanId: parent ? hex(parent, 16) : "", name, kind: 2, startTimeUnixNano: String(T0 + BigInt(start) * MS), endTimeUnixNano: String(T0 + BigInt(start + length) * MS), ...rest };
+};
+
+/** web calls shop, which fails with an exception and asks for nothing that takes no time at all, as in thirty other traces. */
+const WEB = requestOf({ "service.name": "web" }, [span(0xfeed01, 0, "GET /", { length: 100 })]);
+const SHOP = requestOf({ "service.name": "shop", region: "north" }, [
+  span(0xfeed02, 0xfeed01, "pay", {
+    start: 10, length: 50, status: { code: 2 }, attributes: [string("http.route", "/pay"), string("currency", "JPY")],
+    events: [{ name: "retry", timeUnixNano: String(T0 + 20n * MS) }, { name: "exception", timeUnixNano: String(T0 + 40n * MS), attributes: [string("exception.type", "NoMoney"), string("exception.message", "the purse is empty")] }],
+  }),
+  span(0xfeed03, 0xfeed02, "nothing", { start: 20, length: 0 }),
+  ...Array.from({ length: 30 }, (_, i) => span(0x100 + i, 0, "nothing", { trace: hex(0x900 + i, 32), length: 0 })),
+]);
+const site = useSite({ requests: () => [WEB, SHOP] });
+
+const at = (params = {}) => `${site.url}/trace/?${new URLSearchParams({ id: TRACE, ...params })}`;
+const row = (page, label) => page.locator(`.wf-row[aria-label^="${label}"]`);
+const param = (page, name) => new URL(page.url()).searchParams.get(name);
+const open = (params, look, options) => withPage(site.browser, at(params), look, options);
+/** Reads a file as if it had been dropped. */
+const drop = (page, name, content, where = "main") =>
+  page.evaluate(
+    ({ name, content, where }) => {
+      const data = new DataTransfer();
+      data.items.add(new File([typeof content === "string" ? content : new Uint8Array(content)], name));
+      const over = new DragEvent("dragover", { bubbles: true, cancelable: true, dataTransfer: data });
+      const dropped = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data });
+      for (const event of [over, dropped]) document.querySelector(where).dispatchEvent(event);
+      return [over, dropped].every((event) => event.defaultPrevented);
+    },
+    { name, content, where },
+  );
+const FILE = JSON.stringify({ resourceSpans: [...WEB.resourceSpans, ...SHOP.resourceSpans.map((r) => ({ ...r, scopeSpans: [{ spans: r.scopeSpans[0].spans.slice(0, 2) }] }))] });
+
+test("an operation whose spans all took no time says so instead of drawing nothing", async () => {
+  await open({ span: hex(0xfeed03, 16) }, async (page) => {
+    await page.locator(".details .pairs", { hasText: "31 spans, each of 0 ns" }).waitFor();
+    assert.equal(await page.locator("svg.durations").count(), 0);
+  });
+});
+
+test("a waterfall that is left empty says why, and leads back", async () => {
+  await open({ find: "nosuch", only: "1" }, async (page) => {
+    const empty = page.getByRole("status").filter({ hasText: "No span is left to show" });
+    await empty.waitFor();
+    assert.match(await empty.innerText(), /Only matches are shown, and none is here/);
+    await assertAccessible(page, "nothing left");
+    await empty.getByRole("button", { name: "Show all spans" }).click();
+    await row(page, "web GET /").waitFor();
+    assert.deepEqual([param(page, "find"), param(page, "only")], ["nosuch", null]);
+    await page.goto(at({ find: "nosuch", only: "1", view: "spans" }));
+    await page.getByRole("button", { name: "Clear find" }).click();
+    await until(() => page.locator(".span-line:not(.head)").count(), 3);
+    await page.goto(at({ svc: "-web,-shop" }));
+    await empty.waitFor();
+    assert.match(await empty.innerText(), /2 services are hidden/);
+    await empty.getByRole("button", { name: "Show all spans" }).click();
+    await row(page, "web GET /").waitFor();
+  });
+});
+
+test("a span of the address that the trace does not have is named", async () => {
+  await open({ span: "00000000deadbeef", root: "00000000cafecafe" }, async (page) => {
+    await row(page, "web GET /").waitFor();
+    for (const id of ["00000000deadbeef", "00000000cafecafe"]) await page.locator(".banner-line", { hasText: `Span ${id} is not in this trace` }).waitFor();
+    assert.equal(await page.locator(".details").count(), 0);
+    await page.getByRole("button", { name: "Dismiss this note" }).first().click();
+    await until(() => page.locator(".banner-line").count(), 1);
+  });
+});
+
+test("a closed panel is closed for whoever opens the address", async () => {
+  await open({}, async (page) => {
+    await row(page, "shop pay").click();
+    await page.waitForURL(/span=0000000000feed02/);
+    await page.locator(".details").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator(".details").waitFor({ state: "detached" });
+    assert.equal(param(page, "span"), null);
+    await page.keyboard.press("ArrowUp");
+    await page.reload();
+    await row(page, "shop pay").waitFor();
+    await page.locator("#trace-find").waitFor();
+    assert.equal(await page.locator(".details").count(), 0);
+  });
+});
+
+const copied = async (page, click) => {
+  await page.evaluate(() => {
+    window.copied = undefined;
+    navigator.clipboard.writeText = async (text) => {
+      window.copied = text;
+    };
+  });
+  await click();
+  await page.waitForFunction(() => window.copied !== undefined);
+  return page.evaluate(() => window.copied);
+};
+
+test("each view has the command that asks for what it is made of", async () => {
+  await open({}, async (page) => {
+    for (const [params, wanted] of [
+      [{}, "view=columns'"],
+      [{ view: "flame", skew: "adj" }, "view=columns&skew=adjust'"],
+      [{ view: "graph" }, "view=columns'"],
+      [{ view: "stats", by: "span.http.route" }, "/attributes?scope=span&key=http.route'"],
+      [{ view: "spans" }, "view=columns'"],
+      [{ view: "events" }, "view=columns'"],
+      [{ view: "json" }, `/v1/traces/${TRACE}'`],
+    ]) {
+      await page.goto(at(params));
+      const button = page.locator(".trace-actions").getByRole("button", { name: "Copy curl command" });
+      await button.waitFor();
+      const command = await copied(page, () => button.click());
+      assert.ok(command.endsWith(wanted), command);
+      const answer = await fetch(/'(.*)'/.exec(command)[1]);
+      assert.equal(answer.status, 200, command);
+    }
+  });
+});
+
+test("the trace of a file has no link that could be copied, and find has an example that works", async () => {
+  await withPage(site.browser, `${site.url}/trace/?src=file`, async (page) => {
+    await page.getByRole("heading", { name: "Which file?" }).waitFor();
+    await drop(page, "shop.json", FILE, ".file-drop");
+    await row(page, "web GET /").waitFor();
+    await page.getByRole("button", { name: "Copy link" }).click();
+    await page.locator(".toast", { hasText: "No link can open this: the trace is in a file on this machine" }).waitFor();
+    const find = page.locator("#trace-find");
+    const example = /as in Explore: (.*)/.exec(await find.getAttribute("title"))[1];
+    await find.fill(example);
+    await page.locator(".find-count", { hasText: "1 of 3" }).waitFor();
+  });
+  // The server reads it as well.
+  await open({ find: '.http.route = "/pay" && duration > 10ms' }, async (page) => {
+    await page.locator(".find-count", { hasText: "1 of 3" }).waitFor();
+  });
+});
