@@ -88,9 +88,6 @@ struct sp_latency_row {
 
 int sp_latency_compare_keys(const struct sp_latency_series *a, const struct sp_latency_series *b);
 
-/* Is the part in the text? Small and capital letters of ASCII are alike. */
-bool sp_latency_contains(struct sp_slice text, struct sp_slice part);
-
 /* Reads order, limit, offset and contains.   SP_INVALID_ARGUMENT: order. */
 SP_MUST_USE enum sp_status sp_latency_page_parse(const struct sp_query_call *call,
                                                  const struct sp_latency_question *question,

@@ -190,9 +190,9 @@ static bool is_wanted(const struct sp_latency_scan *scan, const struct sp_label 
 {
     struct sp_slice part = scan->question->page.contains;
     if (scan->question->by.len == 0)
-        return sp_latency_contains(labels[scan->question->by_service ? 0 : 2].text, part);
+        return sp_slice_contains_nocase(labels[scan->question->by_service ? 0 : 2].text, part);
     for (uint32_t i = 0; i < scan->key_count; i++)
-        if (sp_latency_contains(labels[i].text, part))
+        if (sp_slice_contains_nocase(labels[i].text, part))
             return true;
     return false;
 }

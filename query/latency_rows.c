@@ -67,23 +67,6 @@ enum sp_status sp_latency_page_parse(const struct sp_query_call *call,
 
 /* ---- rows ---- */
 
-static uint8_t small_letter(uint8_t byte)
-{
-    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte + ('a' - 'A')) : byte;
-}
-
-bool sp_latency_contains(struct sp_slice text, struct sp_slice part)
-{
-    for (size_t at = 0; at + part.len <= text.len; at++) {
-        size_t same = 0;
-        while (same < part.len && small_letter(text.ptr[at + same]) == small_letter(part.ptr[same]))
-            same++;
-        if (same == part.len)
-            return true;
-    }
-    return false;
-}
-
 static double sort_value(const struct sp_latency_row *row, const struct sp_latency_page *page)
 {
     const struct sp_latency_series *now = row->sides[1];
@@ -120,7 +103,7 @@ static int compare_rows(const void *left, const void *right)
 static bool is_wanted(const struct sp_latency_series *key,
                       const struct sp_latency_question *question)
 {
-    return sp_latency_contains(question->by_service ? key->service : key->operation,
+    return sp_slice_contains_nocase(question->by_service ? key->service : key->operation,
                                question->page.contains);
 }
 

@@ -87,6 +87,7 @@ static const struct sp_parameter match[] = {
     RANGE,
     {.name = "q", .type = SP_PARAMETER_TEXT},
     {.name = "skew", .type = SP_PARAMETER_CHOICE, .choices = "raw|adjust"},
+    {.name = "text", .type = SP_PARAMETER_TEXT},
 };
 
 /* The order of the choices of scope is that of scopes in query/trace_attributes.c. */

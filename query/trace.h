@@ -7,6 +7,7 @@
 #include "query/trace_columns.h"
 
 #define SP_TRACE_ANSWER_ROWS_MAX 200              /* rows that one request may name */
+#define SP_MATCH_TEXT_BYTES_MAX  256              /* of a text that values are looked through for */
 #define SP_TRACE_KEYS_MAX        ((uint32_t)4096) /* attribute keys that an answer lists */
 
 /* The spans of the trace that the path names, as far as they start in from and to (the first two parameters).

@@ -33,6 +33,14 @@ bool sp_slice_equal_nocase(struct sp_slice a, struct sp_slice b)
     return true;
 }
 
+bool sp_slice_contains_nocase(struct sp_slice s, struct sp_slice part)
+{
+    for (size_t at = 0; at + part.len <= s.len; at++)
+        if (sp_slice_equal_nocase(sp_slice_sub(s, at, part.len), part))
+            return true;
+    return false;
+}
+
 size_t sp_slice_find(struct sp_slice s, uint8_t byte)
 {
     const uint8_t *found = s.len ? memchr(s.ptr, byte, s.len) : NULL;

@@ -54,6 +54,9 @@ int sp_slice_compare(struct sp_slice a, struct sp_slice b);
 /* ASCII case-insensitive equality (header names, media types). */
 bool sp_slice_equal_nocase(struct sp_slice a, struct sp_slice b);
 
+/* Is part in s? Small and capital letters of ASCII are alike; the empty part is in all. */
+bool sp_slice_contains_nocase(struct sp_slice s, struct sp_slice part);
+
 /* Offset of the first occurrence of byte, or s.len. */
 size_t sp_slice_find(struct sp_slice s, uint8_t byte);
 

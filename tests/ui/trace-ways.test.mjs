@@ -88,12 +88,23 @@ test("a closed panel is closed for whoever opens the address", async () => {
     await page.locator(".details").waitFor();
     await page.keyboard.press("Escape");
     await page.locator(".details").waitFor({ state: "detached" });
-    assert.equal(param(page, "span"), null);
+    assert.equal(param(page, "details"), "0");
+    const closed = async () => {
+      await page.reload();
+      await page.locator('.wf-row.current[aria-label^="shop pay"]').waitFor();
+      // Its script is there for whoever wants it.
+      await page.waitForFunction(() => performance.getEntriesByType("resource").some((r) => /details\.js/.test(r.name)));
+      assert.equal(await page.locator(".details").count(), 0);
+    };
+    await closed();
+    await page.keyboard.press("ArrowDown");
+    await page.waitForURL(/span=0000000000feed03/);
     await page.keyboard.press("ArrowUp");
-    await page.reload();
-    await row(page, "shop pay").waitFor();
-    await page.locator("#trace-find").waitFor();
-    assert.equal(await page.locator(".details").count(), 0);
+    await page.waitForURL(/span=0000000000feed02/);
+    await closed();
+    await page.keyboard.press("Enter");
+    await page.locator(".details").waitFor();
+    await page.waitForURL((url) => !url.searchParams.has("details"));
   });
 });
 
@@ -147,4 +158,64 @@ test("the trace of a file has no link that could be copied, and find has an exam
   await open({ find: '.http.route = "/pay" && duration > 10ms' }, async (page) => {
     await page.locator(".find-count", { hasText: "1 of 3" }).waitFor();
   });
+});
+
+test("a text that no name has is looked for in values, of a trace on the server and of one in a file", async () => {
+  const look = async (page) => {
+    const find = page.locator("#trace-find");
+    const note = page.locator(".find-problem", { hasText: "values were not searched" });
+    await find.fill("jpy");
+    await note.waitFor();
+    await assertAccessible(page, "values were not searched");
+    await note.getByRole("button", { name: "Search values" }).click();
+    await page.locator(".find-count", { hasText: "1 of 3" }).waitFor();
+    assert.equal(await note.count(), 0);
+    // Names as well; and what is in events, resources and nowhere.
+    for (const [text, found] of [["pay", 1], ["purse is", 1], ['"north"', 2], ["nowhere", 0]]) {
+      await find.fill(text);
+      await page.locator(".find-count", { hasText: `${found} of 3` }).waitFor();
+    }
+    await until(() => page.locator(".find-problem").count(), 0);
+    await page.getByRole("button", { name: "Values" }).click();
+    await note.waitFor();
+    await find.fill("eed02");
+    await page.locator(".find-count", { hasText: "1 of 3" }).waitFor();
+  };
+  await open({}, look);
+  await withPage(site.browser, `${site.url}/trace/?src=file`, async (page) => {
+    await page.getByRole("heading", { name: "Which file?" }).waitFor();
+    await drop(page, "shop.json", FILE, ".file-drop");
+    await row(page, "web GET /").waitFor();
+    await look(page);
+  });
+});
+
+test("an address keeps that values are looked through", async () => {
+  await open({ find: "JPY", values: "1", only: "1" }, async (page) => {
+    await page.locator(".find-count", { hasText: "1 of 3" }).waitFor();
+    await until(() => page.locator(".wf-scroll").getAttribute("aria-rowcount"), "2");
+  });
+});
+
+test("the id of a span in the box for traces leads to its trace, and ids that are near begin as it does", async () => {
+  await withPage(
+    site.browser,
+    `${site.url}/trace/`,
+    async (page) => {
+      const box = page.getByLabel("Trace id, traceparent");
+      await box.fill(hex(0xfeed02, 16));
+      await box.press("Enter");
+      const found = page.locator(".ways a", { hasText: TRACE });
+      await found.waitFor();
+      await found.click();
+      await page.locator(".details h2", { hasText: "pay" }).waitFor();
+      await box.fill("abc0000000000002");
+      await box.press("Enter");
+      await page.getByText("No stored span has the id abc0000000000002.").waitFor();
+      await page.getByRole("button", { name: "Look for ids that begin with abc00000" }).click();
+      await page.locator(".ways a", { hasText: TRACE }).click();
+      await row(page, "web GET /").waitFor();
+    },
+    { expectErrors: true },
+  );
 });

@@ -150,6 +150,9 @@ test("finding looks at service and name, and at a whole span id", () => {
   assert.deepEqual([...(findSpans(s, many.join(" "))?.mask ?? [])], [0, 1, 0]);
   assert.equal(findSpans(s, [...many, "nowhere"].join(" "))?.count, 0);
   assert.deepEqual([...(findSpans(s, hex(3))?.mask ?? [])], [0, 0, 1]);
+  // A part of an id, when no name has it: not one that is made of the end of one and the beginning of the next.
+  assert.deepEqual([...(findSpans({ ...s, spanIds: `${"ab12".padEnd(16, "0")}${"00ab12".padEnd(16, "0")}${"0".padEnd(14, "0")}ab` }, "ab12")?.mask ?? [])], [1, 1, 0]);
+  assert.equal(findSpans({ ...s, spanIds: `${"f".repeat(14)}ab${"12".padEnd(16, "0")}${"0".repeat(16)}` }, "ab12")?.count, 0);
   assert.equal(nextRow(3, 2, 1, (row) => row === 0), 0);
   assert.equal(nextRow(3, 0, -1, (row) => row === 2), 2);
   assert.equal(nextRow(3, 0, 1, () => false), -1);

@@ -379,6 +379,10 @@ START_TEST(slice_finds_and_trims)
 {
     ck_assert_uint_eq(sp_slice_find(SP_SLICE("a=b=c"), '='), 1);
     ck_assert_uint_eq(sp_slice_find(SP_SLICE("abc"), '='), 3);
+    ck_assert(sp_slice_contains_nocase(SP_SLICE("in JPY, said"), SP_SLICE("jpy")));
+    ck_assert(sp_slice_contains_nocase(SP_SLICE("aab"), SP_SLICE("AB")));
+    ck_assert(sp_slice_contains_nocase(SP_SLICE(""), SP_SLICE("")));
+    ck_assert(!sp_slice_contains_nocase(SP_SLICE("jp"), SP_SLICE("jpy")));
     ck_assert_uint_eq(sp_slice_find(sp_slice_cstr(NULL), '='), 0);
     ck_assert(sp_slice_equal_cstr(sp_slice_trim(SP_SLICE(" \t a b\r\n")), "a b"));
     ck_assert_uint_eq(sp_slice_trim(SP_SLICE(" \n ")).len, 0);

@@ -31,6 +31,7 @@ static const char *const urls[] = {
     TRACE1 "?view=summary",
     TRACE1 "/percentiles?rows=0",
     TRACE1 "/match?q=%7Bname%3D%22add%22%7D",
+    TRACE1 "/match?text=3",
     TRACE1 "/attributes",
     TRACE1 "/attributes?key=colour",
     "/v1/services",

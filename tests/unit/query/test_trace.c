@@ -137,6 +137,47 @@ START_TEST(matches_are_a_bitmap_of_rows)
 }
 END_TEST
 
+/* A value of any kind, wherever it stands; keys and names are not looked at. */
+START_TEST(match_finds_a_text_in_the_values_of_spans)
+{
+    add_trace();
+    struct sp_span span = make_span(&arena, 1, 0x77, 1, "web", "pay", T0 + MS, MS);
+    add_attribute(&arena, &span, "amount", int_value(4711));
+    span.status_message = SP_SLICE("Out of Money");
+    struct sp_attribute because = {SP_SLICE("why"), text_value("the purse is empty")};
+    struct sp_event event = {.time_unix_ns = T0, .name = SP_SLICE("refused"), .attributes = {.items = &because, .count = 1}};
+    span.events = &event;
+    span.event_count = 1;
+    world_add(&world, &span, 1);
+    static const struct {
+        const char *query, *answer;
+    } cases[] = {
+        {"text=GOLD", "\"spanCount\":7,\"matchCount\":1,"},
+        {"text=471", "\"matchCount\":1,"},
+        {"text=of%20money", "\"matchCount\":1,"},
+        {"text=purse", "\"matchCount\":1,"},
+        {"text=REFUSED", "\"matchCount\":1,"},
+        {"text=cart", "\"matchCount\":4,"},
+        {"text=cart&q=%7Bname%3D%22HGET%22%7D", "\"matchCount\":2,"},
+        {"text=user.tier", "\"matchCount\":0,"},
+        {"text=HGET", "\"matchCount\":0,"},
+        {"text=", "\"matchCount\":7,"},
+    };
+    for (size_t i = 0; i < SP_ARRAY_LEN(cases); i++) {
+        char url[256];
+        snprintf(url, sizeof(url), TRACE1 "/match?%s", cases[i].query);
+        expect_answer(&world, url, 200, cases[i].answer);
+    }
+    char url[SP_MATCH_TEXT_BYTES_MAX + 100];
+    int len = snprintf(url, sizeof(url), TRACE1 "/match?text=");
+    memset(url + len, 'a', SP_MATCH_TEXT_BYTES_MAX);
+    url[len + SP_MATCH_TEXT_BYTES_MAX] = '\0';
+    expect_answer(&world, url, 200, "\"matchCount\":0,");
+    strcat(url, "a");
+    expect_answer(&world, url, 400, "\"parameter\":\"text\"");
+}
+END_TEST
+
 START_TEST(attributes_of_a_trace_are_listed_and_laid_out_by_row)
 {
     add_trace();
@@ -264,6 +305,7 @@ Suite *sp_test_suite(void)
     tcase_add_test(tcase, summary_heads_a_trace);
     tcase_add_test(tcase, columns_tell_of_so_many_events_and_count_all);
     tcase_add_test(tcase, matches_are_a_bitmap_of_rows);
+    tcase_add_test(tcase, match_finds_a_text_in_the_values_of_spans);
     tcase_add_test(tcase, attributes_of_a_trace_are_listed_and_laid_out_by_row);
     tcase_add_test(tcase, attribute_keys_have_a_limit_that_is_said);
     tcase_add_test(tcase, ranks_of_some_rows_are_those_of_all);

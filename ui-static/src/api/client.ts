@@ -162,8 +162,9 @@ export const getSpans = (id: string, rows: string, stop?: AbortSignal, adjusted 
 export const getRanks = (id: string, rows: string, adjusted: boolean, range: Range, stop?: AbortSignal) =>
   get<Ranks>(`${columnsPath(id)}/percentiles`, { rows, skew: skew(adjusted), ...range }, stop);
 
-export const getMatch = (id: string, q: string, adjusted: boolean, stop?: AbortSignal) =>
-  get<TraceMatch>(`${columnsPath(id)}/match`, { q, skew: skew(adjusted) }, stop);
+/** asked: { q } finds spans, { text } those that have it in a value. */
+export const getMatch = (id: string, asked: { q: string } | { text: string }, adjusted: boolean, stop?: AbortSignal) =>
+  get<TraceMatch>(`${columnsPath(id)}/match`, { ...asked, skew: skew(adjusted) }, stop);
 
 export const getTraceKeys = (id: string, stop?: AbortSignal) => get<{ attributes: TraceKey[] }>(`${columnsPath(id)}/attributes`, {}, stop);
 

@@ -59,6 +59,15 @@ export function findSpans(s: Skeleton, text: string): Found | null {
     const inOperation = Int32Array.from(s.operations, (name) => bitsOf(some, name));
     count = narrow(mask, s.service, inService, s.operation, inOperation, 2 ** some.length - 1);
   }
+  // Names come first: "cafe" is rather one of them than a part of an id.
+  const [part] = wanted;
+  if (count === 0 && wanted.length === 1 && /^[0-9a-f]{4,15}$/.test(part)) {
+    for (let at = s.spanIds.indexOf(part); at >= 0; at = s.spanIds.indexOf(part, at + 1)) {
+      if ((at % 16) + part.length > 16 || mask[at >> 4] === 1) continue;
+      mask[at >> 4] = 1;
+      count++;
+    }
+  }
   return { mask, count };
 }
 
@@ -79,6 +88,12 @@ function narrow(mask: Uint8Array, service: ArrayLike<number>, inService: Int32Ar
     else mask[row] = 0;
   }
   return count;
+}
+
+/** Rows that are in one of the two. */
+export function eitherOf(a: Uint8Array, b: Uint8Array): Found {
+  const mask = a.map((bit, row) => bit | b[row]);
+  return { mask, count: mask.reduce((sum, bit) => sum + bit, 0) };
 }
 
 /** The next row for which the test holds, in this direction, around the end; -1 when there is none. */

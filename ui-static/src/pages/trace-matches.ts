@@ -4,7 +4,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { type ApiError, getRanks, isStopped } from "../api/client";
 import type { Rank } from "../api/trace-types";
-import { allOf, asQuery, type Found, findSpans } from "../model/find";
+import { allOf, asQuery, eitherOf, type Found, findSpans } from "../model/find";
 import { ERROR, type Skeleton } from "../model/skeleton";
 import { param } from "../route";
 import { asApiError } from "../state/load";
@@ -18,6 +18,10 @@ export interface Matches {
   keep: Uint8Array | null;
   hiddenServices: string[];
   waiting: boolean;
+  /** Words are looked for, no condition. */
+  words: boolean;
+  /** They were looked for in names only. */
+  namesOnly: boolean;
   problem: ApiError | null;
 }
 
@@ -64,6 +68,9 @@ export function useMatches(s: Skeleton, source: TraceSource, adjusted: boolean, 
   const hidden = param("svc");
   const words = useMemo(() => (query === null ? findSpans(s, text) : null), [s, text]);
   const conditions = useAsked(query === null ? "" : `${source.id} ${query}`, query !== null ? (stop) => source.match(query, s.count, adjusted, stop) : null);
+  const inValues = words !== null && param("values") === "1";
+  const valued = useAsked(inValues ? `${source.id} values ${text}` : "", inValues ? (stop) => source.values(text.trim().replace(/^"|"$/g, ""), s.count, adjusted, stop) : null);
+  const named = useMemo(() => (words && valued.mask ? eitherOf(words.mask, valued.mask) : words), [words, valued.mask]);
   const ranked = useAsked(slow ? `${source.id} slow` : "", slow
     ? async (stop) => {
         const ranks = (await getRanks(source.id, "", adjusted, rankWindow(s), stop)).rows.filter(enough);
@@ -76,14 +83,16 @@ export function useMatches(s: Skeleton, source: TraceSource, adjusted: boolean, 
   const failed = useMemo(() => (errors ? Uint8Array.from(s.flags, (f) => f & ERROR) : null), [s, errors]);
   // Words alone are counted already, and rows are many.
   const more = conditions.mask ?? ranked.mask ?? failed;
-  const found = useMemo(() => (more ? allOf([words?.mask ?? null, conditions.mask, ranked.mask, failed], s.count) : words), [words, conditions.mask, ranked.mask, failed]);
+  const found = useMemo(() => (more ? allOf([named?.mask ?? null, conditions.mask, ranked.mask, failed], s.count) : named), [named, conditions.mask, ranked.mask, failed]);
   const keep = useMemo(() => keepOf(s, only ? (found?.mask ?? null) : null, hiddenServices()), [s, found, only, hidden]);
   return {
     found,
     keep,
     hiddenServices: hiddenServices(),
-    waiting: (query !== null && !conditions.mask && !conditions.problem) || (slow && !ranked.mask && !ranked.problem),
-    problem: conditions.problem ?? ranked.problem,
+    waiting: (query !== null && !conditions.mask && !conditions.problem) || (inValues && !valued.mask && !valued.problem) || (slow && !ranked.mask && !ranked.problem),
+    words: words !== null,
+    namesOnly: words !== null && !valued.mask,
+    problem: conditions.problem ?? valued.problem ?? ranked.problem,
   };
 }
 

@@ -31,8 +31,7 @@ export function Missing({ error, id, retry, served }: MissingProps) {
 }
 
 function Sought({ id }: { id: string }) {
-  // A 16-digit id is a 128-bit one whose upper half is zero: the store has one of the two, and finds it by both.
-  const short = /^0{16}/.test(id) ? id.slice(16) : "";
+  const short = shortOf(id);
   return (
     <p>
       No span of trace <code>{id}</code> is stored.
@@ -46,7 +45,11 @@ function Sought({ id }: { id: string }) {
   );
 }
 
+/** A 16-digit id is a 128-bit one whose upper half is zero: the store has one of the two, and finds it by both. "": this is none. */
+const shortOf = (id: string) => (/^0{16}/.test(id) ? id.slice(16) : "");
+
 function NotStored({ id }: { id: string }) {
+  const short = shortOf(id);
   const [store, setStore] = useState<SystemAnswer["store"] | null>(null);
   useEffect(() => {
     const stopper = new AbortController();
@@ -57,7 +60,8 @@ function NotStored({ id }: { id: string }) {
   return (
     <>
       {store ? <Kept store={store} hint={hint} /> : null}
-      <Near id={id} hint={hint} />
+      {short ? <Found q={`{ span:id = "${short}" }`} at={{}} some={`Traces with a span that has the id ${short}:`} none={`No stored span has the id ${short}.`} span={short} /> : null}
+      <Near id={id} short={short} hint={hint} />
     </>
   );
 }
@@ -94,51 +98,66 @@ const PREFIX = 8;
 const AROUND_NS = 3600n * 1000000000n;
 const SHOWN = 10;
 
-/** Ids that begin alike: a copy that lost its end, or a digit. With a time they are looked for around it, at once; without, on demand, since that
- * looks at every trace. */
-function Near({ id, hint }: { id: string; hint: bigint | null }) {
+interface FoundProps {
+  q: string;
+  /** Where it is looked for at once; null: when the button is pressed. */
+  at: { from?: string; to?: string } | null;
+  some: string;
+  none: string;
+  /** Looks at any time. */
+  button?: string;
+  /** The span that a link leads to. */
+  span?: string;
+}
+
+function Found({ q, at, some, none, button, span }: FoundProps) {
   const [found, setFound] = useState<{ id: string; name: string }[] | "failed" | null>(null);
-  const range = hint === null ? {} : { from: String(hint > AROUND_NS ? hint - AROUND_NS : 1n), to: String(hint + AROUND_NS) };
   const look = (within: { from?: string; to?: string }, stop?: AbortSignal) =>
-    search({ q: `{ trace:id =~ "${id.slice(0, PREFIX)}.*" }`, limit: SHOWN, ...within }, null, stop).then(
+    search({ q, limit: SHOWN, ...within }, null, stop).then(
       (answer) => setFound(answer.traces.map((t) => ({ id: t.traceId, name: `${t.rootServiceName} ${t.rootTraceName}` }))),
       () => stop?.aborted || setFound("failed"),
     );
   useEffect(() => {
     const stopper = new AbortController();
-    if (hint !== null) void look(range, stopper.signal);
+    if (at) void look(at, stopper.signal);
     return () => stopper.abort();
-  }, [id, hint]);
-  if (!/^[0-9a-f]{32}$/.test(id)) return null;
-  const around = hint === null ? "" : " an hour before and after that time";
+  }, [q, at?.from]);
   return (
     <>
-      {found === "failed" ? <p role="status">Ids that are near could not be looked for.</p> : null}
-      {Array.isArray(found) && found.length === 0 ? <p role="status">No stored trace id begins with {id.slice(0, PREFIX)}{around}.</p> : null}
+      {found === null ? null : <p role="status">{found === "failed" ? "What is near could not be looked for." : found.length === 0 ? none : some}</p>}
       {Array.isArray(found) && found.length > 0 ? (
-        <>
-          <p role="status">Ids that begin with {id.slice(0, PREFIX)}{around}:</p>
-          <ul class="ways">
-            {found.map((t) => (
-              <li key={t.id}>
-                <a class="mono" href={href("trace", { id: t.id })}>
-                  {t.id}
-                </a>{" "}
-                {t.name}
-              </li>
-            ))}
-          </ul>
-        </>
+        <ul class="ways">
+          {found.map((t) => (
+            <li key={t.id}>
+              <a class="mono" href={href("trace", { id: t.id, span })}>
+                {t.id}
+              </a>{" "}
+              {t.name}
+            </li>
+          ))}
+        </ul>
       ) : null}
-      <p class="ways-line">
-        {found === null || (hint !== null && found !== "failed") ? (
-          <button type="button" class="button" onClick={() => void look({})}>
-            Look for ids that begin with {id.slice(0, PREFIX)}
-            {hint === null ? "" : " at any time"}
-          </button>
-        ) : null}{" "}
-        {hint !== null ? <a href={href("explore", range)}>Traces around that time</a> : null}
-      </p>
+      {button && (found === null || (at && found !== "failed")) ? (
+        <button type="button" class="button" onClick={() => void look({})}>
+          {button}
+        </button>
+      ) : null}
+    </>
+  );
+}
+
+/** Ids that begin alike: a copy that lost its end, or a digit. With a time they are looked for around it, at once; without, on demand, since that
+ * looks at every trace. */
+function Near({ id, short, hint }: { id: string; short: string; hint: bigint | null }) {
+  if (!/^[0-9a-f]{32}$/.test(id)) return null;
+  const range = hint === null ? null : { from: String(hint > AROUND_NS ? hint - AROUND_NS : 1n), to: String(hint + AROUND_NS) };
+  const around = range ? " an hour before and after that time" : "";
+  // Of a short id the first half says nothing.
+  const begin = (short || id).slice(0, PREFIX);
+  return (
+    <>
+      <Found q={`{ trace:id =~ "${short ? "0{16}" : ""}${begin}.*" }`} at={range} some={`Ids that begin with ${begin}${around}:`} none={`No stored trace id begins with ${begin}${around}.`} button={`Look for ids that begin with ${begin}${range ? "" : " at any time"}`} />{" "}
+      {range ? <a href={href("explore", range)}>Traces around that time</a> : null}
     </>
   );
 }

@@ -32,7 +32,7 @@ const toggled = (name: string, on = "1") => () => replace(patched({ [name]: para
 /** With something else looked for. "Only matches" goes with the last of it. */
 function lookingFor(patch: { find?: string; err?: string | null; slow?: string | null }): string {
   const { find, err, slow } = { find: param("find"), err: param("err"), slow: param("slow"), ...patch };
-  return patched({ ...patch, only: find.trim() || err || slow ? param("only") : null });
+  return patched({ ...patch, values: find.trim() ? param("values") : null, only: find.trim() || err || slow ? param("only") : null });
 }
 
 const lookedFor = (name: "err" | "slow") => () => replace(lookingFor({ [name]: param(name) ? null : "1" }));
@@ -104,6 +104,11 @@ export function TraceTools(props: ToolsProps) {
           </form>
           {found ? (
             <>
+              {matches.words ? (
+                <Toggle on={param("values") === "1"} title="Look in values, too: of attributes, of events, of messages" onClick={toggled("values")}>
+                  Values
+                </Toggle>
+              ) : null}
               {view === "json" ? null : (
                 <>
                   <button type="button" class="button quiet square" title={`Previous match${hint("trace.previousMatch")}`} disabled={found.count === 0} onClick={() => runAction("trace.previousMatch")}>
@@ -164,6 +169,14 @@ export function TraceTools(props: ToolsProps) {
           </>
         ) : null}
       </div>
+      {matches.namesOnly && found?.count === 0 && !matches.waiting && !matches.problem ? (
+        <p class="find-problem unsure" role="status">
+          No service, name or span id has this text{param("err") || param("slow") ? " here" : ""}; values were not searched.{" "}
+          <button type="button" class="link" onClick={toggled("values")}>
+            Search values
+          </button>
+        </p>
+      ) : null}
       {matches.problem ? (
         <p class="find-problem" role="alert">
           <span aria-hidden="true">▲</span> {matches.problem.problem.detail ?? matches.problem.problem.title}

@@ -54,7 +54,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   const timer = useRef(0);
   const pending = useRef<Record<string, string | null>>({});
   const [row, setRow] = useState(() => (param("span") ? rowOfSpan(skeleton, param("span")) : -1));
-  const [open, setOpen] = useState(row >= 0);
+  const [open, setOpen] = useState(row >= 0 && param("details") !== "0");
   const [others, setOthers] = useState<{ View: typeof OtherView } | null>(null);
   const Details = detailsPanel.value;
   const isolated = param("root") ? rowOfSpan(skeleton, param("root")) : -1;
@@ -104,12 +104,11 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     if (wantOpen) setOpen(true);
     // From the box of find, or a button beside it, the focus does not go along.
     if (at >= 0 && document.activeElement?.closest(".find-part")) tell(spoken(at));
-    // The address has the span whose details are open: who opens it sees them.
-    later({ span: at >= 0 && (open || wantOpen) ? spanIdAt(skeleton, at) : null });
+    later({ span: at >= 0 ? spanIdAt(skeleton, at) : null, details: at < 0 || open || wantOpen ? null : "0" });
   };
   /** A span chosen outside the waterfall: there it is found as well. */
-  const goTo = (target: number) => {
-    select(target, true);
+  const goTo = (target: number, wantOpen = true) => {
+    select(target, wantOpen);
     fall.current?.goTo(target);
   };
   const spoken = (at: number) => `${skeleton.services[skeleton.service[at]].name} ${shownName(skeleton, at)}, ${formatDuration(skeleton.length[at])}`;
@@ -121,7 +120,8 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   const wantedSpan = route.value.params.get("span") ?? "";
   useEffect(() => {
     const target = wantedSpan ? rowOfSpan(skeleton, wantedSpan) : -1;
-    if (target >= 0 && (target !== row || !open)) goTo(target);
+    const wantOpen = param("details") !== "0";
+    if (target >= 0 && (target !== row || (wantOpen && !open))) goTo(target, wantOpen);
   }, [wantedSpan]);
 
   /** Where the keys of the view work. */
@@ -143,7 +143,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   const close = () => {
     closing.current = true;
     setOpen(false);
-    later({ span: null });
+    later({ details: "0" });
     write();
   };
   // On a narrow screen what has the focus then is covered until the panel is gone.

@@ -115,7 +115,7 @@ export function WaterfallView(props: Props) {
     };
     if (start.z) fall.zoom(...start.z);
     const at = start.span ? rowOfSpan(skeleton, start.span) : -1;
-    if (at >= 0) fall.goTo(at, true);
+    if (at >= 0) fall.goTo(at, param("details") !== "0");
     return () => {
       stopper.abort();
       handle.current = null;

@@ -20,6 +20,8 @@ export interface TraceSource {
   column: (scope: string, key: string, adjusted: boolean, stop: AbortSignal) => Promise<TraceColumn>;
   /** 1 for each of the rows that a condition finds. */
   match: (query: string, count: number, adjusted: boolean, stop: AbortSignal) => Promise<Uint8Array>;
+  /** The same for those that have a text in one of their values. */
+  values: TraceSource["match"];
   /** The whole trace as text. */
   text: (format: "otlp" | "jaeger", stop?: AbortSignal) => Promise<string>;
 }
@@ -32,7 +34,8 @@ export function serverSource(id: string): TraceSource {
     spans: async (rows, adjusted, stop) => (await api.getSpans(id, rows.join(","), stop, adjusted)).spans,
     keys: async (stop) => (await api.getTraceKeys(id, stop)).attributes,
     column: (scope, key, adjusted, stop) => api.getTraceColumn(id, scope, key, adjusted, stop),
-    match: async (query, count, adjusted, stop) => maskOfBitmap((await api.getMatch(id, query, adjusted, stop)).bitmap, count),
+    match: async (query, count, adjusted, stop) => maskOfBitmap((await api.getMatch(id, { q: query }, adjusted, stop)).bitmap, count),
+    values: async (text, count, adjusted, stop) => maskOfBitmap((await api.getMatch(id, { text }, adjusted, stop)).bitmap, count),
     text: async (format, stop) => {
       const otlp = await api.getOtlpText(id, stop);
       return format === "otlp" ? otlp : askFile("convert", { otlp });
@@ -49,6 +52,7 @@ export function fileSource(id: string): TraceSource {
     keys: () => askFile("keys", { id }),
     column: (scope, key) => askFile("column", { id, scope, key }),
     match: (q) => askFile("match", { id, q }),
+    values: (text) => askFile("values", { id, text }),
     text: (format) => askFile("text", { id, format }),
   };
 }

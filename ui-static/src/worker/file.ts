@@ -25,6 +25,8 @@ export interface FileQuestions {
   column: { ask: { id: string; scope: string; key: string }; answer: TraceColumn };
   /** 1 for each row that a condition finds. */
   match: { ask: { id: string; q: string }; answer: Uint8Array };
+  /** 1 for each row that has the text in a value. */
+  values: { ask: { id: string; text: string }; answer: Uint8Array };
   text: { ask: { id: string; format: "otlp" | "jaeger" }; answer: string };
   /** OTLP JSON of a server, as Jaeger has it. */
   convert: { ask: { otlp: string }; answer: string };
@@ -44,6 +46,13 @@ function traceOf(id: string): Assembled {
 }
 
 const attributesOf = (s: Stored, scope: string) => (scope === "resource" ? s.resource.attributes : scope === "span" ? s.span.attributes : s.scope.attributes) ?? [];
+
+/** Where the server looks for a text, too: query/trace_match.c. */
+function hasText({ span, resource, scope }: Stored, small: string): boolean {
+  const [events, links] = [span.events ?? [], span.links ?? []];
+  const lists = [span, resource, scope, ...events, ...links].flatMap((part) => part.attributes ?? []);
+  return [span.status?.message ?? "", ...events.map((e) => e.name ?? ""), ...lists.map((a) => valueToText(a.value))].some((text) => text.toLowerCase().includes(small));
+}
 
 const answers: { [K in keyof FileQuestions]: (ask: FileQuestions[K]["ask"]) => FileQuestions[K]["answer"] | Promise<FileQuestions[K]["answer"]> } = {
   async open({ file }) {
@@ -88,6 +97,7 @@ const answers: { [K in keyof FileQuestions]: (ask: FileQuestions[K]["ask"]) => F
     const test = compileCondition(q, trace);
     return Uint8Array.from({ length: trace.spans.length }, (_, row) => (test(row) ? 1 : 0));
   },
+  values: ({ id, text }) => Uint8Array.from(traceOf(id).spans, (s) => (hasText(s, text.toLowerCase()) ? 1 : 0)),
   text: ({ id, format }) => JSON.stringify(format === "otlp" ? otlpOf(traceOf(id).spans) : jaegerOf(traceOf(id).spans)),
   convert: ({ otlp }) => JSON.stringify(jaegerOf(readSpans(otlp))),
   overview: ({ trace, width, lanesMax }) => overviewOf(trace, width, lanesMax),
