@@ -2,6 +2,7 @@
 // The Trace page with the server behind it: what it says when there is nothing to show, and the ways on from there; what its address holds.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { assertAccessible, assertNoSidewaysScroll, texts, until, withPage } from "./browser.mjs";
 import { hex, MS, requestOf, useSite } from "./site.mjs";
 
@@ -218,4 +219,69 @@ test("the id of a span in the box for traces leads to its trace, and ids that ar
     },
     { expectErrors: true },
   );
+});
+
+test("a file that is dropped on any page opens as a trace, and the palette has a way to choose one", async () => {
+  await withPage(site.browser, site.url, async (page) => {
+    for (const path of ["/", "/map/", "/compare/", "/service/", "/status/"]) {
+      await page.goto(site.url + path);
+      await page.locator("main > *").first().waitFor();
+      assert.ok(await drop(page, "shop.json", FILE), `${path}: the browser would leave the page`);
+      await row(page, "web GET /").waitFor();
+    }
+    for (const typed of ["file", "open", "upload"]) {
+      await page.goto(`${site.url}/map/`);
+      await page.keyboard.press("Control+k");
+      await page.getByRole("combobox").fill(typed);
+      const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.getByRole("option", { name: /Open a file of traces/ }).click()]);
+      await chooser.setFiles({ name: "shop.json", mimeType: "application/json", buffer: Buffer.from(FILE) });
+      await row(page, "web GET /").waitFor();
+    }
+  });
+  await withPage(
+    site.browser,
+    `${site.url}/trace/?id=${hex(0xdead, 32)}`,
+    async (page) => {
+      await page.getByRole("heading", { name: "No such trace" }).waitFor();
+      await Promise.all([page.waitForEvent("filechooser"), page.getByRole("button", { name: "Open a file of traces" }).click()]);
+    },
+    { expectErrors: true },
+  );
+});
+
+test("a file with gzip is unpacked, what else is packed is told what to do", async () => {
+  await withPage(site.browser, `${site.url}/trace/?src=file`, async (page) => {
+    await page.getByRole("heading", { name: "Which file?" }).waitFor();
+    const packed = gzipSync(FILE);
+    for (const [name, content, said] of [
+      ["shop.zip", [0x50, 0x4b, 3, 4, 0], "shop.zip cannot be read: this is a .zip archive: unpack it, and open the files that were in it"],
+      ["half.json.gz", [...packed.subarray(0, packed.length / 2)], "half.json.gz cannot be read: its gzip is damaged, or ends too early"],
+    ]) {
+      await drop(page, name, content);
+      await page.locator(".toast", { hasText: said }).waitFor();
+    }
+    await drop(page, "shop.json.gz", [...packed]);
+    await row(page, "web GET /").waitFor();
+    await page.locator(".banner-line", { hasText: "shop.json.gz" }).waitFor();
+  });
+});
+
+test("a file of many traces lists them by their start, with what tells them apart, and all of them", async () => {
+  const many = requestOf({ "service.name": "shop" }, Array.from({ length: 203 }, (_, i) => span(i + 1, 0, "POST /pay", { trace: hex(0x7000_0000_0000_0000n + BigInt(i) * 0x1_0000_0000n, 32), start: 500 - i, length: i + 1, status: { code: i === 202 ? 2 : 0 } })));
+  await withPage(site.browser, `${site.url}/trace/?src=file`, async (page) => {
+    await page.getByRole("heading", { name: "Which file?" }).waitFor();
+    await drop(page, "many.json", JSON.stringify(many));
+    await page.getByRole("heading", { name: "203 traces in this file" }).waitFor();
+    const lines = await texts(page, ".edges tbody tr");
+    assert.equal(lines.length, 200);
+    assert.match(lines[0], /^shop POST \/pay \S+ \d\d:\d\d:\d\d\.\d+ 203 ms 1 ▲ ?1 error 700000ca$/);
+    assert.match(lines[1], /202 ms 1 0 700000c9$/);
+    await assertAccessible(page, "a file of many traces");
+    await page.setViewportSize({ width: 320, height: 640 });
+    await assertNoSidewaysScroll(page, "a file of many traces");
+    await page.getByRole("button", { name: "Show the other 3" }).click();
+    await until(() => page.locator(".edges tbody tr").count(), 203);
+    await page.locator(".edges tbody a").last().click();
+    await row(page, "shop POST /pay").waitFor();
+  });
 });

@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { go, type Page, route, startRouting } from "./route";
 import { dialog, open, openDialog } from "./state/dialog";
 import { startKeys, useActions } from "./state/keys";
+import { startDrops } from "./state/opening";
 import { nextTheme, zone } from "./state/prefs";
 import { copyLink, shiftRange } from "./state/range";
 import { heard, message, say } from "./state/say";
@@ -133,6 +134,7 @@ function App() {
 }
 
 startKeys();
+startDrops();
 startTelling();
 // Who walks with the Tab key is told what titles tell the pointer.
 document.addEventListener("keydown", function walk({ key }) {

@@ -5,6 +5,7 @@ import type { Status } from "../api/types";
 import { firstSpanCurl } from "../model/curl";
 import { demoTrace } from "../model/demo";
 import { go, href } from "../route";
+import { bringFile } from "../state/opening";
 import { nowNs } from "../state/range";
 import { say } from "../state/say";
 import { readFile } from "../state/source";
@@ -50,6 +51,12 @@ export function FirstRun({ status }: { status: Status }) {
           Open a demo trace
         </button>{" "}
         <span class="dim">made in this browser, nothing is stored</span>
+      </p>
+      <p>
+        <button type="button" class="button" onClick={() => bringFile()}>
+          Open a file of traces
+        </button>{" "}
+        <span class="dim">OTLP, Jaeger or Zipkin JSON, read in this browser and sent nowhere; dropped on any page it opens, too</span>
       </p>
     </section>
   );

@@ -7,6 +7,7 @@ import { formatBytes, formatCount } from "../model/text";
 import { formatAge, formatDuration, formatFull, parseTime } from "../model/time";
 import { href, param, patched } from "../route";
 import { zone } from "../state/prefs";
+import { bringFile } from "../state/opening";
 import { nowNs } from "../state/range";
 import { ProblemPanel } from "../ui/controls";
 
@@ -26,6 +27,12 @@ export function Missing({ error, id, retry, served }: MissingProps) {
         {notStored && served ? <Sought id={id} /> : null}
       </ProblemPanel>
       {notStored && served ? <NotStored id={id} /> : null}
+      <p>
+        <button type="button" class="link" onClick={() => bringFile()}>
+          Open a file of traces
+        </button>{" "}
+        instead, or drop one here.
+      </p>
     </section>
   );
 }

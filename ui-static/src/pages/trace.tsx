@@ -7,13 +7,15 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { type ApiError, getHead } from "../api/client";
 import type { TraceHead } from "../api/trace-types";
 import { decodeSkeleton, type Skeleton } from "../model/skeleton";
-import { formatBytes, formatCount, plural } from "../model/text";
-import { formatDuration } from "../model/time";
+import { formatBytes, formatCount, plural, shortName } from "../model/text";
+import { formatClock, formatDay, formatDuration, formatFull } from "../model/time";
 import { go, href, param } from "../route";
 import { isPassing, Loader, useRetry } from "../state/load";
+import { zone } from "../state/prefs";
 import { fileSource, openFile, readFile, serverSource, type TraceSource } from "../state/source";
 import { say } from "../state/say";
-import { ProblemPanel, useTitle } from "../ui/controls";
+import { ErrorMark, ProblemPanel, useTitle } from "../ui/controls";
+import type { FileTrace } from "../worker/file";
 import type { MissingProps } from "./trace-missing";
 import { bringDetails, TraceView } from "./trace-view";
 
@@ -32,6 +34,7 @@ export function TracePage() {
   const file = openFile.value;
   const wanted = fromFile ? (file?.traces.find((t) => t.id === id) ?? (id ? undefined : file?.traces.length === 1 ? file.traces[0] : undefined))?.id : id;
   const source = useMemo(() => (wanted ? (fromFile ? fileSource(wanted) : serverSource(wanted)) : null), [wanted, fromFile, file]);
+  usePaste();
   useTitle(wanted ? `Trace ${wanted.slice(0, 8)}` : "Trace");
   const load = () => {
     if (!source) return;
@@ -52,7 +55,7 @@ export function TracePage() {
   useRetry(error, load);
   const shown = value && value.source === source && (value.skeleton.skew?.adjusted ?? false) === adjusted ? value : null;
   return (
-    <FileDrop>
+    <div class="file-drop">
       {!source ? (
         <NoTrace fromFile={fromFile} />
       ) : error && !(shown && isPassing(error)) ? (
@@ -62,7 +65,7 @@ export function TracePage() {
       ) : (
         <Waiting key={source.id} source={source} />
       )}
-    </FileDrop>
+    </div>
   );
 }
 
@@ -103,14 +106,7 @@ function NoTrace({ fromFile }: { fromFile: boolean }) {
         <p>
           <b>{file.name}</b> <span class="dim">({formatBytes(file.size)}) is read in this browser and sent nowhere.</span>
         </p>
-        <ul class="ways">
-          {file.traces.slice(0, FILE_TRACES_SHOWN).map((t) => (
-            <li key={t.id}>
-              <a href={href("trace", { src: "file", id: t.id })}>{t.name || t.id}</a> <span class="dim">{plural(t.spanCount, "span")}</span>
-            </li>
-          ))}
-        </ul>
-        {file.traces.length > FILE_TRACES_SHOWN ? <p class="dim">The first {formatCount(FILE_TRACES_SHOWN)} are listed; the others open by their id in the box above.</p> : null}
+        <FileTraces traces={file.traces} />
         <OpenFileButton />
       </section>
     );
@@ -119,7 +115,7 @@ function NoTrace({ fromFile }: { fromFile: boolean }) {
     <section class="empty">
       <h1>{fromFile ? "Which file?" : "Which trace?"}</h1>
       {fromFile ? null : <p>Paste a trace id or a traceparent into the box above.</p>}
-      <p>Drop a file of traces here: OTLP JSON, Jaeger JSON or Zipkin JSON. It is read in this browser and sent nowhere.</p>
+      <p>Drop a file of traces here: OTLP JSON, Jaeger JSON or Zipkin JSON, also with gzip. It is read in this browser and sent nowhere.</p>
       <OpenFileButton />
     </section>
   );
@@ -127,7 +123,54 @@ function NoTrace({ fromFile }: { fromFile: boolean }) {
 
 const FILE_TRACES_SHOWN = 200;
 
-async function take(file: File | undefined): Promise<void> {
+/** In the order of time. */
+function FileTraces({ traces }: { traces: FileTrace[] }) {
+  const [all, setAll] = useState(false);
+  const rest = traces.length - FILE_TRACES_SHOWN;
+  return (
+    <>
+      <div class="table-box">
+        <table class="edges">
+          <thead>
+            <tr>
+              <th>Trace</th>
+              <th>Start ↑</th>
+              {["Duration", "Spans", "Errors"].map((name) => (
+                <th key={name} class="right">
+                  {name}
+                </th>
+              ))}
+              <th>Id</th>
+            </tr>
+          </thead>
+          <tbody>
+            {(all ? traces : traces.slice(0, FILE_TRACES_SHOWN)).map((t) => (
+              <tr key={t.id}>
+                <td>
+                  <a href={href("trace", { src: "file", id: t.id })}>{shortName(`${t.service} ${t.name}`)}</a>
+                </td>
+                <td class="num" title={formatFull(t.startNs, zone.value)}>
+                  {formatDay(t.startNs, zone.value)} {formatClock(t.startNs, zone.value)}
+                </td>
+                <td class="num right">{formatDuration(t.duration)}</td>
+                <td class="num right">{formatCount(t.spanCount)}</td>
+                <td class="num right">{t.errors > 0 ? <ErrorMark count={t.errors} /> : "0"}</td>
+                <td class="mono">{t.id.replace(/^0{16}/, "").slice(0, 8)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {rest > 0 && !all ? (
+        <button type="button" class="link" onClick={() => setAll(true)}>
+          Show the other {formatCount(rest)}
+        </button>
+      ) : null}
+    </>
+  );
+}
+
+export async function take(file: File | undefined): Promise<void> {
   if (!file) return;
   try {
     const { traces } = await readFile(file);
@@ -137,20 +180,29 @@ async function take(file: File | undefined): Promise<void> {
   }
 }
 
+/** Kept, so that it is there when the dialog is answered. */
+let chooser: HTMLInputElement;
+
+export function chooseFile(): void {
+  chooser = document.createElement("input");
+  chooser.type = "file";
+  chooser.accept = ".json,.jsonl,.ndjson,.gz,application/json";
+  chooser.onchange = () => void take(chooser.files?.[0]);
+  chooser.click();
+}
+
 function OpenFileButton() {
   return (
     <p class="open-file">
-      <label class="button">
+      <button type="button" class="button" onClick={chooseFile}>
         Open a file
-        <input type="file" class="offscreen" accept=".json,.jsonl,.ndjson,application/json" onChange={(event) => void take(event.currentTarget.files?.[0])} />
-      </label>
+      </button>
     </p>
   );
 }
 
-/** The whole page takes files and pasted JSON. */
-function FileDrop({ children }: { children: preact.ComponentChildren }) {
-  const [over, setOver] = useState(false);
+/** JSON that is pasted is a file without a name. (Files that are dropped: state/opening.ts.) */
+function usePaste(): void {
   useEffect(() => {
     const paste = (event: ClipboardEvent) => {
       const text = event.clipboardData?.getData("text") ?? "";
@@ -160,24 +212,6 @@ function FileDrop({ children }: { children: preact.ComponentChildren }) {
     document.addEventListener("paste", paste);
     return () => document.removeEventListener("paste", paste);
   }, []);
-  return (
-    <div
-      class={over ? "file-drop over" : "file-drop"}
-      onDragOver={(event) => {
-        if (!event.dataTransfer?.types.includes("Files")) return;
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
-        void take(event.dataTransfer?.files[0]);
-      }}
-    >
-      {children}
-    </div>
-  );
 }
 
 /** What to do when there is no trace comes on demand; until then, and without it, the problem alone. */

@@ -11,6 +11,7 @@ import { quote } from "../model/traceql";
 import { go, href, patched, route } from "../route";
 import { close } from "../state/dialog";
 import { boundActions, runAction } from "../state/keys";
+import { bringFile } from "../state/opening";
 import { density, type Density, keyMap, linkTimes, singleKeys, theme, type Theme, zone } from "../state/prefs";
 import { currentRange } from "../state/range";
 import { recent } from "../state/recent";
@@ -46,7 +47,8 @@ function actions(): Item[] {
         keys: key === undefined ? undefined : keyText(key),
         run: () => void runAction(id),
       };
-    });
+    })
+    .concat({ kind: "action", text: "Open a file of traces (read here, no upload) …", detail: "", keys: undefined, run: () => void bringFile() });
 }
 
 function settings(): Item[] {

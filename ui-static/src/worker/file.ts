@@ -6,14 +6,21 @@ import type { TraceColumn, TraceKey } from "../api/trace-types";
 import { valueToText } from "../model/anyvalue";
 import { assemble, type Assembled } from "../model/assemble";
 import { compileCondition } from "../model/condition";
+import { textOf } from "../model/file-text";
 import { jaegerOf } from "../model/jaeger";
 import { otlpOf, readSpans, type Stored } from "../model/otlp";
 import { type Looked, type Overview, overviewOf } from "../model/overview";
 
 export interface FileTrace {
   id: string;
+  /** Of the root, or of what stands first. */
+  service: string;
   name: string;
+  startNs: bigint;
+  /** Nanoseconds. */
+  duration: number;
   spanCount: number;
+  errors: number;
 }
 
 /** What can be asked, and what is answered. */
@@ -45,6 +52,21 @@ function traceOf(id: string): Assembled {
   return assembled.trace;
 }
 
+/** The earliest root gives the name: a part of a trace may have none. */
+function listed(id: string, spans: Stored[]): FileTrace {
+  const startOf = ({ span }: Stored) => BigInt(span.startTimeUnixNano ?? 0);
+  const roots = spans.filter((s) => !/[^0]/.test(s.span.parentSpanId ?? ""));
+  const { span, resource } = (roots.length > 0 ? roots : spans).reduce((a, b) => (startOf(b) < startOf(a) ? b : a));
+  let [start, end] = [startOf(spans[0]), 0n];
+  for (const s of spans) {
+    const [from, to] = [startOf(s), BigInt(s.span.endTimeUnixNano ?? 0)];
+    if (from < start) start = from;
+    if (to > end) end = to;
+  }
+  const service = resource.attributes?.find((a) => a.key === "service.name")?.value;
+  return { id, service: service ? valueToText(service) : "", name: span.name ?? "", startNs: start, duration: Number(end > start ? end - start : 0n), spanCount: spans.length, errors: spans.filter((s) => s.span.status?.code === 2).length };
+}
+
 const attributesOf = (s: Stored, scope: string) => (scope === "resource" ? s.resource.attributes : scope === "span" ? s.span.attributes : s.scope.attributes) ?? [];
 
 /** Where the server looks for a text, too: query/trace_match.c. */
@@ -58,15 +80,12 @@ const answers: { [K in keyof FileQuestions]: (ask: FileQuestions[K]["ask"]) => F
   async open({ file }) {
     traces.clear();
     assembled = null;
-    for (const s of readSpans(await file.text())) {
+    for (const s of readSpans(await textOf(file))) {
       const list = traces.get(s.span.traceId);
       if (list) list.push(s);
       else traces.set(s.span.traceId, [s]);
     }
-    return [...traces].map(([id, spans]) => {
-      const root = spans.find((s) => !/[^0]/.test(s.span.parentSpanId ?? "")) ?? spans[0];
-      return { id, name: root.span.name ?? "", spanCount: spans.length };
-    });
+    return [...traces].map(([id, spans]) => listed(id, spans)).sort((a, b) => (a.startNs < b.startNs ? -1 : a.startNs > b.startNs ? 1 : 0));
   },
   columns: ({ id }) => traceOf(id).columns,
   spans: ({ id, rows }) => rows.map((row) => ({ row, ...traceOf(id).spans[row] })),
