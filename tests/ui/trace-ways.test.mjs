@@ -285,3 +285,82 @@ test("a file of many traces lists them by their start, with what tells them apar
     await row(page, "shop POST /pay").waitFor();
   });
 });
+
+const EVENTS = ".event-line:not(.head) > :nth-child(2)";
+
+test("an exception says in the list of events what it is, of an isolated subtree, too, and the address keeps the filter", async () => {
+  await open({ view: "events" }, async (page) => {
+    await until(() => texts(page, EVENTS), ["retry", "▲ exception NoMoney: the purse is empty"]);
+    await page.goto(at({ view: "events", root: hex(0xfeed02, 16) }));
+    await until(() => texts(page, EVENTS), ["retry", "▲ exception NoMoney: the purse is empty"]);
+    await page.getByLabel("Filter events by name").fill("ret");
+    await until(() => texts(page, EVENTS), ["retry"]);
+    await page.waitForURL(/events=ret/);
+    await page.reload();
+    await until(() => texts(page, EVENTS), ["retry"]);
+    assert.equal(await page.getByLabel("Filter events by name").inputValue(), "ret");
+  });
+});
+
+test("the flame graph in the order of time has a scale, which zooms, and the address keeps the zoom", async () => {
+  await open({ view: "flame" }, async (page) => {
+    const marks = () => texts(page, ".flame .wf-axis span");
+    const first = async () => (await marks())[0];
+    await until(first, "0 ms");
+    const { x, y, width, height } = await page.locator(".flame .wf-axis").boundingBox();
+    await page.mouse.move(x + width * 0.5, y + height / 2);
+    await page.mouse.down();
+    await page.mouse.move(x + width * 0.75, y + height / 2, { steps: 4 });
+    await page.mouse.up();
+    await until(first, "50 ms");
+    await page.waitForURL(/fz=\d+-\d+/);
+    const [from, to] = param(page, "fz").split("-").map(Number);
+    assert.ok(Math.abs(from - 50e6) < 1e6 && Math.abs(to - 75e6) < 1e6, `${from} to ${to}`);
+    const before = await marks();
+    await page.reload();
+    await until(marks, before);
+    await page.getByRole("button", { name: "Left-heavy" }).click();
+    await page.locator(".flame .wf-axis").waitFor({ state: "hidden" });
+    assert.equal(param(page, "fz"), null);
+    await page.getByRole("button", { name: "Time order" }).click();
+    await until(first, "0 ms");
+    await page.getByRole("slider", { name: "Flame graph" }).focus();
+    await page.keyboard.press("+");
+    await page.waitForURL(/fz=/);
+    await page.keyboard.press("0");
+    await page.waitForURL((url) => !url.searchParams.has("fz"));
+  });
+});
+
+test("the address keeps what is chosen in the graph of a trace", async () => {
+  await open({ view: "graph" }, async (page) => {
+    const edge = page.locator(".graph .edge").first();
+    await edge.waitFor();
+    await edge.locator(".head").click();
+    await page.waitForURL(/chosen=edge/);
+    await page.locator(".details h2", { hasText: "pay" }).waitFor();
+    await page.waitForURL(/span=/);
+    // What is below the pointer is drawn otherwise.
+    await page.mouse.move(5, 5);
+    await page.reload();
+    await page.locator(".details h2", { hasText: "pay" }).waitFor();
+    await page.locator(".graph .edge.chosen").waitFor();
+    assert.equal(await page.locator(".graph .node.chosen").count(), 0);
+    for (const chosen of ["edge:{", "node:nobody", "x"]) {
+      await page.goto(at({ view: "graph", chosen }));
+      await edge.waitFor();
+      assert.equal(await page.locator(".graph .chosen").count(), 0, chosen);
+    }
+  });
+});
+
+test("no view of a trace scrolls sideways at 320 pixels", async () => {
+  await open({}, async (page) => {
+    for (const view of ["waterfall", "flame", "graph", "stats", "spans", "events", "json"]) {
+      await page.goto(at({ view, by: "span.http.route" }));
+      await page.locator(".trace-tools").waitFor();
+      await page.locator(view === "waterfall" ? ".wf-row" : ".trace-part").first().waitFor();
+      await assertNoSidewaysScroll(page, view);
+    }
+  }, { width: 320, height: 640 });
+});

@@ -441,7 +441,7 @@ test("graph, stats, spans, events and JSON show what the spans are", async () =>
       assert.equal(spans.text.split("\r\n").length, 12);
       await page.goto(at({ view: "events" }));
       await page.locator(".event-line:not(.head)").nth(1).waitFor();
-      assert.deepEqual(await texts(page, ".event-line:not(.head) > :nth-child(2)"), ["retry", "▲ exception"]);
+      await until(() => texts(page, ".event-line:not(.head) > :nth-child(2)"), ["retry", "▲ exception no stock"]);
       assert.deepEqual(await texts(page, ".event-lanes li"), ["exception 1", "retry 1"]);
       await page.goto(at({ view: "json" }));
       await page.locator(".json-line").first().waitFor();

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events: all events of the trace on one timeline, a lane a name, and the list of them.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { serviceName, shownName, type Skeleton } from "../model/skeleton";
-import { formatCount, plural, visibleName } from "../model/text";
+import { valueToText } from "../model/anyvalue";
+import { serviceName, shownName, type Skeleton, spanIdAt } from "../model/skeleton";
+import { formatCount, plural, shortName, visibleName } from "../model/text";
 import { formatDuration } from "../model/time";
+import { param, patched, replaceSoon } from "../route";
 import { dark, rowPx } from "../state/prefs";
 import type { ViewProps } from "../state/traceview";
 import { Swatch } from "../ui/controls";
@@ -15,6 +17,51 @@ const LANE = 18;
 /** Names with a lane of their own; the rest share the last. */
 const LANES = 8;
 const OTHERS = "(other names)";
+
+/** Rows that the API tells about in one request. */
+const ROWS_MAX = 200;
+
+/** What an exception says, by the number of its event. The columns have names of events only: spans are asked for when one of their exceptions comes
+ * into view, all that come at once together. */
+function exceptionsOf({ skeleton: s, source, adjusted }: ViewProps): (at: number) => Promise<string> {
+  const known = new Map<number, Promise<string[]>>();
+  let waiting: { row: number; done: (texts: string[]) => void }[] = [];
+  const send = () => {
+    const now = waiting.splice(0, ROWS_MAX);
+    if (waiting.length > 0) window.setTimeout(send);
+    const answer = source.spans(now.map((w) => w.row), adjusted).catch(() => []);
+    for (const { row, done } of now)
+      void answer.then((found) => {
+        const span = found.find((d) => d.row === row)?.span;
+        // Of a trace that has grown the row is another span's.
+        const events = span?.spanId.toLowerCase() === spanIdAt(s, row) ? (span.events ?? []) : [];
+        done(events.map((e) => ["exception.type", "exception.message"].map((key) => valueToText(e.attributes?.find((a) => a.key === key)?.value)).filter((text) => text !== "").join(": ")));
+      });
+  };
+  return async (at) => {
+    const row = s.events.row[at];
+    const asked = known.get(row) ?? new Promise<string[]>((done) => waiting.push({ row, done }) === 1 && window.setTimeout(send));
+    known.set(row, asked);
+    // The columns have the events of a span one after the other, as it has them.
+    return (await asked)[at - s.events.row.indexOf(row)] ?? "";
+  };
+}
+
+function Exception({ at, say }: { at: number; say: (at: number) => Promise<string> }) {
+  const [text, setText] = useState("");
+  useEffect(() => {
+    let here = true;
+    void say(at).then((said) => here && setText(shortName(said)));
+    return () => {
+      here = false;
+    };
+  }, [at, say]);
+  return (
+    <span class="clip error-text" title={`exception ${text}`}>
+      ▲ exception {text}
+    </span>
+  );
+}
 
 /** Exceptions first, then what happened most. */
 function lanesOf(s: Skeleton): { name: string; count: number }[] {
@@ -29,7 +76,8 @@ function lanesOf(s: Skeleton): { name: string; count: number }[] {
 export function EventsView(props: ViewProps) {
   const { skeleton: s, matches, row: current, select } = props;
   const { events } = s;
-  const [filter, setFilter] = useState("");
+  const filter = param("events");
+  const said = useMemo(() => exceptionsOf(props), [s, props.source, props.adjusted]);
   const scrollTop = useRef(0);
   const lanes = useMemo(() => lanesOf(s), [s]);
   const shown = useMemo(() => {
@@ -47,7 +95,7 @@ export function EventsView(props: ViewProps) {
   return (
     <section class="trace-part" tabIndex={-1} aria-label="Events">
       <div class="part-tools">
-        <input class="filter" value={filter} placeholder="Filter by name" aria-label="Filter events by name" onInput={(e) => setFilter(e.currentTarget.value)} />
+        <input class="filter" value={filter} placeholder="Filter by name" aria-label="Filter events by name" onInput={(e) => replaceSoon(patched({ events: e.currentTarget.value }))} />
         <span>
           {formatCount(shown.length)} of {plural(events.count, "event")}
         </span>
@@ -86,9 +134,8 @@ export function EventsView(props: ViewProps) {
                       <span role="cell" class="num right">
                         {formatDuration(events.time[at])}
                       </span>
-                      <span role="cell" class={name === "exception" ? "clip error-text" : "clip"} title={name}>
-                        {name === "exception" ? "▲ " : ""}
-                        {visibleName(name)}
+                      <span role="cell" class="clip" title={name}>
+                        {name === "exception" ? <Exception at={at} say={said} /> : visibleName(name)}
                       </span>
                       <span role="cell" class="clip">
                         <button

@@ -18,6 +18,9 @@ const KINDS = [
   ["sandwich", "Sandwich"],
 ] as const;
 
+/** The address follows zooming after a pause. */
+const ADDRESS_MS = 250;
+
 export function FlameView(props: ViewProps) {
   useJumps(props);
   const kind = KINDS.find(([k]) => k === param("flame"))?.[0] ?? "time";
@@ -26,7 +29,7 @@ export function FlameView(props: ViewProps) {
       <div class="part-tools">
         <span class="button-group" role="group" aria-label="Kind of flame graph">
           {KINDS.map(([k, label]) => (
-            <button key={k} type="button" class="button toggle" aria-pressed={k === kind} onClick={() => replace(patched({ flame: k === "time" ? null : k }))}>
+            <button key={k} type="button" class="button toggle" aria-pressed={k === kind} onClick={() => replace(patched({ flame: k === "time" ? null : k, fz: null }))}>
               {label}
             </button>
           ))}
@@ -44,19 +47,32 @@ function FlameDrawing({ skeleton: s, matches, row, select, heavy }: ViewProps & 
   const shown = useRef(flame);
   shown.current = flame;
   const [at, setAt] = useState(-1);
+  const timer = useRef(0);
+  const begin = useRef(param("fz"));
   const nameOf = (box: Box) => `${s.services[box.service].name} ${s.operations[box.operation]}`;
   useEffect(() => {
     if (!host.current) return;
     const drawn = new FlameCanvas(host.current, dark.peek(), nameOf, (box) => s.services[box.service].slot, {
       point: setAt,
       choose: (box) => select(shown.current.boxes[box].row, true),
+      zoomed: (from, to, whole) => {
+        window.clearTimeout(timer.current);
+        timer.current = window.setTimeout(() => replace(patched({ fz: whole ? null : `${Math.floor(from)}-${Math.ceil(to)}` })), ADDRESS_MS);
+      },
     });
     canvas.current = drawn;
-    return () => drawn.stop();
+    return () => {
+      window.clearTimeout(timer.current);
+      drawn.stop();
+    };
   }, [s]);
   useEffect(() => {
     setAt(-1);
-    canvas.current?.show(flame);
+    canvas.current?.show(flame, !heavy);
+    // Of the address is only what is shown first.
+    const [, from, to] = /^(\d+)-(\d+)$/.exec(begin.current) ?? [];
+    begin.current = "";
+    if (from) canvas.current?.zoom(Number(from), Number(to));
   }, [flame]);
   useEffect(() => {
     if (row >= 0) canvas.current?.goTo(flame.boxOf(row));

@@ -24,19 +24,20 @@ export function GraphOfTrace(props: ViewProps) {
   const all = param("all") === "1";
   const graph = useMemo(() => readGraph(graphOfTrace(s, by, keep)), [s, by, keep]);
   const shown = useMemo(() => shownOf(graph, { ...WHOLE, all }), [graph, all]);
-  const [chosen, setChosen] = useState<Selection | null>(null);
   const choose = (selection: Selection | null) => {
-    setChosen(selection);
+    replace(patched({ chosen: selection && `${selection.kind}:${selection.id}` }));
     const row = selection ? rowOf(s, by, selection) : -1;
-    own.current = row;
-    if (row >= 0) select(row, true);
+    if (row >= 0 || !selection) select(row, true);
   };
   useJumps(props, null, true);
   // A span that was chosen elsewhere is in its node; a call that was chosen here stays what is chosen.
-  const own = useRef(-1);
-  useEffect(() => {
-    if (current >= 0 && own.current !== current) setChosen({ kind: "node", id: nodeOf(s, by, current) });
-  }, [current, by]);
+  const named = param("chosen");
+  const chosen = useMemo((): Selection | null => {
+    const [, kind, id] = /^(node|edge):(.*)$/s.exec(named) ?? [];
+    const own = kind ? { kind: kind as Selection["kind"], id } : null;
+    const row = own ? rowOf(s, by, own) : -1;
+    return current >= 0 && row !== current ? { kind: "node", id: nodeOf(s, by, current) } : row >= 0 ? own : null;
+  }, [s, by, named, current]);
   const toggle = (name: string, value: string, on: boolean, label: string) => (
     <button type="button" class="button toggle" aria-pressed={on} onClick={() => replace(patched({ [name]: value || null }))}>
       {label}
@@ -70,10 +71,19 @@ export function GraphOfTrace(props: ViewProps) {
 
 const nodeOf = (s: Skeleton, by: GraphBy, row: number) => (by === "service" ? serviceName(s, row) : `${serviceName(s, row)} ${operationName(s, row)}`);
 
+/** An address may hold anything. */
+function endsOf(id: string): string[] {
+  try {
+    return JSON.parse(id) as string[];
+  } catch {
+    return [];
+  }
+}
+
 /** The slowest span that a node or a call stands for. */
 function rowOf(s: Skeleton, by: GraphBy, { kind, id }: Selection): number {
   const nameOf = (row: number) => nodeOf(s, by, row);
-  const [client, server] = kind === "edge" ? (JSON.parse(id) as string[]) : ["", id];
+  const [client, server] = kind === "edge" ? endsOf(id) : ["", id];
   let found = -1;
   for (let row = 0; row < s.count; row++) {
     const parent = s.parent[row];

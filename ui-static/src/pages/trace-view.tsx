@@ -273,7 +273,7 @@ function NothingShown() {
         {only ? "Only matches are shown, and none is here. " : ""}
         {hidden > 0 ? `${plural(hidden, "service")} ${hidden === 1 ? "is" : "are"} hidden.` : ""}
       </p>
-      <p class="row">
+      <p class="row open-file">
         {way("Show all spans", { only: null, svc: null })}
         {only ? way("Clear find", { only: null, find: null, err: null, slow: null }) : null}
       </p>

@@ -29,6 +29,7 @@ export function OtherView({ view, isolated, skeleton, source, matches, keep, row
   const partSource = useMemo(
     (): TraceSource => ({
       ...source,
+      spans: async (rows, ...question) => (await source.spans(rows.map((at) => at + first), ...question)).map((found) => ({ ...found, row: found.row - first })),
       column: async (...question) => {
         const { spanCount, column, values } = await source.column(...question);
         // Of a trace that has grown the view says so.

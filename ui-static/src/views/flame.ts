@@ -5,11 +5,14 @@ import type { Box, Flame } from "../model/flame";
 import { plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { barColour, fillOf, fitCanvas, type Ink, inkOf, labelColour } from "./ink";
+import { TimeAxis } from "./time-axis";
 
 export interface FlameEvents {
   /** The box under the cursor, by mouse or by key; -1 for none. */
   point: (box: number) => void;
   choose: (box: number) => void;
+  /** What part of the width is shown. */
+  zoomed: (from: number, to: number, whole: boolean) => void;
 }
 
 const LANE = 18;
@@ -24,6 +27,7 @@ export class FlameCanvas {
   readonly #canvas = document.createElement("canvas");
   readonly #spacer = document.createElement("div");
   readonly #observer: ResizeObserver;
+  readonly #axis: TimeAxis;
   /** Boxes of each lane, by their left ends. */
   #byLane: number[][] = [];
   #flame: Flame = { boxes: [], lanes: 0, width: 1, crowded: 0, boxOf: () => -1 };
@@ -51,7 +55,8 @@ export class FlameCanvas {
     this.#scroller.setAttribute("aria-description", "Arrow keys walk, Enter shows details");
     this.#canvas.setAttribute("aria-hidden", "true");
     this.#scroller.append(this.#canvas, this.#spacer);
-    host.replaceChildren(this.#scroller);
+    this.#axis = new TimeAxis(() => ({ left: 0, width: this.#scroller.clientWidth, from: this.#from, to: this.#to }), (from, to) => this.zoom(from, to));
+    host.replaceChildren(this.#axis.element, this.#scroller);
     this.#scroller.addEventListener("scroll", () => this.#schedule(), { passive: true });
     this.#scroller.addEventListener("pointermove", (e) => this.#point(this.#boxAt(e)));
     this.#scroller.addEventListener("click", (e) => this.#choose(this.#boxAt(e)));
@@ -68,14 +73,16 @@ export class FlameCanvas {
     this.host.replaceChildren();
   }
 
-  show(flame: Flame): void {
+  /** timed: its width is time, which has a scale. */
+  show(flame: Flame, timed: boolean): void {
     this.#flame = flame;
+    this.#axis.element.hidden = !timed;
     this.#scroller.setAttribute("aria-valuemax", String(Math.max(0, flame.boxes.length - 1)));
     this.#byLane = Array.from({ length: flame.lanes }, () => []);
     flame.boxes.forEach((box, i) => this.#byLane[box.lane].push(i));
     for (const lane of this.#byLane) lane.sort((a, b) => flame.boxes[a].from - flame.boxes[b].from);
     this.#current = -1;
-    this.#zoom(0, flame.width);
+    this.zoom(0, flame.width);
   }
 
   setDark(dark: boolean): void {
@@ -88,20 +95,21 @@ export class FlameCanvas {
     this.#schedule();
   }
 
-  #zoom(from: number, to: number): void {
+  zoom(from: number, to: number): void {
     const length = Math.min(this.#flame.width, Math.max(Math.min(WINDOW_MIN, this.#flame.width), to - from));
     this.#from = Math.max(0, Math.min(this.#flame.width - length, from));
     this.#to = this.#from + length;
+    this.events.zoomed(this.#from, this.#to, length === this.#flame.width);
     this.#schedule();
   }
 
   zoomTo(box: number): void {
     const found = this.#flame.boxes[box];
-    if (found) this.#zoom(found.from, found.to);
+    if (found) this.zoom(found.from, found.to);
   }
 
   reset(): void {
-    this.#zoom(0, this.#flame.width);
+    this.zoom(0, this.#flame.width);
   }
 
   #schedule(): void {
@@ -121,6 +129,7 @@ export class FlameCanvas {
     const height = this.#scroller.clientHeight;
     if (width < 1 || height < 1) return;
     this.#spacer.style.height = `${Math.max(0, this.#flame.lanes * LANE - height)}px`;
+    if (!this.#axis.element.hidden) this.#axis.draw();
     const c = fitCanvas(this.#canvas, width, height);
     c.font = this.#ink.font;
     c.textBaseline = "middle";
@@ -214,7 +223,7 @@ export class FlameCanvas {
   };
 
   #zoomAt(factor: number, at: number): void {
-    this.#zoom(at - (at - this.#from) * factor, at + (this.#to - at) * factor);
+    this.zoom(at - (at - this.#from) * factor, at + (this.#to - at) * factor);
   }
 
   #step(event: KeyboardEvent): number | null {
@@ -253,7 +262,7 @@ export class FlameCanvas {
     const y = lane * LANE;
     if (y < this.#scroller.scrollTop) this.#scroller.scrollTop = y;
     else if (y + LANE > this.#scroller.scrollTop + this.#scroller.clientHeight) this.#scroller.scrollTop = y + LANE - this.#scroller.clientHeight;
-    if (to < this.#from || from > this.#to) this.#zoom((from + to) / 2 - (this.#to - this.#from) / 2, (from + to) / 2 + (this.#to - this.#from) / 2);
+    if (to < this.#from || from > this.#to) this.zoom((from + to) / 2 - (this.#to - this.#from) / 2, (from + to) / 2 + (this.#to - this.#from) / 2);
     this.#point(box);
   }
 }
