@@ -62,7 +62,7 @@ export function Durations({ s, row }: { s: Skeleton; row: number }) {
   if (!spread || total < 20) return null;
   const { bounds, counts } = spread;
   // All of one length have nothing to draw.
-  if (bounds.length < 2) return <Pair name="Others">{`${plural(total, "span")}, each of ${formatDuration(bounds[0])}`}</Pair>;
+  if (bounds.length < 3 && !(bounds[1] - bounds[0] > 1)) return <Pair name="Others">{`${plural(total, "span")}, each of ${formatDuration(bounds[0])}`}</Pair>;
   const most = Math.max(1, ...counts);
   const own = counts.findIndex((_, i) => bounds[i] <= s.length[row] && s.length[row] < bounds[i + 1]);
   const wide = WIDTH / counts.length;
