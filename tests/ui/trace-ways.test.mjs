@@ -232,7 +232,7 @@ test("a file that is dropped on any page opens as a trace, and the palette has a
     for (const typed of ["file", "open", "upload"]) {
       await page.goto(`${site.url}/map/`);
       await page.keyboard.press("Control+k");
-      await page.getByRole("combobox").fill(typed);
+      await page.getByLabel("Go to, or do, anything").fill(typed);
       const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.getByRole("option", { name: /Open a file of traces/ }).click()]);
       await chooser.setFiles({ name: "shop.json", mimeType: "application/json", buffer: Buffer.from(FILE) });
       await row(page, "web GET /").waitFor();
