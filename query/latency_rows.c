@@ -104,7 +104,7 @@ static bool is_wanted(const struct sp_latency_series *key,
                       const struct sp_latency_question *question)
 {
     return sp_slice_contains_nocase(question->by_service ? key->service : key->operation,
-                               question->page.contains);
+                                    question->page.contains);
 }
 
 /* Both parts are sorted: what one of them has and the page takes, smallest key first. */

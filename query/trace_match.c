@@ -131,8 +131,9 @@ enum sp_status sp_query_answer_match(struct sp_query_call *call, struct sp_error
     struct sp_time_range range;
     enum sp_status status = sp_query_range(call, &range, reterr);
     if (status == SP_OK && call->values[4].text.len > SP_MATCH_TEXT_BYTES_MAX)
-        status = sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "text",
-                                        "\"text\" is longer than %d bytes", SP_MATCH_TEXT_BYTES_MAX);
+        status =
+            sp_error_set_parameter(reterr, SP_INVALID_ARGUMENT, "text",
+                                   "\"text\" is longer than %d bytes", SP_MATCH_TEXT_BYTES_MAX);
     if (status == SP_OK)
         status = sp_question_make(call, "q", call->values[2].text, range, &question, reterr);
     if (status != SP_OK)

@@ -145,7 +145,9 @@ START_TEST(match_finds_a_text_in_the_values_of_spans)
     add_attribute(&arena, &span, "amount", int_value(4711));
     span.status_message = SP_SLICE("Out of Money");
     struct sp_attribute because = {SP_SLICE("why"), text_value("the purse is empty")};
-    struct sp_event event = {.time_unix_ns = T0, .name = SP_SLICE("refused"), .attributes = {.items = &because, .count = 1}};
+    struct sp_event event = {.time_unix_ns = T0,
+                             .name = SP_SLICE("refused"),
+                             .attributes = {.items = &because, .count = 1}};
     span.events = &event;
     span.event_count = 1;
     world_add(&world, &span, 1);
