@@ -57,6 +57,9 @@ const settings = (entry, define) => ({
   logLevel: "warning",
 });
 
+/** Packages whose code is sent: the page says their versions and licences. */
+const embedded = ["preact", "@preact/signals", "@preact/signals-core", "@dagrejs/dagre", "@dagrejs/graphlib"];
+
 /** What is sent from the folder of assets: bytes by name. */
 const assets = new Map();
 
@@ -65,6 +68,8 @@ async function bundle(entry, define = {}, plugins = []) {
   const { metafile, outputFiles } = await esbuild.build({ ...settings(entry, define), plugins });
   for (const input of Object.keys(metafile.inputs)) {
     const path = resolve(source, input);
+    const found = path.startsWith(modules) && /^(@[^/]+\/)?[^/]+/.exec(relative(modules, path))?.[0];
+    if (found && !embedded.includes(found)) throw new Error(`${found} is sent with the page, and not among the libraries that it names`);
     if (!path.startsWith(modules) && !input.startsWith("together:")) inputs.add(path);
   }
   // Names without a hash: the folder has it.
@@ -195,6 +200,13 @@ const names = Object.fromEntries(
   Object.entries({ COMPARE_STYLE: compareStyle, DIALOG_STYLE: later[0], MAP_STYLE: later[1], VIEWS_STYLE: later[2], TRACE_STYLE: later[3], LAYOUT_WORKER: worker, FILE_WORKER: fileWorker }).map(
     ([constant, name]) => [constant, JSON.stringify(name)],
   ),
+);
+// As they are installed, which is what is sent.
+names.LIBRARIES = JSON.stringify(
+  embedded.map((name) => {
+    const { version, license } = JSON.parse(readFileSync(join(modules, name, "package.json"), "utf8"));
+    return `${name} ${version} ${license}`;
+  }).join(";"),
 );
 const start = "src/main.tsx";
 const page = (name) => `src/pages/${name}.tsx`;

@@ -112,6 +112,15 @@ test("in forced colours every page is accessible, and bars have the system's bor
   await onEachPage(
     async (page, path) => {
       await assertAccessible(page, path);
+      // Backgrounds go there, and every border has a colour: dots, triangles and what is a link without looking like a button are still seen as such.
+      const lost = await page.evaluate(() => {
+        const all = (selector, fits) => [...document.querySelectorAll(selector)].filter((e) => !fits(e)).map(() => selector);
+        const links = all("button.link", (e) => getComputedStyle(e).textDecorationLine === "underline");
+        const folds = all(".facet summary, .wf-twisty", (e) => getComputedStyle(e, "::before").clipPath.startsWith("polygon"));
+        const dots = all(".live-dot", (e) => getComputedStyle(e).borderTopWidth === "4px" && getComputedStyle(e).borderTopColor !== getComputedStyle(e.parentElement).backgroundColor);
+        return [...new Set([...links, ...folds, ...dots])];
+      });
+      assert.deepEqual(lost, [], path);
       if (!path.endsWith(traceId)) return;
       // The bar of the root begins at the left edge of its canvas, 6 pixels below the top.
       const [edge, text] = await page.evaluate(() => {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Status page against a real server: what was sent is what it says came in, what is wrong with it is what it counts.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { assertAccessible, assertNoSidewaysScroll, comes, goes, until, withPage } from "./browser.mjs";
 import { hex, requestOf, rowsOf as rows, send as sendTo, useSite } from "./site.mjs";
@@ -193,7 +195,12 @@ test("settings are those the server was started with; the page looks at itself",
     assert.deepEqual((await limits("Asking"))["time of a query"], ["10 m 00 s", "--query-timeout"]);
     await assertAccessible(page, "Status, limits");
     await page.keyboard.press("6");
-    await page.getByRole("region", { name: "Libraries" }).waitFor();
+    // What the pages are made of, as it was installed for the build.
+    const named = (await rows(page, "Libraries")).map((r) => r.join(" "));
+    for (const name of ["preact", "@preact/signals", "@preact/signals-core", "@dagrejs/dagre", "@dagrejs/graphlib"]) {
+      const { version } = JSON.parse(readFileSync(join(process.env.UI_MODULES, name, "package.json"), "utf8"));
+      assert.ok(named.includes(`${name} ${version} MIT`), `${name} ${version} in ${named.join("; ")}`);
+    }
     assert.match((await rows(page, "This page"))[0][1], /^[0-9a-f]{10}\/shared-\d\.js$/);
     await assertAccessible(page, "Status, about");
   });

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hashed names of files beside the main script; put in by build.mjs.
+// Hashed names of files beside the main script, and what it is made of; put in by build.mjs.
+/** "name version licence" of each package in the scripts, with ";" between them. */
+declare const LIBRARIES: string;
 /** The worker that lays out graphs. */
 declare const LAYOUT_WORKER: string;
 /** The worker that reads files. */

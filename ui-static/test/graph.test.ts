@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { curlOf, firstSpanCurl, shellQuote } from "../src/model/curl";
 import { DRAW_ALL_MAX, DRAW_TOP_MAX, distancesFrom, edgeWidth, graphAt, isFailing, LINK, linesOf, linksText, readGraph, shownOf, TOP, towards, WHOLE } from "../src/model/graph";
-import { formatBytes, formatCount, formatMean, formatPercent, formatRate, plural, shortName, visibleName } from "../src/model/text";
+import { cutMiddle, formatBytes, formatCount, formatMean, formatPercent, formatRate, halvesOf, plural, shortName, visibleName } from "../src/model/text";
 import { filterAttributes, NESTING_MAX, valueToText } from "../src/model/anyvalue";
 import type { AnyValue } from "../src/api/types";
 
@@ -139,4 +139,13 @@ test("a name is shown whole as long as it can be read, and then by its beginning
   assert.equal(shortName(sql), sql);
   assert.equal(shortName(`${sql}x`), `${sql} … 501 characters`);
   assert.equal(shortName("x".repeat(1 << 20)).length, 500 + " … 1,048,576 characters".length);
+});
+
+test("of a long name the beginning and the end are kept, whole letters of each", () => {
+  assert.deepEqual(halvesOf("recommendation-service"), ["recommendation-service", ""]);
+  assert.deepEqual(halvesOf("service-with-a-long-name-number-123"), ["service-with-a-long-name-nu", "mber-123"]);
+  assert.deepEqual(halvesOf(`${"a".repeat(20)}${"🚲".repeat(8)}`), ["a".repeat(20), "🚲".repeat(8)]);
+  assert.equal(cutMiddle("short", 5), "short");
+  assert.equal(cutMiddle("service-number-123", 17), "service-…mber-123");
+  for (const most of [2, 3, 9, 10]) assert.equal(cutMiddle("service-number-123", most).length, most);
 });

@@ -45,6 +45,21 @@ const NAME_MAX = 500;
 /** A name may be a megabyte of SQL: of one that is too long to be read, its beginning, and how long it is. */
 export const shortName = (name: string): string => (name.length > NAME_MAX ? `${name.slice(0, NAME_MAX)} … ${formatCount(name.length)} characters` : name);
 
+const END = 8;
+
+/** A long name as its beginning, of which any part may be cut off, and its end: many that begin alike differ only there. "" for the end of a short one. */
+export function halvesOf(name: string): [string, string] {
+  const [, begin, end] = new RegExp(`^(.{16,})(.{${END}})$`, "su").exec(name) ?? [];
+  return end ? [begin, end] : [name, ""];
+}
+
+/** At most so many letters of a name, the others missing in its middle. */
+export function cutMiddle(name: string, most: number): string {
+  if (name.length <= most) return name;
+  const end = Math.min(END, Math.floor(most / 2));
+  return `${name.slice(0, most - end - 1)}…${name.slice(-end)}`;
+}
+
 /** 0 %, 0.000100 %, 0.03 %, 2.1 %, 45 %; never "0 %" for something that is there. */
 export function formatPercent(part: number, whole: number): string {
   if (whole <= 0 || part <= 0) return "0 %";

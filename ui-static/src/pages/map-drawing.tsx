@@ -31,12 +31,8 @@ export function edgeLabel(e: Edge, by: Measure, seconds: number): string {
   return [change || text, word].filter((t) => t).join(" ");
 }
 
-/** What it was in the other range, after all that it is. */
-function beforeText({ before, change, callCount }: Edge): string {
-  if (!before) return change ? " · new" : "";
-  const calls = changeText(callCount, before.callCount);
-  return ` · before: ${plural(before.callCount, "call")}${calls ? ` (now ${calls})` : ""}${change === "same" ? "" : ` · ${change}`}`;
-}
+/** Beside another range: how it changed, and what it was. */
+const beforeText = ({ before, change }: Edge): string => (change ? ` · ${change}` : "") + (before ? ` · before: ${plural(before.callCount, "call")}` : "");
 
 /** Where pins of this kind of drawing are kept. */
 export const pinsKey = (vertical: boolean): string => `${look()}${vertical ? " narrow" : ""}`;

@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Edge, edgeLine, type Graph, isFailing, type Measure, measureOf, measureText, type Shown } from "../model/graph";
 import { type Matrix as Cells, matrixOf, nextCell } from "../model/graph-order";
-import { formatCount, plural } from "../model/text";
+import { cutMiddle, formatCount, plural } from "../model/text";
 import { NodeName } from "../ui/controls";
 import { useView } from "../ui/virtual";
 import { edgeLabel } from "./map-drawing";
@@ -16,6 +16,7 @@ const COLUMN_COMPARED = 132;
 /** Most height of the names above, what a letter takes of it, and width of the names on the left. */
 const HEAD_MOST = 148;
 const LETTER = 7.5;
+const HEAD_LETTERS = 18;
 const LEFT = 190;
 const LEFT_NARROW = 116;
 const NARROW = 720;
@@ -90,7 +91,7 @@ export function Matrix({ shown, graph, seconds, groups, chosen, select }: Props)
             </div>
             {[...columns, ...(columns.includes(at.column) ? [] : [at.column])].map((column) => (
               <div key={column} class={`matrix-head${column === at.column ? " here" : ""}${begins(matrix.columns, column, groups) ? " begins" : ""}`} role="columnheader" aria-colindex={column + 2} style={{ left: `${left + column * step}px`, width: `${step}px`, height: `${head}px` }} title={titleOf(matrix.columns[column], groups)}>
-                <span>{matrix.columns[column] || "(no service name)"}</span>
+                <span>{cutMiddle(matrix.columns[column] || "(no service name)", HEAD_LETTERS)}</span>
               </div>
             ))}
           </div>

@@ -71,11 +71,11 @@ export function About({ value }: { value: SystemAnswer }) {
           { name: "Role", value: value.store.follows ? "query" : "store", note: value.store.follows ? "reads what another process keeps" : "takes in, keeps and answers" },
         ]}
       />
-      <Part title="Libraries" note="As they were when this was built.">
+      <Part title="Libraries" note="As they were when this was built: those of the process, then those of its pages.">
         <Table
           label="Libraries"
           columns={["Library", "Version", "Licence"]}
-          rows={value.libraries.map((l) => [l.name, l.version, l.license])}
+          rows={[...value.libraries.map((l) => [l.name, l.version, l.license]), ...LIBRARIES.split(";").map((l) => l.split(" "))]}
           none="The build does not say."
         />
       </Part>

@@ -6,7 +6,7 @@ import type { ApiError } from "../api/client";
 import type { ActionId } from "../model/actions";
 import { curlOf } from "../model/curl";
 import { colourOf, textureOf } from "../model/palette";
-import { formatCount, formatPercent, shortName } from "../model/text";
+import { formatCount, formatPercent, halvesOf, shortName } from "../model/text";
 import { indexOfByte } from "../model/traceql";
 import { moved } from "../route";
 import { hint } from "../state/keys";
@@ -47,11 +47,23 @@ export function Swatch({ slot }: { slot: number }) {
   return <span class={`swatch ${textureOf(slot)}`} style={{ "--service": colourOf(slot, dark.value) }} aria-hidden="true" />;
 }
 
+/** Cut in its middle where there is no room for it. Readers would read the two halves as two words. */
+function Name({ name }: { name: string }) {
+  const [begin, end] = halvesOf(name);
+  if (!end) return <span class="clip">{name}</span>;
+  return (
+    <span class="clip halves" role="img" aria-label={name}>
+      <span>{begin}</span>
+      <span>{end}</span>
+    </span>
+  );
+}
+
 export function ServiceName({ name, slot }: { name: string; slot: number }) {
   return (
     <span class="service">
       <Swatch slot={slot} />
-      <span class="clip">{shortName(name) || "(no service name)"}</span>
+      <Name name={shortName(name) || "(no service name)"} />
     </span>
   );
 }
@@ -65,7 +77,7 @@ export function NodeName({ node }: { node: { service: string; type: IconName; sl
       <span class="dim">
         <Icon name={node.type} />
       </span>
-      <span class="clip">{shortName(node.service)}</span>
+      <Name name={shortName(node.service)} />
     </span>
   );
 }

@@ -8,7 +8,8 @@ function tellWhole(cut: HTMLElement | null | undefined): void {
   const titled = cut?.closest("[title]");
   if (!cut || (titled && !ours.has(titled))) return;
   ours.add(cut);
-  if (cut.scrollWidth > cut.clientWidth) cut.title = cut.textContent ?? "";
+  const part = cut.matches(".halves") ? (cut.firstElementChild ?? cut) : cut;
+  if (part.scrollWidth > part.clientWidth) cut.title = cut.textContent ?? "";
   else cut.removeAttribute("title");
 }
 

@@ -3,7 +3,7 @@
 // Colours are presentation attributes, which a strict content security policy allows and a saved file keeps.
 import { type Edge, edgeWidth, isFailing, type Line, linesOf, LINK, type Node, type Place, type Shown, walk } from "../model/graph";
 import { colourOf, textureOf } from "../model/palette";
-import { formatPercent } from "../model/text";
+import { cutMiddle, formatPercent } from "../model/text";
 import { iconPath } from "../ui/icons";
 import type { LayoutAnswer } from "../worker/layers";
 import { arrow, before, curve, freeRow, type Label, LABEL_HEIGHT, loopAt, middleOf, NODE_HEIGHT, NODE_WIDTH, routeLines, smooth, straightLines } from "./graph-paths";
@@ -612,12 +612,12 @@ let ruler: CanvasRenderingContext2D | null = null;
 /** No card has room for so many letters, and a name may be a megabyte. */
 const LETTERS_MAX = 100;
 
-/** As much of a name as has room on a card. */
+/** As much of a name as has room on a card: its beginning and its end. */
 function clip(name: string, most: number): string {
   ruler ??= document.createElement("canvas").getContext("2d");
   if (!ruler) return name;
   ruler.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
-  let shown = name.slice(0, LETTERS_MAX);
-  for (let end = shown.length; ruler.measureText(shown).width > most && end > 1; shown = `${name.slice(0, --end)}…`);
+  let shown = cutMiddle(name, LETTERS_MAX);
+  for (let letters = shown.length; ruler.measureText(shown).width > most && letters > 2; shown = cutMiddle(name, --letters));
   return shown;
 }

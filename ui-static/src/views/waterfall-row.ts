@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One row of the waterfall's pool: made once, filled again and again. Values go in as text only.
 import { colourOf, textureOf } from "../model/palette";
-import { formatCount, plural, visibleName } from "../model/text";
+import { formatCount, halvesOf, plural, visibleName } from "../model/text";
 import { formatDuration } from "../model/time";
 import type { Rank } from "../api/trace-types";
 import { groupOfItem, isPeer, type Folding, rowOfItem, type RunStats, shownDepth } from "../model/rows";
@@ -72,6 +72,15 @@ function put(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** A long name is cut in its middle. */
+function putName(element: HTMLElement, name: string): void {
+  if (element.textContent === name) return;
+  const [begin, end] = halvesOf(name);
+  element.classList.toggle("halves", end !== "");
+  element.textContent = end ? "" : name;
+  if (end) for (const half of [begin, end]) part("span", "", element).textContent = half;
+}
+
 export function makeRow(): RowParts {
   const row = document.createElement("div");
   row.className = "wf-row";
@@ -140,7 +149,7 @@ export function fillRow(parts: RowParts, state: RowState): void {
   parts.service.classList.toggle("same", same);
   // Others have names of their own.
   if (!peer && group < 0) {
-    put(parts.service, visibleName(serviceName(s, row), "(no service name)"));
+    putName(parts.service, visibleName(serviceName(s, row), "(no service name)"));
     put(parts.operation, shownName(s, row));
   }
   if (group < 0) put(parts.time, formatDuration(s.length[row]));
@@ -172,7 +181,7 @@ function groupLabel(folding: Folding, group: number): string {
 
 function fillNoSpan(parts: RowParts, name: string, mark: string): void {
   parts.swatch.className = "swatch peer";
-  put(parts.service, name);
+  putName(parts.service, name);
   parts.service.classList.remove("same");
   put(parts.operation, "");
   parts.mark.className = "wf-mark";
