@@ -26,7 +26,7 @@
 #define ROOM_STEP_BYTES  (12 * 1024)
 #define ROOM_STEPS       20
 #define GROUPS           10
-#define TRIES_MAX        2000
+#define TRIES_MAX        16000 /* 80 s: the store itself waits for up to 30 s between its tries */
 #define TRY_US           5000
 
 static const uint64_t noon_unix_ns = 1767268800ULL * 1000000000;

@@ -175,8 +175,14 @@ export function Explore() {
           {away ? <Away state={answer.state.value} retry={() => runAll(true)} /> : null}
           {error && !(away && value) ? (
             <ProblemPanel error={error} retry={() => runAll(true)} title={fault && error.problem.expected ? "This query cannot be read" : undefined}>
-              {fault ? <FaultLine {...fault} problem={error.problem} /> : away ? <p>{sentence(error.problem.detail ?? "")}. The page asks again by itself.</p> : null}
-              {fault ? <Meant text={query.trim()} /> : null}
+              {fault ? (
+                <>
+                  <FaultLine {...fault} problem={error.problem} />
+                  <Meant text={query.trim()} />
+                </>
+              ) : away ? (
+                <p>{sentence(error.problem.detail ?? "")}. The page asks again by itself.</p>
+              ) : null}
             </ProblemPanel>
           ) : null}
           {nothing || !panelsShown() || isSaidAbove(error) ? null : !large ? <Panels Steps={StepTable} /> : LargeView ? <LargeView view={large} slots={slots} /> : large === "timeseries" ? <SeriesRoom /> : <LargeRoom />}
