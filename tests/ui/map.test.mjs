@@ -286,6 +286,7 @@ test("what an address asks for that is not there is said, and the map is shown a
     await ready(page);
     assert.equal(await page.locator(".graph .node").count(), 7);
     assert.equal(await page.getByRole("complementary").count(), 0);
+    assert.equal(await page.locator(".graph .dim").count(), 0);
     await page.getByRole("link", { name: "Remove the focus" }).click();
     await page.getByRole("link", { name: "Close", exact: true }).click();
     await page.waitForURL((url) => !url.searchParams.has("focus") && !url.searchParams.has("sel"));

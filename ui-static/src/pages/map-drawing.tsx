@@ -28,7 +28,7 @@ export function edgeLabel(e: Edge, by: Measure, seconds: number): string {
   if (e.change === "new") return `${text} new`;
   const change = changeText(value ?? Number.NaN, measureBefore(e, by) ?? 0);
   const word = e.change === "same" ? "" : e.change;
-  return [change || text, word].filter((t) => t).join(" ");
+  return [change || text, word].filter((t) => t).join(", ");
 }
 
 /** Beside another range: how it changed, and what it was. */

@@ -93,7 +93,10 @@ function MapView({ graph, value, load }: { graph: Graph; value: GraphAnswer; loa
   const layers = useMemo(() => shownOf(base, wanted), [base, key]);
   const shown = useMemo(() => (at ? withNumbers(layers, at) : layers), [layers, at]);
   const chosen = param("sel");
-  const selection = useMemo(() => selectionOf(chosen), [chosen]);
+  const wished = useMemo(() => selectionOf(chosen), [chosen]);
+  const selection = wished && isIn(base, wished) ? wished : null;
+  // The other range may have what this one has not.
+  const waits = param("vs") && !difference.state.value.value && !difference.state.value.error;
   const setSelection = (to: Selection | null) => replace(patched({ sel: to && `${to.kind}:${to.id}` }));
   const view = useRef<GraphView | null>(null);
   const seconds = at ? Number(series.state.value.value?.stepNano ?? 0) / 1e9 : graphSeconds(value);
@@ -122,17 +125,17 @@ function MapView({ graph, value, load }: { graph: Graph; value: GraphAnswer; loa
   const Replay = more.value?.Replay;
   const choose = (id: string) => setSelection({ kind: "edge", id });
   return (
-    <div class={selection && isIn(base, selection) ? "map with-details" : "map"}>
+    <div class={selection ? "map with-details" : "map"}>
       <div class="map-main">
         <h1 class="offscreen">Service map</h1>
         <MapTools graph={base} shown={shown} view={view} wanted={wanted} seconds={seconds} groups={groupOf} setFocus={setFocus} />
         <Counts graph={base} shown={shown} wanted={wanted} answer={value} />
-        {param("focus") && !wanted.focus ? (
+        {param("focus") && !wanted.focus && !waits ? (
           <p class="banner">
             “{param("focus")}” is no service of this range: the whole map is shown. <a href={patched({ focus: null, hops: null, dir: null })}>Remove the focus</a>
           </p>
         ) : null}
-        {selection && !isIn(base, selection) ? (
+        {chosen && !selection && !waits ? (
           <p class="banner">
             What was chosen is not in this range: {chosen}. <a href={patched({ sel: null })}>Close</a>
           </p>
@@ -152,7 +155,7 @@ function MapView({ graph, value, load }: { graph: Graph; value: GraphAnswer; loa
           <Drawing layers={layers} shown={shown} view={view} selection={selection} setSelection={setSelection} setFocus={setFocus} open={(s) => go(href("service", { s, ...currentRange() }))} seconds={seconds} groups={groupOf} focus={wanted.focus} />
         )}
       </div>
-      {selection && isIn(base, selection) ? (
+      {selection ? (
         <MapPanel selection={selection} graph={at ?? base} seconds={seconds} relativeError={value.relativeError} setSelection={setSelection} setFocus={setFocus} focus={wanted.focus} parts={more.value} />
       ) : null}
     </div>
