@@ -56,7 +56,7 @@ static void write_text(const struct writer *w, const struct sp_graph_name_key *k
         sp_buf_init(&pattern, SP_TRACEQL_QUERY_BYTES_MAX);
         sp_buf_append_cstr(&pattern, BEFORE_HOST);
         for (size_t i = 0; i < text->len; i++) {
-            if (memchr("\\^$.|?*+()[]{}", text->ptr[i], 14))
+            if (text->ptr[i] != 0 && strchr("\\^$.|?*+()[]{}", text->ptr[i]))
                 sp_buf_append_byte(&pattern, '\\');
             sp_buf_append_byte(&pattern, text->ptr[i]);
         }

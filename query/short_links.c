@@ -77,12 +77,18 @@ static bool is_state(struct sp_slice state)
 static enum sp_status read_state(struct sp_query_call *call, struct sp_slice *ret,
                                  struct sp_error *reterr)
 {
+    static const enum sp_json_event wanted[] = {SP_JSON_OBJECT_BEGIN, SP_JSON_KEY, SP_JSON_STRING,
+                                                SP_JSON_OBJECT_END, SP_JSON_END};
     struct sp_json_reader r;
+    bool is_one = true;
     sp_json_reader_init(&r, call->request.body, &call->arena, BODY_DEPTH);
-    bool is_one = sp_json_next(&r) == SP_JSON_OBJECT_BEGIN && sp_json_next(&r) == SP_JSON_KEY &&
-                  sp_slice_equal_cstr(r.text, "state") && sp_json_next(&r) == SP_JSON_STRING;
-    *ret = r.text;
-    is_one = is_one && sp_json_next(&r) == SP_JSON_OBJECT_END && sp_json_next(&r) == SP_JSON_END;
+    for (size_t i = 0; i < SP_ARRAY_LEN(wanted) && is_one; i++) {
+        is_one = sp_json_next(&r) == wanted[i];
+        if (wanted[i] == SP_JSON_KEY)
+            is_one = is_one && sp_slice_equal_cstr(r.text, "state");
+        else if (wanted[i] == SP_JSON_STRING)
+            *ret = r.text;
+    }
     if (!is_one)
         return sp_error_set(reterr, SP_INVALID_ARGUMENT, "%s", body_text);
     if (!is_state(*ret))

@@ -598,7 +598,6 @@ export class Mock {
     switch (url.pathname) {
       case "/v1/status": return this.status(address);
       case "/v1/services": return this.serviceList(url);
-      case "/v1/system": return { settings: [], store: null };
       case "/v1/pins": return { pins: [], pinsMax: "100", segments: "0", segmentBytes: "0" };
       case "/v1/attributes": return this.attributes(url);
       case "/v1/search": return this.search(url);

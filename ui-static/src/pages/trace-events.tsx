@@ -25,7 +25,7 @@ const ROWS_MAX = 200;
  * into view, all that come at once together. */
 function exceptionsOf({ skeleton: s, source, adjusted }: ViewProps): (at: number) => Promise<string> {
   const known = new Map<number, Promise<string[]>>();
-  let waiting: { row: number; done: (texts: string[]) => void }[] = [];
+  const waiting: { row: number; done: (texts: string[]) => void }[] = [];
   const send = () => {
     const now = waiting.splice(0, ROWS_MAX);
     if (waiting.length > 0) window.setTimeout(send);

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { type ApiError, getSystem, search } from "../api/client";
 import type { SystemAnswer } from "../api/types";
-import { formatBytes, formatCount } from "../model/text";
+import { formatBytes, plural } from "../model/text";
 import { formatAge, formatDuration, formatFull, parseTime } from "../model/time";
 import { href, param, patched } from "../route";
 import { zone } from "../state/prefs";
@@ -83,7 +83,7 @@ function Kept({ store, hint }: { store: SystemAnswer["store"]; hint: bigint | nu
   return (
     <>
       <p>
-        {formatCount(spanCount)} spans of {formatCount(traceCount)} traces are stored, that started from {time(oldest)} to {time(newest)}. They are kept {rules.length > 0 ? rules.join(", ") : "without a limit of age or size"}.
+        {plural(spanCount, "span")} of {plural(traceCount, "trace")} are stored, that started from {time(oldest)} to {time(newest)}. They are kept {rules.length > 0 ? rules.join(", ") : "without a limit of age or size"}.
       </p>
       {hint !== null ? (
         <p>
