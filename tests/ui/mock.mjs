@@ -7,6 +7,9 @@ import { join, normalize } from "node:path";
 import { pathToFileURL } from "node:url";
 import { attribute, groupBy, plain, recordedRequests, spansOf, summaryOf } from "./spans.mjs";
 
+/** What a server says of itself. */
+const ITS_OWN = JSON.parse(readFileSync(new URL("golden/system.json", import.meta.url), "utf8"));
+
 const CSP =
   "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; " +
   "worker-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -605,7 +608,7 @@ export class Mock {
       case "/v1/facets": return this.facets(url);
       case "/v1/graph": return this.graph(url);
       case "/v1/graph/calls": return this.graphCalls(url);
-      case "/v1/system": return { settings: [] };
+      case "/v1/system": return ITS_OWN["/v1/system"];
       case "/v1/latency": return this.latency(url);
       case "/v1/metrics/query_range": return { series: [], from: url.searchParams.get("from"), to: url.searchParams.get("to"), stepNano: "60000000000" };
     }
