@@ -126,6 +126,15 @@ const movedIn = (page) =>
       }),
   );
 
+/** Nothing has been loaded for a while. */
+async function scriptsCame(page) {
+  for (let [before, now] = [-1, 0]; now !== before; ) {
+    before = now;
+    await page.waitForTimeout(300);
+    now = await page.evaluate(() => performance.getEntriesByType("resource").length);
+  }
+}
+
 /** All scripts but the one that the first paint waits for. */
 const MODULES = /\/(?!theme\.js)[^/]+\.js$/;
 const PAGES = ["", "trace/", "compare/", "map/", "service/", "status/"];
@@ -150,7 +159,7 @@ test("the first paint waits for the page, its styles and its theme only, and not
         // Links keep the range of the address, which the page without its script does not read.
         if (PAGES.includes(address)) assert.deepEqual(await links(), before, "the bar stays as it was painted");
         // What comes on demand is there before the answers, as with a slow server.
-        await page.waitForTimeout(300);
+        await scriptsCame(page);
         answer();
         await page.waitForLoadState("networkidle");
         await drawn(page);
