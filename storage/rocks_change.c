@@ -3,26 +3,30 @@
  * storage/rocks_change.c: see rocks_change.h. Knows the database through kv.h only. */
 #include "storage/rocks_change.h"
 
-enum sp_status sp_rocks_change_begin(struct sp_rocks *rocks, struct sp_gate_pass *pass,
-                                     struct sp_error *reterr)
+enum sp_status sp_rocks_change_begin(struct sp_rocks *rocks, pthread_mutex_t *alone,
+                                     struct sp_rocks_change *change, struct sp_error *reterr)
 {
     if (rocks->follows)
         return sp_error_set(reterr, SP_PERMISSION,
                             "this process only reads: ask the one that stores spans");
     enum sp_status status = sp_rocks_check_open(rocks, reterr);
     if (status == SP_OK)
-        status = sp_rocks_enter(rocks, pass, reterr);
+        status = sp_rocks_enter(rocks, &change->pass, reterr);
     if (status != SP_OK)
         return status;
-    if (rocks->kv != NULL && !atomic_load(&rocks->kv_broken))
+    if (rocks->kv != NULL && !atomic_load(&rocks->kv_broken)) {
+        change->alone = alone;
+        pthread_mutex_lock(alone);
         return SP_OK;
-    sp_gate_leave(&rocks->gate, pass);
+    }
+    sp_gate_leave(&rocks->gate, &change->pass);
     return sp_error_set(reterr, SP_UNAVAILABLE, "the database does not take writes now");
 }
 
-void sp_rocks_change_end(struct sp_rocks *rocks, struct sp_gate_pass *pass)
+void sp_rocks_change_end(struct sp_rocks *rocks, struct sp_rocks_change *change)
 {
-    sp_gate_leave(&rocks->gate, pass);
+    pthread_mutex_unlock(change->alone);
+    sp_gate_leave(&rocks->gate, &change->pass);
 }
 
 static enum sp_status write_and_sync(struct sp_rocks *rocks, struct sp_kv_batch *batch,

@@ -252,14 +252,12 @@ static enum sp_status change(struct sp_rocks *rocks, const struct sp_pin *pin,
                                                     struct sp_error *reterr),
                              struct sp_error *reterr)
 {
-    struct sp_gate_pass pass;
-    enum sp_status status = sp_rocks_change_begin(rocks, &pass, reterr);
+    struct sp_rocks_change changed;
+    enum sp_status status = sp_rocks_change_begin(rocks, &rocks->history_lock, &changed, reterr);
     if (status != SP_OK)
         return status;
-    pthread_mutex_lock(&rocks->history_lock);
     status = make(rocks, pin, reterr);
-    pthread_mutex_unlock(&rocks->history_lock);
-    sp_rocks_change_end(rocks, &pass);
+    sp_rocks_change_end(rocks, &changed);
     return status;
 }
 

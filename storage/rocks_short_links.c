@@ -85,14 +85,12 @@ enum sp_status sp_rocks_short_link_add(struct sp_store *store, struct sp_slice s
                                        struct sp_error *reterr)
 {
     struct sp_rocks *rocks = sp_rocks_of(store);
-    struct sp_gate_pass pass;
-    enum sp_status status = sp_rocks_change_begin(rocks, &pass, reterr);
+    struct sp_rocks_change change;
+    enum sp_status status = sp_rocks_change_begin(rocks, &rocks->short_links_lock, &change, reterr);
     if (status != SP_OK)
         return status;
-    pthread_mutex_lock(&rocks->short_links_lock);
     status = add(rocks, state, now_unix_ns, ret_id, reterr);
-    pthread_mutex_unlock(&rocks->short_links_lock);
-    sp_rocks_change_end(rocks, &pass);
+    sp_rocks_change_end(rocks, &change);
     return status;
 }
 
@@ -100,14 +98,12 @@ enum sp_status sp_rocks_short_link_remove(struct sp_store *store, uint64_t id,
                                           struct sp_error *reterr)
 {
     struct sp_rocks *rocks = sp_rocks_of(store);
-    struct sp_gate_pass pass;
-    enum sp_status status = sp_rocks_change_begin(rocks, &pass, reterr);
+    struct sp_rocks_change change;
+    enum sp_status status = sp_rocks_change_begin(rocks, &rocks->short_links_lock, &change, reterr);
     if (status != SP_OK)
         return status;
-    pthread_mutex_lock(&rocks->short_links_lock);
     status = take_out(rocks, id, reterr);
-    pthread_mutex_unlock(&rocks->short_links_lock);
-    sp_rocks_change_end(rocks, &pass);
+    sp_rocks_change_end(rocks, &change);
     return status;
 }
 

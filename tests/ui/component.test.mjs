@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertAccessible, assertNoSidewaysScroll, comes, goes, texts, until, withPage } from "./browser.mjs";
-import { Mock } from "./mock.mjs";
+import { withMock } from "./mock.mjs";
 import { hex, useBrowser } from "./site.mjs";
 
 const site = useBrowser();
@@ -34,17 +34,6 @@ function span(traceId, name, more = {}) {
 function request(service, spans) {
   const attributes = [{ key: "service.name", value: { stringValue: service } }];
   return { resourceSpans: [{ resource: { attributes }, scopeSpans: [{ scope: { name: "test" }, spans }] }] };
-}
-
-async function withMock(requests, test) {
-  const mock = new Mock();
-  for (const r of requests) mock.add(r);
-  const { url, stop } = await mock.listen(process.env.UI_DIST);
-  try {
-    await test(url, mock);
-  } finally {
-    await stop();
-  }
 }
 
 const string = (key, value) => ({ key, value: { stringValue: value } });

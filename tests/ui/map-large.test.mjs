@@ -3,22 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertAccessible, texts, withPage } from "./browser.mjs";
-import { Mock } from "./mock.mjs";
+import { withMock } from "./mock.mjs";
 import { hex, MS, requestOf, useBrowser } from "./site.mjs";
 
 const T0 = BigInt(Date.now() - 3600000) * MS;
 const site = useBrowser();
-
-async function withMock(requests, look) {
-  const mock = new Mock();
-  for (const r of requests) mock.add(r);
-  const { url, stop } = await mock.listen(process.env.UI_DIST);
-  try {
-    await look(url);
-  } finally {
-    await stop();
-  }
-}
 
 test("three hundred services: lists to begin with, a matrix of all of them that is only drawn where one looks, and the way to all", async () => {
   const one = (n, id, kind, more = {}) => ({ traceId: hex(n, 32), spanId: hex(id, 16), name: "work", kind, startTimeUnixNano: String(T0), endTimeUnixNano: String(T0 + MS), ...more });

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { assertAccessible, assertNoSidewaysScroll, glide, texts, touch, until, withPage } from "./browser.mjs";
-import { Mock } from "./mock.mjs";
+import { withMock } from "./mock.mjs";
 import { hex, MINUTE, MS, requestOf, useSite } from "./site.mjs";
 
 const T0 = (BigInt(Date.now() - 3600000) * MS / MINUTE) * MINUTE;
@@ -585,17 +585,6 @@ test("every view is accessible in the dark and in forced colours, and fits 390 a
     }, { forcedColors: "active" });
   }
 });
-
-async function withMock(requests, look) {
-  const mock = new Mock();
-  for (const r of requests) mock.add(r);
-  const { url, stop } = await mock.listen(process.env.UI_DIST);
-  try {
-    await look(url);
-  } finally {
-    await stop();
-  }
-}
 
 test("the panel lists calls to look at: failed first, then slow and new ones, each a way to its span", async () => {
   await withPage(site.browser, at({ view: "table" }), async (page) => {

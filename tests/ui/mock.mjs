@@ -670,6 +670,18 @@ export class Mock {
   }
 }
 
+/** A mock that has these requests, for as long as somebody looks. */
+export async function withMock(requests, look) {
+  const mock = new Mock();
+  for (const r of requests) mock.add(r);
+  const { url, stop } = await mock.listen(process.env.UI_DIST);
+  try {
+    await look(url, mock);
+  } finally {
+    await stop();
+  }
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [, , dist, port = "16690", archive] = process.argv;
   const mock = new Mock();
