@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { assertAccessible, goes, until, withPage } from "./browser.mjs";
+import { assertAccessible, comes, goes, until, withPage } from "./browser.mjs";
 import { useSite } from "./site.mjs";
 import { groupBy, recordedRequests, spansOf } from "./spans.mjs";
 
@@ -194,9 +194,12 @@ const SHADES = [
   [`/trace/?id=${traceId}&view=graph`, "**/layout.js", ".graph:not(.drawn)", 1, ".graph .node"],
 ];
 
-/** Whether a shade is painted, and whether it is seen 149 and 151 ms after it came: the animation of it, or of what it is in, is set to these times. */
-const shadeOf = (e, pseudo) => {
+/** Whether a shade is painted, and whether it is seen 149 and 151 ms after somebody has begun to wait: the animation of it, or of what it is in, is set to these times.
+ * In one step with finding it: the page may put another in its place. */
+const shadeOf = ([selector, pseudo]) => {
+  const e = document.querySelector(selector);
   const waits = e.closest(".room, .trace-loading, .graph");
+  waits.style.setProperty("--waited", "0ms");
   waits.style.animation = "none";
   getComputedStyle(waits).animationName;
   waits.style.animation = "";
@@ -225,7 +228,7 @@ for (const forcedColors of ["none", "active"]) {
         async (page) => {
           await page.locator(shade).first().waitFor();
           assert.equal(await page.locator(shade).count(), count, path);
-          assert.deepEqual(await page.locator(shade).first().evaluate(shadeOf, pseudo), { seen: ["hidden", "visible"], painted: true, hidden: true }, path);
+          assert.deepEqual(await page.evaluate(shadeOf, [shade, pseudo]), { seen: ["hidden", "visible"], painted: true, hidden: true }, path);
           release();
           await page.locator(ready).first().waitFor();
           assert.equal(await page.locator(shade).count(), 0, path);
@@ -235,6 +238,41 @@ for (const forcedColors of ["none", "active"]) {
     }
   });
 }
+
+test("shades stay where the answer is waited for after the code", async () => {
+  let release;
+  const held = new Promise((done) => (release = done));
+  let code;
+  const asked = new Promise((done) => (code = done));
+  const prepare = async (page) => {
+    await page.route("**/explore-views*.js", async (route) => {
+      code();
+      await held;
+      await route.continue();
+    });
+    goes(page, () => undefined);
+  };
+  await withPage(
+    site.browser,
+    `${site.url}/?view=histogram`,
+    async (page) => {
+      await asked;
+      const shade = page.locator(".room.tall");
+      const first = await shade.elementHandle();
+      await page.waitForTimeout(200);
+      release();
+      await until(() => first.evaluate((e) => e.isConnected), false, "the code has come");
+      const waited = await shade.evaluate((e) => Number.parseFloat(e.style.getPropertyValue("--waited")));
+      assert.ok(waited >= 200, `waited for ${waited} ms`);
+      assert.equal(await shade.evaluate((e) => Number.parseFloat(getComputedStyle(e).animationDelay) <= 0), true);
+      comes(page);
+      await page.unrouteAll();
+      await page.reload();
+      await page.locator(".hist-box").waitFor();
+    },
+    { breaks: "**/v1/heatmap*", prepare },
+  );
+});
 
 test("the chart of a rate has its room before the second reading", async () => {
   await withPage(site.browser, `${site.url}/status/`, async (page) => {

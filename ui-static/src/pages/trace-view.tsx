@@ -14,6 +14,7 @@ import { say, tell } from "../state/say";
 import type { TraceSource } from "../state/source";
 import { loadStyle } from "../state/style";
 import { currentView } from "../state/traceview";
+import { Waiting } from "../ui/controls";
 import type { Details as DetailsPanel } from "./details";
 import { TraceBanners, TraceHeader } from "./trace-head";
 import { useTraceKeys } from "./trace-keys";
@@ -249,7 +250,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
         ) : view === "waterfall" ? null : Other ? (
           <Other key={view} view={view} isolated={isolated} skeleton={skeleton} source={source} adjusted={adjusted} matches={matches.found?.mask ?? null} keep={matches.keep} row={row} select={select} />
         ) : (
-          <div class={`trace-loading ${view === "graph" ? "shows-graph" : ""}`}>Loading the view …</div>
+          <Waiting look={view === "graph" ? "shows-graph" : ""}>Loading the view …</Waiting>
         )}
       </div>
       {place === "inline" ? null : details}

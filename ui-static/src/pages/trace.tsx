@@ -14,7 +14,7 @@ import { isPassing, Loader, useRetry } from "../state/load";
 import { zone } from "../state/prefs";
 import { fileSource, openFile, readFile, serverSource, type TraceSource } from "../state/source";
 import { say } from "../state/say";
-import { ErrorMark, ProblemPanel, useTitle } from "../ui/controls";
+import { ErrorMark, ProblemPanel, useTitle, useWaits } from "../ui/controls";
 import type { FileTrace } from "../worker/file";
 import type { MissingProps } from "./trace-missing";
 import { bringDetails, TraceView } from "./trace-view";
@@ -86,7 +86,7 @@ function Waiting({ source }: { source: TraceSource }) {
     };
   }, [source]);
   return (
-    <div class={`trace-loading ${param("view") === "graph" ? "shows-graph" : ""}`}>
+    <div class={`trace-loading ${param("view") === "graph" ? "shows-graph" : ""}`} ref={useWaits()}>
       <h1>{head ? `${head.firstServiceName} ${head.firstSpanName}` : `Trace ${source.id}`}</h1>
       <p role="status">
         {head ? `${formatDuration(Number(head.durationNano))}, ${plural(head.spanCount, "span")} ` : "Reading "}

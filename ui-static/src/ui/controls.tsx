@@ -12,6 +12,7 @@ import { moved } from "../route";
 import { hint } from "../state/keys";
 import { dark, drawerHigh, drawerPx, setDrawer, setDrawerHigh } from "../state/prefs";
 import { copy, tell } from "../state/say";
+import { waitsIn } from "../state/waited";
 import { Icon, type IconName } from "./icons";
 
 export function CopyButton(props: { text: string | (() => string | Promise<string>); what: string; label?: string; icon?: IconName }) {
@@ -271,16 +272,23 @@ export function Select({ label, value, options, choose }: SelectProps) {
   );
 }
 
+/** For an element that stands for what is waited for. */
+export function useWaits() {
+  const ref = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => waitsIn(ref.current as HTMLDivElement), []);
+  return ref;
+}
+
 /** Nothing for as long as nobody has begun to wait (main.css), then what is waited for. */
 export const Waiting = ({ look, children }: { look?: string | undefined; children?: ComponentChildren }) => (
-  <div class={`trace-loading ${look ?? ""}`} role="status">
+  <div class={`trace-loading ${look ?? ""}`} role="status" ref={useWaits()}>
     {children}
   </div>
 );
 
 /** Charts that have not come: as much room as they take, so that what is below stays where it is, and once somebody waits shades of them (main.css). */
 export const Room = ({ look, count = 1 }: { look: string; count?: number }) => (
-  <div class={`room ${look}`} aria-hidden="true">
+  <div class={`room ${look}`} aria-hidden="true" ref={useWaits()}>
     {Array.from({ length: count }, (_, i) => (
       <div key={i} />
     ))}

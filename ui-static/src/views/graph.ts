@@ -4,6 +4,7 @@
 import { type Edge, edgeWidth, isFailing, type Line, linesOf, LINK, type Node, type Place, type Shown, walk } from "../model/graph";
 import { colourOf, textureOf } from "../model/palette";
 import { cutMiddle, formatPercent } from "../model/text";
+import { waitsIn } from "../state/waited";
 import { iconPath } from "../ui/icons";
 import type { LayoutAnswer } from "../worker/layers";
 import { arrow, before, curve, freeRow, type Label, LABEL_HEIGHT, loopAt, middleOf, NODE_HEIGHT, NODE_WIDTH, routeLines, smooth, straightLines } from "./graph-paths";
@@ -111,6 +112,7 @@ export class GraphView {
     probe.className = "probe";
     probe.textContent = "a a";
     host.replaceChildren(this.#svg, probe);
+    waitsIn(this.#svg);
     this.#svg.addEventListener("pointerdown", this.#onDown);
     this.#svg.addEventListener("wheel", this.#onWheel, { passive: false });
     this.#svg.addEventListener("keydown", this.#onKey);
