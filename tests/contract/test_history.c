@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define GROUPS      20
-#define GROUP_SEEDS 60
+#define GROUP_SEEDS 30
 
 /* ---- RocksDB's assertions ----
  * Debian builds RocksDB with its assertions, and on a failing disk three of them end the process now and then, which nothing outside
