@@ -67,6 +67,7 @@ enum sp_status sp_query_api_new(const struct sp_query_options *options, struct s
     api->retention = options->retention;
     api->may_cancel = options->may_cancel;
     sp_running_init(&api->running);
+    sp_history_init(&api->history);
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     sp_turns_init(&api->turns, api->store, api->clock, processors > 0 ? (uint32_t)processors : 1);
     api->started_unix_ns = sp_clock_unix_ns(api->clock);
@@ -76,6 +77,7 @@ enum sp_status sp_query_api_new(const struct sp_query_options *options, struct s
     if (!api->pool) {
         sp_live_thread_free(api->live);
         sp_turns_fini(&api->turns);
+        sp_history_fini(&api->history);
         sp_running_fini(&api->running);
         free(api);
         return sp_error_set(reterr, SP_INTERNAL, "the query threads could not be started");
@@ -92,6 +94,7 @@ void sp_query_api_free(struct sp_query_api *api)
     sp_query_pool_free(api->pool);
     sp_live_thread_free(api->live);
     sp_turns_fini(&api->turns);
+    sp_history_fini(&api->history);
     sp_running_fini(&api->running);
     free(api);
 }
@@ -116,6 +119,16 @@ void sp_query_api_add_metrics(struct sp_query_api *api, const struct sp_metric *
     SP_ASSERT(api->metric_set_count < SP_QUERY_METRIC_SETS_MAX);
     api->metric_sets[api->metric_set_count].metrics = metrics;
     api->metric_sets[api->metric_set_count++].count = count;
+}
+
+void sp_query_api_remember(struct sp_query_api *api, const struct sp_metric *metrics, size_t count)
+{
+    sp_history_add_series(&api->history, metrics, count);
+}
+
+void sp_query_api_sample(struct sp_query_api *api)
+{
+    sp_history_sample(&api->history, sp_clock_unix_ns(api->clock));
 }
 
 /* ---- exchanges ---- */

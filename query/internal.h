@@ -5,6 +5,7 @@
 #pragma once
 
 #include "lib/net/net.h"
+#include "query/history.h"
 #include "query/query.h"
 #include "query/running.h"
 #include "query/turns.h"
@@ -252,6 +253,7 @@ enum sp_status sp_query_answer_cancel(struct sp_query_call *call, struct sp_erro
 enum sp_status sp_query_answer_quality(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_health(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_ready(struct sp_query_call *call, struct sp_error *reterr);
+enum sp_status sp_query_answer_history(struct sp_query_call *call, struct sp_error *reterr);
 enum sp_status sp_query_answer_metrics(struct sp_query_call *call, struct sp_error *reterr);
 
 /* The policy of ui.h and some fifty origins. */
@@ -297,6 +299,7 @@ struct sp_query_api {
     struct sp_query_pool *pool;
     struct sp_turns turns;
     struct sp_running running;
+    struct sp_history history;
     const struct sp_limit_shown *limits_shown;
     size_t limit_shown_count;
     const struct sp_setting *settings;

@@ -129,7 +129,14 @@ struct sp_metric {
 };
 
 #define SP_QUERY_METRIC_SETS_MAX 8
+#define SP_QUERY_SAMPLE_SECONDS  5 /* between two calls of sp_query_api_sample */
 
 /* Adds rows of other rooms (the collector's counters, say). Borrowed; they outlive the api. Before the first request. */
 void sp_query_api_add_metrics(struct sp_query_api *api, const struct sp_metric *metrics,
                               size_t count);
+
+/* Rows of these that /v1/system/history tells, too. Borrowed, as above. Before the first sample. */
+void sp_query_api_remember(struct sp_query_api *api, const struct sp_metric *metrics, size_t count);
+
+/* Remembers what those rows show now, for an hour. To be called every SP_QUERY_SAMPLE_SECONDS, by one thread. */
+void sp_query_api_sample(struct sp_query_api *api);

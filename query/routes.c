@@ -265,6 +265,11 @@ static const struct sp_parameter compare_traces[] = {
     {.name = "b", .type = SP_PARAMETER_TEXT},
 };
 
+/* The order is that of the rows in query/history.c. */
+static const struct sp_parameter history[] = {
+    {.name = "since", .type = SP_PARAMETER_TIME, .preset = 0},
+};
+
 #define TABLE(rows) (rows), SP_ARRAY_LEN(rows)
 
 const struct sp_query_endpoint sp_query_endpoints[] = {
@@ -305,6 +310,7 @@ const struct sp_query_endpoint sp_query_endpoints[] = {
     {"/v1/queries/{id}", SP_QUERY_HERE, NULL, 0, sp_query_answer_cancel, "DELETE"},
     {"/v1/quality", SP_QUERY_LONG, TABLE(quality), sp_query_answer_quality, NULL},
     {"/v1/system", SP_QUERY_HERE, NULL, 0, sp_query_answer_system, NULL},
+    {"/v1/system/history", SP_QUERY_HERE, TABLE(history), sp_query_answer_history, NULL},
     {"/healthz", SP_QUERY_HERE, NULL, 0, sp_query_answer_health, NULL},
     {"/readyz", SP_QUERY_HERE, NULL, 0, sp_query_answer_ready, NULL},
     {"/metrics", SP_QUERY_HERE, NULL, 0, sp_query_answer_metrics, NULL},

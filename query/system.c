@@ -228,6 +228,7 @@ static void write_limits(const struct sp_query_api *api, struct sp_json_writer *
         CONSTANT("rows of latencies", "", SP_LATENCY_PAGE_MAX),
         CONSTANT("quantiles of one question", "", SP_QUERY_QUANTILES_MAX),
         CONSTANT("keys that a completion looks for", "", SP_COMPLETION_KEYS_MAX),
+        CONSTANT("readings of counters that are remembered", "", SP_HISTORY_SAMPLES_MAX),
         CONSTANT("clients of /v1/live", "", SP_LIVE_STREAMS_MAX),
         CONSTANT("traces that wait for a client of /v1/live", "", SP_LIVE_WAITING_MAX),
     };
