@@ -11,8 +11,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "cmd/counters.h"
 #include "cmd/memory.h"
 #include "cmd/options.h"
 #include "cmd/settings.h"
@@ -35,7 +37,7 @@ struct server {
     struct sp_store *store;
     struct sp_collector *collector;
     struct sp_query_api *query;
-    struct sp_server *otlp_grpc, *otlp_http, *http;
+    struct sp_listeners listeners;
     size_t setting_count;
     enum role role;
     uint32_t drain_timeout_ms;
@@ -45,158 +47,6 @@ struct server {
     struct sp_error open_error;
     _Atomic bool open_ended;
 };
-
-/* ---- numbers of the collector for /metrics ---- */
-
-#define SP_COLLECTOR_METRIC(field)                                                                 \
-    static uint64_t read_##field(void *cookie)                                                     \
-    {                                                                                              \
-        struct sp_collector_stats stats;                                                           \
-        sp_collector_stats(cookie, &stats);                                                        \
-        return stats.field;                                                                        \
-    }
-SP_COLLECTOR_METRIC(http_requests)
-SP_COLLECTOR_METRIC(grpc_requests)
-SP_COLLECTOR_METRIC(requests_acked)
-SP_COLLECTOR_METRIC(requests_refused_permanent)
-SP_COLLECTOR_METRIC(requests_refused_retryable)
-SP_COLLECTOR_METRIC(spans_acked)
-SP_COLLECTOR_METRIC(spans_rejected)
-SP_COLLECTOR_METRIC(body_bytes)
-SP_COLLECTOR_METRIC(requests_open)
-
-static void add_collector_metrics(struct server *server)
-{
-    static struct sp_metric metrics[] = {
-        {"spoor_received_requests", "transport=\"http\"", "Export requests received.",
-         SP_METRIC_COUNTER, read_http_requests, NULL, NULL},
-        {"spoor_received_requests", "transport=\"grpc\"", "Export requests received.",
-         SP_METRIC_COUNTER, read_grpc_requests, NULL, NULL},
-        {"spoor_acked_requests", NULL, "Export requests answered with success.", SP_METRIC_COUNTER,
-         read_requests_acked, NULL, NULL},
-        {"spoor_refused_requests", "retryable=\"false\"", "Export requests refused.",
-         SP_METRIC_COUNTER, read_requests_refused_permanent, NULL, NULL},
-        {"spoor_refused_requests", "retryable=\"true\"", "Export requests refused.",
-         SP_METRIC_COUNTER, read_requests_refused_retryable, NULL, NULL},
-        {"spoor_acked_spans", NULL, "Spans made durable.", SP_METRIC_COUNTER, read_spans_acked,
-         NULL, NULL},
-        {"spoor_rejected_spans", NULL, "Spans refused one by one.", SP_METRIC_COUNTER,
-         read_spans_rejected, NULL, NULL},
-        {"spoor_received_bytes", NULL, "Bytes of request bodies as received.", SP_METRIC_COUNTER,
-         read_body_bytes, NULL, NULL},
-        {"spoor_open_requests", NULL, "Export requests waiting for the store.", SP_METRIC_GAUGE,
-         read_requests_open, NULL, NULL},
-    };
-    for (size_t i = 0; i < SP_ARRAY_LEN(metrics); i++)
-        metrics[i].cookie = server->collector;
-    sp_query_api_add_metrics(server->query, metrics, SP_ARRAY_LEN(metrics));
-}
-
-SP_COLLECTOR_METRIC(spans_acked_grpc)
-SP_COLLECTOR_METRIC(spans_acked_http)
-
-static void add_transport_metrics(struct server *server)
-{
-    static struct sp_metric metrics[] = {
-        {"spoor_acked_spans_by_transport", "transport=\"grpc\"", "Spans made durable.",
-         SP_METRIC_COUNTER, read_spans_acked_grpc, NULL, NULL},
-        {"spoor_acked_spans_by_transport", "transport=\"http\"", "Spans made durable.",
-         SP_METRIC_COUNTER, read_spans_acked_http, NULL, NULL},
-    };
-    for (size_t i = 0; i < SP_ARRAY_LEN(metrics); i++)
-        metrics[i].cookie = server->collector;
-    sp_query_api_add_metrics(server->query, metrics, SP_ARRAY_LEN(metrics));
-}
-
-/* One counter for each status that is not OK: why requests were refused. */
-struct refusal {
-    const struct sp_collector *collector;
-    enum sp_status status;
-};
-
-static uint64_t read_refusals(void *cookie)
-{
-    const struct refusal *refusal = cookie;
-    return sp_collector_refused(refusal->collector, refusal->status);
-}
-
-static void add_refusal_metrics(struct server *server)
-{
-    static struct refusal refusals[SP_STATUS_COUNT];
-    static struct sp_metric metrics[SP_STATUS_COUNT];
-    static char labels[SP_STATUS_COUNT][64];
-    size_t count = 0;
-    for (int status = SP_OK + 1; status < SP_STATUS_COUNT; status++) {
-        snprintf(labels[count], sizeof(labels[count]), "reason=\"%s\",retryable=\"%s\"",
-                 sp_status_name((enum sp_status)status),
-                 sp_status_retryable((enum sp_status)status) ? "true" : "false");
-        refusals[count] = (struct refusal){server->collector, (enum sp_status)status};
-        metrics[count] = (struct sp_metric){"spoor_refused_requests_by_reason",
-                                            labels[count],
-                                            "Export requests refused.",
-                                            SP_METRIC_COUNTER,
-                                            read_refusals,
-                                            &refusals[count],
-                                            NULL};
-        count++;
-    }
-    sp_query_api_add_metrics(server->query, metrics, count);
-}
-
-/* The same for spans that were refused in requests that were taken. */
-struct rejection {
-    const struct sp_collector *collector;
-    enum sp_rejection rejection;
-};
-
-static uint64_t read_rejections(void *cookie)
-{
-    const struct rejection *rejection = cookie;
-    return sp_collector_rejected(rejection->collector, rejection->rejection);
-}
-
-static void add_rejection_metrics(struct server *server)
-{
-    static struct rejection rejections[SP_REJECTION_COUNT];
-    static struct sp_metric metrics[SP_REJECTION_COUNT];
-    static char labels[SP_REJECTION_COUNT][64];
-    for (int i = 0; i < SP_REJECTION_COUNT; i++) {
-        snprintf(labels[i], sizeof(labels[i]), "reason=\"%s\"",
-                 sp_rejection_name((enum sp_rejection)i));
-        rejections[i] = (struct rejection){server->collector, (enum sp_rejection)i};
-        metrics[i] = (struct sp_metric){"spoor_rejected_spans_by_reason",
-                                        labels[i],
-                                        "Spans refused one by one.",
-                                        SP_METRIC_COUNTER,
-                                        read_rejections,
-                                        &rejections[i],
-                                        sp_rejection_advice((enum sp_rejection)i)};
-    }
-    sp_query_api_add_metrics(server->query, metrics, SP_REJECTION_COUNT);
-}
-
-static uint64_t read_reply_bytes(void *cookie)
-{
-    return sp_budget_used(cookie);
-}
-
-static uint64_t read_refused(void *cookie)
-{
-    return sp_budget_refused(cookie);
-}
-
-static void add_reply_metrics(struct server *server)
-{
-    static struct sp_metric metrics[] = {
-        {"spoor_waiting_reply_bytes", NULL, "Bytes of large answers that wait for their readers.",
-         SP_METRIC_GAUGE, read_reply_bytes, NULL, NULL},
-        {"spoor_refused_replies", NULL, "Answers replaced by 503 for want of --reply-memory.",
-         SP_METRIC_COUNTER, read_refused, NULL, NULL},
-    };
-    for (size_t i = 0; i < SP_ARRAY_LEN(metrics); i++)
-        metrics[i].cookie = &server->reply_budget;
-    sp_query_api_add_metrics(server->query, metrics, SP_ARRAY_LEN(metrics));
-}
 
 /* ---- start ---- */
 
@@ -287,22 +137,20 @@ static enum sp_status start_rooms(struct server *server, const struct sp_config 
         status = sp_collector_new(&collector, &server->collector, reterr);
     if (status == SP_OK)
         status = sp_query_api_new(&query, &server->query, reterr);
-    if (status == SP_OK && server->collector != NULL) {
-        add_collector_metrics(server);
-        add_transport_metrics(server);
-        add_refusal_metrics(server);
-        add_rejection_metrics(server);
-    }
-    if (status == SP_OK)
-        add_reply_metrics(server);
-    return status;
+    if (status != SP_OK)
+        return status;
+    if (server->collector != NULL)
+        sp_serve_count_collector(server->query, server->collector);
+    sp_serve_count_connections(server->query, &server->listeners, server->collector != NULL);
+    sp_serve_count_replies(server->query, &server->reply_budget);
+    return SP_OK;
 }
 
 static enum sp_status listen_on(struct server *server, const struct sp_config *config,
                                 const char *option,
                                 enum sp_status (*start)(const struct sp_server_options *,
                                                         struct sp_server **, struct sp_error *),
-                                struct sp_handler handler, struct sp_server **ret,
+                                struct sp_handler handler, struct sp_listener *listener,
                                 struct sp_error *reterr)
 {
     struct sp_server_options options = {
@@ -318,40 +166,44 @@ static enum sp_status listen_on(struct server *server, const struct sp_config *c
     options.limits.body_bytes_max = server->limits.body_bytes_max;
     if (handler.cookie == server->query) /* the longest query string, and other fields beside it */
         options.limits.head_bytes_max += SP_QUERY_STRING_BYTES_MAX;
-    enum sp_status status = start(&options, ret, reterr);
-    if (status == SP_OK)
-        sp_log_event(&server->log, SP_LOG_INFO, "listening", NULL, sp_log_cstr("interface", option),
-                     sp_log_cstr("address", sp_server_address(*ret)));
-    return status;
+    struct sp_server *started;
+    enum sp_status status = start(&options, &started, reterr);
+    if (status != SP_OK)
+        return status;
+    listener->server = started;
+    sp_log_event(&server->log, SP_LOG_INFO, "listening", NULL, sp_log_cstr("interface", option),
+                 sp_log_cstr("address", sp_server_address(started)));
+    return SP_OK;
 }
 
-static const char *address_of(const struct sp_server *listener)
+static const char *address_of(const struct sp_listener *listener)
 {
-    return listener != NULL ? sp_server_address(listener) : "";
+    return listener->server ? sp_server_address(listener->server) : "";
 }
 
 static enum sp_status start_listeners(struct server *server, const struct sp_config *config,
                                       struct sp_error *reterr)
 {
+    struct sp_listeners *listeners = &server->listeners;
     struct sp_handler query_handler = sp_query_api_handler(server->query);
     enum sp_status status = SP_OK;
     if (server->role != ROLE_QUERY)
         status =
             listen_on(server, config, "otlp-grpc", sp_http2_server_start,
-                      sp_collector_grpc_handler(server->collector), &server->otlp_grpc, reterr);
+                      sp_collector_grpc_handler(server->collector), &listeners->otlp_grpc, reterr);
     if (status == SP_OK && server->role != ROLE_QUERY)
         status =
             listen_on(server, config, "otlp-http", sp_http1_server_start,
-                      sp_collector_http_handler(server->collector), &server->otlp_http, reterr);
+                      sp_collector_http_handler(server->collector), &listeners->otlp_http, reterr);
     if (status == SP_OK && server->role != ROLE_COLLECTOR)
         status = listen_on(server, config, "http", sp_http1_server_start, query_handler,
-                           &server->http, reterr);
+                           &listeners->http, reterr);
     if (status != SP_OK)
         return status;
     struct sp_query_addresses addresses = {
-        .otlp_grpc = address_of(server->otlp_grpc),
-        .otlp_http = address_of(server->otlp_http),
-        .http = address_of(server->http),
+        .otlp_grpc = address_of(&listeners->otlp_grpc),
+        .otlp_http = address_of(&listeners->otlp_http),
+        .http = address_of(&listeners->http),
     };
     sp_query_api_set_ready(server->query, &addresses);
     return SP_OK;
@@ -370,16 +222,17 @@ static void drain_listener(struct server *server, struct sp_server *listener)
 /* From the outside in: no new work, then what runs, then the store. Also takes half-started servers apart. */
 static void stop_server(struct server *server)
 {
+    struct sp_listeners *listeners = &server->listeners;
     if (server->query)
         sp_query_api_set_draining(server->query);
     if (server->collector)
         sp_collector_drain(server->collector);
-    drain_listener(server, server->otlp_grpc);
-    drain_listener(server, server->otlp_http);
-    drain_listener(server, server->http);
-    sp_server_stop(server->otlp_grpc);
-    sp_server_stop(server->otlp_http);
-    sp_server_stop(server->http);
+    drain_listener(server, listeners->otlp_grpc.server);
+    drain_listener(server, listeners->otlp_http.server);
+    drain_listener(server, listeners->http.server);
+    sp_server_stop(listeners->http.server); /* which reads what the others count */
+    sp_server_stop(listeners->otlp_grpc.server);
+    sp_server_stop(listeners->otlp_http.server);
     sp_query_api_free(server->query);
     sp_store_close(server->store);
     sp_collector_free(server->collector);
@@ -398,14 +251,21 @@ static sigset_t block_signals(void)
     return set;
 }
 
-/* The signal that has come, after any time. */
-static int next_signal(const sigset_t *set)
+#define SAMPLES_A_LOOK (SP_MEMORY_LOOK_SECONDS / SP_QUERY_SAMPLE_SECONDS)
+_Static_assert(SP_MEMORY_LOOK_SECONDS % SP_QUERY_SAMPLE_SECONDS == 0, "one wait serves both");
+
+/* The signal that has come, after any time; meanwhile, what has to be done from time to time. */
+static int next_signal(const struct server *server, const sigset_t *set)
 {
-    const struct timespec at_most = {.tv_sec = SP_MEMORY_LOOK_SECONDS};
+    const struct timespec at_most = {.tv_sec = SP_QUERY_SAMPLE_SECONDS};
     struct sp_memory memory = {0};
+    unsigned samples = 0;
     int number;
     while ((number = sigtimedwait(set, NULL, &at_most)) < 0) {
-        if (errno == EAGAIN)
+        if (errno != EAGAIN)
+            continue;
+        sp_query_api_sample(server->query);
+        if (++samples % SAMPLES_A_LOOK == 0)
             sp_memory_look(&memory);
     }
     return number;
@@ -417,7 +277,8 @@ static enum sp_status wait_for_signal(const struct server *server, const sigset_
 {
     int number;
     bool ready = false;
-    while ((number = next_signal(set)) == OPEN_ENDED_SIGNAL) {
+    sp_query_api_sample(server->query); /* of the zeros that all begins with */
+    while ((number = next_signal(server, set)) == OPEN_ENDED_SIGNAL) {
         if (ready || !atomic_load(&server->open_ended)) /* somebody else has sent it */
             continue;
         if (server->open_status != SP_OK) {
@@ -470,6 +331,17 @@ static int run(const struct sp_config *config)
     return status == SP_OK ? SP_EXIT_OK : SP_EXIT_FAILURE;
 }
 
+/* As many descriptors as the system allows: shells and service managers begin with 1,024, which are fewer than the connections that the
+ * listeners may have. What cannot be had is missed later, by those who wait. */
+static void raise_descriptors(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int sp_cmd_serve(int argc, char **argv)
 {
     const struct sp_command command = {
@@ -482,6 +354,7 @@ int sp_cmd_serve(int argc, char **argv)
     struct sp_arena arena;
     struct sp_config config;
     sp_memory_begin();
+    raise_descriptors();
     sp_arena_init(&arena, SP_SERVE_CONFIG_ARENA_BYTES);
     int code = sp_cmd_options(&arena, &command, argc, argv, &config);
     if (code < 0)

@@ -68,7 +68,11 @@ static uint64_t counted(const struct sp_answer *counters, const char *name)
 static void print_refused(const struct sp_answer *counters, FILE *out)
 {
     uint64_t requests = counted(counters, "spoor_refused_requests"),
-             spans = counted(counters, "spoor_rejected_spans");
+             spans = counted(counters, "spoor_rejected_spans"),
+             connections = counted(counters, "spoor_refused_connections");
+    if (connections > 0)
+        fprintf(out, "Refused  %llu connections: too many were open\n",
+                (unsigned long long)connections);
     if (requests + spans == 0)
         return;
     fprintf(out, "Refused  %llu requests, and %llu spans of others\n", (unsigned long long)requests,

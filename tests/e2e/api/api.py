@@ -28,6 +28,15 @@ def otlp_spans(data):
     return [span for group in data["resourceSpans"] for scope in group["scopeSpans"] for span in scope["spans"]]
 
 
+def until_read(context, at):
+    """The history once the server has read its counters after that moment."""
+    end = time.monotonic() + 60
+    while not (history := context.check(f"/v1/system/history?since={at}"))["atUnixNano"]:
+        assert time.monotonic() < end, history
+        time.sleep(0.1)
+    return history
+
+
 # ---- every path ----
 
 def test_the_check_against_the_document_can_fail(context):
@@ -121,6 +130,16 @@ def test_every_reply_is_what_the_document_says(context):
     assert system["store"]["spanCount"] == status["spanCount"] and system["queries"]["slowest"] and not system["queries"]["mayCancel"]
     assert {"name": "http", "value": "127.0.0.1:0", "origin": "flag", "masked": False} in system["settings"]
     context.change("DELETE", "/v1/queries/1", 403)
+    # Nothing comes in meanwhile: what is remembered from now on is what is counted now.
+    counters = {(row["name"], row["labels"]): row for row in context.check("/v1/system")["counters"]}
+    history = until_read(context, system["nowUnixNano"])
+    assert history["startedAtUnixNano"] == system["startedAtUnixNano"] and len(history["series"]) > 8
+    for row in history["series"]:
+        counter = counters[row["name"], row["labels"]]
+        assert row["counts"] == counter["counts"] and row["values"] == [counter["value"]] * len(history["atUnixNano"]), row
+    past = context.check("/v1/system/history")
+    assert past["atUnixNano"] == sorted(past["atUnixNano"], key=int) and int(past["nowUnixNano"]) > int(past["atUnixNano"][-1])
+    assert int(past["startedAtUnixNano"]) < int(past["atUnixNano"][0]) and all(row["values"][0] == "0" for row in past["series"])
     quality = context.check(f"/v1/quality?traces=100000&{whole}")
     assert quality["complete"] and int(quality["spans"]) >= int(status["spanCount"])
     assert differences["attributes"]["tested"] > 10 and differences["calls"]["selfTime"]["tested"] > 5

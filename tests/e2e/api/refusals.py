@@ -87,7 +87,7 @@ def test_every_parameter_refuses_what_the_document_excludes(context):
                 context.problem(f"{asked}?" + urllib.parse.urlencode({name: value}), 400, parameter=name)
                 refused.add((path, name))
     for wanted in (("/v1/search", "q"), ("/v1/live", "q"), ("/v1/facets", "selection"), ("/v1/compare", "nodes"), ("/v1/heatmap", "rows"),
-                   ("/v1/attributes", "q"), ("/v1/latency", "by"), ("/v1/quality", "traces"), ("/v1/graph", "compareFrom")):
+                   ("/v1/system/history", "since"), ("/v1/attributes", "q"), ("/v1/latency", "by"), ("/v1/quality", "traces"), ("/v1/graph", "compareFrom")):
         assert wanted in refused, wanted
 
 

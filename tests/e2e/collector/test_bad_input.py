@@ -4,6 +4,7 @@ something wrong to a real process and then shows that a good span is still taken
 
 import gzip
 import json
+import resource
 import secrets
 import socket
 import struct
@@ -350,6 +351,55 @@ def test_slow_senders_and_open_connections_do_not_stop_others(server):
         for s in sockets:
             s.close()
     assert_goes_on(server)
+
+
+def counted(server, name):
+    """The values of a counter or gauge of /v1/system, by its labels."""
+    return {row["labels"]: int(row["value"]) for row in server.get_json("/v1/system")["counters"] if row["name"] == name}
+
+
+def until_counted(server, name, labels, wanted):
+    end = time.monotonic() + 60
+    while (value := counted(server, name)[labels]) != wanted:
+        assert time.monotonic() < end, (name, labels, value)
+        time.sleep(0.02)
+
+
+def test_connections_above_the_limit_are_closed_and_counted(server):
+    grpc_listener = 'listener="otlp-grpc"'
+    [most] = [int(row["value"]) for row in server.get_json("/v1/system")["limits"] if row["from"] == "connections_max"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    sockets = []
+    try:
+        # As in a shell: fewer descriptors than connections, until the server asks for more.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+        with spoor.Spoor(server.binary) as other:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 2 * most + 100), hard))
+            dial = lambda: socket.create_connection(other.address("otlp-grpc"), timeout=20)
+            assert counted(other, "spoor_refused_connections") == {grpc_listener: 0}
+            sockets = [dial() for _ in range(most)]
+            until_counted(other, "spoor_open_connections", grpc_listener, most)
+            for refused in (1, 2, 3):
+                with dial() as s:
+                    assert s.recv(1) == b""
+                until_counted(other, "spoor_refused_connections", grpc_listener, refused)
+            assert counted(other, "spoor_open_connections")[grpc_listener] == most
+            metrics = other.request("http", "GET", "/metrics")[2].decode().splitlines()
+            assert f"spoor_refused_connections_total{{{grpc_listener}}} 3" in metrics and f"spoor_open_connections{{{grpc_listener}}} {most}" in metrics
+            assert [row["advice"] for row in other.get_json("/v1/system")["counters"] if row["name"] == "spoor_refused_connections"]
+            host, port = other.address("http")
+            told = subprocess.run([other.binary, "status", "--server", f"http://{host}:{port}"], capture_output=True, text=True, check=True).stdout
+            assert "Refused  3 connections: too many were open" in told.splitlines(), told
+            assert_goes_on(other)  # by OTLP/HTTP
+            sockets.pop().close()
+            until_counted(other, "spoor_open_connections", grpc_listener, most - 1)
+            _, fields, _ = grpc(other, EXPORT, good_request()[1])
+            assert fields["grpc-status"] == "0", fields
+            assert counted(other, "spoor_refused_connections") == {grpc_listener: 3}
+    finally:
+        for s in sockets:
+            s.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 # ---- gRPC, with curl as the client ----
