@@ -205,8 +205,8 @@ void sp_serve_count_connections(struct sp_query_api *query, struct sp_listeners 
         {"spoor_refused_connections", "listener=\"otlp-grpc\"",
          "Connections closed at once because connections_max were open.", SP_METRIC_COUNTER,
          read_connections_refused, NULL,
-         "As many connections were open as may be: senders see a server that is not there, and try "
-         "again. One gRPC channel a process is enough; a collector in between joins many."},
+         "As many were open as may be. One gRPC channel a sender is enough; a collector in between "
+         "joins many."},
     };
     struct sp_listener *const of[] = {&listeners->http, &listeners->otlp_http,
                                       &listeners->otlp_grpc, &listeners->otlp_grpc};

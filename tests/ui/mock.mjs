@@ -5,10 +5,8 @@ import { createServer } from "node:http";
 import { existsSync, readFileSync } from "node:fs";
 import { join, normalize } from "node:path";
 import { pathToFileURL } from "node:url";
+import { SYSTEM, systemHistory } from "./own.mjs";
 import { attribute, groupBy, plain, recordedRequests, spansOf, summaryOf } from "./spans.mjs";
-
-/** What a server says of itself. */
-const ITS_OWN = JSON.parse(readFileSync(new URL("golden/system.json", import.meta.url), "utf8"));
 
 const CSP =
   "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; " +
@@ -127,13 +125,13 @@ function compare(have, op, want) {
 
 const pattern = (text) => new RegExp(`^(?:${text.replace(/^\(\?i\)/, "")})$`, text.startsWith("(?i)") ? "i" : "");
 
-function time(text, fallback) {
+function time(text, fallback, parameter = "from") {
   if (text === null) return fallback;
   const m = /^now(?:-(\d+)([smhd]))?$/.exec(text);
   if (m) return BigInt(Date.now() - Number(m[1] ?? 0) * { s: 1e3, m: 6e4, h: 3.6e6, d: 8.64e7 }[m[2] ?? "s"]) * 1000000n;
   if (/^\d+$/.test(text)) return BigInt(text) * 10n ** BigInt({ 10: 9, 13: 6, 16: 3 }[text.length] ?? 0);
   const ms = Date.parse(text);
-  if (Number.isNaN(ms)) throw new Problem(400, "Not a time", { detail: `"${text}" is not a time`, parameter: "from" });
+  if (Number.isNaN(ms)) throw new Problem(400, "Not a time", { detail: `"${text}" is not a time`, parameter });
   return BigInt(ms) * 1000000n;
 }
 
@@ -595,6 +593,11 @@ export class Mock {
     };
   }
 
+  systemHistory(url) {
+    for (const name of url.searchParams.keys()) if (name !== "since") throw new Problem(400, "a parameter is not valid", { parameter: name });
+    return systemHistory(time(url.searchParams.get("since") || null, 0n, "since"));
+  }
+
   answer(url, address) {
     const m = /^\/v1\/traces\/([0-9A-Fa-f]{16,32})(\/spans|\/percentiles|\/match|\/attributes)?$/.exec(url.pathname);
     if (m) return this.trace(m[1], url);
@@ -608,7 +611,8 @@ export class Mock {
       case "/v1/facets": return this.facets(url);
       case "/v1/graph": return this.graph(url);
       case "/v1/graph/calls": return this.graphCalls(url);
-      case "/v1/system": return ITS_OWN["/v1/system"];
+      case "/v1/system": return SYSTEM;
+      case "/v1/system/history": return this.systemHistory(url);
       case "/v1/latency": return this.latency(url);
       case "/v1/metrics/query_range": return { series: [], from: url.searchParams.get("from"), to: url.searchParams.get("to"), stepNano: "60000000000" };
     }

@@ -5,6 +5,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { assertAccessible, assertNoSidewaysScroll, comes, goes, until, withPage } from "./browser.mjs";
+import { Mock } from "./mock.mjs";
+import { REMEMBERED, SYSTEM as golden } from "./own.mjs";
 import { hex, requestOf, rowsOf as rows, send as sendTo, useSite } from "./site.mjs";
 
 const T0 = BigInt(Date.now() - 3600000) * 1000000n;
@@ -27,6 +29,137 @@ const send = (service, spans) => sendTo(site.spoor, requestOf(service ? { "servi
 
 const at = (tab) => `${site.url}/status/?tab=${tab}`;
 const figure = (page, name) => page.locator(".figures > div", { has: page.locator("dt", { hasText: new RegExp(`^${name}$`) }) });
+
+/** What a server says of itself, and says that it has read before; a test changes it, and presses r. */
+function tellsOfItself(said) {
+  const asked = [];
+  const json = (route, answer) => route.fulfill({ json: answer });
+  const prepare = async (page) => {
+    await page.route("**/v1/system", (route) => json(route, said.system));
+    await page.route("**/v1/system/history*", (route) => {
+      const since = new URL(route.request().url()).searchParams.get("since");
+      asked.push(since);
+      return json(route, said.history(BigInt(since ?? 0)));
+    });
+    await page.route("**/v1/queries/*", (route) => json(route, said.end(route.request().url().split("/").at(-1))));
+  };
+  return { asked, prepare };
+}
+const counted = (counters, values) => counters.map((c) => ({ ...c, value: String(values[`${c.name} ${c.labels}`] ?? values[c.name] ?? c.value) }));
+
+test("the mock says of itself what a server does, and refuses what it refuses", async () => {
+  const [mock, own] = [await new Mock().listen(process.env.UI_DIST), site.url];
+  const ask = async (url, path) => (await fetch(`${url}/v1/system${path}`)).json();
+  const row = ({ name, labels, help, counts, advice, part, unit, from }) => ({ name, labels, help, counts, advice, part, unit, from });
+  try {
+    const [of, ours] = [await ask(mock.url, ""), await ask(own, "")];
+    assert.deepEqual(Object.keys(of), Object.keys(ours));
+    assert.deepEqual(of.counters.map(row), ours.counters.map(row));
+    assert.deepEqual(of.limits.map(row), ours.limits.map(row));
+    const [past, pastOfOurs] = [await ask(mock.url, "/history"), await ask(own, "/history")];
+    assert.deepEqual(Object.keys(past), Object.keys(pastOfOurs));
+    assert.deepEqual(past.series.map(row), pastOfOurs.series.map(row));
+    assert.equal(past.stepNano, pastOfOurs.stepNano);
+    for (const { atUnixNano, series } of [past, pastOfOurs]) assert.ok(atUnixNano.length > 0 && series.every((s) => s.values.length === atUnixNano.length));
+    const last = past.atUnixNano.at(-2);
+    assert.equal((await ask(mock.url, `/history?since=${last}`)).atUnixNano.length, 1);
+    for (const wrong of ["since=x", "until=now"]) {
+      const [a, b] = [await ask(mock.url, `/history?${wrong}`), await ask(own, `/history?${wrong}`)];
+      assert.deepEqual([a.status, a.parameter], [b.status, b.parameter]);
+    }
+  } finally {
+    await mock.stop();
+  }
+});
+
+test("when the page is opened the chart has what came before", async () => {
+  let reads = 0;
+  // Of its own the page has one reading, which makes no rate.
+  const prepare = (page) => page.route("**/v1/system", (route) => (reads++ === 0 ? route.continue() : undefined));
+  await withPage(
+    site.browser,
+    at("ingest"),
+    async (page) => {
+      await page.locator(".chart").waitFor();
+      await page.getByText(/^The last hour, or since the server was started, in steps of (5|30) seconds\./).waitFor();
+      await page.getByRole("button", { name: "View as table" }).click();
+      const came = await rows(page, "Spans a second");
+      assert.ok(came.some((r) => r[2] !== "0/s" && r[3] !== "0/s"), JSON.stringify(came));
+      assert.ok(came.every((r) => r[1] === "0/s"), "nothing came by gRPC");
+      await assertAccessible(page, "Status, ingest, the past as a table");
+    },
+    { prepare },
+  );
+});
+
+test("a restart is a gap, not a rate; what the server read during a pause is there when the page goes on", async () => {
+  const T = 1_790_000_000n * 1_000_000_000n;
+  const when = (seconds) => String(T + BigInt(seconds) * 1_000_000_000n);
+  const grpc = 'spoor_acked_spans_by_transport transport="grpc"';
+  /** At which seconds a process that was started then had taken how many spans. */
+  const said = {
+    tells(startedAt, [...past]) {
+      const [now, count] = past.pop();
+      this.system = { ...golden, nowUnixNano: when(now), startedAtUnixNano: when(startedAt), counters: counted(golden.counters, { [grpc]: count }) };
+      this.history = (since) => {
+        const kept = past.filter(([t]) => BigInt(when(t)) > since);
+        const series = golden.counters.slice(0, REMEMBERED).map(({ name, labels, value }) => ({ name, labels, values: kept.map(([, n]) => (`${name} ${labels}` === grpc ? String(n) : value)) }));
+        return { startedAtUnixNano: when(startedAt), atUnixNano: kept.map(([t]) => when(t)), series };
+      };
+    },
+  };
+  const { asked, prepare } = tellsOfItself(said);
+  said.tells(-1000, [[-20, 0], [-15, 50], [-10, 100], [-5, 150], [0, 200], [2, 220]]);
+  await withPage(
+    site.browser,
+    at("ingest"),
+    async (page) => {
+      const rates = async () => (await rows(page, "Spans a second")).map((r) => r[1]);
+      await page.getByRole("button", { name: "View as table" }).click();
+      await until(rates, ["10/s", "10/s", "10/s", "10/s"], "what there was, and the first reading");
+      assert.deepEqual(asked, [null]);
+      await page.keyboard.press("p");
+      said.tells(30, [[30, 0], [35, 20], [40, 40]]);
+      await page.keyboard.press("r");
+      await until(rates, ["4.0/s", "4.0/s", ...Array(6).fill("–"), "10/s", "10/s", "10/s", "10/s"], "another process");
+      assert.deepEqual(asked, [null, when(2)]);
+      await figure(page, "Spans a second").locator("dd", { hasText: /^4\.0\/s$/ }).waitFor();
+      await page.getByRole("button", { name: "View as chart" }).click();
+      const line = page.locator(".chart-line").first();
+      assert.equal((await line.getAttribute("d")).match(/M/g).length, 2, "two lines, with a gap between them");
+      await page.getByRole("button", { name: "View as table" }).click();
+      said.tells(30, [[30, 0], [35, 20], [40, 40], [45, 60], [50, 80], [55, 100], [60, 120]]);
+      await page.keyboard.press("r");
+      await until(async () => (await rates()).slice(0, 7), [...Array(6).fill("4.0/s"), "–"], "nothing is missing");
+      assert.deepEqual(asked, [null, when(2), when(40)]);
+      // Every five seconds: nothing of the past is asked for.
+      said.tells(30, [[30, 0], [65, 145]]);
+      await page.keyboard.press("p");
+      await until(async () => (await rates())[0], "5.0/s", "it goes on by itself");
+      assert.equal(asked.length, 3);
+    },
+    { prepare },
+  );
+});
+
+test("connections that were turned away are told, with what to do about it", async () => {
+  const said = { system: { ...golden, counters: counted(golden.counters, { spoor_refused_connections: 17, spoor_open_connections: 512 }) }, history: () => ({ startedAtUnixNano: "1", atUnixNano: [], series: [] }) };
+  await withPage(
+    site.browser,
+    at("ingest"),
+    async (page) => {
+      const told = figure(page, "Connections refused");
+      await told.locator("dd", { hasText: "17" }).waitFor();
+      assert.match(await told.innerText(), /One gRPC channel a sender is enough/);
+      said.system = { ...golden, nowUnixNano: String(BigInt(golden.nowUnixNano) + 1n), counters: counted(golden.counters, { spoor_open_connections: 512 }) };
+      await page.keyboard.press("r");
+      // Of the listeners for spans: those of the pages are no senders.
+      await told.locator("dd", { hasText: "1,024 are open" }).waitFor();
+      assert.equal(await told.locator(".error-text").count(), 0);
+    },
+    { prepare: tellsOfItself(said).prepare },
+  );
+});
 
 test("what came in and what was refused, with the reason, and the rate once it was read twice", async () => {
   await withPage(site.browser, at("ingest"), async (page) => {
@@ -225,13 +358,95 @@ test("a query that waits for another one is listed, and ended, while that one ru
     const row = page.locator("tr", { hasText: "waits" });
     assert.match(await row.innerText(), /asked by 127\.0\.0\.1:\d+/);
     await assertAccessible(page, "Status, queries that wait");
-    await row.getByRole("button", { name: "End" }).click();
+    await row.getByRole("button", { name: "End: { name = `waits` }" }).click();
     assert.deepEqual(await waits, ended);
     await until(states, [false], "the first one still runs");
     await page.getByRole("region", { name: label }).getByRole("button", { name: "End" }).click();
     assert.deepEqual(await runs, ended);
     await page.getByText("No query runs at this moment").waitFor();
   });
+});
+
+const shown = (id, q, more = {}) => ({
+  id, url: `/v1/search?${new URLSearchParams({ q, from: "now-1h" })}`, cut: false, client: "127.0.0.1:4711", cameUnixNano: golden.nowUnixNano, tookNano: "4200000000", waitedNano: "3000000000",
+  tracesRead: "12", bytesScanned: "3000000", state: "running", cancelled: false, ...more,
+});
+
+test("on a narrow screen queries stand line by line, and nothing has to be scrolled to", async () => {
+  const running = [shown("1", "{ name = `a` }"), shown("2", `{ ${".long = 1 && ".repeat(30)}true }`, { state: "waiting" })];
+  const slowest = [{ ...shown("3", "{ name = `slow` }"), status: 200, endedUnixNano: golden.nowUnixNano }];
+  const endpoints = [{ path: "/v1/traces/{id}/percentiles", method: "GET", answered: "7", refused: "0", failed: "0", buckets: ["7", ...Array(9).fill("0")] }];
+  const said = { system: { ...golden, queries: { ...golden.queries, mayCancel: true, running, slowest, endpoints } }, history: () => ({ startedAtUnixNano: "1", atUnixNano: [], series: [] }) };
+  for (const width of [390, 320]) {
+    await withPage(
+      site.browser,
+      at("query"),
+      async (page) => {
+        for (const name of ["Running and waiting", "The slowest since start", "Answers"]) {
+          const region = page.getByRole("region", { name, exact: true });
+          await region.waitFor();
+          const over = await region.evaluate((e) => ({
+            sideways: e.scrollWidth - e.clientWidth,
+            outside: [...e.querySelectorAll("td")].filter((td) => td.getBoundingClientRect().right > innerWidth).length,
+            unnamed: [...e.querySelectorAll("td.num")].filter((td) => getComputedStyle(td, "::before").content.length < 4).length,
+            waited: e.querySelectorAll('td[data-name="Waited"]').length,
+          }));
+          assert.deepEqual(over, { sideways: 0, outside: 0, unnamed: 0, waited: { "Running and waiting": 2, "The slowest since start": 1, Answers: 0 }[name] }, `${name} at ${width}`);
+        }
+        await assertNoSidewaysScroll(page, `Status, queries at ${width}`);
+        await assertAccessible(page, `Status, queries at ${width}`);
+      },
+      { width, height: 844, prepare: tellsOfItself(said).prepare },
+    );
+  }
+});
+
+test("each End says which query it ends; the focus goes on to the next row, and to the heading after the last", async () => {
+  const nothing = () => ({ startedAtUnixNano: "1", atUnixNano: [], series: [] });
+  let now = BigInt(golden.nowUnixNano);
+  const said = {
+    history: nothing,
+    running: [shown("1", "{ name = `a` }"), shown("2", "{ name = `b` }"), { ...shown("3", ""), url: "/v1/traces/00ab/percentiles?skew=raw" }],
+    get system() {
+      return { ...golden, nowUnixNano: String(now++), queries: { ...golden.queries, mayCancel: true, running: this.running } };
+    },
+    /** It is asked to end; its row goes with a later reading. */
+    end(id) {
+      this.running = this.running.map((q) => ({ ...q, cancelled: q.cancelled || q.id === id }));
+      return { cancelled: id };
+    },
+  };
+  await withPage(
+    site.browser,
+    at("query"),
+    async (page) => {
+      const focus = () => page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.textContent);
+      const names = () => page.getByRole("region", { name: "Running and waiting" }).getByRole("button").evaluateAll((list) => list.map((b) => b.ariaLabel));
+      await until(names, ["End: { name = `a` }", "End: { name = `b` }", "End: /v1/traces/00ab/percentiles skew=raw"], "names");
+      const ends = async (name, next) => {
+        await page.getByRole("button", { name, exact: true }).press("Enter");
+        await until(focus, name.replace("End", "Ending …"), "while it ends");
+        assert.equal(await page.evaluate(() => document.activeElement.ariaDisabled), "true");
+        said.running = said.running.filter((q) => !q.cancelled);
+        await page.keyboard.press("r");
+        await until(focus, next, `after ${name}`);
+      };
+      await ends("End: { name = `b` }", "End: /v1/traces/00ab/percentiles skew=raw");
+      await ends("End: /v1/traces/00ab/percentiles skew=raw", "End: { name = `a` }");
+      await ends("End: { name = `a` }", "Running and waiting");
+      await page.getByText("No query runs at this moment").waitFor();
+      // A focus elsewhere stays where it is.
+      said.running = [shown("4", "{ name = `d` }")];
+      await page.getByRole("tab", { name: "Queries" }).focus();
+      await page.keyboard.press("r");
+      await until(names, ["End: { name = `d` }"], "another one");
+      said.running = [];
+      await page.keyboard.press("r");
+      await page.getByText("No query runs at this moment").waitFor();
+      assert.equal(await focus(), "Queries");
+    },
+    { prepare: tellsOfItself(said).prepare },
+  );
 });
 
 test("every part is accessible in the dark and fits a narrow screen; the tabs are walked with arrows", async () => {

@@ -2,13 +2,13 @@
 // The six pages as they look, light and dark, wide and narrow, and as a screen reader is told of them; with the recorded shop, at a time that stands still. Pictures are
 // compared where Chromium and its fonts are those that made them (golden/made-with.json), elsewhere each is taken twice. To make them anew: ninja -C build goldens.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { withPage } from "./browser.mjs";
 import { faultyShop } from "./fault.mjs";
 import { comparePicture, compareText, differing, machineOf, noteMachine, readPng, smallPng, strangerTo, writes } from "./golden.mjs";
+import { SYSTEM } from "./own.mjs";
 import { MS, useSite } from "./site.mjs";
 import { groupBy, spansOf } from "./spans.mjs";
 
@@ -44,14 +44,12 @@ const site = useSite({ requests: () => requests });
 const results = join(process.env.SPOOR_BUILD_DIR, "tests", "ui", "differs");
 let machine = null;
 
-/** What a server says of itself is another thing on each machine and in each run. */
-const ITS_OWN = JSON.parse(readFileSync(here("golden/system.json"), "utf8"));
 /** How many threads looked at what is chance. */
 const SCANNED = '"scanned":{"segments":1,"rows":"12000","bytes":"400000","traces":"100"}';
 
 async function settle(page) {
   await page.clock.setFixedTime(Date.parse(NOW));
-  for (const [path, answer] of Object.entries(ITS_OWN)) await page.route(`**${path}`, (route) => route.fulfill({ json: answer }));
+  await page.route("**/v1/system", (route) => route.fulfill({ json: SYSTEM }));
   await page.route(/\/v1\/(search|heatmap|facets)/, async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: (await response.text()).replace(/"(tookMs|elapsedMs)":\d+/g, '"$1":1').replace(/"scanned":\{[^}]*\}/g, SCANNED) });

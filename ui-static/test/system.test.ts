@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SystemAnswer } from "../src/api/types";
-import { addressOf, compressionOf, counterOf, exploreOf, forecastOf, labelOf, limitText, parameterText, quantileBound, ratesOf, sampleOf } from "../src/model/system";
+import { addressOf, compressionOf, counterOf, exploreOf, forecastOf, joined, labelOf, limitText, nameOf, parameterText, quantileBound, rateOf, ratesOf, type Sample, sampleOf, samplesOf, stepOf, unreadSince } from "../src/model/system";
 
 const counter = (name: string, labels: string, value: number) => ({ name, labels, help: "", counts: true, value: String(value) });
 const answer = (grpc: number, http: number, at: bigint) =>
@@ -12,10 +12,76 @@ const answer = (grpc: number, http: number, at: bigint) =>
     store: { oldestUnixNano: null, newestUnixNano: null, storedBytes: "0", retentionBytes: "0", retentionAgeNano: "0", disk: null },
   }) as unknown as SystemAnswer;
 
-test("rates are differences between readings by the server's clock, and never below 0", () => {
-  const samples = [answer(0, 10, 0n), answer(50, 10, 5_000_000_000n), answer(20, 10, 5_000_000_000n), answer(20, 110, 15_000_000_000n)].map(sampleOf);
-  assert.deepEqual(ratesOf(samples).map((r) => [r.grpc, r.http]), [[10, 0], [0, 10]]);
+const S = 1_000_000_000n;
+/** A reading at so many seconds, of a process that has taken so many spans by gRPC. */
+const reading = (at: number, grpc: number, startedAt = "1"): Sample => ({ at: BigInt(at) * S, startedAt, grpc, http: 0, requests: 0 });
+const seconds = (samples: { at: bigint }[]) => samples.map((s) => Number(s.at / S));
+
+test("rates are differences between readings by the server's clock", () => {
+  const samples = [answer(0, 10, 0n), answer(50, 10, 5n * S), answer(50, 110, 10n * S)].map(sampleOf);
+  assert.deepEqual(ratesOf(samples).map((r) => [r.grpc, r.http, r.requests]), [[10, 0, 10], [0, 20, 20]]);
   assert.deepEqual(ratesOf(samples.slice(0, 1)), []);
+  assert.deepEqual(ratesOf([]), []);
+  assert.equal(rateOf(samples[0], samples[0]).grpc, null);
+});
+
+test("two processes have no difference, nor have counters that began anew, nor has a time of which nothing is known", () => {
+  assert.equal(rateOf(reading(0, 10), reading(5, 60)).grpc, 10);
+  assert.equal(rateOf(reading(0, 10), reading(5, 60, "2")).grpc, null);
+  assert.equal(rateOf(reading(0, 10), reading(5, 9)).grpc, null);
+  assert.equal(rateOf(reading(0, 0), reading(60, 60)).grpc, 1);
+  assert.equal(rateOf(reading(0, 0), reading(61, 61)).grpc, null);
+});
+
+test("steps of the chart are of one length: a restart is a gap of them, and none is left out or negative", () => {
+  const samples = [reading(0, 0), reading(5, 50), reading(22, 0, "2"), reading(27, 5, "2")];
+  const rates = ratesOf(samples);
+  assert.equal(stepOf(samples), 5);
+  assert.deepEqual(rates.map((r) => r.grpc), [10, null, null, null, 1]);
+  assert.deepEqual(seconds(rates), [5, 15, 20, 22, 27]);
+  // What is read more often than once in a step is one step; what came late has its rate in all of them.
+  assert.deepEqual(ratesOf([reading(1, 0), reading(2, 3), reading(4, 9), reading(16, 33)]).map((r) => r.grpc), [3, 2, 2, 2]);
+});
+
+test("an hour has steps of half a minute, each from its last reading to the next one's", () => {
+  const hour = Array.from({ length: 721 }, (_, i) => reading(i * 5, i * i));
+  const rates = ratesOf(hour);
+  assert.equal(stepOf(hour), 30);
+  assert.ok(rates.length >= 120 && rates.length <= 122, String(rates.length));
+  for (let i = 1; i < rates.length - 1; i++) assert.equal(rates[i].at - rates[i - 1].at, 30n * S);
+  // All that came is in them: the mean of each step by its time.
+  const came = rates.reduce((sum, r, i) => sum + (r.grpc as number) * Number((r.at - (rates[i - 1]?.at ?? 0n)) / S), 0);
+  assert.ok(Math.abs(came - 720 * 720) < 1e-6, String(came));
+});
+
+test("what the server remembers is read as what the page reads itself", () => {
+  const history = { startedAtUnixNano: "1", atUnixNano: ["0", String(5n * S)], series: answer(0, 0, 0n).counters.map(({ name, labels }, i) => ({ name, labels, values: ["0", String(i + 1)] })) };
+  assert.deepEqual(samplesOf(history), [answer(0, 0, 0n), { ...answer(1, 2, 5n * S) }].map(sampleOf));
+});
+
+test("the page asks for what it has not read: all at first, the rest after a pause or a restart, and nothing else", () => {
+  const read = [reading(0, 0), reading(5, 5)];
+  assert.equal(unreadSince([], reading(5, 5)), "");
+  assert.equal(unreadSince(read, reading(10, 6)), null);
+  assert.equal(unreadSince(read, reading(60, 6)), String(5n * S));
+  assert.equal(unreadSince(read, reading(10, 0, "2")), String(5n * S));
+  // A clock that was set back to before all of it.
+  assert.equal(unreadSince([reading(100, 0)], reading(10, 6)), "");
+});
+
+test("readings are joined in their order, each once, an hour of them, none of after now and none of just before it", () => {
+  assert.deepEqual(seconds(joined(reading(12, 0), reading(10, 0), reading(5, 0), reading(10, 0), reading(15, 0))), [5, 10, 12]);
+  assert.deepEqual(seconds(joined(reading(3610, 0), reading(10, 0), reading(11, 0))), [11, 3610]);
+  assert.deepEqual(seconds(joined(reading(12, 9), reading(5, 0), reading(11, 0), reading(12, 0))), [5, 12]);
+  // Of a process that has just begun there is no earlier one.
+  assert.deepEqual(seconds(joined(reading(12, 9), reading(11, 0))), [11, 12]);
+});
+
+test("a query is named by its TraceQL, or by all that it asks for; a long one by its beginning and its end", () => {
+  assert.equal(nameOf(`/v1/search?${new URLSearchParams({ from: "now-1h", q: "{ name = `waits` }" })}`), "{ name = `waits` }");
+  assert.equal(nameOf("/v1/latency?by=service&q="), "/v1/latency by=service q=");
+  assert.equal(nameOf(`/v1/search?q=${"x".repeat(500)}end`).length, 80);
+  assert.match(nameOf(`/v1/search?q=${"x".repeat(500)}end`), /^x+…x{5}end$/);
 });
 
 test("counters add up over labels, and labels are read one by one", () => {

@@ -216,6 +216,7 @@ export const getGraphCalls = (params: Params, stop?: AbortSignal) => get<api.Gra
 
 export const graphUrl = (range: GraphRange, format: string) => apiUrl("v1/graph", { ...range, format });
 
+export const getSystemHistory = (since: string) => get<api.SystemHistory>("v1/system/history", { since });
 export const getSystem = (stop?: AbortSignal) => get<api.SystemAnswer>("v1/system", {}, stop);
 
 export const getQuality = (params: Params, stop?: AbortSignal) => get<api.QualityAnswer>("v1/quality", params, stop);

@@ -525,6 +525,13 @@ export interface SystemCounter {
   advice?: string;
 }
 
+/** /v1/system/history: what some of these showed, the oldest first. */
+export interface SystemHistory {
+  startedAtUnixNano: string;
+  atUnixNano: string[];
+  series: { name: string; labels: string; values: string[] }[];
+}
+
 export interface ShownQuery {
   id: string;
   /** As it was sent; cut when it is long. */

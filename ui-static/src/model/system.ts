@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Status page's numbers: counters by name, rates between readings, how long the disk lasts. No DOM, no clock.
-import type { SystemAnswer, SystemCounter } from "../api/types";
-import { formatBytes, formatCount } from "./text";
+import type { SystemAnswer, SystemCounter, SystemHistory } from "../api/types";
+import { cutMiddle, formatBytes, formatCount } from "./text";
 import { formatClock, formatDay, formatDuration, type Zone } from "./time";
 
-/** Readings that are kept: ten minutes. */
-export const SAMPLES_MAX = 121;
+/** Readings are kept so long, as the server keeps them. */
+const KEPT_NS = 3600_000_000_000n;
+/** A longer time than this between two readings was read by the server, if by anybody. */
+const UNREAD_NS = 12_000_000_000n;
+/** A rate of a shorter time says little: one request with many spans makes a peak that never was. */
+const SHORT_NS = 2_000_000_000n;
+/** What happened in it between two readings is not known by then. */
+const HOLE_NS = 60e9;
 const DAY_NS = 86400e9;
 /** A mean of what is stored says nothing of a time so far away. */
 const FORECAST_NS_MAX = 3650 * DAY_NS;
@@ -21,37 +27,69 @@ export interface Sample {
   requests: number;
 }
 
+type Counted = Pick<SystemAnswer, "nowUnixNano" | "startedAtUnixNano"> & { counters: Pick<SystemCounter, "name" | "labels" | "value">[] };
+
 export const countersOf = (value: SystemAnswer, name: string): SystemCounter[] => value.counters.filter((c) => c.name === name);
-/** Sum over all labels. */
-export const counterOf = (value: SystemAnswer, name: string): number => countersOf(value, name).reduce((sum, c) => sum + Number(c.value), 0);
+/** Sum over all labels, or those that have this part. */
+export const counterOf = ({ counters }: Pick<Counted, "counters">, name: string, part = ""): number =>
+  counters.reduce((sum, c) => (c.name === name && c.labels.includes(part) ? sum + Number(c.value) : sum), 0);
 
 /** reason="LIMIT",retryable="false" */
 export function labelOf(counter: SystemCounter, label: string): string {
   return new RegExp(`(?:^|,)${label}="([^"]*)"`).exec(counter.labels)?.[1] ?? "";
 }
 
-export function sampleOf(value: SystemAnswer): Sample {
-  const by = (transport: string) =>
-    countersOf(value, "spoor_acked_spans_by_transport").filter((c) => labelOf(c, "transport") === transport).reduce((sum, c) => sum + Number(c.value), 0);
+export function sampleOf(value: Counted): Sample {
+  const by = (transport: string) => counterOf(value, "spoor_acked_spans_by_transport", transport);
   return { at: BigInt(value.nowUnixNano), startedAt: value.startedAtUnixNano, grpc: by("grpc"), http: by("http"), requests: counterOf(value, "spoor_received_requests") };
 }
 
-export interface Rate {
-  at: bigint;
-  grpc: number;
-  http: number;
-  requests: number;
+export const samplesOf = ({ atUnixNano, startedAtUnixNano, series }: SystemHistory): Sample[] =>
+  atUnixNano.map((nowUnixNano, i) => sampleOf({ nowUnixNano, startedAtUnixNano, counters: series.map(({ name, labels, values }) => ({ name, labels, value: values[i] })) }));
+
+/** From when on a page that has these readings asks the server for what it remembers: "" for all. Null: it has them all. */
+export function unreadSince(samples: Sample[], now: Sample): string | null {
+  const last = samples.findLast((s) => s.at < now.at);
+  return !last ? "" : last.startedAt !== now.startedAt || now.at - last.at > UNREAD_NS ? String(last.at) : null;
 }
 
-/** Between each reading and the one before it, a second. */
+/** A reading and what is known of the hour before it, in order. A clock that was set back has taken what came after it along. */
+export function joined(now: Sample, ...known: Sample[]): Sample[] {
+  const all = new Map(known.map((s) => [s.at, s]));
+  const before = [...all.values()].filter((s) => s.at < now.at && s.at > now.at - KEPT_NS).sort((a, b) => Number(a.at - b.at));
+  return [...before.filter((s, i) => i === 0 || s.at <= now.at - SHORT_NS), now];
+}
+
+const RATES = ["grpc", "http", "requests"] as const;
+
+/** A second; null: nobody knows. */
+export type Rate = { at: bigint } & Record<(typeof RATES)[number], number | null>;
+
+/** Between two readings. Those of two processes have no difference, nor have counters that began anew. */
+export function rateOf(before: Sample, s: Sample): Rate {
+  const ns = Number(s.at - before.at);
+  const known = s.startedAt === before.startedAt && ns > 0 && ns <= HOLE_NS && RATES.every((k) => s[k] >= before[k]);
+  const [grpc, http, requests] = RATES.map((k) => (known ? (s[k] - before[k]) / (ns / 1e9) : null));
+  return { at: s.at, grpc, http, requests };
+}
+
+/** Seconds of a step of the chart: some hundred steps, whatever the time. */
+export const stepOf = (samples: Sample[]): number => (samples.length > 0 && samples[samples.length - 1].at - samples[0].at > 600_000_000_000n ? 30 : 5);
+
+/** Rates of steps of one length, none left out: from the last reading of each to that of the next. */
 export function ratesOf(samples: Sample[]): Rate[] {
-  return samples.slice(1).flatMap((s, i) => {
-    const before = samples[i];
-    const seconds = Number(s.at - before.at) / 1e9;
-    if (seconds <= 0) return [];
-    const rate = (key: "grpc" | "http" | "requests") => Math.max(0, s[key] - before[key]) / seconds;
-    return [{ at: s.at, grpc: rate("grpc"), http: rate("http"), requests: rate("requests") }];
+  const ns = BigInt(stepOf(samples)) * 1_000_000_000n;
+  const rates: Rate[] = [];
+  let before = samples[0];
+  samples.forEach((s, i) => {
+    const [from, step, next] = [before, s, samples[i + 1]].map((one) => (one ? one.at / ns : -1n));
+    if (i === 0 || step === next) return;
+    const rate = rateOf(before, s);
+    for (let n = from + 1n; n < step; n++) rates.push({ ...rate, at: (n + 1n) * ns });
+    rates.push(rate);
+    before = s;
   });
+  return rates;
 }
 
 export interface Forecast {
@@ -115,6 +153,13 @@ export function quantileBound(buckets: string[], bounds: number[], q: number): s
 export function addressOf(url: string): { path: string; parameters: [string, string][] } {
   const [path, query = ""] = url.split(/\?(.*)/s);
   return { path, parameters: [...new URLSearchParams(query)] };
+}
+
+/** A query as a name for it: its TraceQL, or what else it asks for. */
+export function nameOf(url: string): string {
+  const { path, parameters } = addressOf(url);
+  const q = parameters.find(([k]) => k === "q")?.[1];
+  return cutMiddle(q || [path, ...parameters.map((p) => p.join("="))].join(" "), 80);
 }
 
 const EXPLORED: Record<string, [string, string][]> = {

@@ -2,7 +2,7 @@
 // Status, what comes in: spans a second by protocol, what was refused and why, what waits.
 import { useState } from "preact/hooks";
 import type { SystemAnswer } from "../api/types";
-import { counterOf, countersOf, labelOf, ratesOf, type Sample } from "../model/system";
+import { counterOf, countersOf, labelOf, rateOf, ratesOf, type Sample, stepOf } from "../model/system";
 import { formatBytes, formatCount, formatPercent, formatRate } from "../model/text";
 import { formatClock, formatDuration } from "../model/time";
 import { zone } from "../state/prefs";
@@ -26,11 +26,15 @@ function lagOf(value: SystemAnswer): Figure {
 export function Ingest({ value, samples }: { value: SystemAnswer; samples: Sample[] }) {
   const [table, setTable] = useState(false);
   const rates = ratesOf(samples);
-  const last = rates.at(-1);
+  const [before, now] = samples.slice(-2);
+  const last = now ? rateOf(before, now) : null;
+  const rate = (n: number | null) => (n === null ? "–" : formatRate(n, 1));
+  const most = Math.max(0, ...rates.map((r) => Math.max(r.grpc ?? 0, r.http ?? 0)));
   const time = (ns: bigint) => formatClock(ns, zone.value, 0);
   const rejected = counterOf(value, "spoor_rejected_spans");
   const acked = counterOf(value, "spoor_acked_spans");
   const counted = (name: string) => countersOf(value, name).filter((c) => c.value !== "0");
+  const [away] = counted("spoor_refused_connections");
   const reasons = counted("spoor_refused_requests_by_reason");
   const refused = reasons.reduce((sum, c) => sum + Number(c.value), 0);
   const requests = counterOf(value, "spoor_received_requests");
@@ -42,10 +46,13 @@ export function Ingest({ value, samples }: { value: SystemAnswer; samples: Sampl
     <>
       <Figures
         list={[
-          { name: "Spans a second", value: last ? formatRate(last.grpc + last.http, 1) : "…", note: last ? `gRPC ${formatRate(last.grpc, 1)}, HTTP ${formatRate(last.http, 1)}` : "two readings are needed" },
+          last?.grpc == null || last.http === null
+            ? { name: "Spans a second", value: "…", note: "two readings are needed" }
+            : { name: "Spans a second", value: rate(last.grpc + last.http), note: `gRPC ${rate(last.grpc)}, HTTP ${rate(last.http)}` },
           { name: "Spans since start", value: formatCount(acked), note: `in ${formatCount(requests)} requests, ${formatBytes(counterOf(value, "spoor_received_bytes"))}` },
           { name: "Requests refused", value: formatCount(refused), note: `${formatPercent(refused, requests)} of all`, bad: refused > 0 },
           { name: "Spans refused", value: formatCount(rejected), note: "one by one, in requests that were taken", bad: rejected > 0 },
+          { name: "Connections refused", value: formatCount(away?.value ?? 0), note: away?.advice ?? `${formatCount(counterOf(value, "spoor_open_connections", "otlp"))} are open`, bad: !!away },
           { name: "Waiting for the disk", value: formatCount(counterOf(value, "spoor_open_requests")), note: "requests, not acked yet" },
           lagOf(value),
           { name: "Acked, not in place", value: formatCount(value.store.backlogRequests), note: `${formatBytes(value.store.backlogBytes)}; visible and durable already` },
@@ -55,7 +62,7 @@ export function Ingest({ value, samples }: { value: SystemAnswer; samples: Sampl
         title="Spans a second"
         note={
           <>
-            Since this page was opened, a reading every five seconds{rates.length === 0 ? "; the second makes the first rate" : ""}.{" "}
+            The last hour, or since the server was started, in steps of {stepOf(samples)} seconds.{" "}
             <button type="button" class="link" onClick={() => setTable(!table)}>
               {table ? "View as chart" : "View as table"}
             </button>
@@ -70,16 +77,15 @@ export function Ingest({ value, samples }: { value: SystemAnswer; samples: Sampl
           <Table
             label="Spans a second"
             columns={["Until", ">OTLP/gRPC", ">OTLP/HTTP", ">Requests"]}
-            rows={[...rates].reverse().map((r) => [time(r.at), ...[r.grpc, r.http, r.requests].map((n) => formatRate(n, 1))])}
-           
+            rows={[...rates].reverse().map((r) => [time(r.at), ...[r.grpc, r.http, r.requests].map(rate)])}
           />
         ) : (
           <div class="status-chart">
             <Chart
               title="By protocol"
-              description={`Spans a second by protocol, at most ${formatRate(Math.max(...rates.map((r) => Math.max(r.grpc, r.http))), 1)}. The table has every number.`}
+              description={`Spans a second by protocol, at most ${rate(most)}. The table has every number.`}
               lines={lines}
-              format={(v) => formatRate(v, 1)}
+              format={rate}
               ends={[time(rates[0].at), time(rates[rates.length - 1].at)]}
               stepName={(i) => time(rates[i].at)}
             />

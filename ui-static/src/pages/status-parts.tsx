@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the parts of the Status page are made of: figures, and tables of names and values.
-import type { ComponentChildren, VNode } from "preact";
+import type { ComponentChildren, Ref, VNode } from "preact";
 
 export interface Figure {
   name: string;
@@ -34,19 +34,22 @@ interface TableProps {
   /** Cells. A row that is more than text is the same one as before if its first cell has the same key. */
   rows: ComponentChildren[][];
   none?: string;
+  /** On a narrow screen the first cell of a row has a line for itself, and the others stand below it with their names. */
+  stacked?: boolean;
 }
 
-export function Table({ label, columns, rows, none }: TableProps) {
+export function Table({ label, columns, rows, none, stacked }: TableProps) {
   if (rows.length === 0) return <p class="pad dim">{none}</p>;
   const right = columns.map((c) => c[0] === ">");
+  const names = columns.map((c, i) => (right[i] ? c.slice(1) : c));
   return (
     <div class="scroll-x" tabIndex={0} role="region" aria-label={label}>
-      <table class="edges">
+      <table class={stacked ? "edges stacked" : "edges"}>
         <thead>
           <tr>
-            {columns.map((c, i) => (
-              <th key={c} class={right[i] ? "right" : undefined}>
-                {right[i] ? c.slice(1) : c}
+            {names.map((name, i) => (
+              <th key={name} class={right[i] ? "right" : undefined}>
+                {name}
               </th>
             ))}
           </tr>
@@ -55,7 +58,7 @@ export function Table({ label, columns, rows, none }: TableProps) {
           {rows.map((r, n) => (
             <tr key={(r[0] as VNode | null)?.key ?? n}>
               {r.map((cell, i) => (
-                <td key={i} class={right[i] ? "num right" : undefined}>
+                <td key={i} class={right[i] ? "num right" : undefined} data-name={stacked && right[i] ? names[i] : undefined}>
                   {cell}
                 </td>
               ))}
@@ -67,10 +70,10 @@ export function Table({ label, columns, rows, none }: TableProps) {
   );
 }
 
-export function Part({ title, note, children }: { title: string; note?: ComponentChildren; children: ComponentChildren }) {
+export function Part({ title, note, children, box }: { title: string; note?: ComponentChildren; children: ComponentChildren; box?: Ref<HTMLElement> }) {
   return (
-    <section class="service-part">
-      <h2>{title}</h2>
+    <section class="service-part" ref={box ?? null}>
+      <h2 tabIndex={box ? -1 : undefined}>{title}</h2>
       {note ? <p class="dim">{note}</p> : null}
       {children}
     </section>

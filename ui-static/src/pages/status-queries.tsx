@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Status, queries: what runs and waits now, what was slow, and how long answers take. Cancelling is offered where the server allows it.
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { cancelQuery } from "../api/client";
 import type { RunningQuery, ShownQuery, SystemAnswer } from "../api/types";
-import { addressOf, exploreOf, parameterText, quantileBound } from "../model/system";
+import { addressOf, exploreOf, nameOf, parameterText, quantileBound } from "../model/system";
 import { formatBytes, formatCount } from "../model/text";
 import { formatClock, formatDay, formatDuration } from "../model/time";
 import { href } from "../route";
@@ -13,6 +14,15 @@ import { Figures, Part, Table } from "./status-parts";
 
 export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () => void }) {
   const q = value.queries;
+  const part = useRef<HTMLElement>(null);
+  const ends = () => [...(part.current?.querySelectorAll<HTMLElement>("td > .button") ?? [])];
+  // The row of a query goes when it has ended: a focus that was in it goes to what is in its place.
+  const had = ends().indexOf(document.activeElement as HTMLElement);
+  useLayoutEffect(() => {
+    if (had < 0 || document.activeElement !== document.body) return;
+    const left = ends();
+    (left[had] ?? left.at(-1) ?? part.current?.querySelector("h2"))?.focus();
+  });
   const cancel = (query: RunningQuery) => void cancelQuery(query.id).then(() => say("The query was asked to end"), tellProblem).then(refresh);
   const what = (query: ShownQuery) => {
     const address = addressOf(query.url);
@@ -51,15 +61,23 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
           { name: "Cancelling", value: q.mayCancel ? "allowed" : "off", note: q.mayCancel ? "--allow-cancel" : "read-only: start with --allow-cancel" },
         ]}
       />
-      <Part title="Running and waiting">
+      <Part title="Running and waiting" box={part}>
         <Table
           label="Running and waiting"
+          stacked
           columns={["Query", ...(q.mayCancel ? ["End"] : []), ">Ran", ">Waited", ">Traces read", ">Read"]}
           rows={q.running.map((r) => [
             what(r),
             ...(q.mayCancel
               ? [
-                  <button key="end" type="button" class="button" disabled={r.cancelled} onClick={() => cancel(r)}>
+                  <button
+                    key="end"
+                    type="button"
+                    class="button"
+                    aria-label={`${r.cancelled ? "Ending …" : "End"}: ${nameOf(r.url)}`}
+                    aria-disabled={r.cancelled}
+                    onClick={() => r.cancelled || cancel(r)}
+                  >
                     {r.cancelled ? "Ending …" : "End"}
                   </button>,
                 ]
@@ -72,6 +90,7 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
       <Part title="The slowest since start" note="Those that ran longest; what they waited for others, or for spans that came in, does not count.">
         <Table
           label="The slowest since start"
+          stacked
           columns={["Query", ">Ran", ">Waited", ">Traces read", ">Read", ">Status", ">At"]}
           rows={q.slowest.map((r) => [what(r), ...cost(r), String(r.status), `${formatDay(BigInt(r.endedUnixNano), zone.value).slice(5)} ${formatClock(BigInt(r.endedUnixNano), zone.value, 0)}`])}
           none="No query has run yet."
@@ -80,6 +99,7 @@ export function Queries({ value, refresh }: { value: SystemAnswer; refresh: () =
       <Part title="Answers" note="Since start. Durations are counted in steps, so a quantile is known as the step it lies in.">
         <Table
           label="Answers"
+          stacked
           columns={["Address", ">Answered", ">Refused (4xx)", ">Failed (5xx)", ">p50", ">p95"]}
           rows={used.map((e) => {
             const address = e.method === "GET" ? e.path : `${e.method} ${e.path}`;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Status: what the process takes in, keeps, answers and refuses; how good the data is; what is in force. Read every five seconds.
 import { useEffect } from "preact/hooks";
-import { apiUrl, getSystem } from "../api/client";
+import { apiUrl, getSystem, getSystemHistory } from "../api/client";
 import type { SystemAnswer } from "../api/types";
 import { curlOf } from "../model/curl";
-import { SAMPLES_MAX, type Sample, sampleOf } from "../model/system";
+import { joined, type Sample, sampleOf, samplesOf, unreadSince } from "../model/system";
 import { formatClock } from "../model/time";
 import { param, patched, replace } from "../route";
 import { signal } from "@preact/signals";
@@ -30,18 +30,21 @@ const TABS: [string, string][] = [
 ];
 
 const system = new Loader<SystemAnswer>();
-/** What was read while this page was open, the oldest first: rates are differences of two. */
+/** What the server remembers and what was read since, the oldest first: rates are differences of two. */
 const samples = signal<Sample[]>([]);
 const paused = signal(false);
 
 async function read(): Promise<void> {
   await system.run((stop) => getSystem(stop));
   const value = system.state.peek().value;
-  const last = samples.peek().at(-1);
-  if (!value || last?.at === BigInt(value.nowUnixNano)) return;
-  // Another process answers than before: its counters begin anew.
-  const kept = last && last.startedAt === value.startedAtUnixNano ? samples.peek() : [];
-  samples.value = [...kept, sampleOf(value)].slice(-SAMPLES_MAX);
+  if (!value || samples.peek().at(-1)?.at === BigInt(value.nowUnixNano)) return;
+  const now = sampleOf(value);
+  const since = unreadSince(samples.peek(), now);
+  samples.value = joined(now, ...samples.peek());
+  if (since === null) return;
+  // Without it the chart goes on with what this page reads.
+  const past = await getSystemHistory(since).then(samplesOf, () => []);
+  samples.value = joined(samples.peek().at(-1) ?? now, ...samples.peek(), ...past);
 }
 
 export function StatusPage() {
