@@ -37,7 +37,7 @@ function make() {
       }
     }
   }
-  return [...[...by].map(([service, spans]) => requestOf({ "service.name": service, "service.namespace": RESOURCES[service] }, spans)), ...messages(), ...sales()];
+  return [...[...by].map(([service, spans]) => requestOf({ "service.name": service, "service.namespace": RESOURCES[service] }, spans)), ...messages(), ...sales(), ...alone()];
 }
 
 /** Later than all of it: two messages, and who takes both in a trace of its own; one more link leads nowhere. */
@@ -60,6 +60,13 @@ function sales() {
   ];
 }
 
+/** At last: two that answer somebody whose span never came, and one that answers nobody. */
+function alone() {
+  const start = T0 + 50n * MINUTE;
+  const span = (n, kind) => ({ traceId: hex(0xfed000 + n, 32), spanId: hex(0xfed000 + n, 16), name: "work", kind, startTimeUnixNano: String(start), endTimeUnixNano: String(start + 20n * MS) });
+  return [requestOf({ "service.name": "door" }, [1, 2].map((n) => ({ ...span(n, 2), parentSpanId: hex(0xfed009, 16) }))), requestOf({ "service.name": "batch" }, [span(3, 1)])];
+}
+
 const site = useSite({ requests: make });
 const WHOLE = { from: iso(0), to: iso(20) };
 const at = (params = {}) => `${site.url}/map/?${new URLSearchParams({ ...WHOLE, ...params })}`;
@@ -67,6 +74,22 @@ const nodes = (page) => page.locator(".graph .node").evaluateAll((list) => list.
 const ready = (page) => page.locator(".graph .node").first().waitFor();
 /** Calls of an edge over the whole range. */
 const total = (client, server) => CALLS.filter((c) => c[0] === client && c[1] === server).reduce((n, [, , calls, from, to]) => n + calls * (to - from), 0);
+
+test("calls whose caller is not known are said in the panel, and who has no calls has no rate", async () => {
+  await withPage(site.browser, at({ from: iso(49), to: iso(51) }), async (page) => {
+    await ready(page);
+    const cards = () => page.locator(".graph .node").evaluateAll((list) => list.map((e) => e.getAttribute("aria-label")).sort());
+    assert.deepEqual(await cards(), ["batch no calls seen, service", "door 0.017/s · 20.0 ms, service"]);
+    await page.locator('.graph .node[data-node="door"]').click();
+    await page.getByText("2 more calls, of which the caller's span is not stored").waitFor();
+    // All calls of this one have a caller.
+    await page.goto(at());
+    await ready(page);
+    await page.locator('.graph .node[data-node="cart"]').click();
+    await page.getByRole("heading", { name: "Called by 1" }).waitFor();
+    assert.equal(await page.getByText("of which the caller").count(), 0);
+  });
+});
 
 test("v goes through layers, rings, matrix and table, and each has every service and call", async () => {
   await withPage(site.browser, at(), async (page) => {

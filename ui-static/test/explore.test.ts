@@ -221,7 +221,8 @@ test("spans are in an order of their own, and those whose place is not certain w
 test("columns come as named, else the usual ones", () => {
   assert.deepEqual(columnsOf("", false, false), ["start", "trace", "duration", "spans", "errors", "services"]);
   assert.deepEqual(columnsOf("duration,start,span.x", false, true), ["start", "duration"]);
-  assert.equal(templateOf(["start", "spans"], true, 1).template, "138px 52px minmax(100px, 0.8fr)");
+  assert.equal(templateOf(["start", "spans"], "day", 1).template, "138px 52px minmax(100px, 0.8fr)");
+  assert.equal(templateOf(["start", "spans"], "year", 0).template, "170px 52px");
   assert.equal(findText({ serviceName: "a", name: "b c" }), '"a" "b c"');
   assert.equal(findText({ serviceName: "a", name: 'b"' }), null);
 });

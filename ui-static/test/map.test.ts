@@ -144,7 +144,7 @@ test("p95 of what sends no spans is only told when one caller saw it", () => {
     nodes: [...callers, "redis"].map((service) => ({ service, type: service === "redis" ? ("database" as const) : ("service" as const), slot: 0, calls: "1", errors: "0" })),
     edges: callers.map((client) => ({ client, server: "redis", connectionType: "database", calls: "1", errors: "0", clientLatency: latency(1), serverLatency: null, exemplarTraceId: null })),
     from: null, to: null, relativeError: 0,
-  }, new Map([["a", 5]]));
+  }, new Map([["a", { p95: 5, answered: 1 }]]));
   assert.deepEqual([answer(["a"]).nodes.get("redis")?.p95, answer(["a", "b"]).nodes.get("redis")?.p95, answer(["a"]).nodes.get("a")?.p95], [3e6, null, 5]);
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import test from "node:test";
-import { formatAge, formatClock, formatDuration, formatFull, parseDuration, parseTime, timeIn, toRfc3339 } from "../src/model/time";
+import { formatAge, formatClock, formatDuration, formatFull, parseDuration, parseTime, shortDay, timeIn, toRfc3339 } from "../src/model/time";
 
 const NOW = 1795350535894123456n;
 
@@ -10,6 +10,12 @@ test("times of a range say the day where it has several, and the year where it i
   assert.equal(timeIn(a, hour, "utc")(a), "10:45:10");
   assert.equal(timeIn(a, week, "utc")(a), "11-30 10:45:10");
   assert.equal(timeIn(a, year, "utc", 3)(a), "2026-11-30 10:45:10.000");
+});
+
+test("a day beside others has its year when that is another one, before or after", () => {
+  const now = parseTime("2026-11-30T10:45:10Z", 0n) as bigint;
+  const days = ["2026-11-29T10:00:00Z", "2026-03-01T10:00:00Z", "2023-01-30T15:10:49Z", "2028-01-30T15:10:49Z"].map((t) => shortDay(parseTime(t, 0n) as bigint, now, "utc"));
+  assert.deepEqual(days, ["11-29", "03-01", "2023-01-30", "2028-01-30"]);
 });
 
 test("durations keep three significant digits and carry into the next unit", () => {

@@ -6,7 +6,7 @@ import type { ColumnsAnswer } from "../src/api/types";
 import { ticks } from "../src/model/axis";
 import { findSpans, nextRow, words } from "../src/model/find";
 import { overviewOf } from "../src/model/overview";
-import { findRuns, foldFrom, newFolding, positionOf, reveal, rowOfItem, runStats, visibleItems } from "../src/model/rows";
+import { findRuns, foldedDepth, foldFrom, newFolding, positionOf, reveal, rowOfItem, runStats, shownDepth, visibleItems } from "../src/model/rows";
 import { ancestors, decodeSkeleton, ERROR, rowOfSpan, type Skeleton, spanIdAt } from "../src/model/skeleton";
 
 interface Made {
@@ -138,6 +138,19 @@ test("only matches keeps their ancestors, and isolating keeps a subtree", () => 
   f.only = null;
   f.isolated = 3;
   assert.deepEqual(items(s, f), [3, 4]);
+});
+
+test("a subtree that stands alone begins at the left, and is folded alone", () => {
+  const s = trace({ depth: 0 }, { depth: 1 }, { depth: 2 }, { depth: 3 }, { depth: 1 }, { depth: 2 });
+  const f = newFolding(s);
+  f.isolated = 1;
+  assert.deepEqual([1, 2, 3].map((row) => shownDepth(s, f, row)), [0, 1, 2]);
+  foldFrom(s, f, 1);
+  assert.deepEqual(items(s, f), [1, 2]);
+  assert.equal(foldedDepth(s, f), 1);
+  f.isolated = -1;
+  assert.deepEqual(items(s, f), [0, 1, 2, 4, 5]);
+  assert.deepEqual([1, 2, 5].map((row) => shownDepth(s, f, row)), [1, 2, 2]);
 });
 
 test("finding looks at service and name, and at a whole span id", () => {

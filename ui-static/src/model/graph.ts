@@ -27,7 +27,12 @@ export interface Node extends GraphNode {
   errorCount: number;
   /** Of what it answers, nanoseconds; null where it is not known. */
   p95: number | null;
+  /** Spans of a service that answer somebody: more than calls of edges when the caller of some is not known. Null: not known, either. */
+  answered: number | null;
 }
+
+/** What was asked of a service beside its edges. */
+export type Own = Pick<Node, "p95" | "answered">;
 
 export interface Graph {
   nodes: Map<string, Node>;
@@ -87,8 +92,8 @@ export const LINK = "messaging_link";
 const callsOn = (edges: Edge[]): number => edges.reduce((sum, e) => sum + (e.connectionType === LINK ? 0 : e.callCount), 0);
 const graphOf = (nodes: Map<string, Node>, edges: Edge[]): Graph => ({ nodes, edges: edges.sort(byCalls), calls: callsOn(edges) });
 
-/** p95: of the services whose latency was asked for. */
-export function readGraph(answer: GraphAnswer, p95: Map<string, number> = new Map()): Graph {
+/** services: those whose latency was asked for. */
+export function readGraph(answer: GraphAnswer, services: Map<string, Own> = new Map()): Graph {
   const nodes = new Map<string, Node>();
   const callers = new Map<string, GraphEdge[]>();
   for (const e of answer.edges) {
@@ -99,8 +104,9 @@ export function readGraph(answer: GraphAnswer, p95: Map<string, number> = new Ma
   for (const n of answer.nodes) {
     // What sends no spans is known by its callers; quantiles of several of them do not add up.
     const seen = callers.get(n.service) ?? [];
-    const own = n.type === "service" ? (p95.get(n.service) ?? null) : seen.length === 1 ? latencyOf(seen[0], "p95") : null;
-    nodes.set(n.service, { ...n, callCount: Number(n.calls), errorCount: Number(n.errors), p95: own });
+    const p95 = seen.length === 1 ? latencyOf(seen[0], "p95") : null;
+    const own = n.type === "service" ? services.get(n.service) : { p95, answered: null };
+    nodes.set(n.service, { ...n, callCount: Number(n.calls), errorCount: Number(n.errors), p95: null, answered: null, ...own });
   }
   const edges = answer.edges.filter((e) => nodes.has(e.client) && nodes.has(e.server)).map((e) => ({ ...e, id: idOf(e), callCount: Number(e.calls), errorCount: Number(e.errors) }));
   return graphOf(nodes, edges);
@@ -111,7 +117,7 @@ export function withDifference(graph: Graph, difference: GraphDifference): Graph
   const nodes = new Map(graph.nodes);
   const known = new Map(graph.edges.map((e) => [e.id, e]));
   const seen = (service: string, type: Node["type"]) => {
-    if (!nodes.has(service)) nodes.set(service, { service, type, slot: 0, calls: "0", errors: "0", callCount: 0, errorCount: 0, p95: null });
+    if (!nodes.has(service)) nodes.set(service, { service, type, slot: 0, calls: "0", errors: "0", callCount: 0, errorCount: 0, p95: null, answered: null });
   };
   const edges = difference.edges.map((d): Edge => {
     const id = idOf(d);
@@ -140,7 +146,7 @@ export function graphAt(graph: Graph, series: GraphSeries, step: number): Graph 
     return { ...e, calls, errors, callCount: Number(calls), errorCount: Number(errors), clientLatency: latency(row?.clientLatency), serverLatency: latency(row?.serverLatency) };
   });
   const nodes = new Map<string, Node>();
-  for (const [name, n] of graph.nodes) nodes.set(name, { ...n, callCount: counts.get(name)?.calls ?? 0, errorCount: counts.get(name)?.errors ?? 0, p95: null });
+  for (const [name, n] of graph.nodes) nodes.set(name, { ...n, callCount: counts.get(name)?.calls ?? 0, errorCount: counts.get(name)?.errors ?? 0, p95: null, answered: null });
   return graphOf(nodes, edges);
 }
 

@@ -26,13 +26,14 @@ const WIDTHS: Record<ColumnId, [number, number]> = {
   span: [170, 1.4], status: [64, 0], kind: [72, 0], root: [130, 1],
 };
 const WIDTH_WITH_DAY = 138;
+const WIDTH_WITH_YEAR = 170;
 const FIELD: [number, number] = [100, 0.8];
 const GAP_PX = 12;
 const PADDING_PX = 32;
 
 /** The grid's columns, and how wide the list has to be at least: below that it scrolls sideways. */
-export function templateOf(columns: ColumnId[], withDay: boolean, fields: number): { template: string; leastPx: number } {
-  const own = columns.map((c): [number, number] => (c === "start" && withDay ? [WIDTH_WITH_DAY, 0] : WIDTHS[c]));
+export function templateOf(columns: ColumnId[], day: "" | "day" | "year", fields: number): { template: string; leastPx: number } {
+  const own = columns.map((c): [number, number] => (c === "start" && day ? [day === "year" ? WIDTH_WITH_YEAR : WIDTH_WITH_DAY, 0] : WIDTHS[c]));
   const all = [...own, ...Array.from({ length: fields }, () => FIELD)];
   const template = all.map(([px, share]) => (share > 0 ? `minmax(${px}px, ${share}fr)` : `${px}px`)).join(" ");
   return { template, leastPx: all.reduce((sum, [px]) => sum + px + GAP_PX, PADDING_PX) };

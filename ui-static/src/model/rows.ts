@@ -158,8 +158,11 @@ export function rowOfItem(f: Folding, item: number): number {
   return group < 0 ? ~item - f.runs.length : (f.orphans as Orphans).groups[group].tops[0];
 }
 
-/** How deep a row is shown: what hangs from a missing parent is one level below it. */
-export const shownDepth = (s: Skeleton, f: Folding, row: number) => s.depth[row] + (f.orphans && f.isolated < 0 && f.orphans.groupOf[row] >= 0 ? 1 : 0);
+/** How deep a row is shown: what hangs from a missing parent is one level below it, and a subtree that stands alone begins at the left. */
+export const shownDepth = (s: Skeleton, f: Folding, row: number) => s.depth[row] + (f.isolated >= 0 ? -s.depth[f.isolated] : f.orphans && f.orphans.groupOf[row] >= 0 ? 1 : 0);
+
+/** The rows that may be shown, from the first to before the second. */
+const rowsShown = (s: Skeleton, f: Folding): [number, number] => (f.isolated >= 0 ? [f.isolated, f.isolated + s.subtree[f.isolated]] : [0, s.count]);
 
 /** The position of the item that shows this row, or of the folded one that hides it; -1 when it is outside. */
 export function positionOf(f: Folding, items: Int32Array, row: number): number {
@@ -189,17 +192,19 @@ export function reveal(s: Skeleton, f: Folding, row: number): void {
   if (outside) f.isolated = -1;
 }
 
-/** Folds every row that has children and is shown at this depth or deeper; 0 folds all, Infinity opens all. */
+/** Folds every row that has children and is shown at this depth or deeper; 0 folds all, Infinity opens all. What is not shown stays as it is. */
 export function foldFrom(s: Skeleton, f: Folding, depth: number): void {
-  for (let row = 0; row < s.count; row++) f.closed[row] = s.subtree[row] > 1 && shownDepth(s, f, row) >= depth ? 1 : 0;
-  f.closedGroups = new Set(depth > 0 ? [] : f.orphans?.groups.keys());
+  const [from, to] = rowsShown(s, f);
+  for (let row = from; row < to; row++) f.closed[row] = s.subtree[row] > 1 && shownDepth(s, f, row) >= depth ? 1 : 0;
+  if (f.isolated < 0) f.closedGroups = new Set(depth > 0 ? [] : f.orphans?.groups.keys());
 }
 
 /** The smallest depth with a folded row, or the deepest: the level that "one level" commands move. */
 export function foldedDepth(s: Skeleton, f: Folding): number {
-  if (f.closedGroups.size > 0) return 0;
+  if (f.isolated < 0 && f.closedGroups.size > 0) return 0;
   let depth = s.depthMax + (f.orphans ? 1 : 0);
-  for (let row = 0; row < s.count; row++) if (f.closed[row]) depth = Math.min(depth, shownDepth(s, f, row));
+  const [from, to] = rowsShown(s, f);
+  for (let row = from; row < to; row++) if (f.closed[row]) depth = Math.min(depth, shownDepth(s, f, row));
   return depth;
 }
 

@@ -5,12 +5,12 @@ import { getGraphCalls } from "../api/client";
 import type { GraphCalls } from "../api/types";
 import type { Edge, Graph, Node } from "../model/graph";
 import { callsToShow } from "../model/graph-calls";
-import { formatClock, formatDay, formatDuration, formatFull } from "../model/time";
+import { formatDuration, formatFull } from "../model/time";
 import { quote } from "../model/traceql";
 import { href } from "../route";
 import { Loader } from "../state/load";
 import { zone } from "../state/prefs";
-import { currentRange } from "../state/range";
+import { currentRange, shortTime } from "../state/range";
 import type { Selection } from "../views/graph";
 
 const loader = new Loader<{ id: string; answer: GraphCalls }>();
@@ -73,7 +73,7 @@ export function CallList(props: Props) {
                 <a href={href("trace", { id: call.traceId, span: call.spanId })}>{formatDuration(Number(call.durationNano))}</a>
               </td>
               <td class="num" title={formatFull(BigInt(call.timeUnixNano), zone.value)}>
-                {formatDay(BigInt(call.timeUnixNano), zone.value).slice(5)} {formatClock(BigInt(call.timeUnixNano), zone.value, 0)}
+                {shortTime(BigInt(call.timeUnixNano), zone.value)}
               </td>
               <td>{call.error ? <span class="error-mark">▲ failed</span> : <span class="dim">ok</span>}</td>
               <td class="dim">{why}</td>

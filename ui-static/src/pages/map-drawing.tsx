@@ -135,10 +135,12 @@ export function Drawing(props: Props) {
   );
 }
 
-/** What a card says. Who answers nothing, like a user or a generator of load, has the calls that it makes. */
+/** What a card says; without calls it has no rate, and a duration would be that of spans which nobody called. Who answers nothing, like a user or a generator of load, has the calls that it makes. */
 function nodeLine(n: Node, edges: Edge[], seconds: number): string {
-  const made = n.callCount > 0 ? 0 : edges.reduce((sum, e) => sum + (e.client === n.service ? e.callCount : 0), 0);
-  const calls = made || n.callCount;
+  const answered = n.callCount || n.answered || 0;
+  const made = answered > 0 ? 0 : edges.reduce((sum, e) => sum + (e.client === n.service ? e.callCount : 0), 0);
+  const calls = made || answered;
+  if (calls === 0) return "no calls seen";
   const verb = made === 0 ? "" : n.type === "messaging" ? "delivers " : "calls ";
   return [`${verb}${seconds > 0 ? formatRate(calls, seconds) : formatShort(calls)}`, ...(n.p95 === null ? [] : [formatDuration(n.p95)])].join(" · ");
 }

@@ -4,7 +4,7 @@ import { useRef } from "preact/hooks";
 import type { Quantiles } from "../api/types";
 import { changeText } from "../model/change";
 import { besides, type Edge, type Graph, kindOf, latencyOf, type Node } from "../model/graph";
-import { formatCount, formatPercent, formatRate } from "../model/text";
+import { formatCount, formatPercent, formatRate, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { quote } from "../model/traceql";
 import { href } from "../route";
@@ -116,12 +116,14 @@ function NodeBody({ node, graph, seconds, setSelection, setFocus, focus }: Props
   const callees = graph.edges.filter((e) => e.client === node.service);
   const isService = node.type === "service";
   const condition = `{ resource.service.name = ${quote(node.service)} }`;
-  const list = (title: string, edges: Edge[], other: (e: Edge) => string) => (
+  const alone = Math.max(0, (node.answered ?? 0) - node.callCount);
+  const list = (title: string, edges: Edge[], other: (e: Edge) => string, more = 0) => (
     <section>
       <h3>
         {title} <span class="count">{edges.length}</span>
       </h3>
       {edges.length === 0 ? <p class="dim">none</p> : null}
+      {more > 0 ? <p class="dim">{plural(more, "more call")}, of which the caller's span is not stored</p> : null}
       <ul class="neighbours">
         {edges.map((e) => (
           <li key={e.id}>
@@ -158,7 +160,7 @@ function NodeBody({ node, graph, seconds, setSelection, setFocus, focus }: Props
           </button>
         )}
       </p>
-      {list("Called by", callers, (e) => e.client)}
+      {list("Called by", callers, (e) => e.client, alone)}
       {list("Calls", callees, (e) => e.server)}
     </>
   );

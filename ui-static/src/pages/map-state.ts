@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { getGraph, getGraphDifference, getGraphSeries, getLatency, getMetric, graphUrl, isStopped, type Range } from "../api/client";
 import type { GraphAnswer, GraphDifference, GraphProgress, GraphSeries, LatencyRow } from "../api/types";
 import { comparedRange, type Span } from "../model/change";
-import { type Direction, type Graph, HOPS_MAX, type Measure, MEASURES, type Place, type Shown, type View } from "../model/graph";
+import { type Direction, type Graph, HOPS_MAX, type Measure, MEASURES, type Own, type Place, type Shown, type View } from "../model/graph";
 import { shareOf } from "../model/lines";
 import { mainKind, stepMinutes } from "../model/service";
 import { formatRate, plural } from "../model/text";
@@ -63,7 +63,7 @@ export const callsText = (calls: number, seconds: number) => (seconds > 0 ? form
 
 export interface Found {
   graph: GraphAnswer;
-  p95: Map<string, number>;
+  services: Map<string, Own>;
 }
 
 /** Are edges along links across traces asked for? */
@@ -87,8 +87,8 @@ export const loadGraph = (range: Range): void =>
   void found.run(async (stop) => {
     tell(null);
     try {
-      const [graph, p95] = await Promise.all([getGraph(asked(range), stop, (p) => stop.aborted || tell(p)), p95OfServices(range, stop)]);
-      return { graph, p95 };
+      const [graph, services] = await Promise.all([getGraph(asked(range), stop, (p) => stop.aborted || tell(p)), ownOfServices(range, stop)]);
+      return { graph, services };
     } finally {
       // Another question has begun where this one was ended.
       if (!stop.aborted) tell(null);
@@ -100,16 +100,17 @@ export function stopGraph(): void {
   tell(null);
 }
 
-/** Of the kind of spans that speaks for each service. Without it the map is still a map. */
-async function p95OfServices(range: Range, stop: AbortSignal): Promise<Map<string, number>> {
-  const found = new Map<string, number>();
+/** The p95 is of the kind of spans that speaks for each service. Without all this the map is still a map. */
+async function ownOfServices(range: Range, stop: AbortSignal): Promise<Map<string, Own>> {
+  const found = new Map<string, Own>();
   try {
     const { series } = await getLatency({ ...range, by: "service", q: "0.95" }, stop);
     const rows = new Map<string, LatencyRow[]>();
     for (const r of series) rows.set(r.service, [...(rows.get(r.service) ?? []), r]);
     for (const [service, own] of rows) {
       const value = own.find((r) => r.kind === mainKind(own))?.quantiles["0.95"];
-      if (value) found.set(service, Number(value));
+      const answered = own.reduce((sum, r) => sum + (r.kind === "server" || r.kind === "consumer" ? Number(r.calls) : 0), 0);
+      found.set(service, { p95: value ? Number(value) : null, answered });
     }
   } catch (error) {
     if (isStopped(error)) throw error;

@@ -42,7 +42,7 @@ export function MapPage() {
   useEffect(() => stopGraph, []);
   const { value, error, loading } = found.state.value;
   useRetry(error, load);
-  const graph = useMemo(() => (value ? readGraph(value.graph, value.p95) : null), [value]);
+  const graph = useMemo(() => (value ? readGraph(value.graph, value.services) : null), [value]);
   if (error && !value) {
     return (
       <section class="empty">

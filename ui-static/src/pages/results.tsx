@@ -4,7 +4,7 @@ import type { Signal } from "@preact/signals";
 import type { SearchAnswer, TraceSummary } from "../api/types";
 import { attributeOf, columnsOf, type ColumnId, findText, type ListRow, SORT_OF, spanOrder, templateOf } from "../model/list";
 import { formatCount, plural } from "../model/text";
-import { formatClock, formatDay, formatDuration, formatFull } from "../model/time";
+import { formatClock, formatDay, formatDuration, formatFull, shortDay } from "../model/time";
 import { isEverything } from "../model/traceql";
 import { go, href, openTab, patched } from "../route";
 import { inBasket } from "../state/basket";
@@ -46,7 +46,8 @@ export function Results({ value, query, cursor, wanted, scrollTop, loading, load
   // When the search stopped at a full page, nobody has counted the rest.
   const rest = value.complete ? value.matchedTraces - value.traces.length : pageSize();
   const withDay = days.size > 1 || !days.has(formatDay(nowNs(), zone.value));
-  const { template, leastPx } = templateOf(columns, withDay, fields.length);
+  const withYear = rows.some((r) => shortDay(r.start, nowNs(), zone.value).length > 5);
+  const { template, leastPx } = templateOf(columns, withDay ? (withYear ? "year" : "day") : "", fields.length);
   const sizes = { "--columns": template, "--least": `${leastPx}px` };
   return (
     <>
@@ -198,7 +199,7 @@ function Cell({ id, row, target, longest, withDay, tab }: CellProps) {
     case "start":
       return (
         <span role="gridcell" class="start num" title={formatFull(row.start, zone.value)}>
-          {withDay ? <span class="dim">{formatDay(row.start, zone.value).slice(5)} </span> : null}
+          {withDay ? <span class="dim">{shortDay(row.start, nowNs(), zone.value)} </span> : null}
           {formatClock(row.start, zone.value)}
         </span>
       );

@@ -3,9 +3,9 @@
 import { getStatus, type Params, type Range } from "../api/client";
 import type { Span } from "../model/change";
 import { summedSeconds } from "../model/service";
-import { formatClock, formatDay, parseTime } from "../model/time";
+import { parseTime } from "../model/time";
 import { zone } from "./prefs";
-import { nowNs } from "./range";
+import { nowNs, shortTime } from "./range";
 
 /** Both ends in nanoseconds: a series needs a beginning, and an open range begins with what is stored. */
 export async function endsOf(range: Range, stop: AbortSignal): Promise<Span | null> {
@@ -18,8 +18,7 @@ export async function endsOf(range: Range, stop: AbortSignal): Promise<Span | nu
   return from === null || to === null || to <= from ? null : { from, to };
 }
 
-/** 11-30 16:45:00: an end of a range among others of the same year. */
-export const timeText = (ns: bigint): string => `${formatDay(ns, zone.value).slice(5)} ${formatClock(ns, zone.value, 0)}`;
+export const timeText = (ns: bigint): string => shortTime(ns, zone.value);
 
 /** What the counts of a range are divided by to be a rate. */
 export const secondsOf = (s: Span | null | undefined): number => (s ? summedSeconds(s.from, s.to, nowNs()) : 0);

@@ -2,7 +2,7 @@
 // The time range of the address: from and to as written there, and what they mean.
 import { signal } from "@preact/signals";
 import type { Range } from "../api/client";
-import { dayIn, formatClock, parseTime, toRfc3339, type Zone } from "../model/time";
+import { formatClock, parseTime, shortDay, toRfc3339, type Zone } from "../model/time";
 import { linkTimes, zone } from "./prefs";
 import { copy, say } from "./say";
 import { changed, go, keptAddress, param, type ParamPatch, patched, route, shortAddress } from "../route";
@@ -39,10 +39,13 @@ export function rangeLabel(zone: Zone): string {
   const end = (text: string | undefined) => {
     const ns = text ? parseTime(text, nowNs()) : null;
     if (!text) return "…";
-    return ns === null ? text : `${dayIn(ns, nowNs(), ns, zone)} ${formatClock(ns, zone, 0)}`;
+    return ns === null ? text : shortTime(ns, zone);
   };
   return `${end(from)} – ${end(to)}`;
 }
+
+/** 11-30 16:45:00 */
+export const shortTime = (ns: bigint, zone: Zone): string => `${shortDay(ns, nowNs(), zone)} ${formatClock(ns, zone, 0)}`;
 
 export function setRange(from: string | null, to: string | null): void {
   go(patched({ from, to }));

@@ -117,7 +117,8 @@ export function fillRow(parts: RowParts, state: RowState): void {
   const open = group >= 0 ? !folding.closedGroups.has(group) : item < 0 ? folding.openRuns.has(~item) : !folding.closed[row];
   const foldable = !peer && (item < 0 || s.subtree[row] > 1);
   const rank = item >= 0 ? state.ranks.get(row) : undefined;
-  const shown = `${item} ${position} ${open} ${dark} ${current} ${state.criticalTime !== null} ${folding.foldRuns} ${state.levels} ${rank?.shorter} ${state.marks.indexOf(row)}`;
+  const depth = group >= 0 ? 0 : shownDepth(s, folding, row) + (peer ? 1 : 0);
+  const shown = `${item} ${position} ${depth} ${open} ${dark} ${current} ${state.criticalTime !== null} ${folding.foldRuns} ${state.levels} ${rank?.shorter} ${state.marks.indexOf(row)}`;
   // A find dims most rows and changes nothing else of them.
   parts.row.classList.toggle("dimmed", dimmed);
   if (shown === parts.shown) return;
@@ -127,7 +128,6 @@ export function fillRow(parts: RowParts, state: RowState): void {
   element.className = `wf-row${current ? " current" : ""}${dimmed ? " dimmed" : ""}${failed ? " failed" : ""}${peer ? " peer" : group >= 0 ? " missing" : item < 0 ? " run" : ""}`;
   element.tabIndex = current ? 0 : -1;
   element.setAttribute("aria-rowindex", String(position + 1));
-  const depth = group >= 0 ? 0 : shownDepth(s, folding, row) + (peer ? 1 : 0);
   element.setAttribute("aria-level", String(depth + 1));
   element.setAttribute("aria-selected", String(current));
   if (foldable) element.setAttribute("aria-expanded", String(open));
@@ -188,15 +188,21 @@ function fillNoSpan(parts: RowParts, name: string, mark: string): void {
   put(parts.mark, mark);
 }
 
+/** What was called, and what came of it: one that has other spans in the trace is a service, whose span of this call is not there. */
+function peerOf(s: Skeleton, row: number): { name: string; type: string; none: string } {
+  const { name, type } = s.peers.get(row) as { name: string; type: string };
+  return s.services.some((known) => known.name === name) ? { name, type: "service", none: "no span of this call" } : { name, type, none: "no spans" };
+}
+
 /** What sent no span: its name and kind, without a colour of its own. */
 function fillPeer(parts: RowParts, s: Skeleton, row: number): void {
-  const { name, type } = s.peers.get(row) as { name: string; type: string };
-  fillNoSpan(parts, name, `${type}, no spans`);
+  const { name, type, none } = peerOf(s, row);
+  fillNoSpan(parts, name, `${type}, ${none}`);
 }
 
 function peerLabel(s: Skeleton, row: number): string {
-  const { name, type } = s.peers.get(row) as { name: string; type: string };
-  return `${name}, ${type} called by ${serviceName(s, row)} ${operationName(s, row)}, sent no spans of its own`;
+  const { name, type, none } = peerOf(s, row);
+  return `${name}, ${type} called by ${serviceName(s, row)} ${operationName(s, row)}, sent ${none === "no spans" ? "no spans of its own" : none}`;
 }
 
 function fillMark(mark: HTMLElement, { skeleton: s, folding, item, errorsBefore, marks }: RowState, row: number, open: boolean): void {
@@ -231,8 +237,10 @@ function spanLabel({ skeleton: s, criticalTime, errorsBefore, ranks, marks }: Ro
   if (flags & DUPLICATE) said.push("its id is used twice");
   if (flags & CYCLE) said.push("it is its own ancestor");
   if (flags & SKEWED) said.push("its clock differs");
-  const peer = s.peers.get(row);
-  if (peer) said.push(`calls ${peer.name}, which sent no spans`);
+  if (s.peers.has(row)) {
+    const { name, none } = peerOf(s, row);
+    said.push(`calls ${name}, which sent ${none}`);
+  }
   const rank = ranks.get(row);
   if (rank) said.push(rankLabel(rank));
   if (marks.includes(row)) said.push(marks[0] === row ? "mark A" : "mark B");
