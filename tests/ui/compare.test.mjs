@@ -252,6 +252,8 @@ test("two sets: traces counted, values ranked, a mean tree, and two traces to lo
     assert.ok(facts[1].startsWith(`${count(failed.length)} traces all that match`), facts[1]);
     const shared = failed.filter((t) => passed.includes(t)).length;
     if (shared > 0) await page.locator(".banner", { hasText: `${count(shared)} trace` }).waitFor();
+    // Times as they stand everywhere on the page: these are of another year.
+    assert.match((await texts(page, ".slot-b .slot-name"))[0], /2020-01-01 00:00:00 – now$/);
     await assertAccessible(page, "Compare, sets");
     await page.keyboard.press("4");
     await page.locator(".cmp-values tbody tr").first().waitFor();

@@ -385,7 +385,7 @@ test("r reads the trace again; a server that does not answer takes nothing from 
       await row(page, "web late").waitFor();
       goes(page);
       await page.keyboard.press("r");
-      await page.locator(".banner", { hasText: "The server does not answer: this was read before" }).waitFor();
+      await page.locator(".banner", { hasText: "Spoor does not answer. What is below was read before" }).waitFor();
       assert.equal(await row(page, "web late").count(), 1);
       await assertAccessible(page, "a trace without its server");
       comes(page);

@@ -13,7 +13,7 @@ import { leftHeavy, neighbours, sandwich, timeFlame } from "../src/model/flame";
 import { jaegerOf } from "../src/model/jaeger";
 import { otlpOf, readSpans, type Stored } from "../src/model/otlp";
 import { foldedDepth, foldFrom, type Folding, groupOfItem, isPeer, isRun, newFolding, nextShown, positionOf, reveal, rowOfItem, shownDepth, visibleItems } from "../src/model/rows";
-import { bulkOf, decodeSkeleton, errorsBefore, eventsOf, rowOfSpan, type Skeleton, spanIdAt } from "../src/model/skeleton";
+import { bulkOf, decodeSkeleton, errorsBefore, eventsOf, peerOf, rowOfSpan, type Skeleton, spanIdAt } from "../src/model/skeleton";
 import { subtreeOf } from "../src/model/subtree";
 import { attributeKey, type GroupKey, groupsOf, intrinsicKey, sortGroups } from "../src/model/stats";
 import { graphOfTrace } from "../src/model/tracegraph";
@@ -234,6 +234,10 @@ test("peers are rows of their own below the calls to them", () => {
   assert.equal(positionOf(f, items, 5), 8);
   f.closed[2] = 1;
   assert.equal(visibleItems(s, f).length, 5);
+  assert.deepEqual(peerOf(s, 3), { name: "redis", type: "database", none: "no spans" });
+  // One that sent other spans is no stranger.
+  s.peers.set(3, { name: "web", type: "external" });
+  assert.deepEqual(peerOf(s, 3), { name: "web", type: "service", none: "no span of this call" });
 });
 
 /** Three orphans of 70, two of 80, in turns; and a cycle of two. */

@@ -195,6 +195,12 @@ export const serviceName = (s: Skeleton, row: number) => s.services[s.service[ro
 export const operationName = (s: Skeleton, row: number) => s.operations[s.operation[row]];
 /** As people see it: none is empty. */
 export const shownName = (s: Skeleton, row: number) => visibleName(operationName(s, row));
+/** What was called, and what came of it: one that has other spans in the trace is a service, whose span of this call is not there. */
+export function peerOf(s: Skeleton, row: number): { name: string; type: string; none: string } {
+  const { name, type } = s.peers.get(row) as { name: string; type: string };
+  return s.services.some((known) => known.name === name) ? { name, type: "service", none: "no span of this call" } : { name, type, none: "no spans" };
+}
+
 export const spanIdAt = (s: Skeleton, row: number) => s.spanIds.slice(row * 16, row * 16 + 16);
 
 export function rowOfSpan(s: Skeleton, spanId: string): number {

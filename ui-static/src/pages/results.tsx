@@ -98,7 +98,7 @@ export function Results({ value, query, cursor, wanted, scrollTop, loading, load
             {loading ? "Loading …" : `Load ${formatCount(Math.min(pageSize(), Math.max(rest, 1)))} more`}
           </button>
           <span class="dim">
-            {formatCount(value.traces.length)} of {value.complete ? "" : "more than "}
+            {formatCount(value.traces.length)} of {value.complete ? "" : "at least "}
             {plural(value.matchedTraces, "trace")} shown
           </span>
         </div>

@@ -151,7 +151,7 @@ export function TraceBanners({ skeleton: s, source, adjusted, command, zoom, rel
       {text}
     </button>
   );
-  if (stale) lines.push({ key: "stale", text: <>The server does not answer: this was read before, and is asked for again by itself. {button("Try now", reload)}</> });
+  if (stale) lines.push({ key: "stale", text: <>Spoor does not answer. What is below was read before; the page asks again by itself. {button("Try again", reload)}</> });
   if (!source.served) lines.push({ key: "file", text: <>From the file {openFile.value?.name}: read in this browser, sent nowhere.</> });
   for (const id of new Set([param("span"), param("root")])) if (id && rowOfSpan(s, id) < 0) lines.push({ key: `span ${id}`, text: <>Span <code>{id}</code> is not in this trace.</> });
   if (more > 0) lines.push({ key: `more ${more}`, text: <>The trace is still receiving spans: {plural(more, "span")} more. {button("Reload", reload)}</> });

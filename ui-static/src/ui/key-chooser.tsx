@@ -20,7 +20,7 @@ export function KeyChooser({ choose }: { choose: (key: string) => void }) {
     const stop = new AbortController();
     const timer = window.setTimeout(() => {
       fieldsLike(text, range, stop.signal).then(
-        (found) => setKeys([...OWN.filter((name) => name.startsWith(text)).map((name) => ({ name, type: "", spans: "" })), ...found]),
+        (found) => setKeys([...OWN.filter((name) => name.startsWith(text) && !found.some((f) => f.name === name)).map((name) => ({ name, type: "", spans: "" })), ...found]),
         (error) => {
           // Names can be typed in full without the list.
           if (!isStopped(error)) setKeys([]);

@@ -6,7 +6,7 @@ import { formatDuration } from "../model/time";
 import type { Rank } from "../api/trace-types";
 import { groupOfItem, isPeer, type Folding, rowOfItem, type RunStats, shownDepth } from "../model/rows";
 import type { Orphans } from "../model/orphans";
-import { CYCLE, DUPLICATE, ERROR, ERROR_BELOW, KINDS, operationName, ORPHAN, serviceName, shownName, type Skeleton, SKEWED, STATUS } from "../model/skeleton";
+import { CYCLE, DUPLICATE, ERROR, ERROR_BELOW, KINDS, operationName, ORPHAN, peerOf, serviceName, shownName, type Skeleton, SKEWED, STATUS } from "../model/skeleton";
 
 export interface RowParts {
   row: HTMLElement;
@@ -186,12 +186,6 @@ function fillNoSpan(parts: RowParts, name: string, mark: string): void {
   put(parts.operation, "");
   parts.mark.className = "wf-mark";
   put(parts.mark, mark);
-}
-
-/** What was called, and what came of it: one that has other spans in the trace is a service, whose span of this call is not there. */
-function peerOf(s: Skeleton, row: number): { name: string; type: string; none: string } {
-  const { name, type } = s.peers.get(row) as { name: string; type: string };
-  return s.services.some((known) => known.name === name) ? { name, type: "service", none: "no span of this call" } : { name, type, none: "no spans" };
 }
 
 /** What sent no span: its name and kind, without a colour of its own. */
