@@ -83,8 +83,7 @@ test("calls whose caller is not known are said in the panel, and who has no call
     await page.locator('.graph .node[data-node="door"]').click();
     await page.getByText("2 more calls, of which the caller's span is not stored").waitFor();
     // All calls of this one have a caller.
-    await page.goto(at());
-    await ready(page);
+    await page.goto(at({ focus: "cart" }));
     await page.locator('.graph .node[data-node="cart"]').click();
     await page.getByRole("heading", { name: "Called by 1" }).waitFor();
     assert.equal(await page.getByText("of which the caller").count(), 0);

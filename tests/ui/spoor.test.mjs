@@ -390,6 +390,8 @@ test("a trace that is not there: what was looked for, what is kept, and what the
     assert.ok(text.includes(`${count(spans.length)} spans of ${count(traces.length)} traces are stored`), text);
     assert.ok(!text.includes("The link says"));
     assert.deepEqual([text.split("No such trace").length, text.split("No span of trace").length], [2, 2], "each is said once");
+    await page.setViewportSize({ width: 320, height: 844 });
+    assert.deepEqual(await page.locator(".empty, .empty .button").evaluateAll((list) => list.filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.className)), [], "nothing is cut off");
     await page.getByRole("button", { name: `Look for ids that begin with ${near.slice(0, 8)}` }).click();
     await page.locator(".ways a", { hasText: traceId }).waitFor();
     await assertAccessible(page, "no such trace");

@@ -113,7 +113,7 @@ export function timeIn(from: bigint, to: bigint, zone: Zone, digitsOfSecond = 0)
 export const dayIn = (from: bigint, to: bigint, ns: bigint, zone: Zone): string => formatDay(ns, zone).slice(to - from > YEAR_NS ? 0 : 5);
 
 /** A day beside others: without its year, unless that is not to be taken for granted. */
-export const shortDay = (ns: bigint, nowNs: bigint, zone: Zone): string => dayIn(ns < nowNs ? ns : nowNs, ns < nowNs ? nowNs : ns, ns, zone);
+export const shortDay = (ns: bigint, nowNs: bigint, zone: Zone): string => (ns > nowNs ? formatDay(ns, zone) : dayIn(ns, nowNs, ns, zone));
 
 /** RFC 3339 in UTC, for links that must mean the same tomorrow. */
 export function toRfc3339(ns: bigint): string {

@@ -3,13 +3,13 @@
 import { useState } from "preact/hooks";
 import { parseSide, type Side, typedRef } from "../model/compare";
 import { formatPercent, plural } from "../model/text";
-import { formatDuration, formatMilli, parseTime } from "../model/time";
+import { formatDuration, formatMilli } from "../model/time";
 import { go, href, param, patched } from "../route";
 import { basket, type BasketItem, clearBasket, removeFromBasket } from "../state/basket";
 import { type Answer, swap } from "../state/compare";
 import { hint } from "../state/keys";
 import { zone } from "../state/prefs";
-import { currentRange, shortTime } from "../state/range";
+import { currentRange, endsText } from "../state/range";
 import { Marked, Popover } from "../ui/controls";
 import { Icon } from "../ui/icons";
 
@@ -33,14 +33,7 @@ export function Slots({ a, b, value }: { a: Side | null; b: Side | null; value: 
 }
 
 /** As times stand everywhere on the page; what it links to has them as they were written. */
-function rangeText(side: Side): string {
-  if (side.kind !== "set" || !(side.from || side.to)) return "all time";
-  const end = (text: string) => {
-    const ns = /^\d/.test(text) ? parseTime(text, 0n) : null;
-    return ns === null ? text : shortTime(ns, zone.value);
-  };
-  return `${side.from ? end(side.from) : "…"} – ${side.to ? end(side.to) : "now"}`;
-}
+const rangeText = (side: Side) => (side.kind === "set" && (side.from || side.to) ? endsText(side.from, side.to || "now", zone.value) : "all time");
 
 function Slot({ name, side, value }: { name: "a" | "b"; side: Side | null; value: Answer | null }) {
   const title = name.toUpperCase();

@@ -72,7 +72,7 @@ export function CompareTree({ value }: { value: Answer }) {
       <div class={`cmp-tree by-${by}`} role="treegrid" aria-label="Calls of A and B" aria-rowcount={rows.length + 1} tabIndex={0} aria-activedescendant={at >= 0 ? `cmp-${rows[at]}` : undefined}>
         <div role="rowgroup">
           <div class="cmp-row head" role="row" aria-rowindex={1}>
-            <span role="columnheader">Call{value.of === "sets" ? " (a mean trace of each set)" : ""}</span>
+            <span role="columnheader" class="clip">Call{value.of === "sets" ? " (a mean trace of each set)" : ""}</span>
             {["calls A", "calls B", `${timeOf(by)} A`, `${timeOf(by)} B`, `Δ ${by === "count" ? "calls" : by}`, "Δ %", by === "self" ? "Δ duration" : "Δ self"].map((name, i) => (
               <span key={name} role="columnheader" class={i === 4 || i === 5 ? "right" : "right wide-only"}>
                 {name}

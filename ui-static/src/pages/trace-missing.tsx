@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { type ApiError, getSystem, search } from "../api/client";
 import type { SystemAnswer } from "../api/types";
 import { formatBytes, plural } from "../model/text";
-import { formatAge, formatDuration, formatFull, parseTime } from "../model/time";
+import { formatAge, formatDuration, formatMilli, parseTime } from "../model/time";
 import { href, param, patched } from "../route";
 import { zone } from "../state/prefs";
 import { bringFile } from "../state/opening";
@@ -77,7 +77,7 @@ function NotStored({ id }: { id: string }) {
 function Kept({ store, hint }: { store: SystemAnswer["store"]; hint: bigint | null }) {
   const { spanCount, traceCount, oldestUnixNano, newestUnixNano, retentionAgeNano, retentionBytes } = store;
   if (oldestUnixNano === null || newestUnixNano === null) return <p>Nothing is stored yet.</p>;
-  const time = (ns: bigint) => <span class="num">{formatFull(ns, zone.value)}</span>;
+  const time = (ns: bigint) => <span class="num">{formatMilli(ns, zone.value)}</span>;
   const [oldest, newest] = [BigInt(oldestUnixNano), BigInt(newestUnixNano)];
   const rules = [retentionAgeNano === "0" ? "" : `for ${formatDuration(Number(retentionAgeNano))}`, retentionBytes === "0" ? "" : `up to ${formatBytes(retentionBytes)} on disk, the oldest go first`].filter((r) => r !== "");
   return (
@@ -145,9 +145,11 @@ function Found({ q, at, some, none, button, span }: FoundProps) {
         </ul>
       ) : null}
       {button && (found === null || (at && found !== "failed")) ? (
-        <button type="button" class="button" onClick={() => void look({})}>
-          {button}
-        </button>
+        <p class="row">
+          <button type="button" class="button" onClick={() => void look({})}>
+            {button}
+          </button>
+        </p>
       ) : null}
     </>
   );
@@ -163,8 +165,12 @@ function Near({ id, short, hint }: { id: string; short: string; hint: bigint | n
   const begin = (short || id).slice(0, PREFIX);
   return (
     <>
-      <Found q={`{ trace:id =~ "${short ? "0{16}" : ""}${begin}.*" }`} at={range} some={`Ids that begin with ${begin}${around}:`} none={`No stored trace id begins with ${begin}${around}.`} button={`Look for ids that begin with ${begin}${range ? "" : " at any time"}`} />{" "}
-      {range ? <a href={href("explore", range)}>Traces around that time</a> : null}
+      <Found q={`{ trace:id =~ "${short ? "0{16}" : ""}${begin}.*" }`} at={range} some={`Ids that begin with ${begin}${around}:`} none={`No stored trace id begins with ${begin}${around}.`} button={`Look for ids that begin with ${begin}${range ? "" : " at any time"}`} />
+      {range ? (
+        <p class="row">
+          <a href={href("explore", range)}>Traces around that time</a>
+        </p>
+      ) : null}
     </>
   );
 }

@@ -36,16 +36,24 @@ export function rangeLabel(zone: Zone): string {
   if (preset) return preset[1];
   const back = /^now-(\d+[smhd])$/.exec(from ?? "");
   if (back && (!to || to === "now")) return `Last ${back[1].replace(/(\D)/, " $1")}`;
-  const end = (text: string | undefined) => {
-    const ns = text ? parseTime(text, nowNs()) : null;
-    if (!text) return "…";
-    return ns === null ? text : shortTime(ns, zone);
-  };
-  return `${end(from)} – ${end(to)}`;
+  return endsText(from, to, zone);
 }
 
 /** 11-30 16:45:00 */
-export const shortTime = (ns: bigint, zone: Zone): string => `${shortDay(ns, nowNs(), zone)} ${formatClock(ns, zone, 0)}`;
+export const shortTime = (ns: bigint, zone: Zone, now = nowNs()): string => `${shortDay(ns, now, zone)} ${formatClock(ns, zone, 0)}`;
+
+/** Two ends as the API takes them: a year that one of them has, the other has, too. */
+export function endsText(from: string | undefined, to: string | undefined, zone: Zone): string {
+  const text = (now?: bigint) =>
+    [from, to]
+      .map((end) => {
+        const ns = end && end !== "now" ? parseTime(end, nowNs()) : null;
+        return ns === null ? end || "…" : shortTime(ns, zone, now);
+      })
+      .join(" – ");
+  // Seen from 1970 every day has its year.
+  return /\d{4}-/.test(text()) ? text(0n) : text();
+}
 
 export function setRange(from: string | null, to: string | null): void {
   go(patched({ from, to }));
