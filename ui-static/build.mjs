@@ -27,7 +27,7 @@ const dist = resolve(options.dist);
 const esbuild = createRequire(join(modules, "x.js"))("esbuild");
 
 /** Budgets of gzip bytes: a build that breaks one fails, so that growth is a decision and not an accident. */
-const budgets = { explore: 45 * 1024, css: 12 * 1024, later: 5 * 1024, own: 3 * 1024, html: 2 * 1024, theme: 300, page: 62 * 1024, files: 7, pages: 183 * 1024, workers: 27 * 1024 };
+const budgets = { explore: 45 * 1024, css: 12 * 1024, later: 5 * 1024, own: 3 * 1024, html: 2 * 1024, theme: 300, page: 63 * 1024, files: 7, pages: 185 * 1024, workers: 27 * 1024 };
 
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const { pack, tidy } = packer(modules, `${dist}-packed`);
