@@ -18,8 +18,7 @@
 struct sp_history {
     const struct sp_metric *series[SP_HISTORY_SERIES_MAX]; /* borrowed; before the first sample */
     uint32_t series_count;
-    pthread_mutex_t
-        lock; /* of all below; held while it is written as JSON, a fraction of a millisecond */
+    pthread_mutex_t lock;  /* of all below; held for a fraction of a millisecond of writing JSON */
     uint32_t first, count; /* columns */
     uint64_t at_unix_ns[SP_HISTORY_SAMPLES_MAX];
     uint64_t values[SP_HISTORY_SAMPLES_MAX][SP_HISTORY_SERIES_MAX];
