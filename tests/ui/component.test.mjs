@@ -450,6 +450,31 @@ test("a long address becomes a short one that opens the same page, on this serve
   });
 });
 
+test("an open end is now: for charts, rates and the map, and in a link that is copied", async () => {
+  await withMock([request("shop", [span(hex(1, 32), "GET /", { startTimeUnixNano: String(BigInt(Date.now() - 1_500_000) * 1_000_000n), endTimeUnixNano: String(BigInt(Date.now() - 1_499_000) * 1_000_000n) })])], async (url, mock) => {
+    const asked = (path) => new URL(mock.log.findLast((line) => line.startsWith(path)), url).searchParams;
+    await withPage(site.browser, `${url}/?from=now-1h`, async (page) => {
+      await page.locator(".panels .chart").first().waitFor();
+      assert.deepEqual(["from", "to"].map((name) => asked("/v1/heatmap").get(name)), ["now-1h", "now"]);
+      await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: { writeText: async (text) => (window.__copied = text) } }));
+      const copied = async () => {
+        await page.getByRole("button", { name: "Copy link" }).click();
+        await page.waitForFunction(() => window.__copied);
+        return new URL(await page.evaluate(() => window.__copied)).searchParams;
+      };
+      const link = await copied();
+      assert.equal(Date.parse(link.get("to")) - Date.parse(link.get("from")), 3600_000);
+      assert.equal(new URL(page.url()).searchParams.get("to"), null);
+      await page.goto(`${url}/map/?from=now-1h`);
+      await page.locator(".graph .node").first().waitFor();
+      assert.equal(asked("/v1/graph").get("to"), "now");
+      await page.goto(url);
+      await page.locator(".panels .chart").first().waitFor();
+      assert.equal(asked("/v1/heatmap").get("to"), null);
+    });
+  });
+});
+
 test("no page scrolls sideways at 390 and 320 pixels", async () => {
   const trace = hex(1, 32);
   const root = span(trace, "a very long operation name that goes on and on and on /with/a/path/{and}/parameters", { length: 5000000 });

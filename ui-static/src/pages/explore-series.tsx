@@ -14,7 +14,7 @@ import { valueCondition, withCondition } from "../model/traceql";
 import { go, param, patched } from "../route";
 import { Loader } from "../state/load";
 import { dark, zone } from "../state/prefs";
-import { currentRange } from "../state/range";
+import { currentRange, untilNow } from "../state/range";
 import { Chart } from "../ui/chart";
 import { CopyButton, ProblemPanel, Select } from "../ui/controls";
 import { HOW, StepCursor } from "../ui/steps";
@@ -38,7 +38,7 @@ const COLOURS = 10;
 const topOf = (): number => TOPS.find((n) => String(n) === param("top")) ?? 5;
 
 async function find(q: string, by: string, most: number, stop: AbortSignal): Promise<Found> {
-  const range = currentRange();
+  const range = untilNow(currentRange());
   const picks = by === "" ? [] : picksOf(await getMetric({ q: topQuery(q, by, most), ...range }, stop), by);
   const queries = lineQueries(q, by, picks);
   const ask = (query: string) => getMetricRange({ q: query, ...range }, stop);
@@ -95,7 +95,7 @@ function Head({ value }: { value: Found }) {
       <button type="button" class="button small" onClick={csv}>
         CSV
       </button>
-      <CopyButton text={() => value.queries.map((q) => curlOf(apiUrl("v1/metrics/query_range", { q, ...currentRange() }))).join("\n")} what="curl commands of the lines" icon="terminal" />
+      <CopyButton text={() => value.queries.map((q) => curlOf(apiUrl("v1/metrics/query_range", { q, ...untilNow(currentRange()) }))).join("\n")} what="curl commands of the lines" icon="terminal" />
     </div>
   );
 }

@@ -10,7 +10,7 @@ import { isEverything, withCondition } from "../model/traceql";
 import { go, param, patched, replace } from "../route";
 import { isPassing, Loader } from "../state/load";
 import { facetsShown, savedColumns } from "../state/prefs";
-import { currentRange } from "../state/range";
+import { currentRange, untilNow } from "../state/range";
 import { runSearch } from "../state/searching";
 
 /** Traces in one request: what the address says, up to what the API gives. */
@@ -139,7 +139,7 @@ export function liveQuestion(): Params {
 }
 
 export const heatQuestion = (): Params => ({
-  q: param("q"), ...currentRange(), steps: window.innerWidth < 720 ? STEPS_NARROW : STEPS, rows: ROWS,
+  q: param("q"), ...untilNow(currentRange()), steps: window.innerWidth < 720 ? STEPS_NARROW : STEPS, rows: ROWS,
 });
 
 export const FACET_VALUES = 8;

@@ -12,7 +12,7 @@ import { fieldText } from "../model/traceql";
 import { param } from "../route";
 import { comparedParams, endsOf, secondsOf, spanParams } from "../state/ends";
 import { Loader } from "../state/load";
-import { currentRange, nowNs } from "../state/range";
+import { currentRange, nowNs, untilNow } from "../state/range";
 import { share } from "../state/searching";
 import type { GraphView } from "../views/graph";
 
@@ -87,7 +87,7 @@ export const loadGraph = (range: Range): void =>
   void found.run(async (stop) => {
     tell(null);
     try {
-      const [graph, services] = await Promise.all([getGraph(asked(range), stop, (p) => stop.aborted || tell(p)), ownOfServices(range, stop)]);
+      const [graph, services] = await Promise.all([getGraph(asked(untilNow(range)), stop, (p) => stop.aborted || tell(p)), ownOfServices(range, stop)]);
       return { graph, services };
     } finally {
       // Another question has begun where this one was ended.
@@ -218,4 +218,4 @@ export function keepPins(view: string, places: Map<string, Place>): void {
 export const pinsText = (view: string, places: Map<string, Place>): string => JSON.stringify({ [view]: Object.fromEntries([...places].map(([id, p]) => [id, [Math.round(p.x), Math.round(p.y)]])) });
 
 /** The API call that the page is made from. */
-export const apiOf = (format = "json"): string => graphUrl(asked(currentRange()), format);
+export const apiOf = (format = "json"): string => graphUrl(asked(untilNow(currentRange())), format);

@@ -19,6 +19,9 @@ export function currentRange(): Range {
   return { from: asTime(param("from")) || undefined, to: asTime(param("to")) || undefined };
 }
 
+/** An open end means now, in charts and rates, too: the API's own would be the newest span, and nothing would show that none came since. */
+export const untilNow = (range: Range): Range => (range.from && !range.to ? { ...range, to: "now" } : range);
+
 export const PRESETS: [string, string][] = [
   ["now-5m", "Last 5 minutes"],
   ["now-15m", "Last 15 minutes"],
@@ -74,9 +77,13 @@ function othersAddress(): string {
   const params = new URLSearchParams(route.peek().params);
   const at = traceTime.peek();
   if (at !== null) params.set("at", String(at));
-  for (const name of linkTimes.peek() === "absolute" ? ["from", "to"] : []) {
-    const ns = parseTime(params.get(name) ?? "", nowNs(), zone.peek());
-    if (ns !== null) params.set(name, toRfc3339(ns));
+  if (linkTimes.peek() === "absolute") {
+    const now = nowNs();
+    if (params.get("from") && !params.get("to") && params.get("live") !== "1") params.set("to", "now");
+    for (const name of ["from", "to"]) {
+      const ns = parseTime(params.get(name) ?? "", now, zone.peek());
+      if (ns !== null) params.set(name, toRfc3339(ns));
+    }
   }
   const url = new URL(window.location.href);
   url.search = params.toString();
