@@ -81,7 +81,7 @@ test("spans of a file become the columns that the server makes of them", () => {
   ];
   const { columns } = assemble(stored(made));
   for (const name of ["start", "duration", "self", "depth", "subtreeSize", "parent", "service", "operation", "status"] as const) assert.deepEqual(columns.columns[name], wanted.columns[name], name);
-  for (const name of ["spanIds", "operations", "missingParents", "durationNano", "orphanCount", "rootCount", "depthMax", "errorCount"] as const) assert.deepEqual(columns[name], wanted[name], name);
+  for (const name of ["spanIds", "operations", "missingParents", "durationNano", "orphanCount", "rootCount", "depthMax", "errorCount", "criticalPathNote"] as const) assert.deepEqual(columns[name], wanted[name], name);
   assert.deepEqual(columns.criticalPath, wanted.criticalPath);
 });
 
@@ -91,6 +91,33 @@ test("broken trees of a file are cut, and said", () => {
   assert.equal(s.length[1], 0);
   const deep = traceOf(Array.from({ length: 20000 }, (_, i): Made => [i + 1, i, i / 1000, 30]));
   assert.equal(deep.depthMax, 19999);
+});
+
+test("the halves of a call that share an id are joined as the server joins them, and cycles cut where it cuts them", () => {
+  const spans = stored([[1, 0, 0, 100], [3, 2, 25, 30, "cart"], [2, 1, 20, 50, "cart"], [2, 1, 21, 50, "cart"], [2, 1, 10, 60]]);
+  [3, 1, 2, 2, 3].forEach((kind, i) => (spans[i].span.kind = kind));
+  const { columns } = assemble(spans);
+  assert.deepEqual(columns.columns.kind, [3, 3, 2, 1, 2]);
+  assert.deepEqual(columns.columns.parent, [-1, 0, 1, 2, 0]);
+  assert.deepEqual(columns.columns.self.map((ns) => ns / 1e6), [50, 20, 25, 5, 29]);
+  assert.deepEqual([columns.duplicateCount, columns.depthMax], [1, 3]);
+  // 5 hangs from a cycle and begins before it: what is cut is the cycle.
+  const cycle = assemble(stored([[1, 0, 0, 9], [5, 6, 1, 9], [7, 6, 2, 9], [6, 7, 3, 9], [8, 8, 4, 9]])).columns;
+  assert.deepEqual(cycle.columns.parent, [-1, -1, 1, 2, -1]);
+  assert.deepEqual([cycle.spanIds.slice(16), cycle.cycleCount, cycle.orphanCount], [[7, 6, 5, 8].map(hex).join(""), 2, 0]);
+});
+
+test("a trace without its root has the path of its topmost span, and one in parts has none", () => {
+  const path = (spans: Made[]) => {
+    const { criticalPath, criticalPathNote } = assemble(stored(spans)).columns;
+    return [criticalPath.map((p) => [p.row, p.start / 1e6, p.end / 1e6]), criticalPathNote];
+  };
+  assert.deepEqual(path([[2, 99, 0, 10], [3, 2, 4, 8]]), [[[0, 0, 4], [1, 4, 8], [0, 8, 10]], "the root span is missing: the path is that of the topmost span"]);
+  assert.deepEqual(path([[2, 99, 0, 10], [3, 98, 4, 8]]), [[], "the root span is missing and its parts are not connected"]);
+  assert.deepEqual(path([[2, 0, 0, 10], [3, 0, 4, 8]]), [[], "the trace has more than one root span"]);
+  assert.deepEqual(path([[2, 0, 4, 4], [3, 2, 4, 8]]), [[], "the root span has no duration"]);
+  // What is before its parent's part of the path is not on it.
+  assert.deepEqual(path([[1, 0, 10, 40], [2, 1, 0, 30, "b"], [3, 2, 2, 20, "c"]])[0], [[2, 10, 20], [1, 20, 30], [0, 30, 40]]);
 });
 
 test("OTLP, Jaeger and Zipkin files are read, and other texts are refused with a reason", () => {

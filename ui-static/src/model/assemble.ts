@@ -12,6 +12,10 @@ export interface Assembled {
   columns: ColumnsAnswer;
 }
 
+const SERVER = 2;
+const CLIENT = 3;
+const CONSUMER = 5;
+
 interface Tree {
   order: number[];
   parent: number[];
@@ -24,8 +28,8 @@ export function assemble(spans: Stored[]): Assembled {
   const t0 = starts.reduce((least, at) => (at < least ? at : least), starts[0] ?? 0n);
   const start = starts.map((at) => Number(at - t0));
   const ends = spans.map((s) => Number(BigInt(s.span.endTimeUnixNano ?? 0) - t0));
-  const length = start.map((at, i) => Math.max(0, ends[i] - at));
-  const tree = treeOf(spans, start);
+  const length = spans.map((s, i) => Math.max(0, Number(BigInt(s.span.endTimeUnixNano ?? 0) - starts[i])));
+  const tree = treeOf(spans, start, ends);
   const inRows = <T>(values: T[]): T[] => tree.order.map((i) => values[i]);
   const rows = inRows(spans);
   const columns = { start: inRows(start), duration: inRows(length) };
@@ -42,7 +46,10 @@ export function assemble(spans: Stored[]): Assembled {
   }
   const services = dictionary(rows.map(serviceOf));
   const operations = dictionary(rows.map((s) => s.span.name ?? ""));
-  const path = criticalPath(tree.parent, columns.start, columns.duration, flags, rows);
+  const roots = tree.parent.reduce((n, p, row) => n + (p < 0 && !(flags[row] & (ORPHAN | CYCLE)) ? 1 : 0), 0);
+  const none = whyNoPath(roots, size, columns.duration);
+  const path = none === null ? criticalPath(tree.parent, columns.start, columns.duration, rows) : [];
+  const note = none ?? missingInPath(roots, size);
   for (const part of path) flags[part.row] = flags[part.row] | CRITICAL;
   const count = (flag: number) => flags.reduce((n, f) => n + (f & flag ? 1 : 0), 0);
   const duration = rows.reduce((most, _, row) => Math.max(most, columns.start[row] + columns.duration[row]), 0);
@@ -56,7 +63,7 @@ export function assemble(spans: Stored[]): Assembled {
       errorCount: count(ERROR),
       orphanCount: count(ORPHAN),
       duplicateCount: count(DUPLICATE),
-      rootCount: tree.parent.reduce((n, p, row) => n + (p < 0 && !(flags[row] & (ORPHAN | CYCLE)) ? 1 : 0), 0),
+      rootCount: roots,
       depthMax: tree.depth.reduce((most, d) => Math.max(most, d), 0),
       cycleCount: count(CYCLE),
       services: services.texts.map((name, slot) => ({ name, slot })),
@@ -76,7 +83,7 @@ export function assemble(spans: Stored[]): Assembled {
       spanIds: rows.map((s) => s.span.spanId).join(""),
       missingParents: rows.flatMap((s, row) => (flags[row] & ORPHAN ? [{ row, parentSpanId: s.span.parentSpanId ?? "" }] : [])),
       criticalPath: path,
-      ...(path.length > 0 ? {} : { criticalPathNote: "the trace has no single root" }),
+      ...(note === null ? {} : { criticalPathNote: note }),
       events: eventsOf(rows, t0),
       peers: { names: [], row: [], name: [], type: [] },
     },
@@ -94,45 +101,78 @@ function dictionary(values: string[]): { texts: string[]; codes: number[] } {
   return { texts, codes: values.map((v) => at.get(v) as number) };
 }
 
-/** Depth first; children and roots by start, then id; orphans behind roots; cycles are cut at their earliest span. */
-function treeOf(spans: Stored[], start: number[]): Tree {
-  const id = (i: number) => spans[i].span.spanId;
-  const sorted = spans.map((_, i) => i).sort((a, b) => start[a] - start[b] || (id(a) < id(b) ? -1 : id(a) > id(b) ? 1 : 0));
+/** Depth first; children and roots by start, then id; orphans and what was cut from cycles behind roots. A cycle is cut at its earliest span. A client
+ * and a server span with one id are the two halves of a call, as Zipkin shares ids: the server's hangs from the client's, and has its children. */
+function treeOf(spans: Stored[], start: number[], ends: number[]): Tree {
+  const sorted = spans.map((_, i) => i).sort((a, b) => start[a] - start[b] || compareTwins(spans[a], spans[b], ends[a] - ends[b]));
+  const ids = sorted.map((i) => spans[i].span.spanId);
+  const kind = sorted.map((i) => Number(spans[i].span.kind ?? 0));
+  const flags = sorted.map(() => 0);
   const first = new Map<string, number>();
-  const twice = new Uint8Array(spans.length);
-  for (const i of sorted) {
-    if (first.has(id(i))) twice[i] = 1;
-    else first.set(id(i), i);
-  }
-  const children: (number[] | undefined)[] = new Array(spans.length);
-  const roots: number[] = [];
-  const orphans: number[] = [];
-  for (const i of sorted) {
+  /** Of the first span with an id: the other half of its call. */
+  const other = new Map<number, number>();
+  ids.forEach((id, p) => {
+    const known = first.get(id);
+    if (known === undefined) first.set(id, p);
+    else if (!other.has(known) && kind[known] + kind[p] === CLIENT + SERVER && (kind[p] === CLIENT || kind[p] === SERVER)) other.set(known, p);
+    else flags[p] = DUPLICATE;
+  });
+  const parent = sorted.map((i, p) => {
+    const known = first.get(ids[p]) as number;
+    const half = kind[p] !== SERVER ? undefined : known === p ? other.get(p) : other.get(known) === p ? known : undefined;
     const wanted = spans[i].span.parentSpanId ?? "";
-    const parent = /[^0]/.test(wanted) ? first.get(wanted) : undefined;
-    if (parent !== undefined && parent !== i) (children[parent] ??= []).push(i);
-    else (/[^0]/.test(wanted) ? orphans : roots).push(i);
-  }
+    if (half !== undefined || !/[^0]/.test(wanted)) return half ?? -1;
+    const found = first.get(wanted);
+    if (found === undefined) flags[p] = flags[p] | ORPHAN;
+    // Work inside a shared span was done by the server.
+    return found === undefined ? -1 : kind[found] === CLIENT ? (other.get(found) ?? found) : found;
+  });
+  cutCycles(parent, flags);
+  const children: number[][] = sorted.map(() => []);
+  const tops: [number[], number[]] = [[], []];
+  parent.forEach((up, p) => (up >= 0 ? children[up] : tops[flags[p] & (ORPHAN | CYCLE) ? 1 : 0]).push(p));
   const tree: Tree = { order: [], parent: [], depth: [], flags: [] };
-  const reached = new Uint8Array(spans.length);
-  const walk = (top: number, flag: number) => {
-    const stack: [number, number, number, number][] = [[top, -1, 0, flag]];
-    for (let next = stack.pop(); next; next = stack.pop()) {
-      const [i, parent, depth, own] = next;
-      if (reached[i]) continue;
-      reached[i] = 1;
-      const row = tree.order.push(i) - 1;
-      tree.parent.push(parent);
-      tree.depth.push(depth);
-      tree.flags.push(own | (twice[i] ? DUPLICATE : 0));
-      const kids = children[i] ?? [];
-      for (let k = kids.length - 1; k >= 0; k--) stack.push([kids[k], row, depth + 1, 0]);
-    }
-  };
-  for (const i of roots) walk(i, 0);
-  for (const i of orphans) walk(i, ORPHAN);
-  for (const i of sorted) if (!reached[i]) walk(i, CYCLE);
+  const row = new Array<number>(sorted.length);
+  const stack = tops.flat().reverse();
+  for (let p = stack.pop(); p !== undefined; p = stack.pop()) {
+    const up = parent[p] < 0 ? -1 : row[parent[p]];
+    row[p] = tree.order.push(sorted[p]) - 1;
+    tree.parent.push(up);
+    tree.depth.push(up < 0 ? 0 : tree.depth[up] + 1);
+    tree.flags.push(flags[p]);
+    for (let k = children[p].length - 1; k >= 0; k--) stack.push(children[p][k]);
+  }
   return tree;
+}
+
+/** Which of two spans that start together comes first. */
+function compareTwins(a: Stored, b: Stored, ends: number): number {
+  const by = (x: string | number, y: string | number) => (x < y ? -1 : x > y ? 1 : 0);
+  return (
+    by(a.span.spanId, b.span.spanId) ||
+    ends ||
+    by(Number(a.span.kind ?? 0), Number(b.span.kind ?? 0)) ||
+    by(Number(a.span.status?.code ?? 0), Number(b.span.status?.code ?? 0)) ||
+    by(a.span.name ?? "", b.span.name ?? "") ||
+    by(serviceOf(a), serviceOf(b))
+  );
+}
+
+/** Each span has at most one parent, so a walk up either ends or meets itself: then it has found the one cycle there. */
+function cutCycles(parent: number[], flags: number[]): void {
+  const mark = new Uint32Array(parent.length);
+  for (let p = 0; p < parent.length; p++) {
+    let at = p;
+    while (at >= 0 && mark[at] === 0) {
+      mark[at] = p + 1;
+      at = parent[at];
+    }
+    if (at < 0 || mark[at] !== p + 1) continue;
+    let cut = at;
+    for (let member = parent[at]; member !== at; member = parent[member]) cut = Math.min(cut, member);
+    parent[cut] = -1;
+    flags[cut] = flags[cut] | CYCLE;
+  }
 }
 
 /** Rows of the children of each row, in order. */
@@ -157,8 +197,6 @@ function selfTimes(parent: number[], start: number[], length: number[]): number[
   return self;
 }
 
-const SERVER = 2;
-const CONSUMER = 5;
 /** Ends of one clock that lie so close together say nothing: clocks of milliseconds are wrong by one. */
 const LATE_END_NS = 1e6;
 
@@ -170,28 +208,49 @@ function isAsynchronous(kid: Stored, parent: Stored, late: number): boolean {
   return late > LATE_END_NS && own.length > 0 && JSON.stringify(own) === JSON.stringify(parent.resource?.attributes ?? []);
 }
 
+interface Part {
+  row: number;
+  start: number;
+  end: number;
+}
+
 /** Which span the end of the root waited for: from the end back to the child that ended last before, and so on down. */
-function criticalPath(parent: number[], start: number[], length: number[], flags: number[], spans: Stored[]): { row: number; start: number; end: number }[] {
-  const roots = parent.flatMap((p, row) => (p < 0 && !(flags[row] & (ORPHAN | CYCLE)) ? [row] : []));
-  if (roots.length !== 1) return [];
+function criticalPath(parent: number[], start: number[], length: number[], spans: Stored[]): Part[] {
   const end = (row: number) => start[row] + length[row];
   const children = childrenOf(parent);
-  const out: { row: number; start: number; end: number }[] = [];
-  const work = [{ row: roots[0], until: end(roots[0]) }];
+  const out: Part[] = [];
+  const work: Part[] = [{ row: 0, start: start[0], end: end(0) }];
   for (let next = work.pop(); next; next = work.pop()) {
-    const { row, until } = next;
+    const { row, start: from, end: until } = next;
+    const kids = children[row]
+      .map((kid) => ({ row: kid, start: Math.max(start[kid], from), end: Math.min(end(kid), until) }))
+      .filter((k) => k.end > k.start && !isAsynchronous(spans[k.row], spans[row], end(k.row) - end(row)))
+      .sort((a, b) => b.end - a.end || a.start - b.start || a.row - b.row);
     let at = until;
-    for (const kid of children[row].sort((a, b) => end(b) - end(a))) {
-      if (isAsynchronous(spans[kid], spans[row], end(kid) - end(row))) continue;
-      const kidEnd = Math.min(end(kid), until);
-      if (kidEnd > at || kidEnd <= start[row] || start[kid] >= at) continue;
-      if (at > kidEnd) out.push({ row, start: kidEnd, end: at });
-      work.push({ row: kid, until: kidEnd });
-      at = Math.max(start[kid], start[row]);
+    for (const kid of kids) {
+      // It still ran when what is explained began: nothing waited for it.
+      if (kid.end > at) continue;
+      if (at > kid.end) out.push({ row, start: kid.end, end: at });
+      work.push(kid);
+      at = kid.start;
     }
-    if (at > start[row]) out.push({ row, start: start[row], end: at });
+    if (at > from) out.push({ row, start: from, end: at });
   }
   return out.sort((a, b) => a.start - b.start);
+}
+
+/** Why there is no path, as the server says it. */
+function whyNoPath(roots: number, size: number[], length: number[]): string | null {
+  if (size.length === 0) return "there are no spans";
+  if (roots > 1) return "the trace has more than one root span";
+  if (roots === 0 && size[0] < size.length) return "the root span is missing and its parts are not connected";
+  return length[0] === 0 ? "the root span has no duration" : null;
+}
+
+/** What the path leaves out. */
+function missingInPath(roots: number, size: number[]): string | null {
+  if (roots === 0) return "the root span is missing: the path is that of the topmost span";
+  return size[0] < size.length ? "spans whose parent is missing are not considered" : null;
 }
 
 function eventsOf(rows: Stored[], t0: bigint): ColumnsAnswer["events"] {
