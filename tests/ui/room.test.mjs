@@ -201,3 +201,22 @@ test("at 320 pixels the logo shares its line, and the bar has three lines at mos
     }
   });
 });
+
+test("where fingers point, the buttons of an attribute stand below its value, not over it", async () => {
+  await withShop(async (url) => {
+    const context = await site.browser.newContext({ viewport: { width: 320, height: 800 }, hasTouch: true, isMobile: true, reducedMotion: "reduce" });
+    try {
+      const page = await context.newPage();
+      await page.goto(`${url}/trace/?id=${TRACE}&span=${hex(2, 16)}`);
+      await page.locator(".attribute-tools").first().waitFor();
+      assert.equal(await page.evaluate(() => matchMedia("(pointer: coarse)").matches), true);
+      const apart = await page.locator(".attributes dd").evaluateAll((list) => list.map((dd) => {
+        const [value, tools] = [dd.querySelector(".value"), dd.querySelector(".attribute-tools")].map((e) => e.getBoundingClientRect());
+        return tools.height > 0 && tools.top >= value.bottom - 1 && tools.right <= innerWidth;
+      }));
+      assert.ok(apart.length > 0 && apart.every(Boolean), JSON.stringify(apart));
+    } finally {
+      await context.close();
+    }
+  });
+});
