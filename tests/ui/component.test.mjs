@@ -181,6 +181,29 @@ test("completion walks from field to operator to value with the keyboard alone",
   });
 });
 
+test("completion helps who writes no braces and no quotes, and Tab takes the first", async () => {
+  await withMock([request("cart", [span(hex(1, 32), "a", { attributes: [string("enduser.id", "user-16")] })])], async (url) => {
+    await withPage(site.browser, url, async (page) => {
+      await page.locator(".result:not(.head)").waitFor();
+      const box = page.locator(".query-box input");
+      const first = (label) => page.locator(".suggestions li").first().getByText(label, { exact: true }).waitFor();
+      await page.keyboard.press("/");
+      await page.keyboard.type("endus");
+      await first("span.enduser.id");
+      await page.keyboard.press("Tab");
+      await until(() => box.inputValue(), "{ span.enduser.id ", "the field with its brace");
+      await page.keyboard.type("= user-1");
+      await first("user-16");
+      await page.keyboard.press("Tab");
+      await until(() => box.inputValue(), '{ span.enduser.id = "user-16" ', "the value with its quotes");
+      // Nothing of what comes next is typed: Tab leaves.
+      await first("&&");
+      await page.keyboard.press("Tab");
+      await until(() => box.evaluate((e) => document.activeElement === e), false, "the focus in the box");
+    });
+  });
+});
+
 test("orphans, duplicates, cycles and ends before starts are shown and said", async () => {
   const trace = hex(5, 32);
   const root = span(trace, "root", { length: 5000000 });

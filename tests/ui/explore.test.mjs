@@ -67,6 +67,10 @@ test("what is no query leads to what may have been meant", async () => {
     await page.getByRole("link", { name: "the service", exact: true }).click();
     await page.locator(".results").getByText("tick").first().waitFor();
   }, { expectErrors: true });
+  await withPage(site.browser, at({ q: "name=tick" }), async (page) => {
+    await page.getByRole("link", { name: '{ name = "tick" }', exact: true }).click();
+    await page.locator(".results").getByText("tick").first().waitFor();
+  }, { expectErrors: true });
 });
 
 test("a range that ends before it begins is said once, and cannot be chosen", async () => {

@@ -99,7 +99,7 @@ describe("the page of one service", { concurrency: 3 }, () => {
       assert.equal((await table(page, "Operations")).find((r) => r[0] === "Charge")[3], "0.10/s");
       await page.goto(`${site.url}/service/?${new URLSearchParams(halves)}`);
       await page.getByRole("region", { name: "Services" }).locator("tbody tr").first().waitFor();
-      assert.deepEqual((await table(page, "Services")).map((r) => r[4]), ["0.10/s", "0.10/s", "0.10/s"]);
+      assert.deepEqual((await table(page, "Services")).map((r) => r[3]), ["0.10/s", "0.10/s", "0.10/s"]);
       await page.goto(`${site.url}/map/?${new URLSearchParams({ ...halves, view: "table" })}`);
       await page.getByRole("table", { name: "Edges" }).waitFor();
       assert.deepEqual([...new Set(await texts(page, "table[aria-label=Edges] tbody td:nth-child(3)"))], ["0.10/s"]);
@@ -112,7 +112,10 @@ describe("the page of one service", { concurrency: 3 }, () => {
       const rows = await table(page, "Services");
       assert.deepEqual(rows.map((r) => r[0]), ["payment", "ledger", "shop"]);
       // Of payment its server spans speak, half of which took 10 to 15 ms; shop has nothing but client spans, which do not fail.
-      assert.deepEqual(rows.map((r) => r.slice(3, 6)), ["server", "server", "client"].map((kind) => [String(calls.length), "0.10/s", kind]));
+      assert.deepEqual(rows.map((r) => [r[2], r[3], r[5]]), ["server", "server", "client"].map((kind) => [String(calls.length), "0.10/s", kind]));
+      // Errors are those of these calls, as on the page of the service.
+      const failed = calls.filter((c) => c.failed).length;
+      assert.deepEqual(rows.map((r) => r[4]), [`▲ ${Math.round((100 * failed) / calls.length)} %`, "0", "0"]);
       assert.match(rows[0][6], /^1[45]\.\d ms$/);
       assert.equal(rows[0][11], "slowest failed Explore");
       assert.equal(rows[1][11], "slowest Explore");

@@ -248,6 +248,12 @@ test("the graph of a trace has calls between services, and peers", () => {
   const g = graphOfTrace(decodeSkeleton(golden()), "service");
   assert.deepEqual(g.edges.map((e) => [e.client, e.server, e.calls, e.errors]), [["web", "cart", "1", "1"], ["cart", "redis", "2", "0"]]);
   assert.equal(graphOfTrace(decodeSkeleton(golden()), "operation").nodes.length, 6);
+  // A peer that is a service of the trace has the spans it sent, and no more.
+  const named = golden();
+  named.peers.names[named.peers.name[0]] = "web";
+  const peer = graphOfTrace(decodeSkeleton(named), "service");
+  assert.deepEqual(peer.nodes.map((n) => [n.service, n.type, n.calls]), [["web", "service", "2"], ["cart", "service", "4"]]);
+  assert.deepEqual(peer.edges.map((e) => [e.client, e.server, e.calls]), [["web", "cart", "1"], ["cart", "web", "2"]]);
 });
 
 test("peers are rows of their own below the calls to them", () => {

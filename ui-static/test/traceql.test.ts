@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import test from "node:test";
-import { besideCondition, conditions, contextAt, fieldRef, fieldText, indexOfByte, quote, saidBefore, tokenize, valueText, withCondition } from "../src/model/traceql";
+import { contextAt, saidBefore } from "../src/model/caret";
+import { meantQuery } from "../src/model/meant";
+import { besideCondition, conditions, fieldRef, fieldText, indexOfByte, quote, tokenize, valueText, withCondition } from "../src/model/traceql";
 
 test("tokens cover the text without gaps, whatever it holds", () => {
   const texts = ['{ resource.service.name = "a \\" b" && duration > 1.5ms }', "{ span.\"odd key\" =~ `x.*` } | count() > 2", '"open', "{{{ >>!~ é 🎉 \u0000", ""];
@@ -74,4 +76,31 @@ test("a byte offset becomes a place in the text", () => {
   assert.equal(indexOfByte("é🎉x", 2), 1);
   assert.equal(indexOfByte("é🎉x", 6), 3);
   assert.equal(indexOfByte("abc", 99), 3);
+});
+
+test("a query in another language is said in this one", () => {
+  for (const [text, meant] of [
+    ["service=checkout", '{ service = "checkout" }'],
+    ["status=error", "{ status = error }"],
+    ['{ kind="SERVER" }', "{ kind = server }"],
+    ["enduser.id = user-16 and status == ERROR", '{ .enduser.id = "user-16" && status = error }'],
+    ["{ http.status_code >= 500 }", "{ .http.status_code >= 500 }"],
+    ["{ .enduser.id = 'a b' }", '{ .enduser.id = "a b" }'],
+    ['{ span.enduser.id = "user-16" && status = error', '{ span.enduser.id = "user-16" && status = error }'],
+    ['resource.service.name =~ "a|b" AND duration>1.5s', '{ resource.service.name =~ "a|b" && duration > 1.5s }'],
+    ["{ span.ok = true && .n != -5 }", null],
+    ["checkout", null],
+    ["", null],
+  ] as const) assert.equal(meantQuery(text), meant, text);
+});
+
+test("a value that is typed without quotes is completed, whatever it is made of", () => {
+  const at = (text: string) => {
+    const { expecting, field, typed, start } = contextAt(text, text.length);
+    return [expecting, field, typed, start];
+  };
+  for (const typed of ["user-1", "user", "1234abc", "a.b-c/d"]) assert.deepEqual(at(`{ span.enduser.id = ${typed}`), ["value", "span.enduser.id", typed, 20]);
+  assert.deepEqual(at('{ span.enduser.id = "a b'), ["value", "span.enduser.id", '"a b', 20]);
+  // Without braces a field is meant.
+  assert.deepEqual(at("enduser.i"), ["spanset", "", "enduser.i", 0]);
 });

@@ -31,21 +31,26 @@ export function graphOfTrace(s: Skeleton, by: GraphBy, keep: Uint8Array | null =
     found.errors += failed;
   };
   const kept = (row: number) => row >= 0 && (!keep || keep[row] === 1);
+  const own = new Set<string>();
+  for (const row of s.start.keys()) if (kept(row)) own.add(nameOf(row));
   for (let row = 0; row < s.count; row++) {
     if (!kept(row)) continue;
-    const own = node(nameOf(row), "service", s.services[s.service[row]].slot);
+    const here = node(nameOf(row), "service", s.services[s.service[row]].slot);
     const failed = s.flags[row] & ERROR;
-    own.n++;
-    own.failed += failed;
-    own.self += s.self[row];
+    here.n++;
+    here.failed += failed;
+    here.self += s.self[row];
     const parent = s.parent[row];
-    if (kept(parent) && nameOf(parent) !== own.service) call(nameOf(parent), own.service, "", s.length[row], failed);
+    if (kept(parent) && nameOf(parent) !== here.service) call(nameOf(parent), here.service, "", s.length[row], failed);
     const peer = s.peers.get(row);
     if (peer) {
-      const other = node(peer.name, (peer.type === "service" ? "external" : peer.type) as GraphNode["type"], 0);
-      other.n++;
-      other.failed += failed;
-      if (peer.name !== own.service) call(own.service, peer.name, peer.type === "database" ? "database" : "virtual_node", s.length[row], failed);
+      // One that sends spans is counted by these.
+      if (!own.has(peer.name)) {
+        const other = node(peer.name, (peer.type === "service" ? "external" : peer.type) as GraphNode["type"], 0);
+        other.n++;
+        other.failed += failed;
+      }
+      if (peer.name !== here.service) call(here.service, peer.name, peer.type === "database" ? "database" : "virtual_node", s.length[row], failed);
     }
   }
   return {

@@ -3,4 +3,5 @@
 export { Difference } from "./explore-difference";
 export { Groups } from "./explore-groups";
 export { LiveLine } from "./explore-live";
+export { Meant } from "./meant";
 export { Preview } from "./preview";

@@ -7,12 +7,10 @@ import { useEffect } from "preact/hooks";
 import { apiUrl, getServices, getStatus } from "../api/client";
 import type { HeatmapAnswer, SearchAnswer, Service, Status } from "../api/types";
 import { curlOf } from "../model/curl";
-import { parseTraceRef } from "../model/ids";
 import type { ListRow } from "../model/list";
 import { formatBytes, formatCount, plural } from "../model/text";
 import { formatDuration } from "../model/time";
-import { quote } from "../model/traceql";
-import { go, href, openTab, param, patched } from "../route";
+import { go, openTab, param, patched } from "../route";
 import { toggleBasket } from "../state/basket";
 import { hint, useActions } from "../state/keys";
 import { isPassing, Loader, useRetry } from "../state/load";
@@ -46,6 +44,7 @@ interface Parts {
   Difference?: ComponentType<{ selected: NonNullable<ReturnType<typeof selection>> }>;
   Groups?: ComponentType<{ by: string; slots: Map<string, number> }>;
   LiveLine?: ComponentType;
+  Meant?: ComponentType<{ text: string }>;
   Preview?: ComponentType<{ row: ListRow; compare: () => void; close: () => void }>;
   EndedEarly?: ComponentType<{ value: SearchAnswer }>;
   LongSearch?: ComponentType;
@@ -67,6 +66,7 @@ const PARTS: Record<keyof Parts, () => Promise<Parts>> = {
   EndedEarly: beside,
   LongSearch: beside,
   NoMatch: beside,
+  Meant: closer,
   Preview: closer,
   LargeView: async () => (await Promise.all([import("./explore-views"), loadStyle(VIEWS_STYLE)]))[0],
   StepTable: () => import("./explore-views"),
@@ -95,6 +95,7 @@ export function Explore() {
   useEffect(() => runAll(false), [key]);
   useEffect(() => void services.run((stop) => getServices(currentRange(), stop)), [from, to]);
   const { value, loading, error } = answer.state.value;
+  const fault = faultOf(error, param("q"));
   const empty = status.state.value.value?.spanCount === "0";
   useEffect(() => {
     if (!empty) return;
@@ -115,6 +116,7 @@ export function Explore() {
   if (selected) wanted.push("Difference");
   if (group) wanted.push("Groups");
   if (isLive()) wanted.push("LiveLine");
+  if (fault) wanted.push("Meant");
   if (previewOpen.value) wanted.push("Preview");
   if (isSlow()) wanted.push("LongSearch");
   if (value && isEndedEarly(value)) wanted.push("EndedEarly");
@@ -128,10 +130,9 @@ export function Explore() {
   useExploreKeys();
   useRetry(error, () => runAll(true));
   const query = param("q");
-  const fault = faultOf(error, query);
   const away = error !== null && isPassing(error);
   const nothing = away && !value;
-  const { FacetRail, ListTools, Difference, Groups, LiveLine, Preview, LargeView, FirstRun, StepTable } = parts.value;
+  const { FacetRail, ListTools, Difference, Groups, LiveLine, Preview, Meant, LargeView, FirstRun, StepTable } = parts.value;
   if (empty && status.state.value.value) return FirstRun ? <FirstRun status={status.state.value.value} /> : null;
   const row = rows[Math.max(0, cursor.value)];
   const slots = new Map(services.state.value.value?.services.map((s) => [s.name, s.slot]));
@@ -178,7 +179,7 @@ export function Explore() {
               {fault ? (
                 <>
                   <FaultLine {...fault} problem={error.problem} />
-                  <Meant text={query.trim()} />
+                  {Meant ? <Meant text={query.trim()} /> : null}
                 </>
               ) : away ? (
                 <p>{sentence(error.problem.detail ?? "")}. The page asks again by itself.</p>
@@ -215,24 +216,6 @@ function List({ value, loading, failed }: { value: SearchAnswer | null; loading:
 function faultOf(error: { problem: { parameter?: string; offset?: number } } | null, query: string) {
   if (error?.problem.parameter !== "q" || error.problem.offset === undefined) return null;
   return { offset: error.problem.offset, text: query };
-}
-
-/** What somebody may have meant who knows no TraceQL. */
-function Meant({ text }: { text: string }) {
-  const trace = parseTraceRef(text);
-  const way = (address: string, name: string) => (
-    <a class="button small" href={address}>
-      {name}
-    </a>
-  );
-  if (trace) return way(href("trace", { id: trace.traceId, span: trace.spanId }), "Open this trace");
-  if (!/^[^{}|=<>"`]+$/.test(text)) return null;
-  const found = (condition: string) => patched({ q: `{ ${condition} }` });
-  return (
-    <p class="row">
-      Search {way(found(`resource.service.name = ${quote(text)}`), "the service")} {way(found(`name =~ ${quote(`.*${text.replace(/[.*+?^$()[\]\\]/g, "\\$&")}.*`)}`), "spans with such a name")}
-    </p>
-  );
 }
 
 function Summary({ value, loading }: { value: SearchAnswer; loading: boolean }) {

@@ -43,7 +43,7 @@ const durationOf = (s: Listed, quantile: string): number | null => {
 const SORTS: Record<string, (s: Listed) => number> = {
   name: () => 0,
   spans: (s) => Number(s.spanCount),
-  errors: (s) => Number(s.errorCount) / Math.max(1, Number(s.spanCount)),
+  errors: (s) => (s.row ? Number(s.row.errors) / Number(s.row.calls) : 0),
   calls: (s) => Number(s.row?.calls ?? 0),
   impact: (s) => Number(s.row?.durationNano ?? 0),
 };
@@ -117,13 +117,13 @@ export function AllServices({ retry }: { retry: () => void }) {
               <Head id="spans" usual="name">
                 Spans
               </Head>
-              <Head id="errors" usual="name" title="Of all its spans, calls that it makes included">
-                Errors
-              </Head>
               <Head id="calls" usual="name" title="Of the kind beside it">
                 Calls
               </Head>
               <th class="right">Rate</th>
+              <Head id="errors" usual="name">
+                Errors
+              </Head>
               <th class="wide-only">Kind</th>
               {QUANTILES.map((p) => (
                 <Head key={p} id={p} usual="name">
@@ -146,11 +146,11 @@ export function AllServices({ retry }: { retry: () => void }) {
                   </a>
                 </td>
                 <td class="num right">{formatCount(s.spanCount)}</td>
-                <td class="num right">
-                  <Share errors={Number(s.errorCount)} calls={Number(s.spanCount)} />
-                </td>
                 <td class="num right">{s.row ? formatCount(s.row.calls) : "–"}</td>
                 <td class="num right">{s.row ? formatRate(Number(s.row.calls), seconds) : "–"}</td>
+                <td class="num right" title={`Of all its spans: ${formatCount(s.errorCount)}`}>
+                  {s.row ? <Share errors={Number(s.row.errors)} calls={Number(s.row.calls)} /> : "–"}
+                </td>
                 <td class="wide-only dim">{s.row?.kind}</td>
                 {QUANTILES.map((p) => (
                   <td key={p} class="num right">

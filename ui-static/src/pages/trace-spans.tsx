@@ -17,17 +17,18 @@ import { useJumps } from "./trace-jumps";
 /** A page of rows, as keys go. */
 const PAGE_ROWS = 20;
 
-type Column = [name: string, label: string, right: boolean];
+/** What is looked for is the longest and the deepest: sorted like that first. */
+type Column = [usual: string, label: string, right: boolean];
 const COLUMNS: Column[] = [
   ["start", "Start", true],
   ["service", "Service", false],
   ["name", "Name", false],
   ["kind", "Kind", false],
   ["status", "Status", false],
-  ["duration", "Duration", true],
-  ["self", "Self", true],
-  ["depth", "Depth", true],
-  ["below", "Below", true],
+  ["-duration", "Duration", true],
+  ["-self", "Self", true],
+  ["-depth", "Depth", true],
+  ["-below", "Below", true],
 ];
 
 /** Rows in the order asked for. Texts are ranked once each, so a sort compares numbers. */
@@ -95,11 +96,15 @@ export function SpansView(props: ViewProps) {
       <div class="spans-table" role="grid" aria-label="Spans" aria-rowcount={rows.length + 1}>
         <div role="rowgroup">
           <div class="span-line head" role="row" aria-rowindex={1}>
-            {COLUMNS.map(([name, label, right]) => (
-              <SortHead key={name} grid class={right ? "right" : ""} down={order === `-${name}`} up={order === name} sort={() => replace(patched({ sort: order === name ? `-${name}` : name === "start" ? null : name }))}>
-                {label}
-              </SortHead>
-            ))}
+            {COLUMNS.map(([usual, label, right]) => {
+              const name = usual.replace("-", "");
+              const other = usual === name ? `-${name}` : name;
+              return (
+                <SortHead key={name} grid class={right ? "right" : ""} down={order === `-${name}`} up={order === name} sort={() => replace(patched({ sort: order === usual ? other : usual }))}>
+                  {label}
+                </SortHead>
+              );
+            })}
           </div>
         </div>
         <div class="rows" role="presentation">

@@ -344,6 +344,8 @@ function Crumbs({ skeleton: s, path, setIsolated }: { skeleton: Skeleton; path: 
 }
 
 const CONTRIBUTORS = 4;
+/** A path that is shorter than this part of the trace does not explain it, and says so. */
+const SHORT_PATH = 0.9;
 
 function CriticalStrip({ skeleton: s, goTo }: { skeleton: Skeleton; goTo: (row: number) => void }) {
   const top = useMemo(() => {
@@ -351,14 +353,16 @@ function CriticalStrip({ skeleton: s, goTo }: { skeleton: Skeleton; goTo: (row: 
     const rows = [...new Set(s.critical.map((c) => c.row))].sort((a, b) => own[b] - own[a]);
     return rows.slice(0, CONTRIBUTORS).map((row) => ({ row, time: own[row] }));
   }, [s]);
+  const length = s.critical.reduce((sum, c) => sum + c.end - c.start, 0);
+  const short = length < SHORT_PATH * s.duration;
   return (
     <div class="critical" title="Assumes that a span waits for the child that ends last">
       <b>Critical path</b>
-      <span class="dim">{plural(s.critical.length, "segment")}; most of it:</span>
+      <span class="dim">{plural(s.critical.length, "segment")}{short ? `, ${formatDuration(length)} of ${formatDuration(s.duration)}: it ends with the root` : ""}; most of it:</span>
       {top.map(({ row, time }) => (
         <button type="button" class="link" key={row} onClick={() => goTo(row)}>
           <Swatch slot={s.services[s.service[row]].slot} /> {shownName(s, row)} {formatDuration(time)}{" "}
-          <span class="dim">{formatPercent(time, s.duration)}</span>
+          <span class="dim">{formatPercent(time, short ? length : s.duration)}</span>
         </button>
       ))}
     </div>

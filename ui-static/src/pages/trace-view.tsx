@@ -57,6 +57,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
   const [row, setRow] = useState(() => (param("span") ? rowOfSpan(skeleton, param("span")) : -1));
   const [open, setOpen] = useState(row >= 0 && param("details") !== "0");
   const [others, setOthers] = useState<{ View: typeof OtherView } | null>(null);
+  const [, setRanked] = useState({});
   const Details = detailsPanel.value;
   const isolated = param("root") ? rowOfSpan(skeleton, param("root")) : -1;
   const view = currentView();
@@ -243,6 +244,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
           marks={marks}
           select={select}
           address={later}
+          ranked={() => setRanked({})}
           details={place === "inline" ? details : null}
         />
         {nothing && view !== "json" ? (

@@ -39,6 +39,8 @@ interface Props {
   marks: [number, number];
   select: (row: number, open: boolean) => void;
   address: (patch: Record<string, string | null>) => void;
+  /** Ranks of more rows are known: details show that of theirs. */
+  ranked: () => void;
   /** Shown below the row under the cursor. */
   details: ComponentChildren;
 }
@@ -73,6 +75,7 @@ export function WaterfallView(props: Props) {
       const known = found.filter((r) => enough(r) && r.row < skeleton.count && r.spanId === spanIdAt(skeleton, r.row));
       for (const rank of known) ranks.current.set(rank.row, rank);
       fall.addRanks(known);
+      latest.current.ranked();
     };
     /** Each row is asked for once; a row without a rank stays without. */
     const askRanks = (rows: number[]) => {

@@ -12,7 +12,7 @@ export async function endsOf(range: Range, stop: AbortSignal): Promise<Span | nu
   const now = nowNs();
   const stored = range.from ? null : await getStatus(stop);
   if (stored && stored.oldestUnixNano === null) return null;
-  const from = range.from ? parseTime(range.from, now) : BigInt(stored?.oldestUnixNano ?? 0);
+  const from = range.from ? parseTime(range.from, now) : BigInt(stored?.oldestUnixNano ?? 0) || 1n; // to the API, 0 is no time
   const newest = stored?.newestUnixNano ? BigInt(stored.newestUnixNano) + 1n : now;
   const to = range.to ? parseTime(range.to, now) : newest;
   return from === null || to === null || to <= from ? null : { from, to };

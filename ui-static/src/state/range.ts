@@ -77,13 +77,12 @@ function othersAddress(): string {
   const params = new URLSearchParams(route.peek().params);
   const at = traceTime.peek();
   if (at !== null) params.set("at", String(at));
-  if (linkTimes.peek() === "absolute") {
-    const now = nowNs();
-    if (params.get("from") && !params.get("to") && params.get("live") !== "1") params.set("to", "now");
-    for (const name of ["from", "to"]) {
-      const ns = parseTime(params.get(name) ?? "", now, zone.peek());
-      if (ns !== null) params.set(name, toRfc3339(ns));
-    }
+  const now = nowNs();
+  // What has no end goes on until now, unless it is live.
+  if (params.has("from") && !params.has("to") && !params.has("live")) params.set("to", "now");
+  for (const name of linkTimes.peek() === "absolute" ? ["from", "to"] : []) {
+    const ns = parseTime(params.get(name) ?? "", now, zone.peek());
+    if (ns !== null) params.set(name, toRfc3339(ns));
   }
   const url = new URL(window.location.href);
   url.search = params.toString();

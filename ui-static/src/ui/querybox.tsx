@@ -5,19 +5,8 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { getValues, isStopped, type Range } from "../api/client";
 import { formatCount } from "../model/text";
-import {
-  type Context,
-  contextAt,
-  fieldRef,
-  fixedValues,
-  indexOfByte,
-  INTRINSICS,
-  operatorsFor,
-  saidBefore,
-  tokenClass,
-  tokenize,
-  valueText,
-} from "../model/traceql";
+import { type Context, contextAt, saidBefore } from "../model/caret";
+import { fieldRef, fixedValues, indexOfByte, INTRINSICS, operatorsFor, tokenClass, tokenize, valueText } from "../model/traceql";
 import { fieldsLike } from "../state/fields";
 import { queryWanted } from "../state/searching";
 
@@ -92,7 +81,7 @@ export function QueryBox({ value, range, fault, onRun, children }: Props) {
           if (!isStopped(error)) setList([]);
         },
       );
-    const local = context.expecting !== "field" && context.expecting !== "value";
+    const local = context.expecting !== "field" && context.expecting !== "value" && context.typed === "";
     timer.current = window.setTimeout(ask, local ? 0 : DEBOUNCE_MS);
   };
 
@@ -131,9 +120,10 @@ export function QueryBox({ value, range, fault, onRun, children }: Props) {
       event.preventDefault();
       if (open && active >= 0) accept(list[active]);
       else submit();
-    } else if (event.key === "Tab" && open && active >= 0) {
+    } else if (event.key === "Tab" && open && !event.shiftKey && (active >= 0 || place.current?.typed)) {
+      // Of what goes on with the letters that were typed the first is meant.
       event.preventDefault();
-      accept(list[active]);
+      accept(list[Math.max(0, active)]);
     } else if (event.key === "Escape") {
       event.preventDefault();
       if (open) close();
@@ -228,6 +218,7 @@ async function suggestions(at: Context, said: string, range: Range, stop: AbortS
   const starts = (s: Suggestion) => s.insert.toLowerCase().startsWith(typed) && s.insert.trim().toLowerCase() !== typed;
   switch (at.expecting) {
     case "spanset":
+      if (typed) return (await fields(at.typed, range, stop, "")).map((s) => ({ ...s, insert: `{ ${s.insert}` }));
       return [{ insert: "{  }", label: "{ }", detail: "spans with these properties" }].filter(starts);
     case "operator":
       return operatorsFor(at.field).map((o) => ({ insert: `${o} `, label: o, detail: OPERATORS[o] ?? "" })).filter(starts);
