@@ -164,7 +164,7 @@ test("a search whose time is over goes on with Extend: what it finds comes into 
       const first = await next();
       first.end(...lines([first.traces[1], first.traces[3]]), timeOver(first.done, "c1", 2));
       await page.getByText("The search stopped when its time was over: there may be more.").waitFor();
-      await page.getByText("at least 2 traces").waitFor();
+      await page.getByText("at least 2 traces", { exact: true }).waitFor();
       assert.equal(await page.getByText("stopped at a full page").count(), 0, "the page is not full");
       await assertAccessible(page);
       await page.getByRole("button", { name: "Extend" }).click();
@@ -204,7 +204,7 @@ test("a running search that is extended goes on when its time is over, and Stop 
       await until(() => second.gone);
       await page.getByText("You stopped this search after 300,000 of 1,500,018 spans.").waitFor();
       assert.equal(await page.locator(".rows .result").count(), 4);
-      await page.getByText("at least 6 traces").waitFor();
+      await page.getByText("at least 6 traces", { exact: true }).waitFor();
       // And on again, from where the last whole page ended: what is known is not there twice.
       await page.getByRole("button", { name: "Extend" }).click();
       const third = await next();
