@@ -152,58 +152,6 @@ test("a query without matches says which condition is to blame", async () => {
   });
 });
 
-test("completion walks from field to operator to value with the keyboard alone", async () => {
-  await withMock([request("cart", [span(hex(1, 32), "a", { attributes: [string("http.route", "/x")] })])], async (url) => {
-    await withPage(site.browser, url, async (page) => {
-      await page.locator(".result:not(.head)").waitFor();
-      await page.keyboard.press("/");
-      await page.keyboard.type("{ resource.serv");
-      const pick = async (label) => {
-        await page.locator(".suggestions li", { hasText: label }).first().waitFor();
-        for (let i = 0; i < 20; i++) {
-          await page.keyboard.press("ArrowDown");
-          const id = await page.locator(".query-box input").getAttribute("aria-activedescendant");
-          const active = id ? await page.locator(`[id="${id}"]`).innerText() : "";
-          if (active.startsWith(label)) break;
-        }
-        await page.keyboard.press("Enter");
-      };
-      await pick("resource.service.name");
-      await pick("=");
-      await pick("cart");
-      assert.equal(await page.locator(".query-box input").inputValue(), '{ resource.service.name = "cart" ');
-      await page.keyboard.type("}");
-      await page.keyboard.press("Enter");
-      await page.waitForURL(/q=/);
-      assert.equal(new URL(page.url()).searchParams.get("q"), '{ resource.service.name = "cart" }');
-      assert.equal(await page.locator(".result:not(.head)").count(), 1);
-    });
-  });
-});
-
-test("completion helps who writes no braces and no quotes, and Tab takes the first", async () => {
-  await withMock([request("cart", [span(hex(1, 32), "a", { attributes: [string("enduser.id", "user-16")] })])], async (url) => {
-    await withPage(site.browser, url, async (page) => {
-      await page.locator(".result:not(.head)").waitFor();
-      const box = page.locator(".query-box input");
-      const first = (label) => page.locator(".suggestions li").first().getByText(label, { exact: true }).waitFor();
-      await page.keyboard.press("/");
-      await page.keyboard.type("endus");
-      await first("span.enduser.id");
-      await page.keyboard.press("Tab");
-      await until(() => box.inputValue(), "{ span.enduser.id ", "the field with its brace");
-      await page.keyboard.type("= user-1");
-      await first("user-16");
-      await page.keyboard.press("Tab");
-      await until(() => box.inputValue(), '{ span.enduser.id = "user-16" ', "the value with its quotes");
-      // Nothing of what comes next is typed: Tab leaves.
-      await first("&&");
-      await page.keyboard.press("Tab");
-      await until(() => box.evaluate((e) => document.activeElement === e), false, "the focus in the box");
-    });
-  });
-});
-
 test("orphans, duplicates, cycles and ends before starts are shown and said", async () => {
   const trace = hex(5, 32);
   const root = span(trace, "root", { length: 5000000 });
@@ -469,31 +417,6 @@ test("a long address becomes a short one that opens the same page, on this serve
       await page.getByText("This link is damaged: what it asks for cannot be read").waitFor();
       await page.locator(".query-box input").waitFor();
       assert.equal(await shownQuery(page), "");
-    });
-  });
-});
-
-test("an open end is now: for charts, rates and the map, and in a link that is copied", async () => {
-  await withMock([request("shop", [span(hex(1, 32), "GET /", { startTimeUnixNano: String(BigInt(Date.now() - 1_500_000) * 1_000_000n), endTimeUnixNano: String(BigInt(Date.now() - 1_499_000) * 1_000_000n) })])], async (url, mock) => {
-    const asked = (path) => new URL(mock.log.findLast((line) => line.startsWith(path)), url).searchParams;
-    await withPage(site.browser, `${url}/?from=now-1h`, async (page) => {
-      await page.locator(".panels .chart").first().waitFor();
-      assert.deepEqual(["from", "to"].map((name) => asked("/v1/heatmap").get(name)), ["now-1h", "now"]);
-      await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: { writeText: async (text) => (window.__copied = text) } }));
-      const copied = async () => {
-        await page.getByRole("button", { name: "Copy link" }).click();
-        await page.waitForFunction(() => window.__copied);
-        return new URL(await page.evaluate(() => window.__copied)).searchParams;
-      };
-      const link = await copied();
-      assert.equal(Date.parse(link.get("to")) - Date.parse(link.get("from")), 3600_000);
-      assert.equal(new URL(page.url()).searchParams.get("to"), null);
-      await page.goto(`${url}/map/?from=now-1h`);
-      await page.locator(".graph .node").first().waitFor();
-      assert.equal(asked("/v1/graph").get("to"), "now");
-      await page.goto(url);
-      await page.locator(".panels .chart").first().waitFor();
-      assert.equal(asked("/v1/heatmap").get("to"), null);
     });
   });
 });

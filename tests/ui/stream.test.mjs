@@ -100,7 +100,7 @@ test("Stop ends the search in the server and keeps what was found", async () => 
       await page.getByRole("button", { name: "Stop" }).click();
       await until(() => answer.gone);
       await page.getByText("You stopped this search after 750,009 of 1,500,018 spans.").waitFor();
-      assert.equal(await page.getByText("at least 4 traces").count(), 1);
+      assert.equal(await page.getByText("at least 4 traces", { exact: true }).count(), 1);
       assert.equal(await page.locator(".rows .result").count(), 3);
       await assertAccessible(page);
       await page.getByRole("button", { name: "Search again" }).click();
@@ -174,7 +174,7 @@ test("a search whose time is over goes on with Extend: what it finds comes into 
       second.end(...lines([first.traces[0], first.traces[5]]), timeOver(first.done, "c2", 2));
       const third = await next();
       assert.equal(third.url.searchParams.get("cursor"), "c2");
-      await page.getByText("at least 4 traces").waitFor();
+      await page.getByText("at least 4 traces", { exact: true }).waitFor();
       assert.deepEqual(await namesShown(page), ["call 0", "call 1", "call 3", "call 5"], "one order, not page by page");
       third.send(progress(750009, 200));
       await page.getByText("· 8 traces · 60.2 s").waitFor();

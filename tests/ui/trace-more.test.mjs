@@ -26,7 +26,7 @@ async function withTrace(path, look, { attributes, ...options } = {}) {
   for (const r of spans(attributes)) mock.add(r);
   const { url, stop } = await mock.listen(process.env.UI_DIST);
   try {
-    await withPage(site.browser, url + path, (page) => look(page, url), options);
+    await withPage(site.browser, url + path, (page) => look(page, url, mock), options);
   } finally {
     await stop();
   }
@@ -324,4 +324,22 @@ test("no label of a drawing lies on another; what has no room is counted, and sh
   } finally {
     await stop();
   }
+});
+
+test("details of a span that the address names have its percentile", async () => {
+  await withTrace("/", async (page, url, mock) => {
+    for (let i = 0; i < 30; i++) mock.add(requestOf({ "service.name": "web" }, [{ traceId: hex(0x100 + i, 32), spanId: hex(i + 1, 16), name: "GET /", kind: 2, startTimeUnixNano: ns(-i), endTimeUnixNano: ns(i) }]));
+    await page.goto(`${url}/trace/?id=${TRACE}&span=${hex(1, 16)}`);
+    await page.locator(".details dt", { hasText: "Percentile" }).waitFor();
+    assert.match(await page.locator(".details").innerText(), /slower than \d+ % of 32 spans/);
+  });
+});
+
+test("a critical path that ends long before the trace says so", async () => {
+  await withTrace(`/trace/?id=${TRACE}&cp=1`, async (page, url, mock) => {
+    await page.locator(".critical", { hasText: "segments; most of it:" }).waitFor();
+    mock.add(requestOf({ "service.name": "web" }, [{ traceId: TRACE, spanId: hex(9, 16), parentSpanId: hex(1, 16), name: "sweep", kind: 1, startTimeUnixNano: ns(150), endTimeUnixNano: ns(1001) }]));
+    await page.reload();
+    await page.locator(".critical", { hasText: "98.0 ms of 1.00 s: it ends with the root; most of it:" }).waitFor();
+  });
 });
