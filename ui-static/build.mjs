@@ -211,15 +211,16 @@ names.LIBRARIES = JSON.stringify(
 const start = "src/main.tsx";
 const page = (name) => `src/pages/${name}.tsx`;
 const dialogs = "src/ui/dialogs.tsx";
-const parts = ["details", "explore-beside", "explore-closer", "explore-views", "firstrun", "map-more", "trace-missing", "trace-views"].map(page).concat(dialogs);
+const parts = ["explore-beside", "explore-closer", "map-more", "trace-beside", "trace-views"].map(page).concat(dialogs);
 const whole = ["explore", "trace", "compare", "map", "status", "service"].map(page);
 const main = await bundle(
   start,
   names,
   await together(start, names, [
-    { entries: [start, ...whole, ...parts], shared: [start, page("explore"), page("explore-views"), dialogs] },
-    { entries: ["trace", "compare", "trace-views", "firstrun", "details"].map(page), shared: [page("trace")] },
-    { entries: ["map", "service", "map-more", "trace-views"].map(page), shared: [page("map"), page("service")] },
+    { entries: [start, ...whole, ...parts], shared: [start, page("explore"), page("explore-closer"), dialogs] },
+    { entries: ["trace", "compare", "trace-views", "trace-beside"].map(page), shared: [page("trace")] },
+    { entries: ["map", "service", "map-more", "trace-views"].map(page), shared: [page("service")] },
+    { entries: ["map", "map-more", "trace-views"].map(page), shared: [page("map")] },
   ]),
 );
 const style = (await bundle("src/main.css")).name;

@@ -248,7 +248,7 @@ test("shades stay where the answer is waited for after the code", async () => {
   let code;
   const asked = new Promise((done) => (code = done));
   const prepare = async (page) => {
-    await page.route("**/explore-views*.js", async (route) => {
+    await page.route("**/explore-closer*.js", async (route) => {
       code();
       await held;
       await route.continue();

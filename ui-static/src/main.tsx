@@ -9,7 +9,7 @@ import { startKeys, useActions } from "./state/keys";
 import { startDrops } from "./state/opening";
 import { nextTheme, zone } from "./state/prefs";
 import { copyLink, shiftRange } from "./state/range";
-import { heard, message, say } from "./state/say";
+import { heard, message, say, sayBroken } from "./state/say";
 import { queryWanted } from "./state/searching";
 import { loadStyle } from "./state/style";
 import { startTelling } from "./ui/cut";
@@ -32,7 +32,7 @@ async function loadPage(page: Page): Promise<void> {
     const found = await LOADERS[page]();
     later.value = { ...later.peek(), [page]: found };
   } catch {
-    say("A part of this page could not be loaded: reload it");
+    sayBroken();
   }
 }
 
@@ -53,7 +53,7 @@ async function loadDialogs(): Promise<void> {
     dialogs.value = found.Dialogs;
   } catch {
     dialog.value = "";
-    say("A part of this page could not be loaded: reload it");
+    sayBroken();
   }
 }
 

@@ -3,5 +3,6 @@
 export { Difference } from "./explore-difference";
 export { Groups } from "./explore-groups";
 export { LiveLine } from "./explore-live";
+export { LargeView, StepTable } from "./explore-views";
 export { Meant } from "./meant";
 export { Preview } from "./preview";

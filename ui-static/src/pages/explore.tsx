@@ -16,7 +16,7 @@ import { hint, useActions } from "../state/keys";
 import { isPassing, Loader, useRetry } from "../state/load";
 import { rowPx } from "../state/prefs";
 import { currentRange } from "../state/range";
-import { say } from "../state/say";
+import { say, sayBroken } from "../state/say";
 import { queryWanted, running, stopSearch } from "../state/searching";
 import { loadStyle } from "../state/style";
 import { Away } from "../ui/away";
@@ -57,7 +57,7 @@ const beside = () => import("./explore-beside");
 const closer = () => import("./explore-closer");
 /** Each file exports its parts by these names. */
 const PARTS: Record<keyof Parts, () => Promise<Parts>> = {
-  FirstRun: () => import("./firstrun"),
+  FirstRun: () => import("./trace-beside"),
   FacetRail: beside,
   ListTools: beside,
   Difference: closer,
@@ -68,8 +68,8 @@ const PARTS: Record<keyof Parts, () => Promise<Parts>> = {
   NoMatch: beside,
   Meant: closer,
   Preview: closer,
-  LargeView: async () => (await Promise.all([import("./explore-views"), loadStyle(VIEWS_STYLE)]))[0],
-  StepTable: () => import("./explore-views"),
+  LargeView: async () => (await Promise.all([closer(), loadStyle(VIEWS_STYLE)]))[0],
+  StepTable: closer,
 };
 
 async function loadPart(name: keyof Parts): Promise<void> {
@@ -78,7 +78,7 @@ async function loadPart(name: keyof Parts): Promise<void> {
     const found = await PARTS[name]();
     parts.value = { ...parts.peek(), ...found };
   } catch {
-    say("A part of this page could not be loaded: reload it");
+    sayBroken();
   }
 }
 

@@ -11,7 +11,7 @@ import { timeText } from "../state/ends";
 import { useActions } from "../state/keys";
 import { useRetry } from "../state/load";
 import { currentRange } from "../state/range";
-import { say } from "../state/say";
+import { say, sayBroken } from "../state/say";
 import { loadStyle } from "../state/style";
 import { Away } from "../ui/away";
 import { ProblemPanel, useTitle, Waiting } from "../ui/controls";
@@ -30,7 +30,7 @@ async function loadMore(): Promise<void> {
     const [found] = await Promise.all([import("./map-more"), loadStyle(MAP_STYLE)]);
     more.value = found;
   } catch {
-    say("A part of this page could not be loaded: reload it");
+    sayBroken();
   }
 }
 

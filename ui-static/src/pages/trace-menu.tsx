@@ -6,7 +6,7 @@ import { operationName, serviceName, type Skeleton } from "../model/skeleton";
 import { formatDuration } from "../model/time";
 import { inBasket, toggleBasket } from "../state/basket";
 import { hint } from "../state/keys";
-import { say } from "../state/say";
+import { say, sayBroken } from "../state/say";
 import type { TraceSource } from "../state/source";
 import { Popover } from "../ui/controls";
 import type { MenuProps } from "./trace-export";
@@ -32,7 +32,7 @@ function LazyMenu(props: MenuProps) {
         (m) => {
           parts.value = m;
         },
-        () => say("A part of this page could not be loaded: reload it"),
+        sayBroken,
       );
   }, [Menu]);
   return <div ref={box}>{Menu ? <Menu {...props} /> : <p class="dim pad">…</p>}</div>;

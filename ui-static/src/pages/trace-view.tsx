@@ -10,7 +10,7 @@ import { nextSegment } from "../model/walk";
 import { go, param, patched, replace, route } from "../route";
 import { panelPlace } from "../state/prefs";
 import { traceTime } from "../state/range";
-import { say, tell } from "../state/say";
+import { say, sayBroken, tell } from "../state/say";
 import type { TraceSource } from "../state/source";
 import { loadStyle } from "../state/style";
 import { currentView } from "../state/traceview";
@@ -42,9 +42,9 @@ const detailsPanel = signal<typeof DetailsPanel | null>(null);
 export async function bringDetails(): Promise<void> {
   if (detailsPanel.peek()) return;
   try {
-    detailsPanel.value = (await import("./details")).Details;
+    detailsPanel.value = (await import("./trace-beside")).Details;
   } catch {
-    say("A part of this page could not be loaded: reload it");
+    sayBroken();
   }
 }
 
@@ -97,7 +97,7 @@ export function TraceView({ skeleton, source, adjusted, reload, stale }: Props) 
     if (view === "waterfall" || others) return;
     Promise.all([import("./trace-views"), loadStyle(TRACE_STYLE)]).then(
       ([m]) => setOthers({ View: m.OtherView }),
-      () => say("A part of this page could not be loaded: reload it"),
+      sayBroken,
     );
   }, [view]);
 

@@ -218,7 +218,7 @@ function usePaste(): void {
 function Failed(props: MissingProps) {
   const [Missing, setMissing] = useState<ComponentType<MissingProps> | null>(null);
   useEffect(() => {
-    import("./trace-missing").then((m) => setMissing(() => m.Missing), () => undefined);
+    import("./trace-beside").then((m) => setMissing(() => m.Missing), () => undefined);
   }, []);
   return Missing ? <Missing {...props} /> : <ProblemPanel error={props.error as ApiError} retry={props.retry} />;
 }

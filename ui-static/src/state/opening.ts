@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files of traces from any page: dropped there, or chosen. What reads them comes with the Trace page, which shows them.
-import { say } from "./say";
+import { sayBroken } from "./say";
 
 /** Without a file the browser's own dialog asks for one. */
 export const bringFile = (file?: File): void =>
   void import("../pages/trace").then(
     (m) => (file ? m.take(file) : m.chooseFile()),
-    () => say("A part of this page could not be loaded: reload it"),
+    sayBroken,
   );
 
 /** A browser would leave the page for a file that is dropped on it. */

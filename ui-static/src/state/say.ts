@@ -14,6 +14,9 @@ export function say(text: string): void {
   }, SHOWN_MS);
 }
 
+/** Of a file that was to come on demand. */
+export const sayBroken = (): void => say("A part of this page could not be loaded: reload it");
+
 /** What readers are told and the screen shows anyway: a page that was gone to, a panel that opened. */
 export const heard = signal("");
 
