@@ -149,3 +149,31 @@ test("of a long name the beginning and the end are kept, whole letters of each",
   assert.equal(cutMiddle("service-number-123", 17), "service-…mber-123");
   for (const most of [2, 3, 9, 10]) assert.equal(cutMiddle("service-number-123", most).length, most);
 });
+
+test("no cut goes through a letter: not between surrogates, marks, the two halves of a flag or the members of a family", () => {
+  const whole = { bike: "🚲", flag: "🇩🇪", family: "👨‍👩‍👧", tone: "👍🏽", marks: "e\u0301\u0323", vowel: "नि", keycap: "1️⃣", jamo: "\u1112\u1161\u11ab" };
+  for (const [name, letter] of Object.entries(whole)) {
+    assert.ok(letter.length > 1);
+    const text = letter.repeat(40);
+    const times = (n: number) => letter.repeat(n);
+    assert.equal(cutMiddle(text, 20), `${times(11)}…${times(8)}`, name);
+    assert.equal(cutMiddle(text, 3), `${times(1)}…${times(1)}`, name);
+    assert.equal(cutMiddle(text, 40), text, name);
+    // Counted as letters: short enough, though it has more code units than that.
+    assert.equal(cutMiddle(times(12), 12), times(12), name);
+    assert.deepEqual(halvesOf(text), [times(32), times(8)], name);
+    assert.deepEqual(halvesOf(times(23)), [times(23), ""], name);
+    const begin = shortName(letter.repeat(501)).split(" … ")[0];
+    assert.ok(begin.length <= 500 && begin.length > 500 - letter.length, name);
+    assert.equal(begin, times(begin.length / letter.length), name);
+    assert.equal(cutMiddle(`service-${times(9)}${"x".repeat(5000)}${times(9)}`, 20), `service-${times(3)}…${times(8)}`, name);
+  }
+});
+
+test("a name of a megabyte is cut without being read", () => {
+  const name = `${"ä".repeat(1 << 20)}\u0301 the end`;
+  assert.equal(cutMiddle(name, 20), `${"ä".repeat(11)}… the end`);
+  assert.deepEqual(halvesOf(name), [`${"ä".repeat(1 << 20)}\u0301`, " the end"]);
+  // One letter with no end of marks is bounded, too.
+  assert.ok(cutMiddle(`a${"\u0301".repeat(1 << 20)}`, 20).length < 5000);
+});

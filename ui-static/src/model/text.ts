@@ -41,23 +41,48 @@ export function visibleName(name: string, none = "(no name)"): string {
 }
 
 const NAME_MAX = 500;
+const END = 8;
+/** Code units in which the letters are that are kept of a name: it may be a megabyte. */
+const FAR = 1000;
+
+let segmenter: Intl.Segmenter | undefined;
+
+/** What is read as one letter stays one, whatever it is written with: marks, flags and families are several code points. */
+function lettersOf(text: string): string[] {
+  if (!/[\u0300-\uffff]/.test(text)) return text.split("");
+  // Not in each browser that pages are built for: there a code point is a letter.
+  if (!Intl.Segmenter) return [...text];
+  segmenter ??= new Intl.Segmenter();
+  return Array.from(segmenter.segment(text), (s) => s.segment);
+}
+
+/** The beginning of a text, at most so many code units of it, and no part of a letter. */
+function beginOf(text: string, most: number): string {
+  const more = text.slice(0, most + FAR);
+  let begin = "";
+  for (const letter of lettersOf(more)) {
+    if (begin.length + letter.length > most) break;
+    begin += letter;
+  }
+  return begin;
+}
 
 /** A name may be a megabyte of SQL: of one that is too long to be read, its beginning, and how long it is. */
-export const shortName = (name: string): string => (name.length > NAME_MAX ? `${name.slice(0, NAME_MAX)} … ${formatCount(name.length)} characters` : name);
-
-const END = 8;
+export const shortName = (name: string): string => (name.length > NAME_MAX ? `${beginOf(name, NAME_MAX)} … ${formatCount(name.length)} characters` : name);
 
 /** A long name as its beginning, of which any part may be cut off, and its end: many that begin alike differ only there. "" for the end of a short one. */
 export function halvesOf(name: string): [string, string] {
-  const [, begin, end] = new RegExp(`^(.{16,})(.{${END}})$`, "su").exec(name) ?? [];
-  return end ? [begin, end] : [name, ""];
+  const end = lettersOf(name.slice(-FAR)).slice(-END).join("");
+  const begin = name.slice(0, name.length - end.length);
+  return lettersOf(begin.slice(0, FAR)).length < 2 * END ? [name, ""] : [begin, end];
 }
 
 /** At most so many letters of a name, the others missing in its middle. */
 export function cutMiddle(name: string, most: number): string {
-  if (name.length <= most) return name;
+  const far = name.length > 2 * FAR;
+  const letters = lettersOf(far ? name.slice(0, FAR) + name.slice(-FAR) : name);
   const end = Math.min(END, Math.floor(most / 2));
-  return `${name.slice(0, most - end - 1)}…${name.slice(-end)}`;
+  return !far && letters.length <= most ? name : `${letters.slice(0, most - end - 1).join("")}…${letters.slice(-end).join("")}`;
 }
 
 /** 0 %, 0.000100 %, 0.03 %, 2.1 %, 45 %; never "0 %" for something that is there. */

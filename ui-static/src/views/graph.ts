@@ -620,6 +620,6 @@ function clip(name: string, most: number): string {
   if (!ruler) return name;
   ruler.font = `600 13px ${getComputedStyle(document.body).fontFamily}`;
   let shown = cutMiddle(name, LETTERS_MAX);
-  for (let letters = shown.length; ruler.measureText(shown).width > most && letters > 2; shown = cutMiddle(name, --letters));
+  for (let letters = Math.min(LETTERS_MAX, shown.length); ruler.measureText(shown).width > most && letters > 2; shown = cutMiddle(name, --letters));
   return shown;
 }
