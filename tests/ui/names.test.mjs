@@ -3,11 +3,27 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { assertNoSidewaysScroll, withPage } from "./browser.mjs";
+import { assertAccessible, assertNoSidewaysScroll, withPage } from "./browser.mjs";
 import { Mock } from "./mock.mjs";
-import { hex, requestOf, useBrowser } from "./site.mjs";
+import { hex, requestOf, useSite } from "./site.mjs";
 
-const site = useBrowser();
+/** Alike but for their ends. */
+const alike = (n) => `a-name-that-is-so-long-that-no-column-has-room-for-all-of-it-and-that-differs-at-its-end-only-${100 + n}`;
+const idOf = (n) => hex(0xa11c_e000 + n, 32);
+
+/** Sixty traces of two kinds, of which one has one value of an attribute, the other another one. */
+function manyAlike() {
+  const T0 = BigInt(Date.now() - 600000) * 1000000n;
+  const span = (n, id, kind, name, more) => ({ traceId: idOf(n), spanId: hex(2 * n + id, 16), name, kind, startTimeUnixNano: String(T0 + BigInt(n) * 1000000n), endTimeUnixNano: String(T0 + BigInt(n + 5) * 1000000n), ...more });
+  const values = (n) => [{ key: `${alike(5)}-key`, value: { stringValue: alike(20 + (n % 2)) } }, { key: "body", value: { stringValue: `${"v".repeat(400)} the end ${n % 2}` } }];
+  const numbers = Array.from({ length: 60 }, (_, i) => i + 1);
+  return [
+    requestOf({ "service.name": alike(1) }, numbers.map((n) => span(n, 0, 3, alike(10 + (n % 2)), { attributes: values(n) }))),
+    requestOf({ "service.name": alike(2) }, numbers.map((n) => span(n, 1, 2, "take", { parentSpanId: hex(2 * n, 16) }))),
+  ];
+}
+
+const site = useSite({ requests: manyAlike });
 
 /** Two services that call each other, their names and those of their spans of so many letters each. */
 function longNames(letters) {
@@ -113,4 +129,77 @@ test("a name of 300,000 letters is shown by its beginning and its length, and la
   } finally {
     await stop();
   }
+});
+
+/** Of each name that is cut in its middle: its end, whether that is seen, and what a reader is told. */
+const cuts = (page, where) =>
+  page.locator(`${where} .halves`).evaluateAll((list) => list.filter((e) => e.firstElementChild.scrollWidth > e.firstElementChild.clientWidth).map((e) => {
+    const [end, box] = [e.lastElementChild.getBoundingClientRect(), e.parentElement.getBoundingClientRect()];
+    return [e.lastElementChild.textContent, end.width > 0 && end.right <= box.right + 1 && end.right <= innerWidth, e.getAttribute("aria-label")];
+  }));
+/** What is said of the first of them, to the pointer. */
+async function toldOf(page, where) {
+  const name = page.locator(`${where} .halves`).first();
+  await name.hover();
+  return name.evaluate((e) => e.closest("[title]")?.title ?? "");
+}
+
+test("facets cut long values and keys in their middle: those that begin alike are told apart, and told whole", async () => {
+  await withPage(site.browser, `${site.url}/`, async (page) => {
+    const services = '.facet[data-key="resource.service.name"] li';
+    for (const width of [1440, 390]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.locator(`${services} .halves`).nth(1).waitFor();
+      assert.deepEqual((await cuts(page, services)).sort(), [["only-101", true, alike(1)], ["only-102", true, alike(2)]], `at ${width}`);
+      await page.locator(`.facet[data-key$="-key"] li .halves`).nth(1).waitFor();
+      assert.deepEqual((await cuts(page, '.facet[data-key$="-key"] summary')).map(([end, seen]) => [end, seen]), [["-105-key", true]], `at ${width}`);
+      assert.deepEqual((await cuts(page, '.facet[data-key$="-key"] li')).map(([end, seen]) => `${end} ${seen}`).sort(), ["only-120 true", "only-121 true"], `at ${width}`);
+    }
+    assert.ok((await toldOf(page, services)).startsWith(`${alike(1)}: 60 spans`));
+    assert.equal(await toldOf(page, '.facet[data-key$="-key"] summary'), `span.${alike(5)}-key`);
+    await assertAccessible(page, "facets of long names");
+  });
+});
+
+test("the Compare page cuts calls, cards and values in their middle", async () => {
+  const at = (params) => `${site.url}/compare/?${new URLSearchParams(params)}`;
+  const two = { a: idOf(1), b: idOf(2) };
+  await withPage(site.browser, at(two), async (page) => {
+    const calls = ".cmp-row:not(.head) .cmp-name";
+    const said = (n) => `${alike(1)} ${alike(10 + n)}`;
+    for (const width of [1440, 390]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.locator(calls).nth(3).waitFor();
+      const found = (await cuts(page, calls)).sort();
+      assert.deepEqual([...new Map(found.map((f) => [f[0], f])).values()], [["102 take", true, `${alike(2)} take`], ["only-110", true, said(0)], ["only-111", true, said(1)]], `at ${width}`);
+      await assertNoSidewaysScroll(page, `calls at ${width}`);
+    }
+    assert.match(await toldOf(page, calls), new RegExp(`^${alike(1)} ${alike(11)} \\(client\\)$`));
+    // The service is said in a lower voice, its operation is not.
+    assert.deepEqual(await page.locator(`${calls} .halves`).first().evaluate((e) => [...e.querySelectorAll(".dim")].map((d) => d.textContent)), [alike(1)]);
+    await assertAccessible(page, "calls with long names");
+    await page.goto(at({ ...two, tab: "graph" }));
+    await page.locator(".cmp-card").nth(3).waitFor();
+    const cards = await page.locator(".cmp-card text:first-of-type").allTextContents();
+    assert.ok(cards.some((t) => /^a-name-.+….*nly-110$/.test(t)) && cards.some((t) => /^a-name-.+….*nly-111$/.test(t)), cards.join());
+    await page.goto(at({ ...two, tab: "attrs" }));
+    const value = page.locator("tr", { hasText: "body" }).locator("td.a");
+    await value.getByRole("button", { name: "all 410 characters" }).waitFor();
+    assert.match(await value.innerText(), /^v+…he end 1 all 410 characters$/);
+    await value.getByRole("button").click();
+    assert.equal(await value.innerText(), `${"v".repeat(400)} the end 1 less`);
+    const set = (n) => `q:{ name = "${alike(10 + n)}" }`;
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await page.goto(at({ a: set(0), b: set(1), tab: "attrs" }));
+    await page.locator(".cmp-value .halves").first().waitFor();
+    const values = (await cuts(page, ".cmp-value")).filter(([end]) => /^only-12/.test(end)).sort();
+    assert.deepEqual(values, [["only-120", true, alike(20)], ["only-121", true, alike(21)]]);
+    // A way of its own has its whole name for who comes to it with the keyboard.
+    await page.getByRole("link", { name: alike(20) }).focus();
+    assert.equal(await page.getByRole("link", { name: alike(20) }).locator(".halves").getAttribute("title"), alike(20));
+    // On a narrow screen a value has lines of its own, and all of it is there.
+    await page.setViewportSize({ width: 390, height: 900 });
+    assert.deepEqual(await cuts(page, ".cmp-value"), []);
+    await assertNoSidewaysScroll(page, "values at 390");
+  });
 });

@@ -13,7 +13,7 @@ import { fieldText, quote } from "../model/traceql";
 import { href, param, patched, replace } from "../route";
 import { limitOf, type Pair, ROWS_FEW, ROWS_MANY } from "../state/compare";
 import { Loader } from "../state/load";
-import { ProblemPanel, Waiting } from "../ui/controls";
+import { Name, ProblemPanel, Waiting } from "../ui/controls";
 import { DeltaBar } from "./compare-tree";
 import { KeyTable } from "./compare-keys";
 
@@ -147,7 +147,9 @@ function ValueTable({ rows }: { rows: ComparedValue[] }) {
                 {r.key}
               </td>
               <td class="mono cmp-value">
-                <a href={href("explore", { q: condition(r), ...rangeOf(r) })}>{r.value || '""'}</a>
+                <a href={href("explore", { q: condition(r), ...rangeOf(r) })}>
+                  <Name name={r.value || '""'} />
+                </a>
               </td>
               <td class="num right of-a" title={`${formatCount(r.aTraces)} traces`}>{formatPercent(r.aShare, 1)}</td>
               <td class="num right of-b" title={`${formatCount(r.bTraces)} traces`}>{formatPercent(r.bShare, 1)}</td>

@@ -4,7 +4,7 @@
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { changeText, type CompareNode, deltaOf, type Measure, rowsOfTree, topNodes } from "../model/compare";
 import { CARD, type Card, edgePath, layoutTree } from "../model/compare-layout";
-import { formatCount, formatMean, visibleName } from "../model/text";
+import { cutMiddle, formatCount, formatMean, visibleName } from "../model/text";
 import { param } from "../route";
 import { answer, measureOf, narrow } from "../state/compare";
 import { useActions } from "../state/keys";
@@ -24,8 +24,6 @@ const BESIDE = 2 * PAD + 16;
 
 /** Pixels of a character of the service and of the difference, which share a line, and what that line has for both. */
 const [SERVICE_CHARACTER, DELTA_CHARACTER, LINE] = [6.4, 7.2, CARD.width - 28];
-
-const short = (text: string, most: number) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 export function CompareGraph({ nodes }: { nodes: CompareNode[] }) {
   const by = measureOf();
@@ -151,10 +149,10 @@ function CardOf({ card, node, by, most, focused, walk, open }: CardProps) {
       {node.change === "both" ? null : <rect width={CARD.width} height={CARD.height} rx="6" fill="url(#cmp-hatch)" />}
       <rect width="5" height={CARD.height} rx="2.5" fill={colourOf(slotOf(node.service), dark.value)} />
       <text x="12" y="17">
-        {short(visibleName(node.operation), NAME_MAX)}
+        {cutMiddle(visibleName(node.operation), NAME_MAX)}
       </text>
       <text x="12" y="35" class="cmp-card-service">
-        {short(node.service, Math.max(2, Math.floor((LINE - numbers.length * DELTA_CHARACTER) / SERVICE_CHARACTER)))}
+        {cutMiddle(node.service, Math.max(2, Math.floor((LINE - numbers.length * DELTA_CHARACTER) / SERVICE_CHARACTER)))}
       </text>
       <text x={CARD.width - 8} y="35" text-anchor="end" class="cmp-card-delta">
         {numbers}

@@ -2,9 +2,9 @@
 // A table of keys with a value of A and a value of B.
 import { useState } from "preact/hooks";
 import type { ComparedKey, KeyChange } from "../model/compare-keys";
-import { formatCount } from "../model/text";
+import { cutMiddle, formatCount } from "../model/text";
 
-/** Longer values are cut, with a way to the rest. */
+/** Longer values are cut in their middle, with a way to the rest. */
 const VALUE_CHARACTERS = 300;
 const SIGN: Record<KeyChange, string> = { same: "=", changed: "≠", "only a": "A", "only b": "B" };
 const SAID: Record<KeyChange, string> = { same: "the same", changed: "differs", "only a": "only in A", "only b": "only in B" };
@@ -83,7 +83,7 @@ function Value({ text }: { text: string | null }) {
   if (text.length <= VALUE_CHARACTERS) return <>{text}</>;
   return (
     <>
-      {open ? text : `${text.slice(0, VALUE_CHARACTERS)}…`}{" "}
+      {open ? text : cutMiddle(text, VALUE_CHARACTERS)}{" "}
       <button type="button" class="link" onClick={() => setOpen(!open)}>
         {open ? "less" : `all ${formatCount(text.length)} characters`}
       </button>

@@ -5,7 +5,7 @@ import { getServices } from "../api/client";
 import type { Service } from "../api/types";
 import { visibleName } from "../model/text";
 import { Loader } from "../state/load";
-import { Swatch } from "../ui/controls";
+import { Name, Swatch } from "../ui/controls";
 
 const services = new Loader<{ services: Service[] }>();
 
@@ -18,9 +18,11 @@ const slots = computed(() => new Map(services.state.value.value?.services.map((s
 export const slotOf = (service: string): number => slots.value.get(service) ?? 0;
 
 export function ServiceLabel({ service, operation, kind }: { service: string; operation: string; kind: string }) {
+  const shown = service || "(no service name)";
   return (
-    <span class="cmp-call clip" title={`${service || "(no service name)"} ${operation} (${kind})`}>
-      {slots.value.has(service) ? <Swatch slot={slotOf(service)} /> : null} <span class="dim">{service || "(no service name)"}</span> {visibleName(operation)}
+    <span class="service" title={`${shown} ${operation} (${kind})`}>
+      {slots.value.has(service) ? <Swatch slot={slotOf(service)} /> : null}
+      <Name name={`${shown} ${visibleName(operation)}`} dim={shown.length} />
     </span>
   );
 }

@@ -12,7 +12,7 @@ import { go, param, patched, replace } from "../route";
 import { hint } from "../state/keys";
 import { currentRange } from "../state/range";
 import { asApiError, type Loader } from "../state/load";
-import { CopyButton, ProblemPanel, Swatch } from "../ui/controls";
+import { CopyButton, Name, ProblemPanel, Swatch } from "../ui/controls";
 import { Icon } from "../ui/icons";
 import { KeyChooser } from "../ui/key-chooser";
 import { filtered, shortName } from "./explore-chips";
@@ -86,7 +86,7 @@ function FacetPart({ facet, spans, query, slots }: PartProps) {
   return (
     <details class="facet" open data-key={key}>
       <summary title={key}>
-        <span class="clip">{shortName(key)}</span>
+        <Name name={shortName(key)} />
         <span class="count num">{facet.complete ? formatCount(facet.distinct) : `${formatCount(facet.distinct)}+`}</span>
       </summary>
       {searching || !facet.complete ? <FacetSearch facet={facet} spans={spans} query={query} slots={slots} /> : null}
@@ -137,8 +137,9 @@ function Value({ of, v, spans, query, lacking, slots }: ValueProps) {
   const content = (
     <>
       <span class="facet-bar" style={{ width: `${Math.max(0.5, (100 * count) / Math.max(1, spans))}%` }} aria-hidden="true" />
-      <span class={v.value === null ? "clip dim" : "clip"}>
-        {slot === undefined ? null : <Swatch slot={slot} />} {name}
+      <span class="service">
+        {slot === undefined ? null : <Swatch slot={slot} />}
+        <Name name={name} dim={v.value === null ? name.length : 0} />
       </span>
       <span class="num dim">{formatCount(count)}</span>
     </>

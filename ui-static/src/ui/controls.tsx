@@ -48,14 +48,20 @@ export function Swatch({ slot }: { slot: number }) {
   return <span class={`swatch ${textureOf(slot)}`} style={{ "--service": colourOf(slot, dark.value) }} aria-hidden="true" />;
 }
 
-/** Cut in its middle where there is no room for it. Readers would read the two halves as two words. */
-function Name({ name }: { name: string }) {
+/** Cut in its middle where there is no room for it; so many of its first characters are said in a lower voice. Readers would read the two halves as two words. */
+export function Name({ name, dim = 0 }: { name: string; dim?: number }) {
   const [begin, end] = halvesOf(name);
-  if (!end) return <span class="clip">{name}</span>;
+  const voiced = (text: string, low: number) => (
+    <>
+      {low > 0 ? <span class="dim">{text.slice(0, low)}</span> : null}
+      {text.slice(Math.max(0, low))}
+    </>
+  );
+  if (!end) return <span class="clip">{voiced(name, dim)}</span>;
   return (
     <span class="clip halves" role="img" aria-label={name}>
-      <span>{begin}</span>
-      <span>{end}</span>
+      <span>{voiced(begin, dim)}</span>
+      <span>{voiced(end, dim - begin.length)}</span>
     </span>
   );
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is cut off for want of room is told in full, to whoever points at it or comes to it with the keyboard: as a title, unless it has one of its own.
-const CUT = ".clip, .cmp-value, .matrix-head span";
+const CUT = ".clip, .matrix-head span";
 /** Titles that were given here: they follow the text and the room. */
 const ours = new WeakSet<Element>();
 
