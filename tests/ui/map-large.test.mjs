@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The map of services that make no usual drawing, against the mock: more than one holds, long names that begin alike, none that calls another.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { assertAccessible, texts, withPage } from "./browser.mjs";
 import { withMock } from "./mock.mjs";
@@ -72,6 +73,47 @@ test("long names that begin alike are told apart in lists, cards, cells and rows
       assert.ok(await page.locator(".wf-service.halves:not(.same)").first().evaluate((e) => e.lastElementChild.getBoundingClientRect().right <= e.getBoundingClientRect().right + 1));
     });
   });
+});
+
+/** Services that call one another in a row. */
+const inRow = (count) =>
+  Array.from({ length: count }, (_, i) => {
+    const one = (id, kind, more = {}) => ({ traceId: hex(1, 32), spanId: hex(id, 16), name: "work", kind, startTimeUnixNano: String(T0), endTimeUnixNano: String(T0 + MS), ...more });
+    const taken = one(2 * i + 1, 2, i > 0 ? { parentSpanId: hex(2 * i, 16) } : {});
+    return requestOf({ "service.name": `s${String(i).padStart(2, "0")}` }, i < count - 1 ? [taken, one(2 * i + 2, 3, { parentSpanId: hex(2 * i + 1, 16) })] : [taken]);
+  });
+
+test("a picture says how many labels it leaves out; what is chosen hides none of them in it", async () => {
+  const note = (n) => `${n} labels without room left out; the JSON and CSV exports have all numbers`;
+  const picture = async (page, name) => {
+    await page.keyboard.press("X");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.locator(".export .option", { hasText: name }).click()]);
+    return readFileSync(await download.path());
+  };
+  /** Texts of labels, the line below the drawing, and the last line of what the file says of itself. */
+  const read = (page, svg) => page.evaluate((text) => {
+    const root = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+    const box = root.getAttribute("viewBox").split(" ").map(Number);
+    const below = [...root.children].filter((e) => e.tagName === "text");
+    return { labels: root.querySelectorAll(".label").length, below: below.map((e) => e.textContent), inside: below.every((e) => Number(e.getAttribute("y")) < box[1] + box[3]), said: root.querySelector("desc").textContent.split("\n").at(-1) };
+  }, svg.toString());
+  await withMock(inRow(31), (url) => withPage(site.browser, `${url}/map/`, async (page) => {
+    await page.locator(".unlabelled", { hasText: "Labels without room: 30." }).waitFor();
+    assert.deepEqual(await read(page, await picture(page, "SVG")), { labels: 0, below: [note(30)], inside: true, said: note(30) });
+    const png = await picture(page, "PNG 1×");
+    assert.ok(png.includes(`\n${note(30)}`));
+    // Labels that are seen since a service is chosen are seen in the picture, too.
+    await page.goto(`${url}/map/?sel=node:s03`);
+    await page.locator(".graph .node.chosen").waitFor();
+    assert.deepEqual(await read(page, await picture(page, "SVG")), { labels: 2, below: [note(28)], inside: true, said: note(28) });
+  }));
+  await withMock(inRow(5), (url) => withPage(site.browser, `${url}/map/?sel=node:s00`, async (page) => {
+    await page.locator(".graph .node.chosen").waitFor();
+    assert.equal(await page.locator(".graph .label:not(.hidden)").count(), 1);
+    const { labels, below, said } = await read(page, await picture(page, "SVG"));
+    assert.deepEqual([labels, below], [4, []]);
+    assert.doesNotMatch(said, /left out/);
+  }));
 });
 
 test("services without calls stand there one by one, and it is said why they may be alone", async () => {

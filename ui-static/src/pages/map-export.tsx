@@ -42,10 +42,10 @@ export function ExportMenu(props: Props) {
   const picture = async (scale: number) => {
     close();
     const about = await aboutOf(wanted, false);
-    const file = view.current?.toFile("Service map", aboutLines(about).join("\n"));
+    const file = view.current?.toFile("Service map", aboutLines(about));
     if (!file) return;
     if (scale === 0) saveFile("service-map.svg", "image/svg+xml", file.svg);
-    else await savePng(file, scale, aboutLines(about).join("\n"));
+    else await savePng(file, scale);
   };
   return (
     <div class="export" ref={box}>
@@ -131,7 +131,7 @@ async function aboutOf(wanted: View, whole: boolean): Promise<About> {
   };
 }
 
-async function savePng(file: { svg: string; width: number; height: number }, scale: number, text: string): Promise<void> {
+async function savePng(file: { svg: string; width: number; height: number; about: string }, scale: number): Promise<void> {
   const [width, height] = [file.width * scale, file.height * scale];
   if (Math.max(width, height) > PIXELS_MAX) {
     say(`${width} × ${height} pixels are more than a browser draws: save the SVG`);
@@ -148,7 +148,7 @@ async function savePng(file: { svg: string; width: number; height: number }, sca
     canvas.getContext("2d")?.drawImage(image, 0, 0, width, height);
     const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/png"));
     if (!blob) throw new Error("no picture");
-    saveFile(`service-map-${scale}x.png`, "image/png", pngWithText(new Uint8Array(await blob.arrayBuffer()), "Description", text));
+    saveFile(`service-map-${scale}x.png`, "image/png", pngWithText(new Uint8Array(await blob.arrayBuffer()), "Description", file.about));
   } catch {
     say("The picture could not be made: save the SVG");
   } finally {

@@ -3,7 +3,7 @@
 // Colours are presentation attributes, which a strict content security policy allows and a saved file keeps.
 import { type Edge, edgeWidth, isFailing, type Line, linesOf, LINK, type Node, type Place, type Shown, walk } from "../model/graph";
 import { colourOf, textureOf } from "../model/palette";
-import { cutMiddle, formatPercent } from "../model/text";
+import { cutMiddle, formatPercent, plural } from "../model/text";
 import { waitsIn } from "../state/waited";
 import { iconPath } from "../ui/icons";
 import type { LayoutAnswer } from "../worker/layers";
@@ -27,6 +27,8 @@ const NAME_WIDTH = NODE_WIDTH - 46;
 const TEXT_WIDTH = NODE_WIDTH - 44;
 /** Of a card's corners. */
 const RADIUS = 7;
+/** Of the line below a drawing in a file. */
+const NOTE_HEIGHT = 20;
 const SVG = "http://www.w3.org/2000/svg";
 
 export interface GraphEvents {
@@ -324,7 +326,7 @@ export class GraphView {
     return { x, y: row ?? label.y };
   }
 
-  #labelled({ id }: Line): boolean {
+  #labelled({ id }: { id: string }): boolean {
     return this.#drawn.length <= LABELS_MAX && !this.#crowded.has(id);
   }
 
@@ -585,24 +587,35 @@ export class GraphView {
     this.events.pin?.(this.#current, place);
   }
 
-  /** The drawing as a file of its own. */
-  toFile(title: string, about = ""): { svg: string; width: number; height: number } {
+  /** The drawing as a file of its own, and what is said in it: about, and what it leaves out. */
+  toFile(title: string, about: string[]): { svg: string; width: number; height: number; about: string } {
     const copy = this.#svg.cloneNode(true) as SVGSVGElement;
-    const [x, y, w, h] = [Math.floor(this.#area.x), Math.floor(this.#area.y), Math.ceil(this.#area.width), Math.ceil(this.#area.height)];
+    let without = 0;
+    for (const label of copy.querySelectorAll(".label.hidden")) {
+      // What is chosen hides the others for the while only.
+      if (this.#labelled({ id: label.getAttribute("data-label") ?? "" })) label.classList.remove("hidden");
+      else {
+        label.remove();
+        without++;
+      }
+    }
+    const left = without > 0 ? `${plural(without, "label")} without room left out; the JSON and CSV exports have all numbers` : "";
+    const [x, y, w, drawn] = [Math.floor(this.#area.x), Math.floor(this.#area.y), Math.ceil(this.#area.width), Math.ceil(this.#area.height)];
+    const h = drawn + (left ? NOTE_HEIGHT : 0);
+    if (left) text(left, { x: x + 8, y: y + drawn + 8, "font-size": 11, fill: this.#ink.text2 }, copy);
     for (const [name, value] of Object.entries({ xmlns: SVG, width: w, height: h, viewBox: `${x} ${y} ${w} ${h}`, "font-family": "system-ui, sans-serif" })) {
       copy.setAttribute(name, String(value));
     }
-    copy.removeAttribute("class");
+    for (const name of ["class", "style"]) copy.removeAttribute(name);
     copy.firstElementChild?.removeAttribute("transform");
-    for (const hidden of copy.querySelectorAll(".hidden")) hidden.remove();
     for (const dimmed of copy.querySelectorAll(".dim")) dimmed.classList.remove("dim");
     const background = make("rect", { x, y, width: w, height: h, fill: this.#ink.bg });
     const name = make("title", {});
     name.textContent = title;
     const more = make("desc", {});
-    more.textContent = about;
+    more.textContent = (left ? [...about, left] : about).join("\n");
     copy.prepend(name, more, background);
-    return { svg: new XMLSerializer().serializeToString(copy), width: w, height: h };
+    return { svg: new XMLSerializer().serializeToString(copy), width: w, height: h, about: more.textContent };
   }
 }
 
