@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { GraphCalls } from "../src/api/types";
-import { comparedRange } from "../src/model/change";
+import { changeText, comparedRange, heldOf } from "../src/model/change";
 import { distancesFrom, edgeLine, estimateText, graphAt, layoutEstimate, measureBefore, measureOf, measureText, readGraph, shownOf, walk, WHOLE, withDifference, withNumbers } from "../src/model/graph";
 import { callsToShow } from "../src/model/graph-calls";
 import { FORMATS, pngWithText, writeGraph } from "../src/model/graph-export";
@@ -129,7 +129,7 @@ test("beside another range each edge has what it was, and calls that are gone ar
       { client: "web", server: "new", connectionType: "", change: "new", before: null },
       { client: "web", server: "old", connectionType: "database", change: "gone", before: { calls: "9", errors: "9" } },
     ],
-  });
+  }, [300, 300]);
   const at = (server: string) => graph.edges.find((e) => e.server === server);
   assert.deepEqual(graph.edges.map((e) => [e.server, e.callCount, e.change, e.before?.callCount ?? null]), [["cart", 30, "slower", 20], ["new", 5, "new", null], ["old", 0, "gone", 9]]);
   assert.equal(graph.nodes.get("old")?.type, "database");
@@ -137,6 +137,27 @@ test("beside another range each edge has what it was, and calls that are gone ar
   assert.ok(cart);
   assert.deepEqual((["rate", "err", "p95"] as const).map((m) => [measureOf(cart, m), measureBefore(cart, m)]), [[30, 20], [0.1, 0], [90e6, 21e6]]);
   assert.deepEqual(comparedRange("prev", { from: 600n, to: 900n }, 60n, 0n), { from: 300n, to: 600n });
+});
+
+test("calls of two ranges that are not as long are compared by the second, also those of one step", () => {
+  const before = { calls: "30", errors: "3" };
+  const other = { edges: [{ client: "web", server: "cart", connectionType: "", change: "same" as const, before }] };
+  const compared = (now: number, then: number) => withDifference(graphOf([["web", "cart", 60]]), other, [now, then]);
+  const change = (graph: ReturnType<typeof compared>) => changeText(measureOf(graph.edges[0], "rate") ?? 0, measureBefore(graph.edges[0], "rate") ?? 0);
+  assert.deepEqual([change(compared(600, 600)), change(compared(600, 300)), change(compared(300, 600)), change(compared(0, 0))], ["×2.0", "", "×4.0", "×2.0"]);
+  // What was counted is told as it was, and shares have no length.
+  const [edge] = compared(600, 300).edges;
+  assert.deepEqual([edge.before?.callCount, edge.before?.perSecond, edge.before?.inSameTime, measureBefore(edge, "err")], [30, 0.1, 60, 0.1]);
+  const none = { p50: [null], p90: [null], p95: [null], p99: [null] };
+  const steps = { edges: [{ client: "web", server: "cart", connectionType: "", calls: ["6"], errors: ["0"], clientLatency: none, serverLatency: none }], steps: ["0"], stepNano: "60000000000", from: null, to: null };
+  assert.equal(change(graphAt(compared(600, 300), steps, 0)), "");
+});
+
+test("of a range that begins before the first span, what is held of it counts", () => {
+  const range = { from: 600n, to: 900n };
+  assert.deepEqual([heldOf(range, 700n), heldOf(range, 100n), heldOf(range, null)], [{ from: 700n, to: 900n }, range, range]);
+  // Nothing of it: its length stays that of the question.
+  assert.deepEqual(heldOf(range, 900n), range);
 });
 
 test("p95 of what sends no spans is only told when one caller saw it", () => {

@@ -29,6 +29,9 @@ export function comparedRange(vs: string, range: Span, stepNs: bigint, now: bigi
   return range.from >= shift ? { from: range.from - shift, to: range.to - shift } : null;
 }
 
+/** The part of a range that anything is stored of: what came before was removed, or was never received. */
+export const heldOf = (range: Span, oldest: bigint | null): Span => (oldest !== null && oldest > range.from && oldest < range.to ? { from: oldest, to: range.to } : range);
+
 /** Two quantiles of the same calls may differ by so much: the errors of both. */
 const NO_CHANGE = 0.022;
 

@@ -13,13 +13,22 @@ export const HOPS_MAX = 5;
 /** An edge with at least this part of failed calls is drawn as failing. */
 export const FAILING = 0.05;
 
+export interface Before {
+  callCount: number;
+  errorCount: number;
+  latency: Quantiles | null;
+  /** Calls a second, and how many that makes in as much time as the calls are of that it stands beside. */
+  perSecond: number;
+  inSameTime: number;
+}
+
 export interface Edge extends GraphEdge {
   id: string;
   callCount: number;
   errorCount: number;
   /** Against another range of time: what changed, and what it was; null: there were no calls. */
   change?: Change;
-  before?: { callCount: number; errorCount: number; latency: Quantiles | null } | null;
+  before?: Before | null;
 }
 
 export interface Node extends GraphNode {
@@ -112,8 +121,8 @@ export function readGraph(answer: GraphAnswer, services: Map<string, Own> = new 
   return graphOf(nodes, edges);
 }
 
-/** The graph with what changed; calls that are gone are edges without calls. */
-export function withDifference(graph: Graph, difference: GraphDifference): Graph {
+/** The graph with what changed; calls that are gone are edges without calls. seconds: that the calls of this range and of the other one are of. */
+export function withDifference(graph: Graph, difference: GraphDifference, seconds: [now: number, before: number]): Graph {
   const nodes = new Map(graph.nodes);
   const known = new Map(graph.edges.map((e) => [e.id, e]));
   const seen = (service: string, type: Node["type"]) => {
@@ -124,8 +133,10 @@ export function withDifference(graph: Graph, difference: GraphDifference): Graph
     seen(d.client, "service");
     seen(d.server, d.connectionType === "database" ? "database" : d.connectionType === "virtual_node" ? "external" : "service");
     const now = known.get(id) ?? { client: d.client, server: d.server, connectionType: d.connectionType, calls: "0", errors: "0", clientLatency: null, serverLatency: null, exemplarTraceId: null, id, callCount: 0, errorCount: 0 };
-    const before = d.before && { callCount: Number(d.before.calls), errorCount: Number(d.before.errors), latency: d.before.clientLatency ?? d.before.serverLatency ?? null };
-    return { ...now, change: d.change, before };
+    if (!d.before) return { ...now, change: d.change, before: null };
+    const callCount = Number(d.before.calls);
+    const perSecond = callCount / (seconds[1] || 1);
+    return { ...now, change: d.change, before: { callCount, errorCount: Number(d.before.errors), latency: d.before.clientLatency ?? d.before.serverLatency ?? null, perSecond, inSameTime: perSecond * (seconds[0] || 1) } };
   });
   return graphOf(nodes, edges);
 }
@@ -143,7 +154,8 @@ export function graphAt(graph: Graph, series: GraphSeries, step: number): Graph 
       const [p50, p90, p95, p99] = (["p50", "p90", "p95", "p99"] as const).map((q) => of?.[q]?.[step] ?? null);
       return p50 === null || p90 === null || p95 === null || p99 === null ? null : { p50, p90, p95, p99 };
     };
-    return { ...e, calls, errors, callCount: Number(calls), errorCount: Number(errors), clientLatency: latency(row?.clientLatency), serverLatency: latency(row?.serverLatency) };
+    const before = e.before && { ...e.before, inSameTime: (e.before.perSecond * Number(series.stepNano)) / 1e9 };
+    return { ...e, calls, errors, callCount: Number(calls), errorCount: Number(errors), clientLatency: latency(row?.clientLatency), serverLatency: latency(row?.serverLatency), ...(before ? { before } : {}) };
   });
   const nodes = new Map<string, Node>();
   for (const [name, n] of graph.nodes) nodes.set(name, { ...n, callCount: counts.get(name)?.calls ?? 0, errorCount: counts.get(name)?.errors ?? 0, p95: null, answered: null });
@@ -252,9 +264,10 @@ export function measureOf(e: Edge, measure: Measure): number | null {
   return measure === "err" ? e.errorCount / e.callCount : latencyOf(e, measure);
 }
 
+/** To stand beside measureOf(): calls of as much time as those that are shown. */
 export function measureBefore(e: Edge, measure: Measure): number | null {
   if (!e.before) return null;
-  if (measure === "rate") return e.before.callCount;
+  if (measure === "rate") return e.before.inSameTime;
   if (measure === "err") return e.before.callCount > 0 ? e.before.errorCount / e.before.callCount : null;
   return e.before.latency ? Number(e.before.latency[measure]) : null;
 }

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { changeText } from "../model/change";
-import { type Edge, edgeLine, formatShort, linesOf, type Measure, measureBefore, measureOf, measureText, type Node, type Shown } from "../model/graph";
+import { type Before, type Edge, edgeLine, formatShort, linesOf, type Measure, measureBefore, measureOf, measureText, type Node, type Shown } from "../model/graph";
 import { formatRate, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { hint } from "../state/keys";
@@ -31,8 +31,10 @@ export function edgeLabel(e: Edge, by: Measure, seconds: number): string {
   return [change || text, word].filter((t) => t).join(", ");
 }
 
+export const beforeCalls = ({ callCount, perSecond }: Before): string => `${plural(callCount, "call")}, ${formatRate(perSecond, 1)}`;
+
 /** Beside another range: how it changed, and what it was. */
-const beforeText = ({ before, change }: Edge): string => (change ? ` · ${change}` : "") + (before ? ` · before: ${plural(before.callCount, "call")}` : "");
+const beforeText = ({ before, change }: Edge): string => (change ? ` · ${change}` : "") + (before ? ` · before: ${beforeCalls(before)}` : "");
 
 /** Where pins of this kind of drawing are kept. */
 export const pinsKey = (vertical: boolean): string => `${look()}${vertical ? " narrow" : ""}`;

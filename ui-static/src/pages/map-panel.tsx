@@ -11,6 +11,7 @@ import { href } from "../route";
 import { currentRange } from "../state/range";
 import { Drawer, Marked, NodeName, Share } from "../ui/controls";
 import type { Selection } from "../views/graph";
+import { beforeCalls } from "./map-drawing";
 import { callsText } from "./map-state";
 
 interface Props {
@@ -235,7 +236,7 @@ function Before({ edge }: { edge: Edge }) {
       {change && change !== "same" ? <span class={`tag change-${change}`}>{change}</span> : null}{" "}
       {before ? (
         <span class="dim">
-          before: {formatCount(before.callCount)} calls{note(changeText(edge.callCount, before.callCount))}, {formatPercent(before.errorCount, before.callCount)} with errors
+          before: {beforeCalls(before)}{note(changeText(edge.callCount, before.inSameTime))}, {formatPercent(before.errorCount, before.callCount)} with errors
           {old === null ? "" : `, p95 ${formatDuration(old)}${note(changeText(now ?? 0, old))}`}
         </span>
       ) : (

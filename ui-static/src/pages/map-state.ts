@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the map asks, and what of it the address chooses: the graph, another range beside it, its steps over time, groups of services.
 import { signal } from "@preact/signals";
-import { getGraph, getGraphDifference, getGraphSeries, getLatency, getMetric, graphUrl, isStopped, type Range } from "../api/client";
+import { getGraph, getGraphDifference, getGraphSeries, getLatency, getMetric, getStatus, graphUrl, isStopped, type Range } from "../api/client";
 import type { GraphAnswer, GraphDifference, GraphProgress, GraphSeries, LatencyRow } from "../api/types";
-import { comparedRange, type Span } from "../model/change";
+import { comparedRange, heldOf, type Span } from "../model/change";
 import { type Direction, type Graph, HOPS_MAX, type Measure, MEASURES, type Own, type Place, type Shown, type View } from "../model/graph";
 import { shareOf } from "../model/lines";
 import { mainKind, stepMinutes } from "../model/service";
@@ -120,16 +120,19 @@ async function ownOfServices(range: Range, stop: AbortSignal): Promise<Map<strin
 
 // ---- another range, and steps ----
 
-export const difference = new Loader<{ answer: GraphDifference; before: Span }>();
+/** seconds: that the calls of both ranges are of. */
+export const difference = new Loader<{ answer: GraphDifference; before: Span; seconds: [now: number, before: number] }>();
 export const series = new Loader<GraphSeries>();
 const REPLAY_STEPS = 60;
 
 export const loadDifference = (range: Range, vs: string): void =>
   void difference.run(async (stop) => {
-    const ends = await endsOf(range, stop);
+    const [ends, { oldestUnixNano }] = await Promise.all([endsOf(range, stop), getStatus(stop)]);
     const before = ends && comparedRange(vs, ends, 60_000_000_000n, nowNs());
-    if (!ends || !before) return { answer: { edges: [] }, before: { from: 0n, to: 0n } };
-    return { answer: await getGraphDifference(asked({ ...spanParams(ends), ...comparedParams(before) }), stop), before };
+    if (!ends || !before) return { answer: { edges: [] }, before: { from: 0n, to: 0n }, seconds: [0, 0] };
+    const held = (span: Span) => heldOf(span, oldestUnixNano === null ? null : BigInt(oldestUnixNano));
+    const answer = await getGraphDifference(asked({ ...spanParams(ends), ...comparedParams(before) }), stop);
+    return { answer, before: held(before), seconds: [secondsOf(held(ends)), secondsOf(held(before))] };
   });
 
 export async function stepsParams(range: Range, stop: AbortSignal, steps = REPLAY_STEPS): Promise<{ from: string; to: string; step: string; links?: "true" } | null> {

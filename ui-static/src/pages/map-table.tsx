@@ -9,6 +9,7 @@ import { formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
 import { NodeName, Share, SortHead } from "../ui/controls";
 import type { Selection } from "../views/graph";
+import { beforeCalls } from "./map-drawing";
 import { callsText } from "./map-state";
 
 /** So many rows are shown at once; the others are one press away. */
@@ -94,7 +95,7 @@ export function EdgeTable({ shown, graph, seconds, groups, select }: Props) {
     quantile("p50"),
     quantile("p95"),
     quantile("p99"),
-    ...(compared ? [{ id: "change", name: "Change", right: true, key: (e: Edge) => (e.before ? e.callCount / Math.max(1, e.before.callCount) : 1e9), cell: (e: Edge) => <Change edge={e} /> }] : []),
+    ...(compared ? [{ id: "change", name: "Change", right: true, key: (e: Edge) => (e.before ? e.callCount / (e.before.inSameTime || 1) : 1e9), cell: (e: Edge) => <Change edge={e} /> }] : []),
     { id: "kind", name: "Kind", key: kindOf, cell: (e) => <span class="dim">{kindOf(e)}</span> },
   ];
   const nodeColumns: Column<Node>[] = [
@@ -118,11 +119,11 @@ export function EdgeTable({ shown, graph, seconds, groups, select }: Props) {
 
 function Change({ edge }: { edge: Edge }) {
   const { before, change } = edge;
-  const calls = before && change !== "gone" ? changeText(edge.callCount, before.callCount) : "";
+  const calls = before && change !== "gone" ? changeText(edge.callCount, before.inSameTime) : "";
   return (
     <>
-      {calls ? (
-        <span class="delta dim" title={`before: ${formatCount(before?.callCount ?? 0)} calls, ${formatPercent(before?.errorCount ?? 0, before?.callCount ?? 0)} with errors`}>
+      {before && calls ? (
+        <span class="delta dim" title={`before: ${beforeCalls(before)}, ${formatPercent(before.errorCount, before.callCount)} with errors`}>
           {calls}
         </span>
       ) : null}

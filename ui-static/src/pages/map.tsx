@@ -77,7 +77,7 @@ function useNumbers(graph: Graph): { base: Graph; at: Graph | null; problem: str
   const answer = vs ? difference.state.value.value : null;
   // Nothing there before: then everything is new, which says nothing.
   const other = answer?.answer.edges.some((e) => e.before) ? answer : null;
-  const base = useMemo(() => (other ? withDifference(graph, other.answer) : graph), [graph, other]);
+  const base = useMemo(() => (other ? withDifference(graph, other.answer, other.seconds) : graph), [graph, other]);
   const steps = replay ? series.state.value.value : null;
   const step = stepAt(steps);
   const at = useMemo(() => (steps && step >= 0 ? graphAt(base, steps, step) : null), [base, steps, step]);
@@ -177,7 +177,7 @@ function Counts({ graph, shown, wanted, answer }: { graph: Graph; shown: Shown; 
   const [nodes, edges] = [graph.nodes.size, graph.edges.length];
   const drawn = wanted.drawn;
   const left = [shown.hiddenNodes > 0 ? plural(shown.hiddenNodes, "service") : "", shown.hiddenEdges > 0 ? plural(shown.hiddenEdges, "edge") : ""].filter((t) => t).join(", ");
-  const compared = graph.edges.some((e) => e.change) ? difference.state.value.value?.before : null;
+  const compared = graph.edges.some((e) => e.change) ? difference.state.value.value : null;
   const everything = patched({ all: "1", top: null, min: null, only: null, q: null, focus: null, hops: null, dir: null });
   return (
     <div class="summary">
@@ -194,7 +194,7 @@ function Counts({ graph, shown, wanted, answer }: { graph: Graph; shown: Shown; 
       {wanted.all ? <a href={patched({ all: null })}>Show what can be read</a> : null}
       {answer.links ? <span>{linksText(answer.links)}</span> : null}
       {answer.links && !answer.links.complete ? <span class="hidden-chip">the time was up before all links were looked at: take a shorter range</span> : null}
-      {compared ? <span>compared with {timeText(compared.from)} – {timeText(compared.to)}</span> : null}
+      {compared ? <span>compared with {timeText(compared.before.from)} – {timeText(compared.before.to)}{compared.seconds[0] === compared.seconds[1] ? "" : ", in calls a second"}</span> : null}
       <span class="dim">every stored span counted · quantiles ± {(100 * answer.relativeError).toFixed(1)} %{drawn && !shown.tooMany ? " · cards: calls, p95, ▲ errors" : ""}</span>
     </div>
   );
