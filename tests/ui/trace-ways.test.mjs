@@ -286,6 +286,52 @@ test("a file of many traces lists them by their start, with what tells them apar
   });
 });
 
+test("the traces of a file are put in the order of any column, which the address keeps; on a narrow screen each is some lines, and none is wider", async () => {
+  const long = `SELECT ${"c".repeat(400)} FROM books`;
+  const at = (n, name, start, length, more = {}) => span(n, 0, name, { trace: hex(0x7000_0000_0000_0000n + BigInt(n) * 0x1_0000_0000n, 32), start, length, ...more });
+  const some = requestOf({ "service.name": "shop" }, [at(1, "b", 30, 5), at(2, long, 10, 7, { status: { code: 2 } }), at(3, "a", 20, 6), span(4, 3, "a child", { trace: hex(0x7000_0000_0000_0000n + 3n * 0x1_0000_0000n, 32), start: 21, length: 1 })]);
+  await withPage(site.browser, `${site.url}/trace/?src=file`, async (page) => {
+    await page.getByRole("heading", { name: "Which file?" }).waitFor();
+    await drop(page, "some.json", JSON.stringify(some));
+    await page.getByRole("heading", { name: "3 traces in this file" }).waitFor();
+    const ids = () => page.locator(".edges tbody tr").evaluateAll((list) => list.map((tr) => tr.lastElementChild.textContent.at(-1)).join(""));
+    const sorts = () => page.getByRole("columnheader").evaluateAll((list) => list.map((th) => th.getAttribute("aria-sort")));
+    assert.equal(await ids(), "231");
+    assert.deepEqual(await sorts(), ["none", "ascending", "none", "none", "none", "none"]);
+    for (const [head, once, twice] of [["Trace", "231", "132"], ["Start", "231", "132"], ["Duration", "231", "132"], ["Spans", "321", "213"], ["Errors", "231", "312"], ["Id", "123", "321"]]) {
+      await page.getByRole("button", { name: head, exact: true }).click();
+      await until(ids, once, `${head} once`);
+      await page.getByRole("button", { name: head, exact: true }).click();
+      await until(ids, twice, `${head} twice`);
+    }
+    assert.deepEqual(await sorts(), ["none", "none", "none", "none", "none", "descending"]);
+    assert.equal(new URL(page.url()).searchParams.get("sort"), "-id");
+    // Cut in its middle, and whole for who points at it.
+    const name = page.locator(".edges .halves");
+    assert.equal(await name.locator(":scope > :last-child").textContent(), "OM books");
+    await name.hover();
+    assert.equal(await name.getAttribute("title"), `shop ${long}`);
+    for (const width of [390, 320]) {
+      await page.setViewportSize({ width, height: 844 });
+      await assertNoSidewaysScroll(page, `at ${width}`);
+      const box = await page.locator(".table-box").evaluate((e) => [e.scrollWidth, e.clientWidth]);
+      assert.equal(box[0], box[1], `the box scrolls sideways at ${width}`);
+      const seen = await page.locator(".edges :is(td, th, th button)").evaluateAll((list) => list.map((e) => e.getBoundingClientRect()).every((r) => r.width > 0 && r.right <= innerWidth));
+      assert.ok(seen, `all of it is seen at ${width}`);
+      assert.match((await texts(page, ".edges tbody tr"))[0], /^shop a \S+ \d\d:\d\d:\d\d\.\d+ 6\.00 ms 2 spans 0 errors 70000003$/);
+      await assertAccessible(page, `at ${width}`);
+    }
+    await page.getByRole("button", { name: "Duration", exact: true }).click();
+    await until(ids, "231");
+    // A trace is opened without the order of the list, and "back" has it again.
+    await page.locator(".edges tbody a").first().click();
+    await page.locator(".wf-row").first().waitFor();
+    assert.equal(new URL(page.url()).searchParams.get("sort"), null);
+    await page.goBack();
+    await until(ids, "231");
+  });
+});
+
 const EVENTS = ".event-line:not(.head) > :nth-child(2)";
 
 test("an exception says in the list of events what it is, of an isolated subtree, too, and the address keeps the filter", async () => {

@@ -9,12 +9,12 @@ import type { TraceHead } from "../api/trace-types";
 import { decodeSkeleton, type Skeleton } from "../model/skeleton";
 import { formatBytes, formatCount, plural, shortName } from "../model/text";
 import { formatClock, formatDay, formatDuration, formatFull } from "../model/time";
-import { go, href, param } from "../route";
+import { go, href, param, patched, replace } from "../route";
 import { isPassing, Loader, useRetry } from "../state/load";
 import { zone } from "../state/prefs";
 import { fileSource, openFile, readFile, serverSource, type TraceSource } from "../state/source";
 import { say } from "../state/say";
-import { ErrorMark, ProblemPanel, useTitle, useWaits } from "../ui/controls";
+import { ErrorMark, Name, ProblemPanel, SortHead, useTitle, useWaits } from "../ui/controls";
 import type { FileTrace } from "../worker/file";
 import type { MissingProps } from "./trace-missing";
 import { bringDetails, TraceView } from "./trace-view";
@@ -123,38 +123,62 @@ function NoTrace({ fromFile }: { fromFile: boolean }) {
 
 const FILE_TRACES_SHOWN = 200;
 
-/** In the order of time. */
+const nameOf = (t: FileTrace): string => `${t.service} ${t.name}`;
+
+/** Name in the address, head, what rows are put in the order of, and whether it is a number. */
+const COLUMNS: [id: string, head: string, key: (t: FileTrace) => bigint | number | string, right?: boolean][] = [
+  ["trace", "Trace", nameOf],
+  ["start", "Start", (t) => t.startNs],
+  ["duration", "Duration", (t) => t.duration, true],
+  ["spans", "Spans", (t) => t.spanCount, true],
+  ["errors", "Errors", (t) => t.errors, true],
+  ["id", "Id", (t) => t.id],
+];
+
+/** In the order of time, unless the address has another one. */
 function FileTraces({ traces }: { traces: FileTrace[] }) {
   const [all, setAll] = useState(false);
   const rest = traces.length - FILE_TRACES_SHOWN;
+  const order = param("sort");
+  const down = order.startsWith("-");
+  const [chosen, , keyOf] = COLUMNS.find(([id]) => id === order.replace("-", "")) ?? COLUMNS[1];
+  const sorted = [...traces].sort((a, b) => {
+    const [x, y] = [keyOf(a), keyOf(b)];
+    return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1);
+  });
   return (
     <>
       <div class="table-box">
-        <table class="edges">
+        <table class="edges file-traces">
           <thead>
             <tr>
-              <th>Trace</th>
-              <th>Start ↑</th>
-              {["Duration", "Spans", "Errors"].map((name) => (
-                <th key={name} class="right">
-                  {name}
-                </th>
+              {COLUMNS.map(([id, head, , right]) => (
+                <SortHead key={id} class={right ? "right" : undefined} down={id === chosen && down} up={id === chosen && !down} sort={() => replace(patched({ sort: (id === chosen ? !down : right) ? `-${id}` : id }))}>
+                  {head}
+                </SortHead>
               ))}
-              <th>Id</th>
             </tr>
           </thead>
           <tbody>
-            {(all ? traces : traces.slice(0, FILE_TRACES_SHOWN)).map((t) => (
+            {(all ? sorted : sorted.slice(0, FILE_TRACES_SHOWN)).map((t) => (
               <tr key={t.id}>
                 <td>
-                  <a href={href("trace", { src: "file", id: t.id })}>{shortName(`${t.service} ${t.name}`)}</a>
+                  <a class="link" href={href("trace", { src: "file", id: t.id })}>
+                    <Name name={shortName(nameOf(t))} />
+                  </a>
                 </td>
                 <td class="num" title={formatFull(t.startNs, zone.value)}>
                   {formatDay(t.startNs, zone.value)} {formatClock(t.startNs, zone.value)}
                 </td>
                 <td class="num right">{formatDuration(t.duration)}</td>
-                <td class="num right">{formatCount(t.spanCount)}</td>
-                <td class="num right">{t.errors > 0 ? <ErrorMark count={t.errors} /> : "0"}</td>
+                <td class="num right">
+                  {formatCount(t.spanCount)}
+                  <span class="narrow-only"> {t.spanCount === 1 ? "span" : "spans"}</span>
+                </td>
+                <td class="num right">
+                  {t.errors > 0 ? <ErrorMark count={t.errors} /> : "0"}
+                  {t.errors > 0 ? null : <span class="narrow-only"> errors</span>}
+                </td>
                 <td class="mono">{t.id.replace(/^0{16}/, "").slice(0, 8)}</td>
               </tr>
             ))}
