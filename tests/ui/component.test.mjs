@@ -582,6 +582,80 @@ test("the palette goes to pages, services, operations and traces, does what the 
   });
 });
 
+test("what is typed before the palette has come is its own, wherever the focus is; Escape takes it back, and a part that does not come gives it back", async () => {
+  const slow = async (page, held = {}) => {
+    await page.route("**/dialogs.js", async (route) => {
+      await new Promise((done) => {
+        held.release = done;
+      });
+      await (held.broken ? route.abort() : route.continue());
+    });
+  };
+  const type = async (page, ...keys) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  await withMock([request("shop", [span(hex(1, 32), "a")])], async (url) => {
+    /** Opens Explore, whose dialogs come when release() is called. */
+    const late = async (look, options = {}) => {
+      const held = { broken: options.broken };
+      await withPage(site.browser, url, async (page) => {
+        await page.locator(".result:not(.head)").first().waitFor();
+        const box = page.getByRole("combobox", { name: "Go to, or do, anything" });
+        await look(page, box, async () => {
+          await until(async () => held.release !== undefined, true, "the part is asked for");
+          held.release();
+        });
+      }, { prepare: (page) => slow(page, held), expectErrors: options.broken });
+    };
+    await late(async (page, box, release) => {
+      const query = page.locator(".query-box input");
+      await query.focus();
+      await type(page, "Control+k", ..."Theme: darrr", "Backspace", "Backspace");
+      assert.equal(await query.inputValue(), "");
+      await release();
+      await box.waitFor();
+      assert.equal(await box.inputValue(), "Theme: dar");
+      // And it goes on from there.
+      await type(page, "k", "Enter");
+      await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
+    });
+    await late(async (page, box, release) => {
+      // Outside of a box these would go to the services.
+      await type(page, "Control+k", "g", "s", "ArrowDown", "ArrowDown", "ArrowUp");
+      await release();
+      await box.waitFor();
+      assert.deepEqual([await box.inputValue(), await box.getAttribute("aria-activedescendant"), new URL(page.url()).pathname], ["gs", "palette-1", "/"]);
+    });
+    await late(async (page, _, release) => {
+      await type(page, "Control+k", ..."go to map", "Enter");
+      await release();
+      await page.waitForURL(/\/map\//);
+      assert.equal(await page.locator("dialog").count(), 0);
+    });
+    await late(async (page, box, release) => {
+      await type(page, "Control+k", "x", "Escape", "g", "s");
+      await page.waitForURL(/\/service\//);
+      await release();
+      await type(page, "Control+k");
+      await box.waitFor();
+      assert.equal(await box.inputValue(), "");
+    });
+    await late(async (page, _, release) => {
+      await type(page, "?", "g", "s");
+      await release();
+      await page.locator("dialog.help[open]").waitFor();
+      assert.equal(new URL(page.url()).pathname, "/");
+    });
+    await late(async (page, _, release) => {
+      await type(page, "Control+k", "x");
+      await release();
+      await page.locator(".toast", { hasText: "A part of this page could not be loaded" }).waitFor();
+      await type(page, "g", "s");
+      await page.waitForURL(/\/service\//);
+    }, { broken: true });
+  });
+});
+
 test("keys that a page has not, Explore has: / is the query from anywhere, and takes the focus once", async () => {
   const trace = hex(1, 32);
   await withMock([request("shop", [span(trace, "a")])], async (url) => {

@@ -4,8 +4,8 @@ import { signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { go, type Page, route, startRouting } from "./route";
-import { dialog, open, openDialog } from "./state/dialog";
-import { startKeys, useActions } from "./state/keys";
+import { close, open, openDialog } from "./state/dialog";
+import { startKeys, takeHeld, useActions } from "./state/keys";
 import { startDrops } from "./state/opening";
 import { nextTheme, zone } from "./state/prefs";
 import { copyLink, shiftRange } from "./state/range";
@@ -52,7 +52,8 @@ async function loadDialogs(): Promise<void> {
     const [found] = await Promise.all([import("./ui/dialogs"), loadStyle(DIALOG_STYLE)]);
     dialogs.value = found.Dialogs;
   } catch {
-    dialog.value = "";
+    takeHeld();
+    close();
     sayBroken();
   }
 }

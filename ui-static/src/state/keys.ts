@@ -4,6 +4,7 @@
 import { signal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { type ActionId, isSingle, keysOf, pressName } from "../model/actions";
+import { close, openDialog } from "./dialog";
 import { keyMap, singleKeys } from "./prefs";
 
 /** Returning false leaves the key to the browser. */
@@ -56,7 +57,28 @@ function isTyping(target: EventTarget | null): boolean {
 /** Enter, and but for links the blank, are the control's own. */
 const isControls = ({ key, target }: KeyboardEvent) => target instanceof HTMLElement && ((key === "Enter" && target.tagName === "A") || (/^(Enter| )$/.test(key) && /^(BUTTON|SUMMARY|INPUT)$/.test(target.tagName)));
 
+/** What was pressed for a dialog that was asked for and whose code is on its way. */
+let held: string[] = [];
+export function takeHeld(): string[] {
+  const keys = held;
+  held = [];
+  return keys;
+}
+
+/** From the moment that a dialog is asked for the keyboard is its own, wherever the focus is until it has come. */
+function hold(event: KeyboardEvent): void {
+  if (openDialog() === "" || document.querySelector("dialog[open]") || ((event.ctrlKey || event.metaKey) && !event.getModifierState("AltGraph"))) return;
+  event.stopPropagation();
+  if (event.key === "Escape") {
+    held = [];
+    close();
+  } else if (/^(.|Enter|Backspace|ArrowUp|ArrowDown)$/u.test(event.key)) held.push(event.key);
+  else return;
+  event.preventDefault();
+}
+
 export function startKeys(): void {
+  document.addEventListener("keydown", hold, true);
   document.addEventListener("keydown", (event) => {
     // On some keyboards signs like [ need AltGr, which is Alt to the browser.
     const altGraph = event.getModifierState("AltGraph");

@@ -10,7 +10,7 @@ import { formatCount } from "../model/text";
 import { quote } from "../model/traceql";
 import { go, href, patched, route } from "../route";
 import { close } from "../state/dialog";
-import { boundActions, runAction } from "../state/keys";
+import { boundActions, runAction, takeHeld } from "../state/keys";
 import { bringFile } from "../state/opening";
 import { density, type Density, keyMap, linkTimes, singleKeys, theme, type Theme, zone } from "../state/prefs";
 import { currentRange } from "../state/range";
@@ -100,9 +100,24 @@ const FEW: Record<string, number> = { trace: 5, page: 6, action: 30, service: 8 
 /** With nothing typed: recent traces, pages, what can be done here, services. */
 const begin = (items: Item[]): Item[] => Object.entries(FEW).flatMap(([kind, most]) => items.filter((i) => i.kind === kind).slice(0, most));
 
+/** What was typed before this was there, and which line was gone to. */
+function typedBefore(): { text: string; active: number; entered: boolean } {
+  let [text, active] = ["", 0];
+  for (const key of takeHeld()) {
+    if (key === "Enter") return { text, active, entered: true };
+    if (/^Arrow/.test(key)) active = Math.max(0, active + (key === "ArrowUp" ? -1 : 1));
+    else {
+      text = key === "Backspace" ? text.replace(/.$/su, "") : text + key;
+      active = 0;
+    }
+  }
+  return { text, active, entered: false };
+}
+
 export function Palette() {
-  const [text, setText] = useState("");
-  const [active, setActive] = useState(0);
+  const [before] = useState(typedBefore);
+  const [text, setText] = useState(before.text);
+  const [active, setActive] = useState(before.active);
   const [services, setServices] = useState<Service[]>([]);
   const [operations, setOperations] = useState<{ rows: LatencyRow[]; all: number }>({ rows: [], all: 0 });
   const [found, setFound] = useState<LatencyRow[]>([]);
@@ -149,6 +164,9 @@ export function Palette() {
     close();
     window.setTimeout(item.run);
   };
+  useEffect(() => {
+    if (before.entered) run(shown[at]);
+  }, []);
   const onKeyDown = (event: KeyboardEvent) => {
     const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
     if (by !== undefined) setActive(Math.abs(by) === 1 ? (at + by + shown.length) % Math.max(1, shown.length) : Math.max(0, Math.min(shown.length - 1, at + by)));
