@@ -364,6 +364,12 @@ test("a service that is not there, an empty range, and callers that cannot be re
       assert.ok((await texts(page, ".operations tbody td:first-child")).includes(HOSTILE[0]));
       assert.equal(await page.evaluate(() => window.__pwned), undefined);
     });
+    // A range that cannot be read is no empty one.
+    await withPage(site.browser, `${url}/service/?s=shop&from=garbage`, async (page) => {
+      const panel = page.locator(".problem", { hasText: '"garbage" is not a time' });
+      await panel.waitFor();
+      assert.equal(await page.getByRole("heading", { name: "shop cannot be shown" }).count(), 1);
+    }, { expectErrors: true });
     await withPage(
       site.browser,
       `${url}/service/`,
@@ -653,6 +659,49 @@ test("what is typed before the palette has come is its own, wherever the focus i
       await type(page, "g", "s");
       await page.waitForURL(/\/service\//);
     }, { broken: true });
+  });
+});
+
+test("what of an address cannot be read is said on every page, and can be removed", async () => {
+  const trace = hex(1, 32);
+  await withMock([request("shop", [span(trace, "a", { kind: 2 })])], async (url) => {
+    const said = (page) => page.locator(".banner").evaluateAll((list) => list.map((e) => e.textContent).filter((t) => /cannot be read/.test(t)));
+    const line = (name, value) => `The ${name} of this address cannot be read: ${value} Remove`;
+    for (const [path, ready, expected] of [
+      ["/?sel=garbage&mode=cats&y=linear", ".result:not(.head)", [`${line("selection", "garbage")} sel`, `${line("“mode”", "cats")} mode`]],
+      ["/?sel=2,1,3,4", ".result:not(.head)", [`${line("selection", "2,1,3,4")} sel`]],
+      [`/trace/?id=${trace}&z=9-7&view=waterfal&cp=1`, ".wf-row", [`${line("“z”", "9-7")} z`, `${line("“view”", "waterfal")} view`]],
+      ["/compare/?tab=x", "main h1", [`${line("“tab”", "x")} tab`]],
+      ["/map/?hops=9&dir=down", ".graph .node", [`${line("“hops”", "9")} hops`]],
+      ["/service/?s=shop&pct=50,98", ".chart", [`${line("“pct”", "50,98")} pct`]],
+      ["/status/?tab=x&sel=garbage", "[role=tablist]", [`${line("“tab”", "x")} tab`]],
+    ]) {
+      await withPage(site.browser, url + path, async (page) => {
+        await page.locator(ready).first().waitFor();
+        await until(() => said(page), expected, path);
+        await assertAccessible(page, path);
+        await page.setViewportSize({ width: 390, height: 844 });
+        await assertNoSidewaysScroll(page, `${path} at 390`);
+        await page.setViewportSize({ width: 1440, height: 900 });
+        const rest = new URL(page.url()).searchParams;
+        for (const [i, text] of expected.entries()) {
+          const name = text.split(" ").at(-1);
+          await page.getByRole("link", { name: `Remove ${name}`, exact: true }).click();
+          rest.delete(name);
+          await until(() => said(page), expected.slice(i + 1), `${path} without ${name}`);
+        }
+        assert.equal(new URL(page.url()).search, rest.size ? `?${rest}` : "");
+      });
+    }
+    // However long it is.
+    await withPage(site.browser, `${url}/?sel=${"x".repeat(3000)}`, async (page) => {
+      await until(() => said(page), [`${line("selection", `${"x".repeat(31)}…${"x".repeat(8)}`)} sel`]);
+      await page.setViewportSize({ width: 320, height: 640 });
+      await assertNoSidewaysScroll(page, "a long value at 320");
+    });
+    await withPage(site.browser, `${url}/trace/?id=${trace}&marks=nope`, async (page) => {
+      await page.locator(".banner-line", { hasText: "Span nope is not in this trace." }).waitFor();
+    });
   });
 });
 

@@ -44,13 +44,16 @@ function CurrentPage({ page }: { page: Page }) {
   return Found ? <Found /> : null;
 }
 
-/** Help, settings and the palette are one file, loaded when one of them is opened first. */
-const dialogs = signal<ComponentType | null>(null);
+/** What most addresses have: of the server, or of a person, and nothing to look through. */
+const USUAL = /^(q|from|to|id|span|s|a|b|focus)$/;
+
+/** Help, settings and the palette are one file, loaded when one of them is opened first; what looks through addresses is in it, too. */
+const dialogs = signal<typeof import("./ui/dialogs") | null>(null);
 
 async function loadDialogs(): Promise<void> {
   try {
     const [found] = await Promise.all([import("./ui/dialogs"), loadStyle(DIALOG_STYLE)]);
-    dialogs.value = found.Dialogs;
+    dialogs.value = found;
   } catch {
     takeHeld();
     close();
@@ -101,11 +104,15 @@ function App() {
     if (!first.current && document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
     first.current = false;
   }, [to.page, to.params.get("tab")]);
-  const wanted = openDialog() !== "";
+  const opened = openDialog();
   useEffect(() => {
-    if (wanted && !dialogs.peek()) void loadDialogs();
-  }, [wanted]);
-  const Dialogs = dialogs.value;
+    if (opened !== "" && !dialogs.peek()) void loadDialogs();
+  }, [opened]);
+  const unusual = [...to.params.keys()].some((name) => !USUAL.test(name));
+  useEffect(() => {
+    if (unusual && !dialogs.peek()) void loadDialogs();
+  }, [unusual]);
+  const { Dialogs, Unread } = dialogs.value ?? {};
   return (
     <>
       <a
@@ -121,6 +128,7 @@ function App() {
       </a>
       <TopBar />
       <main id="main" tabIndex={-1} class={`page-${page}`}>
+        {Unread ? <Unread /> : null}
         <CurrentPage page={page} />
       </main>
       {Dialogs ? <Dialogs /> : null}

@@ -72,7 +72,7 @@ function FlameDrawing({ skeleton: s, matches, row, select, heavy }: ViewProps & 
     // Of the address is only what is shown first.
     const [, from, to] = /^(\d+)-(\d+)$/.exec(begin.current) ?? [];
     begin.current = "";
-    if (from) canvas.current?.zoom(Number(from), Number(to));
+    if (Number(from) < Number(to)) canvas.current?.zoom(Number(from), Number(to));
   }, [flame]);
   useEffect(() => {
     if (row >= 0) canvas.current?.goTo(flame.boxOf(row));

@@ -153,7 +153,7 @@ export function TraceBanners({ skeleton: s, source, adjusted, command, zoom, rel
   );
   if (stale) lines.push({ key: "stale", text: <>Spoor does not answer. What is below was read before; the page asks again by itself. {button("Try again", reload)}</> });
   if (!source.served) lines.push({ key: "file", text: <>From the file {openFile.value?.name}: read in this browser, sent nowhere.</> });
-  for (const id of new Set([param("span"), param("root")])) if (id && rowOfSpan(s, id) < 0) lines.push({ key: `span ${id}`, text: <>Span <code>{id}</code> is not in this trace.</> });
+  for (const id of new Set([param("span"), param("root"), ...param("marks").split(",")])) if (id && rowOfSpan(s, id) < 0) lines.push({ key: `span ${id}`, text: <>Span <code>{id}</code> is not in this trace.</> });
   if (more > 0) lines.push({ key: `more ${more}`, text: <>The trace is still receiving spans: {plural(more, "span")} more. {button("Reload", reload)}</> });
   if (orphans > 0)
     lines.push({

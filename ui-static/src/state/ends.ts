@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ends of the range of time, for questions that need both of them.
-import { getStatus, type Params, type Range } from "../api/client";
+import { ApiError, getStatus, type Params, type Range } from "../api/client";
 import type { Span } from "../model/change";
 import { summedSeconds } from "../model/service";
 import { parseTime } from "../model/time";
@@ -10,6 +10,9 @@ import { nowNs, shortTime } from "./range";
 /** Both ends in nanoseconds: a series needs a beginning, and an open range begins with what is stored. */
 export async function endsOf(range: Range, stop: AbortSignal): Promise<Span | null> {
   const now = nowNs();
+  // An empty range would be another answer than that.
+  const bad = [range.from, range.to].find((text) => text && parseTime(text, now) === null);
+  if (bad) throw new ApiError({ title: "Not a time", status: 400, detail: `"${bad}" is not a time` }, "");
   const stored = range.from ? null : await getStatus(stop);
   if (stored && stored.oldestUnixNano === null) return null;
   const from = range.from ? parseTime(range.from, now) : BigInt(stored?.oldestUnixNano ?? 0) || 1n; // to the API, 0 is no time
