@@ -88,7 +88,7 @@ export async function shrink(modules, files) {
   for (const [path, file] of known) {
     const props = Object.fromEntries([...file.names].map((name) => [`$${name}`, given.get(variable(path, name))]));
     // No function that is made with "new" is anonymous and without "this": arrows may take the place of the others.
-    const compress = { ecma: 2022, module: true, passes: 2, inline: 1, unsafe_arrows: true, toplevel: true };
+    const compress = { ecma: 2022, module: true, passes: 4, inline: 1, unsafe_arrows: true, toplevel: true };
     const options = { module: true, ecma: 2022, compress, mangle: { module: true, toplevel: true }, nameCache: { vars: { props } } };
     const { code } = await terser.minify(file.text, options);
     const uses = new Map();

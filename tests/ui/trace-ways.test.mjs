@@ -94,7 +94,7 @@ test("a closed panel is closed for whoever opens the address", async () => {
       await page.reload();
       await page.locator('.wf-row.current[aria-label^="shop pay"]').waitFor();
       // Its script is there for whoever wants it.
-      await page.waitForFunction(() => performance.getEntriesByType("resource").some((r) => /details\.js/.test(r.name)));
+      await page.waitForFunction(() => performance.getEntriesByType("resource").some((r) => /trace-beside\.js/.test(r.name)));
       assert.equal(await page.locator(".details").count(), 0);
     };
     await closed();

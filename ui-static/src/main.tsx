@@ -44,10 +44,7 @@ function CurrentPage({ page }: { page: Page }) {
   return Found ? <Found /> : null;
 }
 
-/** What most addresses have: of the server, or of a person, and nothing to look through. */
-const USUAL = /^(q|from|to|id|span|s|a|b|focus)$/;
-
-/** Help, settings and the palette are one file, loaded when one of them is opened first; what looks through addresses is in it, too. */
+/** Help, settings and the palette are one file, loaded when one of them is opened first; what looks through addresses is in it, too: for any address that says more than which page. */
 const dialogs = signal<typeof import("./ui/dialogs") | null>(null);
 
 async function loadDialogs(): Promise<void> {
@@ -105,13 +102,10 @@ function App() {
     first.current = false;
   }, [to.page, to.params.get("tab")]);
   const opened = openDialog();
+  const wanted = opened || String(to.params);
   useEffect(() => {
-    if (opened !== "" && !dialogs.peek()) void loadDialogs();
-  }, [opened]);
-  const unusual = [...to.params.keys()].some((name) => !USUAL.test(name));
-  useEffect(() => {
-    if (unusual && !dialogs.peek()) void loadDialogs();
-  }, [unusual]);
+    if (wanted && !dialogs.peek()) void loadDialogs();
+  }, [wanted]);
   const { Dialogs, Unread } = dialogs.value ?? {};
   return (
     <>
@@ -149,7 +143,7 @@ startTelling();
 document.addEventListener("keydown", function walk({ key }) {
   if (key !== "Tab") return;
   document.removeEventListener("keydown", walk);
-  void import("./ui/tips").catch(() => undefined);
+  void import("./ui/dialogs").then((m) => m.startTips(), () => undefined);
 });
 void startRouting().then(() => {
   const root = document.getElementById("app");

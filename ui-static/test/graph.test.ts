@@ -164,8 +164,10 @@ test("no cut goes through a letter: not between surrogates, marks, the two halve
     assert.deepEqual(halvesOf(text), [times(32), times(8)], name);
     assert.deepEqual(halvesOf(times(23)), [times(23), ""], name);
     const begin = shortName(letter.repeat(501)).split(" … ")[0];
-    assert.ok(begin.length <= 500 && begin.length > 500 - letter.length, name);
+    assert.ok(begin.length <= 500 && begin.length > 500 - 2 * letter.length, name);
     assert.equal(begin, times(begin.length / letter.length), name);
+    // Wherever the cut falls in it.
+    for (let n = 1; n <= letter.length; n++) assert.match(shortName("x".repeat(n) + letter.repeat(501)), new RegExp(`^x{${n}}(?:${letter})+ … `, "u"), name);
     assert.equal(cutMiddle(`service-${times(9)}${"x".repeat(5000)}${times(9)}`, 20), `service-${times(3)}…${times(8)}`, name);
   }
 });

@@ -49,26 +49,15 @@ let segmenter: Intl.Segmenter | undefined;
 
 /** What is read as one letter stays one, whatever it is written with: marks, flags and families are several code points. */
 function lettersOf(text: string): string[] {
-  if (!/[\u0300-\uffff]/.test(text)) return text.split("");
-  // Not in each browser that pages are built for: there a code point is a letter.
-  if (!Intl.Segmenter) return [...text];
+  // Not each browser that pages are built for knows more than code points.
+  if (!/[\u0300-\uffff]/.test(text) || !Intl.Segmenter) return [...text];
   segmenter ??= new Intl.Segmenter();
   return Array.from(segmenter.segment(text), (s) => s.segment);
 }
 
-/** The beginning of a text, at most so many code units of it, and no part of a letter. */
-function beginOf(text: string, most: number): string {
-  const more = text.slice(0, most + FAR);
-  let begin = "";
-  for (const letter of lettersOf(more)) {
-    if (begin.length + letter.length > most) break;
-    begin += letter;
-  }
-  return begin;
-}
-
-/** A name may be a megabyte of SQL: of one that is too long to be read, its beginning, and how long it is. */
-export const shortName = (name: string): string => (name.length > NAME_MAX ? `${beginOf(name, NAME_MAX)} … ${formatCount(name.length)} characters` : name);
+/** A name may be a megabyte of SQL: of one that is too long to be read, its beginning, and how long it is. (A letter that is cut through is two at most: half a flag, and half of a
+ * sign of it.) */
+export const shortName = (name: string): string => (name.length > NAME_MAX ? `${lettersOf(name.slice(0, NAME_MAX + 2)).slice(0, Math.max(-2, NAME_MAX - name.length)).join("")} … ${formatCount(name.length)} characters` : name);
 
 /** A long name as its beginning, of which any part may be cut off, and its end: many that begin alike differ only there. "" for the end of a short one. */
 export function halvesOf(name: string): [string, string] {

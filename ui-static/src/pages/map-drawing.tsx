@@ -8,7 +8,7 @@ import { formatRate, plural } from "../model/text";
 import { formatDuration } from "../model/time";
 import { hint } from "../state/keys";
 import { dark } from "../state/prefs";
-import { Unlabelled } from "../ui/controls";
+import { Unlabelled } from "../ui/graph-parts";
 import { GraphView, NODE_HEIGHT, NODE_WIDTH, type Selection } from "../views/graph";
 import { askLayout } from "../views/layouter";
 import type { LayoutAnswer } from "../worker/layers";

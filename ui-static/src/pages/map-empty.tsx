@@ -4,7 +4,7 @@ import type { Graph, Node, View } from "../model/graph";
 import { plural } from "../model/text";
 import { href, param, patched } from "../route";
 import { currentRange } from "../state/range";
-import { NodeName } from "../ui/controls";
+import { NodeName } from "../ui/graph-parts";
 import { callsText } from "./map-state";
 
 export function NoGraph() {

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Edge, edgeLine, type Graph, isFailing, type Measure, measureOf, measureText, type Shown } from "../model/graph";
 import { type Matrix as Cells, matrixOf, nextCell } from "../model/graph-order";
 import { cutMiddle, formatCount, plural } from "../model/text";
-import { NodeName } from "../ui/controls";
+import { NodeName } from "../ui/graph-parts";
 import { useView } from "../ui/virtual";
 import { edgeLabel } from "./map-drawing";
 import { measure } from "./map-state";

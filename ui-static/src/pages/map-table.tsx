@@ -7,7 +7,8 @@ import { type Edge, type Graph, kindOf, latencyOf, type Node, type Shown } from 
 import { formatCount, formatPercent } from "../model/text";
 import { formatDuration } from "../model/time";
 import { param, patched, replace } from "../route";
-import { NodeName, Share, SortHead } from "../ui/controls";
+import { Share, SortHead } from "../ui/controls";
+import { NodeName } from "../ui/graph-parts";
 import type { Selection } from "../views/graph";
 import { beforeCalls } from "./map-drawing";
 import { callsText } from "./map-state";

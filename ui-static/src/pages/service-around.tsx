@@ -10,7 +10,8 @@ import { formatDuration, toRfc3339 } from "../model/time";
 import { href, param, patched, replace } from "../route";
 import { Loader } from "../state/load";
 import { currentRange } from "../state/range";
-import { CopyButton, NodeName, ProblemPanel, Waiting } from "../ui/controls";
+import { CopyButton, ProblemPanel, Waiting } from "../ui/controls";
+import { NodeName } from "../ui/graph-parts";
 import { ChangeMark, Delta, formatCalls, Pages, Share, useAnswer } from "./service-parts";
 import { comparedParams, type Found, inSameTime, secondsOf, spanParams } from "./service-state";
 

@@ -58,21 +58,17 @@ function isTyping(target: EventTarget | null): boolean {
 const isControls = ({ key, target }: KeyboardEvent) => target instanceof HTMLElement && ((key === "Enter" && target.tagName === "A") || (/^(Enter| )$/.test(key) && /^(BUTTON|SUMMARY|INPUT)$/.test(target.tagName)));
 
 /** What was pressed for a dialog that was asked for and whose code is on its way. */
-let held: string[] = [];
-export function takeHeld(): string[] {
-  const keys = held;
-  held = [];
-  return keys;
-}
+const held: string[] = [];
+export const takeHeld = (): string[] => held.splice(0);
 
 /** From the moment that a dialog is asked for the keyboard is its own, wherever the focus is until it has come. */
 function hold(event: KeyboardEvent): void {
-  if (openDialog() === "" || document.querySelector("dialog[open]") || ((event.ctrlKey || event.metaKey) && !event.getModifierState("AltGraph"))) return;
+  if (openDialog() === "" || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey) return;
   event.stopPropagation();
   if (event.key === "Escape") {
-    held = [];
+    takeHeld();
     close();
-  } else if (/^(.|Enter|Backspace|ArrowUp|ArrowDown)$/u.test(event.key)) held.push(event.key);
+  } else if (/^(.|Enter|Backspace|Arrow(Up|Down))$/u.test(event.key)) held.push(event.key);
   else return;
   event.preventDefault();
 }

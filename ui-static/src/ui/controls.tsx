@@ -39,10 +39,6 @@ export function useTitle(text: string): void {
   }, [text]);
 }
 
-/** How many lines of a drawing have no label beside them, and where it is. */
-export const Unlabelled = ({ count }: { count: number }) =>
-  count > 0 ? <p class="unlabelled dim">Labels without room: {count}. They show at their lines; the table has all.</p> : null;
-
 /** The colour of a service: a square with its texture. The name always stands beside it. */
 export function Swatch({ slot }: { slot: number }) {
   return <span class={`swatch ${textureOf(slot)}`} style={{ "--service": colourOf(slot, dark.value) }} aria-hidden="true" />;
@@ -51,17 +47,12 @@ export function Swatch({ slot }: { slot: number }) {
 /** Cut in its middle where there is no room for it; so many of its first characters are said in a lower voice. Readers would read the two halves as two words. */
 export function Name({ name, dim = 0 }: { name: string; dim?: number }) {
   const [begin, end] = halvesOf(name);
-  const voiced = (text: string, low: number) => (
-    <>
-      {low > 0 ? <span class="dim">{text.slice(0, low)}</span> : null}
-      {text.slice(Math.max(0, low))}
-    </>
-  );
-  if (!end) return <span class="clip">{voiced(name, dim)}</span>;
+  const first = dim ? [<span class="dim">{begin.slice(0, dim)}</span>, begin.slice(dim)] : begin;
+  if (!end) return <span class="clip">{first}</span>;
   return (
     <span class="clip halves" role="img" aria-label={name}>
-      <span>{voiced(begin, dim)}</span>
-      <span>{voiced(end, dim - begin.length)}</span>
+      <span>{first}</span>
+      <span>{end}</span>
     </span>
   );
 }
@@ -71,20 +62,6 @@ export function ServiceName({ name, slot }: { name: string; slot: number }) {
     <span class="service">
       <Swatch slot={slot} />
       <Name name={shortName(name) || "(no service name)"} />
-    </span>
-  );
-}
-
-/** A node of the service graph: only services have a colour of their own, the others have an icon. */
-export function NodeName({ node }: { node: { service: string; type: IconName; slot: number } | undefined }) {
-  if (!node) return null;
-  if (node.type === "service") return <ServiceName name={node.service} slot={node.slot} />;
-  return (
-    <span class="service">
-      <span class="dim">
-        <Icon name={node.type} />
-      </span>
-      <Name name={shortName(node.service)} />
     </span>
   );
 }

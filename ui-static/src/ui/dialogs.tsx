@@ -5,6 +5,7 @@ import { Help } from "./help";
 import { Palette } from "./palette";
 import { Settings } from "./settings";
 
+export { startTips } from "./tips";
 export { Unread } from "./unread";
 
 const DIALOGS = { help: Help, settings: Settings, palette: Palette, "": () => null };

@@ -32,9 +32,9 @@ function tell(target: Element | null): void {
   if (text) timer = window.setTimeout(() => show(target, text), WAIT_MS);
 }
 
-for (const event of ["focusout", "keydown", "pointerdown", "scroll", "resize"]) window.addEventListener(event, hide, true);
-document.addEventListener("focusin", () => tell(document.activeElement));
-// The key that loads this has moved the focus already.
-tell(document.activeElement);
-
-export {};
+export function startTips(): void {
+  for (const event of ["focusout", "keydown", "pointerdown", "scroll", "resize"]) window.addEventListener(event, hide, true);
+  document.addEventListener("focusin", () => tell(document.activeElement));
+  // The key that loads this has moved the focus already.
+  tell(document.activeElement);
+}
