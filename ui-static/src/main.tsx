@@ -102,10 +102,10 @@ function App() {
     first.current = false;
   }, [to.page, to.params.get("tab")]);
   const opened = openDialog();
-  const wanted = opened || String(to.params);
+  const asks = String(to.params) !== "";
   useEffect(() => {
-    if (wanted && !dialogs.peek()) void loadDialogs();
-  }, [wanted]);
+    if ((opened || asks) && !dialogs.peek()) void loadDialogs();
+  }, [opened, asks]);
   const { Dialogs, Unread } = dialogs.value ?? {};
   return (
     <>

@@ -3,7 +3,7 @@
 // range that is not there is said where it would be.) No DOM.
 import { parseSelection } from "./heat";
 
-/** NAME,NAME=PATTERN for each page; without a pattern: a part of time, or a box in time and duration. A new choice of a page stands here, too. */
+/** NAME,NAME=PATTERN for each page; without a pattern: a part of time, for sel a box in time and duration. A new choice of a page stands here, too. */
 const READ: Record<string, string> = {
   explore:
     "sel mode=traces|spans view=heatmap|histogram|timeseries as=table panels,live=[01] limit=[1-9]\\d* y=linear heat=errors counts=log top=3|5|10 by=call|traces|spans gsort=-?(value|count|errors|p50|p95|p99|impact)",
@@ -16,9 +16,9 @@ const READ: Record<string, string> = {
   status: "tab=ingest|storage|query|quality|limits|about traces=1000|10000|100000",
 };
 
-function isPart(text: string): boolean {
+function isPart(name: string, text: string): boolean {
   const [, from, to] = /^(\d+)-(\d+)$/.exec(text) ?? [];
-  return Number(from) < Number(to) || parseSelection(text) !== null;
+  return name === "sel" ? parseSelection(text) !== null : Number(from) < Number(to);
 }
 
 /** What of an address the page leaves out, since it cannot be read: names and values. */
@@ -28,6 +28,6 @@ export function unread(page: string, params: URLSearchParams): [name: string, va
     return names
       .split(",")
       .map((name): [string, string] => [name, params.get(name) ?? ""])
-      .filter(([, value]) => value !== "" && !(pattern ? new RegExp(`^(${pattern})$`, "s").test(value) : isPart(value)));
+      .filter(([name, value]) => value !== "" && !(pattern ? new RegExp(`^(${pattern})$`, "s").test(value) : isPart(name, value)));
   });
 }
