@@ -277,28 +277,6 @@ test("beside the period before: what is new, gone or failing is said on edges, i
   });
 });
 
-test("beside a range of another length, or one that begins before the first span, calls are compared by the second", async () => {
-  const label = (page) => page.locator(".graph .label").evaluateAll((list) => list.filter((e) => /^\["web","cart"/.test(e.getAttribute("data-label"))).map((e) => e.textContent).join());
-  const look = async (params, said) => {
-    await withPage(site.browser, at(params), async (page) => {
-      await page.locator(".summary", { hasText: said }).waitFor();
-      await ready(page);
-      // Six calls a minute at any time, so nothing changed.
-      await until(() => label(page), "0.10/s");
-      await page.goto(at({ ...params, view: "table" }));
-      const row = page.getByRole("table", { name: "Edges" }).locator("tbody tr").filter({ hasText: "cart" }).filter({ hasText: "web" });
-      await until(() => row.locator("td").nth(7).innerText(), "");
-    });
-  };
-  await look({ from: iso(10), to: iso(20), vs: `${iso(0)}..${iso(5)}` }, "in calls a second");
-  await look({ from: iso(5), to: iso(20), vs: "prev" }, "in calls a second");
-  // Of the same length: nothing to say.
-  await withPage(site.browser, at({ from: iso(10), to: iso(20), vs: "prev" }), async (page) => {
-    await page.locator(".summary", { hasText: "compared with" }).waitFor();
-    assert.doesNotMatch(await page.locator(".summary").innerText(), /calls a second/);
-  });
-});
-
 test("filters that nothing passes are told, and each can be dropped", async () => {
   await withPage(site.browser, at(), async (page) => {
     await ready(page);
