@@ -89,3 +89,12 @@ test("an open end is now: for charts, rates and the map, and in a link that is c
     });
   });
 });
+
+test("a span that starts at 0 leaves the services their lines: for all of time they are asked from the first nanosecond", async () => {
+  await withMock([request("shop", [], 0n), request("shop", [], ago(60))], async (url, mock) => {
+    await withPage(site.browser, `${url}/service/`, async (page) => {
+      await page.getByRole("region", { name: "Services" }).getByRole("link", { name: "shop" }).waitFor();
+      await until(() => mock.log.filter((line) => line.startsWith("/v1/latency?") && line.includes("step=")).map((line) => new URL(line, url).searchParams.get("from")), ["1"]);
+    });
+  });
+});
