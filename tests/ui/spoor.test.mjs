@@ -64,7 +64,8 @@ const chosen = traces.filter((t) => errors(t) > 1 && rooted(t)).sort((a, b) => s
 
 test("the search counts every trace and span, and sorts by what it is asked", async () => {
   await withPage(site.browser, at("/", { order: "-spans" }), async (page) => {
-    await page.locator(".result:not(.head)").first().waitFor();
+    // Rows come before the search has ended.
+    await page.locator(".summary", { hasText: "stopped at a full page" }).waitFor();
     const summary = await page.locator(".summary").innerText();
     // The most spans come first, so the search ends with a full page: what it counts until then is told as a part.
     const [, found] = /^at least ([\d,]+) traces, 100 shown/.exec(summary) ?? [];
@@ -93,8 +94,7 @@ test("a query finds the traces it should, and says why each matched", async () =
   const matches = (s) => s.service === "checkout" && s.status === 2;
   const expected = traces.filter((t) => t.some(matches));
   await withPage(site.browser, at("/", { q: '{ resource.service.name = "checkout" && status = error }', order: "-errors" }), async (page) => {
-    await page.locator(".result:not(.head)").first().waitFor();
-    assert.match(await page.locator(".summary").innerText(), new RegExp(`^${count(expected.length)} traces`));
+    await page.locator(".summary", { hasText: new RegExp(`^${count(expected.length)} traces`) }).waitFor();
     const why = page.locator(".result:not(.head) .why a").first();
     assert.match((await why.innerText()).trim(), /^▲ checkout /);
     await why.click();
