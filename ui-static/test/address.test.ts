@@ -13,6 +13,8 @@ test("what pages write into their addresses can be read", () => {
     ["map", `view=matrix&edge=p95&dir=up&hops=5&top=500&min=0.01&at=0&only=errors&all=1&links=1&pins=${encodeURIComponent('{"layered":{"a":[1,2]}}')}&sort=server&nsort=-errors&vs=prev&sel=node:a`],
     ["service", "s=web&tab=deps&view=table&dur=heat&raw=1&off=50&inst=pod&pct=50,99.9&sort=-p95&isort=calls&kind=server"],
     ["status", "tab=quality&traces=100000"],
+    // The name of what is seen without one.
+    ["explore", "view=table"],
     // Nothing at all, what is empty, and names that are nobody's.
     ...["explore", "trace", "compare", "map", "service", "status"].flatMap((page): [string, string][] => [[page, ""], [page, "view=&tab=&sel=&z="], [page, "utm_source=mail"]]),
   ];
@@ -21,7 +23,7 @@ test("what pages write into their addresses can be read", () => {
 
 test("what cannot be read of an address is named, and nothing else", () => {
   for (const sel of ["garbage", "1,2,3", "1,2,3,4,5", "2,1,3,4", "1,2,4,3", "1,1,3,4", "1,2,3,x", " 1,2,3,4", "5-9"]) assert.deepEqual(left("explore", `sel=${sel}&view=heatmap`), [`sel=${sel}`]);
-  assert.deepEqual(left("explore", "mode=cats&limit=0&view=table&top=4&by=x&gsort=x"), ["mode=cats", "view=table", "limit=0", "top=4", "by=x", "gsort=x"]);
+  assert.deepEqual(left("explore", "mode=cats&limit=0&view=list&top=4&by=x&gsort=x"), ["mode=cats", "view=list", "limit=0", "top=4", "by=x", "gsort=x"]);
   for (const z of ["7", "9-7", "7-7", "a-b", "1.5-2", "1,2,3,4"]) assert.deepEqual(left("trace", `z=${z}&fz=${z}&cp=1`), [`z=${z}`, `fz=${z}`]);
   assert.deepEqual(left("trace", "view=waterfal&cp=yes&svc=redis&chosen=x&sort=--self&skew=adjust"), ["view=waterfal", "skew=adjust", "cp=yes", "svc=redis", "chosen=x", "sort=--self"]);
   assert.deepEqual(left("compare", "by=x&tab=tree&traces=7&rows=1&node=-1&sa=12"), ["by=x", "tab=tree", "traces=7", "rows=1", "node=-1", "sa=12"]);

@@ -6,7 +6,7 @@ import { parseSelection } from "./heat";
 /** NAME,NAME=PATTERN for each page; without a pattern: a part of time, for sel a box in time and duration. A new choice of a page stands here, too. */
 const READ: Record<string, string> = {
   explore:
-    "sel mode=traces|spans view=heatmap|histogram|timeseries as=table panels,live=[01] limit=[1-9]\\d* y=linear heat=errors counts=log top=3|5|10 by=call|traces|spans gsort=-?(value|count|errors|p50|p95|p99|impact)",
+    "sel mode=traces|spans view=table|heatmap|histogram|timeseries as=table panels,live=[01] limit=[1-9]\\d* y=linear heat=errors counts=log top=3|5|10 by=call|traces|spans gsort=-?(value|count|errors|p50|p95|p99|impact)",
   trace:
     "z,fz view=waterfall|flame|graph|stats|spans|events|json src=file skew=raw|adj cp,err,slow,only,peers,values,fold,details,embed,all=[01] svc=-.* nodes=service|operation as=table chosen=(node|edge):.* flame=time|heavy|sandwich json=otlp|jaeger sort=-?(trace|start|duration|spans|errors|id|service|name|kind|status|self|depth|below|value|count|sum|p50|p95|max)",
   compare: "by=duration|self|count|attrs align=path|name order=delta|calls tab=graph|falls|attrs|spans traces=1000|10000|100000 rows=all node=\\d+ sa,sb=[\\da-fA-F]{16}",
