@@ -34,8 +34,9 @@ static uint32_t column(const struct sp_history *history, uint32_t i)
 
 void sp_history_sample(struct sp_history *history, uint64_t at_unix_ns)
 {
+    const uint32_t count = history->series_count;
     uint64_t values[SP_HISTORY_SERIES_MAX];
-    for (uint32_t s = 0; s < history->series_count; s++)
+    for (uint32_t s = 0; s < count; s++)
         values[s] = history->series[s]->read(history->series[s]->cookie);
     pthread_mutex_lock(&history->lock);
     if (history->count > 0 &&
@@ -47,7 +48,7 @@ void sp_history_sample(struct sp_history *history, uint64_t at_unix_ns)
     }
     uint32_t at = column(history, history->count++);
     history->at_unix_ns[at] = at_unix_ns;
-    for (uint32_t s = 0; s < history->series_count; s++)
+    for (uint32_t s = 0; s < count; s++)
         history->values[at][s] = values[s];
     pthread_mutex_unlock(&history->lock);
 }
