@@ -23,6 +23,8 @@ SP_COLLECTOR_METRIC(spans_acked)
 SP_COLLECTOR_METRIC(spans_rejected)
 SP_COLLECTOR_METRIC(body_bytes)
 SP_COLLECTOR_METRIC(requests_open)
+SP_COLLECTOR_METRIC(spans_acked_grpc)
+SP_COLLECTOR_METRIC(spans_acked_http)
 
 static void add_totals(struct sp_query_api *query, struct sp_collector *collector)
 {
@@ -45,19 +47,6 @@ static void add_totals(struct sp_query_api *query, struct sp_collector *collecto
          read_body_bytes, NULL, NULL},
         {"spoor_open_requests", NULL, "Export requests waiting for the store.", SP_METRIC_GAUGE,
          read_requests_open, NULL, NULL},
-    };
-    for (size_t i = 0; i < SP_ARRAY_LEN(metrics); i++)
-        metrics[i].cookie = collector;
-    sp_query_api_add_metrics(query, metrics, SP_ARRAY_LEN(metrics));
-    sp_query_api_remember(query, metrics, SP_ARRAY_LEN(metrics));
-}
-
-SP_COLLECTOR_METRIC(spans_acked_grpc)
-SP_COLLECTOR_METRIC(spans_acked_http)
-
-static void add_transports(struct sp_query_api *query, struct sp_collector *collector)
-{
-    static struct sp_metric metrics[] = {
         {"spoor_acked_spans_by_transport", "transport=\"grpc\"", "Spans made durable.",
          SP_METRIC_COUNTER, read_spans_acked_grpc, NULL, NULL},
         {"spoor_acked_spans_by_transport", "transport=\"http\"", "Spans made durable.",
@@ -139,7 +128,6 @@ static void add_rejections(struct sp_query_api *query, const struct sp_collector
 void sp_serve_count_collector(struct sp_query_api *query, struct sp_collector *collector)
 {
     add_totals(query, collector);
-    add_transports(query, collector);
     add_refusals(query, collector);
     add_rejections(query, collector);
 }
